@@ -1,0 +1,63 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+  name: "swift-onnx",
+  products: [
+    .library(name: "ONNX", targets: ["ONNX"]),
+    .library(name: "ONNXImages", targets: ["ONNXImages"]),
+    .executable(name: "onnx-run", targets: ["onnx-run"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
+  ],
+  targets: [
+    // C: protoc-c's output, loops that need instruction-set dispatch, thin shims over C libraries.
+    .target(
+      name: "COnnx", exclude: ["onnx.proto"], linkerSettings: [.linkedLibrary("protobuf-c")]),
+    .target(name: "CKernels", linkerSettings: [.linkedLibrary("m")]),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
+    .target(
+      name: "CImages", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
+
+    .target(
+      name: "ONNXFormat",
+      dependencies: [
+        "COnnx", "CZlib", .product(name: "Numerics", package: "swift-numerics"),
+      ],
+      path: "Sources/Format"),
+    .target(
+      name: "ONNXOps",
+      dependencies: [
+        "ONNXFormat", "CKernels", "COpenBLAS",
+        .product(name: "Numerics", package: "swift-numerics"),
+      ],
+      path: "Sources/Ops"),
+    .target(
+      name: "ONNXInterpreter",
+      dependencies: ["ONNXFormat", "ONNXOps", .product(name: "Logging", package: "swift-log")],
+      path: "Sources/Interpreter"),
+    .target(
+      name: "ONNX", dependencies: ["ONNXFormat", "ONNXOps", "ONNXInterpreter"],
+      path: "Sources/ONNX"),
+    .target(name: "ONNXImages", dependencies: ["ONNX", "CImages"], path: "Sources/Images"),
+    .executableTarget(
+      name: "onnx-run",
+      dependencies: [
+        "ONNX", "ONNXImages",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    .testTarget(name: "FormatTests", dependencies: ["ONNX"]),
+    .testTarget(name: "OpsTests", dependencies: ["ONNX"]),
+    .testTarget(name: "InterpreterTests", dependencies: ["ONNX"]),
+    .testTarget(name: "ImagesTests", dependencies: ["ONNXImages"]),
+    .testTarget(name: "ToolTests", dependencies: ["ONNX"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,1 @@
+// Thin shims over libpng and libjpeg, whose errors are long jumps.

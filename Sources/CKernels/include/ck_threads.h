@@ -1,0 +1,28 @@
+#ifndef CK_THREADS_H
+#define CK_THREADS_H
+
+#include <stdint.h>
+
+/// CPUs in the process's affinity mask, at most the cgroup's quota, at least 1.
+int ck_available_cpus(void);
+
+/// A place for threads to sleep until somebody opens it.
+typedef struct ck_gate ck_gate;
+ck_gate *ck_gate_create(void);
+void ck_gate_destroy(ck_gate *gate);
+/// How often the gate was opened.
+uint64_t ck_gate_count(ck_gate *gate);
+/// Sleeps until the gate was opened more often than `count` times.
+void ck_gate_wait(ck_gate *gate, uint64_t count);
+void ck_gate_open(ck_gate *gate);
+
+/// Tells the CPU that this thread spins.
+static inline void ck_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+#endif

@@ -1,0 +1,95 @@
+/// The element types of the standard, with the numbers of `TensorProto.DataType`.
+public enum ElementType: Int32, Sendable, Hashable, CaseIterable {
+  case undefined = 0
+  case float32 = 1
+  case uint8 = 2
+  case int8 = 3
+  case uint16 = 4
+  case int16 = 5
+  case int32 = 6
+  case int64 = 7
+  case string = 8
+  case bool = 9
+  case float16 = 10
+  case float64 = 11
+  case uint32 = 12
+  case uint64 = 13
+  case complex64 = 14
+  case complex128 = 15
+  case bfloat16 = 16
+  case float8e4m3fn = 17
+  case float8e4m3fnuz = 18
+  case float8e5m2 = 19
+  case float8e5m2fnuz = 20
+  case uint4 = 21
+  case int4 = 22
+  case float4e2m1 = 23
+  case float8e8m0 = 24
+  case uint2 = 25
+  case int2 = 26
+  case float6e2m3 = 27
+  case float6e3m2 = 28
+
+  /// Bytes of one element in memory. Elements of less than a byte take one each: kernels index
+  /// them like all others, and only files pack them (`bitsInFile`). Strings are Swift strings.
+  public var stride: Int {
+    switch self {
+    case .undefined: 0
+    case .uint8, .int8, .bool, .float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz,
+      .float8e8m0, .uint4, .int4, .float4e2m1, .uint2, .int2, .float6e2m3, .float6e3m2:
+      1
+    case .uint16, .int16, .float16, .bfloat16: 2
+    case .float32, .int32, .uint32: 4
+    case .float64, .int64, .uint64, .complex64: 8
+    case .complex128: 16
+    case .string: MemoryLayout<String>.stride
+    }
+  }
+
+  /// Bits of one element in `raw_data`; `nil` for strings, which never lie there.
+  public var bitsInFile: Int? {
+    switch self {
+    case .undefined, .string: nil
+    case .uint4, .int4, .float4e2m1: 4
+    case .uint2, .int2: 2
+    default: stride * 8
+    }
+  }
+}
+
+extension ElementType: CustomStringConvertible {
+  /// The name in lower case, as NumPy and this project's tools print it: `float32`.
+  public var description: String {
+    switch self {
+    case .undefined: "undefined"
+    case .float32: "float32"
+    case .uint8: "uint8"
+    case .int8: "int8"
+    case .uint16: "uint16"
+    case .int16: "int16"
+    case .int32: "int32"
+    case .int64: "int64"
+    case .string: "string"
+    case .bool: "bool"
+    case .float16: "float16"
+    case .float64: "float64"
+    case .uint32: "uint32"
+    case .uint64: "uint64"
+    case .complex64: "complex64"
+    case .complex128: "complex128"
+    case .bfloat16: "bfloat16"
+    case .float8e4m3fn: "float8e4m3fn"
+    case .float8e4m3fnuz: "float8e4m3fnuz"
+    case .float8e5m2: "float8e5m2"
+    case .float8e5m2fnuz: "float8e5m2fnuz"
+    case .uint4: "uint4"
+    case .int4: "int4"
+    case .float4e2m1: "float4e2m1"
+    case .float8e8m0: "float8e8m0"
+    case .uint2: "uint2"
+    case .int2: "int2"
+    case .float6e2m3: "float6e2m3"
+    case .float6e3m2: "float6e3m2"
+    }
+  }
+}

@@ -1,0 +1,2 @@
+import ONNXFormat
+import ONNXOps

@@ -1,0 +1,3 @@
+@_exported import ONNXFormat
+@_exported import ONNXInterpreter
+@_exported import ONNXOps

@@ -1,0 +1,82 @@
+import ONNXFormat
+
+extension Operator {
+  /// Runs the operator once on values at hand: infer, prepare, allocate, compute.
+  ///
+  /// - Parameters:
+  ///   - wanted: which outputs to make, one for each that the node names
+  ///   - subgraphs: the node's graph attributes
+  /// - Returns: one value for each entry of `wanted`; `nil` for those left out.
+  public func evaluate(
+    _ call: borrowing Call, wanted: [Bool], subgraphs: [String: any SubgraphRunner] = [:]
+  ) throws(OperatorError) -> [Value?] {
+    let inputs = Inputs(
+      types: call.inputs.map { $0?.type }, constants: call.inputs, subgraphs: subgraphs)
+    let types = try infer(inputs)
+    guard types.count >= wanted.count else {
+      throw .invalid("it has \(types.count) outputs, \(wanted.count) are asked for")
+    }
+    let outputs = wanted.indices.map { wanted[$0] ? types[$0].tensorType : nil }
+    let kernel = try prepare(
+      Preparation(inputs: inputs, outputs: outputs, threads: call.pool.threads))
+    switch kernel {
+    case .view(let index):
+      guard let sizes = outputs.first??.shape?.sizes else {
+        throw .output(0, "its shape is not known")
+      }
+      return [.tensor(try call.tensor(index).viewed(as: sizes))]
+    case .produce(let body):
+      let values = try body(call)
+      guard values.count >= wanted.count else {
+        throw .invalid("it made \(values.count) outputs, \(wanted.count) are asked for")
+      }
+      return wanted.indices.map { wanted[$0] ? values[$0] : nil }
+    case .compute(let scratch, let body):
+      return try compute(call, outputs, scratch, body)
+    }
+  }
+
+  private func compute(
+    _ call: borrowing Call, _ outputs: [TensorType?], _ scratch: Int,
+    _ body: (Buffers) throws(OperatorError) -> Void
+  ) throws(OperatorError) -> [Value?] {
+    var table: [UnsafeMutableRawPointer?] = call.inputs.map { $0?.tensor?.storage.pointer }
+    var results: [Value?] = []
+    for (index, output) in outputs.enumerated() {
+      guard let output else {
+        table.append(nil)
+        results.append(nil)
+        continue
+      }
+      guard let sizes = output.shape?.sizes else {
+        throw .output(index, "its shape is not known")
+      }
+      let tensor = try call.allocate(output.elementType, sizes)
+      table.append(tensor.storage.pointer)
+      results.append(.tensor(tensor))
+    }
+    let memory = try call.allocate(.uint8, [scratch])
+    let slots = (0..<Int32(table.count)).map { $0 }
+    let inputCount = call.inputs.count
+    let pool = call.pool
+    try withExtendedLifetime(memory) { () throws(OperatorError) in
+      try table.withUnsafeBufferPointer { table throws(OperatorError) in
+        try slots.withUnsafeBufferPointer { slots throws(OperatorError) in
+          guard let table = table.baseAddress, let slots = slots.baseAddress else { return }
+          try body(
+            Buffers(
+              table: table, slots: slots, inputCount: inputCount,
+              scratch: memory.storage.pointer, pool: pool))
+        }
+      }
+    }
+    return results
+  }
+}
+
+extension Tensor {
+  /// `reshaped(to:)` with an operator's error.
+  public func viewed(as shape: [Int]) throws(OperatorError) -> Tensor {
+    do { return try reshaped(to: shape) } catch { throw OperatorError(error) }
+  }
+}

@@ -1,0 +1,161 @@
+import ONNXFormat
+
+/// Hands out a node's attributes and remembers which were asked for.
+public struct NodeReader {
+  public let node: Node
+  /// The newest version of the operator that is not newer than the operator set of the model.
+  public let version: Int
+  private var unread: Set<String>
+
+  /// - Throws: `OperatorError.attribute` where two attributes have one name.
+  public init(_ node: Node, version: Int) throws(OperatorError) {
+    self.node = node
+    self.version = version
+    self.unread = []
+    for attribute in node.attributes where !unread.insert(attribute.name).inserted {
+      throw .attribute(attribute.name, "is given twice")
+    }
+  }
+
+  /// How many outputs the node names, left-out ones in between included.
+  public var outputCount: Int { node.outputs.count }
+  /// How many inputs the node names, left-out ones in between included.
+  public var inputCount: Int { node.inputs.count }
+
+  /// - Throws: `OperatorError.unknownAttribute` for an attribute nobody read.
+  public func finish() throws(OperatorError) {
+    if let name = unread.min() { throw .unknownAttribute(name) }
+  }
+
+  /// Whether the attribute is given. Does not count as reading it.
+  public func has(_ name: String) -> Bool { node.attribute(name) != nil }
+
+  private mutating func value(_ name: String) -> Attribute.Value? {
+    unread.remove(name)
+    return node.attribute(name)?.value
+  }
+
+  private mutating func read<T>(
+    _ name: String, _ kind: String, _ extract: (Attribute.Value) -> T?
+  ) throws(OperatorError) -> T? {
+    guard let value = value(name) else { return nil }
+    guard let result = extract(value) else { throw .attribute(name, "expected \(kind)") }
+    return result
+  }
+
+  private func required<T>(_ name: String, _ value: T?) throws(OperatorError) -> T {
+    guard let value else { throw .attribute(name, "is missing") }
+    return value
+  }
+
+  public mutating func optionalInt(_ name: String) throws(OperatorError) -> Int? {
+    try read(name, "an integer") { if case .int(let value) = $0 { Int(value) } else { nil } }
+  }
+  public mutating func int(_ name: String) throws(OperatorError) -> Int {
+    try required(name, optionalInt(name))
+  }
+  public mutating func int(_ name: String, default value: Int) throws(OperatorError) -> Int {
+    try optionalInt(name) ?? value
+  }
+  /// An integer that must be 0 or 1.
+  public mutating func flag(_ name: String, default value: Bool = false) throws(OperatorError)
+    -> Bool
+  {
+    guard let int = try optionalInt(name) else { return value }
+    guard int == 0 || int == 1 else { throw .attribute(name, "expected 0 or 1, got \(int)") }
+    return int == 1
+  }
+
+  public mutating func optionalInts(_ name: String) throws(OperatorError) -> [Int]? {
+    try read(name, "integers") {
+      switch $0 {
+      case .ints(let values): values.map(Int.init)
+      // An empty list has no type in old files.
+      case .floats(let values) where values.isEmpty: []
+      default: nil
+      }
+    }
+  }
+  public mutating func ints(_ name: String) throws(OperatorError) -> [Int] {
+    try required(name, optionalInts(name))
+  }
+
+  public mutating func optionalFloat(_ name: String) throws(OperatorError) -> Float? {
+    try read(name, "a float") { if case .float(let value) = $0 { value } else { nil } }
+  }
+  public mutating func float(_ name: String) throws(OperatorError) -> Float {
+    try required(name, optionalFloat(name))
+  }
+  public mutating func float(_ name: String, default value: Float) throws(OperatorError) -> Float {
+    try optionalFloat(name) ?? value
+  }
+  public mutating func optionalFloats(_ name: String) throws(OperatorError) -> [Float]? {
+    try read(name, "floats") {
+      switch $0 {
+      case .floats(let values): values
+      case .ints(let values) where values.isEmpty: []
+      default: nil
+      }
+    }
+  }
+
+  public mutating func optionalString(_ name: String) throws(OperatorError) -> String? {
+    try read(name, "a string") { if case .string(let value) = $0 { value.string } else { nil } }
+  }
+  public mutating func string(_ name: String) throws(OperatorError) -> String {
+    try required(name, optionalString(name))
+  }
+  public mutating func string(_ name: String, default value: String) throws(OperatorError)
+    -> String
+  {
+    try optionalString(name) ?? value
+  }
+  /// A string that must be one of `choices`.
+  public mutating func choice(
+    _ name: String, default value: String, among choices: [String]
+  ) throws(OperatorError) -> String {
+    let string = try optionalString(name) ?? value
+    guard choices.contains(string) else {
+      throw .attribute(
+        name, "expected one of \(choices.joined(separator: ", ")), got '\(string)'")
+    }
+    return string
+  }
+  public mutating func optionalStrings(_ name: String) throws(OperatorError) -> [String]? {
+    try read(name, "strings") {
+      switch $0 {
+      case .strings(let values): values.map(\.string)
+      case .ints(let values) where values.isEmpty: []
+      case .floats(let values) where values.isEmpty: []
+      default: nil
+      }
+    }
+  }
+
+  public mutating func optionalTensor(_ name: String) throws(OperatorError) -> Tensor? {
+    try read(name, "a tensor") { if case .tensor(let value) = $0 { value.tensor } else { nil } }
+  }
+  public mutating func optionalSparseTensor(_ name: String) throws(OperatorError) -> SparseTensor? {
+    try read(name, "a sparse tensor") {
+      if case .sparseTensor(let value) = $0 { value } else { nil }
+    }
+  }
+  public mutating func optionalType(_ name: String) throws(OperatorError) -> ValueType? {
+    try read(name, "a type") { if case .type(let value) = $0 { value } else { nil } }
+  }
+  public mutating func graph(_ name: String) throws(OperatorError) -> Graph {
+    try required(
+      name, try read(name, "a graph") { if case .graph(let value) = $0 { value } else { nil } })
+  }
+
+  /// An element type by its number, as `Cast` has it in `to`.
+  public mutating func optionalElementType(_ name: String) throws(OperatorError) -> ElementType? {
+    guard let number = try optionalInt(name) else { return nil }
+    guard let raw = Int32(exactly: number), let type = ElementType(rawValue: raw),
+      type != .undefined
+    else {
+      throw .attribute(name, "\(number) is no element type")
+    }
+    return type
+  }
+}

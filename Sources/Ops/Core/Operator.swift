@@ -1,0 +1,105 @@
+import ONNXFormat
+
+/// One meaning of an operator: its schema, attributes, shape inference and kernel.
+///
+/// A value is made once per node. Everything that a file can get wrong is thrown: attributes in
+/// `init`, types and shapes in `infer`, contents of tensors in the kernel.
+public protocol Operator: Sendable {
+  static var schema: Schema { get }
+
+  /// Reads the attributes. One that is not read makes the node invalid.
+  init(_ node: inout NodeReader) throws(OperatorError)
+
+  /// Types of the outputs, one for each the operator can have (more than the node names is fine).
+  ///
+  /// Sizes may be unknown, of inputs as of outputs. An output whose shape depends on an input's
+  /// contents is known where `inputs.constant(_:)` is.
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType]
+
+  /// Chooses the algorithm, packs what is constant, and returns the kernel to run.
+  ///
+  /// Called once per plan, or right before each run where shapes depend on data; every input's
+  /// size is known. In the latter case every input is a constant.
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel
+
+  /// Whether equal inputs always give equal outputs. Random operators say no.
+  var isPure: Bool { get }
+
+  /// Whether the outputs follow from the inputs' types alone, as those of `Shape` do.
+  var needsOnlyTypes: Bool { get }
+
+  /// Inputs whose memory output 0 may take over: the kernel reads each element of such an input
+  /// before it writes the element at the same place. Offered only for equal shape and element size.
+  var overwritableInputs: [Int] { get }
+}
+
+extension Operator {
+  public var isPure: Bool { true }
+  public var needsOnlyTypes: Bool { false }
+  public var overwritableInputs: [Int] { [] }
+}
+
+/// What `prepare` returns: how the outputs come about.
+public enum Kernel: Sendable {
+  /// Fills outputs that were allocated for it, with `scratch` bytes (64-byte aligned) to work in.
+  /// Must change neither its inputs nor anything it captures: many threads may run it at once.
+  case compute(scratch: Int, @Sendable (Buffers) throws(OperatorError) -> Void)
+  /// Makes its outputs itself, because their size or kind depends on the data.
+  case produce(@Sendable (borrowing Call) throws(OperatorError) -> [Value?])
+  /// Output 0 is the memory of this input under another shape.
+  case view(of: Int)
+
+  /// A kernel that fills its outputs and needs no scratch memory.
+  public static func compute(
+    _ body: @escaping @Sendable (Buffers) throws(OperatorError) -> Void
+  ) -> Kernel { .compute(scratch: 0, body) }
+}
+
+/// What `prepare` is told.
+public struct Preparation: Sendable {
+  public let inputs: Inputs
+  /// The outputs' types; `nil` for one left out or not a tensor.
+  public let outputs: [TensorType?]
+  /// How many threads `Buffers.pool` has.
+  public let threads: Int
+
+  public init(inputs: Inputs, outputs: [TensorType?], threads: Int) {
+    self.inputs = inputs
+    self.outputs = outputs
+    self.threads = threads
+  }
+
+  /// Whether somebody wants that output.
+  public func wants(_ output: Int) -> Bool { output < outputs.count && outputs[output] != nil }
+
+  /// Sizes of an input tensor.
+  public func inputSizes(_ index: Int) throws(OperatorError) -> [Int] {
+    guard let sizes = try inputs.tensor(index).shape?.sizes else {
+      throw .input(index, "its shape is not known")
+    }
+    return sizes
+  }
+
+  /// Sizes of an output tensor that `wants` affirms.
+  public func outputSizes(_ index: Int) throws(OperatorError) -> [Int] {
+    guard index < outputs.count, let sizes = outputs[index]?.shape?.sizes else {
+      throw .output(index, "its shape is not known")
+    }
+    return sizes
+  }
+
+  /// Number of elements of an input tensor.
+  public func inputCount(_ index: Int) throws(OperatorError) -> Int {
+    try inputSizes(index).elementCount ?? 0
+  }
+
+  /// Number of elements of an output tensor.
+  public func outputCount(_ index: Int) throws(OperatorError) -> Int {
+    try outputSizes(index).elementCount ?? 0
+  }
+
+  /// Element type of an input tensor.
+  public func elementType(_ index: Int) throws(OperatorError) -> ElementType {
+    try inputs.tensor(index).elementType
+  }
+}

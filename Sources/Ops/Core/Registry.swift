@@ -1,0 +1,70 @@
+import ONNXFormat
+
+/// Finds the operator type that a node means.
+public enum Registry {
+  /// The operator set version of `ai.onnx` that this package knows: a newer one is an error.
+  public static let newestVersion = 28
+
+  private struct Key: Hashable {
+    let domain: String
+    let name: String
+  }
+
+  private static let table: [Key: [(since: Int, types: TypeSet, operator: any Operator.Type)]] = {
+    var table: [Key: [(since: Int, types: TypeSet, operator: any Operator.Type)]] = [:]
+    for type in Operators.all {
+      let schema = type.schema
+      for version in schema.versions {
+        table[Key(domain: schema.domain, name: schema.name), default: []]
+          .append((version.since, version.types, type))
+      }
+    }
+    return table.mapValues { $0.sorted { $0.since < $1.since } }
+  }()
+
+  /// A domain as the registry spells it: `ai.onnx` is the empty string.
+  public static func normalized(domain: String?) -> String {
+    guard let domain, domain != "ai.onnx" else { return "" }
+    return domain
+  }
+
+  /// The schema and version that serve an operator in an operator set, if any.
+  public static func find(
+    _ name: String, domain: String, operatorSet: Int
+  ) -> (operator: any Operator.Type, since: Int, types: TypeSet)? {
+    guard
+      let entry = table[Key(domain: domain, name: name)]?.last(where: { $0.since <= operatorSet })
+    else { return nil }
+    if let removed = entry.operator.schema.removed, operatorSet >= removed { return nil }
+    return (entry.operator, entry.since, entry.types)
+  }
+
+  /// The operator of a node.
+  /// - Throws: `OperatorError` where there is none, or where its attributes are wrong.
+  public static func make(
+    _ node: Node, operatorSet: Int
+  ) throws(OperatorError) -> (operator: any Operator, types: TypeSet) {
+    let domain = normalized(domain: node.domain)
+    guard let entry = find(node.operatorType, domain: domain, operatorSet: operatorSet) else {
+      throw .unknownOperator(node.operatorType, domain: domain, version: operatorSet)
+    }
+    let schema = entry.operator.schema
+    guard schema.inputs.contains(node.inputs.count) else {
+      throw .invalid("expected \(schema.inputs.text) inputs, got \(node.inputs.count)")
+    }
+    guard schema.outputs.contains(node.outputs.count) else {
+      throw .invalid("expected \(schema.outputs.text) outputs, got \(node.outputs.count)")
+    }
+    var reader = try NodeReader(node, version: entry.since)
+    let made = try entry.operator.init(&reader)
+    try reader.finish()
+    return (made, entry.types)
+  }
+}
+
+extension ClosedRange<Int> {
+  fileprivate var text: String {
+    if lowerBound == upperBound { return "\(lowerBound)" }
+    return upperBound == Int.max ? "at least \(lowerBound)" : "\(lowerBound) to \(upperBound)"
+  }
+}

@@ -1,0 +1,192 @@
+import CKernels
+import Glibc
+import Synchronization
+
+/// Threads that share the tasks of one kernel at a time. They spin briefly before they sleep, so
+/// that the kernels of a running plan find them awake.
+///
+/// A task's result must not depend on which thread takes it: work is cut into the same tasks
+/// whatever the number of threads.
+public final class ThreadPool: Sendable {
+  /// One tile of a kernel's work: the address that `run` was given, the task's number, and the
+  /// number of the thread that takes it (for scratch memory), below `threads`.
+  public typealias Task =
+    @Sendable (_ context: UnsafeRawPointer, _ task: Int, _ thread: Int) -> Void
+
+  /// The caller's thread included.
+  public let threads: Int
+  private let shared: Shared
+
+  /// - Parameter threads: at least 1; `nil` for as many as this process may use.
+  public init(threads: Int? = nil) {
+    self.threads = max(1, threads ?? Self.available)
+    self.shared = Shared()
+    for index in 1..<max(self.threads, 1) { shared.start(thread: index) }
+  }
+
+  deinit { shared.stop() }
+
+  /// CPUs this process may use: those of its affinity mask, at most the quota of its cgroup.
+  public static var available: Int { Int(ck_available_cpus()) }
+
+  /// Calls `task` for every number below `tasks`, on all threads, and returns when all are done.
+  /// Runs them on the caller's thread alone where the pool is busy with another caller's.
+  public func run(_ tasks: Int, _ context: UnsafeRawPointer, _ task: @escaping Task) {
+    guard threads > 1, tasks > 1, tasks <= Int(Int32.max), shared.acquire() else {
+      for index in 0..<max(tasks, 0) { task(context, index, 0) }
+      return
+    }
+    withUnsafePointer(to: task) { shared.run(tasks, context, $0) }
+    shared.release()
+  }
+
+  /// As `run`, for a closure that needs no address.
+  public func parallel(_ tasks: Int, _ body: @escaping @Sendable (_ task: Int) -> Void) {
+    withUnsafePointer(to: body) { body in
+      run(tasks, body) { context, task, _ in
+        context.assumingMemoryBound(to: (@Sendable (Int) -> Void).self).pointee(task)
+      }
+    }
+  }
+}
+
+extension Buffers {
+  /// One tile of a kernel's work; `thread`, below `Preparation.threads`, picks scratch memory.
+  public typealias Tile = @Sendable (_ buffers: Buffers, _ task: Int, _ thread: Int) -> Void
+
+  private struct Job {
+    let buffers: Buffers
+    let tile: Tile
+  }
+
+  /// Calls `tile` for every number below `tasks`, on all threads, and returns when all are done.
+  /// A closure made in `prepare` costs no allocation here.
+  public func parallel(_ tasks: Int, _ tile: @escaping Tile) {
+    guard pool.threads > 1, tasks > 1 else {
+      for task in 0..<max(tasks, 0) { tile(self, task, 0) }
+      return
+    }
+    withUnsafePointer(to: Job(buffers: self, tile: tile)) { job in
+      pool.run(tasks, job) { context, task, thread in
+        let job = context.assumingMemoryBound(to: Job.self)
+        job.pointee.tile(job.pointee.buffers, task, thread)
+      }
+    }
+  }
+}
+
+/// What the threads of a pool share. They keep it alive, not the pool, so that the pool can end.
+private final class Shared: Sendable {
+  /// The job's number in the upper half, its next unclaimed task in the lower.
+  private let ticket = Atomic<UInt64>(0)
+  private let tasks = Atomic<Int>(0)
+  private let done = Atomic<Int>(0)
+  private let context = Atomic<UInt>(0)
+  private let function = Atomic<UInt>(0)
+  private let busy = Atomic<Bool>(false)
+  private let stopping = Atomic<Bool>(false)
+  private let sleepers = Atomic<Int>(0)
+  nonisolated(unsafe) private let gate = ck_gate_create()
+
+  deinit { ck_gate_destroy(gate) }
+
+  func acquire() -> Bool { !busy.exchange(true, ordering: .acquiring) }
+  func release() { busy.store(false, ordering: .releasing) }
+
+  func start(thread index: Int) {
+    let start = Start(shared: self, index: index)
+    var thread = pthread_t()
+    let failed = pthread_create(
+      &thread, nil,
+      { argument in
+        guard let argument else { return nil }
+        let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+        start.shared.work(thread: start.index)
+        return nil
+      }, Unmanaged.passRetained(start).toOpaque())
+    // Without the thread the caller does its share; the result is the same.
+    if failed == 0 { pthread_detach(thread) }
+  }
+
+  func stop() {
+    stopping.store(true, ordering: .sequentiallyConsistent)
+    ck_gate_open(gate)
+  }
+
+  func run(_ count: Int, _ context: UnsafeRawPointer, _ task: UnsafePointer<ThreadPool.Task>) {
+    self.context.store(UInt(bitPattern: context), ordering: .relaxed)
+    function.store(UInt(bitPattern: task), ordering: .relaxed)
+    tasks.store(count, ordering: .relaxed)
+    done.store(0, ordering: .relaxed)
+    let job = (ticket.load(ordering: .relaxed) >> 32) &+ 1
+    ticket.store(job << 32, ordering: .sequentiallyConsistent)
+    if sleepers.load(ordering: .sequentiallyConsistent) > 0 { ck_gate_open(gate) }
+    takeTasks(of: job, thread: 0)
+    var spins = 0
+    while done.load(ordering: .acquiring) < count {
+      spins += 1
+      if spins < 4000 { ck_pause() } else { sched_yield() }
+    }
+  }
+
+  private func takeTasks(of job: UInt64, thread: Int) {
+    while true {
+      let current = ticket.load(ordering: .acquiring)
+      guard current >> 32 == job & 0xFFFF_FFFF else { return }
+      let index = Int(current & 0xFFFF_FFFF)
+      let count = tasks.load(ordering: .relaxed)
+      let function = self.function.load(ordering: .relaxed)
+      let context = self.context.load(ordering: .relaxed)
+      guard index < count else { return }
+      // Only whoever still finds the ticket unchanged owns the task, and with it the job's data.
+      guard
+        ticket.compareExchange(
+          expected: current, desired: current + 1, ordering: .acquiringAndReleasing
+        ).exchanged,
+        let task = UnsafePointer<ThreadPool.Task>(bitPattern: function),
+        let address = UnsafeRawPointer(bitPattern: context)
+      else { continue }
+      task.pointee(address, index, thread)
+      done.add(1, ordering: .releasing)
+    }
+  }
+
+  private func work(thread: Int) {
+    var last = ticket.load(ordering: .acquiring) >> 32
+    while !stopping.load(ordering: .relaxed) {
+      var spins = 0
+      while ticket.load(ordering: .acquiring) >> 32 == last {
+        if stopping.load(ordering: .relaxed) { return }
+        spins += 1
+        if spins < 20_000 {
+          ck_pause()
+        } else {
+          sleep(unlessPast: last)
+          spins = 0
+        }
+      }
+      last = ticket.load(ordering: .acquiring) >> 32
+      takeTasks(of: last, thread: thread)
+    }
+  }
+
+  private func sleep(unlessPast job: UInt64) {
+    let count = ck_gate_count(gate)
+    sleepers.add(1, ordering: .sequentiallyConsistent)
+    if ticket.load(ordering: .sequentiallyConsistent) >> 32 == job,
+      !stopping.load(ordering: .sequentiallyConsistent)
+    {
+      ck_gate_wait(gate, count)
+    }
+    sleepers.subtract(1, ordering: .sequentiallyConsistent)
+  }
+
+  private final class Start {
+    let shared: Shared
+    let index: Int
+    init(shared: Shared, index: Int) {
+      self.shared = shared
+      self.index = index
+    }
+  }
+}

@@ -1,0 +1,16 @@
+/// Every operator type, one line each. A test holds this list against the folder.
+enum Operators {
+  static let all: [any Operator.Type] = [
+    // Math
+    Relu.self,
+
+    // Network
+
+    // Recurrent
+
+    // Shape
+    Reshape.self,
+
+    // Control
+  ]
+}

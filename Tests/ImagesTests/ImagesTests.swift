@@ -1,0 +1,2 @@
+import ONNXImages
+import Testing

@@ -1,0 +1,106 @@
+import ONNX
+import Testing
+
+/// A run without limits.
+final class UnlimitedRun: RunContext {
+  func reserve(bytes: Int) throws(OperatorError) {}
+  func countTrip() throws(OperatorError) {}
+  func nextSeed() -> UInt64 { 0 }
+}
+
+/// Runs a node on tensors by the operator set's rules and holds the operator to its laws:
+/// the inferred types are those of the results, the inputs stay untouched, a second thread count
+/// and a second run change no bit, and inference without the inputs' contents or sizes contradicts
+/// nothing.
+/// - Returns: the outputs; `nil` for those left out.
+@discardableResult
+func checkOperator(
+  _ node: Node, _ inputs: [Tensor?], opset: Int = 24,
+  sourceLocation: SourceLocation = #_sourceLocation
+) throws -> [Tensor?] {
+  let values = inputs.map { $0.map(Value.tensor) }
+  let results = try checkOperator(
+    node, values: values, opset: opset, sourceLocation: sourceLocation)
+  return results.map { $0?.tensor }
+}
+
+@discardableResult
+func checkOperator(
+  _ node: Node, values inputs: [Value?], opset: Int = 24,
+  sourceLocation: SourceLocation = #_sourceLocation
+) throws -> [Value?] {
+  let made = try Registry.make(node, operatorSet: opset).operator
+  let before = try inputs.map { try $0?.tensor.map(copy) }
+  let wanted = node.outputs.map { !$0.isEmpty }
+  func run(threads: Int) throws -> [Value?] {
+    try made.evaluate(
+      Call(inputs: inputs, pool: ThreadPool(threads: threads), context: UnlimitedRun()),
+      wanted: wanted)
+  }
+  let results = try run(threads: 1)
+
+  for (old, input) in zip(before, inputs) {
+    #expect(old == input?.tensor, "an input changed", sourceLocation: sourceLocation)
+  }
+  if made.isPure {
+    for (first, second) in zip(results, try run(threads: 2)) {
+      #expect(
+        first?.tensor == second?.tensor, "two runs differ", sourceLocation: sourceLocation)
+    }
+  }
+
+  let types = inputs.map { $0?.type }
+  let erased = types.map { type in
+    type?.tensorType.map { ValueType.tensor($0.elementType, Shape(rank: $0.shape?.rank ?? 0)) }
+      ?? type
+  }
+  let rankless = types.map { type in
+    type?.tensorType.map { ValueType.tensor($0.elementType, nil) } ?? type
+  }
+  let inferences = [
+    try made.infer(Inputs(types: types, constants: inputs)),
+    try made.infer(Inputs(types: types)),
+    try made.infer(Inputs(types: erased)),
+    try made.infer(Inputs(types: rankless)),
+  ]
+  for inferred in inferences {
+    for (index, result) in results.enumerated() {
+      guard let result else { continue }
+      #expect(
+        agrees(inferred[index], result.type),
+        "output \(index): inferred \(inferred[index]), made \(result.type)",
+        sourceLocation: sourceLocation)
+    }
+  }
+  return results
+}
+
+private func copy(_ tensor: Tensor) throws -> Tensor {
+  if tensor.elementType == .string {
+    return Tensor(shape: tensor.shape, try tensor.array(as: String.self))
+  }
+  let copy = try Tensor(uninitialized: tensor.elementType, shape: tensor.shape)
+  tensor.withUnsafeBytes { bytes in
+    if let base = bytes.baseAddress {
+      copy.storage.pointer.copyMemory(from: base, byteCount: bytes.count)
+    }
+  }
+  return copy
+}
+
+/// Whether the type found before the run allows the one that came out.
+func agrees(_ inferred: ValueType, _ actual: ValueType) -> Bool {
+  switch (inferred.kind, actual.kind) {
+  case (.tensor(let a), .tensor(let b)):
+    guard a.elementType == b.elementType else { return false }
+    guard let shape = a.shape, let sizes = b.shape else { return true }
+    return shape.rank == sizes.rank
+      && zip(shape, sizes).allSatisfy { $0.size == nil || $0.size == $1.size }
+  case (.sequence(let a?), .sequence(let b?)), (.optional(let a?), .optional(let b?)):
+    return agrees(a, b)
+  case (.sequence, .sequence), (.optional, .optional), (.map, .map), (.opaque, .opaque),
+    (.sparseTensor, .sparseTensor):
+    return true
+  default: return false
+  }
+}

@@ -1,0 +1,2 @@
+import ONNX
+import Testing
