@@ -56,7 +56,9 @@ let package = Package(
     .testTarget(name: "FormatTests", dependencies: ["ONNX"]),
     .testTarget(name: "OpsTests", dependencies: ["ONNX"]),
     .testTarget(name: "InterpreterTests", dependencies: ["ONNX"]),
-    .testTarget(name: "ImagesTests", dependencies: ["ONNXImages"]),
+    .testTarget(
+      name: "ImagesTests", dependencies: ["ONNXImages"],
+      exclude: ["Pictures", "write_pictures.py"]),
     .testTarget(name: "ToolTests", dependencies: ["ONNX"]),
   ],
   swiftLanguageModes: [.v6]
