@@ -87,12 +87,13 @@ def train(model, images, labels):
               f"{time.time() - start:.0f} s", flush=True)
 
 
-def write_digits(folder, images, labels):
-    """Writes the first test digit of each class; returns them as read back from the files."""
+def write_digits(folder, images, labels, read):
+    """Writes the first test digit of each class that is read as such; returns the batch as
+    decoded from the files."""
     folder.mkdir(parents=True, exist_ok=True)
     pixels = []
     for digit in range(10):
-        first = int((labels == digit).nonzero()[0])
+        first = int(((labels == digit) & (read == digit)).nonzero()[0])
         path = folder / f"{digit}.png"
         Image.fromarray(images[first]).save(path)
         pixels.append(np.asarray(Image.open(path)))
@@ -121,7 +122,7 @@ Made by `tools/models/train_lenet5.py` (PyTorch {torch.__version__}, {EPOCHS} ep
 
 The same command writes
 
-- `digits/0.png` … `digits/9.png`: the first test digit of each class;
+- `digits/0.png` … `digits/9.png`: the first test digit of each class that it reads correctly;
 - `lenet5.references/input_0.pb`: these ten as a batch, and `output_0.pb`: the logits that
   PyTorch computes for them.
 
@@ -158,7 +159,7 @@ def main():
     print(f"test: {correct} of {len(labels)} correct, largest difference {difference:.1e}")
 
     originals = read_idx(options.data / "t10k-images-idx3-ubyte.gz")
-    samples = write_digits(options.output / "digits", originals, labels)
+    samples = write_digits(options.output / "digits", originals, labels, logits.argmax(1))
     references = options.output / "lenet5.references"
     with torch.no_grad():
         write_tensors(references, "input", [("image", samples)])
