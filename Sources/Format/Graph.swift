@@ -23,19 +23,6 @@ public struct NamedTensor: Sendable {
   }
 }
 
-/// A sparse tensor: the values at `indices` (linear `[NNZ]`, or coordinates `[NNZ, rank]`), else 0.
-public struct SparseTensor: Sendable {
-  public var values: NamedTensor
-  public var indices: NamedTensor
-  public var shape: [Int]
-
-  public init(values: NamedTensor, indices: NamedTensor, shape: [Int]) {
-    self.values = values
-    self.indices = indices
-    self.shape = shape
-  }
-}
-
 /// Name and type of an input, an output, or a value in between.
 public struct ValueInfo: Sendable {
   public var name: String

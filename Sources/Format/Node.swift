@@ -11,6 +11,9 @@ public struct Node: Sendable {
   public var docString: String?
   public var metadata: [MetadataEntry] = []
   public var deviceConfigurations: [NodeDeviceConfiguration] = []
+  /// The version of the domain's operator set by whose rules the node runs, where it came from a
+  /// function that imports another one than the model. Not part of a file.
+  public var operatorSetVersion: Int?
 
   public init(
     _ operatorType: String, domain: String? = nil, name: String? = nil, inputs: [String],
