@@ -46,10 +46,17 @@ let package = Package(
       name: "ONNX", dependencies: ["ONNXFormat", "ONNXOps", "ONNXInterpreter"],
       path: "Sources/ONNX"),
     .target(name: "ONNXImages", dependencies: ["ONNX", "CImages"], path: "Sources/Images"),
+    .target(
+      name: "ToolSupport",
+      dependencies: [
+        "ONNX", "ONNXImages",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Numerics", package: "swift-numerics"),
+      ]),
     .executableTarget(
       name: "onnx-run",
       dependencies: [
-        "ONNX", "ONNXImages",
+        "ONNX", "ONNXImages", "ToolSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -59,7 +66,7 @@ let package = Package(
     .testTarget(
       name: "ImagesTests", dependencies: ["ONNXImages"],
       exclude: ["Pictures", "write_pictures.py"]),
-    .testTarget(name: "ToolTests", dependencies: ["ONNX"]),
+    .testTarget(name: "ToolTests", dependencies: ["ONNX", "ToolSupport", "onnx-run"]),
   ],
   swiftLanguageModes: [.v6]
 )

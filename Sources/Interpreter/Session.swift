@@ -10,6 +10,8 @@ public final class Session: Sendable {
   public let outputs: [ValueInfo]
   /// Inputs with a value in the model, which a run may replace.
   public let optionalInputs: [ValueInfo]
+  /// Bytes that weights, values and outputs may take.
+  public var memoryLimit: Int { engine.memoryLimit }
   private let program: Program
   let engine: Engine
   /// Makes the program in which these initializers are inputs.
