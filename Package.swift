@@ -49,7 +49,7 @@ let package = Package(
     .target(
       name: "ToolSupport",
       dependencies: [
-        "ONNX", "ONNXImages",
+        "ONNX", "ONNXImages", "COpenBLAS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Numerics", package: "swift-numerics"),
       ]),

@@ -2,10 +2,6 @@ import ONNX
 extension Model {
   init(contentsOf path: String) throws(Failure) { throw Failure(path) }
 }
-enum NPZ { }
-func readTensor(npy path: String) throws -> Tensor { throw Failure(path) }
-func readTensors(npz path: String) throws -> [(name: String, tensor: Tensor)] { throw Failure(path) }
-func readMessage(_ path: String, _ type: ValueType) throws -> Value { throw Failure(path) }
 public func readTensors(npz path: String) throws(Failure) -> [(name: String, tensor: Tensor)] { throw Failure(path) }
 public func readMessage(_ path: String, _ type: ValueType?) throws(Failure) -> Value { throw Failure(path) }
 public func readValue(_ path: String, _ type: ValueType?) throws(Failure) -> Value { throw Failure(path) }

@@ -80,6 +80,15 @@ public final class Subprocess {
     }
   }
 
+  /// Reads what the child has written, calling `body` every tenth of a second until there is
+  /// something.
+  /// - Returns: empty where the child has closed its output
+  public func receive(_ body: () -> Void) -> [UInt8] {
+    var polled = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
+    while poll(&polled, 1, 100) == 0 { body() }
+    return receive()
+  }
+
   /// Ends the child at once.
   public func end() {
     if status == nil { kill(processID, SIGKILL) }

@@ -17,6 +17,9 @@ public struct Table {
     rows.append(cells)
   }
 
+  /// Whether no row follows the names.
+  public var isEmpty: Bool { rows.count == 1 }
+
   /// The rows, the names first, without spaces at their ends.
   public var lines: [String] {
     let widths = alignments.indices.map { column in

@@ -27,13 +27,12 @@ private func status(of name: String, _ root: any ParsableCommand.Type) -> ExitSt
   } catch {
     return endParsing(name, root, error)
   }
-  do {
-    if var command = command as? any ToolCommand { return try command.perform() }
-    try command.run()
+  guard var command = command as? any ToolCommand else {
+    // The parser's own commands print by throwing what is to be printed.
+    do { try command.run() } catch { return endParsing(name, root, error) }
     return .fine
-  } catch let request as CleanExit {
-    return endParsing(name, root, request)
-  } catch {
+  }
+  do { return try command.perform() } catch {
     printError("\(name): \(oneLine("\(error)"))")
     return .stopped
   }
@@ -67,9 +66,4 @@ func writeError(_ text: String) {
 private func oneLine(_ text: String) -> String {
   text.split(whereSeparator: \.isNewline).map { $0.drop { $0 == " " } }.joined(separator: " ")
     .escaped
-}
-
-extension String {
-  // Stands in until Format's own arrives.
-  var escaped: String { self }
 }

@@ -1,0 +1,6 @@
+import ArgumentParser
+import ToolSupport
+struct InspectCommand: ToolCommand {
+  static let configuration = CommandConfiguration(commandName: "inspect")
+  func perform() throws -> ExitStatus { .fine }
+}
