@@ -42,7 +42,9 @@ public final class Session: Sendable {
     let types = inference.types(of: checked)
     self.engine = engine
     self.program = options.passes.isEmpty ? checked : try build([], options.passes, types: types)
-    self.rebuild = { overridden throws(ModelError) in try build(overridden, options.passes, types: types) }
+    self.rebuild = { overridden throws(ModelError) in
+      try build(overridden, options.passes, types: types)
+    }
     self.inputs = model.graph.inputs.filter { !initializers.contains($0.name) }
     self.optionalInputs = model.graph.inputs.filter { initializers.contains($0.name) }
     self.outputs = model.graph.outputs
