@@ -5,6 +5,8 @@ enum Operators {
     Relu.self,
 
     // Network
+    Conv.self,
+    FusedConv.self,
 
     // Recurrent
 
