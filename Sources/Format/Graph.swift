@@ -2,6 +2,10 @@
 public struct MetadataEntry: Sendable, Hashable {
   public var key: String
   public var value: String
+  /// The file leaves an empty key or value out, and so does one written from this.
+  var omitsKey = false
+  var omitsValue = false
+
   public init(key: String, value: String) {
     self.key = key
     self.value = value
@@ -14,12 +18,22 @@ public struct NamedTensor: Sendable {
   public var tensor: Tensor
   public var docString: String?
   public var metadata: [MetadataEntry] = []
-  /// The standard's `segment`: which part of a larger tensor this is. Kept, never interpreted.
-  public var segment: Range<Int64>?
+  /// Which part of a larger tensor this is. Kept, never interpreted.
+  public var segment: TensorSegment?
 
   public init(_ name: String?, _ tensor: Tensor) {
     self.name = name
     self.tensor = tensor
+  }
+}
+
+/// The standard's `TensorProto.Segment`.
+public struct TensorSegment: Sendable, Hashable {
+  public var begin: Int64?
+  public var end: Int64?
+  public init(begin: Int64?, end: Int64?) {
+    self.begin = begin
+    self.end = end
   }
 }
 

@@ -55,6 +55,10 @@ public struct Attribute: Sendable {
   public var name: String
   public var value: Value
   public var docString: String?
+  /// Old files state no type, and some leave out a value of 0 or an empty string; one written from
+  /// this does the same.
+  var omitsType = false
+  var omitsValue = false
 
   public init(_ name: String, _ value: Value) {
     self.name = name

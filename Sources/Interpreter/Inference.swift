@@ -35,6 +35,13 @@ struct Inference {
     }
   }
 
+  /// The types found, by name.
+  func types(of program: Program) -> [String: ValueType] {
+    var result: [String: ValueType] = [:]
+    for (name, type) in zip(program.names, types) where type != nil { result[name] = type }
+    return result
+  }
+
   /// What a node's inputs are known to be; `nil` where the type of one that is given is unknown.
   func inputs(of node: Program.Node, engine: Engine, lenient: Bool) -> Inputs? {
     for input in node.inputs where input >= 0 && types[Int(input)]?.isKnown != true { return nil }

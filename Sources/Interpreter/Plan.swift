@@ -12,16 +12,31 @@ final class Plan: Sendable {
     case evaluate
   }
 
-  struct Step: Sendable {
+  /// A class, so that going through the list copies nothing.
+  final class Step: Sendable {
     let action: Action
-    let node: Int32
+    let node: Int
     /// Where in `slots` the numbers of its inputs and outputs are.
-    let firstSlot: Int32
-    let inputCount: Int32
+    let firstSlot: Int
+    let inputCount: Int
     /// Values to allocate on the heap before it runs.
     let allocations: [Int32]
     /// Values on the heap that nobody uses after it.
     let releases: [Int32]
+    let touchesHeap: Bool
+
+    init(
+      action: Action, node: Int, firstSlot: Int, inputCount: Int, allocations: [Int32],
+      releases: [Int32]
+    ) {
+      self.action = action
+      self.node = node
+      self.firstSlot = firstSlot
+      self.inputCount = inputCount
+      self.allocations = allocations
+      self.releases = releases
+      self.touchesHeap = !allocations.isEmpty || !releases.isEmpty
+    }
   }
 
   let program: Program
@@ -92,6 +107,8 @@ final class RunState: @unchecked Sendable {
   /// Values that are not in the arena.
   private(set) var values: [Value?]
   private let arena: TensorStorage
+  private let scratch: UnsafeMutableRawPointer
+  private let pool: ThreadPool
   /// Keep the memory of outputs from run to run where nobody else holds it.
   var keepsOutputs = false
 
@@ -100,6 +117,8 @@ final class RunState: @unchecked Sendable {
     do { arena = try TensorStorage(byteCount: plan.arenaBytes) } catch {
       throw .memory(needed: plan.arenaBytes, limit: plan.engine.memoryLimit)
     }
+    scratch = arena.pointer + plan.scratchOffset
+    pool = plan.engine.pool
     values = plan.constants
     table = .allocate(capacity: plan.roots.count)
     for index in plan.roots.indices {
@@ -127,33 +146,42 @@ final class RunState: @unchecked Sendable {
 
   func execute(_ run: Run) throws(ModelError) {
     try plan.slots.withUnsafeBufferPointer { slots throws(ModelError) in
+      guard let base = slots.baseAddress else { return }
       for step in plan.steps {
-        let start = run.profile == nil ? nil : ContinuousClock.now
-        do throws(OperatorError) { try execute(step, slots, run) } catch {
-          throw plan.program.nodes[Int(step.node)].error(error)
-        }
-        if let start, let profile = run.profile {
-          profile.record(plan.program.nodes[Int(step.node)], from: start)
+        do throws(OperatorError) {
+          if let profile = run.profile {
+            let start = ContinuousClock.now
+            try execute(step, base, run)
+            profile.record(plan.program.nodes[step.node], from: start)
+          } else {
+            try execute(step, base, run)
+          }
+        } catch {
+          throw plan.program.nodes[step.node].error(error)
         }
       }
     }
   }
 
+  @inline(__always)
   private func execute(
-    _ step: Plan.Step, _ slots: UnsafeBufferPointer<Int32>, _ run: Run
+    _ step: Plan.Step, _ slots: UnsafePointer<Int32>, _ run: Run
   ) throws(OperatorError) {
-    for number in step.allocations { try allocate(number, run) }
+    if step.touchesHeap {
+      for number in step.allocations { try allocate(number, run) }
+    }
     switch step.action {
     case .compute(let body):
-      guard let base = slots.baseAddress else { return }
       try body(
         Buffers(
-          table: table, slots: base + Int(step.firstSlot), inputCount: Int(step.inputCount),
-          scratch: arena.pointer + plan.scratchOffset, pool: plan.engine.pool))
+          table: table, slots: slots + step.firstSlot, inputCount: step.inputCount,
+          scratch: scratch, pool: pool))
     case .produce(let body): try store(try body(try call(step, run)), step)
     case .evaluate: try evaluate(step, run)
     }
-    for number in step.releases { values[Int(number)] = nil }
+    if step.touchesHeap {
+      for number in step.releases { values[Int(number)] = nil }
+    }
   }
 
   /// The value of an output of the program.
@@ -196,7 +224,7 @@ final class RunState: @unchecked Sendable {
   }
 
   private func call(_ step: Plan.Step, _ run: Run) throws(OperatorError) -> Call {
-    let node = plan.program.nodes[Int(step.node)]
+    let node = plan.program.nodes[step.node]
     var inputs: [Value?] = []
     for number in node.inputs { inputs.append(number < 0 ? nil : try value(number)) }
     var captures: [Value?] = []
@@ -207,7 +235,7 @@ final class RunState: @unchecked Sendable {
   }
 
   private func evaluate(_ step: Plan.Step, _ run: Run) throws(OperatorError) {
-    let node = plan.program.nodes[Int(step.node)]
+    let node = plan.program.nodes[step.node]
     let call = try call(step, run)
     var subgraphs: [String: any SubgraphRunner] = [:]
     var first = 0
@@ -227,7 +255,7 @@ final class RunState: @unchecked Sendable {
   }
 
   private func store(_ results: [Value?], _ step: Plan.Step) throws(OperatorError) {
-    let outputs = plan.program.nodes[Int(step.node)].outputs
+    let outputs = plan.program.nodes[step.node].outputs
     for (index, number) in outputs.enumerated() where number >= 0 {
       guard index < results.count, let value = results[index] else {
         throw .output(index, "the operator made nothing")

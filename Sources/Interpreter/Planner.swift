@@ -107,8 +107,8 @@ struct Planner {
       }
       steps.append(
         Plan.Step(
-          action: entry.action, node: Int32(entry.node), firstSlot: Int32(slots.count),
-          inputCount: Int32(node.inputs.count), allocations: allocations, releases: releases))
+          action: entry.action, node: entry.node, firstSlot: slots.count,
+          inputCount: node.inputs.count, allocations: allocations, releases: releases))
       slots += node.inputs.map(root) + node.outputs
     }
     _ = try total(try total(arena.size, scratch), heapBytes)

@@ -18,6 +18,14 @@ public final class Session: Sendable {
   private let rebuild: @Sendable (Set<String>) throws(ModelError) -> Program
   private let variants = Mutex<[Set<String>: Program]>([:])
 
+  /// Reads a model and makes it ready to run.
+  /// - Throws: `FormatError` from reading, `ModelError` from checking.
+  public convenience init(
+    contentsOf path: String, options: SessionOptions = SessionOptions()
+  ) throws {
+    try self.init(Model(contentsOf: path), options: options)
+  }
+
   /// Checks and optimises the model; memory for values is planned when the inputs' shapes are known.
   /// - Throws: `ModelError` for anything in the model that no input could make right.
   public init(_ model: Model, options: SessionOptions = SessionOptions()) throws(ModelError) {
@@ -28,21 +36,25 @@ public final class Session: Sendable {
       .union(model.graph.sparseInitializers.compactMap(\.values.name))
 
     @Sendable func build(
-      _ overridden: Set<String>, _ passes: Set<Pass>
+      _ overridden: Set<String>, _ passes: Set<Pass>, types: [String: ValueType] = [:]
     ) throws(ModelError) -> Program {
       var graph = expanded
       graph.inputs.removeAll { initializers.contains($0.name) && !overridden.contains($0.name) }
       graph.initializers.removeAll { overridden.contains($0.name ?? "") }
       graph.sparseInitializers.removeAll { overridden.contains($0.values.name ?? "") }
-      optimize(&graph, passes, operatorSets: operatorSets, engine: engine)
+      optimize(&graph, passes, types: types, operatorSets: operatorSets, engine: engine)
       return try Program(graph, operatorSets: operatorSets, options: options)
     }
     // Checked before any pass could remove what is wrong.
     let checked = try build([], [])
-    _ = try Inference(checked, inputs: checked.inputTypes, engine: engine, lenient: false)
+    let inference = try Inference(
+      checked, inputs: checked.inputTypes, engine: engine, lenient: false)
+    let types = inference.types(of: checked)
     self.engine = engine
-    self.program = options.passes.isEmpty ? checked : try build([], options.passes)
-    self.rebuild = { overridden throws(ModelError) in try build(overridden, options.passes) }
+    self.program = options.passes.isEmpty ? checked : try build([], options.passes, types: types)
+    self.rebuild = { overridden throws(ModelError) in
+      try build(overridden, options.passes, types: types)
+    }
     self.inputs = model.graph.inputs.filter { !initializers.contains($0.name) }
     self.optionalInputs = model.graph.inputs.filter { initializers.contains($0.name) }
     self.outputs = model.graph.outputs
@@ -98,9 +110,7 @@ public final class Session: Sendable {
       }
     }
     let inference = try Inference(program, inputs: types, engine: engine, lenient: false)
-    var result: [String: ValueType] = [:]
-    for (name, type) in zip(program.names, inference.types) { result[name] = type }
-    return result
+    return inference.types(of: program)
   }
 
   /// The program for these names, and its arguments in order.

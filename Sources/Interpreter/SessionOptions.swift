@@ -25,6 +25,8 @@ public struct SessionOptions: Sendable {
 public enum Pass: String, Sendable, Hashable, CaseIterable {
   /// Nodes with constant inputs become initializers.
   case constantFolding
+  /// Operators take over the work of the node behind them: a convolution its activation.
+  case fusion
   /// Nodes whose outputs nobody uses go.
   case deadNodes
 }

@@ -2,10 +2,14 @@ import ONNXFormat
 import ONNXOps
 
 /// Runs these passes over a graph whose initializers are no inputs. It computes the same after.
+/// - Parameter types: what is known of each name
 func optimize(
-  _ graph: inout Graph, _ passes: Set<Pass>, operatorSets: OperatorSets, engine: Engine
+  _ graph: inout Graph, _ passes: Set<Pass>, types: [String: ValueType],
+  operatorSets: OperatorSets, engine: Engine
 ) {
+  if passes.contains(.deadNodes) { removeDeadNodes(&graph) }
   if passes.contains(.constantFolding) { foldConstants(&graph, operatorSets, engine) }
+  if passes.contains(.fusion) { fuseNodes(&graph, types: types, operatorSets: operatorSets) }
   if passes.contains(.deadNodes) { removeDeadNodes(&graph) }
 }
 
