@@ -101,3 +101,11 @@ public struct FileIdentity: Hashable, Sendable {
 func systemFailure(_ path: String) -> Failure {
   Failure("\(path): \(String(cString: strerror(errno)))")
 }
+
+/// Bytes in a file.
+/// - Throws: `Failure`, with the path
+public func fileSize(_ path: String) throws(Failure) -> Int {
+  var status = stat()
+  guard stat(path, &status) == 0 else { throw systemFailure(path) }
+  return Int(status.st_size)
+}
