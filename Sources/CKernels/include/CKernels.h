@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ck_binary.h"
+#include "ck_convert.h"
 #include "ck_elementwise.h"
 #include "ck_threads.h"
+#include "ck_unary.h"
 
 #endif
