@@ -5,11 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ck_binary.h"
+#include "ck_convert.h"
 #include "ck_convolution.h"
 #include "ck_elementwise.h"
 #include "ck_pooling.h"
 #include "ck_rows.h"
 #include "ck_threads.h"
+#include "ck_unary.h"
 #include "ck_window.h"
 
 #endif
