@@ -4,7 +4,9 @@ import Glibc
 /// Says on standard error which environment variable keeps OpenBLAS from the best kernels of this
 /// CPU. The variables are read before `main`, so nothing here can help.
 public func warnAboutSlowBLAS() {
-  let variables = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"].filter { (name: String) in getenv(name) != nil }
+  let variables = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"].filter { (name: String) in
+    getenv(name) != nil
+  }
   guard !variables.isEmpty, let name = openblas_get_corename() else { return }
   let core = String(cString: name)
   let hasAVX512 = ["SkylakeX", "Cooperlake", "Sapphirerapids"].contains {

@@ -108,7 +108,11 @@ private struct TensorComparison {
 
   func equal<T: Equatable>(_ type: T.Type) -> String? {
     let (a, b) = (actual.elements(as: T.self), expected.elements(as: T.self))
-    return first { a[$0] != b[$0] } describe: { ("\(b[$0])", "\(a[$0])") }
+    return first {
+      a[$0] != b[$0]
+    } describe: {
+      ("\(b[$0])", "\(a[$0])")
+    }
   }
 
   func floats<T>(_ type: T.Type, _ value: (T) -> Double) -> String? {

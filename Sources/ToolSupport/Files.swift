@@ -52,7 +52,9 @@ public func makeFolder(_ path: String) throws(Failure) {
     guard isThere.st_mode & S_IFMT == S_IFDIR else { throw Failure("\(path): is not a folder") }
     return
   }
-  guard path.utf8.count < PATH_MAX else { throw Failure("the path is too long: \(path.prefix(60))…") }
+  guard path.utf8.count < PATH_MAX else {
+    throw Failure("the path is too long: \(path.prefix(60))…")
+  }
   if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
     try makeFolder(String(path[..<slash]))
   }

@@ -51,8 +51,11 @@ private func endParsing(
   return .stopped
 }
 
-/// Writes a line to standard error.
-public func printError(_ line: String) { writeError(line + "\n") }
+/// Writes a line to standard error, after what was printed before.
+public func printError(_ line: String) {
+  fflush(nil)
+  writeError(line + "\n")
+}
 
 /// Writes text to standard error at once.
 func writeError(_ text: String) {

@@ -84,7 +84,8 @@ func peakResidentBytes() -> Int {
   // Not from getrusage: that number outlives exec and may be the parent's.
   guard let status = try? readText("/proc/self/status"),
     let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
-    let kilobytes = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) })
+    let kilobytes = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) }
+    )
   else { return 0 }
   return kilobytes * 1024
 }

@@ -61,7 +61,8 @@ struct RunCommand: ToolCommand {
     help: ArgumentHelp("What an output must be.", valueName: "[name=]file"))
   var expect: [String] = []
 
-  @Option(parsing: .unconditional, help: "Difference that is allowed, relative to what is expected.")
+  @Option(
+    parsing: .unconditional, help: "Difference that is allowed, relative to what is expected.")
   var rtol = 1e-3
 
   @Option(parsing: .unconditional, help: "Difference that is allowed besides.")
