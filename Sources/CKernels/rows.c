@@ -34,7 +34,7 @@ CK_MULTIVERSION float ck_sum_squares(const float *x, size_t n, float mean) {
 
 static inline float larger(float best, float x) { return x > best || x != x ? x : best; }
 
-CK_MULTIVERSION float ck_max(const float *x, size_t n) {
+CK_MULTIVERSION float ck_row_max(const float *x, size_t n) {
   float part[LANES];
   for (int j = 0; j < LANES; j++) part[j] = -INFINITY;
   size_t i = 0;

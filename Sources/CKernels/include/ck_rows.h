@@ -8,7 +8,7 @@ float ck_sum(const float *x, size_t n);
 // Sum of (x[i] - mean)^2.
 float ck_sum_squares(const float *x, size_t n, float mean);
 // -infinity for n = 0; a NaN wins.
-float ck_max(const float *x, size_t n);
+float ck_row_max(const float *x, size_t n);
 
 // y[i] = x[i] * a + b; y may be x.
 void ck_scale_shift(const float *x, float *y, size_t n, float a, float b);
