@@ -25,17 +25,17 @@ extension Tensor {
     switch elementType {
     case .bool: for index in 0..<count { bytes[index] = bytes[index] == 0 ? 0 : 1 }
     case .uint4, .float4e2m1:
-      for index in 0..<count { bytes[index] = packed[index >> 1] >> UInt8(index & 1) * 4 & 0xF }
+      for index in 0..<count { bytes[index] = packed[index >> 1] >> (UInt8(index & 1) * 4) & 0xF }
     case .int4:
       for index in 0..<count {
-        let code = packed[index >> 1] >> UInt8(index & 1) * 4
+        let code = packed[index >> 1] >> (UInt8(index & 1) * 4)
         bytes[index] = UInt8(bitPattern: Int8(bitPattern: code << 4) >> 4)
       }
     case .uint2:
-      for index in 0..<count { bytes[index] = packed[index >> 2] >> UInt8(index & 3) * 2 & 3 }
+      for index in 0..<count { bytes[index] = packed[index >> 2] >> (UInt8(index & 3) * 2) & 3 }
     case .int2:
       for index in 0..<count {
-        let code = packed[index >> 2] >> UInt8(index & 3) * 2
+        let code = packed[index >> 2] >> (UInt8(index & 3) * 2)
         bytes[index] = UInt8(bitPattern: Int8(bitPattern: code << 6) >> 6)
       }
     case .float6e2m3, .float6e3m2:
