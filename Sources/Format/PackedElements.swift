@@ -49,4 +49,43 @@ extension Tensor {
     default: break
     }
   }
+
+  /// Calls `body` with the bytes of a file, piece by piece.
+  func forEachPackedPiece(
+    _ body: (UnsafeRawBufferPointer) throws(FormatError) -> Void
+  ) throws(FormatError) {
+    guard let bits = elementType.bitsInFile, count > 0 else { return }
+    let all = UnsafeRawBufferPointer(start: storage.pointer, count: storage.byteCount)
+    guard bits < 8 else { return try body(all) }
+    // Pieces of whole bytes: a multiple of 8 elements.
+    let size = 32 << 10
+    for start in stride(from: 0, to: count, by: size) {
+      let piece = UnsafeRawBufferPointer(rebasing: all[start..<min(start + size, count)])
+      let packed = Self.pack(piece, bits: bits)
+      let result: Result<Void, FormatError> = packed.withUnsafeBytes { bytes in
+        Result { () throws(FormatError) in try body(bytes) }
+      }
+      try result.get()
+    }
+  }
+
+  /// The lowest `bits` of each byte, one behind the other.
+  private static func pack(_ elements: UnsafeRawBufferPointer, bits: Int) -> [UInt8] {
+    var packed: [UInt8] = []
+    packed.reserveCapacity(elements.count * bits / 8 + 1)
+    let mask = (UInt32(1) << UInt32(bits)) - 1
+    var pending: UInt32 = 0
+    var length = 0
+    for element in elements {
+      pending |= (UInt32(element) & mask) << UInt32(length)
+      length += bits
+      if length >= 8 {
+        packed.append(UInt8(truncatingIfNeeded: pending))
+        pending >>= 8
+        length -= 8
+      }
+    }
+    if length > 0 { packed.append(UInt8(truncatingIfNeeded: pending)) }
+    return packed
+  }
 }
