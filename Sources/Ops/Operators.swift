@@ -5,8 +5,22 @@ enum Operators {
     Relu.self,
 
     // Network
+    AveragePool.self,
     Conv.self,
+    ConvInteger.self,
     FusedConv.self,
+    FusedGemm.self,
+    Gemm.self,
+    GlobalAveragePool.self,
+    GlobalLpPool.self,
+    GlobalMaxPool.self,
+    LpPool.self,
+    MatMul.self,
+    MatMulInteger.self,
+    MaxPool.self,
+    MaxUnpool.self,
+    QLinearConv.self,
+    QLinearMatMul.self,
 
     // Recurrent
 
