@@ -6,6 +6,7 @@ enum Operators {
 
     // Network
     AveragePool.self,
+    BatchNormalization.self,
     Conv.self,
     ConvInteger.self,
     FusedConv.self,
@@ -14,13 +15,21 @@ enum Operators {
     GlobalAveragePool.self,
     GlobalLpPool.self,
     GlobalMaxPool.self,
+    GroupNormalization.self,
+    GroupNormalization18.self,
+    InstanceNormalization.self,
+    LayerNormalization.self,
+    LpNormalization.self,
     LpPool.self,
+    LRN.self,
     MatMul.self,
     MatMulInteger.self,
     MaxPool.self,
     MaxUnpool.self,
+    MeanVarianceNormalization.self,
     QLinearConv.self,
     QLinearMatMul.self,
+    RMSNormalization.self,
 
     // Recurrent
 

@@ -55,7 +55,7 @@ struct AffineProduct: Sendable {
     let problem = Problem(
       rows: sizes[0], columns: sizes[1], depth: a[transposeA ? 0 : 1],
       c: call.inputs.has(2) && beta != 0 ? Addend(try call.inputSizes(2)) : nil)
-    _ = try call.count(sizes[0], sizes[1])
+    _ = try call.count([sizes[0], sizes[1]])
     switch try call.elementType(0) {
     case .float32: return try blas(problem, activation, Float.self)
     case .float64: return try blas(problem, activation, Double.self)

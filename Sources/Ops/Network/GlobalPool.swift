@@ -25,7 +25,7 @@ extension GlobalPoolOperator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)
-    let images = try call.count(sizes[0], sizes[1])
+    let images = try call.count([sizes[0], sizes[1]])
     let count = images == 0 ? 0 : try call.inputCount(0) / images
     let window = try Window([WindowAxis(input: count, kernel: count)])
     switch try call.elementType(0) {
@@ -75,7 +75,7 @@ struct GlobalMaxPool: GlobalPoolOperator {
   {
     poolingKernel(Largest<T>(), window, images: images)
   }
-  static let vectorised: (@Sendable (UnsafePointer<Float>, Int) -> Float)? = { ck_max($0, $1) }
+  static let vectorised: (@Sendable (UnsafePointer<Float>, Int) -> Float)? = { ck_row_max($0, $1) }
 }
 
 /// `(Σ |x|ᵖ)^(1/p)` of each image.

@@ -28,7 +28,7 @@ extension PoolOperator {
   func geometry(_ call: Preparation) throws(OperatorError) -> (window: Window, images: Int) {
     let sizes = try call.inputSizes(0)
     let window = try windows.window(Array(sizes.dropFirst(2)))
-    _ = try call.count(sizes[0], sizes[1], max(window.outputCount, window.inputCount))
+    _ = try call.count([sizes[0], sizes[1], max(window.outputCount, window.inputCount)])
     return (window, window.outputCount == 0 ? 0 : sizes[0] * sizes[1])
   }
 }

@@ -11,8 +11,19 @@ extension Int {
 extension Preparation {
   /// Checks that the sizes multiply without overflow.
   /// - Returns: their product
-  func count(_ sizes: Int...) throws(OperatorError) -> Int {
-    guard let count = sizes.elementCount else { throw .invalid("no tensor has sizes \(sizes)") }
+  func count(_ sizes: some Sequence<Int>) throws(OperatorError) -> Int {
+    guard let count = sizes.elementCount else {
+      throw .invalid("no tensor has sizes \(Array(sizes))")
+    }
     return count
+  }
+
+  /// The element type of an output.
+  /// - Throws: where it is left out
+  func outputType(_ index: Int) throws(OperatorError) -> ElementType {
+    guard index < outputs.count, let type = outputs[index] else {
+      throw .output(index, "must not be left out")
+    }
+    return type.elementType
   }
 }
