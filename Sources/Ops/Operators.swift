@@ -7,6 +7,9 @@ enum Operators {
     // Network
 
     // Recurrent
+    GRU.self,
+    LSTM.self,
+    RNN.self,
 
     // Shape
     Reshape.self,

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "ck_elementwise.h"
+#include "ck_recurrent.h"
 #include "ck_threads.h"
 
 #endif
