@@ -5,6 +5,8 @@ enum Operators {
     Relu.self,
 
     // Network
+    Conv.self,
+    FusedConv.self,
 
     // Recurrent
     GRU.self,
@@ -12,8 +14,41 @@ enum Operators {
     RNN.self,
 
     // Shape
+    Concat.self,
+    Constant.self,
+    ConstantOfShape.self,
+    Expand.self,
+    Flatten.self,
+    Gather.self,
+    GatherElements.self,
+    GatherND.self,
+    Identity.self,
+    Pad.self,
+    Pad1.self,
+    RangeOperator.self,
     Reshape.self,
+    Reshape1.self,
+    Scatter.self,
+    ScatterElements.self,
+    ScatterND.self,
+    ShapeOperator.self,
+    Size.self,
+    Slice1.self,
+    Slice.self,
+    Split.self,
+    Split1.self,
+    Squeeze.self,
+    Squeeze1.self,
+    Tile.self,
+    Tile1.self,
+    Transpose.self,
+    Unsqueeze.self,
+    Unsqueeze1.self,
 
     // Control
+    If.self,
+    Loop.self,
+    Scan.self,
+    Scan8.self,
   ]
 }
