@@ -95,6 +95,9 @@ enum Operators {
     RMSNormalization.self,
 
     // Recurrent
+    GRU.self,
+    LSTM.self,
+    RNN.self,
 
     // Shape
     Concat.self,
