@@ -56,7 +56,7 @@ struct GlobalAveragePool: GlobalPoolOperator {
   func kernel<T: RealElement & OrderedElement>(_ type: T.Type, _ window: Window, images: Int)
     -> Kernel
   {
-    poolingKernel(Mean<T>(), window, images: images)
+    poolingKernel(WindowMean<T>(), window, images: images)
   }
   static let vectorised: (@Sendable (UnsafePointer<Float>, Int) -> Float)? = { x, count in
     ck_sum(x, count) / Float(count)

@@ -2,7 +2,7 @@ import ONNXFormat
 import RealModule
 
 /// An input that broadcasts to input 0, read in rows of the size that input 0 is normalized in.
-struct BroadcastRows<C: RowElement>: Sendable {
+struct SpreadRows<C: RowElement>: Sendable {
   private let input: Int
   private let data: RealRows<C>
   /// Sizes of input 0, and the input's strides along them.
