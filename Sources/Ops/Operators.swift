@@ -68,10 +68,36 @@ enum Operators {
     Xor.self,
 
     // Network
+    AveragePool.self,
+    BatchNormalization.self,
     Conv.self,
+    ConvInteger.self,
     FusedConv.self,
+    FusedGemm.self,
+    Gemm.self,
+    GlobalAveragePool.self,
+    GlobalLpPool.self,
+    GlobalMaxPool.self,
+    GroupNormalization.self,
+    GroupNormalization18.self,
+    InstanceNormalization.self,
+    LayerNormalization.self,
+    LpNormalization.self,
+    LpPool.self,
+    LRN.self,
+    MatMul.self,
+    MatMulInteger.self,
+    MaxPool.self,
+    MaxUnpool.self,
+    MeanVarianceNormalization.self,
+    QLinearConv.self,
+    QLinearMatMul.self,
+    RMSNormalization.self,
 
     // Recurrent
+    GRU.self,
+    LSTM.self,
+    RNN.self,
 
     // Shape
     Concat.self,

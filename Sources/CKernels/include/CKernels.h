@@ -9,6 +9,7 @@
 #include "ck_convert.h"
 #include "ck_convolution.h"
 #include "ck_elementwise.h"
+#include "ck_recurrent.h"
 #include "ck_pooling.h"
 #include "ck_rows.h"
 #include "ck_threads.h"
