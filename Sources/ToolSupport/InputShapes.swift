@@ -78,9 +78,10 @@ public struct InputFiller {
       let sizes = shapes.sizes(of: input)
       guard let count = sizes.elementCount,
         case let (bytes, overflow) = count.multipliedReportingOverflow(by: type.elementType.stride),
-        !overflow, bytes <= memoryLimit - used
-      else {
-        throw Failure("\(place): \(Shape(sizes)) needs more memory than the limit, \(memoryLimit)")
+        !overflow
+      else { throw Failure("\(place): no memory holds \(Shape(sizes))") }
+      guard bytes <= memoryLimit - used else {
+        throw Failure("\(place): needs \(bytes) bytes of memory, the limit is \(memoryLimit)")
       }
       used += bytes
       do { return .tensor(try noise.tensor(type.elementType, shape: sizes)) } catch {

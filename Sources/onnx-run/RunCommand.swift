@@ -122,10 +122,10 @@ struct RunCommand: ToolCommand {
       drawing(picture, on: .standardError).forEach(printError)
     }
     for result in results { print(summary(of: result.value, name: result.name)) }
-    for result in results { printTop(result.value, labels.map(String.init)) }
+    printTop(results, labels.map(String.init))
     printError(
-      "time \(formatted((end - loaded).milliseconds)) ms"
-        + " (load \(formatted((loaded - start).milliseconds)) ms)")
+      "time \(formatted((end - loaded).milliseconds, "%.3f")) ms"
+        + " (load \(formatted((loaded - start).milliseconds, "%.3f")) ms)")
 
     if let outputDir { try writeOutputs(results, to: outputDir, outputFormat) }
     if let profile {
@@ -135,11 +135,16 @@ struct RunCommand: ToolCommand {
     return expectations.check(outputs, Tolerance(relative: rtol, absolute: atol))
   }
 
-  private func printTop(_ value: Value, _ labels: [String]) {
-    guard top > 0, let tensor = value.tensor, let ranking = Ranking(tensor, count: top) else {
-      return
+  /// Prints the best of each output that is one row of scores, with its name where there are more.
+  private func printTop(_ outputs: [(name: String, value: Value)], _ labels: [String]) {
+    guard top > 0 else { return }
+    let rankings = outputs.compactMap { output in
+      output.value.tensor.flatMap { Ranking($0, count: top) }.map { (output.name, $0) }
     }
-    ranking.lines(labels: labels, on: .standardOutput).forEach { print($0) }
+    for (name, ranking) in rankings {
+      if rankings.count > 1 { print("  best of \(name.escaped)") }
+      ranking.lines(labels: labels, on: .standardOutput).forEach { print($0) }
+    }
   }
 
   private static func numbers(_ text: String, _ option: String) throws(Failure) -> [Float] {

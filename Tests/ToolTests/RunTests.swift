@@ -32,9 +32,9 @@ import ToolSupport
   }
 
   @Test func splitsOffANameOnlyIfItIsAnInputs() throws {
-    let odd = try folder.write([1, 2], [3, 4] as [Float], to: "a=b.pb")
-    #expect(try Tool(relu, "--input", odd).output == "y float32[1,2] 3 3.5 4\n")
-    #expect(try Tool(relu, "--input", "x=\(odd)").output == "y float32[1,2] 3 3.5 4\n")
+    let odd = try folder.write([2, 2], [3, 4, 3, 4] as [Float], to: "a=b.pb")
+    #expect(try Tool(relu, "--input", odd).output == "y float32[2,2] 3 3.5 4\n")
+    #expect(try Tool(relu, "--input", "x=\(odd)").output == "y float32[2,2] 3 3.5 4\n")
   }
 
   @Test func namesTheNearestInput() throws {

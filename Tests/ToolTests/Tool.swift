@@ -30,8 +30,8 @@ struct Tool {
     process.executableURL = URL(fileURLWithPath: Self.path)
     process.arguments = arguments
     process.standardInput = FileHandle.nullDevice
-    process.standardOutput = try #require(FileHandle(forWritingAtPath: outputPath))
-    process.standardError = try #require(FileHandle(forWritingAtPath: errorPath))
+    process.standardOutput = FileHandle(forWritingAtPath: outputPath)
+    process.standardError = FileHandle(forWritingAtPath: errorPath)
     try process.run()
     try meanwhile(process)
     process.waitUntilExit()
@@ -46,7 +46,7 @@ struct Tool {
 /// Holds the tool to how it ends where it is stopped: exit code 2, one line on standard error that
 /// contains `text`, nothing else.
 func expectStop(
-  _ arguments: [String], _ text: String = "", sourceLocation: SourceLocation = #_sourceLocation
+  _ arguments: [String], _ text: String = "onnx-run: ", sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
   let tool = try Tool(arguments)
   #expect(tool.status == 2, sourceLocation: sourceLocation)
