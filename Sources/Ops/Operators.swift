@@ -72,6 +72,7 @@ enum Operators {
     BatchNormalization.self,
     Conv.self,
     ConvInteger.self,
+    ConvTranspose.self,
     FusedConv.self,
     FusedGemm.self,
     Gemm.self,
