@@ -8,6 +8,8 @@
 #include "ck_binary.h"
 #include "ck_convert.h"
 #include "ck_elementwise.h"
+#include "ck_reduce.h"
+#include "ck_softmax.h"
 #include "ck_threads.h"
 #include "ck_unary.h"
 

@@ -46,21 +46,21 @@ struct Clip: Operator {
       return try kernel(call, (low.map { Double($0) }, high.map { Double($0) }), clip)
     case .float16:
       return try kernel(call, (low.map { Float16($0) }, high.map { Float16($0) }), clipNarrow)
-    case .bfloat16: return try kernel(call, (nil, nil), clipNarrow as Loop<BFloat16>)
-    case .int8: return try kernel(call, (nil, nil), clip as Loop<Int8>)
-    case .int16: return try kernel(call, (nil, nil), clip as Loop<Int16>)
-    case .int32: return try kernel(call, (nil, nil), clip as Loop<Int32>)
-    case .int64: return try kernel(call, (nil, nil), clip as Loop<Int64>)
-    case .uint8: return try kernel(call, (nil, nil), clip as Loop<UInt8>)
-    case .uint16: return try kernel(call, (nil, nil), clip as Loop<UInt16>)
-    case .uint32: return try kernel(call, (nil, nil), clip as Loop<UInt32>)
-    case .uint64: return try kernel(call, (nil, nil), clip as Loop<UInt64>)
+    case .bfloat16: return try kernel(call, (nil, nil), clipNarrow as ElementLoop<BFloat16>)
+    case .int8: return try kernel(call, (nil, nil), clip as ElementLoop<Int8>)
+    case .int16: return try kernel(call, (nil, nil), clip as ElementLoop<Int16>)
+    case .int32: return try kernel(call, (nil, nil), clip as ElementLoop<Int32>)
+    case .int64: return try kernel(call, (nil, nil), clip as ElementLoop<Int64>)
+    case .uint8: return try kernel(call, (nil, nil), clip as ElementLoop<UInt8>)
+    case .uint16: return try kernel(call, (nil, nil), clip as ElementLoop<UInt16>)
+    case .uint32: return try kernel(call, (nil, nil), clip as ElementLoop<UInt32>)
+    case .uint64: return try kernel(call, (nil, nil), clip as ElementLoop<UInt64>)
     default: throw .input(0, "expected numbers, got \(try call.elementType(0))")
     }
   }
 
   private func kernel<T: Sendable>(
-    _ call: Preparation, _ fixed: (low: T?, high: T?), _ loop: @escaping Loop<T>
+    _ call: Preparation, _ fixed: (low: T?, high: T?), _ loop: @escaping ElementLoop<T>
   ) throws(OperatorError) -> Kernel {
     let (hasLow, hasHigh) = (call.inputs.has(1), call.inputs.has(2))
     let tiles = Tiles(try call.inputCount(0))
@@ -76,7 +76,7 @@ struct Clip: Operator {
   }
 }
 
-private typealias Loop<T> =
+private typealias ElementLoop<T> =
   @Sendable (
     _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int, _ low: T?, _ high: T?
   ) -> Void
