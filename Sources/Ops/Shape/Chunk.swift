@@ -1,0 +1,65 @@
+import ONNXFormat
+
+/// What operators that move elements need to know of them: their size, or that they are strings.
+enum Chunk: Sendable {
+  case one, two, four, eight, sixteen, string
+
+  init(_ type: ElementType) {
+    switch type.stride {
+    case _ where type == .string: self = .string
+    case 2: self = .two
+    case 4: self = .four
+    case 8: self = .eight
+    case 16: self = .sixteen
+    default: self = .one
+    }
+  }
+
+  private init?(bytes: Int) {
+    switch bytes {
+    case 1: self = .one
+    case 2: self = .two
+    case 4: self = .four
+    case 8: self = .eight
+    case 16: self = .sixteen
+    default: return nil
+    }
+  }
+
+  /// Bytes of one.
+  var bytes: Int {
+    switch self {
+    case .one: 1
+    case .two: 2
+    case .four: 4
+    case .eight: 8
+    case .sixteen: 16
+    case .string: MemoryLayout<String>.stride
+    }
+  }
+
+  /// A chunk as large as `count` of these that lie together, if there is one.
+  func times(_ count: Int) -> Chunk? {
+    if self == .string || count > 16 || count < 1 { return nil }
+    return Chunk(bytes: bytes * count)
+  }
+}
+
+/// Work that moves elements without looking at them, written once for a type of any size.
+protocol Mover: Sendable {
+  func move<T>(_ type: T.Type, _ buffers: Buffers, task: Int)
+}
+
+extension Mover {
+  /// A tile that moves elements of that size.
+  func tile(_ chunk: Chunk) -> Buffers.Tile {
+    switch chunk {
+    case .one: { buffers, task, _ in move(UInt8.self, buffers, task: task) }
+    case .two: { buffers, task, _ in move(UInt16.self, buffers, task: task) }
+    case .four: { buffers, task, _ in move(UInt32.self, buffers, task: task) }
+    case .eight: { buffers, task, _ in move(UInt64.self, buffers, task: task) }
+    case .sixteen: { buffers, task, _ in move(SIMD2<UInt64>.self, buffers, task: task) }
+    case .string: { buffers, task, _ in move(String.self, buffers, task: task) }
+    }
+  }
+}
