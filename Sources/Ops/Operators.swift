@@ -68,5 +68,11 @@ enum Operators {
     SequenceLength.self,
     SequenceMap.self,
     SplitToSequence.self,
+
+    // Text
+    RegexFullMatch.self,
+    StringConcat.self,
+    StringNormalizer.self,
+    StringSplit.self,
   ]
 }
