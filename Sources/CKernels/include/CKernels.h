@@ -9,6 +9,8 @@
 #include "ck_convert.h"
 #include "ck_convolution.h"
 #include "ck_elementwise.h"
+#include "ck_reduce.h"
+#include "ck_softmax.h"
 #include "ck_recurrent.h"
 #include "ck_pooling.h"
 #include "ck_rows.h"

@@ -9,12 +9,10 @@ struct BroadcastRows: Sendable {
 
   private let rowSize: Int
   private let rows: Int
+  private let walk: StridedWalk
   private let rowsPerTask: Int
   private let piecesPerRow: Int
   private let pieceSize: Int
-  /// Sizes of the dimensions around the rows, and each operand's stride along them.
-  private let sizes: [Int]
-  private let strides: [SIMD4<Int>]
 
   /// - Parameters:
   ///   - operands: shapes that broadcast to `output`, four at most
@@ -33,7 +31,7 @@ struct BroadcastRows: Sendable {
       }
       if size == 1 { continue }
       if let inner = strides.last, let innerSize = sizes.last, stride == inner &* innerSize {
-        sizes[sizes.count - 1] = innerSize * size
+        sizes[sizes.count - 1] = innerSize &* size
       } else {
         sizes.append(size)
         strides.append(stride)
@@ -41,10 +39,9 @@ struct BroadcastRows: Sendable {
     }
     steps = strides.first ?? .zero
     rowSize = sizes.first ?? 1
-    self.sizes = Array(sizes.dropFirst())
-    self.strides = Array(strides.dropFirst())
+    walk = StridedWalk(innermostFirst: Array(sizes.dropFirst()), Array(strides.dropFirst()))
     let isEmpty = output.contains(0)
-    rows = isEmpty ? 0 : self.sizes.reduce(1, *)
+    rows = isEmpty ? 0 : walk.count
     let taskSize = max(1, 32768 / max(cost, 1))
     rowsPerTask = max(1, taskSize / max(rowSize, 1))
     piecesPerRow = rowSize > taskSize ? (rowSize - 1) / taskSize + 1 : 1
@@ -62,33 +59,10 @@ struct BroadcastRows: Sendable {
       let start = task % piecesPerRow * pieceSize
       let row = task / piecesPerRow
       let count = min(pieceSize, rowSize - start)
-      walk(row..<row + 1) { body($0 + start, $1 &+ steps &* start, count) }
+      walk.forEach(row..<row + 1) { body($0 * rowSize + start, $1 &+ steps &* start, count) }
     } else {
       let first = task * rowsPerTask
-      walk(first..<min(rows, first + rowsPerTask)) { body($0, $1, rowSize) }
-    }
-  }
-
-  @inline(__always)
-  private func walk(_ range: Range<Int>, _ body: (Int, SIMD4<Int>) -> Void) {
-    withUnsafeTemporaryAllocation(of: Int.self, capacity: sizes.count + 1) { index in
-      var place = SIMD4<Int>.zero
-      var rest = range.lowerBound
-      for axis in sizes.indices {
-        index[axis] = rest % sizes[axis]
-        rest /= sizes[axis]
-        place &+= strides[axis] &* index[axis]
-      }
-      for row in range {
-        body(row &* rowSize, place)
-        for axis in sizes.indices {
-          index[axis] &+= 1
-          place &+= strides[axis]
-          if index[axis] < sizes[axis] { break }
-          place &-= strides[axis] &* sizes[axis]
-          index[axis] = 0
-        }
-      }
+      walk.forEach(first..<min(rows, first + rowsPerTask)) { body($0 * rowSize, $1, rowSize) }
     }
   }
 }
