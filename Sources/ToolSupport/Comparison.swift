@@ -80,10 +80,6 @@ private func difference(
   case .float32: return comparison.floats(Float.self) { Double($0) }
   case .float64: return comparison.floats(Double.self) { $0 }
   case .float16: return comparison.floats(Float16.self) { Double($0) }
-  case .bfloat16:
-    var wide = comparison
-    wide.tolerance.relative = max(tolerance.relative, 0x1p-6)
-    return wide.floats(BFloat16.self) { Double($0.float) }
   case .complex64: return comparison.complex(Float.self) { Double($0) }
   case .complex128: return comparison.complex(Double.self) { $0 }
   case .string: return comparison.equal(String.self)
@@ -97,7 +93,9 @@ private func difference(
   case .uint64: return comparison.equal(UInt64.self)
   case .int4: return comparison.equal(Int4.self)
   case .int2: return comparison.equal(Int2.self)
-  default: return comparison.equal(UInt8.self)
+  default:
+    guard let type = expected.elementType.smallFloat else { return comparison.equal(UInt8.self) }
+    return comparison.smallFloats(type)
   }
 }
 
@@ -125,6 +123,13 @@ private struct TensorComparison {
     } describe: {
       (formatted(value(b[$0]), "%.9g"), formatted(value(a[$0]), "%.9g"))
     }
+  }
+
+  func smallFloats<T: SmallFloat>(_ type: T.Type) -> String? {
+    var wide = self
+    // Two units in the last place.
+    if T.elementType == .bfloat16 { wide.tolerance.relative = max(tolerance.relative, 0x1p-6) }
+    return wide.floats(T.self) { Double($0.float) }
   }
 
   func complex<T: ComplexPart>(_ type: T.Type, _ value: (T) -> Double) -> String? {

@@ -30,11 +30,21 @@ public struct Noise: RandomNumberGenerator, Sendable {
     case .float32: fill(memory, tensor.count) { $0 }
     case .float64: fill(memory, tensor.count) { Double($0) }
     case .float16: fill(memory, tensor.count) { Float16($0) }
-    case .bfloat16: fill(memory, tensor.count) { BFloat16($0) }
     case .string: break
-    default: memory.initializeMemory(as: UInt8.self, repeating: 0, count: tensor.storage.byteCount)
+    default:
+      if let type = elementType.smallFloat {
+        fill(memory, tensor.count, type)
+      } else {
+        memory.initializeMemory(as: UInt8.self, repeating: 0, count: tensor.storage.byteCount)
+      }
     }
     return tensor
+  }
+
+  private mutating func fill<T: SmallFloat>(
+    _ memory: UnsafeMutableRawPointer, _ count: Int, _ type: T.Type
+  ) {
+    fill(memory, count) { T($0) }
   }
 
   private mutating func fill<T>(

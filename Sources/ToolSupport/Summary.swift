@@ -22,7 +22,6 @@ private func range(of tensor: Tensor) -> String {
   case .float32: return floats(tensor.elements(as: Float.self)) { Double($0) }
   case .float64: return floats(tensor.elements(as: Double.self)) { $0 }
   case .float16: return floats(tensor.elements(as: Float16.self)) { Double($0) }
-  case .bfloat16: return floats(tensor.elements(as: BFloat16.self)) { Double($0.float) }
   case .bool: return integers(tensor.elements(as: UInt8.self))
   case .int8: return integers(tensor.elements(as: Int8.self))
   case .int16: return integers(tensor.elements(as: Int16.self))
@@ -33,8 +32,14 @@ private func range(of tensor: Tensor) -> String {
   case .uint16: return integers(tensor.elements(as: UInt16.self))
   case .uint32: return integers(tensor.elements(as: UInt32.self))
   case .uint64: return integers(tensor.elements(as: UInt64.self))
-  default: return "- - -"
+  default:
+    guard let type = tensor.elementType.smallFloat else { return "- - -" }
+    return smallFloats(tensor, type)
   }
+}
+
+private func smallFloats<T: SmallFloat>(_ tensor: Tensor, _ type: T.Type) -> String {
+  floats(tensor.elements(as: T.self)) { Double($0.float) }
 }
 
 private func floats<T>(_ elements: UnsafeBufferPointer<T>, _ value: (T) -> Double) -> String {

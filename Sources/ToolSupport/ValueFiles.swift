@@ -24,6 +24,82 @@ public enum ValueFileKind: Sendable {
   }
 }
 
+/// Reads a value for an input or output of that type: a `.npy` file, a `.npz` archive of one array,
+/// or a `.pb` message of the kind that the type asks for.
+/// - Throws: `Failure`, with the path
+public func readValue(_ path: String, _ type: ValueType?) throws(Failure) -> Value {
+  let tensor: Tensor
+  switch try ValueFileKind(ofFile: path) {
+  case .npy:
+    do { tensor = try Tensor(npyContentsOf: path) } catch { throw Failure("\(error)") }
+  case .npz:
+    let arrays = try readTensors(npz: path)
+    guard arrays.count == 1 else {
+      throw Failure("\(path): expected one array, got \(arrays.count)")
+    }
+    tensor = arrays[0].tensor
+  case .png, .jpeg: throw Failure("\(path): a picture serves as an input only")
+  case .message: return try readMessage(path, type)
+  }
+  do { return .tensor(try narrowed(tensor, to: type?.tensorType?.elementType)) } catch {
+    throw Failure(path, error)
+  }
+}
+
+/// Reads a `.pb` message of the kind that the type asks for.
+/// - Throws: `Failure`, with the path
+public func readMessage(_ path: String, _ type: ValueType?) throws(Failure) -> Value {
+  do { return try Value(contentsOf: path, as: type.map(Value.FileKind.init) ?? .tensor) } catch {
+    throw Failure("\(error)")
+  }
+}
+
+/// Reads the arrays of a `.npz` archive.
+/// - Throws: `Failure`, with the path
+public func readTensors(
+  npz path: String
+) throws(Failure) -> [(name: String, tensor: Tensor)] {
+  do { return try NPZ.read(path) } catch { throw Failure("\(error)") }
+}
+
+/// The elements in a type that NumPy lacks, where a NumPy file holds them in a wider one.
+public func narrowed(_ tensor: Tensor, to type: ElementType?) throws -> Tensor {
+  func convert<T: Element, U: Element>(_ convert: (T) -> U?) throws -> Tensor {
+    var elements: [U] = []
+    elements.reserveCapacity(tensor.count)
+    for element in tensor.elements(as: T.self) {
+      guard let narrow = convert(element) else {
+        throw Failure("\(element) is no \(U.elementType)")
+      }
+      elements.append(narrow)
+    }
+    return Tensor(shape: tensor.shape, elements)
+  }
+  func smallFloats<T: SmallFloat>(_ type: T.Type) throws -> Tensor {
+    try convert { (x: Float) -> T? in
+      let narrow = T(x)
+      return narrow.float == x || x.isNaN ? narrow : nil
+    }
+  }
+  func integers<T: SmallInteger>(_ type: T.Type) throws -> Tensor
+  where T.RawValue: Element {
+    try convert { (x: T.RawValue) -> T? in
+      let narrow = T(truncating: UInt8(truncatingIfNeeded: x))
+      return narrow.rawValue == x ? narrow : nil
+    }
+  }
+  switch (tensor.elementType, type) {
+  case (.int8, .int4?): return try integers(Int4.self)
+  case (.int8, .int2?): return try integers(Int2.self)
+  case (.uint8, .uint4?): return try integers(UInt4.self)
+  case (.uint8, .uint2?): return try integers(UInt2.self)
+  case (.float32, let type?):
+    guard let type = type.smallFloat else { return tensor }
+    return try smallFloats(type)
+  default: return tensor
+  }
+}
+
 /// How a picture becomes a tensor: `(s / 255 − mean) · scale`, one number or one a channel.
 public struct PictureNormalization: Sendable {
   public var mean: [Float]

@@ -15,7 +15,7 @@ struct Case {
     var options = SessionOptions()
     // Cases run side by side, one a CPU.
     options.threads = 1
-    let session = try openSession("\(path)/model.onnx", options)
+    let session = try Session(contentsOf: "\(path)/model.onnx", options: options)
     for dataSet in try dataSets(of: path) {
       if let difference = try run(session, "\(path)/\(dataSet)", tolerance) {
         return "\(dataSet): \(difference)"

@@ -69,7 +69,7 @@ struct RunInputs {
       guard let entry = tensors.first(where: { $0.name == info.name }) ?? tensors.first,
         tensors.count == 1 || entry.name == info.name
       else { throw Failure("\(path): no array '\(info.name)' among its \(tensors.count)") }
-      try set(info, .tensor(entry.tensor))
+      try set(info, entry.tensor, path)
     case .npy, .message: try set(info, readValue(path, info.type))
     }
   }
@@ -79,8 +79,18 @@ struct RunInputs {
       guard let info = all.first(where: { $0.name == name }) else {
         throw Failure(path, unknownName(name, "input", among: all.map(\.name)))
       }
-      try set(info, .tensor(tensor))
+      try set(info, tensor, path)
     }
+  }
+
+  private mutating func set(
+    _ info: ValueInfo, _ tensor: Tensor, _ path: String
+  ) throws(Failure) {
+    let value: Value
+    do {
+      value = .tensor(try narrowed(tensor, to: info.type?.tensorType?.elementType))
+    } catch { throw Failure(path, error) }
+    try set(info, value)
   }
 
   private mutating func set(_ info: ValueInfo, _ value: Value) throws(Failure) {
@@ -106,9 +116,9 @@ struct RunInputs {
   /// Says on standard error what was filled.
   func printFilled(seed: UInt64) {
     for (name, type) in filled {
-      let content = type.tensorType?.elementType.isFilledWithNoise == true
+      let content = type.tensorType?.elementType.isFloatingPoint == true
       printError(
-        "input '\(name)' \(type) is filled with \(content ? "noise of seed \(seed)" : "nothing")")
+        "input '\(name)' \(type) is filled with \(content ? "noise of seed \(seed)" : "zeros")")
     }
   }
 

@@ -7,19 +7,22 @@ func writeOutputs(
   _ outputs: [(name: String, value: Value)], to folder: String, _ format: OutputFormat
 ) throws(Failure) {
   try makeFolder(folder)
-  switch format {
-  case .npy:
-    for (output, name) in zip(outputs, fileNames(for: outputs.map(\.name))) {
-      try write(npy: try tensor(output, format), to: "\(folder)/\(name).npy")
+  do {
+    switch format {
+    case .npy:
+      for (output, name) in zip(outputs, fileNames(for: outputs.map(\.name))) {
+        try tensor(output, format).writeNPY(to: "\(folder)/\(name).npy")
+      }
+    case .npz:
+      let tensors = try outputs.map { ($0.name, try tensor($0, format)) }
+      try NPZ.write(tensors, to: "\(folder)/outputs.npz")
+    case .pb:
+      for (index, output) in outputs.enumerated() {
+        try output.value.write(to: "\(folder)/output_\(index).pb", name: output.name)
+      }
     }
-  case .npz:
-    var tensors: [(name: String, tensor: Tensor)] = []
-    for output in outputs { tensors.append((output.name, try tensor(output, format))) }
-    try write(npz: tensors, to: "\(folder)/outputs.npz")
-  case .pb:
-    for (index, output) in outputs.enumerated() {
-      try write(message: output.value, name: output.name, to: "\(folder)/output_\(index).pb")
-    }
+  } catch {
+    throw Failure("\(error)")
   }
 }
 
@@ -48,7 +51,7 @@ struct Expectations {
       }
       let isArchive = try ValueFileKind(ofFile: parsed.text) == .npz
       if isArchive {
-        try readArchive(parsed, names)
+        try readArchive(parsed, session)
       } else if let name = parsed.name ?? (names.count == 1 ? names[0] : nil) {
         let type = session.outputs.first { $0.name == name }?.type
         values.append((name, try readValue(parsed.text, type)))
@@ -59,14 +62,18 @@ struct Expectations {
   }
 
   private mutating func readArchive(
-    _ argument: NamedArgument, _ names: [String]
+    _ argument: NamedArgument, _ session: Session
   ) throws(Failure) {
+    let names = session.outputs.map(\.name)
     for (name, tensor) in try readTensors(npz: argument.text) {
       if let wanted = argument.name, wanted != name { continue }
       guard names.contains(name) else {
         throw Failure(argument.text, unknownName(name, "output", among: names))
       }
-      values.append((name, .tensor(tensor)))
+      let type = session.outputs.first { $0.name == name }?.type?.tensorType?.elementType
+      do { values.append((name, .tensor(try narrowed(tensor, to: type)))) } catch {
+        throw Failure("\(argument.text): '\(name)'", error)
+      }
     }
     if let wanted = argument.name, values.last?.name != wanted {
       throw Failure("\(argument.text): it has no array '\(wanted)'")
