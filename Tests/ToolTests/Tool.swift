@@ -46,7 +46,8 @@ struct Tool {
 /// Holds the tool to how it ends where it is stopped: exit code 2, one line on standard error that
 /// contains `text`, nothing else.
 func expectStop(
-  _ arguments: [String], _ text: String = "onnx-run: ", sourceLocation: SourceLocation = #_sourceLocation
+  _ arguments: [String], _ text: String = "onnx-run: ",
+  sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
   let tool = try Tool(arguments)
   #expect(tool.status == 2, sourceLocation: sourceLocation)
