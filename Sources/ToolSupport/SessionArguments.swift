@@ -43,11 +43,15 @@ public struct SessionArguments: ParsableArguments {
 /// - Throws: `Failure`, with the model's path
 public func openSession(_ path: String, _ options: SessionOptions) throws(Failure) -> Session {
   let model = try readModel(path)
-  do { return try Session(model, options: options) } catch { throw Failure(path, error) }
+  return try showing("checking \(path.escaped)") { () throws(Failure) in
+    do { return try Session(model, options: options) } catch { throw Failure(path, error) }
+  }
 }
 
 /// Reads a model.
 /// - Throws: `Failure`, with the model's path
 public func readModel(_ path: String) throws(Failure) -> Model {
-  do { return try Model(contentsOf: path) } catch { throw Failure("\(error)") }
+  try showing("reading \(path.escaped)") { () throws(Failure) in
+    do { return try Model(contentsOf: path) } catch { throw Failure("\(error)") }
+  }
 }

@@ -109,7 +109,11 @@ struct RunCommand: ToolCommand {
 
     let profile = self.profile || trace != nil ? Profile() : nil
     let outputs: [String: Value]
-    do { outputs = try session.run(values: inputs.values, profile: profile) } catch {
+    do {
+      outputs = try showing("running \(model.escaped)") {
+        try session.run(values: inputs.values, profile: profile)
+      }
+    } catch {
       throw Failure("\(model): \(error)\(inputs.fillingNote)")
     }
     let end = ContinuousClock.now
@@ -126,6 +130,8 @@ struct RunCommand: ToolCommand {
     printError(
       "time \(formatted((end - loaded).milliseconds, "%.3f")) ms"
         + " (load \(formatted((loaded - start).milliseconds, "%.3f")) ms)")
+
+    warnAboutSlowBLAS()
 
     if let outputDir { try writeOutputs(results, to: outputDir, outputFormat) }
     if let profile {
