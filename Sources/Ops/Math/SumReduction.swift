@@ -10,7 +10,7 @@ protocol SumKind {
 }
 
 /// `Σ x`
-enum PlainSum: SumKind {
+enum ValueSum: SumKind {
   typealias ForFloat = FloatSumReducer
   static func kernel<T: ArithmeticElement>(
     _ reduction: Reduction, _ finish: @escaping @Sendable (T) -> T
@@ -18,7 +18,7 @@ enum PlainSum: SumKind {
 }
 
 /// `Σ |x|`
-enum AbsoluteSum: SumKind {
+enum MagnitudeSum: SumKind {
   typealias ForFloat = FloatAbsoluteSumReducer
   static func kernel<T: ArithmeticElement>(
     _ reduction: Reduction, _ finish: @escaping @Sendable (T) -> T
@@ -34,7 +34,7 @@ enum SquareSum: SumKind {
 }
 
 /// `Π x`
-enum Product: SumKind {
+enum ValueProduct: SumKind {
   typealias ForFloat = FloatProductReducer
   static func kernel<T: ArithmeticElement>(
     _ reduction: Reduction, _ finish: @escaping @Sendable (T) -> T
