@@ -101,7 +101,7 @@ enum FloatExponentialSumReducer: FloatReducer {
 }
 
 /// A reducer of 16-bit elements that goes through blocks of `Float`.
-enum NarrowReducer<T: NarrowFloat, R: FloatReducer>: Reducer {
+enum HalfReducer<T: HalfFloat, R: FloatReducer>: Reducer {
   static var identity: R.Accumulator { R.identity }
   static func lift(_ x: T) -> R.Accumulator { R.lift(x.compute) }
   static func combine(_ a: R.Accumulator, _ b: R.Accumulator) -> R.Accumulator { R.combine(a, b) }
