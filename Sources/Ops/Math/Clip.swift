@@ -12,8 +12,8 @@ struct Clip: Operator {
       1: .floats, 6: .floats, 11: .floats, 12: [.integers, .floats],
       13: [.integers, .floats, .bfloat16],
     ], inputs: 1...3)
-  private let low: Float?
-  private let high: Float?
+  let low: Float?
+  let high: Float?
   private let hasInputs: Bool
 
   init(_ node: inout NodeReader) throws(OperatorError) {
