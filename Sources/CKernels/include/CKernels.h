@@ -7,8 +7,8 @@
 
 #include "ck_convolution.h"
 #include "ck_elementwise.h"
-#include "ck_recurrent.h"
 #include "ck_pooling.h"
+#include "ck_recurrent.h"
 #include "ck_rows.h"
 #include "ck_threads.h"
 #include "ck_window.h"
