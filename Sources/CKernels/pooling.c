@@ -101,16 +101,16 @@ CK_MULTIVERSION void ck_max_pool(const ck_window *w, const float *x, ptrdiff_t i
 }
 
 CK_MULTIVERSION void ck_average_pool(const ck_window *w, const float *x, ptrdiff_t images,
-                                     const float *const *counts, float *y, float *restrict row) {
+                                     const float *z_counts, const float *y_counts,
+                                     const float *restrict x_counts, float *y, float *restrict row) {
   const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
   for (ptrdiff_t c = 0; c < images; c++, x += image) {
     for (ptrdiff_t oz = 0; oz < w->output[0]; oz++) {
       for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, y += w->output[2]) {
         GATHER_ROWS(sum, 0)
         sum_row(w, row, y);
-        const float area = counts[0][oz] * counts[1][oy];
-        const float *restrict along = counts[2];
-        for (ptrdiff_t o = 0; o < w->output[2]; o++) y[o] /= area * along[o];
+        const float area = z_counts[oz] * y_counts[oy];
+        for (ptrdiff_t o = 0; o < w->output[2]; o++) y[o] /= area * x_counts[o];
       }
     }
   }

@@ -30,7 +30,10 @@ struct If: Operator {
     }
     var types: [ValueType] = []
     for (index, (a, b)) in zip(try then.infer([]), try otherwise.infer([])).enumerated() {
-      guard let type = join(a, b) else {
+      guard
+        let type = join(a, b) ?? (a.kind == .undefined ? a : nil)
+          ?? (b.kind == .undefined ? b : nil)
+      else {
         throw .output(index, "one branch gives \(a), the other \(b)")
       }
       types.append(type)

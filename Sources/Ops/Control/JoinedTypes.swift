@@ -54,6 +54,21 @@ extension SubgraphRunner {
   }
 }
 
+extension ValueType {
+  /// The type of tensors of this type put behind one another along a new axis.
+  func stacked(_ length: Dimension, axis: Int = 0) throws(OperatorError) -> ValueType {
+    switch kind {
+    case .undefined: return self
+    case .tensor(let type):
+      guard var shape = type.shape else { return self }
+      let axis = try resolve(axis: axis, rank: shape.rank + 1)
+      shape.dimensions.insert(length, at: axis)
+      return .tensor(type.elementType, shape)
+    default: throw .subgraph("a scan output of the body is no tensor, but \(self)")
+    }
+  }
+}
+
 /// Tensors of one type put behind one another along a new axis.
 /// - Parameters:
 ///   - sizes: the shape of each, should there be none

@@ -24,14 +24,8 @@ struct Loop: Operator {
     // Without a condition all trips happen.
     let trips = inputs.has(1) || !inputs.has(0) ? nil : try inputs.integers(0)?.first
     var result = Array(outputs[1..<(carried.count + 1)])
-    for (index, type) in outputs[(carried.count + 1)...].enumerated() {
-      guard let tensor = type.tensorType else {
-        throw .subgraph("scan output \(index) of the body is no tensor, but \(type)")
-      }
-      result.append(
-        .tensor(
-          tensor.elementType,
-          tensor.shape.map { Shape([Dimension(trips.map { max($0, 0) })] + $0.dimensions) }))
+    for type in outputs[(carried.count + 1)...] {
+      result.append(try type.stacked(Dimension(trips.map { max($0, 0) })))
     }
     return result
   }

@@ -46,15 +46,8 @@ struct Scan: Operator {
     try checkOutputs(scanned)
     var outputs = try body.inferRepeated(types, carried: 0..<states, firstOutput: 0)
     for index in 0..<scanned {
-      guard let type = outputs[states + index].tensorType else {
-        throw .subgraph("scan output \(index) of the body is no tensor")
-      }
-      var shape = type.shape
-      if let rank = shape?.rank {
-        let axis = try resolve(axis: outputAxes.isEmpty ? 0 : outputAxes[index], rank: rank + 1)
-        shape?.dimensions.insert(length, at: axis)
-      }
-      outputs[states + index] = .tensor(type.elementType, shape)
+      let axis = outputAxes.isEmpty ? 0 : outputAxes[index]
+      outputs[states + index] = try outputs[states + index].stacked(length, axis: axis)
     }
     return outputs
   }

@@ -43,11 +43,8 @@ struct Scan8: Operator {
     let outputs = try body.inferRepeated(types, carried: 0..<states, firstOutput: 0)
     var result: [ValueType] = []
     for (index, output) in outputs.enumerated() {
-      guard let type = output.tensorType else {
-        throw .subgraph("output \(index) of the body is no tensor")
-      }
-      let added = index < states ? [batch] : [batch, length]
-      result.append(.tensor(type.elementType, type.shape.map { Shape(added + $0.dimensions) }))
+      let sequence = index < states ? output : try output.stacked(length)
+      result.append(try sequence.stacked(batch))
     }
     return result
   }

@@ -62,10 +62,14 @@ struct Convolution: Sendable {
   ) throws(OperatorError) -> ConvolutionGeometry {
     let image = try call.inputSizes(x)
     let weights = try call.inputSizes(w)
+    let window = try attributes.window(
+      Array(image.dropFirst(2)), kernel: Array(weights.dropFirst(2)))
+    _ = try call.count([image[0], weights[0], window.outputCount])
+    _ = try call.count([image[0], image[1], window.inputCount])
+    _ = try call.count([weights[1], window.kernelCount])
     return ConvolutionGeometry(
       batch: image[0], groups: groups, channels: weights[1], maps: weights[0] / groups,
-      window: try attributes.window(
-        Array(image.dropFirst(2)), kernel: Array(weights.dropFirst(2))))
+      window: window)
   }
 }
 

@@ -56,6 +56,20 @@ enum Activation: Sendable, Hashable {
     }
   }
 
+  /// Applies the function in place to a tile whose rows lie `stride` elements apart.
+  func apply<T: RealElement>(
+    _ y: UnsafeMutablePointer<T>, rows: Int, columns: Int, stride: Int
+  ) {
+    if T.self == Float.self {
+      let (function, a, b) = c
+      let y = UnsafeMutableRawPointer(y).assumingMemoryBound(to: Float.self)
+      return ck_finish_tile(y, rows, columns, stride, nil, nil, function, a, b)
+    }
+    for row in 0..<rows {
+      for i in row * stride..<row * stride + columns { y[i] = T(compute: apply(y[i].compute)) }
+    }
+  }
+
   /// The function and its parameters as the C kernels take them.
   var c: (function: ck_activation, a: Float, b: Float) {
     switch self {

@@ -27,7 +27,7 @@ struct FloatConvolution: Sendable {
     let shape = window.c
     let results = geometry.batch * geometry.groups * geometry.maps
     let maps = geometry.groups * geometry.maps
-    let tiles = Tiles(results, cost: window.outputCount * window.kernelCount)
+    let tiles = Tiles(results, cost: .work(window.outputCount, window.kernelCount))
     let size = (padded ?? 0).vectors
     let tile: Buffers.Tile = { buffers, task, thread in
       let x = buffers.input(0, as: Float.self)
@@ -51,7 +51,7 @@ struct FloatConvolution: Sendable {
         result += count
       }
     }
-    return .compute(scratch: threads * size * MemoryLayout<Float>.stride) { buffers in
+    return .compute(scratch: .work(threads, size, MemoryLayout<Float>.stride)) { buffers in
       buffers.parallel(tiles.count, tile)
     }
   }
@@ -89,7 +89,7 @@ struct FloatConvolution: Sendable {
     let images = geometry.batch * geometry.groups
     let size = blockSize
     let blocks = (places + size - 1) / size
-    if images * blocks < 4 && geometry.depth * places <= 4 << 20 {
+    if images * blocks < 4 && .work(geometry.depth, places) <= 4 << 20 {
       return try byRows(images: images)
     }
     let geometry = geometry
@@ -101,7 +101,7 @@ struct FloatConvolution: Sendable {
       rows: geometry.maps, columns: size, depth: depth, strideC: places, isTiled: false)
     let rest = try GEMM<Float>(
       rows: geometry.maps, columns: last, depth: depth, strideC: places, isTiled: false)
-    let memory = (depth * size).vectors
+    let memory = Int.work(depth, size).vectors
     let tile: Buffers.Tile = { buffers, task, thread in
       let image = task / blocks
       let first = task % blocks * size
@@ -121,7 +121,7 @@ struct FloatConvolution: Sendable {
         buffers, y, offset: offset, channel: group * geometry.maps, rows: geometry.maps,
         columns: product.columns, stride: places)
     }
-    return .compute(scratch: threads * memory * MemoryLayout<Float>.stride) { buffers in
+    return .compute(scratch: .work(threads, memory, MemoryLayout<Float>.stride)) { buffers in
       buffers.parallel(images * blocks, tile)
     }
   }
@@ -148,7 +148,7 @@ struct FloatConvolution: Sendable {
     let shape = window.c
     let places = window.outputCount
     let depth = geometry.depth
-    let channels = Tiles(geometry.channels, cost: window.kernelCount * places)
+    let channels = Tiles(geometry.channels, cost: .work(window.kernelCount, places))
     let product = try GEMM<Float>(rows: geometry.maps, columns: places, depth: depth)
     let memory = (depth * places).vectors
     let copy: Buffers.Tile = { buffers, task, _ in
@@ -176,14 +176,9 @@ struct FloatConvolution: Sendable {
         channel: group * geometry.maps + rows.lowerBound, rows: rows.count,
         columns: columns.count, stride: places)
     }
-    return .compute(scratch: images * memory * MemoryLayout<Float>.stride) { buffers in
+    return .compute(scratch: .work(images, memory, MemoryLayout<Float>.stride)) { buffers in
       buffers.parallel(images * channels.count, copy)
       buffers.parallel(images * product.tiles, multiply)
     }
   }
-}
-
-extension Int {
-  /// The number rounded up to whole 64-byte vectors of floats, so that threads share none.
-  var vectors: Int { (self + 15) / 16 * 16 }
 }

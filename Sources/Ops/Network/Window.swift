@@ -37,9 +37,8 @@ struct WindowAxis: Sendable, Hashable {
     let count: Int
   }
 
-  /// How many elements of window `index` lie inside the input, its padding included if asked for.
-  func count(_ index: Int, includingPadding: Bool) -> Int {
-    guard includingPadding else { return clipped(index).count }
+  /// How many elements of window `index` lie inside the input or its padding.
+  func countWithPadding(_ index: Int) -> Int {
     let room = input + padEnd + padBegin - index * stride
     return room <= 0 ? 0 : min((room + dilation - 1) / dilation, kernel)
   }
@@ -73,6 +72,9 @@ struct Window: Sendable, Hashable {
   /// Elements of one window.
   var kernelCount: Int { z.kernel * y.kernel * x.kernel }
 
+  /// An estimate of the steps it takes to visit all windows over one image.
+  var work: Int { .work(outputCount, min(kernelCount, inputCount)) }
+
   /// Whether every window is one element, and every element one window's.
   var isPointwise: Bool {
     kernelCount == 1 && x.input == x.output && y.input == y.output && z.input == z.output
@@ -93,6 +95,13 @@ struct Window: Sendable, Hashable {
       input: (z.input, y.input, x.input), output: (z.output, y.output, x.output),
       kernel: (z.kernel, y.kernel, x.kernel), stride: (z.stride, y.stride, x.stride),
       dilation: (z.dilation, y.dilation, x.dilation), pad: (z.padBegin, y.padBegin, x.padBegin))
+  }
+
+  /// How many elements of window `index` lie inside the input or its padding.
+  func countWithPadding(_ index: Int) -> Int {
+    z.countWithPadding(index / x.output / y.output)
+      * y.countWithPadding(index / x.output % y.output)
+      * x.countWithPadding(index % x.output)
   }
 
   /// Calls `body` with the clipped runs and the number of every window, in order.

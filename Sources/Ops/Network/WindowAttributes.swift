@@ -55,9 +55,7 @@ struct WindowAttributes: Sendable {
     _ input: [Int?], kernel weights: [Int?]? = nil
   ) throws(OperatorError) -> [WindowAxis?] {
     let kernel = try kernelSizes(weights, rank: input.count)
-    try check("strides", strides?.count, input.count)
-    try check("dilations", dilations?.count, input.count)
-    try check("pads", pads?.count, 2 * input.count)
+    try checkCounts(input.count)
     var axes: [WindowAxis?] = []
     for (index, size) in input.enumerated() {
       guard let size, let width = kernel[index] else {
@@ -112,6 +110,13 @@ struct WindowAttributes: Sendable {
       throw .attribute("kernel_shape", "\(kernel) is not the weights' \(weights.map { $0 ?? -1 })")
     }
     return kernel
+  }
+
+  /// Checks that each attribute has a value for each of so many spatial axes.
+  func checkCounts(_ rank: Int) throws(OperatorError) {
+    try check("strides", strides?.count, rank)
+    try check("dilations", dilations?.count, rank)
+    try check("pads", pads?.count, 2 * rank)
   }
 
   private func check(_ name: String, _ count: Int?, _ expected: Int) throws(OperatorError) {

@@ -63,3 +63,41 @@ extension Mover {
     }
   }
 }
+
+/// Calls `body` with a zero, or an empty string, as an element of that chunk type.
+@inline(__always)
+func withZero<T>(_ type: T.Type, _ body: (UnsafePointer<T>) -> Void) {
+  if T.self == String.self {
+    var empty = ""
+    withUnsafePointer(to: &empty) { body(UnsafeRawPointer($0).assumingMemoryBound(to: T.self)) }
+  } else {
+    var zero = SIMD2<UInt64>(0, 0)
+    withUnsafePointer(to: &zero) { body(UnsafeRawPointer($0).assumingMemoryBound(to: T.self)) }
+  }
+}
+
+/// `to[i] = from[offsets[i]]` for blocks of `block` elements.
+func moveBlocks(
+  _ type: ElementType, block: Int, from: UnsafeRawPointer, to: UnsafeMutableRawPointer,
+  offsets: [Int]
+) {
+  @inline(__always) func move<T>(_ type: T.Type) {
+    let x = from.assumingMemoryBound(to: T.self)
+    let y = to.assumingMemoryBound(to: T.self)
+    if block == 1 {
+      for i in offsets.indices { y[i] = x[offsets[i]] }
+    } else {
+      for i in offsets.indices {
+        (y + i * block).update(from: x + offsets[i] * block, count: block)
+      }
+    }
+  }
+  switch Chunk(type) {
+  case .one: move(UInt8.self)
+  case .two: move(UInt16.self)
+  case .four: move(UInt32.self)
+  case .eight: move(UInt64.self)
+  case .sixteen: move(SIMD2<UInt64>.self)
+  case .string: move(String.self)
+  }
+}

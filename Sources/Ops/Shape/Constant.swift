@@ -58,48 +58,16 @@ struct Constant: Operator {
     switch content {
     case .tensor(let tensor): return .produce { _ in [.tensor(tensor)] }
     case .sparse(let sparse):
-      return .produce { call throws(OperatorError) in [.tensor(try sparse.dense(call))] }
-    }
-  }
-}
-
-extension SparseTensor {
-  /// The same as an ordinary tensor.
-  func dense(_ call: borrowing Call) throws(OperatorError) -> Tensor {
-    func fail(_ reason: String) -> OperatorError { .attribute("sparse_value", reason) }
-    let type = values.tensor.elementType
-    guard let count = shape.elementCount, let positions = indices.tensor.integers else {
-      throw fail("its shape \(shape) overflows, or its indices are no integers")
-    }
-    let rank = indices.tensor.shape.count
-    guard rank == 1 || (rank == 2 && indices.tensor.shape[1] == shape.count),
-      indices.tensor.shape[0] == values.tensor.count
-    else { throw fail("indices of shape \(indices.tensor.shape) do not fit \(shape)") }
-    let result = try call.allocate(type, shape)
-    result.clear()
-    let strides = rank == 1 ? [1] : rowMajorStrides(shape)
-    let limits = rank == 1 ? [count] : shape
-    for number in 0..<values.tensor.count {
-      var offset = 0
-      for (axis, limit) in limits.enumerated() {
-        let position = positions[number * limits.count + axis]
-        guard position >= 0, position < limit else {
-          throw fail("index \(position) of value \(number) is beyond \(limit)")
+      return .produce { call throws(OperatorError) in
+        guard let count = sparse.shape.elementCount else {
+          throw .attribute("sparse_value", "no tensor has shape \(sparse.shape)")
         }
-        offset += position * strides[axis]
+        let bytes = count.multipliedReportingOverflow(by: sparse.values.tensor.elementType.stride)
+        try call.context.reserve(bytes: bytes.overflow ? Int.max : bytes.partialValue)
+        do throws(TensorError) { return [.tensor(try sparse.dense())] } catch {
+          throw OperatorError(error)
+        }
       }
-      StridedCopy(type, [1], from: [1], fromOffset: number, to: [1], toOffset: offset)
-        .run(from: values.tensor.storage.pointer, to: result.storage.pointer)
-    }
-    return result
-  }
-}
-
-extension Tensor {
-  /// Sets every element of a fresh tensor to zero; strings are empty from the start.
-  func clear() {
-    if elementType != .string {
-      storage.pointer.initializeMemory(as: UInt8.self, repeating: 0, count: storage.byteCount)
     }
   }
 }

@@ -73,3 +73,12 @@ struct CopyTasks: Sendable {
     return .compute { buffers in buffers.parallel(count, tile) }
   }
 }
+
+extension Tensor {
+  /// Sets every element of a fresh tensor to zero; strings are empty from the start.
+  func clear() {
+    if elementType != .string {
+      storage.pointer.initializeMemory(as: UInt8.self, repeating: 0, count: storage.byteCount)
+    }
+  }
+}

@@ -165,18 +165,7 @@ private struct PadRows: Mover {
     case .input(let index): move(x, y, buffers.input(index, as: T.self), task)
     case .tensor(let tensor):
       move(x, y, UnsafePointer(tensor.storage.pointer.assumingMemoryBound(to: T.self)), task)
-    case .zero:
-      if T.self == String.self {
-        var empty = ""
-        withUnsafePointer(to: &empty) {
-          move(x, y, UnsafeRawPointer($0).assumingMemoryBound(to: T.self), task)
-        }
-      } else {
-        var zero = SIMD2<UInt64>(0, 0)
-        withUnsafePointer(to: &zero) {
-          move(x, y, UnsafeRawPointer($0).assumingMemoryBound(to: T.self), task)
-        }
-      }
+    case .zero: withZero(T.self) { move(x, y, $0, task) }
     }
   }
 

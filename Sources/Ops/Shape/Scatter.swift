@@ -60,12 +60,13 @@ extension BFloat16: ScatterElement {}
 extension Float: ScatterElement {}
 extension Double: ScatterElement {}
 
-/// Writes updates (input 2) into a copy of the data (input 0), at offsets found before.
+/// Writes updates (input 2, or another) into a copy of the data (input 0), at offsets found before.
 struct Scattering: Sendable {
   /// Elements of a block; offsets and `count` are in blocks.
   let block: Int
   let count: Int
   let reduction: ScatterReduction
+  var updates = 2
 
   func kernel(
     _ call: Preparation,
@@ -119,7 +120,7 @@ struct Scattering: Sendable {
   @inline(__always)
   private func combine<T>(_ buffers: Buffers, _ operation: (T, T) -> T) {
     let offsets = buffers.scratch.assumingMemoryBound(to: Int.self)
-    let updates = buffers.input(2, as: T.self)
+    let updates = buffers.input(self.updates, as: T.self)
     let y = buffers.output(0, as: T.self)
     for i in 0..<count {
       let (from, to) = (updates + i * block, y + offsets[i] * block)
@@ -136,7 +137,7 @@ private struct StoreUpdates: Mover {
   func move<T>(_ type: T.Type, _ buffers: Buffers, task: Int) {
     let block = scattering.block
     let offsets = buffers.scratch.assumingMemoryBound(to: Int.self)
-    let updates = buffers.input(2, as: T.self)
+    let updates = buffers.input(scattering.updates, as: T.self)
     let y = buffers.output(0, as: T.self)
     if block == 1 {
       for i in 0..<scattering.count { y[offsets[i]] = updates[i] }

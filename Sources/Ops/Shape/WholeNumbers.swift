@@ -1,12 +1,12 @@
 import ONNXFormat
 
-/// A numeric type whose values are compared with whole numbers.
+/// A numeric type whose values are used as whole numbers.
 protocol WholeNumberConvertible {
   /// The value rounded towards zero, if it fits.
   var truncated: Int? { get }
 }
 
-extension BinaryInteger where Self: FixedWidthInteger {
+extension FixedWidthInteger {
   var truncated: Int? { Int(exactly: self) }
 }
 extension BinaryFloatingPoint {
@@ -27,16 +27,18 @@ extension Float16: WholeNumberConvertible {}
 extension Float: WholeNumberConvertible {}
 extension Double: WholeNumberConvertible {}
 
-/// The numbers at `address` rounded towards zero; `nil` for one that no `Int` holds.
-/// - Returns: `nil` where the type is not numeric.
-func truncatedNumbers(
-  _ type: ElementType, _ address: UnsafeRawPointer, count: Int
-) -> [Int?]? {
-  func read<T: WholeNumberConvertible>(_ type: T.Type) -> [Int?] {
-    UnsafeBufferPointer(start: address.assumingMemoryBound(to: T.self), count: count)
-      .map(\.truncated)
+/// Rounds the numbers at `address` towards zero, into `result`; `Int.min` stands for one that no
+/// `Int` holds.
+/// - Returns: `false` where the type is not numeric.
+@discardableResult
+func truncateNumbers(
+  _ type: ElementType, _ address: UnsafeRawPointer, count: Int, _ result: UnsafeMutablePointer<Int>
+) -> Bool {
+  func read<T: WholeNumberConvertible>(_ type: T.Type) {
+    let numbers = address.assumingMemoryBound(to: T.self)
+    for i in 0..<count { result[i] = numbers[i].truncated ?? Int.min }
   }
-  return switch type {
+  switch type {
   case .int8: read(Int8.self)
   case .int16: read(Int16.self)
   case .int32: read(Int32.self)
@@ -49,22 +51,32 @@ func truncatedNumbers(
   case .bfloat16: read(BFloat16.self)
   case .float32: read(Float.self)
   case .float64: read(Double.self)
-  default: nil
+  default: return false
   }
+  return true
+}
+
+extension TypeSet {
+  /// What `truncateNumbers` reads.
+  static let numbers: TypeSet = [.floats, .bfloat16, .integers]
 }
 
 extension Tensor {
   /// The numbers of a tensor of any numeric type, rounded towards zero.
   /// - Throws: `OperatorError.input` where one does not fit or is not a number.
   func wholeNumbers(input index: Int) throws(OperatorError) -> [Int] {
-    guard let numbers = truncatedNumbers(elementType, storage.pointer, count: count) else {
-      throw .input(index, "expected numbers, got \(elementType)")
+    var isNumeric = false
+    let numbers = [Int](unsafeUninitializedCapacity: count) { buffer, filled in
+      guard let address = buffer.baseAddress else {
+        isNumeric = true
+        return
+      }
+      isNumeric = truncateNumbers(elementType, storage.pointer, count: count, address)
+      filled = isNumeric ? count : 0
     }
-    var result: [Int] = []
-    for number in numbers {
-      guard let number else { throw .input(index, "expected whole numbers") }
-      result.append(number)
+    guard isNumeric, !numbers.contains(Int.min) else {
+      throw .input(index, "expected whole numbers, got \(self)")
     }
-    return result
+    return numbers
   }
 }

@@ -1,0 +1,33 @@
+// Conversions between float and its halves, vectorised by the compiler.
+#include "ck_convert.h"
+
+#include <string.h>
+
+#include "dispatch.h"
+
+CK_MULTIVERSION void ck_half_to_float(const uint16_t *restrict x, float *restrict y, size_t n) {
+  const _Float16 *half = (const _Float16 *)x;
+  for (size_t i = 0; i < n; i++) y[i] = (float)half[i];
+}
+
+CK_MULTIVERSION void ck_float_to_half(const float *restrict x, uint16_t *restrict y, size_t n) {
+  _Float16 *half = (_Float16 *)y;
+  for (size_t i = 0; i < n; i++) half[i] = (_Float16)x[i];
+}
+
+CK_MULTIVERSION void ck_bfloat_to_float(const uint16_t *restrict x, float *restrict y, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    uint32_t bits = (uint32_t)x[i] << 16;
+    memcpy(&y[i], &bits, sizeof bits);
+  }
+}
+
+CK_MULTIVERSION void ck_float_to_bfloat(const float *restrict x, uint16_t *restrict y, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    uint32_t bits;
+    memcpy(&bits, &x[i], sizeof bits);
+    uint32_t rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+    uint32_t quiet = bits >> 16 | 0x40;
+    y[i] = (uint16_t)((bits & 0x7FFFFFFF) > 0x7F800000 ? quiet : rounded);
+  }
+}
