@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "elementary.h"
+
 static inline float vm_from_bits(int32_t bits) {
   float x;
   memcpy(&x, &bits, sizeof x);
@@ -20,7 +22,7 @@ static inline int32_t vm_bits(float x) {
   return bits;
 }
 
-// x = n ln 2 + r with |r| <= ln 2 / 2; returns e^r - 1 and n.
+// x = n ln 2 + r with |r| <= ln 2 / 2; returns e^r - 1, and n by its address.
 static inline float vm_exp_parts(float x, float *n) {
   const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
   float shifted = x * 1.44269504088896341f + magic;
@@ -34,19 +36,6 @@ static inline float vm_exp_parts(float x, float *n) {
   p = p * r + 1.6666667e-1f;
   p = p * r + 0.5f;
   return p * r * r + r;
-}
-
-// e^x
-static inline float vm_exp(float x) {
-  float clamped = x > 88.8f ? 88.8f : x;
-  clamped = clamped < -104.0f ? -104.0f : clamped;
-  float n;
-  float p = vm_exp_parts(clamped, &n) + 1.0f;
-  // 2^n in two factors, since n reaches -150 and 128.
-  int32_t whole = (int32_t)n;
-  int32_t half = whole >> 1;
-  float y = p * vm_from_bits((half + 127) << 23) * vm_from_bits((whole - half + 127) << 23);
-  return x != x ? x : y;
 }
 
 // e^x - 1 for x <= 88
@@ -100,11 +89,9 @@ static inline float vm_log1p(float x) {
 // ln(1 + e^x)
 static inline float vm_softplus(float x) {
   float positive = x > 0.0f ? x : 0.0f;
-  float y = positive + vm_log1p(vm_exp(-fabsf(x)));
+  float y = positive + vm_log1p(exp1(-fabsf(x)));
   return x != x ? x : y;
 }
-
-static inline float vm_sigmoid(float x) { return 1.0f / (1.0f + vm_exp(-x)); }
 
 // erf x = x + x P(x^2) up to 0.95, 1 - e^(-x (1 - Q(x))) beyond, 1 from 4 on.
 static inline float vm_erf(float x) {
@@ -125,7 +112,7 @@ static inline float vm_erf(float x) {
   q = q * u - 1.0527058e-1f;
   q = q * u - 6.3571119e-1f;
   q = q * u - 1.2851661e-1f;
-  float large = copysignf(1.0f - vm_exp(q * u - u), x);
+  float large = copysignf(1.0f - exp1(q * u - u), x);
   float y = t < 0.95f ? small : large;
   return x != x ? x : y;
 }

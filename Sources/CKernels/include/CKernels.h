@@ -13,6 +13,7 @@
 #include "ck_softmax.h"
 #include "ck_recurrent.h"
 #include "ck_pooling.h"
+#include "ck_recurrent.h"
 #include "ck_rows.h"
 #include "ck_threads.h"
 #include "ck_unary.h"

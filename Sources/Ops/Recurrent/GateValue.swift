@@ -14,13 +14,15 @@ protocol GateValue: Real & BinaryFloatingPoint & Sendable {
     _ rows: UnsafeBufferPointer<ck_row>, backwards: Bool)
 }
 
-extension GateValue {
-  /// Units whose weights fill half a panel of a packed matrix.
-  static var lanes: Int { Int(CK_PANEL_BYTES) / 2 / MemoryLayout<Self>.stride }
-}
-
 /// The instruction set the products use.
 private let level = ck_product_level()
+
+extension GateValue {
+  /// Units are filled up to a multiple of this.
+  static var lanes: Int { 64 / MemoryLayout<Self>.stride }
+  /// Units of a panel of a packed matrix.
+  static var panel: Int { ck_product_panel(level) / MemoryLayout<Self>.stride }
+}
 
 extension Float: GateValue {
   static func tanh(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
