@@ -11,6 +11,7 @@
 #include "ck_elementwise.h"
 #include "ck_reduce.h"
 #include "ck_softmax.h"
+#include "ck_quantize.h"
 #include "ck_recurrent.h"
 #include "ck_pooling.h"
 #include "ck_recurrent.h"
