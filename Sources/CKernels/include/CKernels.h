@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "ck_convolution.h"
+#include "ck_direct.h"
 #include "ck_elementwise.h"
 #include "ck_pooling.h"
 #include "ck_rows.h"
