@@ -30,7 +30,11 @@ enum Operators {
     MeanVarianceNormalization.self,
     QLinearConv.self,
     QLinearMatMul.self,
+    Resize.self,
+    Resize10.self,
     RMSNormalization.self,
+    Upsample.self,
+    Upsample1.self,
 
     // Recurrent
 
