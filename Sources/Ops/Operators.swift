@@ -10,6 +10,7 @@ enum Operators {
     Conv.self,
     ConvInteger.self,
     ConvTranspose.self,
+    Einsum.self,
     FusedConv.self,
     FusedGemm.self,
     Gemm.self,
