@@ -174,6 +174,8 @@ struct GridSampler: Sendable {
     let n = Float(coordinate)
     let length = Float(size)
     var x = Double(alignsCorners ? (n + 1) / 2 * (length - 1) : ((n + 1) * length - 1) / 2)
+    // A cubic looks at elements on both sides of the border: each is found by itself.
+    if mode == .cubic { return x }
     if mode == .nearest { x = x.rounded(.toNearestOrEven) }
     switch padding {
     case .zeros: return x

@@ -43,22 +43,28 @@ struct Resampling: Sendable {
       && (coordinates != .cropAndResize || (abs(axis.start) < 1e-9 && abs(axis.end - 1) < 1e-9))
   }
 
-  /// The place in the input of place `index` of the result.
+  /// The place in the input of place `index` of the result, in single precision as the scales are:
+  /// what should be whole is whole.
+  ///
+  /// The text divides by the whole size for `align_corners`, the standard's tests by the size before
+  /// it is rounded.
   func coordinate(_ index: Int, _ axis: Axis) -> Double {
-    let x = Double(index)
-    let last = Double(axis.input) - 1
-    let width = axis.scale * Double(axis.input)
+    let x = Float(index)
+    let scale = Float(axis.scale)
+    let last = Float(axis.input) - 1
+    let width = scale * Float(axis.input)
     switch coordinates {
-    case .alignCorners: return width == 1 ? 0 : x * last / (width - 1)
-    case .asymmetric: return x / axis.scale
-    case .halfPixel: return (x + 0.5) / axis.scale - 0.5
-    case .pytorchHalfPixel: return width == 1 ? -0.5 : (x + 0.5) / axis.scale - 0.5
+    case .alignCorners: return Double(width == 1 ? 0 : x * last / (width - 1))
+    case .asymmetric: return Double(x / scale)
+    case .halfPixel: return Double((x + 0.5) / scale - 0.5)
+    case .pytorchHalfPixel: return Double(axis.output == 1 ? 0 : (x + 0.5) / scale - 0.5)
     case .halfPixelSymmetric:
-      let offset = Double(axis.input) / 2 * (1 - Double(axis.output) / width)
-      return offset + (x + 0.5) / axis.scale - 0.5
+      let offset = Float(axis.input) / 2 * (1 - Float(axis.output) / width)
+      return Double(offset + (x + 0.5) / scale - 0.5)
     case .cropAndResize:
-      let extent = (axis.end - axis.start) * last
-      return axis.start * last + (width == 1 ? extent / 2 : x * extent / (width - 1))
+      let (start, end) = (Float(axis.start), Float(axis.end))
+      let extent = (end - start) * last
+      return Double(start * last + (width == 1 ? extent / 2 : x * extent / (width - 1)))
     }
   }
 

@@ -157,7 +157,7 @@ struct Resize: Operator {
 
 extension Resampling.Axis {
   mutating func apply(scale: Double, input index: Int) throws(OperatorError) {
-    let size = (Double(input) * scale).rounded(.down)
+    let size = (Float(input) * Float(scale)).rounded(.down)
     guard scale > 0, let output = Int(exactly: size) else {
       throw .input(index, "\(scale) is no scale for an axis of \(input)")
     }
