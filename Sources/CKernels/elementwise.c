@@ -3,16 +3,16 @@
 #include "ck_elementwise.h"
 
 #include "dispatch.h"
-#include "elementary.h"
+#include "vector_math.h"
 
-CK_MULTIVERSION void ck_exp(const float *x, float *y, size_t n) {
-  for (size_t i = 0; i < n; i++) y[i] = exp1(x[i]);
-}
+// Each y[i] depends on x[i] alone, so y may be x.
+#define CK_MAP(name, function)                                                      \
+  CK_MULTIVERSION void name(const float *x, float *y, size_t n) {                   \
+    _Pragma("clang loop vectorize(assume_safety)") for (size_t i = 0; i < n; i++) { \
+      y[i] = function(x[i]);                                                        \
+    }                                                                               \
+  }
 
-CK_MULTIVERSION void ck_tanh(const float *x, float *y, size_t n) {
-  for (size_t i = 0; i < n; i++) y[i] = tanh1(x[i]);
-}
-
-CK_MULTIVERSION void ck_sigmoid(const float *x, float *y, size_t n) {
-  for (size_t i = 0; i < n; i++) y[i] = sigmoid1(x[i]);
-}
+CK_MAP(ck_exp, vm_exp)
+CK_MAP(ck_tanh, vm_tanh)
+CK_MAP(ck_sigmoid, vm_sigmoid)

@@ -104,7 +104,40 @@ static inline float vm_softplus(float x) {
   return x != x ? x : y;
 }
 
-static inline float vm_sigmoid(float x) { return 1.0f / (1.0f + vm_exp(-x)); }
+// x <= 0: x = n ln 2 + r with |r| <= ln 2 / 2; returns e^r - 1 and 2^n. Below -87.3 as there.
+static inline float vm_decay_parts(float x, float *scale) {
+  const float magic = 12582912.0f;  // 1.5 * 2^23: adding it leaves an integer in the lowest bits
+  float clamped = x < -87.3365f ? -87.3365f : x;
+  float shifted = clamped * 1.44269504088896341f + magic;
+  float n = shifted - magic;
+  float r = clamped - n * 0.693145751953125f;
+  r = r - n * 1.42860682030941723212e-6f;
+  float p = 1.9916467e-4f;
+  p = p * r + 1.3946109e-3f;
+  p = p * r + 8.3332676e-3f;
+  p = p * r + 4.1666269e-2f;
+  p = p * r + 1.6666667e-1f;
+  p = p * r + 0.5f;
+  *scale = vm_from_bits((int32_t)(((uint32_t)vm_bits(shifted) << 23) + 0x3f800000u));
+  return p * r * r + r;
+}
+
+// 1 / (1 + e^-x), for negative x as e^x / (1 + e^x); 0 where the result would be subnormal.
+static inline float vm_sigmoid(float x) {
+  float scale;
+  float t = -fabsf(x);
+  float p = vm_decay_parts(t, &scale);
+  float e = t < -87.3365f ? 0.0f : scale * p + scale;
+  return (x < 0.0f ? e : 1.0f) / (1.0f + e);
+}
+
+// tanh x = -m / (2 + m) with m = e^(-2 |x|) - 1, and the sign of x
+static inline float vm_tanh(float x) {
+  float scale;
+  float p = vm_decay_parts(-2.0f * fabsf(x), &scale);
+  float m = scale * p + (scale - 1.0f);
+  return copysignf(m / (2.0f + m), x);
+}
 
 // erf x = x + x P(x^2) up to 0.95, 1 - e^(-x (1 - Q(x))) beyond, 1 from 4 on.
 static inline float vm_erf(float x) {
