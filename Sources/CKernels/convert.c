@@ -31,3 +31,29 @@ CK_MULTIVERSION void ck_float_to_bfloat(const float *restrict x, uint16_t *restr
     y[i] = (uint16_t)((bits & 0x7FFFFFFF) > 0x7F800000 ? quiet : rounded);
   }
 }
+
+static const double two63 = 9223372036854775808.0;
+
+static inline int64_t to_int64(double x) {
+  return x >= -two63 && x < two63 ? (int64_t)x : INT64_MIN;
+}
+
+static inline uint64_t to_uint64(double x) {
+  return x >= two63 && x < 2 * two63 ? (uint64_t)x : (uint64_t)to_int64(x);
+}
+
+CK_MULTIVERSION void ck_float_to_int64(const float *restrict x, int64_t *restrict y, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] = to_int64(x[i]);
+}
+
+CK_MULTIVERSION void ck_double_to_int64(const double *restrict x, int64_t *restrict y, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] = to_int64(x[i]);
+}
+
+void ck_float_to_uint64(const float *restrict x, uint64_t *restrict y, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] = to_uint64(x[i]);
+}
+
+void ck_double_to_uint64(const double *restrict x, uint64_t *restrict y, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] = to_uint64(x[i]);
+}

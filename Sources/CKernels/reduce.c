@@ -37,9 +37,9 @@ typedef int mask __attribute__((ext_vector_type(lanes)));
     return total;                                                       \
   }
 
-CK_SUM(ck_sum, v, v)
-CK_SUM(ck_sum_abs, __builtin_elementwise_abs(v), fabsf(v))
-CK_SUM(ck_sum_squares, v *v, (double)v * v)
+CK_SUM(ck_reduce_sum, v, v)
+CK_SUM(ck_reduce_sum_abs, __builtin_elementwise_abs(v), fabsf(v))
+CK_SUM(ck_reduce_sum_squares, v *v, (double)v * v)
 
 // A NaN fails every comparison, so it is looked for apart.
 #define CK_EXTREME(name, operator)                                      \
@@ -65,8 +65,8 @@ CK_SUM(ck_sum_squares, v *v, (double)v * v)
     return numbers && start == start ? result : NAN;                    \
   }
 
-CK_EXTREME(ck_greatest, >)
-CK_EXTREME(ck_least, <)
+CK_EXTREME(ck_reduce_max, >)
+CK_EXTREME(ck_reduce_min, <)
 
 CK_MULTIVERSION static void subtract(const float *x, float *y, size_t n, float shift) {
 #pragma clang loop vectorize(assume_safety)
@@ -76,7 +76,7 @@ CK_MULTIVERSION static void subtract(const float *x, float *y, size_t n, float s
 double ck_exp_sum(const float *x, float *y, size_t n, float shift) {
   subtract(x, y, n, shift);
   ck_exp(y, y, n);
-  return ck_sum(y, n);
+  return ck_reduce_sum(y, n);
 }
 
 // Eight rows at a time are added in float, and their sum in double.
@@ -99,9 +99,9 @@ double ck_exp_sum(const float *x, float *y, size_t n, float shift) {
 #define SAME(v) (v)
 #define SQUARE(v) ((v) * (v))
 
-CK_SUM_ROWS(ck_sum_rows, SAME)
-CK_SUM_ROWS(ck_sum_abs_rows, fabsf)
-CK_SUM_ROWS(ck_sum_squares_rows, SQUARE)
+CK_SUM_ROWS(ck_reduce_sum_rows, SAME)
+CK_SUM_ROWS(ck_reduce_sum_abs_rows, fabsf)
+CK_SUM_ROWS(ck_reduce_sum_squares_rows, SQUARE)
 
 #define CK_EXTREME_ROWS(name, operator)                                                         \
   CK_MULTIVERSION void name(                                                                    \
@@ -110,5 +110,5 @@ CK_SUM_ROWS(ck_sum_squares_rows, SQUARE)
       for (size_t i = 0; i < n; i++) y[i] = y[i] operator x[i] || y[i] != y[i] ? y[i] : x[i];   \
   }
 
-CK_EXTREME_ROWS(ck_greatest_rows, >)
-CK_EXTREME_ROWS(ck_least_rows, <)
+CK_EXTREME_ROWS(ck_reduce_max_rows, >)
+CK_EXTREME_ROWS(ck_reduce_min_rows, <)

@@ -13,7 +13,7 @@ static inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 CK_MULTIVERSION static void exp_shifted(const float *x, float *y, size_t n, float shift) {
 #pragma clang loop vectorize(assume_safety)
-  for (size_t i = 0; i < n; i++) y[i] = vm_exp(x[i] - shift);
+  for (size_t i = 0; i < n; i++) y[i] = exp1(x[i] - shift);
 }
 
 CK_MULTIVERSION static void scale(float *y, size_t n, float factor) {
@@ -28,21 +28,21 @@ CK_MULTIVERSION static void subtract(
 
 void ck_softmax(const float *x, float *y, size_t rows, size_t n) {
   for (size_t row = 0; row < rows; row++, x += n, y += n) {
-    float greatest = ck_greatest(x, n, -INFINITY);
+    float greatest = ck_reduce_max(x, n, -INFINITY);
     exp_shifted(x, y, n, greatest);
-    scale(y, n, (float)(1.0 / ck_sum(y, n)));
+    scale(y, n, (float)(1.0 / ck_reduce_sum(y, n)));
   }
 }
 
 void ck_log_softmax(const float *x, float *y, size_t rows, size_t n) {
   float part[block];
   for (size_t row = 0; row < rows; row++, x += n, y += n) {
-    float greatest = ck_greatest(x, n, -INFINITY);
+    float greatest = ck_reduce_max(x, n, -INFINITY);
     double sum = 0;
     for (size_t start = 0; start < n; start += block) {
       size_t count = least(block, n - start);
       exp_shifted(x + start, part, count, greatest);
-      sum += ck_sum(part, count);
+      sum += ck_reduce_sum(part, count);
     }
     subtract(x, y, n, greatest, (float)log(sum));
   }
@@ -51,7 +51,7 @@ void ck_log_softmax(const float *x, float *y, size_t rows, size_t n) {
 static inline void columns_greatest(
     const float *x, size_t n, size_t stride, size_t columns, float *greatest) {
   for (size_t j = 0; j < columns; j++) greatest[j] = -INFINITY;
-  ck_greatest_rows(x, stride, n, greatest, columns);
+  ck_reduce_max_rows(x, stride, n, greatest, columns);
 }
 
 CK_MULTIVERSION static void softmax_block(
@@ -61,7 +61,7 @@ CK_MULTIVERSION static void softmax_block(
   for (size_t i = 0; i < n; i++) {
 #pragma clang loop vectorize(assume_safety)
     for (size_t j = 0; j < columns; j++) {
-      float e = vm_exp(x[i * stride + j] - greatest[j]);
+      float e = exp1(x[i * stride + j] - greatest[j]);
       y[i * stride + j] = e;
       sum[j] += e;
     }
@@ -78,7 +78,7 @@ CK_MULTIVERSION static void log_softmax_block(
   columns_greatest(x, n, stride, columns, greatest);
   for (size_t i = 0; i < n; i++)
 #pragma clang loop vectorize(assume_safety)
-    for (size_t j = 0; j < columns; j++) sum[j] += vm_exp(x[i * stride + j] - greatest[j]);
+    for (size_t j = 0; j < columns; j++) sum[j] += exp1(x[i * stride + j] - greatest[j]);
   for (size_t j = 0; j < columns; j++) sum[j] = vm_log(sum[j]);
   for (size_t i = 0; i < n; i++)
 #pragma clang loop vectorize(assume_safety)

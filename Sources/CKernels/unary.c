@@ -46,7 +46,7 @@ CK_MULTIVERSION void ck_hard_sigmoid(
 
 // x tanh(ln(1 + e^x)) = x w / (w + 2) with w = e^x (e^x + 2)
 static inline float mish(float x) {
-  float e = vm_exp(x > 20.0f ? 20.0f : x);
+  float e = exp1(x > 20.0f ? 20.0f : x);
   float w = e * (e + 2.0f);
   float y = x > 20.0f ? x : x * (w / (w + 2.0f));
   return x == -INFINITY ? -0.0f : y;
@@ -56,7 +56,7 @@ CK_UNARY(ck_mish, mish(v))
 
 // v sigmoid(t), which is 0 and not NaN where v is minus infinity
 static inline float gated(float v, float t) {
-  return v == -INFINITY ? -0.0f : v * vm_sigmoid(t);
+  return v == -INFINITY ? -0.0f : v * sigmoid1(t);
 }
 
 CK_UNARY(ck_gelu, v == -INFINITY ? -0.0f : 0.5f * v * (1.0f + vm_erf(v * 0.70710678118654752f)))

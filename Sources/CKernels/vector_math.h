@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "elementary.h"
+
 static inline float vm_from_bits(int32_t bits) {
   float x;
   memcpy(&x, &bits, sizeof x);
@@ -20,7 +22,7 @@ static inline int32_t vm_bits(float x) {
   return bits;
 }
 
-// x = n ln 2 + r with |r| <= ln 2 / 2; returns e^r - 1 and n.
+// x = n ln 2 + r with |r| <= ln 2 / 2; returns e^r - 1, and n by its address.
 static inline float vm_exp_parts(float x, float *n) {
   const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
   float shifted = x * 1.44269504088896341f + magic;
@@ -34,19 +36,6 @@ static inline float vm_exp_parts(float x, float *n) {
   p = p * r + 1.6666667e-1f;
   p = p * r + 0.5f;
   return p * r * r + r;
-}
-
-// e^x
-static inline float vm_exp(float x) {
-  float clamped = x > 88.8f ? 88.8f : x;
-  clamped = clamped < -104.0f ? -104.0f : clamped;
-  float n;
-  float p = vm_exp_parts(clamped, &n) + 1.0f;
-  // 2^n in two factors, since n reaches -150 and 128.
-  int32_t whole = (int32_t)n;
-  int32_t half = whole >> 1;
-  float y = p * vm_from_bits((half + 127) << 23) * vm_from_bits((whole - half + 127) << 23);
-  return x != x ? x : y;
 }
 
 // e^x - 1 for x <= 88
@@ -100,43 +89,8 @@ static inline float vm_log1p(float x) {
 // ln(1 + e^x)
 static inline float vm_softplus(float x) {
   float positive = x > 0.0f ? x : 0.0f;
-  float y = positive + vm_log1p(vm_exp(-fabsf(x)));
+  float y = positive + vm_log1p(exp1(-fabsf(x)));
   return x != x ? x : y;
-}
-
-// x <= 0: x = n ln 2 + r with |r| <= ln 2 / 2; returns e^r - 1 and 2^n. Below -87.3 as there.
-static inline float vm_decay_parts(float x, float *scale) {
-  const float magic = 12582912.0f;  // 1.5 * 2^23: adding it leaves an integer in the lowest bits
-  float clamped = x < -87.3365f ? -87.3365f : x;
-  float shifted = clamped * 1.44269504088896341f + magic;
-  float n = shifted - magic;
-  float r = clamped - n * 0.693145751953125f;
-  r = r - n * 1.42860682030941723212e-6f;
-  float p = 1.9916467e-4f;
-  p = p * r + 1.3946109e-3f;
-  p = p * r + 8.3332676e-3f;
-  p = p * r + 4.1666269e-2f;
-  p = p * r + 1.6666667e-1f;
-  p = p * r + 0.5f;
-  *scale = vm_from_bits((int32_t)(((uint32_t)vm_bits(shifted) << 23) + 0x3f800000u));
-  return p * r * r + r;
-}
-
-// 1 / (1 + e^-x), for negative x as e^x / (1 + e^x); 0 where the result would be subnormal.
-static inline float vm_sigmoid(float x) {
-  float scale;
-  float t = -fabsf(x);
-  float p = vm_decay_parts(t, &scale);
-  float e = t < -87.3365f ? 0.0f : scale * p + scale;
-  return (x < 0.0f ? e : 1.0f) / (1.0f + e);
-}
-
-// tanh x = -m / (2 + m) with m = e^(-2 |x|) - 1, and the sign of x
-static inline float vm_tanh(float x) {
-  float scale;
-  float p = vm_decay_parts(-2.0f * fabsf(x), &scale);
-  float m = scale * p + (scale - 1.0f);
-  return copysignf(m / (2.0f + m), x);
 }
 
 // erf x = x + x P(x^2) up to 0.95, 1 - e^(-x (1 - Q(x))) beyond, 1 from 4 on.
@@ -158,7 +112,7 @@ static inline float vm_erf(float x) {
   q = q * u - 1.0527058e-1f;
   q = q * u - 6.3571119e-1f;
   q = q * u - 1.2851661e-1f;
-  float large = copysignf(1.0f - vm_exp(q * u - u), x);
+  float large = copysignf(1.0f - exp1(q * u - u), x);
   float y = t < 0.95f ? small : large;
   return x != x ? x : y;
 }

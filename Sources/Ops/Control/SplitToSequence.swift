@@ -50,7 +50,11 @@ struct SplitToSequence: Operator {
       start += length
     }
     var shape = Shape(data.shape)
-    if keepsDimension { shape[axis] = .unknown } else { shape.dimensions.remove(at: axis) }
+    if keepsDimension {
+      shape[axis] = call.has(1) ? .unknown : 1
+    } else {
+      shape.dimensions.remove(at: axis)
+    }
     return [
       .sequence(SequenceValue(pieces, elementType: .tensor(data.elementType, shape)))
     ]

@@ -111,7 +111,7 @@ extension IntegerElementwiseOperator {
 }
 
 /// A loop over 16-bit elements that goes through blocks of `Float`.
-func throughFloat<T: NarrowFloat>(
+func throughFloat<T: HalfFloat>(
   _ type: T.Type, _ loop: @escaping UnaryLoop<Float, Float>
 ) -> UnaryLoop<T, T> {
   { x, y, count in

@@ -30,14 +30,14 @@ extension BFloat16: RealElement {
 }
 
 /// An element of 16 bits that loops take as `Float`, a block of elements at a time.
-protocol NarrowFloat: RealElement where Compute == Float {
+protocol HalfFloat: RealElement where Compute == Float {
   /// `y[i] = x[i]` for `i < count`.
   static func widen(_ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Float>, _ count: Int)
   /// `y[i] = x[i]` for `i < count`, to nearest, ties to even.
   static func narrow(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Self>, _ count: Int)
 }
 
-extension Float16: NarrowFloat {
+extension Float16: HalfFloat {
   static func widen(_ x: UnsafePointer<Float16>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
     ck_half_to_float(patterns(x), y, count)
   }
@@ -46,7 +46,7 @@ extension Float16: NarrowFloat {
   }
 }
 
-extension BFloat16: NarrowFloat {
+extension BFloat16: HalfFloat {
   static func widen(_ x: UnsafePointer<BFloat16>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
     ck_bfloat_to_float(patterns(x), y, count)
   }
@@ -55,7 +55,7 @@ extension BFloat16: NarrowFloat {
   }
 }
 
-extension NarrowFloat {
+extension HalfFloat {
   /// Elements that a loop widens at a time.
   static var block: Int { 512 }
 

@@ -59,7 +59,7 @@ extension ArgExtremeOperator {
     }
   }
 
-  private func kernel<T: OrderedElement>(_ split: AxisSplit, _ type: T.Type) -> Kernel {
+  private func kernel<T: RankedElement>(_ split: AxisSplit, _ type: T.Type) -> Kernel {
     let (size, inner) = (split.size, split.inner)
     let last = options.selectsLast
     if inner == 1 {
@@ -101,7 +101,7 @@ extension ArgExtremeOperator {
   }
 
   @inline(__always)
-  private static func isBetter<T: OrderedElement>(_ a: T, than b: T, _ orEqual: Bool) -> Bool {
+  private static func isBetter<T: RankedElement>(_ a: T, than b: T, _ orEqual: Bool) -> Bool {
     let (x, y) = (a.order, b.order)
     if x.isNaN || y.isNaN { return x.isNaN && (orEqual || !y.isNaN) }
     if findsGreatest { return x > y || orEqual && x == y }
@@ -110,7 +110,7 @@ extension ArgExtremeOperator {
 }
 
 /// An element with its place in the order of numbers.
-protocol OrderedElement: Element {
+protocol RankedElement: Element {
   associatedtype Order: ArithmeticElement
   var order: Order { get }
 }
@@ -119,15 +119,15 @@ extension ArithmeticElement {
   var order: Self { self }
 }
 
-extension Float: OrderedElement {}
-extension Double: OrderedElement {}
-extension Int8: OrderedElement {}
-extension Int16: OrderedElement {}
-extension Int32: OrderedElement {}
-extension Int64: OrderedElement {}
-extension UInt8: OrderedElement {}
-extension UInt16: OrderedElement {}
-extension UInt32: OrderedElement {}
-extension UInt64: OrderedElement {}
-extension Float16: OrderedElement { var order: Float { compute } }
-extension BFloat16: OrderedElement { var order: Float { compute } }
+extension Float: RankedElement {}
+extension Double: RankedElement {}
+extension Int8: RankedElement {}
+extension Int16: RankedElement {}
+extension Int32: RankedElement {}
+extension Int64: RankedElement {}
+extension UInt8: RankedElement {}
+extension UInt16: RankedElement {}
+extension UInt32: RankedElement {}
+extension UInt64: RankedElement {}
+extension Float16: RankedElement { var order: Float { compute } }
+extension BFloat16: RankedElement { var order: Float { compute } }

@@ -70,7 +70,7 @@ func mapRow<A, B, Y>(
 }
 
 /// A binary loop over 16-bit elements that goes through blocks of `Float`.
-func throughFloat<T: NarrowFloat>(
+func throughFloat<T: HalfFloat>(
   _ type: T.Type, _ loop: @escaping BinaryLoop<Float, Float, Float>
 ) -> BinaryLoop<T, T, T> {
   { a, aStep, b, bStep, y, count in

@@ -9,6 +9,12 @@ protocol BinaryOperator: Operator {
   /// The loop for operands of this type; `nil` where there is none.
   func loop(_ type: ElementType) -> AnyBinaryLoop?
 
+  /// The shape of the two operands, of types that go together, broadcast.
+  func inferShape(_ inputs: Inputs) throws(OperatorError) -> Shape?
+
+  /// The loop for the operands at hand.
+  func findLoop(_ call: Preparation) throws(OperatorError) -> AnyBinaryLoop
+
   /// How the operands lie on the output.
   func rows(_ call: Preparation) throws(OperatorError) -> BroadcastRows
 
@@ -32,7 +38,6 @@ extension BinaryOperator {
     try findLoop(call).kernel(rows(call))
   }
 
-  /// The shape of two operands of one type, broadcast.
   func inferShape(_ inputs: Inputs) throws(OperatorError) -> Shape? {
     let a = try inputs.tensor(0).shape
     return try alignment.shape(a, try inputs.tensor(1, sameTypeAs: 0).shape)

@@ -45,8 +45,8 @@ struct Clip: Operator {
     case .float64:
       return try kernel(call, (low.map { Double($0) }, high.map { Double($0) }), clip)
     case .float16:
-      return try kernel(call, (low.map { Float16($0) }, high.map { Float16($0) }), clipNarrow)
-    case .bfloat16: return try kernel(call, (nil, nil), clipNarrow as ElementLoop<BFloat16>)
+      return try kernel(call, (low.map { Float16($0) }, high.map { Float16($0) }), clipHalf)
+    case .bfloat16: return try kernel(call, (nil, nil), clipHalf as ElementLoop<BFloat16>)
     case .int8: return try kernel(call, (nil, nil), clip as ElementLoop<Int8>)
     case .int16: return try kernel(call, (nil, nil), clip as ElementLoop<Int16>)
     case .int32: return try kernel(call, (nil, nil), clip as ElementLoop<Int32>)
@@ -99,7 +99,7 @@ private typealias ElementLoop<T> =
   }
 }
 
-@Sendable private func clipNarrow<T: NarrowFloat>(
+@Sendable private func clipHalf<T: HalfFloat>(
   _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int, _ low: T?, _ high: T?
 ) {
   throughFloat(T.self) { x, y, count in

@@ -39,7 +39,7 @@ extension ComparisonOperator {
     }
   }
 
-  private func wideLoop<T: NarrowFloat>(_ type: T.Type) -> BinaryLoop<T, T, UInt8> {
+  private func wideLoop<T: HalfFloat>(_ type: T.Type) -> BinaryLoop<T, T, UInt8> {
     let loop = loop(Float.self)
     return { a, aStep, b, bStep, y, count in
       T.withBlocks(2) { left in

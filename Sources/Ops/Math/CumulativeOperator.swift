@@ -73,7 +73,7 @@ extension CumulativeOperator {
 }
 
 /// An element that accumulates in its own type or, of 16 bits, in `Float`.
-protocol CumulativeElement: OrderedElement {
+protocol CumulativeElement: RankedElement {
   init(order: Order)
 }
 

@@ -9,22 +9,24 @@ enum FloatSumReducer: FloatReducer {
   static var identity: Double { 0 }
   static func lift(_ x: Float) -> Double { Double(x) }
   static func combine(_ a: Double, _ b: Double) -> Double { a + b }
-  static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Double { ck_sum(x, count) }
+  static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Double { ck_reduce_sum(x, count) }
   static func accumulate(
     _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Double>,
     _ count: Int
-  ) { ck_sum_rows(x, stride, rows, y, count) }
+  ) { ck_reduce_sum_rows(x, stride, rows, y, count) }
 }
 
 enum FloatAbsoluteSumReducer: FloatReducer {
   static var identity: Double { 0 }
   static func lift(_ x: Float) -> Double { Double(abs(x)) }
   static func combine(_ a: Double, _ b: Double) -> Double { a + b }
-  static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Double { ck_sum_abs(x, count) }
+  static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
+    ck_reduce_sum_abs(x, count)
+  }
   static func accumulate(
     _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Double>,
     _ count: Int
-  ) { ck_sum_abs_rows(x, stride, rows, y, count) }
+  ) { ck_reduce_sum_abs_rows(x, stride, rows, y, count) }
 }
 
 enum FloatSquareSumReducer: FloatReducer {
@@ -32,12 +34,12 @@ enum FloatSquareSumReducer: FloatReducer {
   static func lift(_ x: Float) -> Double { Double(x * x) }
   static func combine(_ a: Double, _ b: Double) -> Double { a + b }
   static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
-    ck_sum_squares(x, count)
+    ck_reduce_sum_squares(x, count)
   }
   static func accumulate(
     _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Double>,
     _ count: Int
-  ) { ck_sum_squares_rows(x, stride, rows, y, count) }
+  ) { ck_reduce_sum_squares_rows(x, stride, rows, y, count) }
 }
 
 enum FloatProductReducer: FloatReducer {
@@ -51,12 +53,12 @@ enum FloatGreatestReducer: FloatReducer {
   static func lift(_ x: Float) -> Float { x }
   static func combine(_ a: Float, _ b: Float) -> Float { a > b || a.isNaN ? a : b }
   static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
-    ck_greatest(x, count, identity)
+    ck_reduce_max(x, count, identity)
   }
   static func accumulate(
     _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Float>,
     _ count: Int
-  ) { ck_greatest_rows(x, stride, rows, y, count) }
+  ) { ck_reduce_max_rows(x, stride, rows, y, count) }
 }
 
 enum FloatLeastReducer: FloatReducer {
@@ -64,12 +66,12 @@ enum FloatLeastReducer: FloatReducer {
   static func lift(_ x: Float) -> Float { x }
   static func combine(_ a: Float, _ b: Float) -> Float { a < b || a.isNaN ? a : b }
   static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
-    ck_least(x, count, identity)
+    ck_reduce_min(x, count, identity)
   }
   static func accumulate(
     _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Float>,
     _ count: Int
-  ) { ck_least_rows(x, stride, rows, y, count) }
+  ) { ck_reduce_min_rows(x, stride, rows, y, count) }
 }
 
 enum FloatExponentialSumReducer: FloatReducer {
@@ -85,7 +87,7 @@ enum FloatExponentialSumReducer: FloatReducer {
       guard let base = memory.baseAddress else { return }
       for start in Swift.stride(from: 0, to: count, by: block) {
         let size = min(block, count - start)
-        let greatest = ck_greatest(x + start, size, -.infinity)
+        let greatest = ck_reduce_max(x + start, size, -.infinity)
         if greatest.isFinite {
           let sum = ck_exp_sum(x + start, base, size, greatest)
           result = combine(result, ExponentialSum(greatest: Double(greatest), sum: sum))
@@ -99,7 +101,7 @@ enum FloatExponentialSumReducer: FloatReducer {
 }
 
 /// A reducer of 16-bit elements that goes through blocks of `Float`.
-enum NarrowReducer<T: NarrowFloat, R: FloatReducer>: Reducer {
+enum HalfReducer<T: HalfFloat, R: FloatReducer>: Reducer {
   static var identity: R.Accumulator { R.identity }
   static func lift(_ x: T) -> R.Accumulator { R.lift(x.compute) }
   static func combine(_ a: R.Accumulator, _ b: R.Accumulator) -> R.Accumulator { R.combine(a, b) }

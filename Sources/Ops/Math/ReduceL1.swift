@@ -11,6 +11,6 @@ struct ReduceL1: ReductionOperator {
   let axes: ReductionAxes
 
   func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {
-    reduction.kernel(AbsoluteSum.self, type)
+    reduction.kernel(MagnitudeSum.self, type)
   }
 }

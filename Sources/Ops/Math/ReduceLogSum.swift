@@ -12,6 +12,6 @@ struct ReduceLogSum: ReductionOperator {
   let axes: ReductionAxes
 
   func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {
-    reduction.kernel(PlainSum.self, type) { .log($0) }
+    reduction.kernel(ValueSum.self, type) { .log($0) }
   }
 }

@@ -15,9 +15,9 @@ struct ReduceMax: ReductionOperator {
     switch type {
     case .float32: reduction.kernel(FloatGreatestReducer.self) { $0 }
     case .float16:
-      reduction.kernel(NarrowReducer<Float16, FloatGreatestReducer>.self) { Float16($0) }
+      reduction.kernel(HalfReducer<Float16, FloatGreatestReducer>.self) { Float16($0) }
     case .bfloat16:
-      reduction.kernel(NarrowReducer<BFloat16, FloatGreatestReducer>.self) { BFloat16($0) }
+      reduction.kernel(HalfReducer<BFloat16, FloatGreatestReducer>.self) { BFloat16($0) }
     case .float64: reduction.kernel(GreatestReducer<Double>.self) { $0 }
     case .int8: reduction.kernel(GreatestReducer<Int8>.self) { $0 }
     case .int32: reduction.kernel(GreatestReducer<Int32>.self) { $0 }

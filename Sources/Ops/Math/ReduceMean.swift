@@ -12,6 +12,6 @@ struct ReduceMean: ReductionOperator {
 
   func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {
     let count = Double(reduction.inputsPerOutput)
-    return reduction.kernel(PlainSum.self, type) { $0 / count }
+    return reduction.kernel(ValueSum.self, type) { $0 / count }
   }
 }

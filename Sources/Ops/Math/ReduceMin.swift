@@ -14,9 +14,9 @@ struct ReduceMin: ReductionOperator {
   func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {
     switch type {
     case .float32: reduction.kernel(FloatLeastReducer.self) { $0 }
-    case .float16: reduction.kernel(NarrowReducer<Float16, FloatLeastReducer>.self) { Float16($0) }
+    case .float16: reduction.kernel(HalfReducer<Float16, FloatLeastReducer>.self) { Float16($0) }
     case .bfloat16:
-      reduction.kernel(NarrowReducer<BFloat16, FloatLeastReducer>.self) { BFloat16($0) }
+      reduction.kernel(HalfReducer<BFloat16, FloatLeastReducer>.self) { BFloat16($0) }
     case .float64: reduction.kernel(LeastReducer<Double>.self) { $0 }
     case .int8: reduction.kernel(LeastReducer<Int8>.self) { $0 }
     case .int32: reduction.kernel(LeastReducer<Int32>.self) { $0 }

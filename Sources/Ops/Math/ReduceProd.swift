@@ -11,6 +11,6 @@ struct ReduceProd: ReductionOperator {
   let axes: ReductionAxes
 
   func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {
-    reduction.kernel(Product.self, type)
+    reduction.kernel(ValueProduct.self, type)
   }
 }

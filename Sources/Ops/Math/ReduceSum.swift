@@ -11,6 +11,6 @@ struct ReduceSum: ReductionOperator {
   let axes: ReductionAxes
 
   func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {
-    reduction.kernel(PlainSum.self, type)
+    reduction.kernel(ValueSum.self, type)
   }
 }

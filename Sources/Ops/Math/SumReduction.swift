@@ -10,7 +10,7 @@ protocol SumKind {
 }
 
 /// `Σ x`
-enum PlainSum: SumKind {
+enum ValueSum: SumKind {
   typealias ForFloat = FloatSumReducer
   static func kernel<T: ArithmeticElement>(
     _ reduction: Reduction, _ finish: @escaping @Sendable (T) -> T
@@ -18,7 +18,7 @@ enum PlainSum: SumKind {
 }
 
 /// `Σ |x|`
-enum AbsoluteSum: SumKind {
+enum MagnitudeSum: SumKind {
   typealias ForFloat = FloatAbsoluteSumReducer
   static func kernel<T: ArithmeticElement>(
     _ reduction: Reduction, _ finish: @escaping @Sendable (T) -> T
@@ -34,7 +34,7 @@ enum SquareSum: SumKind {
 }
 
 /// `Π x`
-enum Product: SumKind {
+enum ValueProduct: SumKind {
   typealias ForFloat = FloatProductReducer
   static func kernel<T: ArithmeticElement>(
     _ reduction: Reduction, _ finish: @escaping @Sendable (T) -> T
@@ -49,9 +49,9 @@ extension Reduction {
     switch type {
     case .float32: kernel(Kind.ForFloat.self) { Float(finish?($0) ?? $0) }
     case .float16:
-      kernel(NarrowReducer<Float16, Kind.ForFloat>.self) { Float16(finish?($0) ?? $0) }
+      kernel(HalfReducer<Float16, Kind.ForFloat>.self) { Float16(finish?($0) ?? $0) }
     case .bfloat16:
-      kernel(NarrowReducer<BFloat16, Kind.ForFloat>.self) { BFloat16(Float(finish?($0) ?? $0)) }
+      kernel(HalfReducer<BFloat16, Kind.ForFloat>.self) { BFloat16(Float(finish?($0) ?? $0)) }
     case .float64: Kind.kernel(self) { (x: Double) in finish?(x) ?? x }
     case .int32: kernel(kind, Int32.self, finish)
     case .int64: kernel(kind, Int64.self, finish)
@@ -73,9 +73,9 @@ extension Reduction {
     switch type {
     case .float32: kernel(FloatExponentialSumReducer.self) { Float($0.logarithm) }
     case .float16:
-      kernel(NarrowReducer<Float16, FloatExponentialSumReducer>.self) { Float16($0.logarithm) }
+      kernel(HalfReducer<Float16, FloatExponentialSumReducer>.self) { Float16($0.logarithm) }
     case .bfloat16:
-      kernel(NarrowReducer<BFloat16, FloatExponentialSumReducer>.self) {
+      kernel(HalfReducer<BFloat16, FloatExponentialSumReducer>.self) {
         BFloat16(Float($0.logarithm))
       }
     case .float64: logSumExpKernel(Double.self)
