@@ -7,5 +7,6 @@
 
 #include "ck_elementwise.h"
 #include "ck_threads.h"
+#include "ck_transpose.h"
 
 #endif
