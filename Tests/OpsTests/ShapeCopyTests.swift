@@ -51,7 +51,6 @@ import Testing
     try check { Int16(truncatingIfNeeded: $0) }
     try check { Float($0) }
     try check { Int64($0) }
-    try check { "\($0)" }
   }
 
   @Test func permutesSymbols() throws {
