@@ -25,17 +25,17 @@ extension Tensor {
     switch elementType {
     case .bool: for index in 0..<count { bytes[index] = bytes[index] == 0 ? 0 : 1 }
     case .uint4, .float4e2m1:
-      for index in 0..<count { bytes[index] = packed[index >> 1] >> UInt8(index & 1) * 4 & 0xF }
+      for index in 0..<count { bytes[index] = packed[index >> 1] >> (UInt8(index & 1) * 4) & 0xF }
     case .int4:
       for index in 0..<count {
-        let code = packed[index >> 1] >> UInt8(index & 1) * 4
+        let code = packed[index >> 1] >> (UInt8(index & 1) * 4)
         bytes[index] = UInt8(bitPattern: Int8(bitPattern: code << 4) >> 4)
       }
     case .uint2:
-      for index in 0..<count { bytes[index] = packed[index >> 2] >> UInt8(index & 3) * 2 & 3 }
+      for index in 0..<count { bytes[index] = packed[index >> 2] >> (UInt8(index & 3) * 2) & 3 }
     case .int2:
       for index in 0..<count {
-        let code = packed[index >> 2] >> UInt8(index & 3) * 2
+        let code = packed[index >> 2] >> (UInt8(index & 3) * 2)
         bytes[index] = UInt8(bitPattern: Int8(bitPattern: code << 6) >> 6)
       }
     case .float6e2m3, .float6e3m2:
@@ -48,5 +48,44 @@ extension Tensor {
       }
     default: break
     }
+  }
+
+  /// Calls `body` with the bytes of a file, piece by piece.
+  func forEachPackedPiece(
+    _ body: (UnsafeRawBufferPointer) throws(FormatError) -> Void
+  ) throws(FormatError) {
+    guard let bits = elementType.bitsInFile, count > 0 else { return }
+    let all = UnsafeRawBufferPointer(start: storage.pointer, count: storage.byteCount)
+    guard bits < 8 else { return try body(all) }
+    // Pieces of whole bytes: a multiple of 8 elements.
+    let size = 32 << 10
+    for start in stride(from: 0, to: count, by: size) {
+      let piece = UnsafeRawBufferPointer(rebasing: all[start..<min(start + size, count)])
+      let packed = Self.pack(piece, bits: bits)
+      let result: Result<Void, FormatError> = packed.withUnsafeBytes { bytes in
+        Result { () throws(FormatError) in try body(bytes) }
+      }
+      try result.get()
+    }
+  }
+
+  /// The lowest `bits` of each byte, one behind the other.
+  private static func pack(_ elements: UnsafeRawBufferPointer, bits: Int) -> [UInt8] {
+    var packed: [UInt8] = []
+    packed.reserveCapacity(elements.count * bits / 8 + 1)
+    let mask = (UInt32(1) << UInt32(bits)) - 1
+    var pending: UInt32 = 0
+    var length = 0
+    for element in elements {
+      pending |= (UInt32(element) & mask) << UInt32(length)
+      length += bits
+      if length >= 8 {
+        packed.append(UInt8(truncatingIfNeeded: pending))
+        pending >>= 8
+        length -= 8
+      }
+    }
+    if length > 0 { packed.append(UInt8(truncatingIfNeeded: pending)) }
+    return packed
   }
 }

@@ -19,6 +19,8 @@ public struct ReadingLimits: Sendable {
   public var memory: Int?
   public static let baseMemory = 32 << 20
   static let memoryPerFileByte = 4
+  /// Bytes that the arrays of an `.npz` file may take once they are decompressed.
+  public var inflatedSize = 4 << 30
 
   public init() {}
 

@@ -10,11 +10,21 @@ public final class Session: Sendable {
   public let outputs: [ValueInfo]
   /// Inputs with a value in the model, which a run may replace.
   public let optionalInputs: [ValueInfo]
+  /// Bytes that weights, values and outputs may take.
+  public var memoryLimit: Int { engine.memoryLimit }
   private let program: Program
   let engine: Engine
   /// Makes the program in which these initializers are inputs.
   private let rebuild: @Sendable (Set<String>) throws(ModelError) -> Program
   private let variants = Mutex<[Set<String>: Program]>([:])
+
+  /// Reads a model and makes it ready to run.
+  /// - Throws: `FormatError` from reading, `ModelError` from checking.
+  public convenience init(
+    contentsOf path: String, options: SessionOptions = SessionOptions()
+  ) throws {
+    try self.init(Model(contentsOf: path), options: options)
+  }
 
   /// Checks and optimises the model; memory for values is planned when the inputs' shapes are known.
   /// - Throws: `ModelError` for anything in the model that no input could make right.

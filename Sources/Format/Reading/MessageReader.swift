@@ -12,7 +12,7 @@ final class MessageReader {
   let externalData: ExternalData?
 
   private var rest: [UInt8] = []
-  private let arena = UnpackArena()
+  private let arena = MessageArena()
   private var depth = 0
 
   init(

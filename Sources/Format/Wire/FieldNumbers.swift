@@ -69,6 +69,7 @@ enum FieldNumber {
     static let optionals: UInt32 = 7
   }
   enum Map {
+    static let stringKeys: UInt32 = 4
     static let values: UInt32 = 5
   }
   enum Optional {

@@ -1,8 +1,8 @@
 internal import COnnx
 
-/// The memory of one message while protobuf-c unpacks it and the reader takes it apart: blocks that
-/// are handed out from front to back, and given back all at once.
-final class UnpackArena {
+/// The memory of one message while protobuf-c unpacks or packs it: blocks that are handed out from
+/// front to back, and given back all at once.
+final class MessageArena {
   private var blocks: [UnsafeMutableRawBufferPointer] = []
   private var used = 0
   private var total = 0
@@ -39,7 +39,7 @@ final class UnpackArena {
     var allocator = ProtobufCAllocator(
       alloc: { data, size in
         guard let data else { return nil }
-        return Unmanaged<UnpackArena>.fromOpaque(data).takeUnretainedValue()
+        return Unmanaged<MessageArena>.fromOpaque(data).takeUnretainedValue()
           .allocate(Int(clamping: size))
       },
       free: { _, _ in },

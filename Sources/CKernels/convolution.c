@@ -1,0 +1,264 @@
+// Convolution apart from the matrix product: windows copied into columns, columns added back,
+// depthwise kernels, and what follows a finished tile. Padding is settled once a row, never in an
+// inner loop.
+#include "ck_convolution.h"
+
+#include <string.h>
+
+#include "ck_elementwise.h"
+#include "dispatch.h"
+
+static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+
+// The windows whose element at `offset` from the first window's start lies inside the input are
+// those from *first up to *end.
+static inline void inside(const ck_window *w, int axis, ptrdiff_t offset, ptrdiff_t *first,
+                          ptrdiff_t *end) {
+  ptrdiff_t s = w->stride[axis];
+  *first = offset < 0 ? least((-offset + s - 1) / s, w->output[axis]) : 0;
+  ptrdiff_t room = w->input[axis] - offset;
+  *end = room > 0 ? most(*first, least((room + s - 1) / s, w->output[axis])) : *first;
+}
+
+// Copies without a call: rows are often shorter than one is worth.
+static inline void copy(float *restrict y, const float *restrict x, ptrdiff_t n) {
+  ptrdiff_t i = 0;
+  for (; i + 16 <= n; i += 16) memcpy(y + i, x + i, 64);
+  if (n & 8) memcpy(y + i, x + i, 32), i += 8;
+  if (n & 4) memcpy(y + i, x + i, 16), i += 4;
+  if (n & 2) memcpy(y + i, x + i, 8), i += 2;
+  if (n & 1) y[i] = x[i];
+}
+
+static inline void gather(float *restrict y, const float *restrict x, ptrdiff_t n,
+                          ptrdiff_t stride) {
+  if (stride == 1) {
+    copy(y, x, n);
+  } else if (stride == 2) {
+    for (ptrdiff_t i = 0; i < n; i++) y[i] = x[2 * i];
+  } else {
+    for (ptrdiff_t i = 0; i < n; i++) y[i] = x[stride * i];
+  }
+}
+
+static inline void clear(float *y, ptrdiff_t n) {
+  for (ptrdiff_t i = 0; i < n; i++) y[i] = 0;
+}
+
+CK_MULTIVERSION void ck_im2col(const ck_window *w, const float *x, ptrdiff_t channels,
+                               ptrdiff_t first, ptrdiff_t count, float *columns) {
+  const ptrdiff_t width = w->output[2], height = w->output[1];
+  const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
+  const ptrdiff_t x0 = first % width, y0 = first / width % height, z0 = first / width / height;
+  for (ptrdiff_t c = 0; c < channels; c++, x += image) {
+    for (ptrdiff_t kz = 0; kz < w->kernel[0]; kz++) {
+      for (ptrdiff_t ky = 0; ky < w->kernel[1]; ky++) {
+        for (ptrdiff_t kx = 0; kx < w->kernel[2]; kx++, columns += count) {
+          const ptrdiff_t shift = kx * w->dilation[2] - w->pad[2];
+          ptrdiff_t low, high;
+          inside(w, 2, shift, &low, &high);
+          ptrdiff_t ox = x0, oy = y0, oz = z0;
+          for (ptrdiff_t done = 0; done < count;) {
+            const ptrdiff_t n = least(width - ox, count - done);
+            const ptrdiff_t iz = oz * w->stride[0] - w->pad[0] + kz * w->dilation[0];
+            const ptrdiff_t iy = oy * w->stride[1] - w->pad[1] + ky * w->dilation[1];
+            float *row = columns + done;
+            if (iz < 0 || iz >= w->input[0] || iy < 0 || iy >= w->input[1]) {
+              clear(row, n);
+            } else {
+              const ptrdiff_t from = least(most(low, ox), ox + n);
+              const ptrdiff_t to = most(from, least(high, ox + n));
+              const float *source = x + (iz * w->input[1] + iy) * w->input[2];
+              clear(row, from - ox);
+              if (to > from)
+                gather(row + (from - ox), source + from * w->stride[2] + shift, to - from,
+                       w->stride[2]);
+              clear(row + (to - ox), ox + n - to);
+            }
+            done += n;
+            ox = 0;
+            if (++oy == height) oy = 0, oz++;
+          }
+        }
+      }
+    }
+  }
+}
+
+CK_MULTIVERSION void ck_col2im(const ck_window *w, const float *columns, ptrdiff_t channels,
+                               float *x) {
+  const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
+  const ptrdiff_t windows = w->output[0] * w->output[1] * w->output[2];
+  for (ptrdiff_t c = 0; c < channels; c++, x += image) {
+    for (ptrdiff_t kz = 0; kz < w->kernel[0]; kz++) {
+      for (ptrdiff_t ky = 0; ky < w->kernel[1]; ky++) {
+        for (ptrdiff_t kx = 0; kx < w->kernel[2]; kx++, columns += windows) {
+          const ptrdiff_t shift = kx * w->dilation[2] - w->pad[2], stride = w->stride[2];
+          ptrdiff_t low, high;
+          inside(w, 2, shift, &low, &high);
+          for (ptrdiff_t oz = 0; oz < w->output[0]; oz++) {
+            const ptrdiff_t iz = oz * w->stride[0] - w->pad[0] + kz * w->dilation[0];
+            if (iz < 0 || iz >= w->input[0]) continue;
+            for (ptrdiff_t oy = 0; oy < w->output[1]; oy++) {
+              const ptrdiff_t iy = oy * w->stride[1] - w->pad[1] + ky * w->dilation[1];
+              if (iy < 0 || iy >= w->input[1]) continue;
+              const float *restrict row = columns + (oz * w->output[1] + oy) * w->output[2];
+              float *restrict target = x + (iz * w->input[1] + iy) * w->input[2] + shift;
+              if (stride == 1) {
+                for (ptrdiff_t ox = low; ox < high; ox++) target[ox] += row[ox];
+              } else {
+                for (ptrdiff_t ox = low; ox < high; ox++) target[ox * stride] += row[ox];
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+
+static inline __attribute__((always_inline)) void convolve_block(
+    const ck_window *w, const float *x, ptrdiff_t row, ptrdiff_t plane, const float *weights,
+    ptrdiff_t taps, ptrdiff_t stride, float *restrict y, int block) {
+  float sum[64];
+  for (int i = 0; i < block; i++) sum[i] = 0;
+  for (ptrdiff_t kz = 0; kz < w->kernel[0]; kz++) {
+    for (ptrdiff_t ky = 0; ky < w->kernel[1]; ky++) {
+      const float *source = x + kz * w->dilation[0] * plane + ky * w->dilation[1] * row;
+      for (ptrdiff_t kx = 0; kx < taps; kx++, source += w->dilation[2]) {
+        const float factor = *weights++;
+        for (int i = 0; i < block; i++) sum[i] += factor * source[i * stride];
+      }
+    }
+  }
+  for (int i = 0; i < block; i++) y[i] = sum[i];
+}
+
+// The last block of a row overlaps the one before it, so that no shorter one is needed.
+static inline __attribute__((always_inline)) void convolve_row(
+    const ck_window *w, const float *x, ptrdiff_t row, ptrdiff_t plane, const float *weights,
+    ptrdiff_t taps, ptrdiff_t stride, float *restrict y) {
+  const ptrdiff_t n = w->output[2];
+  ptrdiff_t o = 0;
+  for (; o + 64 <= n; o += 64)
+    convolve_block(w, x + o * stride, row, plane, weights, taps, stride, y + o, 64);
+  if (n >= 16) {
+    for (; o + 16 <= n; o += 16)
+      convolve_block(w, x + o * stride, row, plane, weights, taps, stride, y + o, 16);
+    if (o < n) {
+      o = n - 16;
+      convolve_block(w, x + o * stride, row, plane, weights, taps, stride, y + o, 16);
+    }
+  } else if (n >= 4) {
+    for (; o + 4 <= n; o += 4)
+      convolve_block(w, x + o * stride, row, plane, weights, taps, stride, y + o, 4);
+    if (o < n) {
+      o = n - 4;
+      convolve_block(w, x + o * stride, row, plane, weights, taps, stride, y + o, 4);
+    }
+  } else {
+    for (; o < n; o++)
+      convolve_block(w, x + o * stride, row, plane, weights, taps, stride, y + o, 1);
+  }
+}
+
+// Elements from the first to the last that any window of the axis touches.
+static inline ptrdiff_t reach(const ck_window *w, int axis) {
+  return (w->output[axis] - 1) * w->stride[axis] + (w->kernel[axis] - 1) * w->dilation[axis] + 1;
+}
+
+CK_MULTIVERSION static void pad_image(const ck_window *w, const float *x, float *y) {
+  const ptrdiff_t depth = reach(w, 0), height = reach(w, 1), width = reach(w, 2);
+  const ptrdiff_t before = least(w->pad[2], width);
+  const ptrdiff_t middle = least(w->input[2], width - before);
+  for (ptrdiff_t z = 0; z < depth; z++) {
+    for (ptrdiff_t i = 0; i < height; i++, y += width) {
+      const ptrdiff_t iz = z - w->pad[0], iy = i - w->pad[1];
+      if (iz < 0 || iz >= w->input[0] || iy < 0 || iy >= w->input[1]) {
+        clear(y, width);
+      } else {
+        clear(y, before);
+        copy(y + before, x + (iz * w->input[1] + iy) * w->input[2], middle);
+        clear(y + before + middle, width - before - middle);
+      }
+    }
+  }
+}
+
+CK_MULTIVERSION static void convolve(const ck_window *w, const float *x, ptrdiff_t row,
+                                     ptrdiff_t plane, const float *weights, float *y) {
+  const ptrdiff_t taps = w->kernel[2];
+  for (ptrdiff_t oz = 0; oz < w->output[0]; oz++) {
+    for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, y += w->output[2]) {
+      const float *source = x + oz * w->stride[0] * plane + oy * w->stride[1] * row;
+      if (w->stride[2] == 1 && taps == 3)
+        convolve_row(w, source, row, plane, weights, 3, 1, y);
+      else if (w->stride[2] == 1)
+        convolve_row(w, source, row, plane, weights, taps, 1, y);
+      else if (w->stride[2] == 2)
+        convolve_row(w, source, row, plane, weights, taps, 2, y);
+      else
+        convolve_row(w, source, row, plane, weights, taps, w->stride[2], y);
+    }
+  }
+}
+
+void ck_convolve_image(const ck_window *w, const float *x, ptrdiff_t kernels, const float *weights,
+                       float *y, float *padded) {
+  ptrdiff_t row = w->input[2], plane = w->input[1] * w->input[2];
+  if (padded) {
+    pad_image(w, x, padded);
+    x = padded;
+    row = reach(w, 2);
+    plane = row * reach(w, 1);
+  }
+  const ptrdiff_t size = w->kernel[0] * w->kernel[1] * w->kernel[2];
+  const ptrdiff_t outputs = w->output[0] * w->output[1] * w->output[2];
+  for (ptrdiff_t k = 0; k < kernels; k++, weights += size, y += outputs)
+    convolve(w, x, row, plane, weights, y);
+}
+
+static inline float activate(float x, ck_activation f, float a, float b) {
+  // A NaN fails every comparison and stays one.
+  switch (f) {
+    case CK_ACTIVATION_RELU: return x < 0 ? 0 : x;
+    case CK_ACTIVATION_CLIP: {
+      float low = x < a ? a : x;
+      return low > b ? b : low;
+    }
+    case CK_ACTIVATION_LEAKY_RELU: return x < 0 ? a * x : x;
+    default: return x;
+  }
+}
+
+static inline __attribute__((always_inline)) void finish_row(float *restrict y, ptrdiff_t n,
+                                                             float bias, const float *residual,
+                                                             ck_activation f, float a, float b) {
+  if (residual) {
+    for (ptrdiff_t i = 0; i < n; i++) y[i] = activate(y[i] + bias + residual[i], f, a, b);
+  } else {
+    for (ptrdiff_t i = 0; i < n; i++) y[i] = activate(y[i] + bias, f, a, b);
+  }
+}
+
+CK_MULTIVERSION void ck_finish_tile(float *y, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride,
+                                    const float *bias, const float *residual, ck_activation f,
+                                    float a, float b) {
+  if (!bias && !residual && f == CK_ACTIVATION_NONE) return;
+  for (ptrdiff_t r = 0; r < rows; r++, y += stride) {
+    const float add = bias ? bias[r] : 0;
+    const float *other = residual ? residual + r * stride : NULL;
+    switch (f) {
+      case CK_ACTIVATION_RELU: finish_row(y, columns, add, other, CK_ACTIVATION_RELU, a, b); break;
+      case CK_ACTIVATION_CLIP: finish_row(y, columns, add, other, CK_ACTIVATION_CLIP, a, b); break;
+      case CK_ACTIVATION_LEAKY_RELU:
+        finish_row(y, columns, add, other, CK_ACTIVATION_LEAKY_RELU, a, b);
+        break;
+      default: finish_row(y, columns, add, other, CK_ACTIVATION_NONE, a, b);
+    }
+    if (f == CK_ACTIVATION_SIGMOID) ck_sigmoid(y, y, (size_t)columns);
+    if (f == CK_ACTIVATION_TANH) ck_tanh(y, y, (size_t)columns);
+  }
+}

@@ -1,0 +1,16 @@
+#ifndef CK_POOLING_H
+#define CK_POOLING_H
+
+#include <stddef.h>
+
+#include "ck_window.h"
+
+// The largest element of each window of each image; a NaN wins. `row` has room for one input row.
+void ck_max_pool(const ck_window *window, const float *x, ptrdiff_t images, float *y, float *row);
+
+// The sum of each window divided by z_counts[oz] * y_counts[oy] * x_counts[ox].
+void ck_average_pool(const ck_window *window, const float *x, ptrdiff_t images,
+                     const float *z_counts, const float *y_counts, const float *x_counts,
+                     float *y, float *row);
+
+#endif

@@ -1,0 +1,76 @@
+import CKernels
+import ONNXFormat
+import RealModule
+
+/// The mean of each window, over its elements inside the input, or over those in the padding as
+/// well (as zeros) with `count_include_pad`.
+struct AveragePool: PoolOperator {
+  static let schema = Schema(
+    "AveragePool",
+    [
+      1: .floats, 7: .floats, 10: .floats, 11: .floats, 19: .floats,
+      22: [.floats, .bfloat16],
+    ], inputs: 1...1)
+  let windows: WindowAttributes
+  let countsPadding: Bool
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    windows = try WindowAttributes(
+      &node, dilations: node.version >= 19, ceilMode: node.version >= 10)
+    countsPadding = node.version >= 7 ? try node.flag("count_include_pad") : false
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let (window, images) = try geometry(call)
+    switch try call.elementType(0) {
+    case .float32: return vectorised(window, images, threads: call.threads)
+    case .float64: return kernel(Double.self, window, images)
+    case .float16: return kernel(Float16.self, window, images)
+    case .bfloat16: return kernel(BFloat16.self, window, images)
+    case let type: throw .input(0, "no kernel for \(type)")
+    }
+  }
+
+  private func kernel<T: RealElement>(_ type: T.Type, _ window: Window, _ images: Int) -> Kernel {
+    poolingKernel(WindowMean<T>(), window, images: images, countsPadding: countsPadding)
+  }
+
+  private func vectorised(_ window: Window, _ images: Int, threads: Int) -> Kernel {
+    let shape = window.c
+    let row = images == 0 ? 0 : window.x.input.vectors
+    let axes = [window.z, window.y, window.x]
+    let counts = images == 0 ? 0 : axes.reduce(0) { $0 + $1.output }.vectors
+    let countsPadding = countsPadding
+    let tiles = Tiles(images, cost: window.inputCount + window.outputCount)
+    let tile: Buffers.Tile = { buffers, task, thread in
+      let range = tiles[task]
+      withUnsafePointer(to: shape) { shape in
+        let z = buffers.scratch.assumingMemoryBound(to: Float.self)
+        let y = z + window.z.output
+        ck_average_pool(
+          shape, buffers.input(0) + range.lowerBound * window.inputCount, range.count, z, y,
+          y + window.y.output, buffers.output(0) + range.lowerBound * window.outputCount,
+          z + counts + thread * row)
+      }
+    }
+    return .compute(scratch: (counts + threads * row) * MemoryLayout<Float>.stride) { buffers in
+      guard images > 0 else { return }
+      var next = buffers.scratch.assumingMemoryBound(to: Float.self)
+      for axis in axes {
+        for index in 0..<axis.output {
+          next.pointee = Float(
+            countsPadding ? axis.countWithPadding(index) : axis.clipped(index).count)
+          next += 1
+        }
+      }
+      buffers.parallel(tiles.count, tile)
+    }
+  }
+}
+
+/// The mean of a window.
+struct WindowMean<T: RealElement>: WindowReduction {
+  var start: T.Compute { 0 }
+  func add(_ sum: inout T.Compute, _ x: T) { sum += x.compute }
+  func finish(_ sum: T.Compute, count: Int) -> T { T(compute: sum / T.Compute(count)) }
+}

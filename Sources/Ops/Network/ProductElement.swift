@@ -1,0 +1,43 @@
+import ONNXFormat
+import RealModule
+
+/// An element that can be multiplied and summed: reals in their type for computing, integers
+/// modulo 2ⁿ.
+protocol ProductElement: Element {
+  associatedtype Sum: Sendable
+  static var emptySum: Sum { get }
+  static func add(_ sum: inout Sum, _ x: Self, times y: Self)
+  static func add(_ sum: inout Sum, _ x: Self)
+  init(sum: Sum)
+}
+
+extension RealElement {
+  @inline(__always) static var emptySum: Compute { 0 }
+  @inline(__always) static func add(_ sum: inout Compute, _ x: Self, times y: Self) {
+    sum += x.compute * y.compute
+  }
+  @inline(__always) static func add(_ sum: inout Compute, _ x: Self) { sum += x.compute }
+  @inline(__always) init(sum: Compute) { self.init(compute: sum) }
+}
+
+extension FixedWidthInteger {
+  @inline(__always) static var emptySum: Self { 0 }
+  @inline(__always) static func add(_ sum: inout Self, _ x: Self, times y: Self) {
+    sum &+= x &* y
+  }
+  @inline(__always) static func add(_ sum: inout Self, _ x: Self) { sum &+= x }
+  @inline(__always) init(sum: Self) { self = sum }
+}
+
+extension Float: ProductElement {}
+extension Double: ProductElement {}
+extension Float16: ProductElement {}
+extension BFloat16: ProductElement {}
+extension Int8: ProductElement {}
+extension Int16: ProductElement {}
+extension Int32: ProductElement {}
+extension Int64: ProductElement {}
+extension UInt8: ProductElement {}
+extension UInt16: ProductElement {}
+extension UInt32: ProductElement {}
+extension UInt64: ProductElement {}

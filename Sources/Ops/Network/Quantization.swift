@@ -1,0 +1,76 @@
+import ONNXFormat
+import RealModule
+
+/// An element of a quantised tensor.
+protocol QuantizedElement: Element, FixedWidthInteger {}
+extension Int8: QuantizedElement {}
+extension UInt8: QuantizedElement {}
+
+/// Where a zero point or scale lies that holds one number for a whole tensor, or one for each line
+/// (row, column or output channel), perhaps of each matrix.
+struct QuantizationParameter: Sendable {
+  /// Place among the inputs; `nil` for one left out.
+  let input: Int?
+  private let line: Int
+  private let matrix: Int
+
+  /// - Parameters:
+  ///   - lines: how many lines a matrix has, and how many matrices there are
+  init(
+    _ call: Preparation, _ input: Int, lines: Int, matrices: Int = 1
+  ) throws(OperatorError) {
+    guard call.inputs.has(input) else {
+      (self.input, line, matrix) = (nil, 0, 0)
+      return
+    }
+    self.input = input
+    switch try call.inputCount(input) {
+    case 1: (line, matrix) = (0, 0)
+    case lines: (line, matrix) = (1, 0)
+    case .work(lines, matrices): (line, matrix) = (1, lines)
+    case let count:
+      throw .input(input, "expected one number, or one for each of \(lines) lines, got \(count)")
+    }
+  }
+
+  /// The numbers of one matrix.
+  func pointer<T>(_ buffers: Buffers, matrix: Int = 0, as type: T.Type) -> UnsafePointer<T>? {
+    input.map { buffers.input($0, as: T.self) + matrix * self.matrix }
+  }
+
+  /// The number for a line of the matrix whose numbers these are; 0 where it is left out.
+  @inline(__always) func value<T: QuantizedElement>(_ numbers: UnsafePointer<T>?, _ line: Int)
+    -> Int32
+  {
+    numbers.map { Int32($0[line * self.line]) } ?? 0
+  }
+
+  /// The scale for a line, of whatever type it is.
+  func scale(_ buffers: Buffers, _ type: ElementType, line: Int, matrix: Int = 0) -> Float {
+    guard let input else { return 1 }
+    let place = matrix * self.matrix + line * self.line
+    switch type {
+    case .float16: return Float(buffers.input(input, as: Float16.self)[place])
+    case .bfloat16: return buffers.input(input, as: BFloat16.self)[place].float
+    default: return buffers.input(input, as: Float.self)[place]
+    }
+  }
+}
+
+extension QuantizedElement {
+  /// `saturate(round(x) + zeroPoint)`, halves to even.
+  @inline(__always) static func quantized(_ x: Double, zeroPoint: Int32) -> Self {
+    let y = x.rounded(.toNearestOrEven) + Double(zeroPoint)
+    return y >= Double(max) ? max : y > Double(min) ? Self(y) : min
+  }
+}
+
+extension Inputs {
+  /// Checks the types of a quantised tensor's zero point, and of its scale if it has one.
+  func checkQuantization(
+    of tensor: Int, zeroPoint: Int, scale: Int? = nil, scales: TypeSet = .float32
+  ) throws(OperatorError) {
+    if has(zeroPoint) { _ = try self.tensor(zeroPoint, sameTypeAs: tensor) }
+    if let scale { _ = try self.tensor(scale, scales) }
+  }
+}

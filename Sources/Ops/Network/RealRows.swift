@@ -1,0 +1,145 @@
+import CKernels
+import ONNXFormat
+import RealModule
+
+/// `Float` or `Double`: what real elements compute in, with the loops over rows of them.
+protocol RowElement: BLASElement {
+  static func sum(_ x: UnsafePointer<Self>, _ count: Int) -> Self
+  /// `Σ (x − mean)²`.
+  static func squares(_ x: UnsafePointer<Self>, _ count: Int, mean: Self) -> Self
+  /// `y = (x − mean) · factor + shift`; `y` may be `x`.
+  static func affine(
+    _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ count: Int, mean: Self,
+    factor: Self, shift: Self)
+  /// `y = (x − mean) · factor · a + b`, element by element; `y` may be `x`.
+  static func normalize(
+    _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ count: Int, mean: Self,
+    factor: Self, _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>?)
+}
+
+extension RowElement {
+  static func sum(_ x: UnsafePointer<Self>, _ count: Int) -> Self {
+    var sum: Self = 0
+    for i in 0..<count { sum += x[i] }
+    return sum
+  }
+
+  static func squares(_ x: UnsafePointer<Self>, _ count: Int, mean: Self) -> Self {
+    var sum: Self = 0
+    for i in 0..<count { sum += (x[i] - mean) * (x[i] - mean) }
+    return sum
+  }
+
+  static func affine(
+    _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ count: Int, mean: Self,
+    factor: Self, shift: Self
+  ) {
+    for i in 0..<count { y[i] = (x[i] - mean) * factor + shift }
+  }
+
+  static func normalize(
+    _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ count: Int, mean: Self,
+    factor: Self, _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>?
+  ) {
+    for i in 0..<count { y[i] = (x[i] - mean) * factor * a[i] + (b?[i] ?? 0) }
+  }
+}
+
+extension Double: RowElement {}
+
+extension Float: RowElement {
+  static func sum(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
+    Float(ck_sum(x, count))
+  }
+  static func squares(_ x: UnsafePointer<Float>, _ count: Int, mean: Float) -> Float {
+    ck_centered_squares(x, count, mean)
+  }
+  static func affine(
+    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, mean: Float,
+    factor: Float, shift: Float
+  ) { ck_affine(x, y, count, mean, factor, shift) }
+  static func normalize(
+    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, mean: Float,
+    factor: Float, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>?
+  ) { ck_normalize(x, y, count, mean, factor, a, b) }
+}
+
+/// Access to the rows of a tensor of reals in the type they compute in: where they lie, if that is
+/// their type, else by way of a temporary row.
+struct RealRows<C: RowElement>: Sendable {
+  let type: ElementType
+
+  init(_ type: ElementType) throws(OperatorError) {
+    guard [.float32, .float64, .float16, .bfloat16].contains(type) else {
+      throw .invalid("no kernel for \(type)")
+    }
+    self.type = type
+  }
+
+  /// Elements of a temporary row for `count` of the tensor's.
+  func room(_ count: Int) -> Int { type == C.elementType ? 0 : count.vectors }
+
+  /// `count` elements from `offset` on.
+  func read(
+    _ base: UnsafePointer<UInt8>, at offset: Int, _ count: Int, room: UnsafeMutablePointer<C>
+  ) -> UnsafePointer<C> {
+    let start = UnsafeRawPointer(base) + offset * type.stride
+    if type == C.elementType { return start.assumingMemoryBound(to: C.self) }
+    switch type {
+    case .float32: convert(start.assumingMemoryBound(to: Float.self), room, count)
+    case .float64: convert(start.assumingMemoryBound(to: Double.self), room, count)
+    case .float16: convert(start.assumingMemoryBound(to: Float16.self), room, count)
+    default: convert(start.assumingMemoryBound(to: BFloat16.self), room, count)
+    }
+    return UnsafePointer(room)
+  }
+
+  /// Where to compute elements from `offset` on.
+  func target(
+    _ base: UnsafeMutablePointer<UInt8>, at offset: Int, room: UnsafeMutablePointer<C>
+  ) -> UnsafeMutablePointer<C> {
+    guard type == C.elementType else { return room }
+    return (UnsafeMutableRawPointer(base) + offset * type.stride).assumingMemoryBound(to: C.self)
+  }
+
+  /// Brings `count` elements that were computed in `target` to their place.
+  func store(
+    _ row: UnsafeMutablePointer<C>, _ base: UnsafeMutablePointer<UInt8>, at offset: Int,
+    _ count: Int
+  ) {
+    if type == C.elementType { return }
+    let start = UnsafeMutableRawPointer(base) + offset * type.stride
+    switch type {
+    case .float32: convert(row, start.assumingMemoryBound(to: Float.self), count)
+    case .float64: convert(row, start.assumingMemoryBound(to: Double.self), count)
+    case .float16: convert(row, start.assumingMemoryBound(to: Float16.self), count)
+    default: convert(row, start.assumingMemoryBound(to: BFloat16.self), count)
+    }
+  }
+
+  private func convert<T: RealElement>(
+    _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<C>, _ count: Int
+  ) {
+    for i in 0..<count { y[i] = C(x[i].compute) }
+  }
+
+  private func convert<T: RealElement>(
+    _ x: UnsafeMutablePointer<C>, _ y: UnsafeMutablePointer<T>, _ count: Int
+  ) {
+    for i in 0..<count { y[i] = T(compute: T.Compute(x[i])) }
+  }
+}
+
+extension Buffers {
+  /// The bytes of an input, for `RealRows`.
+  func bytes(input: Int) -> UnsafePointer<UInt8> { self.input(input) }
+  /// The bytes of an output, for `RealRows`.
+  func bytes(output: Int) -> UnsafeMutablePointer<UInt8> { self.output(output) }
+}
+
+extension Preparation {
+  /// Input `index` as rows of reals.
+  func rows<C>(_ index: Int) throws(OperatorError) -> RealRows<C> {
+    try RealRows(try elementType(index))
+  }
+}

@@ -1,0 +1,29 @@
+import ONNXFormat
+
+extension Int {
+  /// The number rounded up to whole 64-byte vectors of floats, so that threads share none.
+  var vectors: Int { self > Int.max - 15 ? self : (self + 15) / 16 * 16 }
+
+  /// The product, or the largest number where that overflows: for estimates of work.
+  static func work(_ factors: Int...) -> Int { factors.elementCount ?? Int.max }
+}
+
+extension Preparation {
+  /// Checks that the sizes multiply without overflow.
+  /// - Returns: their product
+  func count(_ sizes: some Sequence<Int>) throws(OperatorError) -> Int {
+    guard let count = sizes.elementCount else {
+      throw .invalid("no tensor has sizes \(Array(sizes))")
+    }
+    return count
+  }
+
+  /// The element type of an output.
+  /// - Throws: where it is left out
+  func outputType(_ index: Int) throws(OperatorError) -> ElementType {
+    guard index < outputs.count, let type = outputs[index] else {
+      throw .output(index, "must not be left out")
+    }
+    return type.elementType
+  }
+}

@@ -1,0 +1,144 @@
+import CKernels
+import ONNXFormat
+
+/// The windows of a convolution or pooling along one axis: window `o` begins at
+/// `o · stride − padBegin` and has `kernel` elements, `dilation` apart. Elements outside
+/// `0..<input` are padding.
+///
+/// Sums and products of its members never overflow: `WindowAttributes` saw to that.
+struct WindowAxis: Sendable, Hashable {
+  var input = 1
+  var output = 1
+  var kernel = 1
+  var stride = 1
+  var dilation = 1
+  var padBegin = 0
+  var padEnd = 0
+
+  /// Places from a window's first element to its last.
+  var extent: Int { (kernel - 1) * dilation + 1 }
+  /// Places from the first window's first element to the last window's last.
+  var reach: Int { output == 0 ? 0 : (output - 1) * stride + extent }
+
+  /// The elements of window `index` that lie inside the input.
+  @inline(__always) func clipped(_ index: Int) -> Clip {
+    let start = index * stride - padBegin
+    let skipped = start < 0 ? min((-start + dilation - 1) / dilation, kernel) : 0
+    let end = start < input ? min((input - start + dilation - 1) / dilation, kernel) : 0
+    return Clip(
+      kernelIndex: skipped, first: start + skipped * dilation, count: max(end - skipped, 0))
+  }
+
+  /// A run of window elements: `count` places of the input from `first` on, a dilation apart, the
+  /// first under `kernelIndex`.
+  struct Clip {
+    let kernelIndex: Int
+    let first: Int
+    let count: Int
+  }
+
+  /// How many elements of window `index` lie inside the input or its padding.
+  func countWithPadding(_ index: Int) -> Int {
+    let room = input + padEnd + padBegin - index * stride
+    return room <= 0 ? 0 : min((room + dilation - 1) / dilation, kernel)
+  }
+}
+
+/// The windows over an image of up to three axes, `z` the outermost; axes an image lacks have
+/// size 1.
+struct Window: Sendable, Hashable {
+  var z = WindowAxis()
+  var y = WindowAxis()
+  var x = WindowAxis()
+
+  /// - Parameter axes: one to three, outermost first.
+  init(_ axes: [WindowAxis]) throws(OperatorError) {
+    guard (1...3).contains(axes.count) else {
+      throw .unsupported("\(axes.count) spatial axes; there are kernels for 1 to 3")
+    }
+    x = axes[axes.count - 1]
+    if axes.count > 1 { y = axes[axes.count - 2] }
+    if axes.count > 2 { z = axes[0] }
+    guard [z.input, y.input, x.input].elementCount != nil,
+      [z.output, y.output, x.output].elementCount != nil,
+      [z.kernel, y.kernel, x.kernel].elementCount != nil
+    else { throw .invalid("an image of the window overflows") }
+  }
+
+  /// Elements of one input image.
+  var inputCount: Int { z.input * y.input * x.input }
+  /// Windows over one image.
+  var outputCount: Int { z.output * y.output * x.output }
+  /// Elements of one window.
+  var kernelCount: Int { z.kernel * y.kernel * x.kernel }
+
+  /// An estimate of the steps it takes to visit all windows over one image.
+  var work: Int { .work(outputCount, min(kernelCount, inputCount)) }
+
+  /// Whether every window is one element, and every element one window's.
+  var isPointwise: Bool {
+    kernelCount == 1 && x.input == x.output && y.input == y.output && z.input == z.output
+      && x.stride == 1 && y.stride == 1 && z.stride == 1 && x.padBegin == 0 && y.padBegin == 0
+      && z.padBegin == 0
+  }
+
+  /// Whether some window has an element outside the input.
+  var hasPadding: Bool {
+    [x, y, z].contains { $0.padBegin > 0 || $0.reach > $0.input }
+  }
+
+  /// Elements of an image that holds all padding windows touch; `nil` where that overflows.
+  var paddedCount: Int? { [z.reach, y.reach, x.reach].elementCount }
+
+  var c: ck_window {
+    ck_window(
+      input: (z.input, y.input, x.input), output: (z.output, y.output, x.output),
+      kernel: (z.kernel, y.kernel, x.kernel), stride: (z.stride, y.stride, x.stride),
+      dilation: (z.dilation, y.dilation, x.dilation), pad: (z.padBegin, y.padBegin, x.padBegin))
+  }
+
+  /// How many elements of window `index` lie inside the input or its padding.
+  func countWithPadding(_ index: Int) -> Int {
+    z.countWithPadding(index / x.output / y.output)
+      * y.countWithPadding(index / x.output % y.output)
+      * x.countWithPadding(index % x.output)
+  }
+
+  /// Calls `body` with the clipped runs and the number of every window, in order.
+  @inline(__always) func forEach(
+    _ body: (_ z: WindowAxis.Clip, _ y: WindowAxis.Clip, _ x: WindowAxis.Clip, _ index: Int) -> Void
+  ) {
+    var index = 0
+    for oz in 0..<z.output {
+      let cz = z.clipped(oz)
+      for oy in 0..<y.output {
+        let cy = y.clipped(oy)
+        for ox in 0..<x.output {
+          body(cz, cy, x.clipped(ox), index)
+          index += 1
+        }
+      }
+    }
+  }
+
+  /// Calls `body` with the place in the image of every element of a window, and its place in the
+  /// kernel.
+  @inline(__always) func forEachElement(
+    _ cz: WindowAxis.Clip, _ cy: WindowAxis.Clip, _ cx: WindowAxis.Clip,
+    _ body: (_ place: Int, _ kernelPlace: Int) -> Void
+  ) {
+    for kz in 0..<cz.count {
+      for ky in 0..<cy.count {
+        let row = (cz.first + kz * z.dilation) * y.input + cy.first + ky * y.dilation
+        var place = row * x.input + cx.first
+        let kernelRow = (cz.kernelIndex + kz) * y.kernel + cy.kernelIndex + ky
+        var kernelPlace = kernelRow * x.kernel + cx.kernelIndex
+        for _ in 0..<cx.count {
+          body(place, kernelPlace)
+          place += x.dilation
+          kernelPlace += 1
+        }
+      }
+    }
+  }
+}
