@@ -59,7 +59,7 @@ struct GlobalAveragePool: GlobalPoolOperator {
     poolingKernel(WindowMean<T>(), window, images: images)
   }
   static let vectorised: (@Sendable (UnsafePointer<Float>, Int) -> Float)? = { x, count in
-    Float(ck_sum(x, count) / Double(count))
+    Float(ck_reduce_sum(x, count) / Double(count))
   }
 }
 
@@ -76,7 +76,7 @@ struct GlobalMaxPool: GlobalPoolOperator {
     poolingKernel(Largest<T>(), window, images: images)
   }
   static let vectorised: (@Sendable (UnsafePointer<Float>, Int) -> Float)? = {
-    ck_greatest($0, $1, -.infinity)
+    ck_reduce_max($0, $1, -.infinity)
   }
 }
 

@@ -49,7 +49,7 @@ extension Double: RowElement {}
 
 extension Float: RowElement {
   static func sum(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
-    Float(ck_sum(x, count))
+    Float(ck_reduce_sum(x, count))
   }
   static func squares(_ x: UnsafePointer<Float>, _ count: Int, mean: Float) -> Float {
     ck_centered_squares(x, count, mean)
