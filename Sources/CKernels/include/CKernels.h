@@ -18,6 +18,7 @@
 #include "ck_recurrent.h"
 #include "ck_rows.h"
 #include "ck_threads.h"
+#include "ck_transpose.h"
 #include "ck_unary.h"
 #include "ck_window.h"
 
