@@ -11,7 +11,8 @@ import Testing
   /// Types that state a schema of their own, by file.
   static func definedTypes() throws -> Set<String> {
     var types: Set<String> = []
-    let files = try #require(FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil))
+    let files = try #require(
+      FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil))
     for case let file as URL in files where file.pathExtension == "swift" {
       let text = try String(contentsOf: file, encoding: .utf8)
       // A schema belongs to the type whose declaration comes last before it.
