@@ -76,7 +76,7 @@ struct FloatConvolution: Sendable {
   ) throws(OperatorError) -> Kernel {
     let this = self
     let (geometry, window) = (geometry, geometry.window)
-    let constant = try weights.pack(call.inputs.constant(1))
+    let constant = try weights.pack(call, 1)
     let offsets = layout.offsets()
     let channels = geometry.groups * geometry.channels
     // Many images are copied one by one, each by the thread that works on it; few all at first.
