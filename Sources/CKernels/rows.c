@@ -23,26 +23,10 @@ static inline float total(float *part) {
   return part[0];
 }
 
-CK_MULTIVERSION float ck_sum(const float *x, size_t n) {
-  float part[LANES] = {0};
-  OVER_LANES(part[j] += x[i + j])
-  return total(part);
-}
-
-CK_MULTIVERSION float ck_sum_squares(const float *x, size_t n, float mean) {
+CK_MULTIVERSION float ck_centered_squares(const float *x, size_t n, float mean) {
   float part[LANES] = {0};
   OVER_LANES(part[j] += (x[i + j] - mean) * (x[i + j] - mean))
   return total(part);
-}
-
-static inline float larger(float best, float x) { return x > best || x != x ? x : best; }
-
-CK_MULTIVERSION float ck_row_max(const float *x, size_t n) {
-  float part[LANES];
-  for (int j = 0; j < LANES; j++) part[j] = -INFINITY;
-  OVER_LANES(part[j] = larger(part[j], x[i + j]))
-  for (int j = 1; j < LANES; j++) part[0] = larger(part[0], part[j]);
-  return part[0];
 }
 
 CK_MULTIVERSION void ck_affine(const float *x, float *y, size_t n, float mean, float a, float b) {

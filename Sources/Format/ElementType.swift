@@ -52,6 +52,7 @@ public enum ElementType: Int32, Sendable, Hashable, CaseIterable {
     case .undefined, .string: nil
     case .uint4, .int4, .float4e2m1: 4
     case .uint2, .int2: 2
+    case .float6e2m3, .float6e3m2: 6
     default: stride * 8
     }
   }

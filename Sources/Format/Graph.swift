@@ -2,6 +2,10 @@
 public struct MetadataEntry: Sendable, Hashable {
   public var key: String
   public var value: String
+  /// The file leaves an empty key or value out, and so does one written from this.
+  var omitsKey = false
+  var omitsValue = false
+
   public init(key: String, value: String) {
     self.key = key
     self.value = value
@@ -14,8 +18,8 @@ public struct NamedTensor: Sendable {
   public var tensor: Tensor
   public var docString: String?
   public var metadata: [MetadataEntry] = []
-  /// The standard's `segment`: which part of a larger tensor this is. Kept, never interpreted.
-  public var segment: Range<Int64>?
+  /// Which part of a larger tensor this is. Kept, never interpreted.
+  public var segment: TensorSegment?
 
   public init(_ name: String?, _ tensor: Tensor) {
     self.name = name
@@ -23,16 +27,13 @@ public struct NamedTensor: Sendable {
   }
 }
 
-/// A sparse tensor: the values at `indices` (linear `[NNZ]`, or coordinates `[NNZ, rank]`), else 0.
-public struct SparseTensor: Sendable {
-  public var values: NamedTensor
-  public var indices: NamedTensor
-  public var shape: [Int]
-
-  public init(values: NamedTensor, indices: NamedTensor, shape: [Int]) {
-    self.values = values
-    self.indices = indices
-    self.shape = shape
+/// The standard's `TensorProto.Segment`.
+public struct TensorSegment: Sendable, Hashable {
+  public var begin: Int64?
+  public var end: Int64?
+  public init(begin: Int64?, end: Int64?) {
+    self.begin = begin
+    self.end = end
   }
 }
 

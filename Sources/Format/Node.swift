@@ -11,6 +11,9 @@ public struct Node: Sendable {
   public var docString: String?
   public var metadata: [MetadataEntry] = []
   public var deviceConfigurations: [NodeDeviceConfiguration] = []
+  /// The version of the domain's operator set by whose rules the node runs, where it came from a
+  /// function that imports another one than the model. Not part of a file.
+  public var operatorSetVersion: Int?
 
   public init(
     _ operatorType: String, domain: String? = nil, name: String? = nil, inputs: [String],
@@ -52,6 +55,10 @@ public struct Attribute: Sendable {
   public var name: String
   public var value: Value
   public var docString: String?
+  /// Old files state no type, and some leave out a value of 0 or an empty string; one written from
+  /// this does the same.
+  var omitsType = false
+  var omitsValue = false
 
   public init(_ name: String, _ value: Value) {
     self.name = name

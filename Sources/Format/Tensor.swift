@@ -4,7 +4,7 @@ public struct Tensor: Sendable {
   /// Sizes of the dimensions; empty for a scalar.
   public let shape: [Int]
   /// The elements' memory. Only the creator of a tensor that nobody else has seen may write to it.
-  public let storage: TensorStorage
+  public private(set) var storage: TensorStorage
   /// Number of elements.
   public let count: Int
 
@@ -61,6 +61,19 @@ public struct Tensor: Sendable {
     return Tensor(elementType: elementType, shape: shape, storage: storage, count: count)
   }
 
+  /// The same elements in memory of its own.
+  /// - Throws: `TensorError.outOfMemory`
+  public func copied() throws(TensorError) -> Tensor {
+    let copy = try Tensor(uninitialized: elementType, shape: shape)
+    if elementType == .string {
+      let strings = copy.storage.pointer.assumingMemoryBound(to: String.self)
+      for (index, string) in elements(as: String.self).enumerated() { strings[index] = string }
+    } else {
+      copy.storage.pointer.copyMemory(from: storage.pointer, byteCount: storage.byteCount)
+    }
+    return copy
+  }
+
   /// The elements in row-major order.
   /// - Throws: `TensorError.elementType` where `T` is not the tensor's.
   public func array<T: Element>(as type: T.Type = T.self) throws(TensorError) -> [T] {
@@ -85,6 +98,9 @@ public struct Tensor: Sendable {
     precondition(elementType != .string)
     return try body(UnsafeRawBufferPointer(start: storage.pointer, count: storage.byteCount))
   }
+
+  /// Whether no other tensor shares the memory.
+  public mutating func hasUniqueStorage() -> Bool { isKnownUniquelyReferenced(&storage) }
 
   /// Element type and shape as a type of the graph.
   public var type: TensorType { TensorType(elementType, shape) }

@@ -29,10 +29,12 @@ public final class TensorStorage: @unchecked Sendable {
     }
   }
 
+  /// Bytes behind the elements: one vector, so that kernels can read a last partial one whole.
+  static let margin = 64
+
   private static func allocate(_ byteCount: Int) throws(TensorError) -> UnsafeMutableRawPointer {
     var pointer: UnsafeMutableRawPointer?
-    // A margin of one vector lets kernels read a last partial one whole.
-    let (size, overflow) = byteCount.addingReportingOverflow(64)
+    let (size, overflow) = byteCount.addingReportingOverflow(margin)
     guard !overflow, posix_memalign(&pointer, 64, size) == 0, let pointer else {
       throw .outOfMemory(bytes: byteCount)
     }

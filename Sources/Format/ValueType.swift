@@ -20,9 +20,11 @@ public struct ValueType: Sendable, Hashable {
 }
 
 /// Element type and shape of a tensor in a graph; `shape` is `nil` where not even the rank is known.
-public struct TensorType: Sendable, Hashable {
+public struct TensorType: Sendable {
   public var elementType: ElementType
   public var shape: Shape?
+  /// The file states the element type even where it is undefined. No part of the type's identity.
+  var statesUndefined = false
 
   public init(_ elementType: ElementType, _ shape: Shape?) {
     self.elementType = elementType
@@ -30,6 +32,16 @@ public struct TensorType: Sendable, Hashable {
   }
   public init(_ elementType: ElementType, _ sizes: [Int]) {
     self.init(elementType, Shape(sizes))
+  }
+}
+
+extension TensorType: Hashable {
+  public static func == (a: TensorType, b: TensorType) -> Bool {
+    a.elementType == b.elementType && a.shape == b.shape
+  }
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(elementType)
+    hasher.combine(shape)
   }
 }
 

@@ -5,12 +5,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ck_binary.h"
+#include "ck_convert.h"
 #include "ck_convolution.h"
 #include "ck_direct.h"
 #include "ck_elementwise.h"
+#include "ck_reduce.h"
+#include "ck_softmax.h"
+#include "ck_quantize.h"
+#include "ck_recurrent.h"
 #include "ck_pooling.h"
+#include "ck_recurrent.h"
 #include "ck_rows.h"
 #include "ck_threads.h"
+#include "ck_transpose.h"
+#include "ck_unary.h"
 #include "ck_window.h"
 
 #endif

@@ -7,7 +7,9 @@ public struct Buffers: @unchecked Sendable {
   @usableFromInline let inputCount: Int
   /// As many bytes as the kernel asked for.
   public let scratch: UnsafeMutableRawPointer
-  public let pool: ThreadPool
+  // Whoever makes the call keeps it alive.
+  @usableFromInline unowned(unsafe) let owner: ThreadPool
+  @inlinable public var pool: ThreadPool { owner }
 
   /// - Parameters:
   ///   - table: the address of every value of the run
@@ -20,7 +22,7 @@ public struct Buffers: @unchecked Sendable {
     self.slots = slots
     self.inputCount = inputCount
     self.scratch = scratch
-    self.pool = pool
+    self.owner = pool
   }
 
   /// The elements of an input that is given.

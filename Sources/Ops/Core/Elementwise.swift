@@ -1,15 +1,19 @@
 import ONNXFormat
 import RealModule
 
+/// `y[i] = f(x[i])` for so many elements; `y` may be `x`.
+typealias UnaryLoop<X, Y> = @Sendable (UnsafePointer<X>, UnsafeMutablePointer<Y>, Int) -> Void
+
 /// `y = f(x)` for every element: an operator is its schema, its attributes and `apply`.
 protocol ElementwiseOperator: Operator {
   /// One element, in `Float` or `Double`.
   func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T
 
   /// A loop over contiguous float32 elements that is faster than `apply`, where there is one.
-  var vectorised: (@Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void)? {
-    get
-  }
+  var vectorised: UnaryLoop<Float, Float>? { get }
+
+  /// The work of one element, in units of a simple arithmetic operation.
+  var cost: Int { get }
 }
 
 /// An elementwise operator that takes integers as well.
@@ -17,11 +21,29 @@ protocol IntegerElementwiseOperator: ElementwiseOperator {
   func apply<T: FixedWidthInteger>(integer x: T) -> T
 }
 
-extension ElementwiseOperator {
-  var vectorised: (@Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void)? {
-    nil
-  }
+/// An operator without attributes: `consumed_inputs`, which operator set 1 had on many, was a hint
+/// for in-place memory that means nothing here.
+protocol AttributeFreeOperator: Operator {
+  init()
+}
 
+extension AttributeFreeOperator {
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    self.init()
+    try node.skipConsumedInputs()
+  }
+}
+
+extension NodeReader {
+  /// Reads operator set 1's `consumed_inputs`, a hint for in-place memory that means nothing here.
+  mutating func skipConsumedInputs() throws(OperatorError) {
+    if version < 6 { _ = try optionalInts("consumed_inputs") }
+  }
+}
+
+extension ElementwiseOperator {
+  var vectorised: UnaryLoop<Float, Float>? { nil }
+  var cost: Int { 1 }
   var overwritableInputs: [Int] { [0] }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
@@ -31,7 +53,7 @@ extension ElementwiseOperator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let count = try call.inputCount(0)
     guard let kernel = realKernel(try call.elementType(0), count) else {
-      throw .input(0, "no kernel for \(try call.elementType(0))")
+      throw .input(0, "expected floating point, got \(try call.elementType(0))")
     }
     return kernel
   }
@@ -39,20 +61,20 @@ extension ElementwiseOperator {
   /// The kernel for a floating-point type; `nil` for others.
   func realKernel(_ type: ElementType, _ count: Int) -> Kernel? {
     switch type {
-    case .float32:
-      if let loop = vectorised { return elementLoop(Float.self, count, loop) }
-      return kernel(Float.self, count)
-    case .float64: return kernel(Double.self, count)
-    case .float16: return kernel(Float16.self, count)
-    case .bfloat16: return kernel(BFloat16.self, count)
-    default: return nil
+    case .float32: elementKernel(count, cost: cost, floatLoop)
+    case .float64:
+      elementKernel(count, cost: 2 * cost) {
+        (x: UnsafePointer<Double>, y: UnsafeMutablePointer<Double>, count) in
+        for i in 0..<count { y[i] = self.apply(x[i]) }
+      }
+    case .float16: elementKernel(count, cost: cost + 1, throughFloat(Float16.self, floatLoop))
+    case .bfloat16: elementKernel(count, cost: cost + 1, throughFloat(BFloat16.self, floatLoop))
+    default: nil
     }
   }
 
-  private func kernel<T: RealElement>(_ type: T.Type, _ count: Int) -> Kernel {
-    elementLoop(T.self, count) { x, y, count in
-      for i in 0..<count { y[i] = T(compute: self.apply(x[i].compute)) }
-    }
+  private var floatLoop: UnaryLoop<Float, Float> {
+    vectorised ?? { x, y, count in for i in 0..<count { y[i] = self.apply(x[i]) } }
   }
 }
 
@@ -61,7 +83,7 @@ extension IntegerElementwiseOperator {
     let count = try call.inputCount(0)
     let type = try call.elementType(0)
     guard let kernel = realKernel(type, count) ?? integerKernel(type, count) else {
-      throw .input(0, "no kernel for \(type)")
+      throw .input(0, "expected numbers, got \(type)")
     }
     return kernel
   }
@@ -81,23 +103,39 @@ extension IntegerElementwiseOperator {
   }
 
   private func kernel<T: FixedWidthInteger & Element>(_ type: T.Type, _ count: Int) -> Kernel {
-    elementLoop(T.self, count) { x, y, count in
+    elementKernel(count, cost: cost) {
+      (x: UnsafePointer<T>, y: UnsafeMutablePointer<T>, count) in
       for i in 0..<count { y[i] = self.apply(integer: x[i]) }
     }
   }
 }
 
+/// A loop over 16-bit elements that goes through blocks of `Float`.
+func throughFloat<T: HalfFloat>(
+  _ type: T.Type, _ loop: @escaping UnaryLoop<Float, Float>
+) -> UnaryLoop<T, T> {
+  { x, y, count in
+    T.withBlocks(1) { block in
+      for start in stride(from: 0, to: count, by: T.block) {
+        let size = min(T.block, count - start)
+        T.widen(x + start, block, size)
+        loop(block, block, size)
+        T.narrow(block, y + start, size)
+      }
+    }
+  }
+}
+
 /// A kernel that maps the elements of input 0 to those of output 0, cut into tiles for threads.
-func elementLoop<T>(
-  _ type: T.Type, _ count: Int,
-  _ loop: @escaping @Sendable (UnsafePointer<T>, UnsafeMutablePointer<T>, Int) -> Void
+func elementKernel<X, Y>(
+  _ count: Int, cost: Int = 1, _ loop: @escaping UnaryLoop<X, Y>
 ) -> Kernel {
-  let tiles = Tiles(count)
+  let tiles = Tiles(count, cost: cost)
   let tile: Buffers.Tile = { buffers, task, _ in
     let range = tiles[task]
     loop(
-      buffers.input(0, as: T.self) + range.lowerBound,
-      buffers.output(0, as: T.self) + range.lowerBound, range.count)
+      buffers.input(0, as: X.self) + range.lowerBound,
+      buffers.output(0, as: Y.self) + range.lowerBound, range.count)
   }
   return .compute { buffers in buffers.parallel(tiles.count, tile) }
 }
@@ -114,7 +152,7 @@ struct Tiles: Sendable {
     self.size = max(1, 32768 / max(cost, 1))
   }
 
-  var count: Int { (elements + size - 1) / size }
+  var count: Int { elements / size + (elements % size == 0 ? 0 : 1) }
 
   subscript(index: Int) -> Range<Int> {
     index * size..<Swift.min(elements, (index + 1) * size)

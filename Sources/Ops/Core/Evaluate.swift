@@ -10,8 +10,15 @@ extension Operator {
   public func evaluate(
     _ call: borrowing Call, wanted: [Bool], subgraphs: [String: any SubgraphRunner] = [:]
   ) throws(OperatorError) -> [Value?] {
-    let inputs = Inputs(
-      types: call.inputs.map { $0?.type }, constants: call.inputs, subgraphs: subgraphs)
+    try evaluate(
+      Inputs(types: call.inputs.map { $0?.type }, constants: call.inputs, subgraphs: subgraphs),
+      call, wanted: wanted)
+  }
+
+  /// As `evaluate(_:wanted:subgraphs:)`, for an operator that may need no more than types.
+  public func evaluate(
+    _ inputs: Inputs, _ call: borrowing Call, wanted: [Bool]
+  ) throws(OperatorError) -> [Value?] {
     let types = try infer(inputs)
     guard types.count >= wanted.count else {
       throw .invalid("it has \(types.count) outputs, \(wanted.count) are asked for")

@@ -5,6 +5,9 @@ public enum Registry {
   /// The operator set version of `ai.onnx` that this package knows: a newer one is an error.
   public static let newestVersion = 28
 
+  /// The domain of operators that this package's own passes make; no file holds them.
+  public static let privateDomain = "swift.onnx"
+
   private struct Key: Hashable {
     let domain: String
     let name: String

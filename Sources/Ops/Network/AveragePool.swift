@@ -32,7 +32,7 @@ struct AveragePool: PoolOperator {
   }
 
   private func kernel<T: RealElement>(_ type: T.Type, _ window: Window, _ images: Int) -> Kernel {
-    poolingKernel(Mean<T>(), window, images: images, countsPadding: countsPadding)
+    poolingKernel(WindowMean<T>(), window, images: images, countsPadding: countsPadding)
   }
 
   private func vectorised(_ window: Window, _ images: Int, threads: Int) -> Kernel {
@@ -69,7 +69,7 @@ struct AveragePool: PoolOperator {
 }
 
 /// The mean of a window.
-struct Mean<T: RealElement>: WindowReduction {
+struct WindowMean<T: RealElement>: WindowReduction {
   var start: T.Compute { 0 }
   func add(_ sum: inout T.Compute, _ x: T) { sum += x.compute }
   func finish(_ sum: T.Compute, count: Int) -> T { T(compute: sum / T.Compute(count)) }

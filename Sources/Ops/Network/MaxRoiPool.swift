@@ -43,7 +43,7 @@ struct MaxRoiPool: Operator {
     }
   }
 
-  private func kernel<T: RealElement & OrderedElement>(
+  private func kernel<T: RealElement & PoolElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)

@@ -62,8 +62,8 @@ struct RowNormalization: Sendable {
     if let index = meanOutput ?? inverseOutput {
       statistics = try RealRows(try call.outputType(index))
     }
-    let scale = try BroadcastRows<C>(call, 1, size: size)
-    let bias = call.inputs.has(2) ? try BroadcastRows<C>(call, 2, size: size) : nil
+    let scale = try SpreadRows<C>(call, 1, size: size)
+    let bias = call.inputs.has(2) ? try SpreadRows<C>(call, 2, size: size) : nil
     let roomX = input.room(size)
     let room = roomX + max(target.room(size), roomX)
     let shared = scale.room + (bias?.room ?? 0)

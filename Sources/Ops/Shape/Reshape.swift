@@ -6,9 +6,8 @@ struct Reshape: Operator {
   static let schema = Schema(
     "Reshape",
     [
-      5: .classic, 13: [.classic, .bfloat16], 14: [.classic, .bfloat16],
-      19: [.classic, .bfloat16, .float8s], 21: [.classic, .bfloat16, .float8s, .int4s],
-      23: .all, 24: .all, 25: .all,
+      5: .classic, 13: .any13, 14: .any13, 19: .any19, 21: .any21, 23: .any23, 24: .any24,
+      25: .any25,
     ], inputs: 2...2)
   let allowZero: Bool
 
@@ -20,7 +19,7 @@ struct Reshape: Operator {
     let data = try inputs.tensor(0)
     guard let target = try inputs.integers(1) else {
       let rank = try inputs.shape(1, rank: 1)?[0].size
-      return [.tensor(data.elementType, rank.map(Shape.init(rank:)))]
+      return [.tensor(data.elementType, try Shape(unknownOfRank: rank))]
     }
     return [
       .tensor(data.elementType, try reshape(data.shape, to: target, allowZero: allowZero))
@@ -30,34 +29,85 @@ struct Reshape: Operator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
 }
 
+/// `Reshape` with the target as an attribute.
+struct Reshape1: Operator {
+  static let schema = Schema("Reshape", [1: .floats], inputs: 1...1)
+  let target: [Int]
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    target = try node.ints("shape")
+    try node.skipConsumedInputs()
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0)
+    return [.tensor(data.elementType, try reshape(data.shape, to: target, allowZero: false))]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
+}
+
 /// The shape that `target`, with its 0 and −1, gives `shape`.
 func reshape(_ shape: Shape?, to target: [Int], allowZero: Bool) throws(OperatorError) -> Shape {
   var result = Shape(rank: target.count)
+  // Sizes that are not simply taken over from the same axis.
+  var left = shape?.dimensions.map(Optional.some)
+  var product: [Int] = []
+  var free: Int?
   for (axis, size) in target.enumerated() {
     switch size {
     case 0 where !allowZero:
       guard let shape else { continue }
       guard axis < shape.rank else {
-        throw .input(1, "size 0 at axis \(axis), but the input has rank \(shape.rank)")
+        throw .invalid("size 0 at axis \(axis) of \(target), but the input has rank \(shape.rank)")
       }
       result[axis] = shape[axis]
-    case -1: continue
-    case 0...: result[axis] = .size(size)
-    default: throw .input(1, "negative size \(size)")
+      left?[axis] = nil
+    case -1:
+      guard free == nil else { throw .invalid("more than one −1 in \(target)") }
+      free = axis
+    case 0...:
+      result[axis] = .size(size)
+      product.append(size)
+    default: throw .invalid("negative size \(size) in \(target)")
     }
   }
-  let free = target.indices.filter { target[$0] == -1 }
-  guard free.count <= 1 else { throw .input(1, "more than one −1 in \(target)") }
-  guard let sizes = shape?.sizes, let count = sizes.elementCount else { return result }
-  let known = result.dimensions.compactMap(\.size)
-  guard let product = known.elementCount else { throw .input(1, "\(target) overflows") }
-  if let axis = free.first {
-    guard product > 0, count % product == 0 else {
-      throw .input(1, "\(count) elements of \(sizes) do not fit \(target)")
+  guard let shape, let left else { return result }
+  var sizes: [Int] = []
+  for case let dimension? in left {
+    guard let size = dimension.size else { return result }
+    sizes.append(size)
+  }
+  guard let count = sizes.elementCount, let known = product.elementCount else {
+    throw .invalid("\(shape) or \(target) overflows")
+  }
+  if let free {
+    if known == 0 || count % known != 0 {
+      throw .invalid("the elements of \(shape) do not fit \(target)")
     }
-    result[axis] = .size(count / product)
-  } else if product != count {
-    throw .input(1, "\(count) elements of \(sizes) do not fit \(target)")
+    result[free] = .size(count / known)
+  } else if known != count, !result.contains(.size(0)) {
+    throw .invalid("the elements of \(shape) do not fit \(target)")
+  }
+  if let before = shape.sizes, let after = result.sizes,
+    before.elementCount != after.elementCount || after.elementCount == nil
+  {
+    throw .invalid("the elements of \(shape) do not fit \(target)")
   }
   return result
+}
+
+extension Shape {
+  /// A shape of which at most the rank is known.
+  /// - Throws: `OperatorError.invalid` for a rank that no tensor has, before memory is spent on it.
+  init?(unknownOfRank rank: Int?) throws(OperatorError) {
+    guard let rank else { return nil }
+    guard rank >= 0, rank <= Self.largestRank else {
+      throw .invalid("no tensor has rank \(rank)")
+    }
+    self.init(rank: rank)
+  }
+
+  /// Beyond what any model has, and small enough to be looped over.
+  static let largestRank = 4096
 }

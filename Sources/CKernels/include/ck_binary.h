@@ -1,0 +1,21 @@
+#ifndef CK_BINARY_H
+#define CK_BINARY_H
+
+#include <stddef.h>
+
+// y[i] = f(a[i * a_step], b[i * b_step]) for i < n; a step is 0 (one value for all) or 1; y may be
+// an operand with step 1. Of `ck_max` and `ck_min` a NaN on either side gives a NaN.
+#pragma clang assume_nonnull begin
+
+void ck_add(const float *a, size_t a_step, const float *b, size_t b_step, float *y, size_t n);
+void ck_sub(const float *a, size_t a_step, const float *b, size_t b_step, float *y, size_t n);
+void ck_mul(const float *a, size_t a_step, const float *b, size_t b_step, float *y, size_t n);
+void ck_div(const float *a, size_t a_step, const float *b, size_t b_step, float *y, size_t n);
+void ck_max(const float *a, size_t a_step, const float *b, size_t b_step, float *y, size_t n);
+void ck_min(const float *a, size_t a_step, const float *b, size_t b_step, float *y, size_t n);
+/// a where a >= 0, else a b
+void ck_prelu(const float *a, size_t a_step, const float *b, size_t b_step, float *y, size_t n);
+
+#pragma clang assume_nonnull end
+
+#endif

@@ -1,0 +1,137 @@
+// Elementwise loops over float, vectorised by the compiler.
+#include "ck_unary.h"
+
+#include <math.h>
+
+#include "dispatch.h"
+#include "vector_math.h"
+
+// Each y[i] depends on x[i] alone, so y may be x.
+#define CK_MAP(expression)                                                  \
+  {                                                                         \
+    _Pragma("clang loop vectorize(assume_safety)") for (size_t i = 0; i < n; i++) { \
+      float v = x[i];                                                       \
+      y[i] = (expression);                                                  \
+    }                                                                       \
+  }
+
+#define CK_UNARY(name, expression) \
+  CK_MULTIVERSION void name(const float *x, float *y, size_t n) CK_MAP(expression)
+
+CK_UNARY(ck_abs, fabsf(v))
+CK_UNARY(ck_neg, -v)
+CK_UNARY(ck_sign, v > 0.0f ? 1.0f : v < 0.0f ? -1.0f : v)
+CK_UNARY(ck_floor, floorf(v))
+CK_UNARY(ck_ceil, ceilf(v))
+CK_UNARY(ck_round, __builtin_roundevenf(v))
+CK_UNARY(ck_sqrt, __builtin_elementwise_sqrt(v))
+CK_UNARY(ck_reciprocal, 1.0f / v)
+CK_UNARY(ck_log, vm_log(v))
+CK_UNARY(ck_erf, vm_erf(v))
+CK_UNARY(ck_relu, v < 0.0f ? 0.0f : v)
+CK_UNARY(ck_softplus, vm_softplus(v))
+CK_UNARY(ck_softsign, v / (1.0f + fabsf(v)))
+
+static inline float hard_sigmoid(float v, float alpha, float beta) {
+  float t = alpha * v + beta;
+  t = t > 1.0f ? 1.0f : t;
+  return t < 0.0f ? 0.0f : t;
+}
+
+CK_UNARY(ck_hard_swish, v *hard_sigmoid(v, 1.0f / 6.0f, 0.5f))
+
+CK_MULTIVERSION void ck_hard_sigmoid(
+    const float *x, float *y, size_t n, float alpha, float beta)
+    CK_MAP(hard_sigmoid(v, alpha, beta))
+
+// x tanh(ln(1 + e^x)) = x w / (w + 2) with w = e^x (e^x + 2)
+static inline float mish(float x) {
+  float e = exp1(x > 20.0f ? 20.0f : x);
+  float w = e * (e + 2.0f);
+  float y = x > 20.0f ? x : x * (w / (w + 2.0f));
+  return x == -INFINITY ? -0.0f : y;
+}
+
+CK_UNARY(ck_mish, mish(v))
+
+// v sigmoid(t), which is 0 and not NaN where v is minus infinity
+static inline float gated(float v, float t) {
+  return v == -INFINITY ? -0.0f : v * sigmoid1(t);
+}
+
+CK_UNARY(ck_gelu, v == -INFINITY ? -0.0f : 0.5f * v * (1.0f + vm_erf(v * 0.70710678118654752f)))
+CK_UNARY(ck_gelu_tanh, gated(v, 1.5957691216057308f * (v + 0.044715f * v * v * v)))
+
+CK_MULTIVERSION void ck_swish(const float *x, float *y, size_t n, float alpha)
+    CK_MAP(gated(v, alpha *v))
+
+CK_MULTIVERSION void ck_leaky_relu(const float *x, float *y, size_t n, float alpha)
+    CK_MAP(v < 0.0f ? alpha * v : v)
+
+CK_MULTIVERSION void ck_thresholded_relu(const float *x, float *y, size_t n, float alpha)
+    CK_MAP(v <= alpha ? 0.0f : v)
+
+CK_MULTIVERSION void ck_elu(
+    const float *x, float *y, size_t n, float scale, float width, float gain) {
+  const float inverse = 1.0f / width;
+  CK_MAP(v > 0.0f ? gain * v : scale * vm_expm1(v * inverse))
+}
+
+CK_MULTIVERSION void ck_clip(const float *x, float *y, size_t n, float low, float high) {
+#pragma clang loop vectorize(assume_safety)
+  for (size_t i = 0; i < n; i++) {
+    float v = x[i];
+    v = v < low ? low : v;
+    y[i] = v > high ? high : v;
+  }
+}
+
+// x - k pi/2 in double, pi/2 in two parts: exact enough for |x| < 2^20; the rest goes to libm.
+static inline float sine(float x, int32_t quadrant_offset) {
+  const double magic = 6755399441055744.0;
+  double wide = x;
+  double shifted = wide * 0.63661977236758134308 + magic;
+  double k = shifted - magic;
+  double r = wide - k * 1.57079632673412561417;
+  r = r - k * 6.07710050650619224932e-11;
+  int64_t bits;
+  memcpy(&bits, &shifted, sizeof bits);
+  int32_t quadrant = (int32_t)bits + quadrant_offset;
+  double z = r * r;
+  double s = 2.7525489e-6;
+  s = s * z - 1.98408743e-4;
+  s = s * z + 8.333331876e-3;
+  s = s * z - 1.66666666609e-1;
+  s = s * z * r + r;
+  double c = 2.443315711809948e-5;
+  c = c * z - 1.388731625493765e-3;
+  c = c * z + 4.166664568298827e-2;
+  c = c * z - 0.5;
+  c = c * z + 1.0;
+  double y = (quadrant & 1) ? c : s;
+  return (float)((quadrant & 2) ? -y : y);
+}
+
+static inline int within(const float *x, size_t n, float limit) {
+  int inside = 1;
+  for (size_t i = 0; i < n; i++) inside &= fabsf(x[i]) < limit;
+  return inside;
+}
+
+#define CK_SINE(name, offset, exact)                                                      \
+  CK_MULTIVERSION void name(const float *x, float *y, size_t n) {                         \
+    for (size_t start = 0; start < n; start += 64) {                                      \
+      size_t count = n - start < 64 ? n - start : 64;                                     \
+      const float *in = x + start;                                                        \
+      float *out = y + start;                                                             \
+      if (within(in, count, 1048576.0f)) {                                                \
+        _Pragma("clang loop vectorize(assume_safety)") for (size_t i = 0; i < count; i++) \
+            out[i] = sine(in[i], offset);                                                 \
+      } else {                                                                            \
+        for (size_t i = 0; i < count; i++) out[i] = exact(in[i]);                         \
+      }                                                                                   \
+    }                                                                                     \
+  }
+
+CK_SINE(ck_sin, 0, sinf)
+CK_SINE(ck_cos, 1, cosf)

@@ -1,0 +1,140 @@
+extension Tensor {
+  /// Reads a NumPy `.npy` file: bool, integers, floats, complex numbers and strings, in either byte
+  /// order, in C or Fortran order.
+  /// - Throws: `FormatError`, with the path, where the file is not one or holds something else.
+  public init(npyContentsOf path: String, options: ReadingOptions = .init()) throws(FormatError) {
+    do throws(FormatError) {
+      let file = try InputFile(path)
+      guard file.count > 0 else { throw FormatError(.invalid("the file is empty")) }
+      self = try Tensor(
+        npy: PlainInput(ByteSource(file), 0..<file.count), limits: options.limits)
+    } catch {
+      throw error.context.first == path ? error : error.within(path)
+    }
+  }
+
+  /// Reads a whole array.
+  init(npy input: some ArrayInput, limits: ReadingLimits) throws(FormatError) {
+    let header = try NPYHeader(from: input, limits: limits)
+    let type = header.dataType
+    guard let count = header.shape.elementCount,
+      case let (size, overflow) = count.multipliedReportingOverflow(by: type.size), !overflow
+    else { throw FormatError(.invalid("the shape \(header.shape) has too many elements")) }
+    guard size == input.remaining else {
+      throw FormatError(
+        .invalid(
+          "\(input.remaining) bytes of data do not fill the shape \(header.shape), which takes "
+            + "\(size)"))
+    }
+    // Strings take more memory than bytes of the file.
+    var budget = MemoryBudget(limit: limits.memoryLimit(fileSize: size))
+    try budget.take(
+      count.multipliedReportingOverflow(by: type.elementType.stride).overflow
+        ? Int.max : count * type.elementType.stride)
+    var tensor: Tensor
+    do throws(TensorError) {
+      tensor = try Tensor(uninitialized: type.elementType, shape: header.shape)
+    } catch { throw FormatError(error) }
+    if type.elementType == .string {
+      try tensor.readStrings(type, from: input)
+    } else {
+      try input.read(size, into: tensor.storage.pointer)
+      if type.isBigEndian { tensor.swapBytes(type.wordSize) }
+      tensor.unpackInPlace()
+    }
+    if header.isFortranOrder {
+      do throws(TensorError) { tensor = try tensor.fromFortranOrder() } catch {
+        throw FormatError(error)
+      }
+    }
+    self = tensor
+  }
+
+  private func swapBytes(_ wordSize: Int) {
+    func swap<T: FixedWidthInteger>(_ type: T.Type) {
+      let words = UnsafeMutableBufferPointer(
+        start: storage.pointer.assumingMemoryBound(to: T.self),
+        count: storage.byteCount / wordSize)
+      for index in words.indices { words[index] = words[index].byteSwapped }
+    }
+    switch wordSize {
+    case 2: swap(UInt16.self)
+    case 4: swap(UInt32.self)
+    case 8: swap(UInt64.self)
+    default: break
+    }
+  }
+
+  /// Strings of a fixed length, the rest filled with NULs.
+  private func readStrings(_ type: NPYDataType, from input: some ArrayInput) throws(FormatError) {
+    let strings = storage.pointer.assumingMemoryBound(to: String.self)
+    guard type.size > 0 else { return }
+    for index in 0..<count {
+      var bytes = try input.bytes(type.size)
+      if type.text == .bytes {
+        while bytes.last == 0 { bytes.removeLast() }
+        guard let string = String(validating: bytes, as: UTF8.self) else {
+          throw FormatError(.invalid("element \(index) is not UTF-8"))
+        }
+        strings[index] = string
+        continue
+      }
+      var scalars = String.UnicodeScalarView()
+      var pendingZeros = 0
+      for start in stride(from: 0, to: bytes.count, by: 4) {
+        let word = bytes[start..<start + 4]
+        let code = (type.isBigEndian ? Array(word) : word.reversed())
+          .reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        guard let scalar = Unicode.Scalar(code) else {
+          throw FormatError(.invalid("element \(index) is not Unicode text"))
+        }
+        if code == 0 {
+          pendingZeros += 1
+        } else {
+          scalars.append(contentsOf: repeatElement("\0", count: pendingZeros))
+          pendingZeros = 0
+          scalars.append(scalar)
+        }
+      }
+      strings[index] = String(scalars)
+    }
+  }
+
+  /// The same elements in row-major order, where they lie with the first index running fastest.
+  private func fromFortranOrder() throws(TensorError) -> Tensor {
+    guard shape.count > 1, count > 1 else { return self }
+    let result = try Tensor(uninitialized: elementType, shape: shape)
+    func copy<T>(_ type: T.Type) {
+      let source = elements(as: T.self)
+      let target = result.storage.pointer.assumingMemoryBound(to: T.self)
+      var strides = [Int](repeating: 1, count: shape.count)
+      for axis in 1..<shape.count { strides[axis] = strides[axis - 1] * shape[axis - 1] }
+      let last = shape.count - 1
+      var index = [Int](repeating: 0, count: shape.count)
+      var from = 0
+      var next = 0
+      while next < count {
+        for step in 0..<shape[last] { target[next + step] = source[from + step * strides[last]] }
+        next += shape[last]
+        var axis = last - 1
+        while axis >= 0 {
+          index[axis] += 1
+          from += strides[axis]
+          if index[axis] < shape[axis] { break }
+          from -= shape[axis] * strides[axis]
+          index[axis] = 0
+          axis -= 1
+        }
+      }
+    }
+    switch elementType.stride {
+    case _ where elementType == .string: copy(String.self)
+    case 1: copy(UInt8.self)
+    case 2: copy(UInt16.self)
+    case 4: copy(UInt32.self)
+    case 8: copy(UInt64.self)
+    default: copy((UInt64, UInt64).self)
+    }
+    return result
+  }
+}

@@ -1,0 +1,169 @@
+internal import COnnx
+
+extension MessageReader {
+  /// What a `TensorProto` says but for its elements.
+  private struct Header {
+    var named: (name: String?, docString: String?, segment: TensorSegment?)
+    var dims: [Int64]
+    var type: Int32?
+    var isExternal: Bool
+    var external: [MetadataEntry]
+    var metadata: [MetadataEntry]
+
+    init(_ message: Onnx__TensorProto) {
+      let segment = message.segment.map { segment in
+        TensorSegment(
+          begin: segment.pointee.has_begin != 0 ? segment.pointee.begin : nil,
+          end: segment.pointee.has_end != 0 ? segment.pointee.end : nil)
+      }
+      named = (message.name.string, message.doc_string.string, segment)
+      dims = Array(list(message.dims, message.n_dims))
+      type = message.has_data_type != 0 ? message.data_type : nil
+      isExternal = message.data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL
+      external = messages(message.external_data, message.n_external_data).map(MetadataEntry.init)
+      metadata = messages(message.metadata_props, message.n_metadata_props).map(
+        MetadataEntry.init)
+    }
+  }
+
+  func tensor(_ range: Range<Int>) throws(FormatError) -> NamedTensor {
+    var payload = TensorPayload(message: range)
+    let header = try read(
+      Onnx__TensorProto.self, range,
+      apart: { (field) throws(FormatError) in try payload.take(field) },
+      takeOver: { Header($0) })
+    do throws(FormatError) {
+      var named = NamedTensor(header.named.name, try tensor(header, payload))
+      named.docString = header.named.docString
+      named.segment = header.named.segment
+      named.metadata = header.metadata
+      return named
+    } catch {
+      throw error.within(header.named.name.map { "tensor \($0.quoted)" } ?? "a tensor")
+    }
+  }
+
+  private func tensor(_ header: Header, _ payload: TensorPayload) throws(FormatError) -> Tensor {
+    guard let number = header.type, number != 0 else {
+      throw FormatError(.invalid("it has no element type"))
+    }
+    let type = try ElementType(number: number)
+    let shape = try shape(header.dims)
+    guard let count = shape.elementCount else {
+      throw FormatError(.invalid("the shape \(shape) has too many elements"))
+    }
+
+    if header.isExternal {
+      guard payload.isEmpty else {
+        throw FormatError(.invalid("it has both external data and data of its own"))
+      }
+      return try externalTensor(type, shape, count, ExternalRange(header.external))
+    }
+    switch try payload.content(type) {
+    case .raw(let range):
+      try check(bytes: range.count, for: type, count, shape)
+      return try fill(type, shape) { (target, size) throws(FormatError) in
+        try source.read(range.lowerBound..<range.lowerBound + size, into: target)
+      }
+    case .typed(let field): return try typedTensor(payload.message, field, type, shape, count)
+    case .strings:
+      guard payload.stringCount == count else {
+        throw FormatError(
+          .invalid("\(payload.stringCount) strings do not fill the shape \(shape)"))
+      }
+      return try stringTensor(payload.message, shape)
+    case .none:
+      guard count == 0 else {
+        throw FormatError(.invalid("it has no data, but the shape \(shape)"))
+      }
+      return try allocate(type, shape)
+    }
+  }
+
+  /// The sizes of `dims` as they are.
+  private func shape(_ dims: [Int64]) throws(FormatError) -> [Int] {
+    for (index, size) in dims.enumerated() where size < 0 {
+      throw FormatError(.invalid("dimension \(index) is negative (\(size))"))
+    }
+    return dims.map(Int.init)
+  }
+
+  func allocate(_ type: ElementType, _ shape: [Int]) throws(FormatError) -> Tensor {
+    let (bytes, overflow) = (shape.elementCount ?? Int.max).multipliedReportingOverflow(
+      by: type.stride)
+    try budget.take(overflow ? Int.max : bytes)
+    do { return try Tensor(uninitialized: type, shape: shape) } catch { throw FormatError(error) }
+  }
+
+  private func check(bytes: Int, for type: ElementType, _ count: Int, _ shape: [Int])
+    throws(FormatError)
+  {
+    guard let expected = type.bytesInFile(count), bytes == expected else {
+      throw FormatError(
+        .invalid(
+          "\(bytes) bytes of data do not fill the shape \(shape) of \(type), which takes "
+            + "\(type.bytesInFile(count).map(String.init) ?? "more than can be")"))
+    }
+  }
+
+  /// A tensor whose bytes, as they lie in a file, `read` writes to the memory it gets.
+  private func fill(
+    _ type: ElementType, _ shape: [Int],
+    _ read: (UnsafeMutableRawPointer, Int) throws(FormatError) -> Void
+  ) throws(FormatError) -> Tensor {
+    let tensor = try allocate(type, shape)
+    guard let size = type.bytesInFile(tensor.count), size > 0 else { return tensor }
+    // Packed bytes go to the end of the memory, and are spread from the front on.
+    let pointer = tensor.storage.pointer + type.packedOffset(count: tensor.count)
+    try read(pointer, size)
+    tensor.unpackInPlace()
+    return tensor
+  }
+
+  private func externalTensor(
+    _ type: ElementType, _ shape: [Int], _ count: Int, _ range: ExternalRange
+  ) throws(FormatError) -> Tensor {
+    guard type != .string else {
+      throw FormatError(.invalid("strings cannot lie in external data"))
+    }
+    guard let externalData else {
+      throw FormatError(.invalid("it has external data, but there is no folder to look in"))
+    }
+    let (file, newBytes) = try externalData.file(range.location)
+    budget.raiseLimit(by: newBytes &* ReadingLimits.memoryPerFileByte)
+    let available = max(0, file.count - range.offset)
+    let length = range.length ?? available
+    guard range.offset <= file.count, length <= available else {
+      throw FormatError(
+        .invalid(
+          "external data \(range.location.quoted): \(length) bytes from \(range.offset) on "
+            + "lie beyond the file's \(file.count)"))
+    }
+    try check(bytes: length, for: type, count, shape)
+    return try fill(type, shape) { (target, size) throws(FormatError) in
+      try file.read(size, at: range.offset, into: target)
+    }
+  }
+
+  func sparseTensor(_ range: Range<Int>) throws(FormatError) -> SparseTensor {
+    var values: NamedTensor?
+    var indices: NamedTensor?
+    return try read(
+      Onnx__SparseTensorProto.self, range,
+      apart: { (field) throws(FormatError) in
+        switch field.number {
+        case FieldNumber.SparseTensor.values: values = try tensor(field.body)
+        case FieldNumber.SparseTensor.indices: indices = try tensor(field.body)
+        default: return false
+        }
+        return true
+      },
+      takeOver: { (message) throws(FormatError) in
+        guard let values else { throw FormatError(.invalid("a sparse tensor has no values")) }
+        guard let indices else { throw FormatError(.invalid("a sparse tensor has no indices")) }
+        return SparseTensor(
+          values: values, indices: indices,
+          shape: try shape(Array(list(message.dims, message.n_dims))))
+      })
+  }
+}

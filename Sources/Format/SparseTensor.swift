@@ -1,0 +1,61 @@
+/// A sparse tensor: the values at `indices` (linear `[NNZ]`, or coordinates `[NNZ, rank]`), else 0.
+public struct SparseTensor: Sendable {
+  public var values: NamedTensor
+  public var indices: NamedTensor
+  public var shape: [Int]
+
+  public init(values: NamedTensor, indices: NamedTensor, shape: [Int]) {
+    self.values = values
+    self.indices = indices
+    self.shape = shape
+  }
+}
+
+extension SparseTensor {
+  /// The same tensor with every element in memory.
+  /// - Throws: `TensorError` where indices and values do not fit each other or the shape.
+  public func dense() throws(TensorError) -> Tensor {
+    let type = values.tensor.elementType
+    let count = values.tensor.count
+    let places = try places(count)
+    let result = try Tensor(uninitialized: type, shape: shape)
+    if type == .string {
+      let source = values.tensor.elements(as: String.self)
+      let target = result.storage.pointer.assumingMemoryBound(to: String.self)
+      for (index, place) in places.enumerated() { target[place] = source[index] }
+      return result
+    }
+    result.storage.pointer.initializeMemory(
+      as: UInt8.self, repeating: 0, count: result.storage.byteCount)
+    for (index, place) in places.enumerated() {
+      (result.storage.pointer + place * type.stride).copyMemory(
+        from: values.tensor.storage.pointer + index * type.stride, byteCount: type.stride)
+    }
+    return result
+  }
+
+  /// The linear index of each value.
+  private func places(_ count: Int) throws(TensorError) -> [Int] {
+    guard let size = shape.elementCount else { throw .count(count, shape: shape) }
+    let indices = indices.tensor
+    let coordinates = try indices.array(as: Int64.self)
+    var places: [Int] = []
+    if indices.shape == [count] {
+      places = coordinates.map(Int.init)
+    } else if indices.shape == [count, shape.count] {
+      for row in 0..<count {
+        var place = 0
+        for (axis, length) in shape.enumerated() {
+          let coordinate = Int(coordinates[row * shape.count + axis])
+          guard (0..<length).contains(coordinate) else { throw .count(coordinate, shape: shape) }
+          place = place * length + coordinate
+        }
+        places.append(place)
+      }
+    } else {
+      throw .count(count, shape: indices.shape)
+    }
+    for place in places where !(0..<size).contains(place) { throw .count(place, shape: shape) }
+    return places
+  }
+}

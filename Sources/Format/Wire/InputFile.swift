@@ -1,0 +1,70 @@
+import Glibc
+
+/// A regular file, opened once and read at any offset.
+final class InputFile {
+  let path: String
+  let count: Int
+  let linkCount: Int
+  /// What tells one file from another.
+  let identity: Identity
+  private let descriptor: Int32
+
+  struct Identity: Hashable {
+    var device: UInt
+    var inode: UInt
+  }
+
+  /// - Throws: `FormatError` where the file cannot be opened or is not a regular one.
+  init(_ path: String) throws(FormatError) {
+    if path.utf8.contains(0) {
+      throw FormatError(.invalid("a path cannot hold a NUL character"), in: path)
+    }
+    // Without O_NONBLOCK a named pipe would hang here.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw FormatError(.system(errno), in: path) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      let number = errno
+      close(descriptor)
+      throw FormatError(.system(number), in: path)
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      let isFolder = status.st_mode & S_IFMT == S_IFDIR
+      throw FormatError(.notAFile(isFolder ? "a directory" : "a device, pipe or socket"), in: path)
+    }
+    self.path = path
+    self.descriptor = descriptor
+    self.count = Int(status.st_size)
+    self.linkCount = Int(status.st_nlink)
+    self.identity = Identity(device: UInt(status.st_dev), inode: UInt(status.st_ino))
+  }
+
+  deinit { close(descriptor) }
+
+  /// Reads `count` bytes from `offset` on into `target`.
+  func read(_ count: Int, at offset: Int, into target: UnsafeMutableRawPointer)
+    throws(FormatError)
+  {
+    var done = 0
+    while done < count {
+      let step = pread(
+        descriptor, target + done, min(count - done, 1 << 30), off_t(offset + done))
+      if step > 0 {
+        done += step
+      } else if step == 0 {
+        throw FormatError(.malformed("the file ends early", offset: offset + done))
+      } else if errno != EINTR {
+        throw FormatError(.system(errno))
+      }
+    }
+  }
+
+  /// The path of the opened file with all symbolic links resolved.
+  func resolvedPath() throws(FormatError) -> String {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let length = readlink("/proc/self/fd/\(descriptor)", &buffer, buffer.count)
+    guard length > 0, length < buffer.count else { throw FormatError(.system(errno), in: path) }
+    return String(decoding: buffer[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+}

@@ -1,0 +1,90 @@
+import Glibc
+import ONNXFormat
+import ONNXOps
+import Synchronization
+
+/// What every part of a session shares: threads and limits.
+final class Engine: Sendable {
+  let options: SessionOptions
+  let pool: ThreadPool
+  let memoryLimit: Int
+
+  init(_ options: SessionOptions) {
+    self.options = options
+    self.pool = ThreadPool(threads: options.threads)
+    self.memoryLimit = options.memoryLimit ?? availableMemory() / 10 * 8
+  }
+}
+
+/// Limits and randomness of one run.
+final class Run: RunContext {
+  let engine: Engine
+  let profile: Profile?
+  private let reserved = Atomic<Int>(0)
+  private let trips = Atomic<Int>(0)
+  private let seeds: Atomic<UInt64>
+  private let deadline: ContinuousClock.Instant?
+
+  /// After so many bytes of allocations the process's own size is looked at.
+  private static let checkInterval = 64 << 20
+
+  init(_ engine: Engine, profile: Profile? = nil) {
+    self.engine = engine
+    self.profile = profile
+    self.seeds = Atomic(engine.options.seed)
+    self.deadline = engine.options.timeLimit.map { .now + $0 }
+  }
+
+  func reserve(bytes: Int) throws(OperatorError) {
+    let limit = engine.memoryLimit
+    guard bytes <= limit else { throw .memory(needed: bytes, limit: limit) }
+    let total = reserved.add(bytes, ordering: .relaxed).newValue
+    // Much of it is freed again; what counts is what the process holds.
+    guard total > Self.checkInterval else { return }
+    reserved.store(0, ordering: .relaxed)
+    let resident = residentMemory()
+    guard resident <= limit - bytes else { throw .memory(needed: resident + bytes, limit: limit) }
+  }
+
+  func countTrip() throws(OperatorError) {
+    guard trips.add(1, ordering: .relaxed).newValue <= engine.options.maxTrips else {
+      throw .invalid("more than \(engine.options.maxTrips) trips of loops")
+    }
+    if let deadline, ContinuousClock.now > deadline { throw .invalid("the time limit is over") }
+  }
+
+  func nextSeed() -> UInt64 {
+    seeds.add(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
+  }
+}
+
+/// Bytes of memory this process may still take: the kernel's estimate, at most its cgroup's rest.
+private func availableMemory() -> Int {
+  var available = readNumber("/proc/meminfo", after: "MemAvailable:").map { $0 * 1024 } ?? 1 << 30
+  if let limit = readNumber("/sys/fs/cgroup/memory.max", after: ""),
+    let used = readNumber("/sys/fs/cgroup/memory.current", after: "")
+  {
+    available = min(available, max(limit - used, 0))
+  }
+  return available
+}
+
+/// Bytes of memory this process has in use.
+private func residentMemory() -> Int {
+  readNumber("/proc/self/status", after: "VmRSS:").map { $0 * 1024 } ?? 0
+}
+
+/// The first number behind `key` in a small text file.
+private func readNumber(_ path: String, after key: String) -> Int? {
+  guard let file = fopen(path, "r") else { return nil }
+  defer { fclose(file) }
+  var buffer = [CChar](repeating: 0, count: 256)
+  while fgets(&buffer, Int32(buffer.count), file) != nil {
+    let line = String(
+      decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    guard line.hasPrefix(key) else { continue }
+    return Int(
+      line.dropFirst(key.utf8.count).drop { $0 == " " || $0 == "\t" }.prefix { $0.isNumber })
+  }
+  return nil
+}

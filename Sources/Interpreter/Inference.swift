@@ -1,0 +1,125 @@
+import ONNXFormat
+import ONNXOps
+
+/// Types and, where they follow without a run, contents of every value of a program.
+struct Inference {
+  /// `nil` where nothing is known.
+  private(set) var types: [ValueType?]
+  private(set) var constants: [Value?]
+
+  /// Larger results are left to the run: a plan should not hold a second copy of them.
+  private static let largestConstant = 1 << 16
+
+  /// Walks the program once, in its order.
+  /// - Parameters:
+  ///   - inputs: types of the program's inputs, `nil` for unknown
+  ///   - captures: types of the captured values
+  ///   - lenient: a subgraph that does not fit its inputs has unknown outputs instead of an error,
+  ///     since it may never run
+  /// - Throws: `ModelError.node`
+  init(
+    _ program: Program, inputs: [ValueType?], captures: [ValueType?] = [], engine: Engine,
+    lenient: Bool
+  ) throws(ModelError) {
+    types = Array(repeating: nil, count: program.names.count)
+    constants = Array(repeating: nil, count: program.names.count)
+    for (number, type) in zip(program.inputs, inputs) { types[Int(number)] = type }
+    for (number, type) in zip(program.captures, captures) { types[Int(number)] = type }
+    for (number, value) in program.constants {
+      constants[Int(number)] = value
+      types[Int(number)] = value.type
+    }
+    let run = Run(engine)
+    for node in program.nodes {
+      do { try infer(node, run, lenient: lenient) } catch { throw node.error(error) }
+    }
+  }
+
+  /// The types found, by name.
+  func types(of program: Program) -> [String: ValueType] {
+    var result: [String: ValueType] = [:]
+    for (name, type) in zip(program.names, types) where type != nil { result[name] = type }
+    return result
+  }
+
+  /// What a node's inputs are known to be; `nil` where the type of one that is given is unknown.
+  func inputs(of node: Program.Node, engine: Engine, lenient: Bool) -> Inputs? {
+    for input in node.inputs where input >= 0 && types[Int(input)]?.isKnown != true { return nil }
+    var subgraphs: [String: any SubgraphRunner] = [:]
+    var first = 0
+    for subgraph in node.subgraphs {
+      subgraphs[subgraph.attribute] = Subgraph(
+        program: subgraph.program, engine: engine,
+        captureTypes: subgraph.captures.map { types[Int($0)] },
+        firstCapture: first, lenient: lenient)
+      first += subgraph.captures.count
+    }
+    return Inputs(
+      types: node.inputs.map { $0 < 0 ? nil : types[Int($0)] },
+      constants: node.inputs.map { $0 < 0 ? nil : constants[Int($0)] }, subgraphs: subgraphs)
+  }
+
+  private mutating func infer(
+    _ node: Program.Node, _ run: Run, lenient: Bool
+  ) throws(OperatorError) {
+    guard let inputs = inputs(of: node, engine: run.engine, lenient: lenient) else { return }
+    try node.check(inputs)
+    let results = try node.body.infer(inputs)
+    guard results.count >= node.outputs.count else {
+      throw .invalid("it has \(results.count) outputs, the node names \(node.outputs.count)")
+    }
+    for (output, type) in zip(node.outputs, results) where output >= 0 && type.isKnown {
+      types[Int(output)] = type
+    }
+    guard isConstant(node, inputs, results) else { return }
+    let values = try node.body.evaluate(
+      inputs, Call(inputs: inputs.constants, pool: run.engine.pool, context: run),
+      wanted: node.outputs.map { $0 >= 0 })
+    for (output, value) in zip(node.outputs, values) where output >= 0 {
+      constants[Int(output)] = value
+      types[Int(output)] = value?.type
+    }
+  }
+
+  private func isConstant(_ node: Program.Node, _ inputs: Inputs, _ results: [ValueType]) -> Bool {
+    guard node.body.isPure, node.subgraphs.isEmpty else { return false }
+    let needed = node.body.needsOnlyTypes
+    for (type, value) in zip(inputs.types, inputs.constants) {
+      guard let type, value == nil else { continue }
+      guard needed, type.isComplete else { return false }
+    }
+    return zip(node.outputs, results).allSatisfy { output, type in
+      output < 0 || (type.tensorType?.byteCount).map { $0 <= Self.largestConstant } == true
+    }
+  }
+}
+
+extension Program.Node {
+  /// Holds the first input against the element types of the operator's version.
+  func check(_ inputs: Inputs) throws(OperatorError) {
+    guard let type = inputs.types.first??.tensorType, !types.contains(type.elementType) else {
+      return
+    }
+    throw .input(0, "expected one of \(types), got \(type.elementType)")
+  }
+}
+
+extension ValueType {
+  /// Whether anything is known of it.
+  var isKnown: Bool { kind != .undefined }
+
+  /// Whether it says all: a tensor of known sizes, or something that is no tensor.
+  var isComplete: Bool {
+    guard case .tensor(let type) = kind else { return isKnown }
+    return type.shape?.sizes != nil
+  }
+}
+
+extension TensorType {
+  /// Bytes of such a tensor; `nil` where sizes are unknown or the product overflows.
+  var byteCount: Int? {
+    guard let count = shape?.sizes?.elementCount else { return nil }
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: elementType.stride)
+    return overflow ? nil : bytes
+  }
+}

@@ -1,0 +1,238 @@
+import ONNXFormat
+import ONNXOps
+
+/// The model's graph with every call of a model-local function replaced by the function's nodes.
+/// - Throws: `ModelError.graph` for functions that call themselves, are nested too deep, or would
+///   make more than `maxNodes` nodes.
+func expandFunctions(_ model: Model, maxNodes: Int) throws(ModelError) -> Graph {
+  guard !model.functions.isEmpty else { return model.graph }
+  var expansion = try FunctionExpansion(model.functions)
+  let size = expansion.size(of: model.graph.nodes)
+  guard size <= maxNodes else {
+    throw .graph("with its functions expanded the model has more than \(maxNodes) nodes")
+  }
+  return try expansion.expand(model.graph)
+}
+
+private struct FunctionExpansion {
+  struct Key: Hashable {
+    let domain: String
+    let name: String
+    let overload: String
+  }
+
+  private static let maxDepth = 200
+
+  private let functions: [Key: Function]
+  private var sizes: [Key: Int] = [:]
+  private var calls = 0
+
+  init(_ list: [Function]) throws(ModelError) {
+    var functions: [Key: Function] = [:]
+    for function in list {
+      let key = Key(
+        domain: Registry.normalized(domain: function.domain), name: function.name,
+        overload: function.overload ?? "")
+      guard functions.updateValue(function, forKey: key) == nil else {
+        throw .graph("function '\(function.name)' is defined twice")
+      }
+    }
+    self.functions = functions
+    try measure()
+  }
+
+  private func key(_ node: Node) -> Key? {
+    let key = Key(
+      domain: Registry.normalized(domain: node.domain), name: node.operatorType,
+      overload: node.overload ?? "")
+    return functions[key] == nil ? nil : key
+  }
+
+  /// All nodes, those of graph attributes included.
+  private func allNodes(_ nodes: [Node]) -> [Node] {
+    var all: [Node] = []
+    var waiting = [nodes]
+    while let nodes = waiting.popLast() {
+      for node in nodes {
+        all.append(node)
+        for attribute in node.attributes {
+          switch attribute.value {
+          case .graph(let graph): waiting.append(graph.nodes)
+          case .graphs(let graphs): waiting += graphs.map(\.nodes)
+          default: break
+          }
+        }
+      }
+    }
+    return all
+  }
+
+  func size(of nodes: [Node]) -> Int {
+    var size = 0
+    for node in allNodes(nodes) {
+      let (sum, overflow) = size.addingReportingOverflow(key(node).flatMap { sizes[$0] } ?? 1)
+      if overflow { return .max }
+      size = sum
+    }
+    return size
+  }
+
+  /// Sizes of all functions, callees before callers.
+  private mutating func measure() throws(ModelError) {
+    let callees = functions.mapValues { function in
+      Array(Set(allNodes(function.nodes).compactMap(key)))
+    }
+    var depths: [Key: Int] = [:]
+    for start in functions.keys where sizes[start] == nil {
+      var stack: [(key: Key, next: Int)] = [(start, 0)]
+      var open: Set<Key> = [start]
+      while let (current, next) = stack.last {
+        let list = callees[current] ?? []
+        if next < list.count {
+          stack[stack.count - 1].next += 1
+          let callee = list[next]
+          guard !open.contains(callee) else {
+            throw .graph("function '\(callee.name)' calls itself")
+          }
+          if sizes[callee] == nil {
+            stack.append((callee, 0))
+            open.insert(callee)
+          }
+        } else {
+          stack.removeLast()
+          open.remove(current)
+          let depth = 1 + (list.compactMap { depths[$0] }.max() ?? 0)
+          guard depth <= Self.maxDepth else {
+            throw .graph("functions call each other more than \(Self.maxDepth) deep")
+          }
+          depths[current] = depth
+          sizes[current] = size(of: functions[current]?.nodes ?? [])
+        }
+      }
+    }
+  }
+
+  mutating func expand(_ graph: Graph) throws(ModelError) -> Graph {
+    var result = graph
+    result.nodes = []
+    for node in graph.nodes { try expand(node, into: &result.nodes) }
+    return result
+  }
+
+  private mutating func expand(_ node: Node, into nodes: inout [Node]) throws(ModelError) {
+    var node = node
+    for index in node.attributes.indices {
+      if case .graph(let graph) = node.attributes[index].value {
+        node.attributes[index].value = .graph(try expand(graph))
+      }
+    }
+    guard let key = key(node), let function = functions[key] else {
+      nodes.append(node)
+      return
+    }
+    calls += 1
+    let label = node.name.flatMap { $0.isEmpty ? nil : $0 } ?? "\(node.operatorType)#\(calls)"
+    func fail(_ reason: String) -> ModelError {
+      .node(name: label, operatorType: node.operatorType, .invalid(reason))
+    }
+    guard node.inputs.count <= function.inputs.count else {
+      throw fail("the function has \(function.inputs.count) inputs, got \(node.inputs.count)")
+    }
+    guard node.outputs.count <= function.outputs.count else {
+      throw fail("the function has \(function.outputs.count) outputs, got \(node.outputs.count)")
+    }
+    var body = FunctionBody(prefix: "\(label)#\(calls)/")
+    for (index, name) in function.inputs.enumerated() {
+      body.names[name] = index < node.inputs.count ? node.inputs[index] : ""
+    }
+    for entry in function.operatorSets {
+      body.versions[Registry.normalized(domain: entry.domain)] = Int(clamping: entry.version)
+    }
+    if let version = body.versions[""], version > Registry.newestVersion {
+      throw fail("operator set version \(version) is newer than the newest known")
+    }
+    for attribute in function.attributeDefaults { body.attributes[attribute.name] = attribute }
+    let allowed = Set(function.attributes + function.attributeDefaults.map(\.name))
+    for attribute in node.attributes {
+      guard allowed.contains(attribute.name) else {
+        throw .node(
+          name: label, operatorType: node.operatorType, .unknownAttribute(attribute.name))
+      }
+      body.attributes[attribute.name] = attribute
+    }
+    // An output of the function that a caller does not want gets a name of its own below.
+    var copies: [Node] = []
+    for (name, output) in zip(function.outputs, node.outputs) where !output.isEmpty {
+      if body.names[name] == nil {
+        body.names[name] = output
+      } else {
+        // It is an input as well, or a second output.
+        copies.append(Node("Identity", inputs: [body.names[name] ?? ""], outputs: [output]))
+      }
+    }
+    for inner in function.nodes { try expand(body.renamed(inner), into: &nodes) }
+    nodes += copies
+  }
+}
+
+/// One call of a function: what its names and attributes stand for.
+private struct FunctionBody {
+  let prefix: String
+  var names: [String: String] = [:]
+  var versions: [String: Int] = [:]
+  var attributes: [String: Attribute] = [:]
+
+  init(prefix: String) { self.prefix = prefix }
+
+  private func rename(_ name: String) -> String {
+    name.isEmpty ? "" : names[name] ?? prefix + name
+  }
+
+  func renamed(_ node: Node) -> Node {
+    var node = node
+    node.name = prefix + (node.name ?? node.operatorType)
+    node.inputs = node.inputs.map(rename)
+    node.outputs = node.outputs.map(rename)
+    node.operatorSetVersion =
+      versions[Registry.normalized(domain: node.domain)] ?? node.operatorSetVersion
+    node.attributes = node.attributes.compactMap { attribute in
+      switch attribute.value {
+      case .reference(let name, _):
+        // An optional attribute that the caller left out is left out here too.
+        guard var value = attributes[name] else { return nil }
+        value.name = attribute.name
+        return value
+      case .graph(let graph):
+        return Attribute(attribute.name, .graph(renamed(graph)))
+      default: return attribute
+      }
+    }
+    return node
+  }
+
+  /// A graph attribute: its own names are made unique like the function's.
+  private func renamed(_ graph: Graph) -> Graph {
+    var inner = self
+    let own =
+      graph.inputs.map(\.name) + graph.initializers.compactMap(\.name)
+      + graph.sparseInitializers.compactMap(\.values.name) + graph.nodes.flatMap(\.outputs)
+    for name in own { inner.names[name] = prefix + name }
+    var result = graph
+    for index in result.inputs.indices {
+      result.inputs[index].name = inner.rename(result.inputs[index].name)
+    }
+    for index in result.outputs.indices {
+      result.outputs[index].name = inner.rename(result.outputs[index].name)
+    }
+    for index in result.initializers.indices {
+      result.initializers[index].name = result.initializers[index].name.map(inner.rename)
+    }
+    for index in result.sparseInitializers.indices {
+      result.sparseInitializers[index].values.name =
+        result.sparseInitializers[index].values.name.map(inner.rename)
+    }
+    result.valueInfos = []
+    result.nodes = graph.nodes.map(inner.renamed)
+    return result
+  }
+}

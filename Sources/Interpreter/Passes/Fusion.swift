@@ -1,0 +1,56 @@
+import ONNXFormat
+import ONNXOps
+
+/// Lets operators take over the work of the node behind them, again and again while any does.
+/// - Parameter types: what the check found of each name
+func fuseNodes(
+  _ graph: inout Graph, types: [String: ValueType], operatorSets: OperatorSets
+) {
+  var constants: [String: Tensor] = [:]
+  for initializer in graph.initializers {
+    if let name = initializer.name { constants[name] = initializer.tensor }
+  }
+  var users: [String: [Int]] = [:]
+  for (index, node) in graph.nodes.enumerated() {
+    for name in node.usedNames { users[name, default: []].append(index) }
+  }
+  let outputs = Set(graph.outputs.map(\.name))
+  func made(_ node: Node) -> (any Operator)? {
+    guard !node.hasSubgraph,
+      let version = try? operatorSets.version(
+        for: node, { .node(name: "", operatorType: node.operatorType, $0) })
+    else { return nil }
+    return try? Registry.make(node, operatorSet: version).operator
+  }
+
+  var isGone = [Bool](repeating: false, count: graph.nodes.count)
+  for index in graph.nodes.indices where !isGone[index] {
+    // The fused node stands where the second stood, so that its other inputs are made before it.
+    var place = index
+    while true {
+      let node = graph.nodes[place]
+      guard node.outputs.count == 1, let output = node.outputs.first, !outputs.contains(output),
+        let list = users[output], list.count == 1, let nextPlace = list.first,
+        let first = made(node) as? any FusingOperator,
+        case let next = graph.nodes[nextPlace],
+        let position = next.inputs.firstIndex(of: output),
+        let second = made(next),
+        let fusion = first.fused(
+          with: FusionPartner(
+            node: node, next: next, nextOperator: second, position: position,
+            constant: { constants[$0] }, type: { types[$0] }))
+      else { break }
+      isGone[place] = true
+      graph.nodes[nextPlace] = fusion.node
+      for initializer in fusion.initializers {
+        graph.initializers.append(initializer)
+        if let name = initializer.name { constants[name] = initializer.tensor }
+      }
+      for name in node.usedNames {
+        users[name] = users[name]?.map { $0 == place ? nextPlace : $0 }
+      }
+      place = nextPlace
+    }
+  }
+  graph.nodes = zip(graph.nodes, isGone).filter { !$0.1 }.map(\.0)
+}

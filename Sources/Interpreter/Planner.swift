@@ -1,0 +1,191 @@
+import ONNXFormat
+import ONNXOps
+
+/// Makes a plan: prepares the kernels, then gives every value a place for as long as it is used.
+struct Planner {
+  private let program: Program
+  private let engine: Engine
+  private let inference: Inference
+  private var roots: [Int32]
+  private var actions: [(node: Int, action: Plan.Action)] = []
+  private var scratch = 0
+
+  /// - Parameters:
+  ///   - inputs: types of the program's inputs
+  ///   - captures: types of the captured values
+  static func plan(
+    _ program: Program, inputs: [ValueType?], captures: [ValueType?] = [], engine: Engine
+  ) throws(ModelError) -> Plan {
+    let inference = try Inference(
+      program, inputs: inputs, captures: captures, engine: engine, lenient: true)
+    var planner = Planner(program, engine, inference)
+    for index in program.nodes.indices { try planner.prepare(index) }
+    return try planner.finish()
+  }
+
+  private init(_ program: Program, _ engine: Engine, _ inference: Inference) {
+    self.program = program
+    self.engine = engine
+    self.inference = inference
+    self.roots = program.names.indices.map(Int32.init)
+  }
+
+  private mutating func prepare(_ index: Int) throws(ModelError) {
+    let node = program.nodes[index]
+    let isKnown = node.outputs.allSatisfy { $0 < 0 || inference.constants[Int($0)] != nil }
+    if isKnown, node.body.isPure, node.subgraphs.isEmpty { return }
+    let types = node.outputs.map { $0 < 0 ? nil : inference.types[Int($0)] }
+    guard let inputs = inference.inputs(of: node, engine: engine, lenient: true),
+      inputs.types.allSatisfy({ $0?.isComplete ?? true }),
+      zip(node.outputs, types).allSatisfy({ $0 < 0 || $1?.isComplete == true })
+    else {
+      actions.append((index, .evaluate))
+      return
+    }
+    let kernel: Kernel
+    do {
+      kernel = try node.body.prepare(
+        Preparation(
+          inputs: inputs, outputs: types.map { $0?.tensorType }, threads: engine.pool.threads))
+    } catch { throw node.error(error) }
+    switch kernel {
+    case .view(let input):
+      roots[Int(node.outputs[0])] = roots[Int(node.inputs[input])]
+    case .compute(let bytes, let body):
+      guard bytes >= 0, bytes <= engine.memoryLimit else {
+        throw .memory(needed: bytes, limit: engine.memoryLimit)
+      }
+      scratch = max(scratch, bytes)
+      actions.append((index, .compute(body)))
+    case .produce(let body): actions.append((index, .produce(body)))
+    }
+  }
+
+  private func root(_ number: Int32) -> Int32 { number < 0 ? number : roots[Int(number)] }
+
+  /// Everything a step uses, views replaced by what they show.
+  private func uses(_ node: Program.Node) -> [Int32] {
+    node.inputs.map(root) + node.subgraphs.flatMap { $0.captures.map(root) }
+  }
+
+  private func finish() throws(ModelError) -> Plan {
+    var lifetimes = lifetimes()
+    var arena = Arena()
+    var offsets = [Int](repeating: -1, count: program.names.count)
+    var steps: [Plan.Step] = []
+    var slots: [Int32] = []
+    var transients = program.inputs + program.captures
+    var heapBytes = 0
+    for (position, entry) in actions.enumerated() {
+      let node = program.nodes[entry.node]
+      var allocations: [Int32] = []
+      var releases: [Int32] = []
+      for (index, number) in node.outputs.enumerated() where number >= 0 {
+        if lifetimes.onHeap[Int(number)] {
+          transients.append(number)
+          guard case .compute = entry.action else { continue }
+          allocations.append(number)
+          heapBytes = try total(heapBytes, try bytes(number))
+        } else if index == 0,
+          let input = overwritable(node, lifetimes, at: Int32(position), offsets)
+        {
+          offsets[Int(number)] = offsets[Int(input)]
+          lifetimes.lastUse[Int(input)] = .max
+        } else {
+          offsets[Int(number)] = arena.allocate(try bytes(number))
+          _ = try total(arena.size, 0)
+        }
+      }
+      for number in uses(node) + node.outputs where number >= 0 {
+        guard lifetimes.lastUse[Int(number)] <= Int32(position) else { continue }
+        lifetimes.lastUse[Int(number)] = .max
+        if offsets[Int(number)] >= 0 {
+          arena.free(offsets[Int(number)], try bytes(number))
+        } else if lifetimes.isMade[Int(number)] {
+          releases.append(number)
+        }
+      }
+      steps.append(
+        Plan.Step(
+          action: entry.action, node: entry.node, firstSlot: slots.count,
+          inputCount: node.inputs.count, allocations: allocations, releases: releases))
+      slots += node.inputs.map(root) + node.outputs
+    }
+    _ = try total(try total(arena.size, scratch), heapBytes)
+    return Plan(
+      program: program, engine: engine, steps: steps, slots: slots, transients: transients,
+      roots: roots, offsets: offsets,
+      types: inference.types.map { $0?.isComplete == true ? $0?.tensorType : nil },
+      constants: inference.constants, arenaBytes: arena.size + scratch,
+      scratchOffset: arena.size)
+  }
+
+  private struct Lifetimes {
+    /// The last step that uses a value; −1 for none, the number of steps for outputs.
+    var lastUse: [Int32]
+    /// Whether a value cannot lie in the arena: it outlives the run, or others may keep it.
+    var onHeap: [Bool]
+    /// Whether a step makes the value.
+    var isMade: [Bool]
+  }
+
+  private func lifetimes() -> Lifetimes {
+    let count = program.names.count
+    var result = Lifetimes(
+      lastUse: Array(repeating: -1, count: count), onHeap: Array(repeating: false, count: count),
+      isMade: Array(repeating: false, count: count))
+    for (position, entry) in actions.enumerated() {
+      let node = program.nodes[entry.node]
+      let isCompute = if case .compute = entry.action { true } else { false }
+      for number in uses(node) where number >= 0 {
+        result.lastUse[Int(number)] = Int32(position)
+        if !isCompute { result.onHeap[Int(number)] = true }
+      }
+      for number in node.outputs where number >= 0 {
+        result.isMade[Int(number)] = true
+        if !isCompute || inference.types[Int(number)]?.tensorType?.elementType == .string {
+          result.onHeap[Int(number)] = true
+        }
+      }
+    }
+    for number in program.outputs {
+      result.onHeap[Int(root(number))] = true
+      result.lastUse[Int(root(number))] = .max
+    }
+    return result
+  }
+
+  /// An input in the arena that dies with this node and whose memory output 0 may take.
+  private func overwritable(
+    _ node: Program.Node, _ lifetimes: Lifetimes, at position: Int32, _ offsets: [Int]
+  ) -> Int32? {
+    guard let output = inference.types[Int(node.outputs[0])]?.tensorType else { return nil }
+    for index in node.body.overwritableInputs where index < node.inputs.count {
+      let input = node.inputs[index]
+      guard input >= 0, let type = inference.types[Int(input)]?.tensorType else { continue }
+      let root = root(input)
+      guard offsets[Int(root)] >= 0, lifetimes.lastUse[Int(root)] == position,
+        type.shape == output.shape, type.elementType.stride == output.elementType.stride,
+        node.inputs.count(where: { self.root($0) == root }) == 1
+      else { continue }
+      return root
+    }
+    return nil
+  }
+
+  private func bytes(_ number: Int32) throws(ModelError) -> Int {
+    guard let bytes = inference.types[Int(number)]?.tensorType?.byteCount else {
+      throw .memory(needed: .max, limit: engine.memoryLimit)
+    }
+    return bytes
+  }
+
+  /// The sum of two sizes, held against the limit.
+  private func total(_ a: Int, _ b: Int) throws(ModelError) -> Int {
+    let (sum, overflow) = a.addingReportingOverflow(b)
+    guard !overflow, sum <= engine.memoryLimit else {
+      throw .memory(needed: overflow ? .max : sum, limit: engine.memoryLimit)
+    }
+    return sum
+  }
+}

@@ -1,0 +1,57 @@
+import Synchronization
+
+/// Time spent in each node of the runs it is given to.
+public final class Profile: Sendable {
+  /// One execution of one node.
+  public struct Event: Sendable {
+    public let name: String
+    public let operatorType: String
+    /// Since the profile began.
+    public let start: Duration
+    public let duration: Duration
+  }
+
+  private let began = ContinuousClock.now
+  private let recorded = Mutex<[Event]>([])
+
+  public init() {}
+
+  /// All executions so far, in the order they ended.
+  public var events: [Event] { recorded.withLock { $0 } }
+
+  func record(_ node: Program.Node, from start: ContinuousClock.Instant) {
+    let end = ContinuousClock.now
+    let event = Event(
+      name: node.name, operatorType: node.operatorType, start: start - began,
+      duration: end - start)
+    recorded.withLock { $0.append(event) }
+  }
+
+  /// The events as a Chrome trace (`chrome://tracing`, Perfetto): a JSON array of complete events.
+  public var chromeTrace: String {
+    let lines = events.map { event in
+      let start = event.start / .microseconds(1)
+      let length = event.duration / .microseconds(1)
+      return """
+        {"name":"\(jsonEscaped(event.name))","cat":"\(jsonEscaped(event.operatorType))",\
+        "ph":"X","pid":1,"tid":1,"ts":\(start),"dur":\(length)}
+        """
+    }
+    return "[\n" + lines.joined(separator: ",\n") + "\n]\n"
+  }
+}
+
+private func jsonEscaped(_ text: String) -> String {
+  var result = ""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"": result += "\\\""
+    case "\\": result += "\\\\"
+    case _ where scalar.value < 0x20:
+      let digits = String(scalar.value, radix: 16)
+      result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}

@@ -1,0 +1,32 @@
+/// How a session runs a model. Limits guard against what a file asks for.
+public struct SessionOptions: Sendable {
+  /// Threads to compute with; `nil` for as many CPUs as the process may use.
+  public var threads: Int?
+  /// Bytes that weights, intermediate values and outputs may take; `nil` for 80 % of what the
+  /// machine and the cgroup have left.
+  public var memoryLimit: Int?
+  /// Where random operators without a seed of their own start.
+  public var seed: UInt64 = 0
+  /// Passes over the graph before it is planned.
+  public var passes: Set<Pass> = Set(Pass.allCases)
+  /// Nodes that a model may have after its functions are expanded.
+  public var maxNodes = 10_000_000
+  /// Trips of all loops in one run.
+  public var maxTrips = 100_000_000
+  /// Time that one run may take, looked at once a trip of a loop; `nil` for no limit.
+  public var timeLimit: Duration?
+  /// Plans kept for different input shapes, for the model and each of its subgraphs.
+  public var maxPlans = 32
+
+  public init() {}
+}
+
+/// An optimisation of the graph. Function expansion is none: it always happens.
+public enum Pass: String, Sendable, Hashable, CaseIterable {
+  /// Nodes with constant inputs become initializers.
+  case constantFolding
+  /// Operators take over the work of the node behind them: a convolution its activation.
+  case fusion
+  /// Nodes whose outputs nobody uses go.
+  case deadNodes
+}

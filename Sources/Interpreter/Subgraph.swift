@@ -1,0 +1,45 @@
+import ONNXFormat
+import ONNXOps
+
+/// A graph attribute with what is known of the values it captures.
+struct Subgraph: SubgraphRunner {
+  let program: Program
+  let engine: Engine
+  let captureTypes: [ValueType?]
+  /// Where its captured values begin among those of the node's call.
+  let firstCapture: Int
+  let lenient: Bool
+
+  var inputCount: Int { program.inputs.count }
+  var outputCount: Int { program.outputs.count }
+
+  func infer(_ inputs: [ValueType?]) throws(OperatorError) -> [ValueType] {
+    guard inputs.count == inputCount else {
+      throw .subgraph("the subgraph has \(inputCount) inputs, \(inputs.count) are given")
+    }
+    do {
+      let inference = try Inference(
+        program, inputs: inputs, captures: captureTypes, engine: engine, lenient: lenient)
+      return program.outputs.map { inference.types[Int($0)] ?? ValueType(.undefined) }
+    } catch {
+      if lenient { return program.outputs.map { _ in ValueType(.undefined) } }
+      throw .subgraph(error.description)
+    }
+  }
+
+  func run(_ inputs: [Value], _ call: borrowing Call) throws(OperatorError) -> [Value] {
+    guard inputs.count == inputCount else {
+      throw .subgraph("the subgraph has \(inputCount) inputs, \(inputs.count) are given")
+    }
+    let captures = Array(call.captures[firstCapture..<firstCapture + program.captures.count])
+    guard let run = call.context as? Run else { throw .subgraph("a foreign run") }
+    do {
+      let plan = try program.plans.plan(
+        for: program, inputs: inputs.map(\.type), captures: captures.map { $0?.type },
+        engine: engine)
+      return try plan.run(inputs, captures: captures, run)
+    } catch {
+      throw .subgraph(error.description)
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import ONNXFormat
+
+/// `Scan` of opset 8: batches along axis 0, slices along axis 1, and a length for each batch row.
+struct Scan8: Operator {
+  static let schema = Schema(
+    "Scan", [8: .int64], inputs: .atLeast(2), outputs: .atLeast(1))
+  let scanCount: Int
+  let directions: [Bool]
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    _ = try node.graph("body")
+    scanCount = try node.scanCount(of: node.inputCount - 1)
+    directions = try node.directions("directions", scanCount)
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let states = inputs.count - 1 - scanCount
+    var batch = Dimension.unknown
+    var length = Dimension.unknown
+    if inputs.has(0), try inputs.tensor(0, .int64).shape != nil {
+      batch = try inputs.shape(0, rank: 1)?[0] ?? .unknown
+    }
+    var types: [ValueType?] = []
+    for index in 1..<inputs.count {
+      let input = try inputs.tensor(index)
+      let dropped = index <= states ? 1 : 2
+      if let shape = input.shape {
+        guard shape.rank >= dropped else {
+          throw .input(index, "expected at least rank \(dropped), got shape \(shape)")
+        }
+        do {
+          batch = try unify(batch, shape[0])
+          if dropped == 2 { length = try unify(length, shape[1]) }
+        } catch {
+          throw .input(index, "shape \(shape) does not fit batch \(batch), length \(length)")
+        }
+      }
+      types.append(
+        .tensor(input.elementType, input.shape.map { Shape(Array($0.dropFirst(dropped))) }))
+    }
+    let body = try inputs.subgraph("body")
+    _ = try body.scanOutputCount(inputs: inputs.count - 1, states: states)
+    let outputs = try body.inferRepeated(types, carried: 0..<states, firstOutput: 0)
+    var result: [ValueType] = []
+    for (index, output) in outputs.enumerated() {
+      let sequence = index < states ? output : try output.stacked(length)
+      result.append(try sequence.stacked(batch))
+    }
+    return result
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let body = try call.inputs.subgraph("body")
+    let states = call.inputs.count - 1 - scanCount
+    let types = try infer(call.inputs).map(\.tensorType)
+    return .produce { call throws(OperatorError) in try run(body, states, types, call) }
+  }
+
+  private func run(
+    _ body: any SubgraphRunner, _ states: Int, _ types: [TensorType?], _ call: borrowing Call
+  ) throws(OperatorError) -> [Value?] {
+    let shape = try call.tensor(states + 1).shape
+    let (batch, length) = (shape[0], shape[1])
+    let lengths = call.has(0) ? try call.tensor(0).integers : nil
+    let outputs = types.count - states
+    var collected = Array(repeating: [Tensor](), count: types.count)
+    for row in 0..<batch {
+      var initial: [Value] = []
+      for index in 0..<states { initial.append(.tensor(try rowOf(1 + index, row, call))) }
+      var sources: [SliceSource] = []
+      for index in 0..<scanCount {
+        let tensor = try rowOf(1 + states + index, row, call)
+        sources.append(SliceSource(tensor, axis: 0, isReversed: directions[index]))
+      }
+      let trips = lengths?[row] ?? length
+      guard trips >= 0, trips <= length else {
+        throw .input(0, "length \(trips) of row \(row) is beyond \(length)")
+      }
+      let (finals, scanned) = try body.scan(initial, sources, trips, outputs: outputs, call)
+      for (index, value) in finals.enumerated() {
+        guard let tensor = value.tensor else { throw .subgraph("a state is no tensor") }
+        collected[index].append(tensor)
+      }
+      for (index, tensors) in scanned.enumerated() {
+        let type = types[states + index]
+        // What lies beyond a row's length is zero.
+        var padded = tensors
+        let sizes = tensors.first?.shape ?? type?.shape?.dropFirst(2).map { $0.size ?? 0 } ?? []
+        if trips < length {
+          let zero = try call.allocate(
+            tensors.first?.elementType ?? type?.elementType ?? .float32, sizes)
+          zero.clear()
+          padded += Array(repeating: zero, count: length - trips)
+        }
+        collected[states + index].append(
+          try stack(padded, axis: 0, type?.elementType ?? .float32, sizes: sizes, call))
+      }
+    }
+    var results: [Value?] = []
+    for (index, tensors) in collected.enumerated() {
+      let stacked = try stack(
+        tensors, axis: 0, types[index]?.elementType ?? .float32,
+        sizes: types[index]?.shape?.dropFirst().map { $0.size ?? 0 } ?? [], call)
+      results.append(.tensor(stacked))
+    }
+    return results
+  }
+
+  private func rowOf(
+    _ input: Int, _ row: Int, _ call: borrowing Call
+  ) throws(OperatorError) -> Tensor {
+    try SliceSource(try call.tensor(input), axis: 0, isReversed: false).slice(row, call)
+  }
+}

@@ -1,0 +1,113 @@
+import ONNXFormat
+import RealModule
+
+/// `y = f(a, b)` for every pair of elements, the shapes broadcast.
+protocol BinaryOperator: Operator {
+  init(alignment: OperandAlignment)
+  var alignment: OperandAlignment { get }
+
+  /// The loop for operands of this type; `nil` where there is none.
+  func loop(_ type: ElementType) -> AnyBinaryLoop?
+
+  /// The shape of the two operands, of types that go together, broadcast.
+  func inferShape(_ inputs: Inputs) throws(OperatorError) -> Shape?
+
+  /// The loop for the operands at hand.
+  func findLoop(_ call: Preparation) throws(OperatorError) -> AnyBinaryLoop
+
+  /// How the operands lie on the output.
+  func rows(_ call: Preparation) throws(OperatorError) -> BroadcastRows
+
+  /// The work of one element, in units of a simple arithmetic operation.
+  var cost: Int { get }
+}
+
+extension BinaryOperator {
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    self.init(alignment: try OperandAlignment(&node))
+  }
+
+  var cost: Int { 1 }
+  var overwritableInputs: [Int] { [0, 1] }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    [.tensor(try inputs.tensor(0).elementType, try inferShape(inputs))]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    try findLoop(call).kernel(rows(call))
+  }
+
+  func inferShape(_ inputs: Inputs) throws(OperatorError) -> Shape? {
+    let a = try inputs.tensor(0).shape
+    return try alignment.shape(a, try inputs.tensor(1, sameTypeAs: 0).shape)
+  }
+
+  func findLoop(_ call: Preparation) throws(OperatorError) -> AnyBinaryLoop {
+    let type = try call.elementType(0)
+    guard let loop = loop(type) else { throw .input(0, "unexpected element type \(type)") }
+    return loop
+  }
+
+  func rows(_ call: Preparation) throws(OperatorError) -> BroadcastRows {
+    let a = try call.inputSizes(0)
+    let b = try alignment.align(Shape(call.inputSizes(1)), to: Shape(a))?.sizes ?? []
+    return BroadcastRows(try call.outputSizes(0), [a, b], cost: cost)
+  }
+}
+
+/// A function of two numbers of one type to a third.
+protocol ArithmeticFunction: Sendable {
+  /// In `Float` or `Double`.
+  func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T
+  func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T
+
+  /// A loop over float32 elements that is faster than `apply`, where there is one.
+  var vectorised: BinaryLoop<Float, Float, Float>? { get }
+}
+
+extension ArithmeticFunction {
+  var vectorised: BinaryLoop<Float, Float, Float>? { nil }
+
+  /// The loop for numbers of this type; `nil` for other types.
+  func arithmeticLoop(_ type: ElementType) -> AnyBinaryLoop? {
+    switch type {
+    case .float32: AnyBinaryLoop(floatLoop)
+    case .float64:
+      AnyBinaryLoop {
+        (a: UnsafePointer<Double>, aStep, b: UnsafePointer<Double>, bStep, y, count) in
+        mapRow(a, aStep, b, bStep, y, count) { self.apply($0, $1) }
+      }
+    case .float16: AnyBinaryLoop(throughFloat(Float16.self, floatLoop))
+    case .bfloat16: AnyBinaryLoop(throughFloat(BFloat16.self, floatLoop))
+    case .int8: integerLoop(Int8.self)
+    case .int16: integerLoop(Int16.self)
+    case .int32: integerLoop(Int32.self)
+    case .int64: integerLoop(Int64.self)
+    case .uint8: integerLoop(UInt8.self)
+    case .uint16: integerLoop(UInt16.self)
+    case .uint32: integerLoop(UInt32.self)
+    case .uint64: integerLoop(UInt64.self)
+    default: nil
+    }
+  }
+
+  private var floatLoop: BinaryLoop<Float, Float, Float> {
+    vectorised ?? { a, aStep, b, bStep, y, count in
+      mapRow(a, aStep, b, bStep, y, count) { self.apply($0, $1) }
+    }
+  }
+
+  private func integerLoop<T: FixedWidthInteger & Sendable>(_ type: T.Type) -> AnyBinaryLoop {
+    AnyBinaryLoop { (a: UnsafePointer<T>, aStep, b: UnsafePointer<T>, bStep, y, count) in
+      mapRow(a, aStep, b, bStep, y, count) { self.apply(integer: $0, $1) }
+    }
+  }
+}
+
+/// `y = f(a, b)` on numbers.
+protocol ArithmeticOperator: BinaryOperator, ArithmeticFunction {}
+
+extension ArithmeticOperator {
+  func loop(_ type: ElementType) -> AnyBinaryLoop? { arithmeticLoop(type) }
+}

@@ -1,0 +1,21 @@
+import CKernels
+import ONNXFormat
+import RealModule
+
+/// `y = max(0, x) + min(0, alpha · (e^(x / alpha) − 1))` (Barron 2017)
+struct Celu: ElementwiseOperator {
+  static let schema = Schema("Celu", [12: .float32, 28: [.floats, .bfloat16]], inputs: 1...1)
+  let alpha: Float
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    alpha = try node.float("alpha", default: 1)
+  }
+
+  func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T {
+    x > 0 ? x : T(alpha) * .expMinusOne(x / T(alpha))
+  }
+  var vectorised: UnaryLoop<Float, Float>? {
+    { [alpha] x, y, count in ck_elu(x, y, count, alpha, alpha, 1) }
+  }
+  var cost: Int { 8 }
+}

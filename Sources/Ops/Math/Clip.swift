@@ -1,0 +1,108 @@
+import CKernels
+import ONNXFormat
+import RealModule
+
+/// `y = min(max(x, low), high)`; where `low > high` all is `high`. A NaN stays one.
+///
+/// The bounds are scalar inputs 1 and 2, before operator set 11 the attributes `min` and `max`.
+struct Clip: Operator {
+  static let schema = Schema(
+    "Clip",
+    [
+      1: .floats, 6: .floats, 11: .floats, 12: [.integers, .floats],
+      13: [.integers, .floats, .bfloat16],
+    ], inputs: 1...3)
+  let low: Float?
+  let high: Float?
+  private let hasInputs: Bool
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    hasInputs = node.version >= 11
+    low = hasInputs ? nil : try node.optionalFloat("min")
+    high = hasInputs ? nil : try node.optionalFloat("max")
+    try node.skipConsumedInputs()
+  }
+
+  var overwritableInputs: [Int] { [0] }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let x = try inputs.tensor(0)
+    guard hasInputs || inputs.count == 1 else {
+      throw .invalid("expected 1 input, got \(inputs.count)")
+    }
+    for index in 1...2 where inputs.has(index) {
+      guard let shape = try inputs.tensor(index, sameTypeAs: 0).shape else { continue }
+      guard shape.allSatisfy({ ($0.size ?? 1) == 1 }) else {
+        throw .input(index, "expected a scalar, got shape \(shape)")
+      }
+    }
+    return [.tensor(x)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    switch try call.elementType(0) {
+    case .float32: return try kernel(call, (low, high), clipFloats)
+    case .float64:
+      return try kernel(call, (low.map { Double($0) }, high.map { Double($0) }), clip)
+    case .float16:
+      return try kernel(call, (low.map { Float16($0) }, high.map { Float16($0) }), clipHalf)
+    case .bfloat16: return try kernel(call, (nil, nil), clipHalf as ElementLoop<BFloat16>)
+    case .int8: return try kernel(call, (nil, nil), clip as ElementLoop<Int8>)
+    case .int16: return try kernel(call, (nil, nil), clip as ElementLoop<Int16>)
+    case .int32: return try kernel(call, (nil, nil), clip as ElementLoop<Int32>)
+    case .int64: return try kernel(call, (nil, nil), clip as ElementLoop<Int64>)
+    case .uint8: return try kernel(call, (nil, nil), clip as ElementLoop<UInt8>)
+    case .uint16: return try kernel(call, (nil, nil), clip as ElementLoop<UInt16>)
+    case .uint32: return try kernel(call, (nil, nil), clip as ElementLoop<UInt32>)
+    case .uint64: return try kernel(call, (nil, nil), clip as ElementLoop<UInt64>)
+    default: throw .input(0, "expected numbers, got \(try call.elementType(0))")
+    }
+  }
+
+  private func kernel<T: Sendable>(
+    _ call: Preparation, _ fixed: (low: T?, high: T?), _ loop: @escaping ElementLoop<T>
+  ) throws(OperatorError) -> Kernel {
+    let (hasLow, hasHigh) = (call.inputs.has(1), call.inputs.has(2))
+    let tiles = Tiles(try call.inputCount(0))
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let range = tiles[task]
+      loop(
+        buffers.input(0, as: T.self) + range.lowerBound,
+        buffers.output(0, as: T.self) + range.lowerBound, range.count,
+        hasLow ? buffers.input(1, as: T.self)[0] : fixed.low,
+        hasHigh ? buffers.input(2, as: T.self)[0] : fixed.high)
+    }
+    return .compute { buffers in buffers.parallel(tiles.count, tile) }
+  }
+}
+
+private typealias ElementLoop<T> =
+  @Sendable (
+    _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int, _ low: T?, _ high: T?
+  ) -> Void
+
+@Sendable private func clipFloats(
+  _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, _ low: Float?,
+  _ high: Float?
+) {
+  ck_clip(x, y, count, low ?? -.infinity, high ?? .infinity)
+}
+
+@Sendable private func clip<T: Comparable>(
+  _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int, _ low: T?, _ high: T?
+) {
+  for i in 0..<count {
+    var value = x[i]
+    if let low, value < low { value = low }
+    if let high, value > high { value = high }
+    y[i] = value
+  }
+}
+
+@Sendable private func clipHalf<T: HalfFloat>(
+  _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int, _ low: T?, _ high: T?
+) {
+  throughFloat(T.self) { x, y, count in
+    clipFloats(x, y, count, low?.compute, high?.compute)
+  }(x, y, count)
+}

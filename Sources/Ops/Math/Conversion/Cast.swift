@@ -1,0 +1,126 @@
+import ONNXFormat
+
+/// The same values in another type.
+struct Cast: Operator {
+  static let schema = Schema(
+    "Cast",
+    [
+      1: .castable, 6: .castable, 9: [.castable, .string],
+      13: [.castable, .string, .bfloat16], 19: [.castable, .string, .bfloat16, .float8s],
+      21: [.castable, .string, .bfloat16, .float8s, .int4s],
+      23: [.castable, .string, .bfloat16, .float8s, .int4s, .float4],
+      24: [.castable, .string, .bfloat16, .float8s, .int4s, .float4, .scale8],
+      25: [.castable, .string, .bfloat16, .float8s, .int4s, .float4, .scale8, .int2s],
+      28: [.castable, .string, .bfloat16, .float8s, .int4s, .float4, .scale8, .int2s, .float6s],
+    ], inputs: 1...1)
+  let target: ElementType
+  let rules: ElementConversion.Rules
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    if node.version == 1 {
+      let name = try node.string("to")
+      guard let type = ElementType(standardName: name) else {
+        throw .attribute("to", "'\(name)' is no element type")
+      }
+      target = type
+    } else {
+      guard let type = try node.optionalElementType("to") else {
+        throw .attribute("to", "is missing")
+      }
+      target = type
+    }
+    rules = try ElementConversion.Rules(&node, saturateSince: 19)
+    let types = Self.schema.versions.last { $0.since <= node.version }?.types ?? []
+    guard types.contains(target) else {
+      throw .attribute("to", "expected one of \(types), got \(target)")
+    }
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    [.tensor(target, try inputs.tensor(0).shape)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    try castKernel(call, to: target, rules)
+  }
+}
+
+/// The values of input 0 in the element type of input 1, whose values do not matter.
+struct CastLike: Operator {
+  static let schema = Schema(
+    "CastLike",
+    [
+      15: [.castable, .string, .bfloat16], 19: [.castable, .string, .bfloat16, .float8s],
+      21: [.castable, .string, .bfloat16, .float8s, .int4s],
+      23: [.castable, .string, .bfloat16, .float8s, .int4s, .float4],
+      24: [.castable, .string, .bfloat16, .float8s, .int4s, .float4, .scale8],
+      25: [.castable, .string, .bfloat16, .float8s, .int4s, .float4, .scale8, .int2s],
+    ], inputs: 2...2)
+  let rules: ElementConversion.Rules
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    rules = try ElementConversion.Rules(&node, saturateSince: 19)
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    [.tensor(try inputs.tensor(1).elementType, try inputs.tensor(0).shape)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    try castKernel(call, to: call.elementType(1), rules)
+  }
+}
+
+/// A kernel that converts input 0, of whatever type.
+private func castKernel(
+  _ call: Preparation, to target: ElementType, _ rules: ElementConversion.Rules
+) throws(OperatorError) -> Kernel {
+  let source = try call.elementType(0)
+  let count = try call.inputCount(0)
+  if source == target { return .view(of: 0) }
+  let kernel =
+    if source == .string {
+      parsingKernel(target, count, rules)
+    } else if target == .string {
+      textKernel(source, count)
+    } else {
+      ElementConversion(from: source, to: target, rules)?.kernel(count)
+    }
+  guard let kernel else { throw .input(0, "no conversion from \(source) to \(target)") }
+  return kernel
+}
+
+extension ElementConversion.Rules {
+  init(_ node: inout NodeReader, saturateSince version: Int) throws(OperatorError) {
+    if node.version >= version { isSaturating = try node.flag("saturate", default: true) }
+    guard node.version >= 24 else { return }
+    switch try node.choice("round_mode", default: "up", among: ["up", "down", "nearest"]) {
+    case "up": scaleRounding = .up
+    case "down": scaleRounding = .down
+    default: scaleRounding = .nearest
+    }
+  }
+}
+
+extension ElementType {
+  /// The type of that name in `TensorProto.DataType`, as operator set 1 has it: `FLOAT`.
+  init?(standardName name: String) {
+    switch name {
+    case "FLOAT": self = .float32
+    case "DOUBLE": self = .float64
+    default:
+      guard let type = Self.allCases.first(where: { $0.description.uppercased() == name }) else {
+        return nil
+      }
+      self = type
+    }
+  }
+}
+
+extension TypeSet {
+  /// What Cast took at first.
+  static let castable: TypeSet = [.floats, .integers, .bool]
+  static let float4 = TypeSet(.float4e2m1)
+  static let float6s: TypeSet = [TypeSet(.float6e2m3), TypeSet(.float6e3m2)]
+  static let scale8 = TypeSet(.float8e8m0)
+}

@@ -1,0 +1,12 @@
+import CKernels
+import ONNXFormat
+import RealModule
+
+/// `y = cos x`
+struct Cos: ElementwiseOperator, AttributeFreeOperator {
+  static let schema = Schema("Cos", [7: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
+
+  func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T { .cos(x) }
+  var vectorised: UnaryLoop<Float, Float>? { ck_cos }
+  var cost: Int { 12 }
+}

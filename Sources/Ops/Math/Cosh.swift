@@ -1,0 +1,10 @@
+import ONNXFormat
+import RealModule
+
+/// `y = cosh x`
+struct Cosh: ElementwiseOperator, AttributeFreeOperator {
+  static let schema = Schema("Cosh", [9: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
+
+  func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T { .cosh(x) }
+  var cost: Int { 30 }
+}

@@ -1,0 +1,16 @@
+import ONNXFormat
+
+/// The sums of the elements so far along an axis.
+struct CumSum: CumulativeOperator {
+  static let schema = Schema(
+    "CumSum",
+    [
+      11: [.float32, .float64, .wideIntegers], 14: [.floats, .bfloat16, .wideIntegers],
+    ], inputs: 2...2)
+  let options: CumulativeOptions
+
+  init(_ options: CumulativeOptions) { self.options = options }
+
+  static var identity: Int { 0 }
+  static func combine<T: ArithmeticElement>(_ a: T, _ b: T) -> T { .add(a, b) }
+}

@@ -1,0 +1,13 @@
+import CKernels
+import ONNXFormat
+import RealModule
+
+/// The greatest integer not greater than `x`.
+struct Floor: ElementwiseOperator, AttributeFreeOperator {
+  static let schema = Schema(
+    "Floor", [1: .floats, 6: .floats, 13: [.floats, .bfloat16]],
+    inputs: 1...1)
+
+  func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T { x.rounded(.down) }
+  var vectorised: UnaryLoop<Float, Float>? { ck_floor }
+}

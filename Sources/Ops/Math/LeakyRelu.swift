@@ -1,0 +1,23 @@
+import CKernels
+import ONNXFormat
+import RealModule
+
+/// `y = x` where `x ≥ 0`, `alpha · x` elsewhere.
+struct LeakyRelu: ElementwiseOperator {
+  static let schema = Schema(
+    "LeakyRelu", [1: .floats, 6: .floats, 16: [.floats, .bfloat16]],
+    inputs: 1...1)
+  let alpha: Float
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    alpha = try node.float("alpha", default: 0.01)
+    try node.skipConsumedInputs()
+  }
+
+  func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T {
+    x < 0 ? T(alpha) * x : x
+  }
+  var vectorised: UnaryLoop<Float, Float>? {
+    { [alpha] x, y, count in ck_leaky_relu(x, y, count, alpha) }
+  }
+}

@@ -1,0 +1,12 @@
+import CKernels
+import ONNXFormat
+import RealModule
+
+/// `y = x · tanh(ln(1 + eˣ))` (Misra 2019)
+struct Mish: ElementwiseOperator, AttributeFreeOperator {
+  static let schema = Schema("Mish", [18: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
+
+  func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T { x * .tanh(softplus(x)) }
+  var vectorised: UnaryLoop<Float, Float>? { ck_mish }
+  var cost: Int { 12 }
+}

@@ -1,0 +1,155 @@
+import Glibc
+import ONNXFormat
+
+/// `y = aᵇ`, in the type of `a`, broadcast. An integer to a negative power loses its fraction.
+struct Pow: BinaryOperator {
+  static let schema = Schema(
+    "Pow",
+    [
+      1: .floats, 7: .floats, 12: [.floats, .int32, .int64],
+      13: [.floats, .bfloat16, .int32, .int64], 15: [.floats, .bfloat16, .int32, .int64],
+    ], inputs: 2...2)
+  let alignment: OperandAlignment
+
+  var overwritableInputs: [Int] { [0] }
+  var cost: Int { 20 }
+
+  func inferShape(_ inputs: Inputs) throws(OperatorError) -> Shape? {
+    try alignment.shape(try inputs.tensor(0).shape, try inputs.tensor(1).shape)
+  }
+
+  func loop(_ type: ElementType) -> AnyBinaryLoop? { nil }
+
+  func findLoop(_ call: Preparation) throws(OperatorError) -> AnyBinaryLoop {
+    let (base, exponent) = (try call.elementType(0), try call.elementType(1))
+    guard let loop = powerLoop(base, exponent) else {
+      throw .input(0, "no power of \(base) by \(exponent)")
+    }
+    return loop
+  }
+
+  /// The exponent is brought to the type that the power is computed in.
+  private func powerLoop(_ base: ElementType, _ exponent: ElementType) -> AnyBinaryLoop? {
+    let hasWholeExponent = TypeSet.integers.contains(exponent)
+    switch base {
+    case .float32: return exponentLoop(exponent, .float32, floatLoop)
+    case .float64: return exponentLoop(exponent, .float64, doubleLoop)
+    case .float16: return exponentLoop(exponent, .float32, halfLoop(Float16.self))
+    case .bfloat16: return exponentLoop(exponent, .float32, halfLoop(BFloat16.self))
+    case .int32:
+      return hasWholeExponent
+        ? exponentLoop(exponent, .int64, wholeLoop(Int32.self))
+        : exponentLoop(exponent, .float64, mixedLoop(Int32.self))
+    case .int64:
+      return hasWholeExponent
+        ? exponentLoop(exponent, .int64, wholeLoop(Int64.self))
+        : exponentLoop(exponent, .float64, mixedLoop(Int64.self))
+    default: return nil
+    }
+  }
+
+  private var floatLoop: BinaryLoop<Float, Float, Float> {
+    { a, aStep, b, bStep, y, count in powers(a, aStep, b, bStep, y, count, powf) }
+  }
+
+  private var doubleLoop: BinaryLoop<Double, Double, Double> {
+    { a, aStep, b, bStep, y, count in powers(a, aStep, b, bStep, y, count, pow) }
+  }
+
+  private func halfLoop<T: HalfFloat>(_ type: T.Type) -> BinaryLoop<T, Float, T> {
+    { a, aStep, b, bStep, y, count in
+      T.withBlocks(1) { block in
+        if aStep == 0 { T.widen(a, block, 1) }
+        for start in stride(from: 0, to: count, by: T.block) {
+          let size = min(T.block, count - start)
+          if aStep != 0 { T.widen(a + start, block, size) }
+          withUnsafeTemporaryAllocation(of: Float.self, capacity: size) { result in
+            guard let result = result.baseAddress else { return }
+            powers(block, aStep, b + start * bStep, bStep, result, size, powf)
+            T.narrow(result, y + start, size)
+          }
+        }
+      }
+    }
+  }
+
+  private func wholeLoop<T: FixedWidthInteger & Sendable>(
+    _ type: T.Type
+  ) -> BinaryLoop<T, Int64, T> {
+    { a, aStep, b, bStep, y, count in
+      mapRow(a, aStep, b, bStep, y, count) { power($0, $1) }
+    }
+  }
+
+  private func mixedLoop<T: FixedWidthInteger & Sendable>(
+    _ type: T.Type
+  ) -> BinaryLoop<T, Double, T> {
+    { a, aStep, b, bStep, y, count in
+      mapRow(a, aStep, b, bStep, y, count) { T(truncating: pow(Double($0), $1)) }
+    }
+  }
+}
+
+/// A loop that brings the exponents, a block at a time, to the type that the power takes.
+private func exponentLoop<A: Sendable, B: Sendable>(
+  _ type: ElementType, _ wanted: ElementType, _ loop: @escaping BinaryLoop<A, B, A>
+) -> AnyBinaryLoop? {
+  if type == wanted { return AnyBinaryLoop(loop) }
+  guard let conversion = ElementConversion(from: type, to: wanted) else { return nil }
+  let bytes = type.stride
+  let block = 512
+  // The exponent's size stands in for its type: rows begin at multiples of it.
+  func converting<E: Sendable>(_ size: E.Type) -> AnyBinaryLoop {
+    AnyBinaryLoop { (a: UnsafePointer<A>, aStep, b: UnsafePointer<E>, bStep, y, count) in
+      withUnsafeTemporaryAllocation(of: B.self, capacity: block) { memory in
+        guard let exponents = memory.baseAddress else { return }
+        for start in stride(from: 0, to: count, by: block) {
+          let size = min(block, count - start)
+          conversion(b + start * bStep, exponents, bStep == 0 ? 1 : size)
+          loop(a + start * aStep, aStep, exponents, bStep, y + start, size)
+        }
+      }
+    }
+  }
+  return switch bytes {
+  case 1: converting(UInt8.self)
+  case 2: converting(UInt16.self)
+  case 4: converting(UInt32.self)
+  default: converting(UInt64.self)
+  }
+}
+
+/// One row of powers; the common exponents cost no more than their multiplications.
+@inline(__always)
+private func powers<T: BinaryFloatingPoint>(
+  _ a: UnsafePointer<T>, _ aStep: Int, _ b: UnsafePointer<T>, _ bStep: Int,
+  _ y: UnsafeMutablePointer<T>, _ count: Int, _ power: (T, T) -> T
+) {
+  guard bStep == 0, aStep != 0 else { return mapRow(a, aStep, b, bStep, y, count, power) }
+  let exponent = b[0]
+  switch exponent {
+  case 1: for i in 0..<count { y[i] = a[i] }
+  case 2: for i in 0..<count { y[i] = a[i] * a[i] }
+  case 3: for i in 0..<count { y[i] = a[i] * a[i] * a[i] }
+  case -1: for i in 0..<count { y[i] = 1 / a[i] }
+  // √−0 is −0, but its power 0.
+  case 0.5:
+    for i in 0..<count { y[i] = a[i] == -.infinity ? .infinity : (a[i] + 0).squareRoot() }
+  default: for i in 0..<count { y[i] = power(a[i], exponent) }
+  }
+}
+
+/// `aⁿ`, wrapping around; without its fraction where `n < 0`, and 0 for a power of 0.
+private func power<T: FixedWidthInteger>(_ a: T, _ n: Int64) -> T {
+  if n < 0 {
+    if a == 1 { return 1 }
+    return a == -1 ? (n & 1 == 0 ? 1 : -1) : 0
+  }
+  var (result, square, rest): (T, T, Int64) = (1, a, n)
+  while rest > 0 {
+    if rest & 1 == 1 { result = result &* square }
+    square = square &* square
+    rest >>= 1
+  }
+  return result
+}

@@ -1,0 +1,13 @@
+import CKernels
+import ONNXFormat
+import RealModule
+
+/// `y = 1 / x`
+struct Reciprocal: ElementwiseOperator, AttributeFreeOperator {
+  static let schema = Schema(
+    "Reciprocal", [1: .floats, 6: .floats, 13: [.floats, .bfloat16]],
+    inputs: 1...1)
+
+  func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T { 1 / x }
+  var vectorised: UnaryLoop<Float, Float>? { ck_reciprocal }
+}

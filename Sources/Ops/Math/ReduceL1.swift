@@ -1,0 +1,16 @@
+import ONNXFormat
+
+/// `Σ |x|`; 0 of nothing.
+struct ReduceL1: ReductionOperator {
+  static let schema = Schema(
+    "ReduceL1",
+    [
+      1: .reducible, 11: .reducible, 13: [.reducible, .bfloat16],
+      18: [.reducible, .bfloat16],
+    ], inputs: 1...2)
+  let axes: ReductionAxes
+
+  func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {
+    reduction.kernel(MagnitudeSum.self, type)
+  }
+}

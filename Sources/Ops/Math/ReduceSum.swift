@@ -1,0 +1,16 @@
+import ONNXFormat
+
+/// `Σ x`; 0 of nothing.
+struct ReduceSum: ReductionOperator {
+  static let schema = Schema(
+    "ReduceSum",
+    [
+      1: .reducible, 11: .reducible, 13: [.reducible, .bfloat16],
+    ], inputs: 1...2)
+  static var axesAreInputSince: Int { 13 }
+  let axes: ReductionAxes
+
+  func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {
+    reduction.kernel(ValueSum.self, type)
+  }
+}

@@ -1,0 +1,14 @@
+import CKernels
+import ONNXFormat
+import RealModule
+
+/// `y = 1 / (1 + e⁻ˣ)`
+struct Sigmoid: ElementwiseOperator, AttributeFreeOperator {
+  static let schema = Schema(
+    "Sigmoid", [1: .floats, 6: .floats, 13: [.floats, .bfloat16]],
+    inputs: 1...1)
+
+  func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T { 1 / (1 + .exp(-x)) }
+  var vectorised: UnaryLoop<Float, Float>? { ck_sigmoid }
+  var cost: Int { 8 }
+}

@@ -1,0 +1,15 @@
+import CKernels
+import ONNXFormat
+import RealModule
+
+/// `y = ln(1 + eˣ)`
+struct Softplus: ElementwiseOperator, AttributeFreeOperator {
+  static let schema = Schema("Softplus", [1: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
+
+  func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T { softplus(x) }
+  var vectorised: UnaryLoop<Float, Float>? { ck_softplus }
+  var cost: Int { 16 }
+}
+
+/// `ln(1 + eˣ)`, without overflow for large `x`.
+func softplus<T: Real>(_ x: T) -> T { max(x, 0) + .log(onePlus: .exp(-abs(x))) }

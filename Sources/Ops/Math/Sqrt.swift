@@ -1,0 +1,14 @@
+import CKernels
+import ONNXFormat
+import RealModule
+
+/// `y = √x`, NaN below 0.
+struct Sqrt: ElementwiseOperator, AttributeFreeOperator {
+  static let schema = Schema(
+    "Sqrt", [1: .floats, 6: .floats, 13: [.floats, .bfloat16]],
+    inputs: 1...1)
+
+  func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T { .sqrt(x) }
+  var vectorised: UnaryLoop<Float, Float>? { ck_sqrt }
+  var cost: Int { 2 }
+}

@@ -1,0 +1,17 @@
+import CKernels
+import ONNXFormat
+import RealModule
+
+/// The sum of the inputs, element by element.
+struct Sum: VariadicOperator {
+  static let schema = Schema(
+    "Sum",
+    [
+      1: .floats, 6: .floats, 8: .floats, 13: [.floats, .bfloat16],
+    ], inputs: .atLeast(1))
+  let inputs: VariadicInputs
+
+  func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a + b }
+  func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a &+ b }
+  var vectorised: BinaryLoop<Float, Float, Float>? { ck_add }
+}

@@ -1,0 +1,14 @@
+import CKernels
+import ONNXFormat
+import RealModule
+
+/// `y = tanh x`
+struct Tanh: ElementwiseOperator, AttributeFreeOperator {
+  static let schema = Schema(
+    "Tanh", [1: .floats, 6: .floats, 13: [.floats, .bfloat16]],
+    inputs: 1...1)
+
+  func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T { .tanh(x) }
+  var vectorised: UnaryLoop<Float, Float>? { ck_tanh }
+  var cost: Int { 8 }
+}

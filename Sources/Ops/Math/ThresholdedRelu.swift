@@ -1,0 +1,22 @@
+import CKernels
+import ONNXFormat
+import RealModule
+
+/// `y = x` where `x > alpha`, 0 elsewhere.
+struct ThresholdedRelu: ElementwiseOperator {
+  static let schema = Schema(
+    "ThresholdedRelu", [10: .floats, 22: [.floats, .bfloat16]],
+    inputs: 1...1)
+  let alpha: Float
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    alpha = try node.float("alpha", default: 1)
+  }
+
+  func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T {
+    x <= T(alpha) ? 0 : x
+  }
+  var vectorised: UnaryLoop<Float, Float>? {
+    { [alpha] x, y, count in ck_thresholded_relu(x, y, count, alpha) }
+  }
+}

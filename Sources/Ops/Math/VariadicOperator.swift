@@ -1,0 +1,76 @@
+import ONNXFormat
+
+/// `y = f(… f(f(x₀, x₁), x₂) …)` on numbers; the shapes broadcast, before operator set 8 they are
+/// equal.
+protocol VariadicOperator: Operator, ArithmeticFunction {
+  init(inputs: VariadicInputs)
+  var inputs: VariadicInputs { get }
+}
+
+/// What the node says of a variadic operator's inputs.
+struct VariadicInputs: Sendable {
+  let broadcast: Bool
+  /// Whether the output may take over the memory of one of the first two: not where another input
+  /// that is read later is the same value.
+  let areDistinct: Bool
+}
+
+extension VariadicOperator {
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    try node.skipConsumedInputs()
+    self.init(
+      inputs: VariadicInputs(
+        broadcast: node.version >= 8,
+        areDistinct: node.inputCount <= 2 || Set(node.node.inputs).count == node.inputCount))
+  }
+
+  var overwritableInputs: [Int] { inputs.areDistinct ? [0, 1] : [] }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    var shapes: [Shape?] = []
+    for index in 0..<inputs.count {
+      shapes.append(try inputs.tensor(index, sameTypeAs: 0).shape)
+    }
+    if !self.inputs.broadcast {
+      for index in shapes.indices.dropFirst() {
+        _ = try OperandAlignment.none.shape(shapes[0], shapes[index])
+      }
+    }
+    return [.tensor(try inputs.tensor(0).elementType, try Broadcast.shape(shapes))]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    try foldKernel(call, last: arithmeticLoop(call.elementType(0)))
+  }
+
+  /// Folds the inputs into the output, one after the other, the last one by another loop.
+  func foldKernel(_ call: Preparation, last: AnyBinaryLoop?) throws(OperatorError) -> Kernel {
+    let type = try call.elementType(0)
+    guard let loop = arithmeticLoop(type), let last else {
+      throw .input(0, "unexpected element type \(type)")
+    }
+    let count = call.inputs.count
+    guard count > 1 else { return .view(of: 0) }
+    let output = try call.outputSizes(0)
+    var steps: [(tasks: Int, tile: Buffers.Tile)] = []
+    for index in 1..<count {
+      let left = index == 1 ? try call.inputSizes(0) : output
+      let rows = BroadcastRows(output, [left, try call.inputSizes(index)])
+      let loop = index == count - 1 ? last : loop
+      steps.append(
+        (
+          rows.tasks,
+          { buffers, task, _ in
+            let y = UnsafeMutableRawPointer(buffers.output(0, as: UInt8.self))
+            let a =
+              index == 1
+              ? UnsafeRawPointer(buffers.input(0, as: UInt8.self)) : UnsafeRawPointer(y)
+            loop(rows, task, a, UnsafeRawPointer(buffers.input(index, as: UInt8.self)), y)
+          }
+        ))
+    }
+    return .compute { [steps] buffers in
+      for (tasks, tile) in steps { buffers.parallel(tasks, tile) }
+    }
+  }
+}

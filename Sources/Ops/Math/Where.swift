@@ -1,0 +1,74 @@
+import ONNXFormat
+
+/// `y = x` where the condition holds, else `y` of the other input; all three broadcast.
+struct Where: AttributeFreeOperator {
+  static let schema = Schema("Where", [9: .bool, 16: .bool], inputs: 3...3)
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let condition = try inputs.tensor(0, .bool)
+    let x = try inputs.tensor(1)
+    let y = try inputs.tensor(2, sameTypeAs: 1)
+    return [
+      .tensor(x.elementType, try Broadcast.shape([condition.shape, x.shape, y.shape]))
+    ]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let rows = BroadcastRows(
+      try call.outputSizes(0),
+      [try call.inputSizes(0), try call.inputSizes(1), try call.inputSizes(2)])
+    let type = try call.elementType(1)
+    return switch type.stride {
+    case _ where type == .string: kernel(String.self, rows)
+    case 1: kernel(UInt8.self, rows)
+    case 2: kernel(UInt16.self, rows)
+    case 4: kernel(UInt32.self, rows)
+    case 8: kernel(UInt64.self, rows)
+    default: kernel(SIMD2<UInt64>.self, rows)
+    }
+  }
+
+  private func kernel<T>(_ type: T.Type, _ rows: BroadcastRows) -> Kernel {
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let condition = buffers.input(0, as: UInt8.self)
+      let x = buffers.input(1, as: T.self)
+      let y = buffers.input(2, as: T.self)
+      let output = buffers.output(0, as: T.self)
+      rows.forEach(in: task) { place, operands, count in
+        select(
+          condition + operands[0], rows.steps[0], x + operands[1], rows.steps[1], y + operands[2],
+          rows.steps[2], output + place, count)
+      }
+    }
+    return .compute { buffers in buffers.parallel(rows.tasks, tile) }
+  }
+}
+
+/// One row of `Where`.
+private func select<T>(
+  _ condition: UnsafePointer<UInt8>, _ conditionStep: Int, _ x: UnsafePointer<T>, _ xStep: Int,
+  _ y: UnsafePointer<T>, _ yStep: Int, _ output: UnsafeMutablePointer<T>, _ count: Int
+) {
+  if conditionStep == 0 {
+    let (source, step) = condition[0] != 0 ? (x, xStep) : (y, yStep)
+    if step == 0 {
+      output.update(repeating: source[0], count: count)
+    } else {
+      output.update(from: source, count: count)
+    }
+    return
+  }
+  switch (xStep, yStep) {
+  case (0, 0):
+    let (left, right) = (x[0], y[0])
+    for i in 0..<count { output[i] = condition[i] != 0 ? left : right }
+  case (0, _):
+    let left = x[0]
+    for i in 0..<count { output[i] = condition[i] != 0 ? left : y[i] }
+  case (_, 0):
+    let right = y[0]
+    for i in 0..<count { output[i] = condition[i] != 0 ? x[i] : right }
+  default:
+    for i in 0..<count { output[i] = condition[i] != 0 ? x[i] : y[i] }
+  }
+}

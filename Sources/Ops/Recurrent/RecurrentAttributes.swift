@@ -1,0 +1,68 @@
+import ONNXFormat
+
+/// The attributes that RNN, LSTM and GRU share.
+struct RecurrentAttributes: Sendable {
+  /// For each direction whether it goes from the last step to the first.
+  let reversed: [Bool]
+  /// The activation functions of each direction, as many as the cell has.
+  let activations: [[RecurrentActivation]]
+  /// Bound of what goes into the activations of gates: −clip to clip.
+  let clip: Float?
+  let hiddenSize: Int?
+  /// `layout` 1: the batch comes before the steps and the directions.
+  let batchFirst: Bool
+
+  var directions: Int { reversed.count }
+
+  /// - Parameter defaults: the cell's activation functions
+  init(
+    _ node: inout NodeReader, defaults: [RecurrentActivation.Function]
+  ) throws(OperatorError) {
+    // GRU 1 spells its default 'foward'.
+    let spellings = ["forward", "reverse", "bidirectional"] + (node.version == 1 ? ["foward"] : [])
+    switch try node.choice("direction", default: "forward", among: spellings) {
+    case "reverse": reversed = [true]
+    case "bidirectional": reversed = [false, true]
+    default: reversed = [false]
+    }
+
+    hiddenSize = try node.optionalInt("hidden_size")
+    if let hiddenSize {
+      guard hiddenSize > 0, hiddenSize <= Int(Int32.max) else {
+        throw .attribute("hidden_size", "expected a positive number of units, got \(hiddenSize)")
+      }
+    }
+    clip = try node.optionalFloat("clip")
+    if let clip {
+      guard clip > 0 else { throw .attribute("clip", "expected a positive bound, got \(clip)") }
+    }
+    batchFirst = node.version >= 14 ? try node.flag("layout") : false
+    // Version 1 let a node say whether it wants Y; whether it names Y says the same.
+    if node.version < 7 { _ = try node.flag("output_sequence") }
+
+    activations = try Self.activations(&node, defaults, directions: reversed.count)
+  }
+
+  private static func activations(
+    _ node: inout NodeReader, _ defaults: [RecurrentActivation.Function], directions: Int
+  ) throws(OperatorError) -> [[RecurrentActivation]] {
+    let count = defaults.count * directions
+    var alphas = try node.optionalFloats("activation_alpha")
+    var betas = try node.optionalFloats("activation_beta")
+    if alphas?.isEmpty == true { alphas = nil }
+    if betas?.isEmpty == true { betas = nil }
+    guard var names = try node.optionalStrings("activations"), !names.isEmpty else {
+      let list = defaults.map { RecurrentActivation($0) }
+      return Array(repeating: list, count: directions)
+    }
+    // RNN's default names two functions, whatever the direction; the first counts.
+    if defaults.count == 1, directions == 1, names.count == 2 { names.removeLast() }
+    guard names.count == count else {
+      throw .attribute("activations", "expected \(count) functions, got \(names.count)")
+    }
+    let list = try RecurrentActivation.list(names, alphas: alphas, betas: betas)
+    return (0..<directions).map { direction in
+      Array(list[direction * defaults.count..<(direction + 1) * defaults.count])
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import CKernels
+import Glibc
+import Synchronization
+
+/// Lets threads walk through phases together, such as the steps of a sequence: every phase consists
+/// of the same tiles, and none begins before all tiles of the phase before are done.
+///
+/// Nothing depends on how many threads take part or when they come: a tile is claimed before it is
+/// worked on, and whoever waits too long for a tile that nobody has claimed takes it. Threads prefer
+/// the same tiles in each phase, since those tiles' weights lie in their caches.
+struct StepTeam {
+  /// A counter a cache line: for each tile twice the phases done, plus 1 while one is under way; and
+  /// after them how many threads have come.
+  private let counters: UnsafeMutableRawPointer
+  private let tiles: Int
+
+  private static let lineSize = 64
+  /// Turns to wait for a tile's usual thread before taking its tile.
+  private static let patience = 100
+
+  /// Bytes of memory that a team needs.
+  static func byteCount(tiles: Int) -> Int { (tiles + 1) * lineSize }
+
+  /// A team at memory where `reset` was called.
+  init(_ memory: UnsafeMutableRawPointer, tiles: Int) {
+    counters = memory
+    self.tiles = tiles
+  }
+
+  private func counter(_ index: Int) -> UnsafeMutablePointer<Atomic<Int>> {
+    (counters + index * Self.lineSize).assumingMemoryBound(to: Atomic<Int>.self)
+  }
+
+  /// Sets all counters to 0. Called by one thread, before any comes.
+  func reset() {
+    for index in 0...tiles {
+      (counters + index * Self.lineSize).bindMemory(to: Atomic<Int>.self, capacity: 1)
+        .initialize(to: Atomic(0))
+    }
+  }
+
+  /// Takes part until all phases are done.
+  func run(_ phases: Int, _ body: (_ phase: Int, _ tile: Int) -> Void) {
+    let member = counter(tiles).pointee.add(1, ordering: .relaxed).oldValue
+    var phase = phases
+    for tile in 0..<tiles {
+      phase = min(phase, counter(tile).pointee.load(ordering: .acquiring) / 2)
+    }
+    var patience = Self.patience
+    while true {
+      for tile in 0..<tiles { finish(phase, tile, &patience, body) }
+      guard phase < phases else { return }
+      let members = counter(tiles).pointee.load(ordering: .relaxed)
+      for tile in tiles * member / members..<tiles * (member + 1) / members {
+        take(phase, tile, body)
+      }
+      phase += 1
+    }
+  }
+
+  /// Does the tile unless another thread has claimed it.
+  @discardableResult
+  private func take(_ phase: Int, _ tile: Int, _ body: (Int, Int) -> Void) -> Bool {
+    let counter = counter(tile)
+    guard
+      counter.pointee.compareExchange(
+        expected: 2 * phase, desired: 2 * phase + 1, ordering: .acquiringAndReleasing
+      ).exchanged
+    else { return false }
+    body(phase, tile)
+    counter.pointee.store(2 * phase + 2, ordering: .releasing)
+    return true
+  }
+
+  /// Waits until the tile's phases below `phase` are done, and does the last of them if nobody does.
+  private func finish(
+    _ phase: Int, _ tile: Int, _ patience: inout Int, _ body: (Int, Int) -> Void
+  ) {
+    let counter = counter(tile)
+    var turns = 0
+    while true {
+      let value = counter.pointee.load(ordering: .acquiring)
+      if value >= 2 * phase { break }
+      if turns >= patience, value == 2 * phase - 2, take(phase - 1, tile, body) {
+        // Its thread is away: next time not to be waited for.
+        patience = 0
+        return
+      }
+      turns += 1
+      if turns < 2000 { ck_pause() } else { sched_yield() }
+    }
+    if turns > 0 { patience = Self.patience }
+  }
+}

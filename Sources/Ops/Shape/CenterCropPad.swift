@@ -1,0 +1,35 @@
+import ONNXFormat
+
+/// The middle of the input where `shape` is smaller, the input amid zeros where it is larger.
+struct CenterCropPad: Operator {
+  static let schema = Schema("CenterCropPad", [18: .any13], inputs: 2...2)
+  let axes: [Int]?
+
+  init(_ node: inout NodeReader) throws(OperatorError) { axes = try node.optionalInts("axes") }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0)
+    let target = try inputs.integers(1)
+    guard var shape = data.shape else { return [.tensor(data.elementType, nil)] }
+    let axes = try normalized(axes: axes ?? Array(0..<shape.rank), rank: shape.rank)
+    if let target {
+      guard target.count == axes.count, target.allSatisfy({ $0 >= 0 }) else {
+        throw .input(1, "expected \(axes.count) sizes, got \(target)")
+      }
+    }
+    for (index, axis) in axes.enumerated() { shape[axis] = Dimension(target?[index]) }
+    return [.tensor(data.elementType, shape)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    var before: [Int] = []
+    var after: [Int] = []
+    for (size, wanted) in zip(try call.inputSizes(0), try call.outputSizes(0)) {
+      // Half of what is added or removed goes in front, the odd one behind.
+      before.append((wanted - size) / 2)
+      after.append(wanted - size - (wanted - size) / 2)
+    }
+    let padding = try Padding(before + after, axes: nil, rank: before.count, .constant)
+    return try padding.kernel(call, fill: .zero)
+  }
+}

@@ -1,0 +1,66 @@
+import ONNXFormat
+
+/// The inputs behind one another along `axis`; all other sizes are equal.
+struct Concat: Operator {
+  static let schema = Schema(
+    "Concat", [1: .floats, 4: .classic, 11: .classic, 13: .any13], inputs: .atLeast(1))
+  let axis: Int
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    axis = node.version < 4 ? try node.int("axis", default: 1) : try node.int("axis")
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    var types: [TensorType] = []
+    for index in 0..<inputs.count { types.append(try inputs.tensor(index, sameTypeAs: 0)) }
+    return [.tensor(types[0].elementType, try concatenate(types.map(\.shape), axis: axis))]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    if call.inputs.count == 1 { return .view(of: 0) }
+    let type = try call.elementType(0)
+    let target = try call.outputSizes(0)
+    let axis = try normalized(axis: axis, rank: target.count)
+    let strides = rowMajorStrides(target)
+    var jobs: [CopyJob] = []
+    var start = 0
+    for index in 0..<call.inputs.count {
+      let sizes = try call.inputSizes(index)
+      let copy = StridedCopy(
+        type, sizes, from: rowMajorStrides(sizes), to: strides, toOffset: start &* strides[axis])
+      jobs.append(CopyJob(copy, from: .input(index)))
+      start += sizes[axis]
+    }
+    return CopyTasks(jobs).kernel
+  }
+}
+
+/// The shape of tensors behind one another along `axis`.
+func concatenate(_ shapes: [Shape?], axis: Int) throws(OperatorError) -> Shape? {
+  guard var result = shapes.lazy.compactMap({ $0 }).first else { return nil }
+  let axis = try normalized(axis: axis, rank: result.rank)
+  var length: Int? = 0
+  for (index, shape) in shapes.enumerated() {
+    guard let shape else {
+      length = nil
+      continue
+    }
+    guard shape.rank == result.rank else {
+      throw .input(index, "expected rank \(result.rank), got shape \(shape)")
+    }
+    for other in result.indices where other != axis {
+      do { result[other] = try unify(result[other], shape[other]) } catch {
+        throw .input(index, "shape \(shape) does not fit \(result) at axis \(other)")
+      }
+    }
+    guard let sum = length, let size = shape[axis].size else {
+      length = nil
+      continue
+    }
+    let (total, overflow) = sum.addingReportingOverflow(size)
+    if overflow { throw .input(index, "the sizes at axis \(axis) overflow") }
+    length = total
+  }
+  result[axis] = shapes.count == 1 ? result[axis] : Dimension(length)
+  return result
+}

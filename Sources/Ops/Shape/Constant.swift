@@ -1,0 +1,73 @@
+import ONNXFormat
+
+/// The value of the one attribute that is given; a sparse one comes out as an ordinary tensor.
+struct Constant: Operator {
+  static let schema = Schema(
+    "Constant",
+    [
+      1: .all, 9: .all, 11: .all, 12: .all, 13: .all, 19: .all, 21: .all, 23: .all, 24: .all,
+      25: .all,
+    ], inputs: 0...0)
+
+  private enum Content {
+    case tensor(Tensor)
+    case sparse(SparseTensor)
+  }
+  private let content: Content
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    var found: [Content] = []
+    if let tensor = try node.optionalTensor("value") { found.append(.tensor(tensor)) }
+    if node.version >= 11, let sparse = try node.optionalSparseTensor("sparse_value") {
+      found.append(.sparse(sparse))
+    }
+    if node.version >= 12 {
+      if let number = try node.optionalInt("value_int") {
+        found.append(.tensor(Tensor(Int64(number))))
+      }
+      if let list = try node.optionalInts("value_ints") {
+        found.append(.tensor(Tensor(shape: [list.count], list.map(Int64.init))))
+      }
+      if let number = try node.optionalFloat("value_float") {
+        found.append(.tensor(Tensor(number)))
+      }
+      if let list = try node.optionalFloats("value_floats") {
+        found.append(.tensor(Tensor(shape: [list.count], list)))
+      }
+      if let string = try node.optionalString("value_string") {
+        found.append(.tensor(Tensor(string)))
+      }
+      if let list = try node.optionalStrings("value_strings") {
+        found.append(.tensor(Tensor(shape: [list.count], list)))
+      }
+    }
+    guard found.count == 1 else {
+      throw .invalid("expected one attribute with a value, got \(found.count)")
+    }
+    content = found[0]
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    switch content {
+    case .tensor(let tensor): return [.tensor(tensor.type)]
+    case .sparse(let sparse): return [.tensor(sparse.values.tensor.elementType, sparse.shape)]
+    }
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    switch content {
+    case .tensor(let tensor): return .produce { _ in [.tensor(tensor)] }
+    case .sparse(let sparse):
+      return .produce { call throws(OperatorError) in
+        guard let count = sparse.shape.elementCount else {
+          throw .attribute("sparse_value", "no tensor has shape \(sparse.shape)")
+        }
+        let bytes = count.multipliedReportingOverflow(by: sparse.values.tensor.elementType.stride)
+        try call.context.reserve(bytes: bytes.overflow ? Int.max : bytes.partialValue)
+        do throws(TensorError) { return [.tensor(try sparse.dense())] } catch {
+          throw OperatorError(error)
+        }
+      }
+    }
+  }
+}

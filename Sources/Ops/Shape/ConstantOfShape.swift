@@ -1,0 +1,40 @@
+import ONNXFormat
+
+/// A tensor of the shape that the input holds, filled with the one element of `value`.
+struct ConstantOfShape: Operator {
+  static let schema = Schema(
+    "ConstantOfShape",
+    [9: .int64, 20: .int64, 21: .int64, 23: .int64, 24: .int64, 25: .int64], inputs: 1...1)
+  let value: Tensor
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    value = try node.optionalTensor("value") ?? Tensor(shape: [1], [0] as [Float])
+    guard value.count == 1 else { throw .attribute("value", "expected one element, got \(value)") }
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    guard let sizes = try inputs.integers(0) else {
+      let rank = try inputs.shape(0, rank: 1)?[0].size
+      return [.tensor(value.elementType, try Shape(unknownOfRank: rank))]
+    }
+    guard sizes.elementCount != nil else { throw .input(0, "no tensor has shape \(sizes)") }
+    return [.tensor(value.elementType, sizes)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let sizes = try call.outputSizes(0)
+    return CopyTasks([.fill(value, sizes, to: rowMajorStrides(sizes))]).kernel
+  }
+}
+
+extension CopyJob {
+  /// Fills a part of an output with the one element of a tensor.
+  static func fill(
+    _ value: Tensor, _ sizes: [Int], to strides: [Int], at offset: Int = 0, output: Int = 0
+  ) -> CopyJob {
+    let nowhere = Array(repeating: 0, count: sizes.count)
+    return CopyJob(
+      StridedCopy(value.elementType, sizes, from: nowhere, to: strides, toOffset: offset),
+      from: .tensor(value), to: output)
+  }
+}

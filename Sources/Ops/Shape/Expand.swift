@@ -1,0 +1,41 @@
+import ONNXFormat
+
+/// The input repeated along its dimensions of size 1 (and new ones in front) so that its shape and
+/// `shape` are broadcast to each other.
+struct Expand: AttributeFreeOperator {
+  static let schema = Schema("Expand", [8: .classic, 13: .any13], inputs: 2...2)
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0)
+    if let target = try inputs.integers(1) {
+      return [.tensor(data.elementType, try expand(data.shape, to: target))]
+    }
+    guard let rank = data.shape?.rank, let added = try inputs.shape(1, rank: 1)?[0].size else {
+      return [.tensor(data.elementType, nil)]
+    }
+    return [.tensor(data.elementType, try Shape(unknownOfRank: Swift.max(rank, added)))]
+  }
+
+  private func expand(_ shape: Shape?, to target: [Int]) throws(OperatorError) -> Shape? {
+    guard target.allSatisfy({ $0 >= 0 }) else { throw .input(1, "negative size in \(target)") }
+    guard let shape else { return nil }
+    guard let result = Broadcast.combine(shape, Shape(target)) else {
+      throw .invalid("shapes \(shape) and \(target) cannot be broadcast")
+    }
+    return result
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let sizes = try call.inputSizes(0)
+    let target = try call.outputSizes(0)
+    if sizes.elementCount == target.elementCount { return .view(of: 0) }
+    let strides = rowMajorStrides(sizes)
+    let padding = target.count - sizes.count
+    let from = target.indices.map { axis in
+      axis < padding || sizes[axis - padding] == 1 ? 0 : strides[axis - padding]
+    }
+    let copy = StridedCopy(
+      try call.elementType(0), target, from: from, to: rowMajorStrides(target))
+    return CopyTasks([CopyJob(copy)]).kernel
+  }
+}

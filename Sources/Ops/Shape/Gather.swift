@@ -1,0 +1,53 @@
+import ONNXFormat
+
+/// Slices of `data` along `axis`, one for each index: `y[a…, i…, b…] = data[a…, indices[i…], b…]`.
+struct Gather: Operator {
+  static let schema = Schema(
+    "Gather", [1: .classic, 11: .classic, 13: .any13], inputs: 2...2)
+  let axis: Int
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    axis = try node.int("axis", default: 0)
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0)
+    let indices = try inputs.tensor(1, [.int32, .int64])
+    guard let shape = data.shape else { return [.tensor(data.elementType, nil)] }
+    let axis = try normalized(axis: axis, rank: shape.rank)
+    guard let places = indices.shape else { return [.tensor(data.elementType, nil)] }
+    let dimensions = Array(shape[..<axis]) + Array(places) + Array(shape[(axis + 1)...])
+    return [.tensor(data.elementType, Shape(dimensions))]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let sizes = try call.inputSizes(0)
+    let axis = try normalized(axis: axis, rank: sizes.count)
+    let outer = sizes[..<axis].wrappingProduct
+    let size = sizes[axis]
+    let block = sizes[(axis + 1)...].wrappingProduct
+    let places = try call.inputCount(1)
+    let count = outer &* places
+    let isEmpty = try call.outputCount(0) == 0
+    let indices = try Offsets(call, input: 1)
+    // Without elements there still are indices to check.
+    if isEmpty {
+      return .compute(scratch: try scratchBytes(places)) { buffers throws(OperatorError) in
+        let offsets = buffers.scratch.assumingMemoryBound(to: Int.self)
+        try indices.fill(buffers, count: places, offsets) { i, position throws(OperatorError) in
+          try indices.check(position, size, at: i)
+        }
+      }
+    }
+    return try BlockGather(block: block, count: count).kernel(try call.elementType(0)) {
+      buffers, offsets throws(OperatorError) in
+      try indices.fill(buffers, count: places, offsets) { i, position throws(OperatorError) in
+        try indices.check(position, size, at: i)
+      }
+      for row in stride(from: places, to: count, by: places) {
+        let base = row / places * size
+        for i in 0..<places { offsets[row + i] = offsets[i] + base }
+      }
+    }
+  }
+}

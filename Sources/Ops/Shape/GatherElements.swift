@@ -1,0 +1,93 @@
+import ONNXFormat
+
+/// `y[i, j, k] = data[indices[i, j, k], j, k]` for `axis` 0, and so on for the others.
+struct GatherElements: Operator {
+  static let schema = Schema(
+    "GatherElements", [11: .classic, 13: .any13], inputs: 2...2)
+  let axis: Int
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    axis = try node.int("axis", default: 0)
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0)
+    let indices = try inputs.tensor(1, [.int32, .int64])
+    if let shape = data.shape {
+      let axis = try normalized(axis: axis, rank: shape.rank)
+      try checkElementIndices(shape, indices.shape, axis: axis)
+    }
+    return [.tensor(data.elementType, indices.shape ?? data.shape.map { Shape(rank: $0.rank) })]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let offsets = try ElementOffsets(call, axis: axis)
+    return try BlockGather(block: 1, count: offsets.count).kernel(try call.elementType(0)) {
+      buffers, places throws(OperatorError) in try offsets.fill(buffers, places)
+    }
+  }
+}
+
+/// - Throws: `OperatorError.input` unless `indices` has the rank of `data` and is nowhere larger,
+///   but along `axis`.
+func checkElementIndices(
+  _ data: Shape, _ indices: Shape?, axis: Int
+) throws(OperatorError) {
+  guard let indices else { return }
+  guard indices.rank == data.rank else {
+    throw .input(1, "expected rank \(data.rank), got shape \(indices)")
+  }
+  for other in data.indices where other != axis {
+    if let size = data[other].size, let count = indices[other].size, count > size {
+      throw .input(1, "shape \(indices) goes beyond \(data) at axis \(other)")
+    }
+  }
+}
+
+/// Where in `data` (input 0) the elements lie that `indices` (input 1, same rank) names along an
+/// axis, every other position being that of the index.
+struct ElementOffsets: Sendable {
+  let count: Int
+  private let size: Int
+  private let stride: Int
+  private let indices: Offsets
+  /// Size and stride in `data` of every dimension of `indices`; along the axis the stride is 0.
+  private let sizes: [Int]
+  private let strides: [Int]
+
+  init(_ call: Preparation, axis: Int) throws(OperatorError) {
+    let data = try call.inputSizes(0)
+    let axis = try normalized(axis: axis, rank: data.count)
+    sizes = try call.inputSizes(1)
+    count = try call.inputCount(1)
+    indices = try Offsets(call, input: 1)
+    size = data[axis]
+    var strides = rowMajorStrides(data)
+    stride = strides[axis]
+    strides[axis] = 0
+    self.strides = strides
+  }
+
+  func fill(
+    _ buffers: Buffers, _ offsets: UnsafeMutablePointer<Int>
+  ) throws(OperatorError) {
+    guard count > 0 else { return }
+    // First the offset that the other axes make, then the index.
+    let last = sizes.count - 1
+    let (length, step) = (sizes[last], strides[last])
+    for row in 0..<count / length {
+      var rest = row
+      var base = 0
+      for axis in (0..<last).reversed() {
+        let index: Int
+        (rest, index) = rest.quotientAndRemainder(dividingBy: sizes[axis])
+        base += index * strides[axis]
+      }
+      let line = offsets + row * length
+      for i in 0..<length { line[i] = base + i * step }
+    }
+    try indices.fill(buffers, count: count, offsets) { i, position throws(OperatorError) in
+      offsets[i] + (try indices.check(position, size, at: i)) * stride
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import ONNXFormat
+
+/// Slices of `data`, one for each tuple of positions along the last axis of `indices`; the first
+/// `batch_dims` dimensions are common to both.
+struct GatherND: Operator {
+  static let schema = Schema(
+    "GatherND", [11: .classic, 12: .classic, 13: .any13], inputs: 2...2)
+  let batchRank: Int
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    batchRank = node.version >= 12 ? try node.int("batch_dims", default: 0) : 0
+    guard batchRank >= 0 else { throw .attribute("batch_dims", "\(batchRank) is negative") }
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0)
+    let indices = try inputs.tensor(1, .int64)
+    guard let shape = data.shape, let places = indices.shape else {
+      return [.tensor(data.elementType, nil)]
+    }
+    guard batchRank < places.rank, batchRank < shape.rank else {
+      throw .attribute("batch_dims", "\(batchRank) is beyond \(shape) and \(places)")
+    }
+    guard let width = places[places.rank - 1].size else { return [.tensor(data.elementType, nil)] }
+    guard width <= shape.rank - batchRank else {
+      throw .input(1, "tuples of \(width) positions do not fit \(shape)")
+    }
+    for axis in 0..<batchRank {
+      do { _ = try unify(shape[axis], places[axis]) } catch {
+        throw .input(1, "shape \(places) does not fit \(shape) at axis \(axis)")
+      }
+    }
+    return [
+      .tensor(
+        data.elementType, Shape(Array(places.dropLast() + shape[(batchRank + width)...])))
+    ]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let offsets = try TupleOffsets(
+      call, batch: try call.inputSizes(0)[..<batchRank].wrappingProduct, batchRank: batchRank)
+    let block = try call.outputCount(0) == 0 ? 0 : offsets.block
+    return try BlockGather(block: block, count: offsets.count).kernel(try call.elementType(0)) {
+      buffers, places throws(OperatorError) in try offsets.fill(buffers, places)
+    }
+  }
+}
+
+/// Where in `data` (input 0) the blocks lie that the tuples of `indices` (input 1) name.
+struct TupleOffsets: Sendable {
+  /// How many blocks.
+  let count: Int
+  /// Elements of a block.
+  let block: Int
+  private let sizes: [Int]
+  /// In blocks.
+  private let strides: [Int]
+  private let perBatch: Int
+  private let batchStride: Int
+  private let indices: Offsets
+
+  init(_ call: Preparation, batch: Int = 1, batchRank: Int = 0) throws(OperatorError) {
+    let data = try call.inputSizes(0)
+    let places = try call.inputSizes(1)
+    guard let width = places.last, batchRank + width <= data.count,
+      let count = places.dropLast().elementCount
+    else { throw .input(1, "shape \(places) does not fit \(data)") }
+    self.count = count
+    sizes = Array(data[batchRank..<(batchRank + width)])
+    strides = rowMajorStrides(sizes)
+    block = data[(batchRank + width)...].wrappingProduct
+    perBatch = batch > 0 ? max(count / batch, 1) : 1
+    batchStride = sizes.wrappingProduct
+    indices = try Offsets(call, input: 1)
+  }
+
+  func fill(
+    _ buffers: Buffers, _ offsets: UnsafeMutablePointer<Int>
+  ) throws(OperatorError) {
+    let x = buffers.input(indices.input, as: Int64.self)
+    let width = sizes.count
+    for i in 0..<count {
+      var offset = i / perBatch &* batchStride
+      for axis in 0..<width {
+        let place = i &* width &+ axis
+        offset &+= (try indices.check(Int(x[place]), sizes[axis], at: place)) &* strides[axis]
+      }
+      offsets[i] = offset
+    }
+  }
+}

@@ -1,0 +1,18 @@
+import ONNXFormat
+
+/// `y = x`, for a value of any kind.
+struct Identity: AttributeFreeOperator {
+  static let schema = Schema(
+    "Identity",
+    [
+      1: .classic, 13: .any13, 14: .any13, 16: .any13, 19: .any19, 21: .any21, 23: .any23,
+      24: .any24, 25: .any25,
+    ], inputs: 1...1)
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] { [try inputs.type(0)] }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    if try call.inputs.type(0).tensorType != nil { return .view(of: 0) }
+    return .produce { call throws(OperatorError) in [try call.value(0)] }
+  }
+}

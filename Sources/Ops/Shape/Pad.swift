@@ -1,0 +1,76 @@
+import ONNXFormat
+
+/// The input with elements added before and after along some axes (removed, where the number is
+/// negative): a constant, the reflection at the border, the border itself, or the other end.
+struct Pad: Operator {
+  static let schema = Schema(
+    "Pad",
+    [
+      11: [.floats, .integers], 13: .any13, 18: .any13, 19: .any13, 21: .any21, 23: .any23,
+      24: .any24, 25: .any25,
+    ], inputs: 2...4)
+  let mode: Padding.Mode
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    mode = try Padding.Mode(&node)
+    if node.version < 18, node.inputCount > 3 { throw .invalid("expected at most 3 inputs") }
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0)
+    if inputs.has(2) { _ = try inputs.tensor(2, sameTypeAs: 0) }
+    guard let shape = data.shape else { return [.tensor(data.elementType, nil)] }
+    guard let padding = try padding(inputs, rank: shape.rank) else {
+      return [.tensor(data.elementType, Shape(rank: shape.rank))]
+    }
+    return [.tensor(data.elementType, try padding.apply(to: shape))]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    guard let padding = try padding(call.inputs, rank: call.inputSizes(0).count) else {
+      throw .input(1, "its contents are not known")
+    }
+    guard call.inputs.has(2) else { return try padding.kernel(call, fill: .zero) }
+    guard try call.inputCount(2) == 1 else { throw .input(2, "expected one element") }
+    return try padding.kernel(call, fill: .input(2))
+  }
+
+  private func padding(_ inputs: Inputs, rank: Int) throws(OperatorError) -> Padding? {
+    guard let pads = try inputs.integers(1) else { return nil }
+    guard inputs.has(3) else { return try Padding(pads, axes: nil, rank: rank, mode) }
+    guard let axes = try inputs.integers(3) else { return nil }
+    return try Padding(pads, axes: axes, rank: rank, mode)
+  }
+}
+
+/// `Pad` with attributes; opset 1 called them `paddings`.
+struct Pad1: Operator {
+  static let schema = Schema("Pad", [1: .floats, 2: .floats], inputs: 1...1)
+  let mode: Padding.Mode
+  let pads: [Int]
+  let value: Float
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    mode = try Padding.Mode(&node)
+    pads = try node.ints(node.version == 1 ? "paddings" : "pads")
+    value = try node.float("value", default: 0)
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0, .floats)
+    guard let shape = data.shape else { return [.tensor(data.elementType, nil)] }
+    let padding = try Padding(pads, axes: nil, rank: shape.rank, mode)
+    return [.tensor(data.elementType, try padding.apply(to: shape))]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let padding = try Padding(pads, axes: nil, rank: try call.inputSizes(0).count, mode)
+    let fill =
+      switch try call.elementType(0) {
+      case .float16: Tensor(Float16(value))
+      case .float64: Tensor(Double(value))
+      default: Tensor(value)
+      }
+    return try padding.kernel(call, fill: .tensor(fill))
+  }
+}

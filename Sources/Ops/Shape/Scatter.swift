@@ -1,0 +1,150 @@
+import ONNXFormat
+import RealModule
+
+/// What becomes of an element that is written to.
+enum ScatterReduction: String, CaseIterable, Sendable {
+  case none, add, mul, max, min
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    // `add` and `mul` came with 16, `max` and `min` with 18.
+    let count = node.version >= 18 ? 5 : node.version >= 16 ? 3 : 1
+    let allowed = Self.allCases.prefix(count).map(\.rawValue)
+    let name = count == 1 ? "none" : try node.choice("reduction", default: "none", among: allowed)
+    self = Self(rawValue: name) ?? .none
+  }
+}
+
+/// An element that reductions of scattered values combine.
+protocol ScatterElement: Element {
+  static func scatterAdd(_ a: Self, _ b: Self) -> Self
+  static func scatterMultiply(_ a: Self, _ b: Self) -> Self
+  /// A NaN wins.
+  static func scatterMax(_ a: Self, _ b: Self) -> Self
+  static func scatterMin(_ a: Self, _ b: Self) -> Self
+}
+
+extension FixedWidthInteger {
+  static func scatterAdd(_ a: Self, _ b: Self) -> Self { a &+ b }
+  static func scatterMultiply(_ a: Self, _ b: Self) -> Self { a &* b }
+  static func scatterMax(_ a: Self, _ b: Self) -> Self { Swift.max(a, b) }
+  static func scatterMin(_ a: Self, _ b: Self) -> Self { Swift.min(a, b) }
+}
+extension RealElement {
+  static func scatterAdd(_ a: Self, _ b: Self) -> Self { Self(compute: a.compute + b.compute) }
+  static func scatterMultiply(_ a: Self, _ b: Self) -> Self {
+    Self(compute: a.compute * b.compute)
+  }
+  static func scatterMax(_ a: Self, _ b: Self) -> Self {
+    a.compute > b.compute || a.compute.isNaN ? a : b
+  }
+  static func scatterMin(_ a: Self, _ b: Self) -> Self {
+    a.compute < b.compute || a.compute.isNaN ? a : b
+  }
+}
+extension Bool: ScatterElement {
+  static func scatterAdd(_ a: Bool, _ b: Bool) -> Bool { a || b }
+  static func scatterMultiply(_ a: Bool, _ b: Bool) -> Bool { a && b }
+  static func scatterMax(_ a: Bool, _ b: Bool) -> Bool { a || b }
+  static func scatterMin(_ a: Bool, _ b: Bool) -> Bool { a && b }
+}
+extension Int8: ScatterElement {}
+extension Int16: ScatterElement {}
+extension Int32: ScatterElement {}
+extension Int64: ScatterElement {}
+extension UInt8: ScatterElement {}
+extension UInt16: ScatterElement {}
+extension UInt32: ScatterElement {}
+extension UInt64: ScatterElement {}
+extension Float16: ScatterElement {}
+extension BFloat16: ScatterElement {}
+extension Float: ScatterElement {}
+extension Double: ScatterElement {}
+
+/// Writes updates (input 2, or another) into a copy of the data (input 0), at offsets found before.
+struct Scattering: Sendable {
+  /// Elements of a block; offsets and `count` are in blocks.
+  let block: Int
+  let count: Int
+  let reduction: ScatterReduction
+  var updates = 2
+
+  func kernel(
+    _ call: Preparation,
+    _ fill: @escaping @Sendable (Buffers, UnsafeMutablePointer<Int>) throws(OperatorError) -> Void
+  ) throws(OperatorError) -> Kernel {
+    let type = try call.elementType(0)
+    let write = reduction == .none ? StoreUpdates(self).tile(Chunk(type)) : reducer(type)
+    guard let write else { throw .input(0, "no \(reduction) for \(type)") }
+    let elements = try call.outputCount(0)
+    let copy = StridedCopy(type, [elements], from: [1], to: [1])
+    let job = CopyJob(copy)
+    let tile: Buffers.Tile = { buffers, task, _ in job.run(task..<task + 1, buffers) }
+    let hasUpdates = count > 0 && block > 0
+    return .compute(scratch: try scratchBytes(count)) { buffers throws(OperatorError) in
+      try fill(buffers, buffers.scratch.assumingMemoryBound(to: Int.self))
+      if buffers.input(0, as: UInt8.self) != UnsafePointer(buffers.output(0, as: UInt8.self)) {
+        buffers.parallel(copy.units, tile)
+      }
+      if hasUpdates { write(buffers, 0, 0) }
+    }
+  }
+
+  private func reducer(_ type: ElementType) -> Buffers.Tile? {
+    switch type {
+    case .bool: reduce(Bool.self)
+    case .int8: reduce(Int8.self)
+    case .int16: reduce(Int16.self)
+    case .int32: reduce(Int32.self)
+    case .int64: reduce(Int64.self)
+    case .uint8: reduce(UInt8.self)
+    case .uint16: reduce(UInt16.self)
+    case .uint32: reduce(UInt32.self)
+    case .uint64: reduce(UInt64.self)
+    case .float16: reduce(Float16.self)
+    case .bfloat16: reduce(BFloat16.self)
+    case .float32: reduce(Float.self)
+    case .float64: reduce(Double.self)
+    default: nil
+    }
+  }
+
+  private func reduce<T: ScatterElement>(_ type: T.Type) -> Buffers.Tile {
+    switch reduction {
+    case .add: { buffers, _, _ in combine(buffers) { T.scatterAdd($0, $1) } }
+    case .mul: { buffers, _, _ in combine(buffers) { T.scatterMultiply($0, $1) } }
+    case .max: { buffers, _, _ in combine(buffers) { T.scatterMax($0, $1) } }
+    default: { buffers, _, _ in combine(buffers) { T.scatterMin($0, $1) } }
+    }
+  }
+
+  @inline(__always)
+  private func combine<T>(_ buffers: Buffers, _ operation: (T, T) -> T) {
+    let offsets = buffers.scratch.assumingMemoryBound(to: Int.self)
+    let updates = buffers.input(self.updates, as: T.self)
+    let y = buffers.output(0, as: T.self)
+    for i in 0..<count {
+      let (from, to) = (updates + i * block, y + offsets[i] * block)
+      for j in 0..<block { to[j] = operation(to[j], from[j]) }
+    }
+  }
+}
+
+/// One after the other, because the last of two updates to one place is to win.
+private struct StoreUpdates: Mover {
+  let scattering: Scattering
+  init(_ scattering: Scattering) { self.scattering = scattering }
+
+  func move<T>(_ type: T.Type, _ buffers: Buffers, task: Int) {
+    let block = scattering.block
+    let offsets = buffers.scratch.assumingMemoryBound(to: Int.self)
+    let updates = buffers.input(scattering.updates, as: T.self)
+    let y = buffers.output(0, as: T.self)
+    if block == 1 {
+      for i in 0..<scattering.count { y[offsets[i]] = updates[i] }
+    } else {
+      for i in 0..<scattering.count {
+        (y + offsets[i] * block).update(from: updates + i * block, count: block)
+      }
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import ONNXFormat
+
+/// A copy of `data` where `y[indices[i, j, k], j, k] = updates[i, j, k]` for `axis` 0, and so on
+/// for the others; with `reduction` the old value and the update are combined.
+protocol ElementScatterer: Operator {
+  var axis: Int { get }
+  var reduction: ScatterReduction { get }
+}
+
+extension ElementScatterer {
+  var overwritableInputs: [Int] { [0] }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0)
+    let indices = try inputs.tensor(1, [.int32, .int64])
+    let updates = try inputs.tensor(2, sameTypeAs: 0)
+    if let shape = data.shape {
+      let axis = try normalized(axis: axis, rank: shape.rank)
+      try checkElementIndices(shape, indices.shape, axis: axis)
+    }
+    if let places = indices.shape?.sizes, let sizes = updates.shape?.sizes, places != sizes {
+      throw .input(2, "expected the shape of the indices, \(places), got \(sizes)")
+    }
+    return [.tensor(data)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let offsets = try ElementOffsets(call, axis: axis)
+    return try Scattering(block: 1, count: offsets.count, reduction: reduction).kernel(call) {
+      buffers, places throws(OperatorError) in try offsets.fill(buffers, places)
+    }
+  }
+}
+
+struct ScatterElements: ElementScatterer {
+  static let schema = Schema(
+    "ScatterElements", [11: .classic, 13: .any13, 16: .any13, 18: .any13], inputs: 3...3)
+  let axis: Int
+  let reduction: ScatterReduction
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    axis = try node.int("axis", default: 0)
+    reduction = try ScatterReduction(&node)
+  }
+}
+
+/// The old name of `ScatterElements`; opset 11 deprecated it, and models still use it.
+struct Scatter: ElementScatterer {
+  static let schema = Schema("Scatter", [9: .classic, 11: .classic], inputs: 3...3)
+  let axis: Int
+  let reduction = ScatterReduction.none
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    axis = try node.int("axis", default: 0)
+  }
+}

@@ -1,0 +1,39 @@
+import ONNXFormat
+
+/// The sizes of the input's dimensions from `start` up to, but not including, `end`.
+struct ShapeOperator: Operator {
+  static let schema = Schema(
+    "Shape",
+    [
+      1: .classic, 13: .any13, 15: .any13, 19: .any19, 21: .any21, 23: .any23, 24: .any24,
+      25: .any25,
+    ], inputs: 1...1)
+  let start: Int
+  let end: Int
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    start = node.version >= 15 ? try node.int("start", default: 0) : 0
+    end = node.version >= 15 ? try node.int("end", default: Int.max) : Int.max
+  }
+
+  var needsOnlyTypes: Bool { true }
+
+  private func range(rank: Int) -> Range<Int> {
+    func clamp(_ axis: Int) -> Int { min(max(axis < 0 ? axis + rank : axis, 0), rank) }
+    return clamp(start)..<max(clamp(start), clamp(end))
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let count = try inputs.tensor(0).shape.map { range(rank: $0.rank).count }
+    return [.tensor(.int64, [Dimension(count)])]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let sizes = try call.inputSizes(0)
+    let values = sizes[range(rank: sizes.count)].map(Int64.init)
+    return .compute { buffers in
+      let y = buffers.output(0, as: Int64.self)
+      for (index, value) in values.enumerated() { y[index] = value }
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import ONNXFormat
+
+/// Of each of the `axes` the elements `start`, `start + step`, … before `end`; negative positions
+/// count from the end, positions beyond it mean the end.
+struct Slice: AttributeFreeOperator {
+  static let schema = Schema(
+    "Slice", [10: .classic, 11: .classic, 13: .any13], inputs: 3...5)
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0)
+    guard let shape = data.shape else { return [.tensor(data.elementType, nil)] }
+    if let slices = try slices(inputs, rank: shape.rank) {
+      return [.tensor(data.elementType, slices.apply(to: shape))]
+    }
+    // The axes alone tell which sizes stay.
+    guard inputs.has(3), let axes = try inputs.integers(3) else {
+      return [.tensor(data.elementType, Shape(rank: shape.rank))]
+    }
+    var result = shape
+    for axis in try normalized(axes: axes, rank: shape.rank) { result[axis] = .unknown }
+    return [.tensor(data.elementType, result)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    guard let slices = try slices(call.inputs, rank: call.inputSizes(0).count) else {
+      throw .input(1, "its contents are not known")
+    }
+    return try slices.kernel(call)
+  }
+
+  private func slices(_ inputs: Inputs, rank: Int) throws(OperatorError) -> Slices? {
+    let axes = inputs.has(3) ? try inputs.integers(3) : nil
+    let steps = inputs.has(4) ? try inputs.integers(4) : nil
+    guard let starts = try inputs.integers(1), let ends = try inputs.integers(2),
+      (axes != nil) == inputs.has(3), (steps != nil) == inputs.has(4)
+    else { return nil }
+    return try Slices(starts: starts, ends: ends, axes: axes, steps: steps, rank: rank)
+  }
+}
+
+/// `Slice` with the positions as attributes, and steps of 1.
+struct Slice1: Operator {
+  static let schema = Schema("Slice", [1: .classic], inputs: 1...1)
+  let starts: [Int]
+  let ends: [Int]
+  let axes: [Int]?
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    starts = try node.ints("starts")
+    ends = try node.ints("ends")
+    axes = try node.optionalInts("axes")
+  }
+
+  private func slices(rank: Int) throws(OperatorError) -> Slices {
+    try Slices(starts: starts, ends: ends, axes: axes, steps: nil, rank: rank)
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0)
+    guard let shape = data.shape else { return [.tensor(data.elementType, nil)] }
+    return [.tensor(data.elementType, try slices(rank: shape.rank).apply(to: shape))]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    try slices(rank: call.inputSizes(0).count).kernel(call)
+  }
+}
+
+/// Ranges of positions along some axes, as NumPy's slices.
+struct Slices {
+  private struct Cut {
+    let axis: Int
+    let start: Int
+    let end: Int
+    let step: Int
+
+    /// First position and number of positions of a dimension of that size.
+    func positions(in size: Int) -> (first: Int, count: Int) {
+      let lowest = step > 0 ? 0 : -1
+      let highest = step > 0 ? size : size - 1
+      func clamp(_ position: Int) -> Int {
+        min(max(position < 0 ? position + size : position, lowest), highest)
+      }
+      let first = clamp(start)
+      let distance = step > 0 ? clamp(end) - first : first - clamp(end)
+      if distance <= 0 { return (0, 0) }
+      return (first, Int(UInt(distance - 1) / step.magnitude) + 1)
+    }
+  }
+
+  private let cuts: [Cut]
+
+  init(
+    starts: [Int], ends: [Int], axes: [Int]?, steps: [Int]?, rank: Int
+  ) throws(OperatorError) {
+    let axes = try normalized(axes: axes ?? Array(0..<min(starts.count, rank)), rank: rank)
+    guard starts.count == axes.count, ends.count == axes.count,
+      steps == nil || steps?.count == axes.count
+    else {
+      throw .invalid(
+        "\(starts.count) starts, \(ends.count) ends, \(axes.count) axes"
+          + (steps.map { ", \($0.count) steps" } ?? "") + ", expected as many of each")
+    }
+    var cuts: [Cut] = []
+    for (index, axis) in axes.enumerated() {
+      let step = steps?[index] ?? 1
+      guard step != 0 else { throw .invalid("a step is 0") }
+      cuts.append(Cut(axis: axis, start: starts[index], end: ends[index], step: step))
+    }
+    self.cuts = cuts
+  }
+
+  func apply(to shape: Shape) -> Shape {
+    var result = shape
+    for cut in cuts {
+      if let size = shape[cut.axis].size {
+        result[cut.axis] = .size(cut.positions(in: size).count)
+      } else if !(cut.start == 0 && cut.step == 1 && cut.end >= Int(Int32.max)) {
+        // 2³¹ − 1 and up is how exporters write "to the end".
+        result[cut.axis] = .unknown
+      }
+    }
+    return result
+  }
+
+  func kernel(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let sizes = try call.inputSizes(0)
+    let target = try call.outputSizes(0)
+    if sizes == target, cuts.allSatisfy({ $0.step > 0 || sizes[$0.axis] <= 1 }) {
+      return .view(of: 0)
+    }
+    let strides = rowMajorStrides(sizes)
+    var steps = strides
+    var offset = 0
+    for cut in cuts {
+      offset &+= cut.positions(in: sizes[cut.axis]).first &* strides[cut.axis]
+      steps[cut.axis] = strides[cut.axis] &* cut.step
+    }
+    let copy = StridedCopy(
+      try call.elementType(0), target, from: steps, fromOffset: offset, to: rowMajorStrides(target))
+    return CopyTasks([CopyJob(copy)]).kernel
+  }
+}

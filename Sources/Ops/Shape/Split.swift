@@ -1,0 +1,137 @@
+import ONNXFormat
+
+/// The input cut into pieces along `axis`: of the lengths in `split`, or equal ones.
+struct Split: Operator {
+  static let schema = Schema(
+    "Split", [13: .any13, 18: .any13], inputs: 1...2, outputs: .atLeast(1))
+  let axis: Int
+  let outputCount: Int
+  /// Since opset 18 the last piece may be shorter.
+  let allowsRest: Bool
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    axis = try node.int("axis", default: 0)
+    outputCount = node.outputCount
+    allowsRest = node.version >= 18
+    if node.version >= 18, let count = try node.optionalInt("num_outputs"), count != outputCount {
+      throw .attribute("num_outputs", "is \(count), but the node has \(outputCount) outputs")
+    }
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let lengths = inputs.has(1) ? try inputs.integers(1) : nil
+    return try inferSplit(
+      inputs.tensor(0), axis: axis, lengths, outputCount, allowsRest: allowsRest,
+      lengthsUnknown: inputs.has(1) && lengths == nil)
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    try splitKernel(call, infer(call.inputs), axis: axis)
+  }
+}
+
+/// `Split` with the lengths as an attribute. Opset 1 had them as an input too, of the data's type.
+struct Split1: Operator {
+  static let schema = Schema(
+    "Split", [1: .floats, 2: .classic, 11: .classic], inputs: 1...2, outputs: .atLeast(1))
+  let axis: Int
+  let lengths: [Int]?
+  let outputCount: Int
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    axis = try node.int("axis", default: 0)
+    lengths = try node.optionalInts("split")
+    outputCount = node.outputCount
+    if node.version >= 2, node.inputCount > 1 { throw .invalid("expected 1 input") }
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    var lengths = lengths
+    if inputs.has(1) {
+      _ = try inputs.tensor(1, sameTypeAs: 0)
+      lengths = try inputs.constant(1).map { tensor throws(OperatorError) in
+        try tensor.wholeNumbers(input: 1)
+      }
+    }
+    return try inferSplit(
+      inputs.tensor(0), axis: axis, lengths, outputCount, allowsRest: false,
+      lengthsUnknown: inputs.has(1) && lengths == nil)
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    try splitKernel(call, infer(call.inputs), axis: axis)
+  }
+}
+
+private func inferSplit(
+  _ data: TensorType, axis: Int, _ lengths: [Int]?, _ count: Int, allowsRest: Bool,
+  lengthsUnknown: Bool
+) throws(OperatorError) -> [ValueType] {
+  if let lengths {
+    guard lengths.count == count else {
+      throw .invalid("\(lengths.count) lengths are given for \(count) outputs")
+    }
+    guard lengths.allSatisfy({ $0 >= 0 }) else { throw .invalid("negative length in \(lengths)") }
+  }
+  guard var shape = data.shape else {
+    return Array(repeating: .tensor(data.elementType, nil), count: count)
+  }
+  let axis = try normalized(axis: axis, rank: shape.rank)
+  var pieces = lengths
+  if let size = shape[axis].size {
+    if let lengths {
+      let sum = lengths.reduce((0, false)) { sum, length in
+        let (total, overflow) = sum.0.addingReportingOverflow(length)
+        return (total, sum.1 || overflow)
+      }
+      guard sum == (size, false) else {
+        throw .invalid("the lengths \(lengths) do not sum up to \(size)")
+      }
+    } else if !lengthsUnknown {
+      pieces = try equalPieces(of: size, count, allowsRest: allowsRest)
+    }
+  } else if count == 1, !lengthsUnknown, lengths == nil {
+    return [.tensor(data)]
+  }
+  return (0..<count).map { index in
+    shape[axis] = Dimension(pieces?[index])
+    return .tensor(data.elementType, shape)
+  }
+}
+
+private func equalPieces(
+  of size: Int, _ count: Int, allowsRest: Bool
+) throws(OperatorError) -> [Int] {
+  let length = size / count + (size % count == 0 ? 0 : 1)
+  let (all, overflow) = length.multipliedReportingOverflow(by: count - 1)
+  let last = size - all
+  guard !overflow, last >= 0, allowsRest || last == length else {
+    throw .invalid("size \(size) cannot be cut into \(count) equal pieces")
+  }
+  return Array(repeating: length, count: count - 1) + [last]
+}
+
+private func splitKernel(
+  _ call: Preparation, _ outputs: [ValueType], axis: Int
+) throws(OperatorError) -> Kernel {
+  let source = try call.inputSizes(0)
+  let type = try call.elementType(0)
+  let axis = try normalized(axis: axis, rank: source.count)
+  let strides = rowMajorStrides(source)
+  var jobs: [CopyJob] = []
+  var start = 0
+  for (index, output) in outputs.enumerated() {
+    guard let length = output.tensorType?.shape?[axis].size else {
+      throw .output(index, "its size is not known")
+    }
+    if call.wants(index) {
+      var sizes = source
+      sizes[axis] = length
+      let copy = StridedCopy(
+        type, sizes, from: strides, fromOffset: start &* strides[axis], to: rowMajorStrides(sizes))
+      jobs.append(CopyJob(copy, to: index))
+    }
+    start += length
+  }
+  return CopyTasks(jobs).kernel
+}

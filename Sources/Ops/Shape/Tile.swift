@@ -1,0 +1,83 @@
+import ONNXFormat
+
+/// The input repeated `repeats[k]` times along each axis `k`.
+struct Tile: AttributeFreeOperator {
+  static let schema = Schema("Tile", [6: .classic, 13: .any13], inputs: 2...2)
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0)
+    guard let shape = data.shape else {
+      let rank = try inputs.shape(1, rank: 1)?[0].size
+      return [.tensor(data.elementType, try Shape(unknownOfRank: rank))]
+    }
+    guard let repeats = try inputs.integers(1) else {
+      return [.tensor(data.elementType, Shape(rank: shape.rank))]
+    }
+    guard repeats.count == shape.rank else {
+      throw .input(1, "expected \(shape.rank) repeats, got \(repeats)")
+    }
+    return [.tensor(data.elementType, try tile(shape, repeats))]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { try tileKernel(call) }
+}
+
+/// `Tile` along one axis; number and axis are tensors of one number, whatever the type.
+struct Tile1: AttributeFreeOperator {
+  static let schema = Schema("Tile", [1: .floats], inputs: 3...3)
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0)
+    guard let shape = data.shape else { return [.tensor(data.elementType, nil)] }
+    guard let tiles = try number(inputs, 1), let axis = try number(inputs, 2) else {
+      return [.tensor(data.elementType, Shape(rank: shape.rank))]
+    }
+    var repeats = Array(repeating: 1, count: shape.rank)
+    repeats[try normalized(axis: axis, rank: shape.rank)] = tiles
+    return [.tensor(data.elementType, try tile(shape, repeats))]
+  }
+
+  private func number(_ inputs: Inputs, _ index: Int) throws(OperatorError) -> Int? {
+    guard let tensor = inputs.constant(index) else { return nil }
+    guard tensor.count == 1, let number = try tensor.wholeNumbers(input: index).first else {
+      throw .input(index, "expected one number, got \(tensor)")
+    }
+    return number
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { try tileKernel(call) }
+}
+
+private func tile(_ shape: Shape, _ repeats: [Int]) throws(OperatorError) -> Shape {
+  var result = shape
+  for (axis, count) in repeats.enumerated() where count != 1 {
+    guard count >= 0 else { throw .input(1, "negative repeats in \(repeats)") }
+    guard let size = shape[axis].size else {
+      result[axis] = count == 0 ? 0 : .unknown
+      continue
+    }
+    let (product, overflow) = size.multipliedReportingOverflow(by: count)
+    if overflow { throw .input(1, "\(repeats) times \(shape) overflows") }
+    result[axis] = .size(product)
+  }
+  return result
+}
+
+private func tileKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
+  let sizes = try call.inputSizes(0)
+  let target = try call.outputSizes(0)
+  if sizes == target { return .view(of: 0) }
+  let strides = rowMajorStrides(sizes)
+  let targetStrides = rowMajorStrides(target)
+  // Each axis in two: which repetition, and where in it.
+  var split: [Int] = []
+  var from: [Int] = []
+  var to: [Int] = []
+  for (axis, size) in sizes.enumerated() {
+    split += [size == 0 ? 0 : target[axis] / size, size]
+    from += [0, strides[axis]]
+    to += [size &* targetStrides[axis], targetStrides[axis]]
+  }
+  return CopyTasks([CopyJob(StridedCopy(try call.elementType(0), split, from: from, to: to))])
+    .kernel
+}

@@ -1,0 +1,173 @@
+import ONNXFormat
+
+/// The different elements, or slices along `axis`, in ascending order or that of their first
+/// occurrence; where each occurs first, which one every element is, and how often each occurs.
+struct Unique: Operator {
+  static let schema = Schema(
+    "Unique", [11: .classic, 28: .any13], inputs: 1...1, outputs: 1...4)
+  let axis: Int?
+  let isSorted: Bool
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    axis = try node.optionalInt("axis")
+    isSorted = try node.flag("sorted", default: true)
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0)
+    var shape = axis == nil ? Shape(rank: 1) : data.shape
+    var length = axis == nil ? try data.shape.map(product) ?? .unknown : .unknown
+    if let axis, let full = shape {
+      let along = try normalized(axis: axis, rank: full.rank)
+      length = full[along]
+      shape?[along] = .unknown
+    }
+    let list = ValueType.tensor(.int64, Shape(rank: 1))
+    return [.tensor(data.elementType, shape), list, .tensor(.int64, [length]), list]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    .produce { call throws(OperatorError) in try run(call) }
+  }
+
+  private func run(_ call: borrowing Call) throws(OperatorError) -> [Value?] {
+    let data = try call.tensor(0)
+    let sizes = axis == nil ? [data.count] : data.shape
+    let along = try axis.map { axis throws(OperatorError) in
+      try normalized(axis: axis, rank: sizes.count)
+    }
+    let axis = along ?? 0
+    let length = sizes[axis]
+    // Slices one behind the other, so that each is a run of elements.
+    var source = data
+    if axis > 0 {
+      let order = [axis] + sizes.indices.filter { $0 != axis }
+      let moved = order.map { sizes[$0] }
+      let strides = rowMajorStrides(sizes)
+      source = try call.allocate(data.elementType, moved)
+      StridedCopy(
+        data.elementType, moved, from: order.map { strides[$0] }, to: rowMajorStrides(moved)
+      ).run(from: data.storage.pointer, to: source.storage.pointer)
+    }
+    let block = data.count == 0 ? 0 : data.count / length
+    let groups = Groups(source, block: block, count: length, isSorted: isSorted)
+
+    var target = sizes
+    target[axis] = groups.first.count
+    let result = try call.allocate(data.elementType, target)
+    if axis == 0 {
+      moveBlocks(
+        data.elementType, block: block, from: source.storage.pointer, to: result.storage.pointer,
+        offsets: groups.first)
+    } else {
+      let inner = sizes[(axis + 1)...].wrappingProduct
+      let outer = sizes[..<axis].wrappingProduct
+      var offsets: [Int] = []
+      for row in 0..<outer { offsets += groups.first.map { row &* length &+ $0 } }
+      if result.count > 0 {
+        moveBlocks(
+          data.elementType, block: inner, from: data.storage.pointer, to: result.storage.pointer,
+          offsets: offsets)
+      }
+    }
+    return [
+      .tensor(result), .tensor(try list(groups.first, call)),
+      .tensor(try list(groups.number, call)), .tensor(try list(groups.count, call)),
+    ]
+  }
+
+  private func list(_ values: [Int], _ call: borrowing Call) throws(OperatorError) -> Tensor {
+    let result = try call.allocate(.int64, [values.count])
+    let y = result.storage.pointer.assumingMemoryBound(to: Int64.self)
+    for i in values.indices { y[i] = Int64(values[i]) }
+    return result
+  }
+}
+
+/// Runs of elements, grouped by equality.
+private struct Groups {
+  /// For each group the number of its first member, how many it has; for each member its group.
+  var first: [Int] = []
+  var count: [Int] = []
+  var number: [Int]
+
+  init(_ tensor: Tensor, block: Int, count length: Int, isSorted: Bool) {
+    number = Array(repeating: 0, count: length)
+    let order: [Int]
+    let isEqual: [Bool]
+    (order, isEqual) = sortedRuns(tensor, block: block, count: length)
+    for (place, member) in order.enumerated() {
+      if !isEqual[place] {
+        first.append(member)
+        count.append(0)
+      }
+      count[count.count - 1] += 1
+      number[member] = first.count - 1
+    }
+    guard !isSorted else { return }
+    let byFirst = first.indices.sorted { first[$0] < first[$1] }
+    var rank = Array(repeating: 0, count: first.count)
+    for (place, group) in byFirst.enumerated() { rank[group] = place }
+    first = byFirst.map { first[$0] }
+    count = byFirst.map { count[$0] }
+    number = number.map { rank[$0] }
+  }
+}
+
+/// The order of runs of `block` elements, equal ones by position, and for each place in it whether
+/// the run equals the one before.
+private func sortedRuns(
+  _ tensor: Tensor, block: Int, count: Int
+) -> (order: [Int], isEqual: [Bool]) {
+  func sort<T>(
+    _ type: T.Type, _ precedes: (T, T) -> Bool
+  ) -> (order: [Int], isEqual: [Bool]) {
+    let x = tensor.elements(as: T.self)
+    /// Negative, 0 or positive for "before", "equal" and "after".
+    func compare(_ a: Int, _ b: Int) -> Int {
+      for i in 0..<block {
+        let (p, q) = (x[a * block + i], x[b * block + i])
+        if precedes(p, q) { return -1 }
+        if precedes(q, p) { return 1 }
+      }
+      return 0
+    }
+    let order = (0..<count).sorted {
+      let difference = compare($0, $1)
+      return difference == 0 ? $0 < $1 : difference < 0
+    }
+    let isEqual = order.indices.map { $0 > 0 && compare(order[$0 - 1], order[$0]) == 0 }
+    return (order, isEqual)
+  }
+  /// NaNs are equal to one another and behind all numbers.
+  func real<T: RealElement>(_ type: T.Type) -> (order: [Int], isEqual: [Bool]) {
+    sort(T.self) { $0.compute.precedes($1.compute) }
+  }
+  return switch tensor.elementType {
+  case .string: sort(String.self) { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  case .float32: real(Float.self)
+  case .float64: real(Double.self)
+  case .float16: real(Float16.self)
+  case .bfloat16: real(BFloat16.self)
+  case .complex64: sort(SIMD2<Float>.self) { complexPrecedes($0, $1) }
+  case .complex128: sort(SIMD2<Double>.self) { complexPrecedes($0, $1) }
+  case .int8: sort(Int8.self, <)
+  case .int16: sort(Int16.self, <)
+  case .int32: sort(Int32.self, <)
+  case .int64: sort(Int64.self, <)
+  case .uint16: sort(UInt16.self, <)
+  case .uint32: sort(UInt32.self, <)
+  case .uint64: sort(UInt64.self, <)
+  default: sort(UInt8.self, <)
+  }
+}
+
+private func complexPrecedes<T: BinaryFloatingPoint>(_ a: SIMD2<T>, _ b: SIMD2<T>) -> Bool {
+  if a.x.precedes(b.x) { return true }
+  return !b.x.precedes(a.x) && a.y.precedes(b.y)
+}
+
+extension BinaryFloatingPoint {
+  /// `<`, with NaN behind everything else.
+  fileprivate func precedes(_ other: Self) -> Bool { self < other || (!isNaN && other.isNaN) }
+}

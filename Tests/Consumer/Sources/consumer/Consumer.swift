@@ -1,0 +1,36 @@
+import Foundation
+import ONNX
+
+/// Runs the model that the first argument names on zeros and prints its first output's first values.
+@main
+struct Consumer {
+  static func main() async throws {
+    let url = URL(fileURLWithPath: CommandLine.arguments[1])
+    let session = try Session(contentsOf: url, options: SessionOptions())
+    let image = Tensor(shape: [1, 1, 28, 28], [Float](repeating: 0, count: 28 * 28))
+
+    // Any number of tasks may share the session.
+    let results = try await withThrowingTaskGroup(of: [Float].self) { group in
+      for _ in 0..<4 {
+        group.addTask { try session.run(["image": image])["logits"]?.array(as: Float.self) ?? [] }
+      }
+      return try await group.reduce(into: []) { $0.append($1) }
+    }
+    precondition(results.allSatisfy { $0 == results[0] })
+
+    let bound = try session.bind(inputs: ["image": image], outputs: ["logits"])
+    try bound.run()
+    let logits = try bound.output("logits")
+    precondition(try logits.array(as: Float.self) == results[0])
+    print(logits.elementType, logits.shape, results[0])
+
+    var model = try Model(contentsOf: url)
+    model.producerName = "consumer"
+    let copy = FileManager.default.temporaryDirectory
+      .appendingPathComponent("consumer-\(UUID().uuidString).onnx")
+    defer { try? FileManager.default.removeItem(at: copy) }
+    try model.write(to: copy)
+    let again = try Session(Model(contentsOf: copy), options: SessionOptions())
+    precondition(try again.run(["image": image])["logits"] == logits)
+  }
+}

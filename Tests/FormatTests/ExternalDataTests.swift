@@ -1,0 +1,155 @@
+import Glibc
+import ONNX
+import Testing
+
+@Suite struct ExternalDataTests {
+  private let folder = TemporaryFolder()
+  private let data: [UInt8] = [9, 9, 9, 9, 0, 0, 0x80, 0x3F, 0, 0, 0, 0x40]
+
+  private func external(_ location: String?, offset: String? = "4", length: String? = "8") -> Wire {
+    var tensor = Wire().varint(1, 2).varint(2, 1).text(8, "w").varint(14, 1)
+    for (key, value) in [("location", location), ("offset", offset), ("length", length)] {
+      if let value { tensor = tensor.message(13, Wire().text(1, key).text(2, value)) }
+    }
+    return tensor
+  }
+
+  private func load(_ tensor: Wire, _ options: ReadingOptions = .init()) throws -> Tensor {
+    let path = folder.write(tensor.asInitializer.bytes, "model.onnx")
+    return try Model(contentsOf: path, options: options).graph.initializers[0].tensor
+  }
+
+  private func error(_ tensor: Wire, _ options: ReadingOptions = .init()) -> String {
+    do {
+      _ = try load(tensor, options)
+      return ""
+    } catch { return "\(error)" }
+  }
+
+  @Test func readFromTheModelsFolder() throws {
+    folder.write(data, "data.bin")
+    let expected = Tensor(shape: [2], [1, 2] as [Float])
+    #expect(try load(external("data.bin")) == expected)
+    #expect(try load(external("./data.bin", length: nil)) == expected)
+    folder.write(Array(data[4...]), "rest.bin")
+    #expect(try load(external("rest.bin", offset: nil, length: nil)) == expected)
+    // The folder is that of the file a link leads to.
+    let other = TemporaryFolder()
+    symlink(folder.file("model.onnx"), other.file("link.onnx"))
+    #expect(
+      try Model(contentsOf: other.file("link.onnx")).graph.initializers[0].tensor == expected)
+    // A link within the folder is fine.
+    symlink("rest.bin", folder.file("inner.bin"))
+    #expect(try load(external("inner.bin", offset: nil)) == expected)
+  }
+
+  @Test func inEveryPlaceThatHoldsTensors() throws {
+    folder.write(data, "data.bin")
+    let tensor = external("data.bin")
+    let indices = Wire().varint(1, 1).varint(2, 7).varint(7, 0)
+    let sparse = Wire().message(1, tensor).message(2, indices).varint(3, 2)
+    let graph = Wire().message(5, tensor)
+    let places = [
+      Wire().text(1, "a").varint(20, 4).message(5, tensor).asAttribute,
+      Wire().text(1, "a").varint(20, 9).message(10, tensor).asAttribute,
+      Wire().text(1, "a").varint(20, 5).message(6, graph).asAttribute,
+      Wire().text(1, "a").varint(20, 11).message(22, sparse).asAttribute,
+      Wire().message(15, sparse).asGraph,
+      Wire().message(7, Wire()).message(20, Wire().message(1, graph)),
+      Wire().message(7, Wire()).message(
+        25,
+        Wire().text(1, "F").message(
+          7, Wire().text(4, "C").message(5, Wire().text(1, "v").varint(20, 4).message(5, tensor)))),
+    ]
+    for place in places {
+      let path = folder.write(place.bytes, "place.onnx")
+      _ = try Model(contentsOf: path)
+      unlink(folder.file("data.bin"))
+      #expect(throws: FormatError.self) { _ = try Model(contentsOf: path) }
+      folder.write(data, "data.bin")
+    }
+    let path = folder.write(tensor.bytes, "tensor.pb")
+    #expect(try Value(contentsOf: path).tensor?.count == 2)
+    #expect(throws: FormatError.self) { _ = try Value(serialized: tensor.bytes) }
+    #expect(throws: FormatError.self) { _ = try Model(serialized: tensor.asInitializer.bytes) }
+  }
+
+  @Test func namesThatLeaveTheFolder() {
+    let outside = TemporaryFolder()
+    outside.write(data, "data.bin")
+    let name = outside.path.split(separator: "/").last ?? ""
+    #expect(error(external("../\(name)/data.bin")).contains("'..' is not allowed"))
+    #expect(error(external("a/../data.bin")).contains("'..' is not allowed"))
+    #expect(error(external(outside.file("data.bin"))).contains("absolute path is not allowed"))
+    #expect(error(external("")).contains("no location"))
+    #expect(error(external(nil)).contains("no location"))
+    #expect(error(external("none.bin")).contains("No such file"))
+    mkdir(folder.file("sub"), 0o700)
+    #expect(error(external("sub")).contains("is a directory"))
+    mkfifo(folder.file("pipe"), 0o600)
+    #expect(error(external("pipe")).contains("pipe"))
+  }
+
+  @Test func linksThatLeaveTheFolder() throws {
+    let outside = TemporaryFolder()
+    outside.write(data, "data.bin")
+    symlink(outside.file("data.bin"), folder.file("symbolic.bin"))
+    symlink(outside.path, folder.file("sub"))
+    link(outside.file("data.bin"), folder.file("hard.bin"))
+    var options = ReadingOptions()
+    options.allowsHardLinks = true
+    #expect(error(external("symbolic.bin"), options).contains("leads out of the model's folder"))
+    #expect(error(external("sub/data.bin"), options).contains("leads out of the model's folder"))
+    #expect(error(external("hard.bin")).contains("hard links"))
+    #expect(try load(external("hard.bin"), options).count == 2)
+    options.allowsLinksOutside = true
+    #expect(try load(external("symbolic.bin"), options).count == 2)
+    options.allowsHardLinks = false
+    #expect(error(external("symbolic.bin"), options).contains("hard links"))
+  }
+
+  @Test func rangesThatDoNotFit() {
+    folder.write(data, "data.bin")
+    #expect(error(external("data.bin", offset: "5")).contains("lie beyond the file's 12"))
+    #expect(error(external("data.bin", offset: "13")).contains("lie beyond the file's 12"))
+    #expect(error(external("data.bin", length: "9")).contains("lie beyond"))
+    #expect(error(external("data.bin", length: "7")).contains("7 bytes of data do not fill"))
+    #expect(error(external("data.bin", offset: "2", length: nil)).contains("10 bytes of data"))
+    #expect(error(external("data.bin", offset: "-1")).contains("not a number"))
+    #expect(error(external("data.bin", offset: "9223372036854775807")).contains("lie beyond"))
+    #expect(error(external("data.bin", length: "99999999999999999999")).contains("not a number"))
+    #expect(
+      error(external("data.bin").bytes(9, [1])).contains("both external data and data of its own"))
+    let strings = Wire().varint(1, 1).varint(2, 8).varint(14, 1)
+      .message(13, Wire().text(1, "location").text(2, "data.bin"))
+    #expect(error(strings).contains("strings cannot lie in external data"))
+  }
+
+  @Test func manyTensorsFromOneRangeHaveALimit() {
+    let size = 1 << 20
+    folder.write([UInt8](repeating: 0, count: size), "data.bin")
+    let tensor = Wire().varint(1, Int64(size)).varint(2, 2).varint(14, 1)
+      .message(13, Wire().text(1, "location").text(2, "data.bin"))
+    let graph = (0..<60).reduce(Wire()) { wire, _ in wire.message(5, tensor) }
+    let path = folder.write(graph.asGraph.bytes, "model.onnx")
+    #expect(throws: FormatError.self) { _ = try Model(contentsOf: path) }
+  }
+
+  @Test func written() throws {
+    let model = fullModel()
+    let path = folder.file("model.onnx")
+    try model.write(
+      to: path,
+      options: WritingOptions(externalData: ExternalDataOptions(name: "weights.bin", threshold: 10))
+    )
+    #expect(folder.bytes("weights.bin").count >= 16)
+    #expect(folder.bytes("model.onnx").count < (try model.serialized().count + 400))
+    #expect(try Model(contentsOf: path).serialized() == model.serialized())
+    for name in ["", ".", "..", "a/b"] {
+      #expect(throws: FormatError.self) {
+        try model.write(
+          to: path, options: WritingOptions(externalData: ExternalDataOptions(name: name)))
+      }
+    }
+  }
+}
