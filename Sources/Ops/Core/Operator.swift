@@ -62,11 +62,17 @@ public struct Preparation: Sendable {
   public let outputs: [TensorType?]
   /// How many threads `Buffers.pool` has.
   public let threads: Int
+  /// Where packed constants are kept.
+  public let packed: PackedTensors
 
-  public init(inputs: Inputs, outputs: [TensorType?], threads: Int) {
+  /// - Parameter packed: what plans of one session share; by itself a preparation has its own
+  public init(
+    inputs: Inputs, outputs: [TensorType?], threads: Int, packed: PackedTensors = PackedTensors()
+  ) {
     self.inputs = inputs
     self.outputs = outputs
     self.threads = threads
+    self.packed = packed
   }
 
   /// Whether somebody wants that output.

@@ -131,9 +131,15 @@ struct PackedWeights: Sendable {
     }
   }
 
-  /// The packed weights, where they are known before the run.
-  func pack(_ constant: Tensor?) throws(OperatorError) -> TensorStorage? {
-    guard let constant else { return nil }
+  /// The packed weights, where input `index` is known before the run.
+  func pack(_ call: Preparation, _ index: Int) throws(OperatorError) -> TensorStorage? {
+    guard let constant = call.inputs.constant(index) else { return nil }
+    return try call.packed.packed(constant, layout: "direct \(groups) \(maps) \(depth)") {
+      () throws(OperatorError) in try pack(constant)
+    }
+  }
+
+  private func pack(_ constant: Tensor) throws(OperatorError) -> TensorStorage {
     do {
       let storage = try TensorStorage(byteCount: .work(count, MemoryLayout<Float>.stride))
       pack(

@@ -91,7 +91,9 @@ struct EinsumPlan<T: ProductElement>: Sendable {
     let left = try gathered(a, batch + rows + summed)
     let right = try gathered(b, batch + summed + columns)
     let labels = batch + rows + columns
-    let target = try reserve(try count(labels))
+    let results = try count(labels)
+    let target = try reserve(results)
+    guard results > 0 else { return EinsumTerm(target, labels, labels.map { sizes[$0] ?? 1 }) }
     steps.append(
       .multiply(
         try EinsumProduct(
@@ -113,8 +115,13 @@ struct EinsumPlan<T: ProductElement>: Sendable {
       for step in steps {
         switch step {
         case .gather(let from, let to, let kept, let summed):
-          Self.gather(
-            UnsafePointer(from.pointer(buffers)), to.pointer(buffers), kept[...], summed[...])
+          let y: UnsafeMutablePointer<T> = to.pointer(buffers)
+          let count = kept.map(\.size).elementCount ?? 0
+          if summed.contains(where: { $0.size == 0 }) {
+            y.update(repeating: T(sum: T.emptySum), count: count)
+          } else if count > 0 {
+            Self.gather(UnsafePointer(from.pointer(buffers)), y, kept[...], summed[...])
+          }
         case .multiply(let product):
           buffers.parallel(product.tasks, product.tile)
         }

@@ -76,7 +76,7 @@ struct FloatConvolution: Sendable {
   ) throws(OperatorError) -> Kernel {
     let this = self
     let (geometry, window) = (geometry, geometry.window)
-    let constant = try weights.pack(call.inputs.constant(1))
+    let constant = try weights.pack(call, 1)
     let offsets = layout.offsets()
     let channels = geometry.groups * geometry.channels
     // Many images are copied one by one, each by the thread that works on it; few all at first.
@@ -180,7 +180,7 @@ struct DirectCut: Sendable {
       (step, size, count) = (layout.row, window.x.output, window.y.output)
     } else {
       // What a run reads of the image should stay in the second-level cache.
-      let goal = min(max(49_152 / geometry.channels, 128), 4096)
+      let goal = min(max(49_152 / max(geometry.channels, 1), 128), 4096)
       let runs = (places + goal - 1) / goal
       step = ((places + runs - 1) / runs + 63) / 64 * 64
       size = step
