@@ -1,125 +1,78 @@
 import RealModule
 
-/// The discrete Fourier transform of `length` complex numbers, `X[k] = Σ x[j] e^(−2πi jk / length)`,
-/// in double precision: by halves for a power of 2 (Cooley and Tukey 1965), else as a convolution of
-/// a power of 2 (Bluestein 1970).
+/// The discrete Fourier transform of `length` complex numbers, `X[k] = Σ x[j] e^(−2πi jk / length)`:
+/// in passes by the length's factors or, where one is large, as a convolution (Bluestein 1970).
 ///
 /// Its tables lie in memory that its user provides.
-struct FourierTransform: Sendable {
-  let length: Int
-  /// The power of 2 that is transformed.
-  private let size: Int
-  private var isPower: Bool { size == length }
+struct FourierTransform<Part: Real & BinaryFloatingPoint & Sendable>: Sendable {
+  typealias Value = ComplexNumber<Part>
 
-  /// `nil` where the length is not positive, or too large for any memory.
-  init?(length: Int) {
-    guard length > 0, length < 1 << 40 else { return nil }
+  let length: Int
+  private let passes: FourierPasses<Part>
+  private var isDirect: Bool { passes.length == length }
+
+  /// - Throws: `OperatorError.invalid` where the length is not positive, or too large for any memory.
+  init(length: Int) throws(OperatorError) {
+    guard length > 0, length < 1 << 40 else { throw .invalid("a transform of length \(length)") }
     self.length = length
-    if length & (length - 1) == 0 {
-      size = length
-    } else {
-      size = 1 << (Int.bitWidth - (2 * length - 2).leadingZeroBitCount)
-    }
+    let isDirect = FourierPasses<Part>.largestFactor(length) <= 50
+    let power = 1 << (Int.bitWidth - (2 * length - 2).leadingZeroBitCount)
+    passes = FourierPasses(length: isDirect ? length : power)
   }
 
-  /// Numbers of type `Double` that the tables take.
-  var tableCount: Int { size + (isPower ? 0 : 2 * length + 2 * size) }
-  /// Numbers of type `Double` that one transform works on: the first `length` are the real parts of
-  /// its input and output, and the `length` from `imaginaryOffset` on the imaginary ones.
-  var workCount: Int { 2 * size }
-  var imaginaryOffset: Int { size }
+  /// Values that the tables take.
+  var tableCount: Int { passes.tableCount + (isDirect ? 0 : length + passes.length) }
+  /// Values that one transform works on; its input and output are the first `length`.
+  var workCount: Int { 2 * passes.length }
 
-  /// Fills the tables: e^(−2πi j / size) for the first half, then chirps and their transform.
-  func fillTables(_ table: UnsafeMutablePointer<Double>) {
-    let half = size / 2
-    for j in 0..<half {
-      let angle = -2 * Double.pi * Double(j) / Double(size)
-      table[j] = .cos(angle)
-      table[half + j] = .sin(angle)
-    }
-    guard !isPower else { return }
-    let chirp = table + size
-    let filter = chirp + 2 * length
-    filter.update(repeating: 0, count: 2 * size)
+  /// Bytes for the tables and for what so many threads work on, which follows them.
+  func scratch(threads: Int) -> Int {
+    (tableCount + threads * workCount) * MemoryLayout<Value>.stride
+  }
+
+  func tables(_ buffers: Buffers) -> UnsafeMutablePointer<Value> {
+    buffers.scratch.assumingMemoryBound(to: Value.self)
+  }
+
+  func work(_ buffers: Buffers, thread: Int) -> UnsafeMutablePointer<Value> {
+    tables(buffers) + tableCount + thread * workCount
+  }
+
+  /// Fills the tables, before any thread transforms.
+  func fillTables(_ buffers: Buffers) {
+    let table = tables(buffers)
+    passes.fillTables(table)
+    guard !isDirect else { return }
+    let chirp = table + passes.tableCount
+    let filter = chirp + length
+    let size = passes.length
+    filter.update(repeating: Value(0, 0), count: size)
     for j in 0..<length {
       // j² modulo 2 · length keeps the angle small and exact.
-      let square = j.multipliedFullWidth(by: j)
-      let rest = (2 * length).dividingFullWidth(square).remainder
+      let rest = (2 * length).dividingFullWidth(j.multipliedFullWidth(by: j)).remainder
       let angle = Double.pi * Double(rest) / Double(length)
-      chirp[j] = .cos(angle)
-      chirp[length + j] = -.sin(angle)
-      for place in [j, (size - j) % size] {
-        filter[place] = .cos(angle)
-        filter[size + place] = .sin(angle)
-      }
+      let (cosine, sine) = (Part(Double.cos(angle)), Part(Double.sin(angle)))
+      chirp[j] = Value(cosine, -sine)
+      filter[j] = Value(cosine, sine)
+      filter[(size - j) % size] = Value(cosine, sine)
     }
-    power(filter, filter + size, table)
+    passes(filter, work(buffers, thread: 0), table)
   }
 
-  /// Transforms the numbers in `work`.
-  func callAsFunction(_ work: UnsafeMutablePointer<Double>, _ table: UnsafePointer<Double>) {
-    let (re, im) = (work, work + size)
-    if isPower { return power(re, im, table) }
-    let chirp = table + size
-    let filter = chirp + 2 * length
-    multiply(re, im, chirp, chirp + length, length)
-    (re + length).update(repeating: 0, count: size - length)
-    (im + length).update(repeating: 0, count: size - length)
-    power(re, im, table)
-    multiply(re, im, filter, filter + size, size)
+  /// Transforms what this thread works on.
+  func callAsFunction(_ buffers: Buffers, thread: Int) {
+    let (table, x) = (tables(buffers), work(buffers, thread: thread))
+    let size = passes.length
+    if isDirect { return passes(x, x + size, table) }
+    let chirp = table + passes.tableCount
+    let filter = chirp + length
+    for j in 0..<length { x[j] = x[j].times(chirp[j]) }
+    (x + length).update(repeating: Value(0, 0), count: size - length)
+    passes(x, x + size, table)
     // The inverse is the transform with the parts exchanged.
-    power(im, re, table)
-    multiply(re, im, chirp, chirp + length, length)
-    let scale = 1 / Double(size)
-    for j in 0..<length {
-      re[j] *= scale
-      im[j] *= scale
-    }
-  }
-
-  private func multiply(
-    _ re: UnsafeMutablePointer<Double>, _ im: UnsafeMutablePointer<Double>,
-    _ otherRe: UnsafePointer<Double>, _ otherIm: UnsafePointer<Double>, _ count: Int
-  ) {
-    for j in 0..<count {
-      let (a, b) = (re[j], im[j])
-      re[j] = a * otherRe[j] - b * otherIm[j]
-      im[j] = a * otherIm[j] + b * otherRe[j]
-    }
-  }
-
-  /// The transform of `size` numbers in place.
-  private func power(
-    _ re: UnsafeMutablePointer<Double>, _ im: UnsafeMutablePointer<Double>,
-    _ table: UnsafePointer<Double>
-  ) {
-    var reversed = 0
-    for j in 1..<max(size, 1) {
-      var bit = size >> 1
-      while reversed & bit != 0 {
-        reversed ^= bit
-        bit >>= 1
-      }
-      reversed |= bit
-      if j < reversed {
-        (re[j], re[reversed]) = (re[reversed], re[j])
-        (im[j], im[reversed]) = (im[reversed], im[j])
-      }
-    }
-    let (cosines, sines) = (table, table + size / 2)
-    var half = 1
-    while half < size {
-      let step = size / (2 * half)
-      for start in stride(from: 0, to: size, by: 2 * half) {
-        for j in 0..<half {
-          let (c, s) = (cosines[j * step], sines[j * step])
-          let (low, high) = (start + j, start + j + half)
-          let (a, b) = (re[high] * c - im[high] * s, re[high] * s + im[high] * c)
-          (re[high], im[high]) = (re[low] - a, im[low] - b)
-          (re[low], im[low]) = (re[low] + a, im[low] + b)
-        }
-      }
-      half *= 2
-    }
+    for j in 0..<size { x[j] = x[j].times(filter[j]).exchanged }
+    passes(x, x + size, table)
+    let scale = 1 / Part(size)
+    for j in 0..<length { x[j] = x[j].exchanged.times(chirp[j]).times(scale) }
   }
 }
