@@ -7,17 +7,15 @@
 #define NAME(x) JOIN(x, SUFFIX)
 
 #if defined(__x86_64__)
-#define PORTABLE_FULL_ROWS 1
-#define PORTABLE_HALF_ROWS 3
+#define PORTABLE_ROWS 3
 #else
-#define PORTABLE_FULL_ROWS 3
-#define PORTABLE_HALF_ROWS 6
+#define PORTABLE_ROWS 6
 #endif
 
 #define TARGET
 #define BYTES 16
-#define FULL_ROWS PORTABLE_FULL_ROWS
-#define HALF_ROWS PORTABLE_HALF_ROWS
+#define VECTORS 4
+#define ROWS PORTABLE_ROWS
 #define REAL float
 #define SUFFIX f32
 #include "packed_product.h"
@@ -30,14 +28,14 @@
 #undef SUFFIX
 #undef TARGET
 #undef BYTES
-#undef FULL_ROWS
-#undef HALF_ROWS
+#undef VECTORS
+#undef ROWS
 
 #if defined(__x86_64__)
 #define TARGET __attribute__((target("avx2,fma")))
 #define BYTES 32
-#define FULL_ROWS 2
-#define HALF_ROWS 6
+#define VECTORS 2
+#define ROWS 6
 #define REAL float
 #define SUFFIX f32_avx2
 #include "packed_product.h"
@@ -50,13 +48,13 @@
 #undef SUFFIX
 #undef TARGET
 #undef BYTES
-#undef FULL_ROWS
-#undef HALF_ROWS
+#undef VECTORS
+#undef ROWS
 
 #define TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")))
 #define BYTES 64
-#define FULL_ROWS 8
-#define HALF_ROWS 8
+#define VECTORS 2
+#define ROWS 8
 #define REAL float
 #define SUFFIX f32_avx512
 #include "packed_product.h"
@@ -69,8 +67,8 @@
 #undef SUFFIX
 #undef TARGET
 #undef BYTES
-#undef FULL_ROWS
-#undef HALF_ROWS
+#undef VECTORS
+#undef ROWS
 #endif
 
 int ck_product_level(void) {
@@ -83,6 +81,8 @@ int ck_product_level(void) {
 #endif
   return 0;
 }
+
+size_t ck_product_panel(int level) { return level == 2 ? 128 : 64; }
 
 #if defined(__x86_64__)
 #define DISPATCH(name, ...)                         \

@@ -1,12 +1,11 @@
 // The products of ck_recurrent.h for one element type and instruction set; included once for each.
-// Wants REAL, the element type; BYTES, the size of a vector; FULL_ROWS and HALF_ROWS, how many rows
-// of sums fit the registers beside a panel and beside half a panel; NAME(x); TARGET.
+// Wants REAL, the element type; BYTES, the size of a vector; VECTORS, how many make a panel; ROWS,
+// how many rows of sums fit the registers beside one; NAME(x); TARGET.
 
 typedef REAL NAME(vec) __attribute__((vector_size(BYTES), aligned(__alignof__(REAL))));
 
 #define LANES (BYTES / sizeof(REAL))
-#define FULL (CK_PANEL_BYTES / BYTES)
-#define HALF (CK_PANEL_BYTES / 2 / BYTES)
+#define WIDTH (VECTORS * LANES)
 
 // `count` rows by `vectors` vectors of units, over k steps whose weights lie `step` elements apart.
 // The sums are cut into several chains where one would wait for itself.
@@ -55,45 +54,21 @@ TARGET __attribute__((always_inline)) static inline void NAME(tile)(
   }
 }
 
-TARGET static void NAME(full)(const REAL *w, size_t step, size_t offset, size_t k,
-                              const ck_row *rows, size_t y, size_t count) {
-#define CASE(n) \
-  case n:       \
-    if (n <= FULL_ROWS) NAME(tile)(w, step, offset, k, rows, y, n <= FULL_ROWS ? n : 1, FULL); \
+// All rows by one panel of `vectors` vectors of units, in groups as equal as can be.
+TARGET __attribute__((always_inline)) static inline void NAME(panel)(
+    const REAL *w, size_t offset, size_t k, const ck_row *rows, size_t y, size_t count,
+    const int vectors) {
+  const size_t step = vectors * LANES;
+  size_t groups = (count + ROWS - 1) / ROWS, first = 0;
+  for (size_t group = 0; group < groups; group++) {
+    size_t end = count * (group + 1) / groups;
+#define CASE(n)                                                                               \
+  case n:                                                                                     \
+    if (n <= ROWS) NAME(tile)(w, step, offset, k, rows + first, y, n <= ROWS ? n : 1, vectors); \
     break;
-  switch (count) { CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) }
+    switch (end - first) { CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) }
 #undef CASE
-}
-
-TARGET static void NAME(half)(const REAL *w, size_t step, size_t offset, size_t k,
-                              const ck_row *rows, size_t y, size_t count) {
-#define CASE(n) \
-  case n:       \
-    if (n <= HALF_ROWS) NAME(tile)(w, step, offset, k, rows, y, n <= HALF_ROWS ? n : 1, HALF); \
-    break;
-  switch (count) { CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) }
-#undef CASE
-}
-
-// All rows by one panel of `width` units, in groups as equal as can be.
-TARGET static void NAME(panel)(const REAL *w, size_t width, size_t offset, size_t k,
-                               const ck_row *rows, size_t y, size_t count) {
-  int whole = width == FULL * LANES && count <= FULL_ROWS;
-  if (whole) {
-    NAME(full)(w, width, offset, k, rows, y, count);
-    return;
-  }
-  whole = width == FULL * LANES && FULL_ROWS >= HALF_ROWS;
-  size_t most = whole ? FULL_ROWS : HALF_ROWS;
-  size_t groups = (count + most - 1) / most;
-  for (size_t column = 0; column < width; column += (whole ? FULL : HALF) * LANES) {
-    size_t first = 0;
-    for (size_t group = 0; group < groups; group++) {
-      size_t end = count * (group + 1) / groups;
-      (whole ? NAME(full) : NAME(half))(w + column, width, offset, k, rows + first, y + column,
-                                        end - first);
-      first = end;
-    }
+    first = end;
   }
 }
 
@@ -101,21 +76,25 @@ TARGET static void NAME(product)(const REAL *packed, size_t k, size_t units, siz
                                  size_t stride, const ck_row *rows, size_t count,
                                  int backwards) {
   // Many rows go over a panel's weights in pieces that stay in the first-level cache.
-  const size_t piece = count > HALF_ROWS ? 256 : k;
-  const size_t panels = (units + FULL * LANES - 1) / (FULL * LANES);
+  const size_t piece = count > ROWS ? 256 : k;
+  const size_t panels = (units + WIDTH - 1) / WIDTH;
   for (size_t panel = 0; panel < panels; panel++) {
-    size_t first = (backwards ? panels - 1 - panel : panel) * FULL * LANES;
-    size_t width = units - first < FULL * LANES ? HALF * LANES : FULL * LANES;
+    size_t first = (backwards ? panels - 1 - panel : panel) * WIDTH;
+    size_t width = units - first < WIDTH ? units - first : WIDTH;
     for (size_t gate = 0; gate < gates; gate++) {
       const REAL *w = packed + first * gates * k + gate * width * k;
       for (size_t offset = 0; offset < k; offset += piece) {
         size_t length = k - offset < piece ? k - offset : piece;
-        NAME(panel)(w + offset * width, width, offset, length, rows, gate * stride + first, count);
+        size_t y = gate * stride + first;
+        if (width == WIDTH) {
+          NAME(panel)(w + offset * width, offset, length, rows, y, count, VECTORS);
+        } else {
+          NAME(panel)(w + offset * width, offset, length, rows, y, count, (VECTORS + 1) / 2);
+        }
       }
     }
   }
 }
 
 #undef LANES
-#undef FULL
-#undef HALF
+#undef WIDTH

@@ -16,15 +16,14 @@ typedef struct {
   void *y;
 } ck_row;
 
-/// Units whose columns lie together in a packed matrix: 128 bytes of them; the last panel may be
-/// half as wide.
-#define CK_PANEL_BYTES 128
+/// Bytes of units that make a panel of a packed matrix at that level, 64 or 128.
+size_t ck_product_panel(int level);
 
 /// `y[g * stride + u] += Σ_k x[k] · w(k, g, u)` for every row, gate `g < gates` and unit
 /// `u < units`, with x of type float (f32) or double (f64).
 ///
-/// `packed` holds panels of CK_PANEL_BYTES worth of units, then at most one of half of that: for
-/// each panel, gate and k the weights of the panel's units. `units` is a multiple of half a panel.
+/// `packed` holds panels of units, the last one maybe of 64 bytes where others have 128: for each
+/// panel, gate and k the weights of the panel's units. `units` fill a multiple of 64 bytes.
 /// The sum of an element depends neither on the other rows' values nor on where `units` is cut at
 /// panels, only on the number of rows. `backwards` takes the panels from last to first: a matrix
 /// larger than the cache, read again and again in alternating order, is found there in part.

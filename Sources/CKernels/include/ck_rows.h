@@ -3,12 +3,8 @@
 
 #include <stddef.h>
 
-// Reductions over n contiguous floats; the order of additions is fixed.
-float ck_sum(const float *x, size_t n);
-// Sum of (x[i] - mean)^2.
-float ck_sum_squares(const float *x, size_t n, float mean);
-// -infinity for n = 0; a NaN wins.
-float ck_row_max(const float *x, size_t n);
+// Sum of (x[i] - mean)^2 over n contiguous floats; the order of additions is fixed.
+float ck_centered_squares(const float *x, size_t n, float mean);
 
 // y[i] = (x[i] - mean) * a + b; y may be x.
 void ck_affine(const float *x, float *y, size_t n, float mean, float a, float b);

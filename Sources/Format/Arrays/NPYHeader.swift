@@ -57,7 +57,7 @@ struct NPYHeader {
 
   /// The header as bytes.
   func serialized() -> [UInt8] {
-    let sizes = shape.map { "\($0)," }.joined(separator: " ")
+    let sizes = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
     var text =
       "{'descr': '\(dataType.description)', 'fortran_order': False, 'shape': (\(sizes)), }"
     // Magic, version, length, text, spaces, line feed.
@@ -174,7 +174,9 @@ private struct PythonLiteral {
     let isDouble = accept("\"")
     if !isDouble { try expect("'") }
     let quote = UInt8(ascii: isDouble ? "\"" : "'")
-    guard let end = text[position...].firstIndex(of: quote) else { throw error("expected a string") }
+    guard let end = text[position...].firstIndex(of: quote) else {
+      throw error("expected a string")
+    }
     defer { position = end + 1 }
     return String(decoding: text[position..<end], as: UTF8.self)
   }

@@ -17,7 +17,13 @@ struct ZipWriter {
   private var offset = 0
   private var entries: [Entry] = []
 
-  init(_ file: OutputFile) { self.file = file }
+  /// From this size on, numbers take 64 bits.
+  private let wideFrom: Int
+
+  init(_ file: OutputFile, wideFrom: Int = Int(UInt32.max)) {
+    self.file = file
+    self.wideFrom = wideFrom
+  }
 
   /// Adds what `body` writes; it is called twice, for the check sum stands before the bytes.
   mutating func addPlain(_ name: String, _ body: (Write) throws(FormatError) -> Void)
@@ -66,7 +72,7 @@ struct ZipWriter {
       throw FormatError(.invalid("the name \(name.quoted) is too long for a zip file"))
     }
     entries.append(entry)
-    let isWide = max(size, packedSize) >= Int(UInt32.max)
+    let isWide = max(size, packedSize) >= wideFrom
     var header = ZipBytes()
     header.add(0x0403_4B50 as UInt32)
     header.addCommon(entry.method, isWide: isWide, entry.checksum)
@@ -84,7 +90,7 @@ struct ZipWriter {
     let start = offset
     for entry in entries {
       let isWide =
-        max(entry.size, entry.packedSize, entry.offset) >= Int(UInt32.max)
+        max(entry.size, entry.packedSize, entry.offset) >= wideFrom
       var record = ZipBytes()
       record.add(0x0201_4B50 as UInt32)
       record.add(45 as UInt16)
@@ -101,7 +107,7 @@ struct ZipWriter {
       try put(record.bytes)
     }
     let size = offset - start
-    let isWide = offset >= Int(UInt32.max) || entries.count >= Int(UInt16.max)
+    let isWide = offset >= wideFrom || entries.count >= Int(UInt16.max)
     var end = ZipBytes()
     if isWide {
       end.add(0x0606_4B50 as UInt32)

@@ -4,7 +4,7 @@ import ONNXFormat
 /// An operator that reduces each image `[N, C, …]` to one number: `[N, C, 1, …]`.
 protocol GlobalPoolOperator: Operator {
   /// The reduction for elements of a type, in plain loops.
-  func kernel<T: RealElement & OrderedElement>(_ type: T.Type, _ window: Window, images: Int)
+  func kernel<T: RealElement & PoolElement>(_ type: T.Type, _ window: Window, images: Int)
     -> Kernel
   /// The same for one float32 image, vectorised, where there is such a loop.
   static var vectorised: (@Sendable (UnsafePointer<Float>, Int) -> Float)? { get }
@@ -53,13 +53,13 @@ struct GlobalAveragePool: GlobalPoolOperator {
 
   init(_ node: inout NodeReader) throws(OperatorError) {}
 
-  func kernel<T: RealElement & OrderedElement>(_ type: T.Type, _ window: Window, images: Int)
+  func kernel<T: RealElement & PoolElement>(_ type: T.Type, _ window: Window, images: Int)
     -> Kernel
   {
     poolingKernel(WindowMean<T>(), window, images: images)
   }
   static let vectorised: (@Sendable (UnsafePointer<Float>, Int) -> Float)? = { x, count in
-    ck_sum(x, count) / Float(count)
+    Float(ck_reduce_sum(x, count) / Double(count))
   }
 }
 
@@ -70,12 +70,14 @@ struct GlobalMaxPool: GlobalPoolOperator {
 
   init(_ node: inout NodeReader) throws(OperatorError) {}
 
-  func kernel<T: RealElement & OrderedElement>(_ type: T.Type, _ window: Window, images: Int)
+  func kernel<T: RealElement & PoolElement>(_ type: T.Type, _ window: Window, images: Int)
     -> Kernel
   {
     poolingKernel(Largest<T>(), window, images: images)
   }
-  static let vectorised: (@Sendable (UnsafePointer<Float>, Int) -> Float)? = { ck_row_max($0, $1) }
+  static let vectorised: (@Sendable (UnsafePointer<Float>, Int) -> Float)? = {
+    ck_reduce_max($0, $1, -.infinity)
+  }
 }
 
 /// `(Σ |x|ᵖ)^(1/p)` of each image.
@@ -86,7 +88,7 @@ struct GlobalLpPool: GlobalPoolOperator {
 
   init(_ node: inout NodeReader) throws(OperatorError) { p = try node.normOrder() }
 
-  func kernel<T: RealElement & OrderedElement>(_ type: T.Type, _ window: Window, images: Int)
+  func kernel<T: RealElement & PoolElement>(_ type: T.Type, _ window: Window, images: Int)
     -> Kernel
   {
     poolingKernel(Norm<T>(p: p), window, images: images)

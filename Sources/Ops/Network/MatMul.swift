@@ -24,12 +24,12 @@ struct MatMul: Operator {
     switch try call.elementType(0) {
     case .float32: return try blas(sizes, Float.self)
     case .float64: return try blas(sizes, Double.self)
-    case .float16: return plain.kernel(Product<Float16>())
-    case .bfloat16: return plain.kernel(Product<BFloat16>())
-    case .int32: return plain.kernel(Product<Int32>())
-    case .int64: return plain.kernel(Product<Int64>())
-    case .uint32: return plain.kernel(Product<UInt32>())
-    case .uint64: return plain.kernel(Product<UInt64>())
+    case .float16: return plain.kernel(ProductSum<Float16>())
+    case .bfloat16: return plain.kernel(ProductSum<BFloat16>())
+    case .int32: return plain.kernel(ProductSum<Int32>())
+    case .int64: return plain.kernel(ProductSum<Int64>())
+    case .uint32: return plain.kernel(ProductSum<UInt32>())
+    case .uint64: return plain.kernel(ProductSum<UInt64>())
     case let type: throw .input(0, "no kernel for \(type)")
     }
   }

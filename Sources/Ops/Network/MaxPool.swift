@@ -63,7 +63,7 @@ struct MaxPool: PoolOperator {
     }
   }
 
-  private func kernel<T: OrderedElement>(
+  private func kernel<T: PoolElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     let (window, images) = try geometry(call)
@@ -108,7 +108,7 @@ extension Window {
 }
 
 /// An element type with a largest of several.
-protocol OrderedElement: Element {
+protocol PoolElement: Element {
   static var least: Self { get }
   /// Whether it is larger, or a NaN over a number.
   func exceeds(_ other: Self) -> Bool
@@ -124,15 +124,15 @@ extension FixedWidthInteger {
   @inline(__always) static var least: Self { min }
   @inline(__always) func exceeds(_ other: Self) -> Bool { self > other }
 }
-extension Float: OrderedElement {}
-extension Double: OrderedElement {}
-extension Float16: OrderedElement {}
-extension BFloat16: OrderedElement {}
-extension Int8: OrderedElement {}
-extension UInt8: OrderedElement {}
+extension Float: PoolElement {}
+extension Double: PoolElement {}
+extension Float16: PoolElement {}
+extension BFloat16: PoolElement {}
+extension Int8: PoolElement {}
+extension UInt8: PoolElement {}
 
 /// The largest element of a window.
-struct Largest<T: OrderedElement>: WindowReduction {
+struct Largest<T: PoolElement>: WindowReduction {
   var start: T { .least }
   func add(_ sum: inout T, _ x: T) { if x.exceeds(sum) { sum = x } }
   func finish(_ sum: T, count: Int) -> T { sum }

@@ -74,7 +74,7 @@ struct PlainProduct: Sendable {
 }
 
 /// `y = Σ a · b` of elements of one type.
-struct Product<T: ProductElement>: ProductRule {
+struct ProductSum<T: ProductElement>: ProductRule {
   func context(_ buffers: Buffers, a: Int, b: Int) {}
   func left(_ a: T, row: Int, _: Void) -> T { a }
   func right(_ b: T, column: Int, _: Void) -> T { b }

@@ -48,9 +48,11 @@ extension RowElement {
 extension Double: RowElement {}
 
 extension Float: RowElement {
-  static func sum(_ x: UnsafePointer<Float>, _ count: Int) -> Float { ck_sum(x, count) }
+  static func sum(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
+    Float(ck_reduce_sum(x, count))
+  }
   static func squares(_ x: UnsafePointer<Float>, _ count: Int, mean: Float) -> Float {
-    ck_sum_squares(x, count, mean)
+    ck_centered_squares(x, count, mean)
   }
   static func affine(
     _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, mean: Float,

@@ -14,13 +14,15 @@ protocol GateValue: Real & BinaryFloatingPoint & Sendable {
     _ rows: UnsafeBufferPointer<ck_row>, backwards: Bool)
 }
 
-extension GateValue {
-  /// Units whose weights fill half a panel of a packed matrix.
-  static var lanes: Int { Int(CK_PANEL_BYTES) / 2 / MemoryLayout<Self>.stride }
-}
-
 /// The instruction set the products use.
 private let level = ck_product_level()
+
+extension GateValue {
+  /// Units are filled up to a multiple of this.
+  static var lanes: Int { 64 / MemoryLayout<Self>.stride }
+  /// Units of a panel of a packed matrix.
+  static var panel: Int { ck_product_panel(level) / MemoryLayout<Self>.stride }
+}
 
 extension Float: GateValue {
   static func tanh(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
@@ -59,16 +61,18 @@ extension Double: GateValue {
   }
 }
 
-/// Copies elements into the type gates are computed in.
-func load<E: RealElement>(
-  _ source: UnsafePointer<E>, _ target: UnsafeMutablePointer<E.Compute>, _ count: Int
-) {
-  for i in 0..<count { target[i] = source[i].compute }
-}
+extension RealElement {
+  /// Copies elements into the type gates are computed in.
+  static func load(
+    _ source: UnsafePointer<Self>, _ target: UnsafeMutablePointer<Compute>, _ count: Int
+  ) {
+    for i in 0..<count { target[i] = source[i].compute }
+  }
 
-/// Copies values of gates into an output.
-func store<E: RealElement>(
-  _ source: UnsafePointer<E.Compute>, _ target: UnsafeMutablePointer<E>, _ count: Int
-) {
-  for i in 0..<count { target[i] = E(compute: source[i]) }
+  /// Copies values of gates into an output.
+  static func store(
+    _ source: UnsafePointer<Compute>, _ target: UnsafeMutablePointer<Self>, _ count: Int
+  ) {
+    for i in 0..<count { target[i] = Self(compute: source[i]) }
+  }
 }

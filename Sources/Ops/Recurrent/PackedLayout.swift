@@ -7,14 +7,13 @@ struct PackedLayout: Sendable {
   let hidden: Int
   /// Elements of a row that is multiplied.
   let depth: Int
-  /// Units that fill half a panel.
+  /// Units are filled up to a multiple of this; their weights are 0.
   let lanes: Int
+  /// Units of a panel; the last one may be narrower.
+  let panel: Int
 
-  /// Units with those that fill up the last panel; their weights are 0.
+  /// Units, filled up.
   var padded: Int { (hidden + lanes - 1) / lanes * lanes }
-  /// Units of a whole panel.
-  var panel: Int { 2 * lanes }
-
   /// Where the panel that begins at `unit` lies.
   func offset(_ unit: Int) -> Int { unit * gates * depth }
 

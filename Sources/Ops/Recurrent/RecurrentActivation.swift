@@ -61,33 +61,20 @@ struct RecurrentActivation: Sendable, Hashable {
   /// The functions of these names, upper and lower case alike. Those that have an α take one value
   /// of `alphas` each, in order, and likewise β; values left over mean nothing. Without a list
   /// they have their defaults.
-  ///
-  /// - Parameter oneEach: whether a list as long as `names` has a value for every function, needed
-  ///   or not. The standard's reference evaluator reads those of RNN so.
   static func list(
-    _ names: [String], alphas: [Float]?, betas: [Float]?, oneEach: Bool
+    _ names: [String], alphas: [Float]?, betas: [Float]?
   ) throws(OperatorError) -> [RecurrentActivation] {
-    var functions: [Function] = []
+    var alphas = alphas?[...]
+    var betas = betas?[...]
+    var list: [RecurrentActivation] = []
     for name in names {
       guard let function = Function(rawValue: name.lowercased()) else {
         throw .attribute("activations", "'\(name)' is no activation function")
       }
-      functions.append(function)
-    }
-    func queue(_ values: [Float]?, _ takes: (Function) -> Bool) -> ArraySlice<Float>? {
-      guard let values else { return nil }
-      guard oneEach, values.count == functions.count else { return values[...] }
-      return zip(functions, values).filter { takes($0.0) }.map(\.1)[...]
-    }
-    var alphas = queue(alphas) { $0.alpha != nil }
-    var betas = queue(betas) { $0.beta != nil }
-    var list: [RecurrentActivation] = []
-    for (name, function) in zip(names, functions) {
-      list.append(
-        RecurrentActivation(
-          function,
-          alpha: function.alpha == nil ? nil : try next(&alphas, "activation_alpha", name),
-          beta: function.beta == nil ? nil : try next(&betas, "activation_beta", name)))
+      let alpha =
+        function.alpha == nil ? nil : try next(&alphas, "activation_alpha", name)
+      let beta = function.beta == nil ? nil : try next(&betas, "activation_beta", name)
+      list.append(RecurrentActivation(function, alpha: alpha, beta: beta))
     }
     return list
   }

@@ -60,8 +60,7 @@ struct RecurrentAttributes: Sendable {
     guard names.count == count else {
       throw .attribute("activations", "expected \(count) functions, got \(names.count)")
     }
-    let list = try RecurrentActivation.list(
-      names, alphas: alphas, betas: betas, oneEach: defaults.count == 1)
+    let list = try RecurrentActivation.list(names, alphas: alphas, betas: betas)
     return (0..<directions).map { direction in
       Array(list[direction * defaults.count..<(direction + 1) * defaults.count])
     }

@@ -18,11 +18,12 @@ struct ParameterLayout: Sendable {
 
   init<C: RecurrentCell>(_ cell: C, hidden: Int, inputSize: Int) {
     gates = cell.matrices.reduce(0, +)
-    let lanes = C.Value.lanes
-    input = PackedLayout(gates: gates, hidden: hidden, depth: inputSize, lanes: lanes)
-    recurrent = cell.matrices.map {
-      PackedLayout(gates: $0, hidden: hidden, depth: hidden, lanes: lanes)
+    func layout(_ gates: Int, _ depth: Int) -> PackedLayout {
+      PackedLayout(
+        gates: gates, hidden: hidden, depth: depth, lanes: C.Value.lanes, panel: C.Value.panel)
     }
+    input = layout(gates, inputSize)
+    recurrent = cell.matrices.map { layout($0, hidden) }
     separateBias = cell.separateBias
     let padded = input.padded
     count = input.offset(padded)

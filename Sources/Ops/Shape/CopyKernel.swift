@@ -41,18 +41,21 @@ struct CopyTasks: Sendable {
 
   init(_ jobs: [CopyJob]) {
     self.jobs = jobs
+    // Larger tasks for what is huge, so that their list stays short.
+    let total = jobs.reduce(0.0) { $0 + Double($1.copy.units) * Double($1.copy.unitSize) }
+    let taskSize = max(StridedCopy.taskSize, Int(exactly: (total / 1024).rounded()) ?? Int.max)
     var first = 0
     var size = 0
     for (index, job) in jobs.enumerated() {
       let unit = max(job.copy.unitSize, 1)
       var start = 0
       while start < job.copy.units {
-        let room = max((StridedCopy.taskSize - size + unit - 1) / unit, 1)
+        let room = max((taskSize - size) / unit, 1)
         let end = min(start + room, job.copy.units)
         pieces.append(Piece(job: index, units: start..<end))
-        size += (end - start) * unit
+        size += (end - start) &* unit
         start = end
-        if size >= StridedCopy.taskSize {
+        if size + unit > taskSize {
           tasks.append(first..<pieces.count)
           (first, size) = (pieces.count, 0)
         }

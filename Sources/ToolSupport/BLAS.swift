@@ -1,0 +1,20 @@
+internal import COpenBLAS
+import Glibc
+
+/// Says on standard error which environment variable keeps OpenBLAS from the best kernels of this
+/// CPU. The variables are read before `main`, so nothing here can help.
+public func warnAboutSlowBLAS() {
+  let variables = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"].filter { (name: String) in
+    getenv(name) != nil
+  }
+  guard !variables.isEmpty, let name = openblas_get_corename() else { return }
+  let core = String(cString: name)
+  let hasAVX512 = ["SkylakeX", "Cooperlake", "Sapphirerapids"].contains {
+    $0.lowercased() == core.lowercased()
+  }
+  let cpuHasAVX512 = (try? readText("/proc/cpuinfo"))?.contains(" avx512f ") == true
+  guard !hasAVX512, cpuHasAVX512 else { return }
+  printError(
+    "\(variables.joined(separator: " and ")) in the environment keeps OpenBLAS on its \(core) kernels;"
+      + " unset it: this CPU has AVX-512")
+}

@@ -1,0 +1,25 @@
+/// File names for outputs: bytes outside `[A-Za-z0-9._-]` become `_`, and a name that another
+/// output has already taken gets `_2`, `_3`, ….
+public func fileNames(for names: [String]) -> [String] {
+  var taken: Set<String> = []
+  var numbers: [String: Int] = [:]
+  return names.map { name in
+    let plain = String(
+      decoding: name.utf8.map { byte in
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
+          UInt8(ascii: "-"):
+          byte
+        default: UInt8(ascii: "_")
+        }
+      }, as: UTF8.self)
+    var candidate = plain
+    while !taken.insert(candidate).inserted {
+      let number = numbers[plain, default: 2]
+      candidate = "\(plain)_\(number)"
+      numbers[plain] = number + 1
+    }
+    return candidate
+  }
+}

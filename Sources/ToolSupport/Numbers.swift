@@ -1,0 +1,38 @@
+import Glibc
+
+/// The number in C's format for one `Double`, such as `%.6g`.
+public func formatted(_ value: Double, _ format: String) -> String {
+  var buffer = [CChar](repeating: 0, count: 400)
+  let count = withVaList([value]) { vsnprintf(&buffer, buffer.count, format, $0) }
+  let bytes = buffer.prefix(max(0, min(Int(count), buffer.count - 1)))
+  return String(decoding: bytes.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// The number with at most six significant digits.
+public func formatted(_ value: Double) -> String { formatted(value, "%.6g") }
+
+/// A number of bytes for people: `575 MB`.
+public func formattedBytes(_ count: Int) -> String {
+  formatted(count, units: ["B", "kB", "MB", "GB", "TB"])
+}
+
+/// A large number for people: `7.72 G`.
+public func formattedCount(_ count: Int) -> String {
+  formatted(count, units: ["", "k", "M", "G", "T"])
+}
+
+private func formatted(_ count: Int, units: [String]) -> String {
+  var value = Double(count)
+  var unit = 0
+  while abs(value) >= 999.5, unit < units.count - 1 {
+    value /= 1000
+    unit += 1
+  }
+  let number = unit == 0 ? "\(count)" : formatted(value, "%.3g")
+  return units[unit].isEmpty ? number : "\(number) \(units[unit])"
+}
+
+extension Duration {
+  /// The duration in milliseconds.
+  public var milliseconds: Double { self / .milliseconds(1) }
+}

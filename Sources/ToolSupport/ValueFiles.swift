@@ -1,0 +1,179 @@
+import ONNX
+import ONNXImages
+
+/// What a file of values holds, by its first bytes.
+public enum ValueFileKind: Sendable {
+  case npy, npz, png, jpeg
+  /// A protobuf message; nothing in it says which.
+  case message
+
+  /// - Throws: `Failure` where the file cannot be read
+  public init(ofFile path: String) throws(Failure) {
+    let head = try firstBytes(of: path, count: 8)
+    if head.starts(with: [0x93] + Array("NUMPY".utf8)) {
+      self = .npy
+    } else if head.starts(with: [0x50, 0x4B, 3, 4]) || head.starts(with: [0x50, 0x4B, 5, 6]) {
+      self = .npz
+    } else {
+      switch Image.Format(signature: head) {
+      case .png: self = .png
+      case .jpeg: self = .jpeg
+      case nil: self = .message
+      }
+    }
+  }
+}
+
+/// Reads a value for an input or output of that type: a `.npy` file, a `.npz` archive of one array,
+/// or a `.pb` message of the kind that the type asks for.
+/// - Throws: `Failure`, with the path
+public func readValue(_ path: String, _ type: ValueType?) throws(Failure) -> Value {
+  let tensor: Tensor
+  switch try ValueFileKind(ofFile: path) {
+  case .npy:
+    do { tensor = try Tensor(npyContentsOf: path) } catch { throw Failure("\(error)") }
+  case .npz:
+    let arrays = try readTensors(npz: path)
+    guard arrays.count == 1 else {
+      throw Failure("\(path): expected one array, got \(arrays.count)")
+    }
+    tensor = arrays[0].tensor
+  case .png, .jpeg: throw Failure("\(path): a picture serves as an input only")
+  case .message: return try readMessage(path, type)
+  }
+  do { return .tensor(try narrowed(tensor, to: type?.tensorType?.elementType)) } catch {
+    throw Failure(path, error)
+  }
+}
+
+/// Reads a `.pb` message of the kind that the type asks for.
+/// - Throws: `Failure`, with the path
+public func readMessage(_ path: String, _ type: ValueType?) throws(Failure) -> Value {
+  do { return try Value(contentsOf: path, as: type.map(Value.FileKind.init) ?? .tensor) } catch {
+    throw Failure("\(error)")
+  }
+}
+
+/// Reads the arrays of a `.npz` archive.
+/// - Throws: `Failure`, with the path
+public func readTensors(
+  npz path: String
+) throws(Failure) -> [(name: String, tensor: Tensor)] {
+  do { return try NPZ.read(path) } catch { throw Failure("\(error)") }
+}
+
+/// The elements in a type that NumPy lacks, where a NumPy file holds them in a wider one.
+public func narrowed(_ tensor: Tensor, to type: ElementType?) throws -> Tensor {
+  func convert<T: Element, U: Element>(_ convert: (T) -> U?) throws -> Tensor {
+    var elements: [U] = []
+    elements.reserveCapacity(tensor.count)
+    for element in tensor.elements(as: T.self) {
+      guard let narrow = convert(element) else {
+        throw Failure("\(element) is no \(U.elementType)")
+      }
+      elements.append(narrow)
+    }
+    return Tensor(shape: tensor.shape, elements)
+  }
+  func smallFloats<T: SmallFloat>(_ type: T.Type) throws -> Tensor {
+    try convert { (x: Float) -> T? in
+      let narrow = T(x)
+      return narrow.float == x || x.isNaN ? narrow : nil
+    }
+  }
+  func integers<T: SmallInteger>(_ type: T.Type) throws -> Tensor
+  where T.RawValue: Element {
+    try convert { (x: T.RawValue) -> T? in
+      let narrow = T(truncating: UInt8(truncatingIfNeeded: x))
+      return narrow.rawValue == x ? narrow : nil
+    }
+  }
+  switch (tensor.elementType, type) {
+  case (.int8, .int4?): return try integers(Int4.self)
+  case (.int8, .int2?): return try integers(Int2.self)
+  case (.uint8, .uint4?): return try integers(UInt4.self)
+  case (.uint8, .uint2?): return try integers(UInt2.self)
+  case (.float32, let type?):
+    guard let type = type.smallFloat else { return tensor }
+    return try smallFloats(type)
+  default: return tensor
+  }
+}
+
+/// How a picture becomes a tensor: `(s / 255 − mean) · scale`, one number or one a channel.
+public struct PictureNormalization: Sendable {
+  public var mean: [Float]
+  public var scale: [Float]
+  public init(mean: [Float] = [0], scale: [Float] = [1]) {
+    self.mean = mean
+    self.scale = scale
+  }
+}
+
+/// The picture as an input takes it, in the layout of its declared shape: `[N, C, H, W]`, `[C, H, W]`
+/// or `[H, W]`, or with the channels last where only that fits.
+///
+/// Free sizes are those of `shapes`, else the picture's own. Elements of a uint8 tensor are 255 times the number, rounded.
+/// - Throws: `Failure`
+public func tensor(
+  _ image: Image, for input: ValueInfo, shapes: InputShapes, _ normalization: PictureNormalization
+) throws(Failure) -> Tensor {
+  guard let type = input.type?.tensorType else {
+    throw Failure("expected \(input.type?.description ?? "no tensor"), got a picture")
+  }
+  let rank = type.shape?.rank ?? 4
+  guard (2...4).contains(rank) else { throw Failure("expected \(type), got a picture") }
+  let known = (0..<rank).map { shapes.known(input, $0) }
+  if rank == 4, let batch = known[0], batch != 1 {
+    throw Failure("expected \(type), got one picture")
+  }
+  let inner = Array(known.suffix(3))
+  let isChannels = { (size: Int?) in size == nil || size == 1 || size == 3 }
+  let channelsLast = rank > 2 && !isChannels(inner[0]) && isChannels(inner[2])
+  let (channels, height, width) =
+    rank == 2
+    ? (1, known[0], known[1])
+    : channelsLast ? (inner[2], inner[0], inner[1]) : (inner[0], inner[1], inner[2])
+  do {
+    var tensor = try image.tensor(
+      channels: channels, height: height, width: width, mean: normalization.mean,
+      scale: normalization.scale)
+    if channelsLast { tensor = try withChannelsLast(tensor) }
+    if rank < 4 { tensor = try tensor.reshaped(to: Array(tensor.shape.suffix(rank))) }
+    return try converted(tensor, to: type.elementType)
+  } catch {
+    throw Failure("\(error)")
+  }
+}
+
+/// `[1, C, H, W]` to `[1, H, W, C]`.
+private func withChannelsLast(_ tensor: Tensor) throws(TensorError) -> Tensor {
+  let (channels, height, width) = (tensor.shape[1], tensor.shape[2], tensor.shape[3])
+  let count = height * width
+  let source = tensor.elements(as: Float.self)
+  return try Tensor(Float.self, shape: [1, height, width, channels]) { target in
+    for channel in 0..<channels {
+      for index in 0..<count {
+        target[index * channels + channel] = source[channel * count + index]
+      }
+    }
+  }
+}
+
+private func converted(_ tensor: Tensor, to type: ElementType) throws -> Tensor {
+  let source = tensor.elements(as: Float.self)
+  func fill<T: Element>(_ convert: (Float) -> T) throws(TensorError) -> Tensor {
+    try Tensor(T.self, shape: tensor.shape) { target in
+      for (index, sample) in source.enumerated() { target[index] = convert(sample) }
+    }
+  }
+  switch type {
+  case .float32: return tensor
+  case .float64: return try fill { Double($0) }
+  case .float16: return try fill { Float16($0) }
+  case .bfloat16: return try fill { BFloat16($0) }
+  case .uint8:
+    return try fill { $0.isNaN ? 0 : UInt8(min(max($0 * 255, 0), 255).rounded()) }
+  default: throw Failure("a picture cannot become \(type)")
+  }
+}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import ONNX
+import ToolSupport
+
+/// Measures models.
+struct BenchCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Measures how long models take.",
+    discussion: """
+      Each model runs in a process of its own, on inputs as 'run' fills them. Loading counts from
+      the start of the process to a session that is ready, the first run includes planning.
+
+      EXAMPLES:
+        onnx-run bench models/*.onnx --threads 1
+        onnx-run bench resnet50.onnx --shape data=8x3x224x224 --seconds 10 --json
+      """)
+
+  @Argument(help: "ONNX files.")
+  var models: [String]
+
+  @OptionGroup var measurement: MeasurementArguments
+  @OptionGroup var arguments: SessionArguments
+
+  @Flag(help: "Print an object a model, one a line.")
+  var json = false
+
+  func perform() throws -> ExitStatus {
+    warnAboutSlowBLAS()
+    var status = ExitStatus.fine
+    var table = Table([
+      "model": .left, "threads": .right, "load ms": .right, "first ms": .right,
+      "median ms": .right, "min ms": .right, "p99 ms": .right, "runs": .right, "arena": .right,
+      "peak": .right,
+    ])
+    var progress = Progress()
+    for model in models {
+      do {
+        let measured = try measure(model, &progress)
+        if json { print(measured.json) } else { table.append(measured.cells) }
+      } catch {
+        printError("onnx-run: \("\(error)".escaped)")
+        status = .stopped
+      }
+    }
+    if !json, !table.isEmpty { table.lines.forEach { print($0) } }
+    return status
+  }
+
+  /// Has a child measure a model.
+  private func measure(
+    _ model: String, _ progress: inout Progress
+  ) throws(Failure) -> Measurement {
+    var options = ["bench-worker", "--seed=\(arguments.seed)"]
+    options += ["--seconds=\(measurement.seconds)", "--started=\(Measurement.now)"]
+    options += measurement.shape.map { "--shape=\($0)" }
+    if let threads = arguments.threads { options.append("--threads=\(threads)") }
+    if let memory = arguments.maxMemory { options.append("--max-memory=\(memory)") }
+    let worker = try Subprocess(arguments: options + ["--", model], keepsErrors: true)
+    var reply: [UInt8] = []
+    while true {
+      let bytes = worker.receive { progress.update(model) }
+      if bytes.isEmpty { break }
+      reply += bytes
+    }
+    progress.clear()
+    let end = worker.wait()
+    if let measured = Measurement(
+      model: model, parsing: String(decoding: reply, as: UTF8.self)), end == nil
+    {
+      return measured
+    }
+    let message = worker.lastError ?? "ended without a result"
+    guard let end, end.hasPrefix("signal") else {
+      // The child's own line begins with the tool's name, as this one will.
+      throw Failure(message.hasPrefix("onnx-run: ") ? String(message.dropFirst(10)) : message)
+    }
+    throw Failure("\(model): crashed, \(end): \(message)")
+  }
+}
+
+/// What is measured, and how long.
+struct MeasurementArguments: ParsableArguments {
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Sizes of an input; free ones are 1.", valueName: "name=1x3x224x224"))
+  var shape: [String] = []
+
+  @Option(parsing: .unconditional, help: "How long each model runs.")
+  var seconds = 2.0
+
+  func validate() throws {
+    guard seconds > 0, seconds <= 1e6 else {
+      throw ValidationError("--seconds: expected more than 0, got \(seconds)")
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import ONNX
+import ToolSupport
+
+/// A graph as text: a line a node, with what it computes and how many operations that takes.
+struct GraphListing {
+  private(set) var lines: [String] = []
+  private(set) var totalOperations = 0
+  private let types: [String: ValueType]
+
+  /// - Parameter types: of values, by name; empty where they are not known
+  init(_ model: Model, types: [String: ValueType]) {
+    self.types = types
+    append(model.graph, indent: "")
+    for function in model.functions {
+      let arguments = function.inputs.joined(separator: ", ")
+      lines.append(
+        "function \(function.domain ?? "").\(function.name)(\(arguments)) {".escaped)
+      for node in function.nodes { append(node, indent: "  ", isCounted: false) }
+      lines.append("}")
+    }
+  }
+
+  /// Nesting is limited by the reader, so that this recursion is.
+  private mutating func append(_ graph: Graph, indent: String, name: String? = nil) {
+    let inputs = graph.inputs.map(\.text).joined(separator: ", ")
+    lines.append("\(indent)\(name ?? "graph \(graph.name ?? "")")(\(inputs)) {".escaped)
+    if name == nil, graph.initializers.count > 0 {
+      for initializer in graph.initializers {
+        let count = String(repeating: " ", count: Self.countWidth)
+        lines.append(
+          "\(count)\(indent)  \(initializer.name ?? ""): \(initializer.tensor.type)".escaped)
+      }
+    }
+    for node in graph.nodes { append(node, indent: indent + "  ", isCounted: name == nil) }
+    let outputs = graph.outputs.map(\.name).joined(separator: ", ")
+    lines.append("\(String(repeating: " ", count: Self.countWidth))\(indent)  → \(outputs)".escaped)
+    lines.append("\(indent)}")
+  }
+
+  private static let countWidth = 9
+
+  private mutating func append(_ node: Node, indent: String, isCounted: Bool) {
+    var count = ""
+    if isCounted, let operations = operationCount(node, types) {
+      totalOperations = totalOperations.addingReportingOverflow(operations).partialValue
+      count = formattedCount(operations)
+    }
+    let outputs = node.outputs.map { name in
+      name.isEmpty ? "_" : types[name].map { "\(name): \($0)" } ?? name
+    }
+    let inputs = node.inputs.map { $0.isEmpty ? "_" : $0 }
+    var graphs: [(name: String, graph: Graph)] = []
+    var attributes: [String] = []
+    for attribute in node.attributes {
+      switch attribute.value {
+      case .graph(let graph): graphs.append((attribute.name, graph))
+      case .graphs(let list):
+        for (index, graph) in list.enumerated() {
+          graphs.append(("\(attribute.name)[\(index)]", graph))
+        }
+      default: attributes.append("\(attribute.name)=\(attribute.value.text)")
+      }
+    }
+    let domain = node.domain.map { $0.isEmpty || $0 == "ai.onnx" ? "" : $0 + "." } ?? ""
+    var line = String(repeating: " ", count: max(Self.countWidth - count.count, 0)) + count + indent
+    line += "\(outputs.joined(separator: ", ")) = \(domain)\(node.operatorType)"
+    line += "(\(inputs.joined(separator: ", ")))"
+    if !attributes.isEmpty { line += " {\(attributes.joined(separator: ", "))}" }
+    if let name = node.name, !name.isEmpty { line += "  # \(name)" }
+    lines.append(line.escaped)
+    for (name, graph) in graphs { append(graph, indent: indent + "  ", name: name) }
+  }
+}
+
+extension Attribute.Value {
+  /// The value on one line, short where it is long.
+  fileprivate var text: String {
+    switch self {
+    case .float(let value): "\(value)"
+    case .int(let value): "\(value)"
+    case .string(let value): "\"\(value.string.shortened)\""
+    case .tensor(let value): value.tensor.text
+    case .sparseTensor(let value): "sparse \(Shape(value.shape))"
+    case .type(let value): "\(value)"
+    case .floats(let values): list(values.map { "\($0)" })
+    case .ints(let values): list(values.map { "\($0)" })
+    case .strings(let values): list(values.map { "\"\($0.string.shortened)\"" })
+    case .tensors(let values): list(values.map(\.tensor.text))
+    case .sparseTensors(let values): list(values.map { "sparse \(Shape($0.shape))" })
+    case .types(let values): list(values.map { "\($0)" })
+    case .graph, .graphs: "graph"
+    case .reference(let name, _): "@\(name)"
+    }
+  }
+
+  private func list(_ items: [String]) -> String {
+    let shown = items.prefix(8).joined(separator: ", ")
+    return "[\(shown)\(items.count > 8 ? ", … \(items.count)" : "")]"
+  }
+}
+
+extension Tensor {
+  /// The type, and the elements where they are few integers or floats.
+  fileprivate var text: String {
+    guard count <= 4 else { return "\(type)" }
+    let values: [String]
+    switch elementType {
+    case .float32: values = elements(as: Float.self).map { "\($0)" }
+    case .int64: values = elements(as: Int64.self).map { "\($0)" }
+    case .int32: values = elements(as: Int32.self).map { "\($0)" }
+    default: return "\(type)"
+    }
+    return "\(type)(\(values.joined(separator: ", ")))"
+  }
+}

@@ -1,0 +1,166 @@
+import ArgumentParser
+import ONNX
+import ONNXImages
+import ToolSupport
+
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
+  case npy, npz, pb
+}
+
+/// Runs a model once.
+struct RunCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Runs a model once and says what came out. (default)",
+    discussion: """
+      Inputs are .npy, .npz, .pb (TensorProto, SequenceProto, OptionalProto), .png or .jpg files.
+      Standard output gets a line an output, 'NAME TYPE[SHAPE] min mean max', and the best classes
+      where an output is one row of scores.
+
+      EXAMPLES:
+        onnx-run models/lenet5.onnx --input image=models/digits/7.png --top 3
+        onnx-run model.onnx --input x.npy --expect y=y.npy --rtol 1e-4
+        onnx-run model.onnx --input photo.jpg --shape image=1x3x224x224 \\
+          --mean 0.485,0.456,0.406 --scale 4.367,4.464,4.444 --labels classes.txt
+        onnx-run model.onnx --shape tokens=1x100 --seed 7 --output-dir out --output-format npz
+      """)
+
+  @Argument(help: "The ONNX file.")
+  var model: String
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "A file for an input; without NAME= for the next one. Inputs without a file are filled.",
+      valueName: "[name=]file"))
+  var input: [String] = []
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Sizes of an input; free ones are 1.", valueName: "name=1x3x224x224"))
+  var shape: [String] = []
+
+  @Option(
+    parsing: .unconditional,
+    help: "Subtracted from a picture's samples, which go from 0 to 1; one, or one a channel.")
+  var mean = "0"
+
+  @Option(parsing: .unconditional, help: "What the difference is multiplied by.")
+  var scale = "1"
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Where the outputs are written.", valueName: "folder"))
+  var outputDir: String?
+
+  @Option(parsing: .unconditional, help: "npy: NAME.npy, npz: outputs.npz, pb: output_I.pb")
+  var outputFormat = OutputFormat.npy
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("What an output must be.", valueName: "[name=]file"))
+  var expect: [String] = []
+
+  @Option(
+    parsing: .unconditional, help: "Difference that is allowed, relative to what is expected.")
+  var rtol = 1e-3
+
+  @Option(parsing: .unconditional, help: "Difference that is allowed besides.")
+  var atol = 1e-5
+
+  @Flag(help: "Show the time of every node.")
+  var profile = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Write a Chrome trace of the run.", valueName: "file"))
+  var trace: String?
+
+  @Option(parsing: .unconditional, help: "How many of the best classes to show.")
+  var top = 5
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Names of the classes, one a line.", valueName: "file"))
+  var labels: String?
+
+  @Flag(help: "Draw a picture that is an input, even where nobody may be looking.")
+  var draw = false
+
+  @OptionGroup var arguments: SessionArguments
+
+  func validate() throws {
+    guard rtol >= 0, atol >= 0 else { throw ValidationError("a tolerance is negative") }
+    guard top >= 0 else { throw ValidationError("--top: expected at least 0, got \(top)") }
+  }
+
+  func perform() throws -> ExitStatus {
+    let start = ContinuousClock.now
+    let normalization = PictureNormalization(
+      mean: try Self.numbers(mean, "--mean"), scale: try Self.numbers(scale, "--scale"))
+    let labels = try self.labels.map { try readText($0).split(whereSeparator: \.isNewline) } ?? []
+
+    let session = try openSession(model, arguments.options)
+    var inputs = try RunInputs(session, requestedShapes: shape)
+    try inputs.read(input, normalization)
+    try inputs.fillMissing(seed: arguments.seed, memoryLimit: session.memoryLimit)
+    let expectations = try Expectations(expect, session)
+    let loaded = ContinuousClock.now
+
+    let profile = self.profile || trace != nil ? Profile() : nil
+    let outputs: [String: Value]
+    do {
+      outputs = try showing("running \(model.escaped)") {
+        try session.run(values: inputs.values, profile: profile)
+      }
+    } catch {
+      throw Failure("\(model): \(error)\(inputs.fillingNote)")
+    }
+    let end = ContinuousClock.now
+
+    inputs.printFilled(seed: arguments.seed)
+    let results = session.outputs.compactMap { info in
+      outputs[info.name].map { (name: info.name, value: $0) }
+    }
+    for picture in inputs.pictures where draw || Terminal.standardError.isInteractive {
+      drawing(picture, on: .standardError).forEach(printError)
+    }
+    for result in results { print(summary(of: result.value, name: result.name)) }
+    printTop(results, labels.map(String.init))
+    printError(
+      "time \(formatted((end - loaded).milliseconds, "%.3f")) ms"
+        + " (load \(formatted((loaded - start).milliseconds, "%.3f")) ms)")
+
+    warnAboutSlowBLAS()
+
+    if let outputDir { try writeOutputs(results, to: outputDir, outputFormat) }
+    if let profile {
+      if self.profile { profileTable(profile.events).forEach { print($0) } }
+      if let trace { try writeText(profile.chromeTrace, to: trace) }
+    }
+    return expectations.check(outputs, Tolerance(relative: rtol, absolute: atol))
+  }
+
+  /// Prints the best of each output that is one row of scores, with its name where there are more.
+  private func printTop(_ outputs: [(name: String, value: Value)], _ labels: [String]) {
+    guard top > 0 else { return }
+    let rankings = outputs.compactMap { output in
+      output.value.tensor.flatMap { Ranking($0, count: top) }.map { (output.name, $0) }
+    }
+    for (name, ranking) in rankings {
+      if rankings.count > 1 { print("  best of \(name.escaped)") }
+      ranking.lines(labels: labels, on: .standardOutput).forEach { print($0) }
+    }
+  }
+
+  private static func numbers(_ text: String, _ option: String) throws(Failure) -> [Float] {
+    var numbers: [Float] = []
+    for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let number = Float(word), number.isFinite else {
+        throw Failure("\(option): expected a number, or one a channel with commas, got '\(text)'")
+      }
+      numbers.append(number)
+    }
+    return numbers
+  }
+}

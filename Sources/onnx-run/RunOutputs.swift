@@ -1,0 +1,95 @@
+import ONNX
+import ToolSupport
+
+/// Writes the outputs of a run into a folder, which is made where it is not there yet.
+/// - Throws: `Failure`
+func writeOutputs(
+  _ outputs: [(name: String, value: Value)], to folder: String, _ format: OutputFormat
+) throws(Failure) {
+  try makeFolder(folder)
+  do {
+    switch format {
+    case .npy:
+      for (output, name) in zip(outputs, fileNames(for: outputs.map(\.name))) {
+        try tensor(output, format).writeNPY(to: "\(folder)/\(name).npy")
+      }
+    case .npz:
+      let tensors = try outputs.map { ($0.name, try tensor($0, format)) }
+      try NPZ.write(tensors, to: "\(folder)/outputs.npz")
+    case .pb:
+      for (index, output) in outputs.enumerated() {
+        try output.value.write(to: "\(folder)/output_\(index).pb", name: output.name)
+      }
+    }
+  } catch {
+    throw Failure("\(error)")
+  }
+}
+
+private func tensor(
+  _ output: (name: String, value: Value), _ format: OutputFormat
+) throws(Failure) -> Tensor {
+  guard let tensor = output.value.tensor else {
+    throw Failure(
+      "output '\(output.name)' is \(output.value.type): --output-format pb holds it, \(format) not")
+  }
+  return tensor
+}
+
+/// What outputs must be.
+struct Expectations {
+  private var values: [(name: String, value: Value)] = []
+
+  /// Reads `NAME=FILE` and `FILE` arguments; a file without a name is an archive, or the only output.
+  /// - Throws: `Failure`
+  init(_ arguments: [String], _ session: Session) throws(Failure) {
+    let names = session.outputs.map(\.name)
+    for argument in arguments {
+      let parsed = NamedArgument(argument, names: names)
+      if parsed.name == nil, let split = argument.firstIndex(of: "="), !fileExists(argument) {
+        throw unknownName(String(argument[..<split]), "output", among: names)
+      }
+      let isArchive = try ValueFileKind(ofFile: parsed.text) == .npz
+      if isArchive {
+        try readArchive(parsed, session)
+      } else if let name = parsed.name ?? (names.count == 1 ? names[0] : nil) {
+        let type = session.outputs.first { $0.name == name }?.type
+        values.append((name, try readValue(parsed.text, type)))
+      } else {
+        throw Failure("--expect \(argument): expected NAME=FILE")
+      }
+    }
+  }
+
+  private mutating func readArchive(
+    _ argument: NamedArgument, _ session: Session
+  ) throws(Failure) {
+    let names = session.outputs.map(\.name)
+    for (name, tensor) in try readTensors(npz: argument.text) {
+      if let wanted = argument.name, wanted != name { continue }
+      guard names.contains(name) else {
+        throw Failure(argument.text, unknownName(name, "output", among: names))
+      }
+      let type = session.outputs.first { $0.name == name }?.type?.tensorType?.elementType
+      do { values.append((name, .tensor(try narrowed(tensor, to: type)))) } catch {
+        throw Failure("\(argument.text): '\(name)'", error)
+      }
+    }
+    if let wanted = argument.name, values.last?.name != wanted {
+      throw Failure("\(argument.text): it has no array '\(wanted)'")
+    }
+  }
+
+  /// Says on standard error which outputs differ.
+  func check(_ outputs: [String: Value], _ tolerance: Tolerance) -> ExitStatus {
+    var status = ExitStatus.fine
+    for (name, expected) in values {
+      let found =
+        outputs[name].map { difference($0, from: expected, tolerance) } ?? "there is none"
+      guard let found else { continue }
+      printError("onnx-run: output '\(name)': \(found)")
+      status = .differs
+    }
+    return status
+  }
+}

@@ -1,0 +1,88 @@
+"""Writes the pictures that ImagesTests reads and prints the numbers it expects of a resize.
+
+    python Tests/ImagesTests/write_pictures.py
+
+Needs Pillow and NumPy. Pixel (x, y) is 10 x + 30 y + 5 in grey, and
+(20 x + 10, 40 y + 20, 5 x + 25 y + 30) in colour; every picture is 9 x 5 pixels.
+"""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+WIDTH, HEIGHT = 9, 5
+FOLDER = Path(__file__).parent / "Pictures"
+y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+grey = (10 * x + 30 * y + 5).astype(np.uint8)
+colour = np.stack([20 * x + 10, 40 * y + 20, 5 * x + 25 * y + 30], axis=-1).astype(np.uint8)
+
+
+def chunk(kind, data):
+    checked = kind + data
+    return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+
+def write_png(name, width, height, depth, colour_type, interlace, rows):
+    """A PNG file by hand, for what Pillow does not write."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, interlace)
+    data = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+    (FOLDER / name).write_bytes(data)
+
+
+def adam7(pixels):
+    rows = b""
+    for left, top, dx, dy in [
+        (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    ]:
+        for row in pixels[top::dy, left::dx]:
+            if row.size:
+                rows += b"\0" + row.tobytes()
+    return rows
+
+
+def write_pngs():
+    Image.fromarray(grey).save(FOLDER / "grey.png")
+    Image.fromarray(colour).save(FOLDER / "colour.png")
+    alpha = np.full((HEIGHT, WIDTH, 1), 77, np.uint8)
+    Image.fromarray(np.concatenate([colour, alpha], axis=-1)).save(FOLDER / "alpha.png")
+    palette = Image.new("P", (WIDTH, HEIGHT))
+    palette.putpalette(colour.reshape(-1).tobytes())
+    palette.putdata(list(range(WIDTH * HEIGHT)))
+    palette.save(FOLDER / "palette.png")
+    Image.fromarray((grey >= 128).astype(np.uint8) * 255).convert("1").save(FOLDER / "bits.png")
+    wide = (colour.astype(">u2") * 257).reshape(HEIGHT, -1)
+    write_png(
+        "sixteen.png", WIDTH, HEIGHT, 16, 2, 0, b"".join(b"\0" + row.tobytes() for row in wide))
+    write_png("interlaced.png", WIDTH, HEIGHT, 8, 2, 1, adam7(colour))
+    write_png("huge.png", 2_000_000, 2_000_000, 8, 2, 0, b"\0" * 100)
+    write_png("empty.png", 0, 5, 8, 2, 0, b"\0")
+
+
+def write_jpegs():
+    Image.fromarray(grey).save(FOLDER / "grey.jpg", quality=95)
+    picture = Image.fromarray(colour)
+    picture.save(FOLDER / "colour.jpg", quality=98, subsampling=0)
+    picture.save(FOLDER / "progressive.jpg", quality=98, subsampling=0, progressive=True)
+    picture.convert("CMYK").save(FOLDER / "cmyk.jpg", quality=98, subsampling=0)
+
+
+def print_resized(width, height):
+    resized = Image.fromarray(grey.astype(np.float32)).resize(
+        (width, height), Image.Resampling.BILINEAR)
+    print(width, height, [float(f"{v:.4f}") for v in np.asarray(resized).reshape(-1)])
+
+
+FOLDER.mkdir(exist_ok=True)
+write_pngs()
+write_jpegs()
+for size in [(3, 2), (4, 7), (11, 3)]:
+    print_resized(*size)

@@ -1,0 +1,57 @@
+import Foundation
+import ONNX
+import Testing
+import ToolSupport
+
+/// Where the standard's cases lie: `tools/test` writes them there.
+private let cases =
+  ProcessInfo.processInfo.environment["ONNX_CASES"] ?? packageFile(".build/cases")
+
+@Suite struct StandardCasesTests {
+  /// `KnownFailures.txt` is a list of all that does not pass yet: a line each, `CASE: reason` or
+  /// `operator NAME: reason` for the cases that need an operator that is not there. Any other
+  /// failure fails this test, and so does a line that nothing proves any more.
+  @Test(.enabled(if: isFolder(cases), "tools/test writes the standard's cases first"))
+  func allPassButThoseListed() throws {
+    let folder = try Folder()
+    let json = folder.path("results.json")
+    let tool = try Tool("test", cases, "--json", json, "--timeout", "300")
+    #expect(tool.status < 2, "\(tool.errors)")
+    let parsed = try JSONSerialization.jsonObject(
+      with: Data(contentsOf: URL(fileURLWithPath: json)))
+    let results = try #require(parsed as? [[String: Any]])
+    let known = try knownFailures()
+
+    var unproven = known
+    var unlisted: [String: String] = [:]
+    for result in results where result["passed"] as? Bool == false {
+      let path = try #require(result["case"] as? String)
+      let message = try #require(result["message"] as? String)
+      let name = String(path.dropFirst(cases.count + 1))
+      let key = missingOperator(message).map { "operator \($0)" } ?? name
+      unproven.remove(key)
+      if !known.contains(key) { unlisted[key] = message }
+    }
+    let failures = unlisted.map { "\($0.key): \($0.value)" }.sorted().joined(separator: "\n")
+    #expect(unlisted.isEmpty, "failures that KnownFailures.txt does not list:\n\(failures)")
+    #expect(
+      unproven.isEmpty,
+      "delete from KnownFailures.txt:\n\(unproven.sorted().joined(separator: "\n"))")
+    print("Standard's cases: \(tool.lines.last ?? "")")
+  }
+
+  /// The operator that a message says is not there.
+  private func missingOperator(_ message: String) -> Substring? {
+    guard let start = message.range(of: "no operator '")?.upperBound else { return nil }
+    return message[start...].prefix { $0 != "'" }
+  }
+
+  private func knownFailures() throws -> Set<String> {
+    let lines = try readText(packageFile("Tests/ToolTests/KnownFailures.txt")).split(
+      separator: "\n")
+    return Set(
+      lines.filter { !$0.hasPrefix("#") }.map { line in
+        String(line[..<(line.range(of: ": ")?.lowerBound ?? line.endIndex)])
+      })
+  }
+}
