@@ -15,7 +15,9 @@ struct Gelu: ElementwiseOperator {
 
   func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T {
     if !isApproximate { return x / 2 * .erfc(-x * .sqrt(0.5)) }
-    return x / 2 * (1 + .tanh(.sqrt(2 / .pi) * (x + 0.044715 * x * x * x)))
+    let cube: T = x * x * x
+    let factor: T = .sqrt(2 / T.pi)
+    return x / 2 * (1 + .tanh(factor * (x + 0.044715 * cube)))
   }
   var vectorised: UnaryLoop<Float, Float>? { isApproximate ? ck_gelu_tanh : ck_gelu }
   var cost: Int { 12 }

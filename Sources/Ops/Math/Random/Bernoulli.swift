@@ -30,7 +30,7 @@ struct Bernoulli: Operator {
       var generator = seed.generator(call)
       let probabilities = try input.doubles(call)
       // NumPy's binomial draw of one trial.
-      let output = try randomTensor(call, type, input.shape) { index -> Double in
+      let output = try numberTensor(call, type, input.shape) { index -> Double in
         let p = probabilities[index]
         let number = generator.uniform()
         return (p <= 0.5 ? number > 1 - p : number <= p) ? 1 : 0

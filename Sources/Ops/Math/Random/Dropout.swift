@@ -99,13 +99,13 @@ struct Dropout: Operator {
         return [.tensor(input), .tensor(mask)]
       }
       var generator = seed.generator(call)
-      let mask = try randomTensor(call, maskType, input.shape) { _ in
+      let mask = try numberTensor(call, maskType, input.shape) { _ in
         generator.uniform() >= probability ? 1 : 0
       }
       let data = try input.doubles(call)
       let stays = try mask.doubles(call)
       let scale = 1 / (1 - probability)
-      let output = try randomTensor(call, input.elementType, input.shape) { index in
+      let output = try numberTensor(call, input.elementType, input.shape) { index in
         data[index] * stays[index] * scale
       }
       return [.tensor(output), .tensor(mask)]

@@ -35,7 +35,7 @@ struct Multinomial: Operator {
       var generator = seed.generator(call)
       let logits = try input.doubles(call)
       var sums = [Double](repeating: 0, count: classes)
-      let output = try randomTensor(call, type, [batch, samples]) { index -> Double in
+      let output = try numberTensor(call, type, [batch, samples]) { index -> Double in
         if index % samples == 0 {
           accumulate(logits, row: index / samples, into: &sums)
         }

@@ -2,7 +2,7 @@ import ONNXFormat
 
 /// A tensor whose elements, one after the other, are `draw`'s numbers in that type.
 @inline(__always)
-func randomTensor(
+func numberTensor(
   _ call: borrowing Call, _ type: ElementType, _ sizes: [Int], _ draw: (_ index: Int) -> Double
 ) throws(OperatorError) -> Tensor {
   let tensor = try call.allocate(type, sizes)
@@ -110,7 +110,7 @@ extension RandomOperator {
     return .produce { call throws(OperatorError) in
       var generator = options.seed.generator(call)
       return [
-        .tensor(try randomTensor(call, type.elementType, sizes) { _ in draw(&generator) })
+        .tensor(try numberTensor(call, type.elementType, sizes) { _ in draw(&generator) })
       ]
     }
   }

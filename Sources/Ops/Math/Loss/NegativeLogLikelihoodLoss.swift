@@ -1,0 +1,39 @@
+import ONNXFormat
+
+/// `−weight[label] · x[label]` at each position, of logarithms of probabilities; the sum of these, or
+/// their mean by the weights.
+struct NegativeLogLikelihoodLoss: Operator {
+  static let schema = Schema(
+    "NegativeLogLikelihoodLoss",
+    [12: .floats, 13: .floats, 22: [.floats, .bfloat16]], inputs: 2...3)
+  private let options: LossOptions
+
+  init(_ node: inout NodeReader) throws(OperatorError) { options = try LossOptions(&node) }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    [try options.infer(inputs)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    switch try call.elementType(0) {
+    case .float32: try kernel(call, Float.self)
+    case .float64: try kernel(call, Double.self)
+    case .float16: try kernel(call, Float16.self)
+    case .bfloat16: try kernel(call, BFloat16.self)
+    default: throw .input(0, "expected floating point, got \(try call.elementType(0))")
+    }
+  }
+
+  private func kernel<T: RealElement>(
+    _ call: Preparation, _ type: T.Type
+  ) throws(OperatorError) -> Kernel {
+    let split = AxisSplit(try call.inputSizes(0), axis: 1)
+    let labels = try call.elementType(1)
+    let hasWeights = call.inputs.has(2)
+    return .compute { buffers throws(OperatorError) in
+      try options.write(
+        buffers, as: T.self, logarithms: buffers.input(0, as: T.self), split, labels: labels,
+        hasWeights: hasWeights)
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import ONNXFormat
+import RealModule
+
+/// The Fourier transforms of frames of a signal: of `[batch, length, 1 or 2]` becomes
+/// `[batch, frames, bins, 2]`. A frame has `frame_length` points, is multiplied by the window, and the
+/// next begins `frame_step` further.
+struct STFT: Operator {
+  static let schema = Schema("STFT", [17: [.floats, .bfloat16]], inputs: 2...4)
+  private let isOneSided: Bool
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    isOneSided = try node.flag("onesided", default: true)
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let type = try inputs.tensor(0).elementType
+    let step = try inputs.scalar(1)
+    if let step, step <= 0 { throw .input(1, "a step of \(step)") }
+    if inputs.has(2) { _ = try inputs.tensor(2, sameTypeAs: 0) }
+    guard let shape = try inputs.shape(0, rank: 3) else { return [.tensor(type, Shape(rank: 4))] }
+    guard (1...2).contains(shape[2].size ?? 1) else {
+      throw .input(0, "expected shape [batch, length, 1 or 2], got \(shape)")
+    }
+    let length = try frameLength(inputs)
+    var frames: Int?
+    if let length, let step, let signal = shape[1].size {
+      guard length <= signal else {
+        throw .invalid("frames of \(length) in a signal of \(signal)")
+      }
+      frames = (signal - length) / step + 1
+    }
+    let bins = length.map { isOneSided ? $0 / 2 + 1 : $0 }
+    return [.tensor(type, [shape[0], Dimension(frames), Dimension(bins), 2])]
+  }
+
+  private func frameLength(_ inputs: Inputs) throws(OperatorError) -> Int? {
+    let window = inputs.has(2) ? try inputs.shape(2, rank: 1)?[0].size : nil
+    var length = window
+    if inputs.has(3) {
+      guard let given = try inputs.scalar(3) else { return nil }
+      if let window, window != given {
+        throw .input(2, "a window of \(window) points for frames of \(given)")
+      }
+      length = given
+    } else if !inputs.has(2) {
+      length = try inputs.shape(0, rank: 3)?[1].size
+    }
+    if let length, length <= 0 { throw .invalid("frames of \(length) points") }
+    return length
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    switch try call.elementType(0) {
+    case .float32: try kernel(call, Float.self)
+    case .float64: try kernel(call, Double.self, Double.self)
+    case .float16: try kernel(call, Float16.self)
+    case .bfloat16: try kernel(call, BFloat16.self)
+    default: throw .input(0, "expected floating point, got \(try call.elementType(0))")
+    }
+  }
+
+  /// Real signals are transformed in double precision, complex ones in their own, as the standard's
+  /// test cases are made: they ask for the rounding errors.
+  private func kernel<T: RealElement>(
+    _ call: Preparation, _ type: T.Type
+  ) throws(OperatorError) -> Kernel where T.Compute == Float {
+    try call.inputSizes(0).last == 1
+      ? kernel(call, T.self, Double.self) : kernel(call, T.self, Float.self)
+  }
+
+  private func kernel<T: RealElement, Part: Real & BinaryFloatingPoint & Sendable>(
+    _ call: Preparation, _ type: T.Type, _ part: Part.Type
+  ) throws(OperatorError) -> Kernel {
+    let (sizes, output) = (try call.inputSizes(0), try call.outputSizes(0))
+    guard let length = try frameLength(call.inputs), let step = try call.inputs.scalar(1) else {
+      throw .invalid("the length or the step of the frames is not known")
+    }
+    let transform = try FourierTransform<Part>(length: length)
+    let (signal, parts) = (sizes[1], sizes[2])
+    let (frames, bins) = (output[1], output[2])
+    let hasWindow = call.inputs.has(2)
+    let tile: Buffers.Tile = { buffers, task, thread in
+      let work = transform.work(buffers, thread: thread)
+      let start = task / frames * signal + task % frames * step
+      let x = buffers.input(0, as: T.self) + start * parts
+      for j in 0..<length {
+        let weight = hasWindow ? Part(buffers.input(2, as: T.self)[j].compute) : 1
+        work[j] = ComplexNumber(
+          Part(x[j * parts].compute) * weight,
+          parts == 2 ? Part(x[j * parts + 1].compute) * weight : 0)
+      }
+      transform(buffers, thread: thread)
+      let y = buffers.output(0, as: T.self) + task * bins * 2
+      for k in 0..<bins {
+        y[2 * k] = T(compute: T.Compute(work[k].re))
+        y[2 * k + 1] = T(compute: T.Compute(work[k].im))
+      }
+    }
+    let tasks = output.contains(0) ? 0 : output[0] * frames
+    return .compute(scratch: transform.scratch(threads: call.threads)) { buffers in
+      transform.fillTables(buffers)
+      buffers.parallel(tasks, tile)
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import ONNXFormat
+import RealModule
+
+/// A window function of so many points, which scalar input 0 tells; periodic, or else symmetric.
+protocol WindowOperator: Operator {
+  init(_ options: WindowOptions)
+  var options: WindowOptions { get }
+  /// The window at `phase`, from 0 to 2π.
+  func value(at phase: Double) -> Double
+}
+
+struct WindowOptions: Sendable {
+  let isPeriodic: Bool
+  let type: ElementType
+}
+
+extension WindowOperator {
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    let type = try node.optionalElementType("output_datatype") ?? .float32
+    let types: TypeSet = [.floats, .bfloat16, .integers]
+    guard types.contains(type) else {
+      throw .attribute("output_datatype", "expected one of \(types), got \(type)")
+    }
+    self.init(WindowOptions(isPeriodic: try node.flag("periodic", default: true), type: type))
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    guard let size = try inputs.scalar(0) else { return [.tensor(options.type, [.unknown])] }
+    guard size >= 0 else { throw .input(0, "\(size) points") }
+    return [.tensor(options.type, [size])]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let count = try call.outputCount(0)
+    // The first and last point of a symmetric window are the same; one point is the middle.
+    let period = Double(options.isPeriodic ? count : count - 1)
+    return try fillKernel(options.type, count) { index in
+      period == 0 ? value(at: .pi) : value(at: 2 * .pi * Double(index) / period)
+    }
+  }
+}
+
+extension Inputs {
+  /// The integer that a scalar input (or one of one element) holds, where known before the run.
+  func scalar(_ index: Int) throws(OperatorError) -> Int? {
+    guard let values = try integers(index) else { return nil }
+    guard values.count == 1 else { throw .input(index, "expected one number, got \(values.count)") }
+    return values[0]
+  }
+}
+
+/// A kernel that fills output 0 with a function of the place.
+func fillKernel(
+  _ type: ElementType, _ count: Int, _ value: @escaping @Sendable (Int) -> Double
+) throws(OperatorError) -> Kernel {
+  let conversion = ElementConversion(from: .float64, to: type)
+  guard conversion != nil || type == .float64 else { throw .unsupported("numbers of type \(type)") }
+  let stride = type.stride
+  return .compute { buffers in
+    let y = buffers.output(0, as: UInt8.self)
+    for index in 0..<count {
+      var number = value(index)
+      let target = UnsafeMutableRawPointer(y + index * stride)
+      if let conversion {
+        conversion(&number, target, 1)
+      } else {
+        target.storeBytes(of: number, as: Double.self)
+      }
+    }
+  }
+}
