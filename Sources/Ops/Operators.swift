@@ -150,7 +150,7 @@ enum Operators {
     ScatterND.self,
     ShapeOperator.self,
     Size.self,
-    Slice.self,
+    SliceOperator.self,
     Slice1.self,
     SpaceToDepth.self,
     Split.self,
@@ -189,5 +189,14 @@ enum Operators {
     StringConcat.self,
     StringNormalizer.self,
     StringSplit.self,
+
+    // Classic
+    AffineGrid.self,
+    ArrayFeatureExtractor.self,
+    Binarizer.self,
+    LabelEncoder.self,
+    LabelEncoder1.self,
+    NonMaxSuppression.self,
+    TfIdfVectorizer.self,
   ]
 }
