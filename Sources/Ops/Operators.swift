@@ -185,7 +185,7 @@ enum Operators {
     ScatterND.self,
     ShapeOperator.self,
     Size.self,
-    Slice.self,
+    SliceOperator.self,
     Slice1.self,
     SpaceToDepth.self,
     Split.self,
@@ -224,5 +224,14 @@ enum Operators {
     StringConcat.self,
     StringNormalizer.self,
     StringSplit.self,
+
+    // Classic
+    AffineGrid.self,
+    ArrayFeatureExtractor.self,
+    Binarizer.self,
+    LabelEncoder.self,
+    LabelEncoder1.self,
+    NonMaxSuppression.self,
+    TfIdfVectorizer.self,
   ]
 }

@@ -79,7 +79,7 @@ func withZero<T>(_ type: T.Type, _ body: (UnsafePointer<T>) -> Void) {
 /// `to[i] = from[offsets[i]]` for blocks of `block` elements.
 func moveBlocks(
   _ type: ElementType, block: Int, from: UnsafeRawPointer, to: UnsafeMutableRawPointer,
-  offsets: [Int]
+  offsets: UnsafeBufferPointer<Int>
 ) {
   @inline(__always) func move<T>(_ type: T.Type) {
     let x = from.assumingMemoryBound(to: T.self)
@@ -99,5 +99,15 @@ func moveBlocks(
   case .eight: move(UInt64.self)
   case .sixteen: move(SIMD2<UInt64>.self)
   case .string: move(String.self)
+  }
+}
+
+/// As `moveBlocks` for a list of offsets.
+func moveBlocks(
+  _ type: ElementType, block: Int, from: UnsafeRawPointer, to: UnsafeMutableRawPointer,
+  offsets: [Int]
+) {
+  offsets.withUnsafeBufferPointer {
+    moveBlocks(type, block: block, from: from, to: to, offsets: $0)
   }
 }

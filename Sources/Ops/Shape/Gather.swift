@@ -23,31 +23,38 @@ struct Gather: Operator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)
     let axis = try normalized(axis: axis, rank: sizes.count)
-    let outer = sizes[..<axis].wrappingProduct
-    let size = sizes[axis]
-    let block = sizes[(axis + 1)...].wrappingProduct
-    let places = try call.inputCount(1)
-    let count = outer &* places
-    let isEmpty = try call.outputCount(0) == 0
-    let indices = try Offsets(call, input: 1)
-    // Without elements there still are indices to check.
-    if isEmpty {
-      return .compute(scratch: try scratchBytes(places)) { buffers throws(OperatorError) in
-        let offsets = buffers.scratch.assumingMemoryBound(to: Int.self)
-        try indices.fill(buffers, count: places, offsets) { i, position throws(OperatorError) in
-          try indices.check(position, size, at: i)
-        }
-      }
-    }
-    return try BlockGather(block: block, count: count).kernel(try call.elementType(0)) {
-      buffers, offsets throws(OperatorError) in
+    return try gatherKernel(
+      call, outer: sizes[..<axis].wrappingProduct, size: sizes[axis],
+      block: sizes[(axis + 1)...].wrappingProduct)
+  }
+}
+
+/// The kernel that picks from data (input 0) seen as `[outer, size, block]` the blocks at the
+/// indices of input 1.
+func gatherKernel(
+  _ call: Preparation, outer: Int, size: Int, block: Int
+) throws(OperatorError) -> Kernel {
+  let places = try call.inputCount(1)
+  let count = outer &* places
+  let isEmpty = try call.outputCount(0) == 0
+  let indices = try Offsets(call, input: 1)
+  // Without elements there still are indices to check.
+  if isEmpty {
+    return .compute(scratch: try scratchBytes(places)) { buffers throws(OperatorError) in
+      let offsets = buffers.scratch.assumingMemoryBound(to: Int.self)
       try indices.fill(buffers, count: places, offsets) { i, position throws(OperatorError) in
         try indices.check(position, size, at: i)
       }
-      for row in stride(from: places, to: count, by: places) {
-        let base = row / places * size
-        for i in 0..<places { offsets[row + i] = offsets[i] + base }
-      }
+    }
+  }
+  return try BlockGather(block: block, count: count).kernel(try call.elementType(0)) {
+    buffers, offsets throws(OperatorError) in
+    try indices.fill(buffers, count: places, offsets) { i, position throws(OperatorError) in
+      try indices.check(position, size, at: i)
+    }
+    for row in stride(from: places, to: count, by: places) {
+      let base = row / places * size
+      for i in 0..<places { offsets[row + i] = offsets[i] + base }
     }
   }
 }

@@ -2,7 +2,7 @@ import ONNXFormat
 
 /// Of each of the `axes` the elements `start`, `start + step`, … before `end`; negative positions
 /// count from the end, positions beyond it mean the end.
-struct Slice: AttributeFreeOperator {
+struct SliceOperator: AttributeFreeOperator {
   static let schema = Schema(
     "Slice", [10: .classic, 11: .classic, 13: .any13], inputs: 3...5)
 
