@@ -57,3 +57,16 @@ void ck_float_to_uint64(const float *restrict x, uint64_t *restrict y, size_t n)
 void ck_double_to_uint64(const double *restrict x, uint64_t *restrict y, size_t n) {
   for (size_t i = 0; i < n; i++) y[i] = to_uint64(x[i]);
 }
+
+static inline int32_t to_int32(double x) {
+  return x > -2147483649.0 && x < 2147483648.0 ? (int32_t)x : INT32_MIN;
+}
+
+CK_MULTIVERSION void ck_float_to_int32(const float *restrict x, int32_t *restrict y, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    y[i] = x[i] >= -2147483648.0f && x[i] < 2147483648.0f ? (int32_t)x[i] : INT32_MIN;
+}
+
+CK_MULTIVERSION void ck_double_to_int32(const double *restrict x, int32_t *restrict y, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] = to_int32(x[i]);
+}

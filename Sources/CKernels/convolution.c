@@ -1,6 +1,5 @@
-// Convolution apart from the matrix product: windows copied into columns, columns added back,
-// depthwise kernels, and what follows a finished tile. Padding is settled once a row, never in an
-// inner loop.
+// Convolution by way of columns: windows copied into them, columns added back, and what follows a
+// finished tile. Padding is settled once a row, never in an inner loop.
 #include "ck_convolution.h"
 
 #include <string.h>
@@ -118,107 +117,6 @@ CK_MULTIVERSION void ck_col2im(const ck_window *w, const float *columns, ptrdiff
   }
 }
 
-
-static inline __attribute__((always_inline)) void convolve_block(
-    const ck_window *w, const float *x, ptrdiff_t row, ptrdiff_t plane, const float *weights,
-    ptrdiff_t taps, ptrdiff_t stride, float *restrict y, int block) {
-  float sum[64];
-  for (int i = 0; i < block; i++) sum[i] = 0;
-  for (ptrdiff_t kz = 0; kz < w->kernel[0]; kz++) {
-    for (ptrdiff_t ky = 0; ky < w->kernel[1]; ky++) {
-      const float *source = x + kz * w->dilation[0] * plane + ky * w->dilation[1] * row;
-      for (ptrdiff_t kx = 0; kx < taps; kx++, source += w->dilation[2]) {
-        const float factor = *weights++;
-        for (int i = 0; i < block; i++) sum[i] += factor * source[i * stride];
-      }
-    }
-  }
-  for (int i = 0; i < block; i++) y[i] = sum[i];
-}
-
-// The last block of a row overlaps the one before it, so that no shorter one is needed.
-static inline __attribute__((always_inline)) void convolve_row(
-    const ck_window *w, const float *x, ptrdiff_t row, ptrdiff_t plane, const float *weights,
-    ptrdiff_t taps, ptrdiff_t stride, float *restrict y) {
-  const ptrdiff_t n = w->output[2];
-  ptrdiff_t o = 0;
-  for (; o + 64 <= n; o += 64)
-    convolve_block(w, x + o * stride, row, plane, weights, taps, stride, y + o, 64);
-  if (n >= 16) {
-    for (; o + 16 <= n; o += 16)
-      convolve_block(w, x + o * stride, row, plane, weights, taps, stride, y + o, 16);
-    if (o < n) {
-      o = n - 16;
-      convolve_block(w, x + o * stride, row, plane, weights, taps, stride, y + o, 16);
-    }
-  } else if (n >= 4) {
-    for (; o + 4 <= n; o += 4)
-      convolve_block(w, x + o * stride, row, plane, weights, taps, stride, y + o, 4);
-    if (o < n) {
-      o = n - 4;
-      convolve_block(w, x + o * stride, row, plane, weights, taps, stride, y + o, 4);
-    }
-  } else {
-    for (; o < n; o++)
-      convolve_block(w, x + o * stride, row, plane, weights, taps, stride, y + o, 1);
-  }
-}
-
-// Elements from the first to the last that any window of the axis touches.
-static inline ptrdiff_t reach(const ck_window *w, int axis) {
-  return (w->output[axis] - 1) * w->stride[axis] + (w->kernel[axis] - 1) * w->dilation[axis] + 1;
-}
-
-CK_MULTIVERSION static void pad_image(const ck_window *w, const float *x, float *y) {
-  const ptrdiff_t depth = reach(w, 0), height = reach(w, 1), width = reach(w, 2);
-  const ptrdiff_t before = least(w->pad[2], width);
-  const ptrdiff_t middle = least(w->input[2], width - before);
-  for (ptrdiff_t z = 0; z < depth; z++) {
-    for (ptrdiff_t i = 0; i < height; i++, y += width) {
-      const ptrdiff_t iz = z - w->pad[0], iy = i - w->pad[1];
-      if (iz < 0 || iz >= w->input[0] || iy < 0 || iy >= w->input[1]) {
-        clear(y, width);
-      } else {
-        clear(y, before);
-        copy(y + before, x + (iz * w->input[1] + iy) * w->input[2], middle);
-        clear(y + before + middle, width - before - middle);
-      }
-    }
-  }
-}
-
-CK_MULTIVERSION static void convolve(const ck_window *w, const float *x, ptrdiff_t row,
-                                     ptrdiff_t plane, const float *weights, float *y) {
-  const ptrdiff_t taps = w->kernel[2];
-  for (ptrdiff_t oz = 0; oz < w->output[0]; oz++) {
-    for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, y += w->output[2]) {
-      const float *source = x + oz * w->stride[0] * plane + oy * w->stride[1] * row;
-      if (w->stride[2] == 1 && taps == 3)
-        convolve_row(w, source, row, plane, weights, 3, 1, y);
-      else if (w->stride[2] == 1)
-        convolve_row(w, source, row, plane, weights, taps, 1, y);
-      else if (w->stride[2] == 2)
-        convolve_row(w, source, row, plane, weights, taps, 2, y);
-      else
-        convolve_row(w, source, row, plane, weights, taps, w->stride[2], y);
-    }
-  }
-}
-
-void ck_convolve_image(const ck_window *w, const float *x, ptrdiff_t kernels, const float *weights,
-                       float *y, float *padded) {
-  ptrdiff_t row = w->input[2], plane = w->input[1] * w->input[2];
-  if (padded) {
-    pad_image(w, x, padded);
-    x = padded;
-    row = reach(w, 2);
-    plane = row * reach(w, 1);
-  }
-  const ptrdiff_t size = w->kernel[0] * w->kernel[1] * w->kernel[2];
-  const ptrdiff_t outputs = w->output[0] * w->output[1] * w->output[2];
-  for (ptrdiff_t k = 0; k < kernels; k++, weights += size, y += outputs)
-    convolve(w, x, row, plane, weights, y);
-}
 
 static inline float activate(float x, ck_activation f, float a, float b) {
   // A NaN fails every comparison and stays one.

@@ -8,53 +8,75 @@
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
+// n / d rounded up; most often d is 1, and divisions are slow.
+static inline ptrdiff_t steps(ptrdiff_t n, ptrdiff_t d) { return d == 1 ? n : (n + d - 1) / d; }
+
 // The elements of window o inside the input: *end - *first of them, from kernel place *first.
 static inline void inside(const ck_window *w, int axis, ptrdiff_t o, ptrdiff_t *first,
                           ptrdiff_t *end) {
   const ptrdiff_t start = o * w->stride[axis] - w->pad[axis], d = w->dilation[axis];
-  *first = start < 0 ? least((-start + d - 1) / d, w->kernel[axis]) : 0;
+  *first = start < 0 ? least(steps(-start, d), w->kernel[axis]) : 0;
   const ptrdiff_t room = w->input[axis] - start;
-  *end = room > 0 ? most(*first, least((room + d - 1) / d, w->kernel[axis])) : *first;
+  *end = room > 0 ? most(*first, least(steps(room, d), w->kernel[axis])) : *first;
 }
 
 static inline float larger(float best, float x) { return x > best || x != x ? x : best; }
 static inline float sum(float a, float b) { return a + b; }
 
+// Rows are short: no more than one vector at a time.
+#define SHORT _Pragma("clang loop interleave_count(1)")
+
+// The windows that lie inside a row whole.
+static inline void whole(const ck_window *w, ptrdiff_t *low, ptrdiff_t *high) {
+  const ptrdiff_t s = w->stride[2], n = w->output[2];
+  *low = least(steps(w->pad[2], s), n);
+  const ptrdiff_t room = w->input[2] + w->pad[2] - (w->kernel[2] - 1) * w->dilation[2];
+  *high = room > 0 ? most(*low, least(steps(room, s), n)) : *low;
+}
+
 // Windows low..<high lie inside the row whole; x0 is where the first element of window 0 would be.
-#define REDUCE_WINDOWS(STRIDE)                                             \
-  for (ptrdiff_t o = low; o < high; o++) y[o] = x0[o * (STRIDE)];          \
-  for (ptrdiff_t k = 1; k < w->kernel[2]; k++) {                           \
-    const float *xk = x0 + k * w->dilation[2];                             \
-    for (ptrdiff_t o = low; o < high; o++) y[o] = OP(y[o], xk[o * (STRIDE)]); \
+#define REDUCE_WINDOWS(STRIDE)                                                             \
+  switch (w->kernel[2]) {                                                                  \
+    case 2:                                                                                \
+      SHORT for (ptrdiff_t o = low; o < high; o++)                                         \
+        y[o] = OP(x0[o * (STRIDE)], x0[o * (STRIDE) + d]);                                 \
+      break;                                                                               \
+    case 3:                                                                                \
+      SHORT for (ptrdiff_t o = low; o < high; o++)                                         \
+        y[o] = OP(OP(x0[o * (STRIDE)], x0[o * (STRIDE) + d]), x0[o * (STRIDE) + 2 * d]);   \
+      break;                                                                               \
+    default:                                                                               \
+      for (ptrdiff_t o = low; o < high; o++) y[o] = x0[o * (STRIDE)];                      \
+      for (ptrdiff_t k = 1; k < w->kernel[2]; k++)                                         \
+        for (ptrdiff_t o = low; o < high; o++) y[o] = OP(y[o], x0[o * (STRIDE) + k * d]);  \
   }
 
-#define POOL_ROW(NAME, INITIAL)                                                              \
-  static inline void NAME(const ck_window *w, const float *restrict row, float *restrict y) { \
-    const ptrdiff_t s = w->stride[2], n = w->output[2];                                      \
-    const ptrdiff_t extent = (w->kernel[2] - 1) * w->dilation[2];                            \
-    ptrdiff_t low = least((w->pad[2] + s - 1) / s, n);                                       \
-    const ptrdiff_t room = w->input[2] + w->pad[2] - extent;                                 \
-    ptrdiff_t high = room > 0 ? most(low, least((room + s - 1) / s, n)) : low;               \
-    if (high > low) {                                                                        \
-      const float *x0 = row - w->pad[2];                                                     \
-      if (s == 1) {                                                                          \
-        REDUCE_WINDOWS(1)                                                                    \
-      } else if (s == 2) {                                                                   \
-        REDUCE_WINDOWS(2)                                                                    \
-      } else {                                                                               \
-        REDUCE_WINDOWS(s)                                                                    \
-      }                                                                                      \
-    }                                                                                        \
-    for (ptrdiff_t o = 0; o < n; o++) {                                                      \
-      if (o == low) o = high;                                                                \
-      if (o >= n) break;                                                                     \
-      ptrdiff_t first, end;                                                                  \
-      inside(w, 2, o, &first, &end);                                                         \
-      float result = INITIAL;                                                                \
-      for (ptrdiff_t k = first; k < end; k++)                                                \
-        result = OP(result, row[o * s - w->pad[2] + k * w->dilation[2]]);                    \
-      y[o] = result;                                                                         \
-    }                                                                                        \
+#define POOL_ROW(NAME, INITIAL)                                                               \
+  static inline void NAME(const ck_window *w, ptrdiff_t low, ptrdiff_t high,                  \
+                          const float *restrict row, float *restrict y) {                     \
+    const ptrdiff_t s = w->stride[2], n = w->output[2], d = w->dilation[2];                   \
+    if (high > low) {                                                                         \
+      const float *x0 = row - w->pad[2];                                                      \
+      if (s == 1 && d == 1) {                                                                 \
+        const ptrdiff_t d = 1;                                                                \
+        REDUCE_WINDOWS(1)                                                                     \
+      } else if (s == 2 && d == 1) {                                                          \
+        const ptrdiff_t d = 1;                                                                \
+        REDUCE_WINDOWS(2)                                                                     \
+      } else {                                                                                \
+        REDUCE_WINDOWS(s)                                                                     \
+      }                                                                                       \
+    }                                                                                         \
+    for (ptrdiff_t o = 0; o < n; o++) {                                                       \
+      if (o == low) o = high;                                                                 \
+      if (o >= n) break;                                                                      \
+      ptrdiff_t first, end;                                                                   \
+      inside(w, 2, o, &first, &end);                                                          \
+      float result = INITIAL;                                                                 \
+      for (ptrdiff_t k = first; k < end; k++)                                                 \
+        result = OP(result, row[o * s - w->pad[2] + k * d]);                                  \
+      y[o] = result;                                                                          \
+    }                                                                                         \
   }
 
 #define OP larger
@@ -64,37 +86,46 @@ POOL_ROW(max_row, -INFINITY)
 POOL_ROW(sum_row, 0)
 #undef OP
 
-// The rows under windows (oz, oy), reduced to one.
-#define GATHER_ROWS(OP, INITIAL)                                                               \
-  ptrdiff_t z0, z1, y0, y1;                                                                    \
-  inside(w, 0, oz, &z0, &z1);                                                                  \
-  inside(w, 1, oy, &y0, &y1);                                                                  \
-  const ptrdiff_t width = w->input[2];                                                         \
-  int empty = 1;                                                                               \
-  for (ptrdiff_t kz = z0; kz < z1; kz++) {                                                     \
-    for (ptrdiff_t ky = y0; ky < y1; ky++) {                                                   \
-      const ptrdiff_t iz = oz * w->stride[0] - w->pad[0] + kz * w->dilation[0];                \
-      const ptrdiff_t iy = oy * w->stride[1] - w->pad[1] + ky * w->dilation[1];                \
-      const float *restrict source = x + (iz * w->input[1] + iy) * width;                      \
-      if (empty) {                                                                             \
-        for (ptrdiff_t i = 0; i < width; i++) row[i] = source[i];                              \
-      } else {                                                                                 \
-        for (ptrdiff_t i = 0; i < width; i++) row[i] = OP(row[i], source[i]);                  \
-      }                                                                                        \
-      empty = 0;                                                                               \
-    }                                                                                          \
-  }                                                                                            \
-  if (empty)                                                                                   \
+// The rows under windows (oz, oy), reduced to one, two at a time.
+#define GATHER_ROWS(OP, INITIAL)                                                                 \
+  ptrdiff_t z0, z1, y0, y1;                                                                      \
+  inside(w, 0, oz, &z0, &z1);                                                                    \
+  inside(w, 1, oy, &y0, &y1);                                                                    \
+  const ptrdiff_t width = w->input[2], step = w->dilation[1] * width;                            \
+  int empty = 1;                                                                                 \
+  for (ptrdiff_t kz = z0; kz < z1; kz++) {                                                       \
+    const ptrdiff_t iz = oz * w->stride[0] - w->pad[0] + kz * w->dilation[0];                    \
+    const ptrdiff_t iy = oy * w->stride[1] - w->pad[1] + y0 * w->dilation[1];                    \
+    const float *restrict a = x + (iz * w->input[1] + iy) * width;                               \
+    ptrdiff_t rows = y1 - y0;                                                                    \
+    for (; rows >= 2; rows -= 2, a += 2 * step, empty = 0) {                                     \
+      if (empty) {                                                                               \
+        SHORT for (ptrdiff_t i = 0; i < width; i++) row[i] = OP(a[i], a[step + i]);              \
+      } else {                                                                                   \
+        SHORT for (ptrdiff_t i = 0; i < width; i++) row[i] = OP(row[i], OP(a[i], a[step + i]));  \
+      }                                                                                          \
+    }                                                                                            \
+    if (rows == 0) continue;                                                                     \
+    if (empty) {                                                                                 \
+      SHORT for (ptrdiff_t i = 0; i < width; i++) row[i] = a[i];                                 \
+    } else {                                                                                     \
+      SHORT for (ptrdiff_t i = 0; i < width; i++) row[i] = OP(row[i], a[i]);                     \
+    }                                                                                            \
+    empty = 0;                                                                                   \
+  }                                                                                              \
+  if (empty)                                                                                     \
     for (ptrdiff_t i = 0; i < width; i++) row[i] = INITIAL;
 
 CK_MULTIVERSION void ck_max_pool(const ck_window *w, const float *x, ptrdiff_t images, float *y,
                                  float *restrict row) {
   const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
+  ptrdiff_t low, high;
+  whole(w, &low, &high);
   for (ptrdiff_t c = 0; c < images; c++, x += image) {
     for (ptrdiff_t oz = 0; oz < w->output[0]; oz++) {
       for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, y += w->output[2]) {
         GATHER_ROWS(larger, -INFINITY)
-        max_row(w, row, y);
+        max_row(w, low, high, row, y);
       }
     }
   }
@@ -104,13 +135,15 @@ CK_MULTIVERSION void ck_average_pool(const ck_window *w, const float *x, ptrdiff
                                      const float *z_counts, const float *y_counts,
                                      const float *restrict x_counts, float *y, float *restrict row) {
   const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
+  ptrdiff_t low, high;
+  whole(w, &low, &high);
   for (ptrdiff_t c = 0; c < images; c++, x += image) {
     for (ptrdiff_t oz = 0; oz < w->output[0]; oz++) {
       for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, y += w->output[2]) {
         GATHER_ROWS(sum, 0)
-        sum_row(w, row, y);
+        sum_row(w, low, high, row, y);
         const float area = z_counts[oz] * y_counts[oy];
-        for (ptrdiff_t o = 0; o < w->output[2]; o++) y[o] /= area * x_counts[o];
+        SHORT for (ptrdiff_t o = 0; o < w->output[2]; o++) y[o] /= area * x_counts[o];
       }
     }
   }

@@ -1,12 +1,21 @@
-// Sums and scalings of rows, vectorised by the compiler: 64 partial sums stand in for the one that
-// the order of additions would otherwise serialise.
+// Sums and scalings of rows, vectorised by the compiler: partial sums stand in for the one that the
+// order of additions would otherwise serialise.
 #include "ck_rows.h"
 
 #include <math.h>
 
 #include "dispatch.h"
 
-#define LANES 64
+#define LANES 32
+
+// Runs `STEP(j)` for all elements i + j, a lane j for each: whole vectors first, then fewer.
+#define OVER_LANES(STEP)                                  \
+  size_t i = 0;                                           \
+  for (; i + LANES <= n; i += LANES)                      \
+    for (int j = 0; j < LANES; j++) STEP;                 \
+  for (; i + 8 <= n; i += 8)                              \
+    for (int j = 0; j < 8; j++) STEP;                     \
+  for (int j = 0; i < n; i++) STEP;
 
 static inline float total(float *part) {
   for (int width = LANES / 2; width > 0; width /= 2)
@@ -16,10 +25,7 @@ static inline float total(float *part) {
 
 CK_MULTIVERSION float ck_centered_squares(const float *x, size_t n, float mean) {
   float part[LANES] = {0};
-  size_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    for (int j = 0; j < LANES; j++) part[j] += (x[i + j] - mean) * (x[i + j] - mean);
-  for (int j = 0; i < n; i++, j++) part[j] += (x[i] - mean) * (x[i] - mean);
+  OVER_LANES(part[j] += (x[i + j] - mean) * (x[i + j] - mean))
   return total(part);
 }
 
@@ -39,8 +45,8 @@ CK_MULTIVERSION void ck_normalize(const float *x, float *y, size_t n, float mean
 // x^-3/4 needs no logarithm.
 static inline float scaled(float x, float base, int three_quarters, float beta) {
   if (three_quarters) {
-    float root = sqrtf(base);
-    return x / (root * sqrtf(root));
+    float root = __builtin_elementwise_sqrt(base);
+    return x / (root * __builtin_elementwise_sqrt(root));
   }
   return x / powf(base, beta);
 }

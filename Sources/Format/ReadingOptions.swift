@@ -41,13 +41,14 @@ struct MemoryBudget {
 
   var remaining: Int { limit - used }
 
+  var exceeded: FormatError {
+    FormatError(
+      .limit("needs more than \(limit) bytes of memory to read; an option raises this limit"))
+  }
+
   /// - Throws: `FormatError.Reason.limit`
   mutating func take(_ bytes: Int) throws(FormatError) {
-    guard bytes >= 0, bytes <= remaining else {
-      throw FormatError(
-        .limit(
-          "needs more than \(limit) bytes of memory to read; an option raises this limit"))
-    }
+    guard bytes >= 0, bytes <= remaining else { throw exceeded }
     used += bytes
   }
 

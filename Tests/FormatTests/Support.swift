@@ -46,7 +46,7 @@ final class TemporaryFolder {
 
   init() {
     var template = Array("/tmp/onnx-format-tests.XXXXXX".utf8CString)
-    path = template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) }
+    path = mkdtemp(&template).map { String(cString: $0) } ?? "/nowhere"
   }
 
   deinit { remove(path) }
@@ -73,7 +73,7 @@ final class TemporaryFolder {
   @discardableResult
   func write(_ bytes: [UInt8], _ name: String) -> String {
     let path = file(name)
-    let stream = fopen(path, "w")!
+    guard let stream = fopen(path, "w") else { return path }
     fwrite(bytes, 1, bytes.count, stream)
     fclose(stream)
     return path

@@ -47,3 +47,28 @@ extension Tensor {
     }
   }
 }
+
+/// Output 0 of a node prepared before any input's contents are known.
+func evaluateUnknown(_ node: Node, _ tensors: [Tensor], opset: Int = 24) throws -> Tensor {
+  let made = try Registry.make(node, operatorSet: opset).operator
+  let inputs = Inputs(types: tensors.map { .tensor($0.type) })
+  let type = try made.infer(inputs)[0].tensorType
+  let sizes = type?.shape?.sizes ?? []
+  let y = try Tensor(uninitialized: type?.elementType ?? .float32, shape: sizes)
+  let pool = ThreadPool(threads: 2)
+  let kernel = try made.prepare(Preparation(inputs: inputs, outputs: [type], threads: 2))
+  guard case .compute(let scratch, let body) = kernel else { return y }
+  let memory = try TensorStorage(byteCount: scratch)
+  let table: [UnsafeMutableRawPointer?] = (tensors + [y]).map { $0.storage.pointer }
+  let slots = table.indices.map { Int32($0) }
+  try table.withUnsafeBufferPointer { table in
+    try slots.withUnsafeBufferPointer { slots in
+      guard let table = table.baseAddress, let slots = slots.baseAddress else { return }
+      try body(
+        Buffers(
+          table: table, slots: slots, inputCount: tensors.count, scratch: memory.pointer,
+          pool: pool))
+    }
+  }
+  return y
+}

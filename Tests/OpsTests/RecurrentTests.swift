@@ -178,10 +178,12 @@ func near<T: Element>(
     for (x, y) in zip(x, y) {
       let decay = exp(-abs(Double(x)))
       let exact = name == "Tanh" ? tanh(Double(x)) : (x < 0 ? decay : 1) / (1 + decay)
-      let unit = max(Float(exact).ulp, Float.leastNormalMagnitude.ulp)
-      largest = max(largest, abs(Double(y) - exact) / Double(unit))
+      // What would be subnormal may become 0.
+      if abs(exact) < Double(Float.leastNormalMagnitude), y == 0 { continue }
+      let unit = Double(max(Float(exact).ulp, Float.leastNormalMagnitude.ulp))
+      largest = max(largest, abs(Double(y) - exact) / unit)
     }
-    #expect(largest < 2.5, "units of the last place")
+    #expect(largest < 3, "units of the last place")
   }
 
   @Test(arguments: ["RNN", "GRU", "LSTM"]) func makesAnySetOfOutputs(_ name: String) throws {

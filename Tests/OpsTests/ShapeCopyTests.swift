@@ -41,10 +41,16 @@ import Testing
   @Test(arguments: [[1, 0], [0, 2, 1], [2, 0, 1], [2, 1, 0]])
   func transposesLargeTensorsInBlocks(order: [Int]) throws {
     let sizes = order.count == 2 ? [301, 517] : [37, 70, 65]
-    let values = (0..<sizes.reduce(1, *)).map { Int32($0) }
-    let y = try result("Transpose", [Tensor(shape: sizes, values)], [.ints("perm", order)])
-    #expect(
-      y == Tensor(shape: order.map { sizes[$0] }, transposed(sizes, order).map { values[$0] }))
+    let places = transposed(sizes, order)
+    func check<T: Element>(_ convert: (Int) -> T) throws {
+      let values = (0..<sizes.reduce(1, *)).map(convert)
+      let y = try result("Transpose", [Tensor(shape: sizes, values)], [.ints("perm", order)])
+      #expect(y == Tensor(shape: order.map { sizes[$0] }, places.map { values[$0] }))
+    }
+    try check { UInt8(truncatingIfNeeded: $0) }
+    try check { Int16(truncatingIfNeeded: $0) }
+    try check { Float($0) }
+    try check { Int64($0) }
   }
 
   @Test func permutesSymbols() throws {
@@ -187,7 +193,7 @@ import Testing
     expectError("given twice", "Slice", [x, int64s(0, 0), int64s(1, 1), int64s(0, -2)])
     expectError("as many", "Slice", [x, int64s(0), int64s(1, 2)])
     expectError("as many", "Slice", [x, int64s(0, 0, 0), int64s(1, 2, 3)])
-    expectError("beyond rank", "Slice", [x, int64s(0), int64s(1), int64s(2)])
+    expectError("beyond the rank", "Slice", [x, int64s(0), int64s(1), int64s(2)])
   }
 
   // MARK: Expand, Tile

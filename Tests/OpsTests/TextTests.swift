@@ -12,7 +12,7 @@ private func words(_ values: String...) -> Tensor { Tensor(shape: [values.count]
     #expect(
       try result("StringConcat", [Tensor(shape: [2, 1], ["a", "b"]), words("c", "d")])
         == Tensor(shape: [2, 2], ["ac", "ad", "bc", "bd"]))
-    expectError("cannot be broadcast", "StringConcat", [words("a", "b"), words("a", "b", "c")])
+    expectError("does not broadcast", "StringConcat", [words("a", "b"), words("a", "b", "c")])
   }
 
   @Test func splits() throws {

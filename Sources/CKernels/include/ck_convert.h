@@ -13,6 +13,9 @@ void ck_float_to_half(const float *x, uint16_t *y, size_t n);
 void ck_bfloat_to_float(const uint16_t *x, float *y, size_t n);
 void ck_float_to_bfloat(const float *x, uint16_t *y, size_t n);
 /// Without the fraction; the least integer for what does not fit.
+void ck_float_to_int32(const float *x, int32_t *y, size_t n);
+void ck_double_to_int32(const double *x, int32_t *y, size_t n);
+/// Without the fraction; the least integer for what does not fit.
 void ck_float_to_int64(const float *x, int64_t *y, size_t n);
 void ck_double_to_int64(const double *x, int64_t *y, size_t n);
 /// As the above, and for what is negative that of the same bits.

@@ -14,12 +14,6 @@ void ck_im2col(const ck_window *window, const float *x, ptrdiff_t channels, ptrd
 // The reverse: adds columns[(c, k), i] of all windows to where they came from in x.
 void ck_col2im(const ck_window *window, const float *columns, ptrdiff_t channels, float *x);
 
-// One image convolved with several kernels, one result after the other:
-// y[o] = sum over k of w[k] * x[o * stride - pad + k * dilation].
-// `padded` has room for every element that a window touches; NULL where none lies outside.
-void ck_convolve_image(const ck_window *window, const float *x, ptrdiff_t kernels, const float *w,
-                       float *y, float *padded);
-
 // What is done to the elements of a finished tile.
 typedef enum {
   CK_ACTIVATION_NONE,

@@ -38,6 +38,7 @@ extension MessageReader {
 
   func attribute(_ range: Range<Int>) throws(FormatError) -> Attribute {
     var parts = Parts()
+    if range.count > Self.longAttribute { try reserve(range, &parts) }
     return try read(
       Onnx__AttributeProto.self, range,
       apart: { (field) throws(FormatError) in try take(field, into: &parts) },
@@ -51,6 +52,29 @@ extension MessageReader {
           throw error.within("attribute \(name.quoted)")
         }
       })
+  }
+
+  /// From this size on the lists of an attribute are counted first.
+  private static let longAttribute = 1024
+
+  private func reserve(_ range: Range<Int>, _ parts: inout Parts) throws(FormatError) {
+    var floats = 0
+    var ints = 0
+    var strings = 0
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let field = try source.field(at: &position, end: range.upperBound)
+      switch field.number {
+      case FieldNumber.Attribute.floats: floats += field.body.count / 4
+      case FieldNumber.Attribute.ints:
+        ints += field.type == .bytes ? try source.countVarints(in: field.body) : 1
+      case FieldNumber.Attribute.strings: strings += 1
+      default: break
+      }
+    }
+    parts.floats.reserveCapacity(floats)
+    parts.ints.reserveCapacity(ints)
+    parts.strings.reserveCapacity(strings)
   }
 
   private func take(_ field: WireField, into parts: inout Parts) throws(FormatError) -> Bool {

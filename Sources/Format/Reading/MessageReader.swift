@@ -74,6 +74,7 @@ final class MessageReader {
       }
     }
     guard let unpacked else {
+      if arena.isExceeded { throw budget.exceeded }
       throw FormatError(.malformed("not a valid \(descriptor.name)", offset: range.lowerBound))
     }
     return try takeOver(UnsafeRawPointer(unpacked).assumingMemoryBound(to: M.self).pointee)

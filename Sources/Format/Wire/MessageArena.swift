@@ -8,13 +8,18 @@ final class MessageArena {
   private var total = 0
   /// Bytes that may be handed out before `reset`.
   var limit = Int.max
+  /// More was asked for.
+  private(set) var isExceeded = false
   private static let blockSize = 64 << 10
 
   deinit { for block in blocks { block.deallocate() } }
 
   /// - Returns: memory aligned to 16 bytes, or `nil` beyond the limit.
   func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
-    guard size >= 0, size <= limit - total else { return nil }
+    guard size >= 0, size <= limit - total else {
+      isExceeded = true
+      return nil
+    }
     let rounded = (size + 15) & ~15
     if blocks.isEmpty || used + rounded > blocks[blocks.count - 1].count {
       blocks.append(
@@ -32,6 +37,7 @@ final class MessageArena {
     while blocks.count > 1 { blocks.removeLast().deallocate() }
     used = 0
     total = 0
+    isExceeded = false
   }
 
   /// Calls `body` with an allocator that hands out this memory and frees nothing.

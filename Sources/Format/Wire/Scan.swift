@@ -130,19 +130,24 @@ struct Scan {
       if field.number == dimensionsField(of: frame.message) {
         try self.count(count, in: &frame, field)
       }
-      return 8 * count
+      return count * Self.size(of: known)
     }
     switch known.pointee.type {
     case PROTOBUF_C_TYPE_STRING:
       try checkText(field, known)
-      return known.isRepeated || field.body.count > 15 ? 48 + field.body.count : 0
+      // Up to 15 bytes lie within a Swift string.
+      return (known.isRepeated ? 16 : 0) + (field.body.count > 15 ? 32 + field.body.count : 0)
     case PROTOBUF_C_TYPE_BYTES: return 48 + field.body.count
     default:
       if field.number == dimensionsField(of: frame.message) {
         try self.count(1, in: &frame, field)
       }
-      return known.isRepeated ? 8 : 0
+      return known.isRepeated ? Self.size(of: known) : 0
     }
+  }
+
+  private static func size(of number: UnsafePointer<ProtobufCFieldDescriptor>) -> Int {
+    number.wireType == .fixed32 ? 4 : 8
   }
 
   private func isPayload(_ number: UInt32) -> Bool {

@@ -16,7 +16,7 @@ struct ConcatFromSequence: Operator {
       return [ValueType(.undefined)]
     }
     guard var shape = type.shape else { return [.tensor(type.elementType, nil)] }
-    let axis = try resolve(axis: axis, rank: shape.rank + (isNewAxis ? 1 : 0))
+    let axis = try normalized(axis: axis, rank: shape.rank + (isNewAxis ? 1 : 0))
     if isNewAxis { shape.dimensions.insert(.unknown, at: axis) } else { shape[axis] = .unknown }
     return [.tensor(type.elementType, shape)]
   }
@@ -33,7 +33,7 @@ struct ConcatFromSequence: Operator {
       }
       let shape = try concatenate(tensors.map { Shape($0.shape) }, axis: axis)
       guard let target = shape?.sizes else { throw .input(0, "its shapes do not fit") }
-      let axis = try resolve(axis: axis, rank: target.count)
+      let axis = try normalized(axis: axis, rank: target.count)
       let result = try call.allocate(first.elementType, target)
       let strides = rowMajorStrides(target)
       var start = 0

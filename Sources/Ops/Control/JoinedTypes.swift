@@ -61,7 +61,7 @@ extension ValueType {
     case .undefined: return self
     case .tensor(let type):
       guard var shape = type.shape else { return self }
-      let axis = try resolve(axis: axis, rank: shape.rank + 1)
+      let axis = try normalized(axis: axis, rank: shape.rank + 1)
       shape.dimensions.insert(length, at: axis)
       return .tensor(type.elementType, shape)
     default: throw .subgraph("a scan output of the body is no tensor, but \(self)")
@@ -79,7 +79,7 @@ func stack(
 ) throws(OperatorError) -> Tensor {
   let elementType = tensors.first?.elementType ?? type
   let sizes = tensors.first?.shape ?? sizes()
-  let axis = try resolve(axis: axis, rank: sizes.count + 1)
+  let axis = try normalized(axis: axis, rank: sizes.count + 1)
   var shape = sizes
   shape.insert(tensors.count, at: axis)
   let result = try call.allocate(elementType, shape)

@@ -23,11 +23,9 @@ struct OptionalOperator: Operator {
 }
 
 /// What an optional holds; a tensor or a sequence is handed on.
-struct OptionalGetElement: Operator {
+struct OptionalGetElement: AttributeFreeOperator {
   static let schema = Schema(
     "OptionalGetElement", [15: [], 18: .classic, 28: .all], inputs: 1...1)
-
-  init(_ node: inout NodeReader) throws(OperatorError) {}
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let type = try inputs.type(0)
@@ -45,11 +43,9 @@ struct OptionalGetElement: Operator {
 }
 
 /// Whether the input is given and, if it is an optional, holds anything.
-struct OptionalHasElement: Operator {
+struct OptionalHasElement: AttributeFreeOperator {
   static let schema = Schema(
     "OptionalHasElement", [15: [], 18: .classic, 28: .all], inputs: 0...1)
-
-  init(_ node: inout NodeReader) throws(OperatorError) {}
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     [.tensor(.bool, [] as Shape)]

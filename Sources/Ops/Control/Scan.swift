@@ -33,7 +33,7 @@ struct Scan: Operator {
       let input = try inputs.tensor(states + index)
       var slice = input.shape
       if let shape = input.shape {
-        let axis = try resolve(axis: inputAxes[index], rank: shape.rank)
+        let axis = try normalized(axis: inputAxes[index], rank: shape.rank)
         slice?.dimensions.remove(at: axis)
         do { length = try unify(length, shape[axis]) } catch {
           throw .input(states + index, "expected \(length) slices, got \(shape[axis])")
@@ -75,7 +75,7 @@ struct Scan: Operator {
     var sources: [SliceSource] = []
     for index in 0..<scanCount {
       let tensor = try call.tensor(states + index)
-      let axis = try resolve(axis: inputAxes[index], rank: tensor.shape.count)
+      let axis = try normalized(axis: inputAxes[index], rank: tensor.shape.count)
       sources.append(SliceSource(tensor, axis: axis, isReversed: inputDirections[index]))
     }
     let length = sources[0].count
@@ -89,7 +89,7 @@ struct Scan: Operator {
       let axis = outputAxes.isEmpty ? 0 : outputAxes[index]
       let type = scanTypes[index]
       var sizes = type?.shape?.map { $0.size ?? 0 } ?? [0]
-      if tensors.isEmpty { sizes.remove(at: try resolve(axis: axis, rank: sizes.count)) }
+      if tensors.isEmpty { sizes.remove(at: try normalized(axis: axis, rank: sizes.count)) }
       let stacked = try stack(
         tensors, axis: axis, isReversed: !outputDirections.isEmpty && outputDirections[index],
         type?.elementType ?? .float32, sizes: sizes, call)

@@ -1,10 +1,8 @@
 import ONNXFormat
 
 /// The element of a sequence at a position, which counts from the end where negative.
-struct SequenceAt: Operator {
+struct SequenceAt: AttributeFreeOperator {
   static let schema = Schema("SequenceAt", [11: .classic], inputs: 2...2)
-
-  init(_ node: inout NodeReader) throws(OperatorError) {}
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     _ = try inputs.tensor(1, [.int32, .int64])

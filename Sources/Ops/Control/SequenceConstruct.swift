@@ -1,10 +1,8 @@
 import ONNXFormat
 
 /// A sequence of the inputs, which are tensors of one element type.
-struct SequenceConstruct: Operator {
+struct SequenceConstruct: AttributeFreeOperator {
   static let schema = Schema("SequenceConstruct", [11: .classic], inputs: .atLeast(1))
-
-  init(_ node: inout NodeReader) throws(OperatorError) {}
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     var element = ValueType.tensor(try inputs.tensor(0))

@@ -1,10 +1,8 @@
 import ONNXFormat
 
 /// The sequence without the element at a position, by default the last.
-struct SequenceErase: Operator {
+struct SequenceErase: AttributeFreeOperator {
   static let schema = Schema("SequenceErase", [11: .classic], inputs: 1...2)
-
-  init(_ node: inout NodeReader) throws(OperatorError) {}
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     if inputs.has(1) { _ = try inputs.tensor(1, [.int32, .int64]) }

@@ -1,10 +1,8 @@
 import ONNXFormat
 
 /// The sequence with a tensor inserted before a position, by default at the end.
-struct SequenceInsert: Operator {
+struct SequenceInsert: AttributeFreeOperator {
   static let schema = Schema("SequenceInsert", [11: .classic], inputs: 2...3)
-
-  init(_ node: inout NodeReader) throws(OperatorError) {}
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     if inputs.has(2) { _ = try inputs.tensor(2, [.int32, .int64]) }

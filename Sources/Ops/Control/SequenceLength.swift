@@ -1,10 +1,8 @@
 import ONNXFormat
 
 /// The number of a sequence's elements.
-struct SequenceLength: Operator {
+struct SequenceLength: AttributeFreeOperator {
   static let schema = Schema("SequenceLength", [11: .classic], inputs: 1...1)
-
-  init(_ node: inout NodeReader) throws(OperatorError) {}
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     _ = try inputs.sequenceElement(0)

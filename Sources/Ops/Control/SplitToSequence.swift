@@ -17,7 +17,7 @@ struct SplitToSequence: Operator {
     let data = try inputs.tensor(0)
     if inputs.has(1) { _ = try inputs.tensor(1, [.int32, .int64]) }
     guard var shape = data.shape else { return [.sequence(.tensor(data.elementType, nil))] }
-    let axis = try resolve(axis: axis, rank: shape.rank)
+    let axis = try normalized(axis: axis, rank: shape.rank)
     if keepsDimension {
       shape[axis] = inputs.has(1) ? .unknown : 1
     } else {
@@ -32,7 +32,7 @@ struct SplitToSequence: Operator {
 
   private func run(_ call: borrowing Call) throws(OperatorError) -> [Value?] {
     let data = try call.tensor(0)
-    let axis = try resolve(axis: axis, rank: data.shape.count)
+    let axis = try normalized(axis: axis, rank: data.shape.count)
     let lengths = try lengths(of: data.shape[axis], call.has(1) ? try call.tensor(1) : nil)
     let strides = rowMajorStrides(data.shape)
     var pieces: [Value] = []

@@ -89,7 +89,7 @@ extension Convolution {
     switch try call.elementType(0) {
     case .float32:
       let fast = FloatConvolution(geometry: geometry, epilogue: epilogue)
-      return try fast.kernel(threads: call.threads)
+      return try fast.kernel(call)
         ?? direct.kernel(RealConvolution<Float>(epilogue: epilogue))
     case .float64: return direct.kernel(RealConvolution<Double>(epilogue: epilogue))
     case .float16: return direct.kernel(RealConvolution<Float16>(epilogue: epilogue))

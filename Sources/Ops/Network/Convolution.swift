@@ -7,8 +7,8 @@ struct Convolution: Sendable {
   let attributes: WindowAttributes
   let groups: Int
 
-  init(_ node: inout NodeReader) throws(OperatorError) {
-    attributes = try WindowAttributes(&node)
+  init(_ node: inout NodeReader, autoPad: Bool = true) throws(OperatorError) {
+    attributes = try WindowAttributes(&node, autoPad: autoPad)
     groups = try node.int("group", default: 1)
     guard groups > 0 else { throw .attribute("group", "expected at least 1, got \(groups)") }
   }

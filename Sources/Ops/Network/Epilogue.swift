@@ -92,6 +92,19 @@ struct Epilogue: Sendable {
   var residual: Int?
   var activation = Activation.none
 
+  /// The same for the C kernels, for a part of the result.
+  ///
+  /// - Parameters:
+  ///   - offset: where the part begins, in the result as in the residual
+  ///   - channel: its first channel
+  func c(_ buffers: Buffers, offset: Int, channel: Int) -> ck_epilogue {
+    let (function, a, b) = activation.c
+    return ck_epilogue(
+      bias: bias.map { buffers.input($0, as: Float.self) + channel },
+      residual: residual.map { buffers.input($0, as: Float.self) + offset }, function: function,
+      a: a, b: b)
+  }
+
   /// Finishes `rows` channels from `channel` on.
   ///
   /// - Parameters:

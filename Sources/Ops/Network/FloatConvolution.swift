@@ -7,178 +7,208 @@ struct FloatConvolution: Sendable {
   let epilogue: Epilogue
 
   /// - Returns: `nil` for shapes that the plain loops of `DirectConvolution` do as well.
-  func kernel(threads: Int) throws(OperatorError) -> Kernel? {
-    let window = geometry.window
-    if geometry.channels == 1 && (geometry.groups > 1 || geometry.maps <= 16) {
-      let limit = 4 * window.inputCount + 65536
-      guard let padded = window.paddedCount, padded <= limit else { return nil }
-      return imageByImage(padded: window.hasPadding ? padded : nil, threads: threads)
+  func kernel(_ call: Preparation) throws(OperatorError) -> Kernel? {
+    // Vectors run along the windows: too few of them are a matter for the matrix product.
+    if geometry.window.outputCount < 8 {
+      return try ColumnConvolution(geometry: geometry, epilogue: epilogue).kernel()
     }
-    if window.isPointwise { return try pointwise() }
-    return try byColumns(threads: threads)
+    guard let layout = DirectLayout(geometry.window, channels: geometry.channels) else {
+      return nil
+    }
+    let cut = DirectCut(geometry, layout)
+    if geometry.channels == 1 && geometry.maps < 3 { return depthwise(layout, cut, call.threads) }
+    let weights = PackedWeights(
+      groups: geometry.groups, maps: geometry.maps, depth: geometry.depth)
+    return try packed(layout, cut, weights, call)
   }
 
-  // MARK: One input channel for each output channel
+  private func shape(_ layout: DirectLayout, _ offsets: UnsafePointer<Int>?) -> ck_direct {
+    ck_direct(
+      depth: geometry.depth, offsets: offsets, row: layout.row, width: geometry.window.x.output,
+      outputs: geometry.window.outputCount)
+  }
 
-  private func imageByImage(padded: Int?, threads: Int) -> Kernel {
-    let geometry = geometry
-    let epilogue = epilogue
-    let window = geometry.window
-    let shape = window.c
-    let results = geometry.batch * geometry.groups * geometry.maps
+  // MARK: Few output channels for each input channel: one at a time
+
+  private func depthwise(_ layout: DirectLayout, _ cut: DirectCut, _ threads: Int) -> Kernel {
+    let this = self
+    let (geometry, window) = (geometry, geometry.window)
+    let offsets = layout.offsets()
     let maps = geometry.groups * geometry.maps
-    let tiles = Tiles(results, cost: .work(window.outputCount, window.kernelCount))
-    let size = (padded ?? 0).vectors
+    let tiles = Tiles(geometry.batch * maps, cost: .work(window.outputCount, window.kernelCount))
+    let image = layout.isCopied ? Int.total(layout.plane, 64).vectors : 0
+    let memory = Int.total(image, cut.tile)
     let tile: Buffers.Tile = { buffers, task, thread in
       let x = buffers.input(0, as: Float.self)
       let w = buffers.input(1, as: Float.self)
-      let y = buffers.output(0, as: Float.self)
-      let scratch = buffers.scratch.assumingMemoryBound(to: Float.self) + thread * size
-      let range = tiles[task]
-      var result = range.lowerBound
-      while result < range.upperBound {
-        let image = result / geometry.maps
-        let count = min(range.upperBound, (image + 1) * geometry.maps) - result
-        let map = result % maps
-        withUnsafePointer(to: shape) { shape in
-          ck_convolve_image(
-            shape, x + image * window.inputCount, count, w + map * window.kernelCount,
-            y + result * window.outputCount, padded == nil ? nil : scratch)
+      let copy = buffers.scratch.assumingMemoryBound(to: Float.self) + thread * memory
+      offsets.withUnsafeBufferPointer { offsets in
+        var shape = this.shape(layout, offsets.baseAddress)
+        var copied = -1
+        for result in tiles[task] {
+          let channel = result / geometry.maps
+          let source = x + channel * window.inputCount
+          if layout.isCopied && copied != channel {
+            layout.copy(source, copy)
+            copied = channel
+          }
+          let map = result % maps
+          cut.forEach { z, first, count in
+            let place = result * window.outputCount + z * cut.outputs
+            var epilogue = this.epilogue.c(buffers, offset: place, channel: map)
+            ck_convolve_depthwise(
+              &shape, w + map * geometry.depth,
+              (layout.isCopied ? UnsafePointer(copy) : source) + layout.start(plane: z), first,
+              count, copy + image, buffers.output(0) + place, &epilogue)
+          }
         }
-        epilogue.finish(
-          buffers, y, offset: result * window.outputCount, channel: map, rows: count,
-          columns: window.outputCount, stride: window.outputCount)
-        result += count
       }
     }
-    return .compute(scratch: .work(threads, size, MemoryLayout<Float>.stride)) { buffers in
+    return .compute(scratch: .work(threads, memory, MemoryLayout<Float>.stride)) { buffers in
       buffers.parallel(tiles.count, tile)
     }
   }
 
-  // MARK: 1×1 kernels: the image is the matrix
+  // MARK: Blocks of output channels
 
-  private func pointwise() throws(OperatorError) -> Kernel {
-    let geometry = geometry
-    let epilogue = epilogue
-    let places = geometry.window.outputCount
-    let product = try GEMM<Float>(
-      rows: geometry.maps, columns: places, depth: geometry.channels)
-    let tile: Buffers.Tile = { buffers, task, _ in
-      let image = task / product.tiles
-      let (rows, columns) = product.tile(task % product.tiles)
-      let group = image % geometry.groups
-      let y = buffers.output(0, as: Float.self)
-      let result = image * geometry.maps * places
-      product.multiply(
-        tile: task % product.tiles, buffers.input(1) + group * geometry.maps * geometry.channels,
-        buffers.input(0) + image * geometry.channels * places, y + result)
-      epilogue.finish(
-        buffers, y, offset: result + rows.lowerBound * places + columns.lowerBound,
-        channel: group * geometry.maps + rows.lowerBound, rows: rows.count,
-        columns: columns.count, stride: places)
+  private func packed(
+    _ layout: DirectLayout, _ cut: DirectCut, _ weights: PackedWeights, _ call: Preparation
+  ) throws(OperatorError) -> Kernel {
+    let this = self
+    let (geometry, window) = (geometry, geometry.window)
+    let constant = try weights.pack(call.inputs.constant(1))
+    let offsets = layout.offsets()
+    let channels = geometry.groups * geometry.channels
+    // Many images are copied one by one, each by the thread that works on it; few all at first.
+    let isOneByOne = layout.isCopied && geometry.batch >= 8
+    let image = layout.isCopied ? Int.work(channels, layout.plane) : 0
+    let images = isOneByOne ? 0 : Int.total(.work(geometry.batch, image), 64).vectors
+    let room = isOneByOne ? Int.total(image, 64).vectors : 0
+    let own = Int.total(room, cut.tile)
+    let packedCount = constant == nil ? weights.count.vectors : 0
+
+    @Sendable func multiply(
+      _ buffers: Buffers, _ n: Int, _ group: Int, _ z: Int, _ first: Int, _ count: Int,
+      _ blocks: Range<Int>, _ shape: inout ck_direct, _ source: UnsafePointer<Float>,
+      _ tile: UnsafeMutablePointer<Float>
+    ) {
+      let scratch = buffers.scratch.assumingMemoryBound(to: Float.self)
+      let packed = constant?.floats ?? scratch
+      let map = group * geometry.maps + blocks.lowerBound * PackedWeights.block
+      let place =
+        (n * geometry.groups * geometry.maps + map) * window.outputCount + z * cut.outputs
+      var epilogue = this.epilogue.c(buffers, offset: place, channel: map)
+      let maps = min(blocks.count * PackedWeights.block, (group + 1) * geometry.maps - map)
+      ck_convolve_places(
+        &shape, packed + (group * weights.blocks + blocks.lowerBound) * weights.blockSize, maps,
+        source + group * geometry.channels * layout.plane + layout.start(plane: z), first, count,
+        tile, buffers.output(0) + place, &epilogue)
     }
-    let tasks = geometry.batch * geometry.groups * product.tiles
-    return .compute { buffers in buffers.parallel(tasks, tile) }
-  }
 
-  // MARK: Windows copied into columns
-
-  private func byColumns(threads: Int) throws(OperatorError) -> Kernel {
-    let places = geometry.window.outputCount
-    let images = geometry.batch * geometry.groups
-    let size = blockSize
-    let blocks = (places + size - 1) / size
-    if images * blocks < 4 && .work(geometry.depth, places) <= 4 << 20 {
-      return try byRows(images: images)
-    }
-    let geometry = geometry
-    let epilogue = epilogue
-    let shape = geometry.window.c
-    let depth = geometry.depth
-    let last = places - (blocks - 1) * size
-    let whole = try GEMM<Float>(
-      rows: geometry.maps, columns: size, depth: depth, strideC: places, isTiled: false)
-    let rest = try GEMM<Float>(
-      rows: geometry.maps, columns: last, depth: depth, strideC: places, isTiled: false)
-    let memory = Int.work(depth, size).vectors
-    let tile: Buffers.Tile = { buffers, task, thread in
-      let image = task / blocks
-      let first = task % blocks * size
-      let product = first + size < places ? whole : rest
-      let group = image % geometry.groups
-      let columns = buffers.scratch.assumingMemoryBound(to: Float.self) + thread * memory
-      withUnsafePointer(to: shape) { shape in
-        ck_im2col(
-          shape, buffers.input(0) + image * geometry.channels * geometry.window.inputCount,
-          geometry.channels, first, product.columns, columns)
-      }
-      let y = buffers.output(0, as: Float.self)
-      let offset = image * geometry.maps * places + first
-      product.multiply(
-        tile: 0, buffers.input(1) + group * geometry.maps * depth, columns, y + offset)
-      epilogue.finish(
-        buffers, y, offset: offset, channel: group * geometry.maps, rows: geometry.maps,
-        columns: product.columns, stride: places)
-    }
-    return .compute(scratch: .work(threads, memory, MemoryLayout<Float>.stride)) { buffers in
-      buffers.parallel(images * blocks, tile)
-    }
-  }
-
-  /// How many windows are copied into columns at a time: as many as a second-level cache holds, but
-  /// enough for the matrix product to be worth reading the weights again.
-  private var blockSize: Int {
-    let places = geometry.window.outputCount
-    let depth = max(geometry.depth, 1)
-    let cached = (131_072 / depth) / 64 * 64
-    let least = min(384, max(16, (4 << 20) / depth / 16 * 16))
-    let size = max(cached, least)
-    guard places > size + size / 2 else { return max(places, 1) }
-    // Blocks of equal size, in whole vectors.
-    let blocks = (places + size - 1) / size
-    return ((places + blocks - 1) / blocks + 15) / 16 * 16
-  }
-
-  /// For images of few windows: all columns first, by channels, then the product, by tiles.
-  private func byRows(images: Int) throws(OperatorError) -> Kernel {
-    let geometry = geometry
-    let epilogue = epilogue
-    let window = geometry.window
-    let shape = window.c
-    let places = window.outputCount
-    let depth = geometry.depth
-    let channels = Tiles(geometry.channels, cost: .work(window.kernelCount, places))
-    let product = try GEMM<Float>(rows: geometry.maps, columns: places, depth: depth)
-    let memory = (depth * places).vectors
+    let copies = Tiles(geometry.batch * channels, cost: layout.plane)
     let copy: Buffers.Tile = { buffers, task, _ in
-      let image = task / channels.count
-      let range = channels[task % channels.count]
-      let columns = buffers.scratch.assumingMemoryBound(to: Float.self) + image * memory
-      withUnsafePointer(to: shape) { shape in
-        ck_im2col(
-          shape,
-          buffers.input(0) + (image * geometry.channels + range.lowerBound) * window.inputCount,
-          range.count, 0, places, columns + range.lowerBound * window.kernelCount * places)
+      let target = buffers.scratch.assumingMemoryBound(to: Float.self) + packedCount
+      for channel in copies[task] {
+        layout.copy(
+          buffers.input(0) + channel * window.inputCount, target + channel * layout.plane)
       }
     }
-    let multiply: Buffers.Tile = { buffers, task, _ in
-      let image = task / product.tiles
-      let group = image % geometry.groups
-      let (rows, columns) = product.tile(task % product.tiles)
-      let y = buffers.output(0, as: Float.self)
-      let result = image * geometry.maps * places
-      product.multiply(
-        tile: task % product.tiles, buffers.input(1) + group * geometry.maps * depth,
-        buffers.scratch.assumingMemoryBound(to: Float.self) + image * memory, y + result)
-      epilogue.finish(
-        buffers, y, offset: result + rows.lowerBound * places + columns.lowerBound,
-        channel: group * geometry.maps + rows.lowerBound, rows: rows.count,
-        columns: columns.count, stride: places)
+    let parts = cut.parts(weights.blocks)
+    let perImage = geometry.groups * window.z.output * cut.count * parts.count
+    let tile: Buffers.Tile = { buffers, task, thread in
+      let scratch = buffers.scratch.assumingMemoryBound(to: Float.self)
+      let memory = scratch + packedCount + images + thread * own
+      let x = buffers.input(0, as: Float.self)
+      offsets.withUnsafeBufferPointer { offsets in
+        var shape = this.shape(layout, offsets.baseAddress)
+        if isOneByOne {
+          for channel in 0..<channels {
+            layout.copy(
+              x + (task * channels + channel) * window.inputCount, memory + channel * layout.plane)
+          }
+          for group in 0..<geometry.groups {
+            cut.forEach { z, first, count in
+              multiply(
+                buffers, task, group, z, first, count, 0..<weights.blocks, &shape,
+                UnsafePointer(memory), memory + room)
+            }
+          }
+          return
+        }
+        let n = task / perImage
+        let part = task % parts.count
+        let place = task % perImage / parts.count
+        let (z, first, count) = cut[place % (window.z.output * cut.count)]
+        let source = layout.isCopied ? UnsafePointer(scratch + packedCount) : x
+        multiply(
+          buffers, n, place / (window.z.output * cut.count), z, first, count, parts[part],
+          &shape, source + n * channels * layout.plane, memory)
+      }
     }
-    return .compute(scratch: .work(images, memory, MemoryLayout<Float>.stride)) { buffers in
-      buffers.parallel(images * channels.count, copy)
-      buffers.parallel(images * product.tiles, multiply)
+    let tasks = isOneByOne ? geometry.batch : geometry.batch * perImage
+    let scratch = Int.work(
+      .total(packedCount, images, .work(call.threads, own)), MemoryLayout<Float>.stride)
+    return .compute(scratch: scratch) { buffers in
+      if constant == nil {
+        weights.pack(buffers.input(1), buffers.scratch.assumingMemoryBound(to: Float.self))
+      }
+      if layout.isCopied && !isOneByOne { buffers.parallel(copies.count, copy) }
+      buffers.parallel(tasks, tile)
     }
+  }
+}
+
+/// How the places of a direct convolution are cut into runs, and the output channels into parts.
+struct DirectCut: Sendable {
+  private let places: Int
+  private let step: Int
+  private let size: Int
+  private let planes: Int
+  private let tasks: Int
+  /// Runs of one plane.
+  let count: Int
+  /// Results of one plane.
+  let outputs: Int
+
+  init(_ geometry: ConvolutionGeometry, _ layout: DirectLayout) {
+    let window = geometry.window
+    outputs = window.y.output * window.x.output
+    places = layout.places
+    planes = window.z.output
+    if layout.row > window.x.output + window.x.output / 2, window.x.output >= 16 {
+      // More than a third of the places would be dropped: row by row.
+      (step, size, count) = (layout.row, window.x.output, window.y.output)
+    } else {
+      // What a run reads of the image should stay in the second-level cache.
+      let goal = min(max(49_152 / geometry.channels, 128), 4096)
+      let runs = (places + goal - 1) / goal
+      step = ((places + runs - 1) / runs + 63) / 64 * 64
+      size = step
+      count = (places + step - 1) / step
+    }
+    tasks = .work(geometry.batch, geometry.groups, planes, count)
+  }
+
+  /// Floats of a tile.
+  var tile: Int { Int.work(PackedWeights.block, size + Int(CK_DIRECT_SLACK)) }
+
+  /// Plane, first place and number of places of run `index` of an image.
+  subscript(index: Int) -> (z: Int, first: Int, count: Int) {
+    let first = index % count * step
+    return (index / count, first, min(size, places - first))
+  }
+
+  func forEach(_ body: (_ z: Int, _ first: Int, _ count: Int) -> Void) {
+    for index in 0..<planes * count {
+      let (z, first, count) = self[index]
+      body(z, first, count)
+    }
+  }
+
+  /// The blocks of output channels, divided where there are few runs.
+  func parts(_ blocks: Int) -> [Range<Int>] {
+    let parts = min(blocks, tasks >= 8 ? 1 : (8 + tasks - 1) / tasks)
+    let step = (blocks + parts - 1) / parts
+    return stride(from: 0, to: blocks, by: step).map { $0..<Swift.min($0 + step, blocks) }
   }
 }

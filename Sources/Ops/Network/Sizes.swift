@@ -8,6 +8,13 @@ extension Int {
   static func work(_ factors: Int...) -> Int { factors.elementCount ?? Int.max }
 }
 
+extension Int {
+  /// The sum of numbers that are not negative, or the largest number where that overflows.
+  static func total(_ terms: Int...) -> Int {
+    terms.reduce(0) { $0 > Int.max - $1 ? Int.max : $0 + $1 }
+  }
+}
+
 extension Preparation {
   /// Checks that the sizes multiply without overflow.
   /// - Returns: their product

@@ -61,16 +61,18 @@ extension Double: GateValue {
   }
 }
 
-/// Copies elements into the type gates are computed in.
-func load<E: RealElement>(
-  _ source: UnsafePointer<E>, _ target: UnsafeMutablePointer<E.Compute>, _ count: Int
-) {
-  for i in 0..<count { target[i] = source[i].compute }
-}
+extension RealElement {
+  /// Copies elements into the type gates are computed in.
+  static func load(
+    _ source: UnsafePointer<Self>, _ target: UnsafeMutablePointer<Compute>, _ count: Int
+  ) {
+    for i in 0..<count { target[i] = source[i].compute }
+  }
 
-/// Copies values of gates into an output.
-func store<E: RealElement>(
-  _ source: UnsafePointer<E.Compute>, _ target: UnsafeMutablePointer<E>, _ count: Int
-) {
-  for i in 0..<count { target[i] = E(compute: source[i]) }
+  /// Copies values of gates into an output.
+  static func store(
+    _ source: UnsafePointer<Compute>, _ target: UnsafeMutablePointer<Self>, _ count: Int
+  ) {
+    for i in 0..<count { target[i] = Self(compute: source[i]) }
+  }
 }

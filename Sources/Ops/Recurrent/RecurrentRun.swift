@@ -74,7 +74,7 @@ struct RecurrentRun<E: RealElement, C: RecurrentCell> where C.Value == E.Compute
     buffers.scratch.storeBytes(of: steps, as: Int.self)
     team.reset()
     if E.self != T.self {
-      load(
+      E.load(
         buffers.input(0, as: E.self), values(layer.memory.input),
         sizes.steps * sizes.batch * sizes.input)
     }
@@ -99,7 +99,7 @@ struct RecurrentRun<E: RealElement, C: RecurrentCell> where C.Value == E.Compute
     state.update(repeating: 0, count: padded)
     if layer.given[input] {
       let place = sizes.stateRow(direction, row) * sizes.hidden
-      load(buffers.input(input, as: E.self) + place, state, sizes.hidden)
+      E.load(buffers.input(input, as: E.self) + place, state, sizes.hidden)
     }
   }
 
@@ -110,12 +110,12 @@ struct RecurrentRun<E: RealElement, C: RecurrentCell> where C.Value == E.Compute
         let place = sizes.stateRow(direction, row) * sizes.hidden
         if layer.wanted[1] {
           let last = layer.reversed[direction] ? steps : length(row)
-          store(
+          E.store(
             hidden(last, direction) + row * padded, buffers.output(1, as: E.self) + place,
             sizes.hidden)
         }
         if layer.wanted[2] {
-          store(
+          E.store(
             cell(direction) + row * padded, buffers.output(2, as: E.self) + place, sizes.hidden)
         }
       }
@@ -151,7 +151,7 @@ struct RecurrentRun<E: RealElement, C: RecurrentCell> where C.Value == E.Compute
       let y = buffers.output(0, as: E.self) + units.lowerBound
       for row in gates.rows {
         let place = sizes.outputRow(time, direction, Int(row)) * sizes.hidden
-        store(gates.part(gates.next, row), y + place, count)
+        E.store(gates.part(gates.next, row), y + place, count)
       }
     }
   }

@@ -1,16 +1,7 @@
 import ONNXFormat
 
-/// An axis, counted from the end where negative, of a tensor of that rank.
-/// - Throws: `OperatorError.invalid` for one that the tensor does not have.
-func resolve(axis: Int, rank: Int) throws(OperatorError) -> Int {
-  guard axis >= -rank, axis < rank else {
-    throw .invalid("axis \(axis) is beyond rank \(rank)")
-  }
-  return axis < 0 ? axis + rank : axis
-}
-
-/// Axes as `resolve(axis:rank:)` has them, each of which may occur once.
-func resolve(axes: [Int], rank: Int) throws(OperatorError) -> [Int] {
+/// Axes counted from 0, as `normalized(axis:rank:)` has them, each of which may occur once.
+func normalized(axes: [Int], rank: Int) throws(OperatorError) -> [Int] {
   // A list longer than the rank holds one twice; say so before walking through it.
   guard axes.count <= rank else {
     throw .invalid("\(axes.count) axes are given for rank \(rank)")
@@ -18,7 +9,7 @@ func resolve(axes: [Int], rank: Int) throws(OperatorError) -> [Int] {
   var seen = Set<Int>()
   var result: [Int] = []
   for axis in axes {
-    let resolved = try resolve(axis: axis, rank: rank)
+    let resolved = try normalized(axis: axis, rank: rank)
     guard seen.insert(resolved).inserted else { throw .invalid("axis \(axis) is given twice") }
     result.append(resolved)
   }

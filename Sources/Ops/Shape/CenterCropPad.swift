@@ -11,7 +11,7 @@ struct CenterCropPad: Operator {
     let data = try inputs.tensor(0)
     let target = try inputs.integers(1)
     guard var shape = data.shape else { return [.tensor(data.elementType, nil)] }
-    let axes = try resolve(axes: axes ?? Array(0..<shape.rank), rank: shape.rank)
+    let axes = try normalized(axes: axes ?? Array(0..<shape.rank), rank: shape.rank)
     if let target {
       guard target.count == axes.count, target.allSatisfy({ $0 >= 0 }) else {
         throw .input(1, "expected \(axes.count) sizes, got \(target)")

@@ -14,7 +14,7 @@ struct Compress: Operator {
     _ = try inputs.shape(1, rank: 1)
     guard let axis else { return [.tensor(data.elementType, Shape(rank: 1))] }
     guard var shape = data.shape else { return [.tensor(data.elementType, nil)] }
-    shape[try resolve(axis: axis, rank: shape.rank)] = .unknown
+    shape[try normalized(axis: axis, rank: shape.rank)] = .unknown
     return [.tensor(data.elementType, shape)]
   }
 
@@ -25,7 +25,7 @@ struct Compress: Operator {
       // Without an axis the data is one long axis.
       let sizes = axis == nil ? [data.count] : data.shape
       let axis = try axis.map { axis throws(OperatorError) in
-        try resolve(axis: axis, rank: sizes.count)
+        try normalized(axis: axis, rank: sizes.count)
       }
       let along = axis ?? 0
       let chosen = condition.indices.filter { condition[$0] }

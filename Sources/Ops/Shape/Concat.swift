@@ -20,7 +20,7 @@ struct Concat: Operator {
     if call.inputs.count == 1 { return .view(of: 0) }
     let type = try call.elementType(0)
     let target = try call.outputSizes(0)
-    let axis = try resolve(axis: axis, rank: target.count)
+    let axis = try normalized(axis: axis, rank: target.count)
     let strides = rowMajorStrides(target)
     var jobs: [CopyJob] = []
     var start = 0
@@ -38,7 +38,7 @@ struct Concat: Operator {
 /// The shape of tensors behind one another along `axis`.
 func concatenate(_ shapes: [Shape?], axis: Int) throws(OperatorError) -> Shape? {
   guard var result = shapes.lazy.compactMap({ $0 }).first else { return nil }
-  let axis = try resolve(axis: axis, rank: result.rank)
+  let axis = try normalized(axis: axis, rank: result.rank)
   var length: Int? = 0
   for (index, shape) in shapes.enumerated() {
     guard let shape else {

@@ -2,10 +2,8 @@ import ONNXFormat
 
 /// The input repeated along its dimensions of size 1 (and new ones in front) so that its shape and
 /// `shape` are broadcast to each other.
-struct Expand: Operator {
+struct Expand: AttributeFreeOperator {
   static let schema = Schema("Expand", [8: .classic, 13: .any13], inputs: 2...2)
-
-  init(_ node: inout NodeReader) throws(OperatorError) {}
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
@@ -21,18 +19,8 @@ struct Expand: Operator {
   private func expand(_ shape: Shape?, to target: [Int]) throws(OperatorError) -> Shape? {
     guard target.allSatisfy({ $0 >= 0 }) else { throw .input(1, "negative size in \(target)") }
     guard let shape else { return nil }
-    var result = Shape(rank: Swift.max(shape.rank, target.count))
-    for back in 1..<(result.rank + 1) {
-      let size = back <= shape.rank ? shape[shape.rank - back] : 1
-      let wanted = back <= target.count ? target[target.count - back] : 1
-      let axis = result.rank - back
-      if wanted == 1 {
-        result[axis] = size
-      } else if size == 1 || size.size == nil || size == .size(wanted) {
-        result[axis] = .size(wanted)
-      } else {
-        throw .invalid("shapes \(shape) and \(target) cannot be broadcast")
-      }
+    guard let result = Broadcast.combine(shape, Shape(target)) else {
+      throw .invalid("shapes \(shape) and \(target) cannot be broadcast")
     }
     return result
   }

@@ -14,7 +14,7 @@ struct Gather: Operator {
     let data = try inputs.tensor(0)
     let indices = try inputs.tensor(1, [.int32, .int64])
     guard let shape = data.shape else { return [.tensor(data.elementType, nil)] }
-    let axis = try resolve(axis: axis, rank: shape.rank)
+    let axis = try normalized(axis: axis, rank: shape.rank)
     guard let places = indices.shape else { return [.tensor(data.elementType, nil)] }
     let dimensions = Array(shape[..<axis]) + Array(places) + Array(shape[(axis + 1)...])
     return [.tensor(data.elementType, Shape(dimensions))]
@@ -22,7 +22,7 @@ struct Gather: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)
-    let axis = try resolve(axis: axis, rank: sizes.count)
+    let axis = try normalized(axis: axis, rank: sizes.count)
     let outer = sizes[..<axis].wrappingProduct
     let size = sizes[axis]
     let block = sizes[(axis + 1)...].wrappingProduct

@@ -14,7 +14,7 @@ struct GatherElements: Operator {
     let data = try inputs.tensor(0)
     let indices = try inputs.tensor(1, [.int32, .int64])
     if let shape = data.shape {
-      let axis = try resolve(axis: axis, rank: shape.rank)
+      let axis = try normalized(axis: axis, rank: shape.rank)
       try checkElementIndices(shape, indices.shape, axis: axis)
     }
     return [.tensor(data.elementType, indices.shape ?? data.shape.map { Shape(rank: $0.rank) })]
@@ -57,7 +57,7 @@ struct ElementOffsets: Sendable {
 
   init(_ call: Preparation, axis: Int) throws(OperatorError) {
     let data = try call.inputSizes(0)
-    let axis = try resolve(axis: axis, rank: data.count)
+    let axis = try normalized(axis: axis, rank: data.count)
     sizes = try call.inputSizes(1)
     count = try call.inputCount(1)
     indices = try Offsets(call, input: 1)

@@ -1,15 +1,13 @@
 import ONNXFormat
 
 /// `y = x`, for a value of any kind.
-struct Identity: Operator {
+struct Identity: AttributeFreeOperator {
   static let schema = Schema(
     "Identity",
     [
       1: .classic, 13: .any13, 14: .any13, 16: .any13, 19: .any19, 21: .any21, 23: .any23,
       24: .any24, 25: .any25,
     ], inputs: 1...1)
-
-  init(_ node: inout NodeReader) throws(OperatorError) {}
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] { [try inputs.type(0)] }
 

@@ -20,7 +20,7 @@ struct OneHot: Operator {
       throw .input(2, "expected two elements, got \(size)")
     }
     guard var shape = indices.shape else { return [.tensor(values.elementType, nil)] }
-    let axis = try resolve(axis: axis, rank: shape.rank + 1)
+    let axis = try normalized(axis: axis, rank: shape.rank + 1)
     shape.dimensions.insert(Dimension(try depth(inputs)), at: axis)
     return [.tensor(values.elementType, shape)]
   }
@@ -36,7 +36,7 @@ struct OneHot: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let target = try call.outputSizes(0)
-    let axis = try resolve(axis: axis, rank: target.count)
+    let axis = try normalized(axis: axis, rank: target.count)
     let indexType = try call.elementType(0)
     let count = try call.inputCount(0)
     if try call.outputCount(0) == 0 { return .compute { _ in } }

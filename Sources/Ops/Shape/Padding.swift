@@ -25,7 +25,7 @@ struct Padding: Sendable {
 
   /// - Parameter pads: those before each of `axes`, then those after.
   init(_ pads: [Int], axes: [Int]?, rank: Int, _ mode: Mode) throws(OperatorError) {
-    let axes = try resolve(axes: axes ?? Array(0..<rank), rank: rank)
+    let axes = try normalized(axes: axes ?? Array(0..<rank), rank: rank)
     guard pads.count == 2 * axes.count else {
       throw .invalid("expected \(2 * axes.count) pads for \(axes.count) axes, got \(pads.count)")
     }

@@ -36,8 +36,7 @@ struct Reshape1: Operator {
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     target = try node.ints("shape")
-    // A hint for in-place memory that means nothing here.
-    _ = try node.optionalInts("consumed_inputs")
+    try node.skipConsumedInputs()
   }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {

@@ -15,7 +15,7 @@ extension ElementScatterer {
     let indices = try inputs.tensor(1, [.int32, .int64])
     let updates = try inputs.tensor(2, sameTypeAs: 0)
     if let shape = data.shape {
-      let axis = try resolve(axis: axis, rank: shape.rank)
+      let axis = try normalized(axis: axis, rank: shape.rank)
       try checkElementIndices(shape, indices.shape, axis: axis)
     }
     if let places = indices.shape?.sizes, let sizes = updates.shape?.sizes, places != sizes {

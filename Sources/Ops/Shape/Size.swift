@@ -1,14 +1,12 @@
 import ONNXFormat
 
 /// The number of the input's elements.
-struct Size: Operator {
+struct Size: AttributeFreeOperator {
   static let schema = Schema(
     "Size",
     [
       1: .classic, 13: .any13, 19: .any19, 21: .any21, 23: .any23, 24: .any24, 25: .any25,
     ], inputs: 1...1)
-
-  init(_ node: inout NodeReader) throws(OperatorError) {}
 
   var needsOnlyTypes: Bool { true }
 

@@ -2,11 +2,9 @@ import ONNXFormat
 
 /// Of each of the `axes` the elements `start`, `start + step`, … before `end`; negative positions
 /// count from the end, positions beyond it mean the end.
-struct Slice: Operator {
+struct Slice: AttributeFreeOperator {
   static let schema = Schema(
     "Slice", [10: .classic, 11: .classic, 13: .any13], inputs: 3...5)
-
-  init(_ node: inout NodeReader) throws(OperatorError) {}
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
@@ -19,7 +17,7 @@ struct Slice: Operator {
       return [.tensor(data.elementType, Shape(rank: shape.rank))]
     }
     var result = shape
-    for axis in try resolve(axes: axes, rank: shape.rank) { result[axis] = .unknown }
+    for axis in try normalized(axes: axes, rank: shape.rank) { result[axis] = .unknown }
     return [.tensor(data.elementType, result)]
   }
 
@@ -95,7 +93,7 @@ struct Slices {
   init(
     starts: [Int], ends: [Int], axes: [Int]?, steps: [Int]?, rank: Int
   ) throws(OperatorError) {
-    let axes = try resolve(axes: axes ?? Array(0..<min(starts.count, rank)), rank: rank)
+    let axes = try normalized(axes: axes ?? Array(0..<min(starts.count, rank)), rank: rank)
     guard starts.count == axes.count, ends.count == axes.count,
       steps == nil || steps?.count == axes.count
     else {

@@ -76,7 +76,7 @@ private func inferSplit(
   guard var shape = data.shape else {
     return Array(repeating: .tensor(data.elementType, nil), count: count)
   }
-  let axis = try resolve(axis: axis, rank: shape.rank)
+  let axis = try normalized(axis: axis, rank: shape.rank)
   var pieces = lengths
   if let size = shape[axis].size {
     if let lengths {
@@ -116,7 +116,7 @@ private func splitKernel(
 ) throws(OperatorError) -> Kernel {
   let source = try call.inputSizes(0)
   let type = try call.elementType(0)
-  let axis = try resolve(axis: axis, rank: source.count)
+  let axis = try normalized(axis: axis, rank: source.count)
   let strides = rowMajorStrides(source)
   var jobs: [CopyJob] = []
   var start = 0

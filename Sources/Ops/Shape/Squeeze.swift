@@ -1,11 +1,9 @@
 import ONNXFormat
 
 /// The same elements without the dimensions of size 1 at `axes`; without axes, without any.
-struct Squeeze: Operator {
+struct Squeeze: AttributeFreeOperator {
   static let schema = Schema(
     "Squeeze", [13: .any13, 21: .any21, 23: .any23, 24: .any24, 25: .any25], inputs: 1...2)
-
-  init(_ node: inout NodeReader) throws(OperatorError) {}
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
@@ -42,7 +40,7 @@ private func squeeze(_ shape: Shape?, _ axes: [Int]?) throws(OperatorError) -> S
     if shape.contains(where: { $0.size == nil }) { return nil }
     return Shape(shape.filter { $0 != 1 })
   }
-  let dropped = Set(try resolve(axes: axes, rank: shape.rank))
+  let dropped = Set(try normalized(axes: axes, rank: shape.rank))
   for axis in dropped {
     if let size = shape[axis].size, size != 1 {
       throw .invalid("expected size 1 at axis \(axis) of \(shape), got \(size)")

@@ -1,3 +1,4 @@
+import CKernels
 import ONNXFormat
 
 /// A copy of elements between two strided views of the same sizes.
@@ -87,7 +88,7 @@ struct StridedCopy: Sendable {
 
     let isEmpty = sizes.contains(0)
     columnsPerUnit = min(max(columns.size, 1), Self.taskSize)
-    rowsPerUnit = min(max(rows.size, 1), max(Self.taskSize / columnsPerUnit, Self.block))
+    rowsPerUnit = min(max(rows.size, 1), max(Self.taskSize / columnsPerUnit, Self.line))
     columnPieces = (columns.size + columnsPerUnit - 1) / columnsPerUnit
     rowPieces = (rows.size + rowsPerUnit - 1) / rowsPerUnit
     units = isEmpty ? 0 : axes.map(\.size).wrappingProduct * rowPieces * columnPieces
@@ -96,8 +97,8 @@ struct StridedCopy: Sendable {
 
   /// How many elements a task should have.
   static let taskSize = 32768
-  /// Side of the squares in which a transposition goes, so that their lines stay in cache.
-  private static let block = 16
+  /// Rows that a unit of a transposition has at least: as many elements as a line of the cache.
+  private static let line = 64
 
   /// Runs some units. `from` and `to` are the tensors' first elements.
   func run(_ range: Range<Int>, from: UnsafeRawPointer, to: UnsafeMutableRawPointer) {
@@ -156,20 +157,24 @@ struct StridedCopy: Sendable {
       }
     case .fills:
       for i in 0..<m { (y + i * yRow).update(repeating: x[i * xRow], count: n) }
-    case .blocks:
-      for i in stride(from: 0, to: m, by: Self.block) {
-        for j in stride(from: 0, to: n, by: Self.block) {
-          for a in i..<Swift.min(i + Self.block, m) {
-            let (x, y) = (x + a, y + a * yRow)
-            for b in j..<Swift.min(j + Self.block, n) { y[b] = x[b * xColumn] }
-          }
-        }
-      }
+    case .blocks: transpose(x, y, rows: m, columns: n)
     case .single:
       for i in 0..<m {
         let (x, y) = (x + i * xRow, y + i * yRow)
         for j in 0..<n { y[j * yColumn] = x[j * xColumn] }
       }
+    }
+  }
+
+  @inline(__always)
+  private func transpose<T>(
+    _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, rows m: Int, columns n: Int
+  ) {
+    let (step, yRow) = (columns.from, rows.to)
+    if chunk == .string || chunk == .sixteen {
+      for i in 0..<m { for j in 0..<n { y[i * yRow + j] = x[i + j * step] } }
+    } else {
+      ck_transpose(x, step, y, yRow, m, n, MemoryLayout<T>.stride)
     }
   }
 }

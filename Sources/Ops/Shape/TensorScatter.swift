@@ -20,7 +20,7 @@ struct TensorScatter: Operator {
     let update = try inputs.tensor(1, sameTypeAs: 0)
     if inputs.has(2) { _ = try inputs.tensor(2, .int64) }
     guard let shape = cache.shape else { return [.tensor(cache)] }
-    let axis = try resolve(axis: axis, rank: shape.rank)
+    let axis = try normalized(axis: axis, rank: shape.rank)
     guard axis > 0 else { throw .attribute("axis", "0 is the batch") }
     if inputs.has(2), let count = try inputs.shape(2, rank: 1)?[0] {
       do { _ = try unify(shape[0], count) } catch {
@@ -42,7 +42,7 @@ struct TensorScatter: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)
-    let axis = try resolve(axis: axis, rank: sizes.count)
+    let axis = try normalized(axis: axis, rank: sizes.count)
     let length = try call.inputSizes(1)[axis]
     let limit = sizes[axis]
     let outer = sizes[1..<axis].wrappingProduct

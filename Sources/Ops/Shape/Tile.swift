@@ -1,10 +1,8 @@
 import ONNXFormat
 
 /// The input repeated `repeats[k]` times along each axis `k`.
-struct Tile: Operator {
+struct Tile: AttributeFreeOperator {
   static let schema = Schema("Tile", [6: .classic, 13: .any13], inputs: 2...2)
-
-  init(_ node: inout NodeReader) throws(OperatorError) {}
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
@@ -25,10 +23,8 @@ struct Tile: Operator {
 }
 
 /// `Tile` along one axis; number and axis are tensors of one number, whatever the type.
-struct Tile1: Operator {
+struct Tile1: AttributeFreeOperator {
   static let schema = Schema("Tile", [1: .floats], inputs: 3...3)
-
-  init(_ node: inout NodeReader) throws(OperatorError) {}
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
@@ -37,7 +33,7 @@ struct Tile1: Operator {
       return [.tensor(data.elementType, Shape(rank: shape.rank))]
     }
     var repeats = Array(repeating: 1, count: shape.rank)
-    repeats[try resolve(axis: axis, rank: shape.rank)] = tiles
+    repeats[try normalized(axis: axis, rank: shape.rank)] = tiles
     return [.tensor(data.elementType, try tile(shape, repeats))]
   }
 

@@ -20,7 +20,7 @@ struct Transpose: Operator {
     guard permutation.count == rank else {
       throw .attribute("perm", "expected \(rank) axes, got \(permutation)")
     }
-    return try resolve(axes: permutation, rank: rank)
+    return try normalized(axes: permutation, rank: rank)
   }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {

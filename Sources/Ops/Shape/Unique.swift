@@ -18,7 +18,7 @@ struct Unique: Operator {
     var shape = axis == nil ? Shape(rank: 1) : data.shape
     var length = axis == nil ? try data.shape.map(product) ?? .unknown : .unknown
     if let axis, let full = shape {
-      let along = try resolve(axis: axis, rank: full.rank)
+      let along = try normalized(axis: axis, rank: full.rank)
       length = full[along]
       shape?[along] = .unknown
     }
@@ -34,7 +34,7 @@ struct Unique: Operator {
     let data = try call.tensor(0)
     let sizes = axis == nil ? [data.count] : data.shape
     let along = try axis.map { axis throws(OperatorError) in
-      try resolve(axis: axis, rank: sizes.count)
+      try normalized(axis: axis, rank: sizes.count)
     }
     let axis = along ?? 0
     let length = sizes[axis]

@@ -1,11 +1,9 @@
 import ONNXFormat
 
 /// The same elements with dimensions of size 1 at `axes` of the result.
-struct Unsqueeze: Operator {
+struct Unsqueeze: AttributeFreeOperator {
   static let schema = Schema(
     "Unsqueeze", [13: .any13, 21: .any21, 23: .any23, 24: .any24, 25: .any25], inputs: 2...2)
-
-  init(_ node: inout NodeReader) throws(OperatorError) {}
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
@@ -39,7 +37,7 @@ struct Unsqueeze1: Operator {
 private func unsqueeze(_ shape: Shape?, _ axes: [Int]) throws(OperatorError) -> Shape? {
   guard let shape else { return nil }
   guard axes.count <= Shape.largestRank else { throw .invalid("\(axes.count) axes are given") }
-  let added = Set(try resolve(axes: axes, rank: shape.rank + axes.count))
+  let added = Set(try normalized(axes: axes, rank: shape.rank + axes.count))
   var result = Shape(rank: shape.rank + axes.count)
   var rest = shape.makeIterator()
   for axis in result.indices {

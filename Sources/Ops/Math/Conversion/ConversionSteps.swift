@@ -45,6 +45,18 @@ extension ConversionStep {
     }
   }
 
+  /// The one loop from an integer of at most 32 bits to float32; `nil` for others.
+  static func toFloat(from source: ElementType) -> ConversionStep? {
+    switch source {
+    case .int8, .int4, .int2: ConversionStep { (x: Int8) in Float(x) }
+    case .uint8, .uint4, .uint2: ConversionStep { (x: UInt8) in Float(x) }
+    case .int16: ConversionStep { (x: Int16) in Float(x) }
+    case .uint16: ConversionStep { (x: UInt16) in Float(x) }
+    case .int32: ConversionStep { (x: Int32) in Float(x) }
+    default: nil
+    }
+  }
+
   /// The loops from a wide type to a target; `nil` for what is not a number.
   static func store(
     _ wide: WideType, _ target: ElementType, _ rules: ElementConversion.Rules
@@ -60,11 +72,11 @@ extension ConversionStep {
         : toFloat(wide) + [ConversionStep(Float16.narrow)]
     case .bfloat16: toFloat(wide) + [ConversionStep(BFloat16.narrow)]
     case .bool: [toBool(wide)]
-    case .int8: toInt64(wide) + [ConversionStep { (x: Int64) in Int8(truncatingIfNeeded: x) }]
-    case .int16: toInt64(wide) + [ConversionStep { (x: Int64) in Int16(truncatingIfNeeded: x) }]
-    case .int32: toInt64(wide) + [ConversionStep { (x: Int64) in Int32(truncatingIfNeeded: x) }]
-    case .uint8: toInt64(wide) + [ConversionStep { (x: Int64) in UInt8(truncatingIfNeeded: x) }]
-    case .uint16: toInt64(wide) + [ConversionStep { (x: Int64) in UInt16(truncatingIfNeeded: x) }]
+    case .int8: toNarrow(wide, Int8.self)
+    case .int16: toNarrow(wide, Int16.self)
+    case .int32: toInt32(wide)
+    case .uint8: toNarrow(wide, UInt8.self)
+    case .uint16: toNarrow(wide, UInt16.self)
     case .uint32: toInt64(wide) + [ConversionStep { (x: Int64) in UInt32(truncatingIfNeeded: x) }]
     case .int4: toInt64(wide) + [toSmall(Int4.self)]
     case .uint4: toInt64(wide) + [toSmall(UInt4.self)]
@@ -130,6 +142,24 @@ extension ConversionStep {
     case .double: [ConversionStep(ck_double_to_int64)]
     // The bits are the same.
     case .int64, .uint64: []
+    }
+  }
+
+  private static func toInt32(_ wide: WideType) -> [ConversionStep] {
+    switch wide {
+    case .float: [ConversionStep(ck_float_to_int32)]
+    case .double: [ConversionStep(ck_double_to_int32)]
+    case .int64, .uint64: [ConversionStep { (x: Int64) in Int32(truncatingIfNeeded: x) }]
+    }
+  }
+
+  private static func toNarrow<T: FixedWidthInteger & Sendable>(
+    _ wide: WideType, _ type: T.Type
+  ) -> [ConversionStep] {
+    switch wide {
+    case .float, .double:
+      toInt32(wide) + [ConversionStep { (x: Int32) in T(truncatingIfNeeded: x) }]
+    case .int64, .uint64: [ConversionStep { (x: Int64) in T(truncatingIfNeeded: x) }]
     }
   }
 

@@ -14,6 +14,10 @@ struct ElementConversion: Sendable {
 
   /// `nil` where one is not a number, or they are the same.
   init?(from source: ElementType, to target: ElementType, _ rules: Rules = Rules()) {
+    if target == .float32, let step = ConversionStep.toFloat(from: source) {
+      steps = [step]
+      return
+    }
     guard source != target, let load = ConversionStep.load(source),
       let store = ConversionStep.store(load.result, target, rules)
     else { return nil }

@@ -1,0 +1,71 @@
+import CKernels
+import ONNXFormat
+
+/// `y = (x − zeroPoint) · scale`
+struct DequantizeLinear: Operator {
+  static let schema = Schema(
+    "DequantizeLinear",
+    [
+      10: [.int8, .uint8, .int32], 13: [.int8, .uint8, .int32],
+      19: [.int8, .uint8, .int32, .float8s],
+      21: [.int8, .uint8, .int16, .uint16, .int32, .int4s, .float8s],
+      23: [.int8, .uint8, .int16, .uint16, .int32, .int4s, .float8s, .float4],
+      24: [.int8, .uint8, .int16, .uint16, .int32, .int4s, .float8s, .float4],
+      25: [.int8, .uint8, .int16, .uint16, .int32, .int4s, .int2s, .float8s, .float4],
+      28: [.quantized, .int32],
+    ], inputs: 2...3)
+  private let options: QuantizationOptions
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    options = try QuantizationOptions(&node, typeSince: 23)
+    if let type = options.outputType, !Self.results.contains(type) {
+      throw .attribute("output_dtype", "expected one of \(Self.results), got \(type)")
+    }
+  }
+
+  private static let results: TypeSet = [.float32, .float16, .bfloat16]
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let x = try inputs.tensor(0)
+    let scale = try inputs.tensor(1, [Self.results, .scale8]).elementType
+    if inputs.has(2) { _ = try inputs.tensor(2, sameTypeAs: 0) }
+    try options.checkZeroPoint(inputs)
+    let type = options.outputType ?? scale
+    guard Self.results.contains(type) else {
+      throw .input(1, "a scale of type \(scale) needs the attribute output_dtype")
+    }
+    return [.tensor(type, x.shape)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let types = (try call.elementType(0), try call.elementType(1))
+    guard let x = FloatReader(types.0), let scales = FloatReader(types.1),
+      let target = try infer(call.inputs).first?.tensorType?.elementType,
+      let writer = FloatWriter(target)
+    else { throw .input(0, "unexpected element types \(types)") }
+    let rows = try options.rows(call)
+    let step = rows.scaleStep
+    let hasZeros = call.inputs.has(2)
+    let tile: Buffers.Tile = { buffers, task, _ in
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * 512) { memory in
+        guard let block = memory.baseAddress else { return }
+        let (scale, zero) = (block + 512, block + 1024)
+        zero.update(repeating: 0, count: 512)
+        rows.forEach(in: task) { start, count, place in
+          for offset in stride(from: 0, to: count, by: 512) {
+            let size = min(512, count - offset)
+            if offset == 0 || step == 1 {
+              let (first, numbers) = (place + offset * step, step == 0 ? 1 : size)
+              scales.read(buffers.input(1), from: first, numbers, to: scale)
+              if hasZeros { x.read(buffers.input(2), from: first, numbers, to: zero) }
+            }
+            x.read(buffers.input(0), from: start + offset, size, to: block)
+            ck_dequantize(block, zero, hasZeros ? step : 0, scale, step, block, size)
+            writer.write(block, size, to: buffers.output(0), at: start + offset)
+          }
+        }
+      }
+    }
+    return .compute { buffers in buffers.parallel(rows.tasks, tile) }
+  }
+}

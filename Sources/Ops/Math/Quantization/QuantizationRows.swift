@@ -1,0 +1,87 @@
+import ONNXFormat
+
+/// A tensor as rows of contiguous elements that share a scale, or have one each side by side.
+///
+/// The scale is one number, one for each index of an axis, or one for each block of indices along
+/// the axis (and then has the tensor's rank).
+struct QuantizationRows: Sendable {
+  /// How many tasks the work is cut into.
+  let tasks: Int
+  /// Elements from one scale of a row to the next: 0 or 1.
+  let scaleStep: Int
+  private let kind: Kind
+  private let rows: Int
+  private let rowsPerTask: Int
+
+  private enum Kind {
+    case whole(count: Int, piece: Int)
+    case axis(size: Int, inner: Int)
+    case axisLast(size: Int)
+    case blocks(size: Int, blocks: Int, block: Int, inner: Int)
+    case blocksLast(size: Int, blocks: Int, block: Int)
+  }
+
+  /// - Throws: `OperatorError.input` for input 1 where the scale's shape does not fit.
+  init(
+    _ sizes: [Int], scale: [Int], axis: Int, block: Int, acceptsVector: Bool
+  ) throws(OperatorError) {
+    let count = sizes.elementCount ?? 0
+    var length = 16384
+    if scale.elementCount == 1, scale.count <= 1 {
+      kind = .whole(count: count, piece: length)
+      rows = (count + length - 1) / length
+      scaleStep = 0
+    } else {
+      guard acceptsVector else { throw .input(1, "expected a scalar, got shape \(Shape(scale))") }
+      // Of a tensor of one dimension there is no other axis.
+      let axis = sizes.count == 1 ? 0 : try normalized(axis: axis, rank: sizes.count)
+      let split = AxisSplit(sizes, axis: axis)
+      if block == 0 {
+        guard scale == [split.size] else {
+          throw .input(
+            1, "expected shape [] or [\(split.size)] for axis \(axis), got \(Shape(scale))")
+        }
+        kind =
+          split.inner == 1
+          ? .axisLast(size: split.size) : .axis(size: split.size, inner: split.inner)
+        scaleStep = split.inner == 1 ? 1 : 0
+        length = split.inner == 1 ? split.size : split.inner
+        rows = count == 0 ? 0 : split.inner == 1 ? split.outer : split.outer * split.size
+      } else {
+        var expected = sizes
+        let blocks = split.size / block + (split.size % block == 0 ? 0 : 1)
+        expected[axis] = blocks
+        guard scale == expected else {
+          throw .input(
+            1, "expected shape \(Shape(expected)) for blocks of \(block), got \(Shape(scale))")
+        }
+        kind =
+          split.inner == 1
+          ? .blocksLast(size: split.size, blocks: blocks, block: block)
+          : .blocks(size: split.size, blocks: blocks, block: block, inner: split.inner)
+        scaleStep = split.inner == 1 ? 0 : 1
+        length = split.inner == 1 ? min(block, split.size) : split.inner
+        rows = count == 0 ? 0 : split.outer * (split.inner == 1 ? blocks : split.size)
+      }
+    }
+    rowsPerTask = max(1, 16384 / max(length, 1))
+    tasks = (rows + rowsPerTask - 1) / rowsPerTask
+  }
+
+  /// Calls `body` with where each row of a task begins, how long it is, and where its scales begin.
+  @inline(__always)
+  func forEach(in task: Int, _ body: (_ start: Int, _ count: Int, _ scale: Int) -> Void) {
+    for row in task * rowsPerTask..<min(rows, (task + 1) * rowsPerTask) {
+      switch kind {
+      case .whole(let count, let piece): body(row * piece, min(piece, count - row * piece), 0)
+      case .axis(let size, let inner): body(row * inner, inner, row % size)
+      case .axisLast(let size): body(row * size, size, 0)
+      case .blocks(let size, let blocks, let block, let inner):
+        body(row * inner, inner, (row / size * blocks + row % size / block) * inner)
+      case .blocksLast(let size, let blocks, let block):
+        let first = row % blocks * block
+        body(row / blocks * size + first, min(block, size - first), row)
+      }
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import CKernels
+import ONNXFormat
+
+/// `y = saturate(round(x / scale) + zeroPoint)`, halves to even; no rounding to integers where `y` is
+/// of a floating-point type.
+struct QuantizeLinear: Operator {
+  static let schema = Schema(
+    "QuantizeLinear",
+    [
+      10: [.float32, .int32], 13: [.float32, .int32], 19: .quantizable, 21: .quantizable,
+      23: .quantizable, 24: .quantizable, 25: .quantizable, 28: .quantizable,
+    ], inputs: 2...3)
+  private let options: QuantizationOptions
+  private let isSaturating: Bool
+  private let precision: ElementType?
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    options = try QuantizationOptions(&node, typeSince: 21)
+    isSaturating = node.version >= 19 ? try node.flag("saturate", default: true) : true
+    let number = node.version >= 23 ? try node.int("precision", default: 0) : 0
+    precision = number == 0 ? nil : try node.optionalElementType("precision")
+    let precisions: TypeSet = [.float32, .float16, .bfloat16, .float64]
+    if let precision, !precisions.contains(precision) {
+      throw .attribute("precision", "expected one of \(precisions), got \(precision)")
+    }
+    if let type = options.outputType, !TypeSet.quantized.contains(type) {
+      throw .attribute("output_dtype", "expected one of \(TypeSet.quantized), got \(type)")
+    }
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let x = try inputs.tensor(0)
+    _ = try inputs.tensor(1, [.quantizable, .scale8])
+    var type = options.outputType
+    if inputs.has(2) {
+      let zero = try inputs.tensor(2, .quantized).elementType
+      if let type, type != zero {
+        throw .input(2, "expected \(type), as output_dtype says, got \(zero)")
+      }
+      type = zero
+    }
+    try options.checkZeroPoint(inputs)
+    return [.tensor(type ?? .uint8, x.shape)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let types = (try call.elementType(0), try call.elementType(1))
+    guard let target = try infer(call.inputs).first?.tensorType?.elementType,
+      let x = FloatReader(types.0), let scales = FloatReader(types.1),
+      let zeros = FloatReader(target),
+      let writer = FloatWriter(target, ElementConversion.Rules(isSaturating: isSaturating))
+    else { throw .input(0, "unexpected element types \(types)") }
+    let rows = try options.rows(call)
+    let step = rows.scaleStep
+    let hasZeros = call.inputs.has(2)
+    let division = precision ?? (types.0 == types.1 ? types.0 : .float32)
+    let range = target.quantizedRange
+    let tile: Buffers.Tile = { buffers, task, _ in
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * 512) { memory in
+        guard let block = memory.baseAddress else { return }
+        let (scale, zero) = (block + 512, block + 1024)
+        zero.update(repeating: 0, count: 512)
+        rows.forEach(in: task) { start, count, place in
+          for offset in stride(from: 0, to: count, by: 512) {
+            let size = min(512, count - offset)
+            if offset == 0 || step == 1 {
+              let (first, numbers) = (place + offset * step, step == 0 ? 1 : size)
+              scales.read(buffers.input(1), from: first, numbers, to: scale)
+              if hasZeros { zeros.read(buffers.input(2), from: first, numbers, to: zero) }
+            }
+            x.read(buffers.input(0), from: start + offset, size, to: block)
+            ck_div(block, 1, scale, step, block, size)
+            round(block, size, to: division)
+            if let range {
+              ck_quantize(block, zero, hasZeros ? step : 0, range.low, range.high, block, size)
+            } else if hasZeros {
+              ck_add(block, 1, zero, step, block, size)
+            }
+            writer.write(block, size, to: buffers.output(0), at: start + offset)
+          }
+        }
+      }
+    }
+    return .compute { buffers in buffers.parallel(rows.tasks, tile) }
+  }
+}
+
+/// Rounds numbers to those that a 16-bit type has.
+private func round(_ block: UnsafeMutablePointer<Float>, _ count: Int, to type: ElementType) {
+  func round<T: HalfFloat>(_ type: T.Type) {
+    withUnsafeTemporaryAllocation(of: T.self, capacity: count) { half in
+      guard let half = half.baseAddress else { return }
+      T.narrow(block, half, count)
+      T.widen(half, block, count)
+    }
+  }
+  switch type {
+  case .float16: round(Float16.self)
+  case .bfloat16: round(BFloat16.self)
+  default: break
+  }
+}
+
+extension TypeSet {
+  fileprivate static let quantizable: TypeSet = [.float32, .float16, .bfloat16, .int32]
+}

@@ -1,0 +1,114 @@
+import ONNXFormat
+
+/// While training each element is 0 with probability `ratio` and else `x / (1 − ratio)`; otherwise
+/// `y = x`. Output 1 is 1 for the elements that stay.
+///
+/// Since operator set 12 the ratio and whether it is training time are inputs 1 and 2; from 7 to 10
+/// it never is; before, unless the attribute `is_test` says otherwise. The mask is of the type of `x`
+/// before operator set 10.
+struct Dropout: Operator {
+  static let schema = Schema(
+    "Dropout",
+    [
+      1: .floats, 6: .floats, 7: .floats, 10: .floats, 12: .floats, 13: [.floats, .bfloat16],
+      22: [.floats, .bfloat16, .float8s],
+    ], inputs: 1...3, outputs: 1...2)
+  private let ratio: Float
+  private let seed: RandomSeed
+  private let version: Int
+  private let isTest: Bool
+  private let hasTrainingInput: Bool
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    version = node.version
+    try node.skipConsumedInputs()
+    ratio = version < 12 ? try node.float("ratio", default: 0.5) : 0.5
+    isTest = version < 7 ? try node.flag("is_test") : true
+    hasTrainingInput = node.inputCount == 3 && !node.node.inputs[2].isEmpty
+    guard version >= 12 || node.inputCount == 1 else {
+      throw .invalid("expected 1 input, got \(node.inputCount)")
+    }
+    guard version >= 12, let seed = try node.optionalInt("seed") else {
+      self.seed = .fromRun
+      return
+    }
+    self.seed = .fixed(UInt32(truncatingIfNeeded: seed))
+  }
+
+  var isPure: Bool { seed.isFixed || isTest && !hasTrainingInput }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0)
+    for index in 1...2 where inputs.has(index) {
+      let types: TypeSet = index == 1 ? [.floats, .bfloat16, .float8s] : .bool
+      guard let shape = try inputs.tensor(index, types).shape else { continue }
+      guard shape.allSatisfy({ ($0.size ?? 1) == 1 }) else {
+        throw .input(index, "expected a scalar, got shape \(shape)")
+      }
+    }
+    return [.tensor(data), .tensor(version < 10 ? data.elementType : .bool, data.shape)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    if hasTrainingInput {
+      let known = call.inputs.constant(2).map { $0.elements(as: UInt8.self)[0] != 0 }
+      return known == false ? try identity(call) : training
+    }
+    return isTest ? try identity(call) : training
+  }
+
+  /// Copies the elements and fills the mask with ones.
+  private func identity(_ call: Preparation) throws(OperatorError) -> Kernel {
+    guard call.wants(1) else { return .view(of: 0) }
+    let count = try call.inputCount(0)
+    let bytes = try count * call.elementType(0).stride
+    let wantsData = call.wants(0)
+    let maskType = version < 10 ? try call.elementType(0) : .bool
+    return .compute { buffers in
+      if wantsData {
+        buffers.output(0).update(from: buffers.input(0, as: UInt8.self), count: bytes)
+      }
+      fill(buffers.output(1, as: UInt8.self), maskType, count)
+    }
+  }
+
+  private func fill(_ mask: UnsafeMutablePointer<UInt8>, _ type: ElementType, _ count: Int) {
+    var one: UInt8 = 1
+    guard let conversion = ElementConversion(from: .bool, to: type) else {
+      return mask.update(repeating: 1, count: count)
+    }
+    for i in 0..<count { conversion(&one, mask + i * type.stride, 1) }
+  }
+
+  private var training: Kernel {
+    .produce { call throws(OperatorError) in
+      let input = try call.tensor(0)
+      var probability = Double(ratio)
+      if call.has(1) {
+        probability = try call.tensor(1).doubles(call)[0]
+      }
+      guard probability >= 0, probability < 1 else {
+        throw .invalid("expected a ratio from 0 up to 1, got \(probability)")
+      }
+      let isTraining =
+        call.has(2) ? try call.tensor(2).elements(as: UInt8.self)[0] != 0 : !isTest
+      let maskType = version < 10 ? input.elementType : .bool
+      if !isTraining || probability == 0 {
+        let mask = try call.allocate(maskType, input.shape)
+        fill(mask.storage.pointer.assumingMemoryBound(to: UInt8.self), maskType, input.count)
+        return [.tensor(input), .tensor(mask)]
+      }
+      var generator = seed.generator(call)
+      let mask = try randomTensor(call, maskType, input.shape) { _ in
+        generator.uniform() >= probability ? 1 : 0
+      }
+      let data = try input.doubles(call)
+      let stays = try mask.doubles(call)
+      let scale = 1 / (1 - probability)
+      let output = try randomTensor(call, input.elementType, input.shape) { index in
+        data[index] * stays[index] * scale
+      }
+      return [.tensor(output), .tensor(mask)]
+    }
+  }
+}

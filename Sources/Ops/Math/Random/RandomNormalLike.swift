@@ -1,0 +1,16 @@
+import ONNXFormat
+
+/// Numbers of the normal distribution, in a tensor of the shape of the input.
+struct RandomNormalLike: RandomOperator {
+  static let schema = Schema(
+    "RandomNormalLike", [1: .classic, 22: [.classic, .bfloat16]], inputs: 1...1)
+  static var parameters: [(name: String, default: Float)] { [("mean", 0), ("scale", 1)] }
+  static var takesShapeOfInput: Bool { true }
+  let options: RandomOptions
+
+  init(_ options: RandomOptions) { self.options = options }
+
+  func draw(_ generator: inout MersenneTwister) -> Double {
+    options.first + options.second * generator.normal()
+  }
+}

@@ -1,0 +1,167 @@
+import ONNXFormat
+
+/// The input sampled at other places along its axes, by scales or to sizes; `floor(size · scale)`.
+struct Resize: Operator {
+  static let schema = Schema(
+    "Resize",
+    [
+      11: .classic, 13: [.classic, .bfloat16], 18: [.classic, .bfloat16],
+      19: [.classic, .bfloat16],
+    ], inputs: 1...4)
+  let rule: Resampling
+  let axes: [Int]?
+  let policy: String
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    var rule = Resampling()
+    let mode = try node.choice("mode", default: "nearest", among: ["nearest", "linear", "cubic"])
+    rule.mode = Resampling.Mode(rawValue: mode) ?? .nearest
+    let coordinates = try node.choice(
+      "coordinate_transformation_mode", default: "half_pixel",
+      among: Resampling.Coordinates.allCases.map(\.rawValue) + ["tf_half_pixel_for_nn"])
+    if coordinates == "tf_half_pixel_for_nn" {
+      throw .unsupported("coordinate_transformation_mode tf_half_pixel_for_nn")
+    }
+    rule.coordinates = Resampling.Coordinates(rawValue: coordinates) ?? .halfPixel
+    let rounding = try node.choice(
+      "nearest_mode", default: "round_prefer_floor",
+      among: ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
+    rule.rounding = Resampling.Rounding(rawValue: rounding) ?? .preferFloor
+    rule.cubicCoefficient = Double(try node.float("cubic_coeff_a", default: -0.75))
+    rule.excludesOutside = try node.flag("exclude_outside")
+    rule.extrapolation = Double(try node.float("extrapolation_value", default: 0))
+    if node.version >= 18 {
+      rule.isAntialiased = try node.flag("antialias")
+      axes = try node.optionalInts("axes")
+      policy = try node.choice(
+        "keep_aspect_ratio_policy", default: "stretch",
+        among: ["stretch", "not_larger", "not_smaller"])
+    } else {
+      axes = nil
+      policy = "stretch"
+    }
+    self.rule = rule
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let input = try inputs.tensor(0)
+    if inputs.has(2) { _ = try inputs.tensor(2, .float32) }
+    if inputs.has(3) { _ = try inputs.tensor(3, .int64) }
+    guard let shape = input.shape else { return [.tensor(input.elementType, nil)] }
+    var result = Shape(rank: shape.rank)
+    if let axes {
+      let own = try places(axes, rank: shape.rank)
+      for axis in 0..<shape.rank where !own.contains(axis) { result[axis] = shape[axis] }
+    }
+    if let sizes = shape.sizes, let axes = try resampled(inputs, sizes) {
+      result = Shape(axes.map(\.output))
+    }
+    return [.tensor(input.elementType, result)]
+  }
+
+  private func places(_ axes: [Int], rank: Int) throws(OperatorError) -> [Int] {
+    var result: [Int] = []
+    for axis in axes {
+      guard axis >= -rank, axis < rank else {
+        throw .attribute("axes", "\(axis) is no axis of rank \(rank)")
+      }
+      result.append(axis < 0 ? axis + rank : axis)
+    }
+    guard Set(result).count == result.count else {
+      throw .attribute("axes", "\(axes) names an axis twice")
+    }
+    return result
+  }
+
+  /// What happens to each axis; `nil` where the inputs that say so are not known.
+  private func resampled(
+    _ inputs: Inputs, _ sizes: [Int]
+  ) throws(OperatorError) -> [Resampling.Axis]? {
+    let places = try places(axes ?? Array(sizes.indices), rank: sizes.count)
+    var result = sizes.map { Resampling.Axis(input: $0, output: $0, scale: 1) }
+    // An empty tensor stands for one left out.
+    let scales = inputs.has(2) ? inputs.constant(2) : nil
+    let wanted = inputs.has(3) ? try inputs.integers(3) : nil
+    if inputs.has(2) && scales == nil { return nil }
+    if inputs.has(3) && wanted == nil { return nil }
+    if let wanted, !wanted.isEmpty {
+      try fit(&result, places, wanted)
+    } else if let scales, scales.count > 0 {
+      try scale(&result, places, scales.elements(as: Float.self).map(Double.init))
+    } else {
+      throw .invalid("neither scales nor sizes are given")
+    }
+    guard rule.coordinates == .cropAndResize else { return result }
+    guard inputs.has(1) else { throw .input(1, "is missing") }
+    guard let roi = inputs.constant(1) else { return nil }
+    let region = try numbers(roi)
+    guard region.count == 2 * places.count else {
+      throw .input(1, "expected \(2 * places.count) numbers, got \(region.count)")
+    }
+    for (index, axis) in places.enumerated() {
+      result[axis].start = region[index]
+      result[axis].end = region[places.count + index]
+    }
+    return result
+  }
+
+  private func numbers(_ tensor: Tensor) throws(OperatorError) -> [Double] {
+    switch tensor.elementType {
+    case .float32: tensor.elements(as: Float.self).map(Double.init)
+    case .float64: Array(tensor.elements(as: Double.self))
+    case .float16: tensor.elements(as: Float16.self).map(Double.init)
+    default: throw .input(1, "expected a floating-point type, got \(tensor.elementType)")
+    }
+  }
+
+  private func fit(
+    _ result: inout [Resampling.Axis], _ places: [Int], _ wanted: [Int]
+  ) throws(OperatorError) {
+    guard wanted.count == places.count, wanted.allSatisfy({ $0 >= 0 }) else {
+      throw .input(3, "\(wanted) is no size for each of \(places.count) axes")
+    }
+    for (size, axis) in zip(wanted, places) {
+      guard result[axis].input > 0 || size == 0 else {
+        throw .input(0, "an axis of size 0 resizes to nothing but 0")
+      }
+      result[axis].output = size
+      result[axis].scale = Double(size) / Double(max(result[axis].input, 1))
+    }
+    guard policy != "stretch" else { return }
+    let ratios = places.map { result[$0].scale }
+    guard let ratio = policy == "not_larger" ? ratios.min() : ratios.max() else { return }
+    for axis in places {
+      let size = (ratio * Double(result[axis].input) + 0.5).rounded(.down)
+      guard let output = Int(exactly: size) else { throw .input(3, "\(wanted) overflows") }
+      result[axis].output = output
+      result[axis].scale = ratio
+    }
+  }
+
+  private func scale(
+    _ result: inout [Resampling.Axis], _ places: [Int], _ scales: [Double]
+  ) throws(OperatorError) {
+    guard scales.count == places.count else {
+      throw .input(2, "expected \(places.count) scales, got \(scales.count)")
+    }
+    for (scale, axis) in zip(scales, places) { try result[axis].apply(scale: scale, input: 2) }
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    guard let axes = try resampled(call.inputs, try call.inputSizes(0)) else {
+      throw .invalid("scales, sizes or region are not known")
+    }
+    return try rule.kernel(call, axes)
+  }
+}
+
+extension Resampling.Axis {
+  mutating func apply(scale: Double, input index: Int) throws(OperatorError) {
+    let size = (Float(input) * Float(scale)).rounded(.down)
+    guard scale > 0, let output = Int(exactly: size) else {
+      throw .input(index, "\(scale) is no scale for an axis of \(input)")
+    }
+    self.output = output
+    self.scale = scale
+  }
+}

@@ -1,0 +1,38 @@
+import Foundation
+import ONNX
+import Testing
+
+/// The list of operators and the folder agree.
+@Suite struct RegistryTests {
+  static let folder = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("Sources/Ops")
+
+  /// Types that state a schema of their own, by file.
+  static func definedTypes() throws -> Set<String> {
+    var types: Set<String> = []
+    let files = try #require(FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil))
+    for case let file as URL in files where file.pathExtension == "swift" {
+      let text = try String(contentsOf: file, encoding: .utf8)
+      // A schema belongs to the type whose declaration comes last before it.
+      var current: Substring?
+      for line in text.split(separator: "\n") {
+        if let match = line.firstMatch(of: /^(?:private |fileprivate )?struct (\w+)/) {
+          current = match.1
+        }
+        if line.contains(/^  static (?:let|var) schema\b/), !line.contains("{ get }"), let current {
+          types.insert(String(current))
+        }
+      }
+    }
+    return types
+  }
+
+  @Test func everyOperatorIsRegisteredOnce() throws {
+    let list = try String(
+      contentsOf: Self.folder.appendingPathComponent("Operators.swift"), encoding: .utf8)
+    let registered = list.matches(of: /(?m)^    (\w+)\.self,$/).map { String($0.1) }
+    #expect(Set(registered).count == registered.count)
+    #expect(Set(registered) == (try Self.definedTypes()))
+  }
+}
