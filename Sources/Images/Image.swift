@@ -34,6 +34,8 @@ public enum ImageError: Error, Sendable, Hashable {
   case tooLarge(pixels: Int, limit: Int)
   /// A tensor that is no picture.
   case notAnImage(String)
+  /// Sizes, channels or factors that were asked for and cannot be.
+  case request(String)
   case outOfMemory(bytes: Int)
 }
 
@@ -45,6 +47,7 @@ extension ImageError: CustomStringConvertible {
     case .codec(let message): message
     case .tooLarge(let pixels, let limit): "\(pixels) pixels, the limit is \(limit)"
     case .notAnImage(let reason): "not a picture: \(reason)"
+    case .request(let reason): reason
     case .outOfMemory(let bytes): "no memory for \(bytes) bytes"
     }
   }

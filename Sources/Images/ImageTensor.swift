@@ -20,16 +20,16 @@ extension Image {
     let height = height ?? self.height
     let width = width ?? self.width
     guard channels == 1 || channels == 3 else {
-      throw .notAnImage("expected 1 or 3 channels, got \(channels)")
+      throw .request("expected 1 or 3 channels, got \(channels)")
     }
     guard height > 0, width > 0, self.height > 0, self.width > 0 else {
-      throw .notAnImage("\(width) x \(height) pixels")
+      throw .request("a picture has no \(width) x \(height) pixels")
     }
     guard let pixels = [height, width].elementCount, pixels <= pixelLimit else {
       throw .tooLarge(pixels: [height, width].elementCount ?? Int.max, limit: pixelLimit)
     }
     guard [1, channels].contains(mean.count), [1, channels].contains(scale.count) else {
-      throw .notAnImage(
+      throw .request(
         "expected 1 or \(channels) means and scales, got \(mean.count) and \(scale.count)")
     }
     let tensor: Tensor

@@ -35,6 +35,13 @@ public struct InputShapes {
     }
   }
 
+  /// - Throws: `Failure` where the user asked for other sizes than those an input is given with
+  public func check(_ input: ValueInfo, _ sizes: [Int]) throws(Failure) {
+    guard let wanted = requested[input.name], wanted != sizes else { return }
+    throw Failure(
+      "--shape: input '\(input.name)' is given as \(Shape(sizes)), not \(Shape(wanted))")
+  }
+
   /// The size the user asked for along a dimension of an input, or that the model fixes.
   public func known(_ input: ValueInfo, _ axis: Int) -> Int? {
     if let sizes = requested[input.name], axis < sizes.count { return sizes[axis] }

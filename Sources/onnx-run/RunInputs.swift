@@ -98,6 +98,7 @@ struct RunInputs {
       throw Failure("input '\(info.name)' is given twice")
     }
     if let tensor = value.tensor, let type = info.type?.tensorType {
+      try shapes.check(info, tensor.shape)
       shapes.settle(type, tensor.shape)
     }
   }

@@ -134,6 +134,7 @@ import ToolSupport
     try expectStop([relu, "--input", x, "--input", x], "no further input")
     try expectStop([relu, "--input", "x=\(x)", "--input", "x=\(x)"], "twice")
     try expectStop([relu, "--shape", "x=1x3"], "not [1,3]")
+    try expectStop([relu, "--shape", "x=1x2", "--input", x], "given as [2,2], not [1,2]")
   }
 
   @Test func keepsToTheMemoryLimit() throws {
