@@ -226,7 +226,6 @@ enum Operators {
     StringSplit.self,
 
     // Classic
-    AffineGrid.self,
     ArrayFeatureExtractor.self,
     Binarizer.self,
     LabelEncoder.self,

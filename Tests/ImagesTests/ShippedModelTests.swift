@@ -1,4 +1,5 @@
 import Foundation
+import ONNX
 import ONNXImages
 import Testing
 
