@@ -41,7 +41,8 @@ extension FormatError: CustomStringConvertible {
     switch reason {
     case .system(let number): text = String(cString: strerror(number))
     case .notAFile(let kind): text = "is \(kind), not a file"
-    case .malformed(let what, let offset): text = "\(what) (at byte \(offset))"
+    case .malformed(let what, let offset):
+      text = "damaged, or no file of this kind: \(what) (at byte \(offset))"
     case .invalid(let what), .limit(let what): text = what
     case .unsupported(let what): text = "not supported: \(what)"
     case .outOfMemory(let bytes): text = "no memory for \(bytes) bytes"

@@ -21,29 +21,16 @@ extension ModelError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .node(let name, let type, let error):
-      "node '\(escaped(name))' (\(escaped(type))): \(escaped(error.description))"
-    case .graph(let reason): escaped(reason)
-    case .input(let name, let reason): "input '\(escaped(name))': \(escaped(reason))"
+      "node '\(name.escaped)' (\(type.escaped)): \(error.description.escaped)"
+    case .graph(let reason): reason.escaped
+    case .input(let name, let reason): "input '\(name.escaped)': \(reason.escaped)"
     case .unknownName(let name, let nearest):
-      "the model has no '\(escaped(name))'"
-        + (nearest.map { "; did you mean '\(escaped($0))'?" } ?? "")
-    case .missingInput(let name): "input '\(escaped(name))' is missing"
+      "the model has no '\(name.escaped)'"
+        + (nearest.map { "; did you mean '\($0.escaped)'?" } ?? "")
+    case .missingInput(let name): "input '\(name.escaped)' is missing"
     case .memory(let needed, let limit):
       "the run needs \(needed) bytes of memory, the limit is \(limit)"
     case .busy: "the bound session is running already"
     }
   }
-}
-
-/// Text from a file as one line that a terminal shows harmlessly.
-private func escaped(_ text: String) -> String {
-  var result = ""
-  for scalar in text.unicodeScalars {
-    switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator:
-      result += scalar.escaped(asASCII: true)
-    default: result.unicodeScalars.append(scalar)
-    }
-  }
-  return result
 }

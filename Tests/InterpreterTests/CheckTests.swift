@@ -66,7 +66,7 @@ import Testing
 
   @Test func namesWithControlCharactersAreEscaped() {
     let message = error(Models.model([Models.relu("a\u{1B}[2J\n", "y")]))
-    #expect(message == "node '#0' (Relu): input 0: nothing makes 'a\\u{1B}[2J\\n'")
+    #expect(message == "node '#0' (Relu): input 0: nothing makes 'a\\u{1b}[2J\\u{a}'")
   }
 
   @Test func memoryBeyondTheLimit() throws {
