@@ -65,17 +65,22 @@ extension Shape: CustomStringConvertible {
 }
 
 extension Sequence<Int> {
-  /// The product of the sizes, or `nil` where one is negative or the product overflows.
+  /// The product of the sizes, or `nil` for a shape that no tensor can have: a negative size, or
+  /// more than 2⁵⁶ elements, those of empty dimensions not counted, so that strides and byte counts
+  /// never overflow.
   public var elementCount: Int? {
-    var count = 1
-    var overflows = false
+    var product = 1
+    var isEmpty = false
     for size in self {
-      if size == 0 { return allSatisfy { $0 >= 0 } ? 0 : nil }
       if size < 0 { return nil }
-      let (product, overflow) = count.multipliedReportingOverflow(by: size)
-      overflows = overflows || overflow
-      count = product
+      if size == 0 {
+        isEmpty = true
+        continue
+      }
+      let (next, overflow) = product.multipliedReportingOverflow(by: size)
+      if overflow || next > 1 << 56 { return nil }
+      product = next
     }
-    return overflows ? nil : count
+    return isEmpty ? 0 : product
   }
 }

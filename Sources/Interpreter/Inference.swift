@@ -64,10 +64,7 @@ struct Inference {
   ) throws(OperatorError) {
     guard let inputs = inputs(of: node, engine: run.engine, lenient: lenient) else { return }
     try node.check(inputs)
-    let results = try node.body.infer(inputs)
-    guard results.count >= node.outputs.count else {
-      throw .invalid("it has \(results.count) outputs, the node names \(node.outputs.count)")
-    }
+    let results = try node.body.inferChecked(inputs, outputs: node.outputs.count)
     for (output, type) in zip(node.outputs, results) where output >= 0 && type.isKnown {
       types[Int(output)] = type
     }

@@ -78,4 +78,15 @@ import Testing
       try session.run(["x": floats([500, 2], Array(repeating: 1, count: 1000))])
     }
   }
+
+  @Test func shapesThatNoTensorCanHave() throws {
+    // Empty, but with strides that overflow.
+    let target = NamedTensor("s", Tensor(shape: [3], [0, .max, 2] as [Int64]))
+    let model = Models.model(
+      [Node("Expand", inputs: ["x", "s"], outputs: ["y"])],
+      inputs: [ValueInfo("x", .tensor(.float32, [1]))], initializers: [target])
+    #expect(
+      error(model)
+        == "node '#0' (Expand): output 0: no tensor has shape [0, 9223372036854775807, 2]")
+  }
 }

@@ -1,6 +1,22 @@
 import ONNXFormat
 
 extension Operator {
+  /// `infer`, held to as many outputs as the node names and to sizes that a tensor can have.
+  public func inferChecked(
+    _ inputs: Inputs, outputs: Int
+  ) throws(OperatorError) -> [ValueType] {
+    let types = try infer(inputs)
+    guard types.count >= outputs else {
+      throw .invalid("it has \(types.count) outputs, the node names \(outputs)")
+    }
+    for (index, type) in types.enumerated() {
+      if let sizes = type.tensorType?.shape?.sizes, sizes.elementCount == nil {
+        throw .output(index, "no tensor has shape \(sizes)")
+      }
+    }
+    return types
+  }
+
   /// Runs the operator once on values at hand: infer, prepare, allocate, compute.
   ///
   /// - Parameters:
@@ -19,10 +35,7 @@ extension Operator {
   public func evaluate(
     _ inputs: Inputs, _ call: borrowing Call, wanted: [Bool]
   ) throws(OperatorError) -> [Value?] {
-    let types = try infer(inputs)
-    guard types.count >= wanted.count else {
-      throw .invalid("it has \(types.count) outputs, \(wanted.count) are asked for")
-    }
+    let types = try inferChecked(inputs, outputs: wanted.count)
     let outputs = wanted.indices.map { wanted[$0] ? types[$0].tensorType : nil }
     let kernel = try prepare(
       Preparation(inputs: inputs, outputs: outputs, threads: call.pool.threads))

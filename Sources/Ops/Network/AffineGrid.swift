@@ -16,6 +16,9 @@ struct AffineGrid: Operator {
     let theta = try inputs.shape(0, rank: 3)
     _ = try inputs.tensor(1, .int64)
     let count = try inputs.shape(1, rank: 1)?[0].size
+    if let count, count != 4 && count != 5 {
+      throw .input(1, "expected 4 or 5 sizes, got \(count)")
+    }
     guard let sizes = try inputs.integers(1) else {
       return [.tensor(type, count.map { Shape(rank: $0) })]
     }
