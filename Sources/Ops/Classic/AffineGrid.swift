@@ -53,9 +53,8 @@ struct AffineGrid: Operator {
   private func kernel<T: RealElement>(_ type: T.Type, _ shape: [Int]) -> Kernel {
     let spatial = Array(shape[1..<shape.count - 1])
     let rank = spatial.count
-    if shape.contains(0) { return .compute { _ in } }
-    // Positions along each axis, the last one (x) first.
-    let axes = spatial.reversed().map { size in (0..<size).map { position($0, of: size) } }
+    // A shape that overflows fails when its memory is asked for.
+    if shape.contains(0) || shape.elementCount == nil { return .compute { _ in } }
     let pixels = spatial.wrappingProduct
     let tiles = Tiles(pixels, cost: 8)
     let tile: Buffers.Tile = { buffers, task, _ in
@@ -67,10 +66,12 @@ struct AffineGrid: Operator {
           let line = theta + row * (rank + 1)
           var sum = Double(line[rank].compute)
           var rest = pixel
+          // The columns of `theta` begin with the last axis, x.
           for axis in 0..<rank {
+            let size = spatial[rank - 1 - axis]
             let index: Int
-            (rest, index) = rest.quotientAndRemainder(dividingBy: axes[axis].count)
-            sum += Double(line[axis].compute) * axes[axis][index]
+            (rest, index) = rest.quotientAndRemainder(dividingBy: size)
+            sum += Double(line[axis].compute) * position(index, of: size)
           }
           y[pixel * rank + row] = T(compute: T.Compute(sum))
         }
