@@ -232,5 +232,8 @@ enum Operators {
     LabelEncoder1.self,
     NonMaxSuppression.self,
     TfIdfVectorizer.self,
+    TreeEnsemble.self,
+    TreeEnsembleClassifier.self,
+    TreeEnsembleRegressor.self,
   ]
 }

@@ -73,16 +73,18 @@ extension ValueType {
 /// - Parameters:
 ///   - sizes: the shape of each, should there be none
 ///   - isReversed: whether the last comes first
+///   - length: how long the new axis is; what no tensor fills is zero
 func stack(
-  _ tensors: [Tensor], axis: Int, isReversed: Bool = false, _ type: ElementType,
+  _ tensors: [Tensor], axis: Int, isReversed: Bool = false, length: Int? = nil, _ type: ElementType,
   sizes: @autoclosure () -> [Int], _ call: borrowing Call
 ) throws(OperatorError) -> Tensor {
   let elementType = tensors.first?.elementType ?? type
   let sizes = tensors.first?.shape ?? sizes()
   let axis = try normalized(axis: axis, rank: sizes.count + 1)
   var shape = sizes
-  shape.insert(tensors.count, at: axis)
+  shape.insert(length ?? tensors.count, at: axis)
   let result = try call.allocate(elementType, shape)
+  if let length, length > tensors.count { result.clear() }
   var strides = rowMajorStrides(shape)
   let step = strides.remove(at: axis)
   let from = rowMajorStrides(sizes)

@@ -83,17 +83,10 @@ struct Scan8: Operator {
       }
       for (index, tensors) in scanned.enumerated() {
         let type = types[states + index]
-        // What lies beyond a row's length is zero.
-        var padded = tensors
-        let sizes = tensors.first?.shape ?? type?.shape?.dropFirst(2).map { $0.size ?? 0 } ?? []
-        if trips < length {
-          let zero = try call.allocate(
-            tensors.first?.elementType ?? type?.elementType ?? .float32, sizes)
-          zero.clear()
-          padded += Array(repeating: zero, count: length - trips)
-        }
+        let sizes = type?.shape?.dropFirst(2).map { $0.size ?? 0 } ?? []
         collected[states + index].append(
-          try stack(padded, axis: 0, type?.elementType ?? .float32, sizes: sizes, call))
+          try stack(
+            tensors, axis: 0, length: length, type?.elementType ?? .float32, sizes: sizes, call))
       }
     }
     var results: [Value?] = []

@@ -33,7 +33,7 @@ struct SplitToSequence: Operator {
   private func run(_ call: borrowing Call) throws(OperatorError) -> [Value?] {
     let data = try call.tensor(0)
     let axis = try normalized(axis: axis, rank: data.shape.count)
-    let lengths = try lengths(of: data.shape[axis], call.has(1) ? try call.tensor(1) : nil)
+    let lengths = try lengths(of: data.shape[axis], call.has(1) ? try call.tensor(1) : nil, call)
     let strides = rowMajorStrides(data.shape)
     var pieces: [Value] = []
     var start = 0
@@ -60,7 +60,9 @@ struct SplitToSequence: Operator {
     ]
   }
 
-  private func lengths(of size: Int, _ split: Tensor?) throws(OperatorError) -> [Int] {
+  private func lengths(
+    of size: Int, _ split: Tensor?, _ call: borrowing Call
+  ) throws(OperatorError) -> [Int] {
     if let split, !split.shape.isEmpty {
       let lengths = split.integers ?? []
       var rest = size
@@ -75,6 +77,8 @@ struct SplitToSequence: Operator {
     }
     let length = split?.integers?.first ?? 1
     guard length > 0 else { throw .input(1, "expected a positive length, got \(length)") }
-    return stride(from: 0, to: size, by: min(length, max(size, 1))).map { min(length, size - $0) }
+    let step = min(length, max(size, 1))
+    try call.reserve((size - 1) / step + 1, bytesEach: 256)
+    return stride(from: 0, to: size, by: step).map { min(step, size - $0) }
   }
 }

@@ -77,6 +77,14 @@ struct CopyTasks: Sendable {
   }
 }
 
+extension Call {
+  /// Counts working memory for that many things.
+  func reserve(_ count: Int, bytesEach size: Int) throws(OperatorError) {
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: size)
+    try context.reserve(bytes: overflow ? Int.max : bytes)
+  }
+}
+
 extension Tensor {
   /// Sets every element of a fresh tensor to zero; strings are empty from the start.
   func clear() {

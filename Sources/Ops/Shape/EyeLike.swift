@@ -28,7 +28,8 @@ struct EyeLike: Operator {
       throw .input(0, "there is no 1 of its type")
     }
     let sizes = try call.inputSizes(0)
-    let bytes = try call.outputCount(0) * type.stride
+    let (bytes, overflow) = try call.outputCount(0).multipliedReportingOverflow(by: type.stride)
+    if overflow { throw .memory(needed: Int.max, limit: Int.max) }
     // Beyond the matrix any diagonal is empty.
     let k = min(max(diagonal, -sizes[0]), sizes[1])
     let length = max(min(sizes[0] + min(k, 0), sizes[1] - max(k, 0)), 0)

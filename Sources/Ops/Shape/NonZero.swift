@@ -11,6 +11,7 @@ struct NonZero: AttributeFreeOperator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     .produce { call throws(OperatorError) in
       let data = try call.tensor(0)
+      try call.reserve(data.count, bytesEach: MemoryLayout<Int>.stride)
       let found = try nonZeros(data)
       let rank = data.shape.count
       let result = try call.allocate(.int64, [rank, found.count])

@@ -38,6 +38,7 @@ struct Unique: Operator {
     }
     let axis = along ?? 0
     let length = sizes[axis]
+    try call.reserve(length, bytesEach: 64)
     // Slices one behind the other, so that each is a run of elements.
     var source = data
     if axis > 0 {
