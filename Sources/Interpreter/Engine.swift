@@ -8,6 +8,7 @@ final class Engine: Sendable {
   let options: SessionOptions
   let pool: ThreadPool
   let memoryLimit: Int
+  let packed = PackedTensors()
 
   init(_ options: SessionOptions) {
     self.options = options

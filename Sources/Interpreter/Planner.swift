@@ -46,7 +46,8 @@ struct Planner {
     do {
       kernel = try node.body.prepare(
         Preparation(
-          inputs: inputs, outputs: types.map { $0?.tensorType }, threads: engine.pool.threads))
+          inputs: inputs, outputs: types.map { $0?.tensorType }, threads: engine.pool.threads,
+          packed: engine.packed))
     } catch { throw node.error(error) }
     switch kernel {
     case .view(let input):
