@@ -126,7 +126,9 @@ struct RunCommand: ToolCommand {
       drawing(picture, on: .standardError).forEach(printError)
     }
     for result in results { print(summary(of: result.value, name: result.name)) }
-    printTop(results, labels.map(String.init))
+    // A state that goes back in is no score.
+    let states = Set(session.inputs.map { $0.name + "_out" })
+    printTop(results.filter { !states.contains($0.name) }, labels.map(String.init))
     printError(
       "time \(formatted((end - loaded).milliseconds, "%.3f")) ms"
         + " (load \(formatted((loaded - start).milliseconds, "%.3f")) ms)")
