@@ -17,7 +17,7 @@ public struct ReadingLimits: Sendable {
   public var rank = 64
   /// Bytes of memory; `nil` for `baseMemory` and four times the size of the files.
   public var memory: Int?
-  public static let baseMemory = 32 << 20
+  public static let baseMemory = 44 << 20
   static let memoryPerFileByte = 4
   /// Bytes that the arrays of an `.npz` file may take once they are decompressed.
   public var inflatedSize = 4 << 30
