@@ -10,6 +10,12 @@ extension Model {
   public init(contentsOf url: URL, options: ReadingOptions = .init()) throws(FormatError) {
     try self.init(contentsOf: url.path, options: options)
   }
+
+  /// Writes the model to a file URL, beside it first and then renamed.
+  /// - Throws: `FormatError`
+  public func write(to url: URL, options: WritingOptions = .init()) throws(FormatError) {
+    try write(to: url.path, options: options)
+  }
 }
 
 extension Session {

@@ -41,6 +41,6 @@ import Testing
     var model = Model.relu()
     model.graph.nodes[0].name = "a\u{1B}[31m\nb"
     model.graph.nodes[0].operatorType = "No\nSuch"
-    try expectStop([folder.write(model)], "node 'a\\u{1B}[31m\\nb' (No\\nSuch)")
+    try expectStop([folder.write(model)], "node 'a\\u{1b}[31m\\u{a}b' (No\\u{a}Such)")
   }
 }

@@ -21,8 +21,9 @@ struct Consumer {
     let bound = try session.bind(inputs: ["image": image], outputs: ["logits"])
     try bound.run()
     let logits = try bound.output("logits")
-    precondition(try logits.array(as: Float.self) == results[0])
-    print(logits.elementType, logits.shape, results[0])
+    let values = try logits.array(as: Float.self)
+    precondition(values == results[0])
+    print(logits.elementType, logits.shape, values)
 
     var model = try Model(contentsOf: url)
     model.producerName = "consumer"
@@ -31,6 +32,7 @@ struct Consumer {
     defer { try? FileManager.default.removeItem(at: copy) }
     try model.write(to: copy)
     let again = try Session(Model(contentsOf: copy), options: SessionOptions())
-    precondition(try again.run(["image": image])["logits"] == logits)
+    let repeated = try again.run(["image": image])
+    precondition(repeated["logits"] == logits)
   }
 }
