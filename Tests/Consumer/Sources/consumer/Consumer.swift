@@ -14,7 +14,9 @@ struct Consumer {
       for _ in 0..<4 {
         group.addTask { try session.run(["image": image])["logits"]?.array(as: Float.self) ?? [] }
       }
-      return try await group.reduce(into: []) { $0.append($1) }
+      var results: [[Float]] = []
+      for try await result in group { results.append(result) }
+      return results
     }
     precondition(results.allSatisfy { $0 == results[0] })
 
