@@ -27,7 +27,7 @@ struct Mod: ArithmeticOperator {
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T {
     let rest = a.truncatingRemainder(dividingBy: b)
     if truncates { return rest }
-    if rest == 0 { return b.sign == .minus ? -0 : 0 }
+    if rest == 0 { return b.sign == .minus ? -T.zero : .zero }
     return (rest < 0) == (b < 0) ? rest : rest + b
   }
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T {

@@ -21,7 +21,9 @@ struct ElementConversion: Sendable {
     guard source != target, let load = ConversionStep.load(source),
       let store = ConversionStep.store(load.result, target, rules)
     else { return nil }
-    steps = load.steps + store
+    let steps = load.steps + store
+    // Integers of 64 bits differ in nothing but their sign.
+    self.steps = steps.isEmpty ? [ConversionStep { (x: UInt64) in x }] : steps
   }
 
   /// `y[i] = x[i]` for `i < count`; the two do not overlap.
