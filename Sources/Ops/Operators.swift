@@ -235,5 +235,11 @@ enum Operators {
     TreeEnsemble.self,
     TreeEnsembleClassifier.self,
     TreeEnsembleRegressor.self,
+
+    // Attention
+    Attention.self,
+    LinearAttention.self,
+    RotaryEmbedding.self,
+    SwiGLU.self,
   ]
 }

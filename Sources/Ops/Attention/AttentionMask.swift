@@ -1,0 +1,105 @@
+import ONNXFormat
+
+/// Which keys a query sees by their places: causal order, a window and the length of the cache.
+struct AttentionWindow: Sendable {
+  let isCausal: Bool
+  /// Places before and after the query's own; `nil` is unbounded.
+  let left: Int?
+  let right: Int?
+
+  /// Larger than any place.
+  static let limit = 1 << 40
+
+  /// The keys that query `row` of `queries` sees, of `keys`.
+  /// - Parameters:
+  ///   - past: how many keys precede the first query
+  ///   - valid: how many keys are no padding, where a cache tells; the last of them are the queries'
+  func keys(of row: Int, queries: Int, keys: Int, past: Int, valid: Int?) -> Range<Int> {
+    let valid = valid.map { min(max($0, -Self.limit), Self.limit) }
+    let place = (valid.map { $0 - queries } ?? past) + row
+    var low = 0
+    var high = min(valid ?? keys, keys)
+    if isCausal { high = min(high, place + 1) }
+    if let left { low = max(low, place - min(left, Self.limit)) }
+    if let right { high = min(high, place + min(right, Self.limit) + 1) }
+    low = min(low, keys)
+    return low..<max(low, high)
+  }
+}
+
+/// The mask input as rows of numbers to add: a bool says whether a key takes part.
+struct AttentionMask<C: RowElement>: Sendable {
+  private let batch: Int
+  private let head: Int
+  private let row: Int
+  private let width: Int
+  private let load: @Sendable (UnsafeRawPointer, Int, Int, UnsafeMutablePointer<C>) -> Void
+
+  /// - Parameter sizes: of the mask, which broadcast to batch, heads, queries and keys
+  init(_ sizes: [Int], _ type: ElementType) throws(OperatorError) {
+    let padded = Array(repeating: 1, count: 4 - sizes.count) + sizes
+    width = padded[3]
+    row = padded[2] == 1 ? 0 : width
+    head = padded[1] == 1 ? 0 : padded[2] * width
+    batch = padded[0] == 1 ? 0 : padded[1] * padded[2] * width
+    load =
+      switch type {
+      case .bool: Self.bools
+      case .float32: Self.reals(Float.self)
+      case .float64: Self.reals(Double.self)
+      case .float16: Self.reals(Float16.self)
+      case .bfloat16: Self.reals(BFloat16.self)
+      case .int8: Self.integers(Int8.self)
+      case .int16: Self.integers(Int16.self)
+      case .int32: Self.integers(Int32.self)
+      case .int64: Self.integers(Int64.self)
+      case .uint8: Self.integers(UInt8.self)
+      case .uint16: Self.integers(UInt16.self)
+      case .uint32: Self.integers(UInt32.self)
+      case .uint64: Self.integers(UInt64.self)
+      default: throw .input(3, "no kernel for \(type)")
+      }
+  }
+
+  /// Adds the mask to `scores` of one query. Keys past the mask's width are masked.
+  /// - Returns: whether any of the keys `seen` remains
+  func add(
+    to scores: UnsafeMutablePointer<C>, _ base: UnsafePointer<UInt8>, batch b: Int, head h: Int,
+    row i: Int, seen: Range<Int>, room: UnsafeMutablePointer<C>
+  ) -> Bool {
+    load(UnsafeRawPointer(base), b * batch + h * head + i * row, width, room)
+    var remains = false
+    for j in seen {
+      let value = j < width ? room[j] : -.infinity
+      remains = remains || value != -.infinity
+      scores[j] = value == -.infinity ? value : scores[j] + value
+    }
+    return remains
+  }
+
+  private static var bools: @Sendable (UnsafeRawPointer, Int, Int, UnsafeMutablePointer<C>) -> Void
+  {
+    { base, offset, count, target in
+      let mask = base.assumingMemoryBound(to: UInt8.self) + offset
+      for i in 0..<count { target[i] = mask[i] != 0 ? 0 : -.infinity }
+    }
+  }
+
+  private static func reals<T: RealElement>(
+    _ type: T.Type
+  ) -> @Sendable (UnsafeRawPointer, Int, Int, UnsafeMutablePointer<C>) -> Void {
+    { base, offset, count, target in
+      let mask = base.assumingMemoryBound(to: T.self) + offset
+      for i in 0..<count { target[i] = C(mask[i].compute) }
+    }
+  }
+
+  private static func integers<T: FixedWidthInteger & Sendable>(
+    _ type: T.Type
+  ) -> @Sendable (UnsafeRawPointer, Int, Int, UnsafeMutablePointer<C>) -> Void {
+    { base, offset, count, target in
+      let mask = base.assumingMemoryBound(to: T.self) + offset
+      for i in 0..<count { target[i] = C(mask[i]) }
+    }
+  }
+}
