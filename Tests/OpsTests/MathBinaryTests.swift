@@ -88,11 +88,17 @@ import Testing
     fails(node("Div"), [x, Tensor(shape: [3], [1, 0, 1] as [Int32])], "division by zero")
     fails(node("Mod"), [x, Tensor(0 as Int32)], "division by zero")
     let negative = Tensor(-1 as Int32)
-    #expect(try checkOperator(node("Div"), [x, negative]) == [Tensor(shape: [3], [.min, -7, 7] as [Int32])])
-    #expect(try checkOperator(node("Mod"), [x, negative]) == [Tensor(shape: [3], [0, 0, 0] as [Int32])])
+    #expect(
+      try checkOperator(node("Div"), [x, negative]) == [
+        Tensor(shape: [3], [.min, -7, 7] as [Int32])
+      ])
+    #expect(
+      try checkOperator(node("Mod"), [x, negative]) == [Tensor(shape: [3], [0, 0, 0] as [Int32])])
     let bytes = Tensor(shape: [2], [100, -128] as [Int8])
-    #expect(try checkOperator(node("Add"), [bytes, bytes]) == [Tensor(shape: [2], [-56, 0] as [Int8])])
-    #expect(try checkOperator(node("Abs", 1), [bytes]) == [Tensor(shape: [2], [100, -128] as [Int8])])
+    #expect(
+      try checkOperator(node("Add"), [bytes, bytes]) == [Tensor(shape: [2], [-56, 0] as [Int8])])
+    #expect(
+      try checkOperator(node("Abs", 1), [bytes]) == [Tensor(shape: [2], [100, -128] as [Int8])])
   }
 
   @Test func modTakesTheSignOfTheDivisorAlsoOfFloats() throws {
@@ -107,8 +113,10 @@ import Testing
     let by = Tensor(shape: [3], [1, 32, -1] as [Int32])
     let right = node("BitShift", 2, [.string("direction", "RIGHT")])
     let left = node("BitShift", 2, [.string("direction", "LEFT")])
-    #expect(try checkOperator(right, [x, by], opset: 28) == [Tensor(shape: [3], [-4, 0, -1] as [Int32])])
-    #expect(try checkOperator(left, [x, by], opset: 28) == [Tensor(shape: [3], [-16, 0, 0] as [Int32])])
+    #expect(
+      try checkOperator(right, [x, by], opset: 28) == [Tensor(shape: [3], [-4, 0, -1] as [Int32])])
+    #expect(
+      try checkOperator(left, [x, by], opset: 28) == [Tensor(shape: [3], [-16, 0, 0] as [Int32])])
     fails(node("BitShift", 2, [.string("direction", "UP")]), [x, by], opset: 28, "LEFT or RIGHT")
   }
 
@@ -137,7 +145,8 @@ import Testing
     #expect(
       try checkOperator(node("Equal"), [composed, combined]) == [Tensor(shape: [2], [false, true])])
     #expect(
-      try checkOperator(node("Where", 3), [Tensor(shape: [2], [false, true]), composed, Tensor("b")])
+      try checkOperator(
+        node("Where", 3), [Tensor(shape: [2], [false, true]), composed, Tensor("b")])
         == [Tensor(shape: [2], ["b", "a"])])
   }
 
@@ -161,7 +170,8 @@ import Testing
   @Test func infersSymbolsAndUnknownSizes() throws {
     let add = try Registry.make(node("Add"), operatorSet: 24).operator
     func shape(_ a: Shape?, _ b: Shape?) throws -> Shape? {
-      try add.infer(Inputs(types: [.tensor(.float32, a), .tensor(.float32, b)]))[0].tensorType?.shape
+      try add.infer(Inputs(types: [.tensor(.float32, a), .tensor(.float32, b)]))[0].tensorType?
+        .shape
     }
     #expect(try shape([.symbol("N"), 3], [.symbol("N"), 1]) == [.symbol("N"), 3])
     #expect(try shape([.symbol("N")], [.symbol("M")]) == [.unknown])

@@ -79,7 +79,8 @@ import Testing
 
   @Test func namesTypesInOpset1() throws {
     let old = node("Cast", 1, [.string("to", "INT64")])
-    #expect(try checkOperator(old, [float32([1], [2.5])], opset: 1) == [Tensor(shape: [1], [2 as Int64])])
+    #expect(
+      try checkOperator(old, [float32([1], [2.5])], opset: 1) == [Tensor(shape: [1], [2 as Int64])])
     fails(node("Cast", 1, [.string("to", "REAL")]), [float32([], [1])], opset: 1, "no element type")
     fails(node("Cast", 1, [.int("to", 99)]), [float32([], [1])], "no element type")
     fails(node("Cast", 1, [.int("to", 16)]), [float32([], [1])], opset: 9, "expected one of")
@@ -104,7 +105,8 @@ import Testing
     let x = float32([2, 4], ramp(8))
     let quantize = node("QuantizeLinear", 2)
     fails(quantize, [x, float32([3], [1, 1, 1])], "expected shape [] or [4]")
-    fails(node("QuantizeLinear", 2, [.int("axis", 2)]), [x, float32([4], ramp(4))], "beyond the rank")
+    fails(
+      node("QuantizeLinear", 2, [.int("axis", 2)]), [x, float32([4], ramp(4))], "beyond the rank")
     fails(quantize, [x, float32([4], ramp(4))], opset: 10, "expected a scalar")
     let blocks: [Attribute] = [.int("block_size", 3)]
     fails(node("QuantizeLinear", 2, blocks), [x, float32([2, 4], ramp(8))], "blocks of 3")
@@ -113,7 +115,8 @@ import Testing
       node("QuantizeLinear", 3), [x, float32([4], ramp(4)), Tensor(0 as UInt8)],
       "expected the scale's shape")
     fails(
-      node("QuantizeLinear", 3, [.int("output_dtype", 3)]), [x, float32([], [1]), Tensor(0 as UInt8)],
+      node("QuantizeLinear", 3, [.int("output_dtype", 3)]),
+      [x, float32([], [1]), Tensor(0 as UInt8)],
       "as output_dtype says")
     fails(
       node("DequantizeLinear", 3),

@@ -54,7 +54,8 @@ import Testing
   @Test func reducesIntegersLongerThanATask() throws {
     let values = (0..<100_000).map { Int64($0 % 1000) }
     let x = Tensor(shape: [100_000], values)
-    #expect(try checkOperator(node("ReduceSum"), [x])[0] == Tensor(shape: [1], [values.reduce(0, +)]))
+    #expect(
+      try checkOperator(node("ReduceSum"), [x])[0] == Tensor(shape: [1], [values.reduce(0, +)]))
     #expect(try checkOperator(node("ReduceMax"), [x])[0] == Tensor(shape: [1], [999 as Int64]))
   }
 
@@ -143,7 +144,8 @@ import Testing
     let last = node("ArgMin", 1, [.int("select_last_index", 1), .int("keepdims", 0)])
     #expect(try checkOperator(last, [x]) == [Tensor(3 as Int64)])
     let table = Tensor(shape: [3, 2], [1, 5, 7, 5, 7, 2] as [UInt8])
-    #expect(try checkOperator(node("ArgMax"), [table]) == [Tensor(shape: [1, 2], [1, 0] as [Int64])])
+    #expect(
+      try checkOperator(node("ArgMax"), [table]) == [Tensor(shape: [1, 2], [1, 0] as [Int64])])
   }
 
   @Test func topKOrdersEqualsByPlace() throws {

@@ -21,7 +21,8 @@ import Testing
     let x = float32([2, length, 2], noise(4 * length))
     let axis = Tensor(1 as Int64)
     let forward = Node("DFT", inputs: ["x", "", "a"], outputs: ["y"])
-    let back = Node("DFT", inputs: ["x", "", "a"], outputs: ["y"], attributes: [.int("inverse", 1)])
+    let back = Node(
+      "DFT", inputs: ["x", "", "a"], outputs: ["y"], attributes: [.int("inverse", 1)])
     let y = try #require(try checkOperator(forward, [x, nil, axis])[0])
     let z = try #require(try checkOperator(back, [y, nil, axis])[0])
     #expect(z.isClose(to: x, 1e-5))
@@ -62,15 +63,20 @@ import Testing
   @Test func rejectsWindowsAndBandsOfNoSize() {
     fails(node("HannWindow"), [Tensor(-1 as Int32)], "-1 points")
     fails(node("HannWindow"), [Tensor(shape: [2], [1, 2] as [Int32])], "expected one number")
-    fails(node("HannWindow", 1, [.int("output_datatype", 8)]), [Tensor(4 as Int32)], "expected one of")
+    fails(
+      node("HannWindow", 1, [.int("output_datatype", 8)]), [Tensor(4 as Int32)], "expected one of")
     let bands = [Tensor(3 as Int32), Tensor(8 as Int32), Tensor(8192 as Int32)]
     fails(
       node("MelWeightMatrix", 5), bands + [float32([], [0]), float32([], [9000])],
       "beyond the spectrum")
-    fails(node("MelWeightMatrix", 5), bands + [float32([], [.nan]), float32([], [9])], "no spectrum")
+    fails(
+      node("MelWeightMatrix", 5), bands + [float32([], [.nan]), float32([], [9])], "no spectrum")
     fails(
       node("MelWeightMatrix", 5),
-      [Tensor(Int64.max), Tensor(8 as Int64), Tensor(8 as Int64), float32([], [0]), float32([], [1])],
+      [
+        Tensor(Int64.max), Tensor(8 as Int64), Tensor(8 as Int64), float32([], [0]),
+        float32([], [1]),
+      ],
       "bands")
   }
 
@@ -80,13 +86,16 @@ import Testing
       for label in [3, -1, .min] as [Int64] {
         fails(node(type, 2), [scores, Tensor(shape: [2], [0, label])], "is none of 3 classes")
       }
-      fails(node(type, 2), [scores, Tensor(shape: [3], [0, 1, 2] as [Int64])], "expected shape [2]")
+      fails(
+        node(type, 2), [scores, Tensor(shape: [3], [0, 1, 2] as [Int64])], "expected shape [2]")
       fails(
         node(type, 3), [scores, Tensor(shape: [2], [0, 1] as [Int64]), float32([2], ramp(2))],
         "expected shape [3]")
-      fails(node(type, 2), [float32([2], ramp(2)), Tensor(shape: [2], [0, 1] as [Int64])], "[N, C, …]")
       fails(
-        node(type, 2, [.string("reduction", "max")]), [scores, Tensor(shape: [2], [0, 1] as [Int64])],
+        node(type, 2), [float32([2], ramp(2)), Tensor(shape: [2], [0, 1] as [Int64])], "[N, C, …]")
+      fails(
+        node(type, 2, [.string("reduction", "max")]),
+        [scores, Tensor(shape: [2], [0, 1] as [Int64])],
         "expected one of")
     }
   }
