@@ -238,6 +238,7 @@ enum Operators {
 
     // Attention
     Attention.self,
+    FlexAttention.self,
     LinearAttention.self,
     RotaryEmbedding.self,
     SwiGLU.self,
