@@ -11,6 +11,8 @@ struct RecurrentAttributes: Sendable {
   let hiddenSize: Int?
   /// `layout` 1: the batch comes before the steps and the directions.
   let batchFirst: Bool
+  /// The node's packed weights.
+  let cache = ParameterCache()
 
   var directions: Int { reversed.count }
 

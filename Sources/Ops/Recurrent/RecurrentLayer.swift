@@ -33,15 +33,21 @@ struct RecurrentLayer<E: RealElement, C: RecurrentCell>: Sendable where C.Value 
       RecurrentShape(inputs, attributes, gates: cell.matrices.reduce(0, +)))
     layout = ParameterLayout(cell, hidden: sizes.hidden, inputSize: sizes.input)
     tiling = RecurrentTiling(sizes, layout.input, threads: call.threads)
-    let isConstant = [1, 2, 3, 7].allSatisfy { !inputs.has($0) || inputs.constant($0) != nil }
+    let places = [1, 2, 3, 7].filter(inputs.has)
+    let weights = places.compactMap(inputs.constant)
+    let isConstant = weights.count == places.count
     memory = try RecurrentMemory(
       cell, sizes, layout, tiling, convertsInput: E.self != T.self, packs: !isConstant)
-    packed =
-      isConstant
-      ? try PackedParameters(
-        layout, directions: sizes.directions,
+    guard isConstant else {
+      packed = nil
+      return
+    }
+    let (layout, directions) = (layout, sizes.directions)
+    packed = try attributes.cache.parameters(of: weights) { () throws(OperatorError) in
+      try PackedParameters(
+        layout, directions: directions,
         ParameterSource { inputs.constant($0)?.elements(as: E.self).baseAddress })
-      : nil
+    }
   }
 
   var kernel: Kernel {

@@ -87,7 +87,7 @@ struct StepTeam {
         return
       }
       turns += 1
-      if turns < 2000 { ck_pause() } else { sched_yield() }
+      if turns < 500 { ck_pause() } else { sched_yield() }
     }
     if turns > 0 { patience = Self.patience }
   }
