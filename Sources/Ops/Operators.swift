@@ -235,5 +235,10 @@ enum Operators {
     TreeEnsemble.self,
     TreeEnsembleClassifier.self,
     TreeEnsembleRegressor.self,
+
+    // Training
+    Adagrad.self,
+    Adam.self,
+    Momentum.self,
   ]
 }
