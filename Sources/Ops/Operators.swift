@@ -242,5 +242,9 @@ enum Operators {
     LinearAttention.self,
     RotaryEmbedding.self,
     SwiGLU.self,
+    // Training
+    Adagrad.self,
+    Adam.self,
+    Momentum.self,
   ]
 }

@@ -95,7 +95,7 @@ import Testing
 
   @Test func memoryHasALimit() {
     let attribute: [UInt8] = [0x2A, 2, 0x0A, 0]
-    let attributes = [[UInt8]](repeating: attribute, count: 150_000).flatMap { $0 }
+    let attributes = [[UInt8]](repeating: attribute, count: 250_000).flatMap { $0 }
     #expect(modelError(Wire().raw(attributes).asNode)?.contains("bytes of memory") == true)
 
     let names = [[UInt8]](repeating: [0x0A, 0], count: 20_000).flatMap { $0 }
