@@ -228,13 +228,23 @@ enum Operators {
     // Classic
     ArrayFeatureExtractor.self,
     Binarizer.self,
+    CategoryMapper.self,
+    DictVectorizer.self,
+    FeatureVectorizer.self,
+    Imputer.self,
     LabelEncoder.self,
     LabelEncoder1.self,
+    LinearClassifier.self,
+    LinearRegressor.self,
     NonMaxSuppression.self,
+    Normalizer.self,
+    OneHotEncoder.self,
+    Scaler.self,
     TfIdfVectorizer.self,
     TreeEnsemble.self,
     TreeEnsembleClassifier.self,
     TreeEnsembleRegressor.self,
+    ZipMap.self,
 
     // Attention
     Attention.self,

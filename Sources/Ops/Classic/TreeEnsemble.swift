@@ -68,7 +68,8 @@ struct TreeEnsemble: Operator {
       }
       var node = TreeForest.Node(
         feature: features[index], comparison: comparison, threshold: splits[index],
-        missingIsTrue: missing.isEmpty ? false : missing[index] == 1,
+        // A NaN differs from every number.
+        missingIsTrue: comparison == .notEqual || (!missing.isEmpty && missing[index] == 1),
         ifTrue: trueLeaves[index] == 1 ? ~trueIDs[index] : trueIDs[index],
         ifFalse: falseLeaves[index] == 1 ? ~falseIDs[index] : falseIDs[index])
       if comparison == .member {
