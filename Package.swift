@@ -7,6 +7,7 @@ let package = Package(
     .library(name: "ONNX", targets: ["ONNX"]),
     .library(name: "ONNXImages", targets: ["ONNXImages"]),
     .executable(name: "onnx-run", targets: ["onnx-run"]),
+    .executable(name: "onnx-train", targets: ["onnx-train"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -43,7 +44,14 @@ let package = Package(
       dependencies: ["ONNXFormat", "ONNXOps", .product(name: "Logging", package: "swift-log")],
       path: "Sources/Interpreter"),
     .target(
-      name: "ONNX", dependencies: ["ONNXFormat", "ONNXOps", "ONNXInterpreter"],
+      name: "ONNXTraining",
+      dependencies: [
+        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "CZlib",
+        .product(name: "Numerics", package: "swift-numerics"),
+      ],
+      path: "Sources/Training"),
+    .target(
+      name: "ONNX", dependencies: ["ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXTraining"],
       path: "Sources/ONNX"),
     .target(name: "ONNXImages", dependencies: ["ONNX", "CImages"], path: "Sources/Images"),
     .target(
@@ -59,10 +67,17 @@ let package = Package(
         "ONNX", "ONNXImages", "ToolSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .executableTarget(
+      name: "onnx-train",
+      dependencies: [
+        "ONNX", "ONNXImages", "ToolSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
 
     .testTarget(name: "FormatTests", dependencies: ["ONNX"]),
     .testTarget(name: "OpsTests", dependencies: ["ONNX"]),
     .testTarget(name: "InterpreterTests", dependencies: ["ONNX"]),
+    .testTarget(name: "TrainingTests", dependencies: ["ONNX"]),
     .testTarget(
       name: "ImagesTests", dependencies: ["ONNXImages"],
       exclude: ["Pictures", "write_pictures.py"]),

@@ -6,6 +6,8 @@ final class Program: Sendable {
   struct Node: Sendable {
     /// The node's name, or `#` and its position.
     let name: String
+    /// Where the node stands in the graph.
+    let position: Int
     let operatorType: String
     let body: any Operator
     /// Element types the first input may have.
@@ -118,7 +120,8 @@ final class Program: Sendable {
       }
       nodes.append(
         Node(
-          name: label, operatorType: node.operatorType, body: made.operator, types: made.types,
+          name: label, position: index, operatorType: node.operatorType, body: made.operator,
+          types: made.types,
           inputs: numbers, outputs: node.outputs.map { $0.isEmpty ? -1 : table.numbers[$0] ?? -1 },
           subgraphs: subgraphs))
     }

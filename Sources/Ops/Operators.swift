@@ -252,6 +252,13 @@ enum Operators {
     LinearAttention.self,
     RotaryEmbedding.self,
     SwiGLU.self,
+
+    // Gradients
+    ElementwiseGradient<Relu>.self,
+    ElementwiseGradient<Sigmoid>.self,
+    ElementwiseGradient<Tanh>.self,
+    SumTo.self,
+
     // Training
     Adagrad.self,
     Adam.self,

@@ -3,13 +3,20 @@ import ONNXFormat
 import RealModule
 
 /// `y = a + b`, broadcast.
-struct Add: ArithmeticOperator {
+struct Add: ArithmeticOperator, DifferentiableOperator {
   static let schema = Schema("Add", Add.versions, inputs: 2...2)
   let alignment: OperandAlignment
 
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a + b }
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a &+ b }
   var vectorised: BinaryLoop<Float, Float, Float>? { ck_add }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    for input in 0...1 where backward.wants(input) {
+      try setBroadcast(input, gradient, &backward)
+    }
+  }
 }
 
 extension ArithmeticOperator {

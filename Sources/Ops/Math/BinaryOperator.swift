@@ -111,3 +111,33 @@ protocol ArithmeticOperator: BinaryOperator, ArithmeticFunction {}
 extension ArithmeticOperator {
   func loop(_ type: ElementType) -> AnyBinaryLoop? { arithmeticLoop(type) }
 }
+
+extension BinaryOperator {
+  /// An operand's name, the second one shaped so that it broadcasts by NumPy's rule.
+  func operand(_ input: Int, _ backward: inout Backward) throws(OperatorError) -> String {
+    let name = backward.input(input)
+    guard input == 1, let axes = try trailingAxes(backward) else { return name }
+    return axes.isEmpty
+      ? name : backward.builder.node("Unsqueeze", [name, backward.builder.integers(axes)])
+  }
+
+  /// States the gradient of an operand that was broadcast.
+  func setBroadcast(
+    _ input: Int, _ gradient: String, _ backward: inout Backward
+  ) throws(OperatorError) {
+    guard input == 1, let axes = try trailingAxes(backward), !axes.isEmpty else {
+      return backward.setSum(input, gradient)
+    }
+    let shaped = try operand(1, &backward)
+    let sum = backward.builder.privateNode("SumTo", [gradient, shaped])
+    backward.set(1, backward.builder.node("Squeeze", [sum, backward.builder.integers(axes)]))
+  }
+
+  /// The axes of size 1 that the old attribute `axis` puts behind the second operand's own.
+  private func trailingAxes(_ backward: Backward) throws(OperatorError) -> [Int]? {
+    guard case .axis = alignment else { return nil }
+    let b = try backward.shape(1)
+    let aligned = try alignment.align(b, to: try backward.shape(0))
+    return Array(b.rank..<(aligned?.rank ?? b.rank))
+  }
+}

@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// `Σ x`; 0 of nothing.
-struct ReduceSum: ReductionOperator {
+struct ReduceSum: ReductionOperator, DifferentiableOperator {
   static let schema = Schema(
     "ReduceSum",
     [
@@ -12,5 +12,10 @@ struct ReduceSum: ReductionOperator {
 
   func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {
     reduction.kernel(ValueSum.self, type)
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    backward.set(0, try spread(gradient, &backward))
   }
 }

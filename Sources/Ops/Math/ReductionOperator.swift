@@ -84,6 +84,32 @@ extension ReductionOperator {
   }
 }
 
+extension ReductionOperator {
+  /// A result, or its gradient, with the reduced axes back, of size 1.
+  func keepingAxes(
+    _ result: String, _ backward: inout Backward
+  ) throws(OperatorError) -> String {
+    guard !axes.areKept else { return result }
+    let rank = try backward.rank(0)
+    let inputs = Inputs(
+      types: [.tensor(try backward.tensorType(0))]
+        + (backward.has(1) ? [.tensor(.int64, nil)] : []),
+      constants: [nil, backward.constant(1).map(Value.tensor)])
+    guard let axes = try axes.resolve(inputs, rank: rank) else {
+      throw .input(1, "the axes are not known before the run, which the gradient needs")
+    }
+    return backward.builder.node(
+      "Unsqueeze", [result, backward.builder.integers(axes.sorted())])
+  }
+
+  /// A result's gradient, once for each element that went into it.
+  func spread(_ gradient: String, _ backward: inout Backward) throws(OperatorError) -> String {
+    let kept = try keepingAxes(gradient, &backward)
+    return backward.builder.node(
+      "Expand", [kept, backward.builder.shape(of: backward.input(0))])
+  }
+}
+
 extension TypeSet {
   /// The types of most reductions before bfloat16 came.
   static let reducible: TypeSet = [.floats, .wideIntegers]

@@ -3,7 +3,7 @@ import ONNXFormat
 import RealModule
 
 /// `y = max(x, 0)`; a NaN stays one.
-struct Relu: IntegerElementwiseOperator, AttributeFreeOperator {
+struct Relu: IntegerElementwiseOperator, DifferentiableElementwise, AttributeFreeOperator {
   static let schema = Schema(
     "Relu",
     [
@@ -13,5 +13,7 @@ struct Relu: IntegerElementwiseOperator, AttributeFreeOperator {
 
   func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T { x < 0 ? 0 : x }
   func apply<T: FixedWidthInteger>(integer x: T) -> T { x < 0 ? 0 : x }
+  static let derivativeSource = DerivativeSource.output
+  func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T { y > 0 ? 1 : 0 }
   var vectorised: UnaryLoop<Float, Float>? { ck_relu }
 }

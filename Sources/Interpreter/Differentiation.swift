@@ -1,0 +1,136 @@
+import ONNXFormat
+import ONNXOps
+
+/// Reverse mode: adds to a graph the nodes that compute gradients of one of its values.
+///
+/// One walk from the last node to the first asks each operator for the nodes of its gradient. The
+/// graph's functions are expanded and its nodes stand behind those whose outputs they use.
+public struct Differentiation: Sendable {
+  /// The graph, with the gradients once `gradients(of:by:)` was called.
+  public private(set) var graph: Graph
+  private let operatorSets: OperatorSets
+  private let types: [String: ValueType]
+  private let constants: [String: Tensor]
+
+  /// - Parameters:
+  ///   - model: its graph attributes are left alone; its functions are expanded
+  ///   - inputTypes: of inputs that are to be taken for other than declared
+  /// - Throws: `ModelError` for a model that would not run.
+  public init(
+    _ model: Model, inputTypes: [String: ValueType] = [:], options: SessionOptions = .init()
+  ) throws(ModelError) {
+    let graph = try expandFunctions(model, maxNodes: options.maxNodes)
+    try self.init(
+      graph, operatorSets: OperatorSets(model.operatorSets), inputTypes: inputTypes,
+      engine: Engine(options))
+  }
+
+  init(
+    _ graph: Graph, operatorSets: OperatorSets, inputTypes: [String: ValueType] = [:],
+    engine: Engine
+  ) throws(ModelError) {
+    let program = try Program(graph, operatorSets: operatorSets, options: engine.options)
+    let declared = zip(program.inputs, program.inputTypes).map { number, type in
+      inputTypes[program.names[Int(number)]] ?? type
+    }
+    let inference = try Inference(program, inputs: declared, engine: engine, lenient: true)
+    types = inference.types(of: program)
+    var constants: [String: Tensor] = [:]
+    for (name, value) in zip(program.names, inference.constants) {
+      if let tensor = value?.tensor { constants[name] = tensor }
+    }
+    self.constants = constants
+    self.operatorSets = operatorSets
+    self.graph = graph
+    self.graph.nodes = program.nodes.map { graph.nodes[$0.position] }
+  }
+
+  /// What is known of a value's type.
+  public func type(of name: String) -> ValueType? { types[name] }
+
+  /// Adds the nodes that compute the gradient of the sum of `y`'s elements by each of `names`.
+  /// - Returns: the name of the gradient by each name; none for those that `y` does not depend on.
+  /// - Throws: `ModelError.node` for a node on the way whose operator has no gradient.
+  public mutating func gradients(
+    of y: String, by names: [String]
+  ) throws(ModelError) -> [String: String] {
+    var builder = GraphBuilder(taken: allNames)
+    let needed = reached(from: names)
+    var contributions: [String: [String]] = [:]
+    if needed.contains(y) { contributions[y] = [ones(like: y, &builder)] }
+    var total: [String: String] = [:]
+    for index in graph.nodes.indices.reversed() {
+      let node = graph.nodes[index]
+      let outputs = node.outputs.map { name -> String? in
+        guard let parts = contributions.removeValue(forKey: name) else { return nil }
+        let gradient = builder.sum(parts)
+        total[name] = gradient
+        return gradient
+      }
+      let wanted = node.inputs.map { needed.contains($0) && isReal($0) }
+      guard outputs.contains(where: { $0 != nil }), node.usedNames.contains(where: needed.contains)
+      else { continue }
+      let label = node.name.flatMap { $0.isEmpty ? nil : $0 } ?? "#\(index)"
+      let fail: (OperatorError) -> ModelError = {
+        .node(name: label, operatorType: node.operatorType, $0)
+      }
+      let version = try operatorSets.version(for: node, fail)
+      var backward = Backward(
+        node, operatorSet: version, builder: builder, gradients: outputs, wanted: wanted,
+        type: { [types] in types[$0] }, contents: { [constants] in constants[$0] })
+      do throws(OperatorError) {
+        let made = try Registry.make(node, operatorSet: version).operator
+        guard let made = made as? any DifferentiableOperator else {
+          throw .unsupported("the operator has no gradient")
+        }
+        try made.differentiate(&backward)
+      } catch { throw fail(error) }
+      builder = backward.builder
+      graph.nodes[index] = backward.forward
+      for (input, gradient) in backward.results where wanted[input] {
+        contributions[node.inputs[input], default: []].append(gradient)
+      }
+    }
+    for (name, parts) in contributions { total[name] = builder.sum(parts) }
+    graph.nodes += builder.nodes
+    graph.initializers += builder.initializers
+    return total.filter { names.contains($0.key) }
+  }
+
+  /// Every name of the graph and of its graph attributes.
+  private var allNames: Set<String> {
+    var names = Set((graph.inputs + graph.outputs).map(\.name))
+    names.formUnion(graph.initializers.compactMap(\.name))
+    names.formUnion(graph.sparseInitializers.compactMap(\.values.name))
+    for node in graph.nodes {
+      names.formUnion(node.usedNames)
+      names.formUnion(node.outputs)
+    }
+    return names
+  }
+
+  /// The values that depend on any of `names` and can have a gradient.
+  private func reached(from names: [String]) -> Set<String> {
+    var reached = Set(names)
+    for node in graph.nodes where node.usedNames.contains(where: reached.contains) {
+      for output in node.outputs where !output.isEmpty && isReal(output) {
+        reached.insert(output)
+      }
+    }
+    return reached
+  }
+
+  /// Whether the value is, or may be, of floating point.
+  private func isReal(_ name: String) -> Bool {
+    guard let type = types[name] else { return true }
+    guard let tensor = type.tensorType else { return true }
+    return [.float32, .float64, .float16, .bfloat16].contains(tensor.elementType)
+  }
+
+  private func ones(like name: String, _ builder: inout GraphBuilder) -> String {
+    let type = types[name]?.tensorType
+    let one = builder.scalar(1, type?.elementType ?? .float32)
+    if type?.shape?.rank == 0 { return one }
+    return builder.node("Expand", [one, builder.shape(of: name)], hint: "\(name)_grad")
+  }
+}

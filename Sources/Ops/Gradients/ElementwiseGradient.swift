@@ -1,0 +1,100 @@
+import ONNXFormat
+import RealModule
+
+/// What of an elementwise operator's input x and output y its derivative is computed from.
+enum DerivativeSource: Sendable {
+  case input, output, both
+}
+
+/// `gx[i] = f′(x[i]) · g[i]` for so many elements; `gx` may be `g`. A pointer that the derivative
+/// does not need is one to something else.
+typealias GradientLoop<T> =
+  @Sendable (
+    _ x: UnsafePointer<T>, _ y: UnsafePointer<T>, _ g: UnsafePointer<T>,
+    _ gx: UnsafeMutablePointer<T>, _ count: Int
+  ) -> Void
+
+/// An elementwise operator with a derivative.
+protocol DifferentiableElementwise: ElementwiseOperator, DifferentiableOperator {
+  /// What `derivative` looks at; the other argument is anything.
+  static var derivativeSource: DerivativeSource { get }
+
+  /// `dy/dx` at `x`, where `y = f(x)`.
+  func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T
+
+  /// A loop over contiguous float32 elements that is faster than `derivative`, where there is one.
+  var vectorisedGradient: GradientLoop<Float>? { get }
+}
+
+extension DifferentiableElementwise {
+  var vectorisedGradient: GradientLoop<Float>? { nil }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let x = Self.derivativeSource == .output ? "" : backward.input(0)
+    let y = Self.derivativeSource == .input ? "" : backward.output(0)
+    backward.set(
+      0,
+      backward.builder.node(
+        ElementwiseGradient<Self>.schema.name, [gradient, x, y], backward.forward.attributes,
+        domain: Registry.privateDomain, operatorSet: backward.operatorSet,
+        hint: "\(backward.input(0))_grad"))
+  }
+}
+
+/// The gradient of an elementwise operator: inputs are the gradient of its output, and of its input
+/// x and output y those that the derivative needs.
+struct ElementwiseGradient<Base: DifferentiableElementwise>: Operator {
+  static var schema: Schema {
+    Schema(Base.schema.name + "Grad", gradientOf: Base.schema, inputs: 2...3, outputs: 1...1)
+  }
+  let base: Base
+
+  init(_ node: inout NodeReader) throws(OperatorError) { base = try Base(&node) }
+
+  var overwritableInputs: [Int] { [0] }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let gradient = try inputs.tensor(0, [.floats, .bfloat16])
+    var shape = gradient.shape
+    for index in 1...2 where inputs.has(index) {
+      shape = try OperandAlignment.none.shape(shape, inputs.tensor(index, sameTypeAs: 0).shape)
+    }
+    return [.tensor(gradient.elementType, shape)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    switch try call.elementType(0) {
+    case .float32: try kernel(call, base.vectorisedGradient ?? loop(Float.self))
+    case .float64: try kernel(call, loop(Double.self))
+    case .float16: try kernel(call, loop(Float16.self))
+    case .bfloat16: try kernel(call, loop(BFloat16.self))
+    case let type: throw .input(0, "unexpected element type \(type)")
+    }
+  }
+
+  private func loop<T: RealElement>(_ type: T.Type) -> GradientLoop<T> {
+    { [base] x, y, g, gx, count in
+      for i in 0..<count {
+        gx[i] = T(compute: base.derivative(x[i].compute, y[i].compute) * g[i].compute)
+      }
+    }
+  }
+
+  private func kernel<T>(
+    _ call: Preparation, _ loop: @escaping GradientLoop<T>
+  ) throws(OperatorError) -> Kernel {
+    let tiles = Tiles(try call.inputCount(0), cost: base.cost)
+    // One that is not there is never looked at.
+    let x = call.inputs.has(1) ? 1 : 0
+    let y = call.inputs.has(2) ? 2 : 0
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let range = tiles[task]
+      let start = range.lowerBound
+      loop(
+        buffers.input(x, as: T.self) + start, buffers.input(y, as: T.self) + start,
+        buffers.input(0, as: T.self) + start, buffers.output(0, as: T.self) + start, range.count)
+    }
+    return .compute { buffers in buffers.parallel(tiles.count, tile) }
+  }
+}
