@@ -114,7 +114,7 @@ public final class Session: Sendable {
   }
 
   /// The program for these names, and its arguments in order.
-  private func match(
+  func match(
     _ values: [String: Value]
   ) throws(ModelError) -> (program: Program, arguments: [Value]) {
     let overridden = Set(optionalInputs.map(\.name).filter { values[$0] != nil })
