@@ -1,0 +1,138 @@
+import ONNXFormat
+
+/// The IDX files of MNIST and its kin, gzipped or not (http://yann.lecun.com/exdb/mnist).
+public enum IDX {
+  /// Reads an array.
+  /// - Parameter limit: bytes that the array may take
+  /// - Throws: `DataError` where the file is no IDX file, or holds more or less than it says.
+  public static func read(_ path: String, limit: Int = 4 << 30) throws(DataError) -> Tensor {
+    let file = try DataFile(path)
+    let magic = try file.read(upTo: 4)
+    guard magic.count == 4, magic[0] == 0, magic[1] == 0, let type = types[magic[2]] else {
+      throw DataError("expected an IDX file, found other bytes at its start", in: path)
+    }
+    let rank = Int(magic[3])
+    guard (1...8).contains(rank) else {
+      throw DataError("expected 1 to 8 dimensions, found \(rank)", in: path)
+    }
+    let header = try file.read(upTo: 4 * rank)
+    guard header.count == 4 * rank else {
+      throw DataError("the file ends within its header", in: path)
+    }
+    let shape = (0..<rank).map { index in
+      header[4 * index..<4 * index + 4].reduce(0) { $0 << 8 | Int($1) }
+    }
+    guard let count = shape.elementCount, count <= limit / type.stride else {
+      throw DataError("an array \(Shape(shape)) is more than \(limit) bytes", in: path)
+    }
+    let size = count * type.stride
+    let bytes = try file.read(upTo: size)
+    guard bytes.count == size else {
+      throw DataError(
+        "expected \(size) bytes for an array \(Shape(shape)), found \(bytes.count)", in: path)
+    }
+    guard try file.isAtEnd() else {
+      throw DataError("expected \(size) bytes for an array \(Shape(shape)), found more", in: path)
+    }
+    return try tensor(bytes, type, shape, path)
+  }
+
+  private static let types: [UInt8: ElementType] = [
+    0x08: .uint8, 0x09: .int8, 0x0B: .int16, 0x0C: .int32, 0x0D: .float32, 0x0E: .float64,
+  ]
+
+  /// The elements stand with their highest byte first.
+  private static func tensor(
+    _ bytes: [UInt8], _ type: ElementType, _ shape: [Int], _ path: String
+  ) throws(DataError) -> Tensor {
+    let tensor: Tensor
+    do throws(TensorError) {
+      tensor = try Tensor(uninitialized: type, shape: shape)
+    } catch { throw DataError(error.description, in: path) }
+    let target = UnsafeMutableRawBufferPointer(
+      start: tensor.storage.pointer, count: bytes.count)
+    let size = type.stride
+    if size == 1 {
+      target.copyBytes(from: bytes)
+    } else {
+      for index in bytes.indices { target[index ^ (size - 1)] = bytes[index] }
+    }
+    return tensor
+  }
+}
+
+/// Pictures and their classes in IDX files: a folder with MNIST's four, gzipped or not.
+///
+/// Batches hold `image`, float32 `[N, 1, 28, 28]` from 0 to 1, and `label`, int64 `[N]`.
+public struct IDXFolder: Sendable {
+  public let train: TensorDataset
+  public let test: TensorDataset
+  /// How many classes the labels name.
+  public let classCount: Int
+
+  /// - Parameter classCount: labels must be less
+  /// - Throws: `DataError` where a file is missing or damaged, pictures and labels are not as many,
+  ///   a label is out of range, or a class has no picture to train with.
+  public init(_ folder: String, classCount: Int = 10) throws(DataError) {
+    train = try Self.part("train", in: folder, classCount)
+    test = try Self.part("t10k", in: folder, classCount)
+    self.classCount = classCount
+    let shapes = [train, test].map { Array($0.columns[0].tensor.shape.dropFirst()) }
+    guard shapes[0] == shapes[1] else {
+      throw DataError(
+        "expected test pictures of \(Shape(shapes[0])), found \(Shape(shapes[1]))", in: folder)
+    }
+    try train.checkEveryClass("label", classCount, in: folder)
+  }
+
+  private static func part(
+    _ part: String, in folder: String, _ classCount: Int
+  ) throws(DataError) -> TensorDataset {
+    let imagePath = try find("\(part)-images", "idx3-ubyte", in: folder)
+    let labelPath = try find("\(part)-labels", "idx1-ubyte", in: folder)
+    let images = try IDX.read(imagePath)
+    guard images.elementType == .uint8, images.shape.count == 3 else {
+      throw DataError(
+        "expected pictures uint8[N,H,W], found \(images.type)", in: imagePath)
+    }
+    guard images.count > 0 else {
+      throw DataError("expected pictures, found \(images.type)", in: imagePath)
+    }
+    let labels = try IDX.read(labelPath)
+    guard labels.elementType == .uint8, labels.shape == [images.shape[0]] else {
+      throw DataError(
+        "expected a label for each of \(images.shape[0]) pictures, found \(labels.type)",
+        in: labelPath)
+    }
+    let classes = labels.elements(as: UInt8.self).map { Int64($0) }
+    if let index = classes.firstIndex(where: { $0 >= classCount }) {
+      throw DataError(
+        "expected labels from 0 to \(classCount - 1), found \(classes[index]) at \(index)",
+        in: labelPath)
+    }
+    do {
+      return try TensorDataset([
+        .init(
+          "image",
+          images.reshaped(to: [images.shape[0], 1, images.shape[1], images.shape[2]]),
+          divisor: 255),
+        .init("label", Tensor(data: classes, shape: labels.shape)),
+      ])
+    } catch { throw DataError("\(error)", in: folder) }
+  }
+
+  /// MNIST's files are called `train-images-idx3-ubyte` or `train-images.idx3-ubyte`.
+  private static func find(
+    _ stem: String, _ kind: String, in folder: String
+  ) throws(DataError) -> String {
+    guard isDataFolder(folder) else {
+      throw DataError("expected a folder with MNIST's four files, found none", in: folder)
+    }
+    for name in ["\(stem)-\(kind)", "\(stem).\(kind)"] {
+      for end in ["", ".gz"] where dataExists("\(folder)/\(name)\(end)") {
+        return "\(folder)/\(name)\(end)"
+      }
+    }
+    throw DataError("expected \(stem)-\(kind) or \(stem)-\(kind).gz, found neither", in: folder)
+  }
+}

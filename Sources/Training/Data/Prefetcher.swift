@@ -1,0 +1,153 @@
+import Glibc
+
+/// Makes the batches of a source ahead of their use, on a thread of its own, in order.
+///
+/// At most `depth` finished batches wait. An error of the source reaches whoever asks for the batch
+/// it belongs to, and ends the work. The thread ends with the object, at the latest when the batch
+/// that it is making is done.
+public final class Prefetcher: Sendable {
+  /// A batch and where it stands.
+  public struct Item: Sendable {
+    public let epoch: Int
+    public let index: Int
+    public let batch: Batch
+  }
+
+  private let queue: PrefetchQueue
+  private let thread: pthread_t?
+
+  /// - Parameters:
+  ///   - epochs: which epochs to make
+  ///   - index: the first batch of the first of them
+  ///   - depth: how many finished batches may wait
+  public init(_ source: any BatchSource, epochs: Range<Int>, from index: Int = 0, depth: Int = 2) {
+    precondition(index >= 0 && depth > 0, "a prefetcher starts at a batch and holds at least one")
+    let queue = PrefetchQueue(depth: depth)
+    self.queue = queue
+    let work = PrefetchWork {
+      var first = index
+      for epoch in epochs {
+        for index in first..<max(first, source.batchCount) {
+          if queue.isCancelled { return }
+          let result = Result {
+            Item(
+              epoch: epoch, index: index, batch: try source.batch(epoch: epoch, index: index))
+          }
+          guard queue.put(result) else { return }
+        }
+        first = 0
+      }
+      queue.finish()
+    }
+    var thread = pthread_t()
+    let argument = Unmanaged.passRetained(work)
+    let status = pthread_create(
+      &thread, nil,
+      { argument in
+        if let argument {
+          Unmanaged<PrefetchWork>.fromOpaque(argument).takeRetainedValue().body()
+        }
+        return nil
+      }, argument.toOpaque())
+    if status == 0 {
+      self.thread = thread
+    } else {
+      argument.release()
+      self.thread = nil
+      _ = queue.put(
+        .failure(DataError("no thread to prepare batches: \(String(cString: strerror(status)))")))
+    }
+  }
+
+  deinit {
+    queue.cancel()
+    if let thread { pthread_join(thread, nil) }
+  }
+
+  /// The next batch, once it is made; `nil` after the last, or once cancelled.
+  /// - Throws: what the source threw in its place, then again.
+  public func next() throws -> Item? { try queue.take() }
+
+  /// Ends the work: batches that wait are dropped, and whoever waits for one gets `nil`.
+  public func cancel() { queue.cancel() }
+}
+
+private final class PrefetchWork: Sendable {
+  let body: @Sendable () -> Void
+  init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+}
+
+/// A queue of bounded length between two threads. The lock guards all of its state.
+private final class PrefetchQueue: @unchecked Sendable {
+  private let depth: Int
+  private var waiting: [Prefetcher.Item] = []
+  private var failure: (any Error)?
+  private var isFinished = false
+  private var wasCancelled = false
+  private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let change = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+  init(depth: Int) {
+    self.depth = depth
+    lock.initialize(to: pthread_mutex_t())
+    change.initialize(to: pthread_cond_t())
+    pthread_mutex_init(lock, nil)
+    pthread_cond_init(change, nil)
+  }
+
+  deinit {
+    pthread_cond_destroy(change)
+    pthread_mutex_destroy(lock)
+    change.deallocate()
+    lock.deallocate()
+  }
+
+  private func locked<R>(_ body: () throws -> R) rethrows -> R {
+    pthread_mutex_lock(lock)
+    defer {
+      pthread_cond_broadcast(change)
+      pthread_mutex_unlock(lock)
+    }
+    return try body()
+  }
+
+  var isCancelled: Bool { locked { wasCancelled } }
+
+  /// Waits for room.
+  /// - Returns: whether more is wanted.
+  func put(_ result: Result<Prefetcher.Item, any Error>) -> Bool {
+    locked {
+      while waiting.count >= depth && !wasCancelled { pthread_cond_wait(change, lock) }
+      if wasCancelled { return false }
+      switch result {
+      case .success(let item):
+        waiting.append(item)
+        return true
+      case .failure(let error):
+        failure = error
+        return false
+      }
+    }
+  }
+
+  func finish() { locked { isFinished = true } }
+
+  func cancel() {
+    locked {
+      wasCancelled = true
+      waiting.removeAll()
+    }
+  }
+
+  func take() throws -> Prefetcher.Item? {
+    try locked {
+      while waiting.isEmpty && failure == nil && !isFinished && !wasCancelled {
+        pthread_cond_wait(change, lock)
+      }
+      if wasCancelled { return nil }
+      if !waiting.isEmpty { return waiting.removeFirst() }
+      if let failure { throw failure }
+      return nil
+    }
+  }
+}

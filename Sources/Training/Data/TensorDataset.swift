@@ -1,0 +1,100 @@
+import ONNXFormat
+
+/// Examples in memory: tensors whose first dimension counts them.
+public struct TensorDataset: ExampleSource {
+  /// A tensor with something of every example.
+  public struct Column: Sendable {
+    public var name: String
+    public var tensor: Tensor
+    /// What uint8 elements are divided by as they become float32; `nil` for elements as they are.
+    public var divisor: Float?
+
+    public init(_ name: String, _ tensor: Tensor, divisor: Float? = nil) {
+      self.name = name
+      self.tensor = tensor
+      self.divisor = divisor
+    }
+  }
+
+  public let columns: [Column]
+  public let count: Int
+
+  /// - Throws: `DataError` where the tensors do not have one element an example, two have one name,
+  ///   or only uint8 could be scaled.
+  public init(_ columns: [Column]) throws(DataError) {
+    guard let first = columns.first, let count = first.tensor.shape.first, count > 0 else {
+      throw DataError("expected examples, found none")
+    }
+    for (index, column) in columns.enumerated() {
+      guard column.tensor.shape.first == count else {
+        throw DataError(
+          "expected '\(column.name)' to have \(count) examples as '\(first.name)' has, "
+            + "found \(column.tensor)")
+      }
+      guard !columns[..<index].contains(where: { $0.name == column.name }) else {
+        throw DataError("'\(column.name)' is there twice")
+      }
+      guard column.divisor == nil || column.tensor.elementType == .uint8 else {
+        throw DataError(
+          "expected '\(column.name)' to be uint8 to be scaled, found \(column.tensor)")
+      }
+      guard column.tensor.elementType != .string else {
+        throw DataError("expected '\(column.name)' to hold numbers, found strings")
+      }
+    }
+    self.columns = columns
+    self.count = count
+  }
+
+  public init(_ tensors: [String: Tensor]) throws(DataError) {
+    try self.init(tensors.sorted { $0.key < $1.key }.map { Column($0.key, $0.value) })
+  }
+
+  public func batch(of examples: [Int]) throws -> Batch {
+    precondition(examples.allSatisfy { (0..<count).contains($0) }, "no such example")
+    var tensors: [String: Tensor] = [:]
+    for column in columns { tensors[column.name] = try column.rows(examples) }
+    return Batch(tensors, count: examples.count)
+  }
+}
+
+extension TensorDataset.Column {
+  fileprivate func rows(_ rows: [Int]) throws(TensorError) -> Tensor {
+    let inner = tensor.shape.dropFirst()
+    let shape = [rows.count] + inner
+    let count = inner.elementCount ?? 0
+    guard let divisor else {
+      let size = count * tensor.elementType.stride
+      let result = try Tensor(uninitialized: tensor.elementType, shape: shape)
+      for (index, row) in rows.enumerated() {
+        (result.storage.pointer + index * size).copyMemory(
+          from: tensor.storage.pointer + row * size, byteCount: size)
+      }
+      return result
+    }
+    let source = tensor.elements(as: UInt8.self)
+    return try Tensor(Float.self, shape: shape) { target in
+      for (index, row) in rows.enumerated() {
+        for offset in 0..<count {
+          target[index * count + offset] = Float(source[row * count + offset]) / divisor
+        }
+      }
+    }
+  }
+}
+
+extension TensorDataset {
+  /// - Throws: `DataError` where a class from 0 up to `classCount` has no example.
+  func checkEveryClass(
+    _ name: String, _ classCount: Int, in path: String
+  ) throws(DataError) {
+    guard let labels = columns.first(where: { $0.name == name })?.tensor,
+      labels.elementType == .int64
+    else { return }
+    let found = Set(labels.elements(as: Int64.self))
+    if let missing = (0..<classCount).first(where: { !found.contains(Int64($0)) }) {
+      throw DataError(
+        "expected examples of \(classCount) classes, found none of class \(missing)", in: path)
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/// The words of a text: runs of letters, digits and apostrophes, and every other character but
+/// space by itself; a line's end is a word too.
+public func words(in text: String) -> [String] {
+  var words: [String] = []
+  var word = String.UnicodeScalarView()
+  func finish() {
+    if !word.isEmpty { words.append(String(word)) }
+    word.removeAll()
+  }
+  for scalar in text.unicodeScalars {
+    let properties = scalar.properties
+    if properties.isAlphabetic || properties.numericType != nil || scalar == "'"
+      || properties.generalCategory == .nonspacingMark
+    {
+      word.append(scalar)
+      continue
+    }
+    finish()
+    if scalar == "\n" || !properties.isWhitespace {
+      words.append(String(String.UnicodeScalarView([scalar])))
+    }
+  }
+  finish()
+  return words
+}
+
+/// Whether a space stands between a text and the word that follows it.
+func needsSpace(_ text: String, _ word: String) -> Bool {
+  guard let last = text.unicodeScalars.last, let first = word.unicodeScalars.first else {
+    return false
+  }
+  if last.properties.isWhitespace || ["(", "["].contains(last) { return false }
+  return first != "\n" && ![".", ",", ";", ":", "!", "?", ")", "]"].contains(first)
+}
+
+/// The words of a review as Kim (2014) takes them: lower case, letters, digits and `(),!?'` and the
+/// back quote kept, `'s`, `n't`, `'ve`, `'re`, `'d`, `'ll` and signs split off.
+/// (`clean_str` of github.com/yoonkim/CNN_sentence, `process_data.py`.)
+public func reviewWords(in text: String) -> [String] {
+  var bytes = text.utf8.map { byte in isKept(byte) ? byte : space }
+  bytes = split(bytes, "'s")
+  bytes = split(bytes, "'ve")
+  bytes = split(bytes, "n't")
+  bytes = split(bytes, "'re")
+  bytes = split(bytes, "'d")
+  bytes = split(bytes, "'ll")
+  var words: [String] = []
+  var word: [UInt8] = []
+  func finish() {
+    if !word.isEmpty { words.append(String(decoding: word, as: UTF8.self)) }
+    word.removeAll(keepingCapacity: true)
+  }
+  for byte in bytes {
+    switch byte {
+    case space: finish()
+    case UInt8(ascii: ","), UInt8(ascii: "!"), UInt8(ascii: "("), UInt8(ascii: ")"),
+      UInt8(ascii: "?"):
+      finish()
+      word.append(byte)
+      finish()
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"): word.append(byte | 0x20)
+    default: word.append(byte)
+    }
+  }
+  finish()
+  return words
+}
+
+private let space = UInt8(ascii: " ")
+
+private func isKept(_ byte: UInt8) -> Bool {
+  switch byte {
+  case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "("), UInt8(ascii: ")"),
+    UInt8(ascii: ","), UInt8(ascii: "!"), UInt8(ascii: "?"), UInt8(ascii: "'"),
+    UInt8(ascii: "`"):
+    true
+  default: false
+  }
+}
+
+/// The bytes with a space before every occurrence of `part`.
+private func split(_ bytes: [UInt8], _ part: String) -> [UInt8] {
+  let part = Array(part.utf8)
+  var result: [UInt8] = []
+  result.reserveCapacity(bytes.count + 16)
+  var index = 0
+  while index < bytes.count {
+    if bytes[index] == part[0], bytes[index...].starts(with: part) {
+      result.append(space)
+      result += part
+      index += part.count
+    } else {
+      result.append(bytes[index])
+      index += 1
+    }
+  }
+  return result
+}
