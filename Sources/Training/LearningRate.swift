@@ -11,6 +11,9 @@ public enum LearningRate: Sendable, Hashable {
   case cosine(Double, final: Double)
   /// Up to `peak` on a line over the first `warmup` of all epochs, then down to 0 on a line.
   case triangle(peak: Double, warmup: Double)
+  /// From a 25th of `peak` up to it over the first 0.3 of all epochs, then down to nearly 0, both on
+  /// half a cosine (Smith and Topin, 2017; the formula of PyTorch's `OneCycleLR`).
+  case oneCycle(peak: Double)
 
   /// - Parameters:
   ///   - epoch: epochs done, with the part of the current one
@@ -27,6 +30,13 @@ public enum LearningRate: Sendable, Hashable {
       return final + (rate - final) * (1 + .cos(.pi * share)) / 2
     case .triangle(let peak, let warmup):
       return share < warmup ? peak * share / warmup : peak * (1 - share) / (1 - warmup)
+    case .oneCycle(let peak):
+      let warmup = 0.3
+      let (from, to, part) =
+        share < warmup
+        ? (peak / 25, peak, share / warmup)
+        : (peak, peak / 250_000, (share - warmup) / (1 - warmup))
+      return to + (from - to) * (1 + .cos(.pi * part)) / 2
     }
   }
 }
