@@ -71,6 +71,7 @@ let package = Package(
       name: "onnx-train",
       dependencies: [
         "ONNX", "ONNXImages", "ToolSupport",
+        .product(name: "Numerics", package: "swift-numerics"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

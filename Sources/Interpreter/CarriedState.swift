@@ -54,7 +54,8 @@ extension Session {
   /// - Returns: the outputs that are tensors and not carried, by name.
   /// - Throws: `ModelError`; the state is then what it was before.
   public func run(
-    _ inputs: [String: Tensor], state: CarriedState, carried: [String: String], seed: UInt64
+    _ inputs: [String: Tensor], state: CarriedState, carried: [String: String], seed: UInt64,
+    profile: Profile? = nil
   ) throws(ModelError) -> [String: Tensor] {
     var values = inputs.mapValues(Value.tensor)
     for info in self.inputs where values[info.name] == nil {
@@ -76,7 +77,8 @@ extension Session {
         reused.append((number, spare))
       }
     }
-    let results = try plan.run(arguments, reusing: &reused, Run(engine, seed: seed))
+    let results = try plan.run(
+      arguments, reusing: &reused, Run(engine, profile: profile, seed: seed))
     var byName: [String: Tensor] = [:]
     for (info, value) in zip(outputs, results) { byName[info.name] = value.tensor }
     for (input, output) in carried {

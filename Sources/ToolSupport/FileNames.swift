@@ -23,3 +23,11 @@ public func fileNames(for names: [String]) -> [String] {
     return candidate
   }
 }
+
+/// The path without what stands behind the last point of its last part.
+public func withoutExtension(_ path: String) -> String {
+  guard let dot = path.lastIndex(of: "."), dot > path.startIndex,
+    !path[dot...].contains("/"), path[path.index(before: dot)] != "/"
+  else { return path }
+  return String(path[..<dot])
+}

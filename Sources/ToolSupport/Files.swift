@@ -111,3 +111,11 @@ public func fileSize(_ path: String) throws(Failure) -> Int {
   guard stat(path, &status) == 0 else { throw systemFailure(path) }
   return Int(status.st_size)
 }
+
+/// Makes sure, before hours of work, that a file can be written: its folder is there and takes files.
+/// - Throws: `Failure`, with the path
+public func checkWritable(_ path: String) throws(Failure) {
+  if isFolder(path) { throw Failure("\(path): is a folder") }
+  let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+  guard access(folder, W_OK | X_OK) == 0 else { throw systemFailure(folder) }
+}

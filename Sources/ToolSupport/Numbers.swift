@@ -36,3 +36,6 @@ extension Duration {
   /// The duration in milliseconds.
   public var milliseconds: Double { self / .milliseconds(1) }
 }
+
+/// The number with so many digits behind the point.
+public func fixed(_ value: Double, _ digits: Int) -> String { formatted(value, "%.\(digits)f") }

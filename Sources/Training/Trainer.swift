@@ -58,7 +58,9 @@ public final class Trainer {
 
   /// Trains on a batch.
   /// - Throws: `TrainingError.notFinite`, the state being what it was before the batch.
-  public func train(on batch: Batch, rate: Double) throws -> StepResult {
+  public func train(
+    on batch: Batch, rate: Double, profile: Profile? = nil
+  ) throws -> StepResult {
     let isPart = (batchCount + 1) % options.accumulation != 0
     let (model, session) = isPart ? partStep ?? (step, stepSession) : (step, stepSession)
     var inputs = batch.tensors
@@ -66,7 +68,8 @@ public final class Trainer {
     try startStates(batch, state, isForced: batch.startsState)
     var stream = RandomStream(seed: options.seed, UInt64(batchCount))
     let seed = stream.next()
-    let outputs = try session.run(inputs, state: state, carried: model.carried, seed: seed)
+    let outputs = try session.run(
+      inputs, state: state, carried: model.carried, seed: seed, profile: profile)
     let result = StepResult(outputs, model, batch)
     guard result.loss.isFinite, result.gradientNorm.isFinite else {
       state.undo()

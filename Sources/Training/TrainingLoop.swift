@@ -4,6 +4,8 @@ import ONNXFormat
 public final class TrainingLoop {
   public let trainer: Trainer
   public private(set) var progress = TrainingProgress()
+  /// The loss of the last batch.
+  public private(set) var lastLoss = 0.0
   private let training: any BatchSource
   private let validation: (any BatchSource)?
   private let settings: TrainingSettings
@@ -89,7 +91,9 @@ public final class TrainingLoop {
       rate = settings.rate.rate(
         epoch: Double(epoch) + Double(progress.batch) / Double(count),
         of: Double(settings.epochs))
-      progress.sum.add(try trainer.train(on: item.batch, rate: rate))
+      let result = try trainer.train(on: item.batch, rate: rate)
+      lastLoss = result.loss
+      progress.sum.add(result)
       progress.batch += 1
       guard try observe(.batch(index: progress.batch, of: count, progress.sum)) else {
         return false

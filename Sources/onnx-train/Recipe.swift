@@ -1,4 +1,6 @@
 import ONNX
+import RealModule
+import ToolSupport
 
 /// Everything that makes a training: the model, the data, and how.
 struct Recipe {
@@ -41,6 +43,6 @@ struct Recipe {
   }
 
   private func perplexity(_ loss: Double) -> String {
-    "perplexity \(fixed(.exp(loss), 2))"
+    "perplexity \(fixed(Double.exp(loss), 2))"
   }
 }

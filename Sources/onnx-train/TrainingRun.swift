@@ -5,6 +5,8 @@ import ToolSupport
 struct TrainingRun {
   let recipe: Recipe
   let arguments: TrainingArguments
+  /// A file for the loss of every step.
+  var stepLosses: String?
 
   func perform() throws -> ExitStatus {
     try checkWritable(arguments.output)
@@ -40,7 +42,7 @@ struct TrainingRun {
       printError("no smaller validation loss for \(recipe.settings.patience ?? 0) epochs")
     }
     let model = try loop.model
-    try write(model, to: arguments.output)
+    do { try model.write(to: arguments.output) } catch { throw Failure("\(error)") }
     try writeCurves(loop.progress.history)
     for line in try recipe.finish?(model, arguments.output) ?? [] { printError(line) }
     print(recipe.summary(try measure(model)))
@@ -51,9 +53,11 @@ struct TrainingRun {
     var progress = Progress()
     let start = ContinuousClock.now
     let before = loop.progress
+    var losses: [Double] = []
     let end = try loop.run { event in
       switch event {
       case .batch(let index, let count, let result):
+        if stepLosses != nil { losses.append(loop.lastLoss) }
         let done = Double(loop.progress.epoch) + Double(index) / Double(count)
         let first = Double(before.epoch) + Double(before.batch) / Double(count)
         progress.update(
@@ -66,6 +70,10 @@ struct TrainingRun {
       return !Interruption.isWanted
     }
     progress.clear()
+    if let stepLosses {
+      try writeText(
+        "step,loss\n" + losses.enumerated().map { "\($0),\($1)\n" }.joined(), to: stepLosses)
+    }
     return end
   }
 

@@ -30,16 +30,19 @@ struct PictureData {
       let table = try ArrayFiles.read(path, classCount: classCount)
       source = table
       own = try? ArrayFiles.read(path, part: "test_", classCount: classCount)
-      counted = counted ?? table.columns.first { $0.name == "labels" }.flatMap {
-        $0.tensor.integers?.max().map { $0 + 1 }
-      }
+      counted =
+        counted
+        ?? table.columns.first { $0.name == "labels" }.flatMap {
+          $0.tensor.integers?.max().map { $0 + 1 }
+        }
     } else if try isFolder(path) && entries(of: path).contains(where: { $0.contains("-ubyte") }) {
       let folder = try IDXFolder(path)
       (source, own) = (folder.train, folder.test)
       counted = counted ?? folder.classCount
     } else {
       let files = try ImageFolder(path) { try Tensor(pictureAt: $0, sizes: nil) }
-      let sizes = try wanted ?? files.files.first.map { try Tensor(pictureAt: $0.path, sizes: nil) }?.shape
+      let sizes =
+        try wanted ?? files.files.first.map { try Tensor(pictureAt: $0.path, sizes: nil) }?.shape
       let folder = try ImageFolder(path) { try Tensor(pictureAt: $0, sizes: sizes) }
       source = folder
       counted = counted ?? folder.classNames.count

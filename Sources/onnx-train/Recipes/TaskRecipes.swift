@@ -133,7 +133,8 @@ private func exactMatches(
       let numbers = scores.elements(as: Float.self)
       withExtendedLifetime(scores) {
         for row in 0..<rows {
-          let last = numbers[(row * (column + 1) + column) * size..<(row * (column + 1) + column + 1) * size]
+          let last = numbers[
+            (row * (column + 1) + column) * size..<(row * (column + 1) + column + 1) * size]
           let best = last.indices.max { last[$0] < last[$1] } ?? last.startIndex
           texts[row].append(Int64(best - last.startIndex))
         }

@@ -1,8 +1,7 @@
 import ONNX
-import ToolSupport
 
 /// Time by node, the longest first, and the sum by operator.
-func profileTable(_ events: [Profile.Event]) -> [String] {
+public func profileTable(_ events: [Profile.Event]) -> [String] {
   let total = max(events.reduce(0) { $0 + $1.duration.milliseconds }, 1e-9)
   func table(_ column: String, _ key: (Profile.Event) -> String) -> [String] {
     var sums: [String: (milliseconds: Double, calls: Int)] = [:]

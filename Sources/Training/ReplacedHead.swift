@@ -1,0 +1,104 @@
+import ONNXFormat
+import ONNXInterpreter
+import ONNXOps
+
+extension Model {
+  /// The model with a new last layer, for another number of classes: its last `Gemm`, `MatMul` or
+  /// `Conv` gets new weights, drawn as PyTorch draws them.
+  /// - Throws: `TrainingError.model` where the first output does not end in such a layer with
+  ///   constant weights.
+  public func replacingHead(classes: Int, seed: UInt64) throws -> Model {
+    var model = try withWeightsAsInitializers()
+    guard let output = model.graph.outputs.first else {
+      throw TrainingError.model("the model has no output")
+    }
+    var name = output.name
+    while true {
+      guard let index = model.graph.nodes.firstIndex(where: { $0.outputs.contains(name) }) else {
+        throw TrainingError.model("no Gemm, MatMul or Conv at the model's end to be replaced")
+      }
+      let node = model.graph.nodes[index]
+      if ["Gemm", "MatMul", "Conv"].contains(node.operatorType) {
+        try model.replaceWeights(of: node, classes: classes, seed: seed)
+        if node.operatorType == "MatMul" { try model.replaceBias(behind: node, classes, seed) }
+        break
+      }
+      guard let next = node.inputs.first(where: { !$0.isEmpty }) else {
+        throw TrainingError.model("no Gemm, MatMul or Conv at the model's end to be replaced")
+      }
+      name = next
+    }
+    for index in model.graph.outputs.indices where index == 0 {
+      guard var type = model.graph.outputs[0].type?.tensorType, var shape = type.shape else {
+        continue
+      }
+      let axis = shape.rank == 4 ? 1 : shape.rank - 1
+      if axis >= 0 { shape[axis] = .size(classes) }
+      type.shape = shape
+      model.graph.outputs[0].type = .tensor(type)
+    }
+    model.graph.valueInfos = []
+    return model
+  }
+
+  private mutating func replaceWeights(of node: Node, classes: Int, seed: UInt64) throws {
+    let weights = node.inputs[1]
+    guard let index = graph.initializers.firstIndex(where: { $0.name == weights }) else {
+      throw TrainingError.model("'\(weights)' of the last layer is no initializer")
+    }
+    let old = graph.initializers[index].tensor
+    let isTransposed: Bool
+    switch node.operatorType {
+    case "Gemm":
+      isTransposed =
+        if case .int(1)? = node.attribute("transB")?.value { true } else { false }
+    case "Conv": isTransposed = true
+    default: isTransposed = false
+    }
+    guard old.shape.count >= 2, old.elementType == .float32 || old.elementType == .float64 else {
+      throw TrainingError.model("'\(weights)': expected a float matrix, got \(old)")
+    }
+    var shape = old.shape
+    shape[isTransposed ? 0 : shape.count - 1] = classes
+    let fanIn = old.count / max(1, old.shape[isTransposed ? 0 : old.shape.count - 1])
+    graph.initializers[index].tensor = drawn(old, shape, fanIn, seed, weights)
+    if node.inputs.count > 2, !node.inputs[2].isEmpty {
+      try replaceVector(node.inputs[2], classes, fanIn, seed)
+    }
+  }
+
+  /// The bias that is added behind a product.
+  private mutating func replaceBias(
+    behind node: Node, _ classes: Int, _ seed: UInt64
+  ) throws {
+    guard
+      let next = graph.nodes.first(where: {
+        $0.operatorType == "Add" && $0.inputs.contains(node.outputs[0])
+      }), let bias = next.inputs.first(where: { $0 != node.outputs[0] })
+    else { return }
+    try replaceVector(bias, classes, classes, seed)
+  }
+
+  private mutating func replaceVector(
+    _ name: String, _ classes: Int, _ fanIn: Int, _ seed: UInt64
+  ) throws {
+    guard let index = graph.initializers.firstIndex(where: { $0.name == name }) else {
+      throw TrainingError.model("'\(name)' of the last layer is no initializer")
+    }
+    let old = graph.initializers[index].tensor
+    var shape = old.shape
+    if !shape.isEmpty { shape[shape.count - 1] = classes }
+    graph.initializers[index].tensor = drawn(old, shape, fanIn, seed, name)
+  }
+
+  /// Numbers from −1/√fanIn to 1/√fanIn, of the type of `old`.
+  private func drawn(
+    _ old: Tensor, _ shape: [Int], _ fanIn: Int, _ seed: UInt64, _ name: String
+  ) -> Tensor {
+    var random = RandomStream(seed: seed, name: name)
+    let bound = 1 / Double(max(fanIn, 1)).squareRoot()
+    let numbers = (0..<(shape.elementCount ?? 0)).map { _ in random.uniform(-bound, bound) }
+    return old.elementType == .float64
+      ? Tensor(shape: shape, numbers) : Tensor(shape: shape, numbers.map(Float.init))
+  }
+}
