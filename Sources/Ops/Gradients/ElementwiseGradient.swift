@@ -24,6 +24,9 @@ protocol DifferentiableElementwise: ElementwiseOperator, DifferentiableOperator 
 
   /// A loop over contiguous float32 elements that is faster than `derivative`, where there is one.
   var vectorisedGradient: GradientLoop<Float>? { get }
+
+  /// The kernel of the gradient: a requirement, so that its loops are compiled for each operator.
+  func gradientKernel(_ call: Preparation) throws(OperatorError) -> Kernel
 }
 
 extension DifferentiableElementwise {
@@ -64,8 +67,14 @@ struct ElementwiseGradient<Base: DifferentiableElementwise>: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    try base.gradientKernel(call)
+  }
+}
+
+extension DifferentiableElementwise {
+  func gradientKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
     switch try call.elementType(0) {
-    case .float32: try kernel(call, base.vectorisedGradient ?? loop(Float.self))
+    case .float32: try kernel(call, vectorisedGradient ?? loop(Float.self))
     case .float64: try kernel(call, loop(Double.self))
     case .float16: try kernel(call, loop(Float16.self))
     case .bfloat16: try kernel(call, loop(BFloat16.self))
@@ -74,9 +83,9 @@ struct ElementwiseGradient<Base: DifferentiableElementwise>: Operator {
   }
 
   private func loop<T: RealElement>(_ type: T.Type) -> GradientLoop<T> {
-    { [base] x, y, g, gx, count in
+    { x, y, g, gx, count in
       for i in 0..<count {
-        gx[i] = T(compute: base.derivative(x[i].compute, y[i].compute) * g[i].compute)
+        gx[i] = T(compute: self.derivative(x[i].compute, y[i].compute) * g[i].compute)
       }
     }
   }
@@ -84,7 +93,7 @@ struct ElementwiseGradient<Base: DifferentiableElementwise>: Operator {
   private func kernel<T>(
     _ call: Preparation, _ loop: @escaping GradientLoop<T>
   ) throws(OperatorError) -> Kernel {
-    let tiles = Tiles(try call.inputCount(0), cost: base.cost)
+    let tiles = Tiles(try call.inputCount(0), cost: cost)
     // One that is not there is never looked at.
     let x = call.inputs.has(1) ? 1 : 0
     let y = call.inputs.has(2) ? 2 : 0
@@ -97,4 +106,24 @@ struct ElementwiseGradient<Base: DifferentiableElementwise>: Operator {
     }
     return .compute { buffers in buffers.parallel(tiles.count, tile) }
   }
+}
+
+/// A loop of CKernels that looks at `x`.
+func inputLoop(
+  _ loop:
+    @escaping @Sendable (
+      UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int
+    ) -> Void
+) -> GradientLoop<Float> {
+  { x, _, g, gx, count in loop(x, g, gx, count) }
+}
+
+/// A loop of CKernels that looks at `y`.
+func outputLoop(
+  _ loop:
+    @escaping @Sendable (
+      UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int
+    ) -> Void
+) -> GradientLoop<Float> {
+  { _, y, g, gx, count in loop(y, g, gx, count) }
 }

@@ -3,7 +3,7 @@ import ONNXFormat
 import RealModule
 
 /// `y = max(0, x) + min(0, alpha · (e^(x / alpha) − 1))` (Barron 2017)
-struct Celu: ElementwiseOperator {
+struct Celu: DifferentiableElementwise {
   static let schema = Schema("Celu", [12: .float32, 28: [.floats, .bfloat16]], inputs: 1...1)
   let alpha: Float
 
@@ -13,6 +13,10 @@ struct Celu: ElementwiseOperator {
 
   func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T {
     x > 0 ? x : T(alpha) * .expMinusOne(x / T(alpha))
+  }
+  static let derivativeSource = DerivativeSource.input
+  func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T {
+    x > 0 ? 1 : .exp(x / T(alpha))
   }
   var vectorised: UnaryLoop<Float, Float>? {
     { [alpha] x, y, count in ck_elu(x, y, count, alpha, alpha, 1) }

@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// 1 for the first greatest element along an axis, 0 for the others.
-struct Hardmax: SoftmaxOperator {
+struct Hardmax: SoftmaxOperator, FlatOperator {
   static let schema = Schema("Hardmax", [13: [.floats, .bfloat16]], inputs: 1...1)
   static var coerces: Bool { false }
   let axis: Int
@@ -12,7 +12,7 @@ struct Hardmax: SoftmaxOperator {
 }
 
 /// Hardmax of the input coerced to two dimensions, which meet at the axis.
-struct Hardmax1: SoftmaxOperator {
+struct Hardmax1: SoftmaxOperator, FlatOperator {
   static let schema = Schema("Hardmax", [1: .floats, 11: .floats], inputs: 1...1)
   static var coerces: Bool { true }
   let axis: Int

@@ -3,7 +3,7 @@ import ONNXFormat
 import RealModule
 
 /// The greatest of the inputs, element by element; NaN where one is.
-struct Max: VariadicOperator {
+struct Max: VariadicOperator, DifferentiableOperator {
   static let schema = Schema(
     "Max",
     [
@@ -15,4 +15,8 @@ struct Max: VariadicOperator {
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a > b || a.isNaN ? a : b }
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a > b ? a : b }
   var vectorised: BinaryLoop<Float, Float, Float>? { ck_max }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    try shareAmongEqual(&backward)
+  }
 }

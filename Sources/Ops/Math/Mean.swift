@@ -3,7 +3,7 @@ import ONNXFormat
 import RealModule
 
 /// The mean of the inputs, element by element.
-struct Mean: VariadicOperator {
+struct Mean: VariadicOperator, DifferentiableOperator {
   static let schema = Schema(
     "Mean",
     [
@@ -26,5 +26,14 @@ struct Mean: VariadicOperator {
 
     func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { (a + b) / T(count) }
     func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a }
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let count = try backward.scalar(Double(backward.inputCount))
+    let share = backward.builder.div(gradient, count)
+    for input in 0..<backward.inputCount where backward.wants(input) {
+      backward.setSum(input, share)
+    }
   }
 }

@@ -5,7 +5,7 @@ import RealModule
 /// `y = x` where `x ≥ 0`, `slope · x` elsewhere; the slope broadcasts to `x`.
 ///
 /// Before operator set 7 the slope has one element, or one for each channel (dimension 1).
-struct PRelu: ArithmeticOperator {
+struct PRelu: ArithmeticOperator, DifferentiableOperator {
   static let schema = Schema(
     "PRelu",
     [
@@ -48,4 +48,29 @@ struct PRelu: ArithmeticOperator {
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a < 0 ? a * b : a }
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a < 0 ? a &* b : a }
   var vectorised: BinaryLoop<Float, Float, Float>? { ck_prelu }
+
+  /// `∂y/∂x` is 1 where x > 0, else the slope; `∂y/∂slope = min(x, 0)`.
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let x = backward.input(0)
+    let zero = try backward.scalar(0)
+    var slope = backward.input(1)
+    var axes: [Int] = []
+    if hasChannelSlopes, try backward.rank(1) == 1, try backward.shape(1)[0].size != 1 {
+      axes = Array(1..<max(try backward.rank(0) - 1, 1))
+    }
+    if !axes.isEmpty {
+      slope = backward.builder.node("Unsqueeze", [slope, backward.builder.integers(axes)])
+    }
+    if backward.wants(0) {
+      let isPositive = backward.builder.node("Greater", [x, zero])
+      let product = backward.builder.mul(gradient, slope)
+      backward.set(0, backward.builder.node("Where", [isPositive, gradient, product]))
+    }
+    guard backward.wants(1) else { return }
+    let product = backward.builder.mul(gradient, backward.builder.node("Min", [x, zero]))
+    let sum = backward.builder.privateNode("SumTo", [product, slope])
+    backward.set(
+      1, backward.builder.reshape(sum, to: backward.builder.shape(of: backward.input(1))))
+  }
 }

@@ -2,7 +2,7 @@ import Glibc
 import ONNXFormat
 
 /// `y = aᵇ`, in the type of `a`, broadcast. An integer to a negative power loses its fraction.
-struct Pow: BinaryOperator {
+struct Pow: BinaryOperator, DifferentiableOperator {
   static let schema = Schema(
     "Pow",
     [
@@ -88,6 +88,56 @@ struct Pow: BinaryOperator {
       mapRow(a, aStep, b, bStep, y, count) { T(truncating: pow(Double($0), $1)) }
     }
   }
+
+  /// `∂y/∂a = b aᵇ⁻¹`, 0 where b = 0; `∂y/∂b = y ln a`, 0 where a = 0 ≤ b and NaN where a < 0.
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    if backward.wants(0), backward.constant(1)?.onlyNumber != 0 {
+      let slope = try slopeByBase(&backward)
+      let product = slope.map { backward.builder.mul(gradient, $0) } ?? gradient
+      try setBroadcast(0, product, &backward)
+    }
+    guard backward.wants(1) else { return }
+    let base = backward.input(0)
+    let exponent = try operand(1, &backward)
+    let (type, exponentType) = (try backward.elementType(0), try backward.elementType(1))
+    let isZero = backward.builder.node("Equal", [base, backward.builder.scalar(0, type)])
+    let isNotNegative = backward.builder.node(
+      "GreaterOrEqual", [exponent, backward.builder.scalar(0, exponentType)])
+    let isFlat = backward.builder.node("And", [isZero, isNotNegative])
+    let slope = backward.builder.mul(
+      backward.output(0), backward.builder.node("Log", [base]))
+    var result = backward.builder.node(
+      "Where",
+      [isFlat, backward.builder.scalar(0, type), backward.builder.mul(gradient, slope)])
+    if type != exponentType { result = backward.builder.cast(result, to: exponentType) }
+    try setBroadcast(1, result, &backward)
+  }
+
+  /// `b aᵇ⁻¹`; `nil` for 1.
+  private func slopeByBase(_ backward: inout Backward) throws(OperatorError) -> String? {
+    let type = try backward.elementType(0)
+    let base = backward.input(0)
+    if let number = backward.constant(1)?.onlyNumber {
+      let factor = backward.builder.scalar(number, type)
+      switch number {
+      case 1: return nil
+      case 2: return backward.builder.mul(base, factor)
+      default:
+        let power = backward.builder.node("Pow", [base, backward.builder.scalar(number - 1, type)])
+        return backward.builder.mul(power, factor)
+      }
+    }
+    var exponent = try operand(1, &backward)
+    if try backward.elementType(1) != type {
+      exponent = backward.builder.cast(exponent, to: type)
+    }
+    let zero = backward.builder.scalar(0, type)
+    let less = backward.builder.sub(exponent, backward.builder.scalar(1, type))
+    let slope = backward.builder.mul(exponent, backward.builder.node("Pow", [base, less]))
+    let isZero = backward.builder.node("Equal", [exponent, zero])
+    return backward.builder.node("Where", [isZero, zero, slope])
+  }
 }
 
 /// A loop that brings the exponents, a block at a time, to the type that the power takes.
@@ -152,4 +202,16 @@ private func power<T: FixedWidthInteger>(_ a: T, _ n: Int64) -> T {
     rest >>= 1
   }
   return result
+}
+
+extension Tensor {
+  /// The number that a tensor of one element and no dimension holds.
+  fileprivate var onlyNumber: Double? {
+    guard shape.isEmpty else { return nil }
+    switch elementType {
+    case .float32: return Double(elements(as: Float.self)[0])
+    case .float64: return elements(as: Double.self)[0]
+    default: return integers.map { Double($0[0]) }
+    }
+  }
 }

@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// `Σ |x|`; 0 of nothing.
-struct ReduceL1: ReductionOperator {
+struct ReduceL1: ReductionOperator, DifferentiableOperator {
   static let schema = Schema(
     "ReduceL1",
     [
@@ -12,5 +12,12 @@ struct ReduceL1: ReductionOperator {
 
   func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {
     reduction.kernel(MagnitudeSum.self, type)
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let g = try keepingAxes(gradient, &backward)
+    let sign = backward.builder.node("Sign", [backward.input(0)])
+    backward.set(0, backward.builder.mul(sign, g))
   }
 }

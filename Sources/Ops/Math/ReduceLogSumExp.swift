@@ -2,7 +2,7 @@ import ONNXFormat
 import RealModule
 
 /// `ln Σ eˣ`; −∞ of nothing, and integers, up to version 18, lose the fraction.
-struct ReduceLogSumExp: ReductionOperator {
+struct ReduceLogSumExp: ReductionOperator, DifferentiableOperator {
   static let schema = Schema(
     "ReduceLogSumExp",
     [
@@ -13,5 +13,15 @@ struct ReduceLogSumExp: ReductionOperator {
 
   func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {
     reduction.logSumExpKernel(type)
+  }
+
+  /// `∂y/∂x = e^(x − y)`
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let g = try keepingAxes(gradient, &backward)
+    let y = try keepingAxes(backward.output(0), &backward)
+    let shifted = backward.builder.sub(backward.input(0), y)
+    let share = backward.builder.node("Exp", [shifted])
+    backward.set(0, backward.builder.mul(share, g))
   }
 }

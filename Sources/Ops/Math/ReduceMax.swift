@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// The greatest element, NaN where there is one; of nothing −∞ or the least integer.
-struct ReduceMax: ReductionOperator {
+struct ReduceMax: ReductionOperator, DifferentiableOperator {
   static let schema = Schema(
     "ReduceMax",
     [
@@ -29,5 +29,9 @@ struct ReduceMax: ReductionOperator {
     case .bool: reduction.kernel(GreatestReducer<UInt8>.self) { $0 == 0 ? 0 as UInt8 : 1 }
     default: nil
     }
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    try shareAmongEqual(&backward)
   }
 }

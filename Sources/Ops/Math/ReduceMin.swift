@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// The least element, NaN where there is one; of nothing ∞ or the greatest integer.
-struct ReduceMin: ReductionOperator {
+struct ReduceMin: ReductionOperator, DifferentiableOperator {
   static let schema = Schema(
     "ReduceMin",
     [
@@ -28,5 +28,9 @@ struct ReduceMin: ReductionOperator {
     case .bool: reduction.kernel(LeastReducer<UInt8>.self) { $0 == 0 ? 0 as UInt8 : 1 }
     default: nil
     }
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    try shareAmongEqual(&backward)
   }
 }

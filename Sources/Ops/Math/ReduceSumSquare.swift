@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// `Σ x²`; 0 of nothing.
-struct ReduceSumSquare: ReductionOperator {
+struct ReduceSumSquare: ReductionOperator, DifferentiableOperator {
   static let schema = Schema(
     "ReduceSumSquare",
     [
@@ -12,5 +12,12 @@ struct ReduceSumSquare: ReductionOperator {
 
   func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {
     reduction.kernel(SquareSum.self, type)
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let g = try keepingAxes(gradient, &backward)
+    let twice = backward.builder.mul(g, try backward.scalar(2))
+    backward.set(0, backward.builder.mul(backward.input(0), twice))
   }
 }

@@ -110,6 +110,19 @@ extension ReductionOperator {
   }
 }
 
+extension ReductionOperator {
+  /// Gives the gradient of an extreme value to the elements that are it, in equal shares.
+  func shareAmongEqual(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let y = try keepingAxes(backward.output(0), &backward)
+    let isEqual = backward.builder.node("Equal", [backward.input(0), y])
+    let mask = backward.builder.cast(isEqual, to: try backward.elementType())
+    let count = backward.builder.privateNode("SumTo", [mask, y])
+    let share = backward.builder.div(try keepingAxes(gradient, &backward), count)
+    backward.set(0, backward.builder.mul(mask, share))
+  }
+}
+
 extension TypeSet {
   /// The types of most reductions before bfloat16 came.
   static let reducible: TypeSet = [.floats, .wideIntegers]

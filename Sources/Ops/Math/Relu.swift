@@ -16,4 +16,5 @@ struct Relu: IntegerElementwiseOperator, DifferentiableElementwise, AttributeFre
   static let derivativeSource = DerivativeSource.output
   func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T { y > 0 ? 1 : 0 }
   var vectorised: UnaryLoop<Float, Float>? { ck_relu }
+  var vectorisedGradient: GradientLoop<Float>? { outputLoop(ck_relu_grad) }
 }

@@ -3,7 +3,7 @@ import ONNXFormat
 import RealModule
 
 /// The nearest integer, the even one of two equally near.
-struct Round: ElementwiseOperator, AttributeFreeOperator {
+struct Round: ElementwiseOperator, AttributeFreeOperator, FlatOperator {
   static let schema = Schema("Round", [11: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
 
   func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T { x.rounded(.toNearestOrEven) }

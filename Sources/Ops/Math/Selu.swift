@@ -3,7 +3,7 @@ import ONNXFormat
 import RealModule
 
 /// `y = gamma · x` where `x > 0`, `gamma · alpha · (eˣ − 1)` elsewhere.
-struct Selu: ElementwiseOperator {
+struct Selu: DifferentiableElementwise {
   static let schema = Schema(
     "Selu", [1: .floats, 6: .floats, 22: [.floats, .bfloat16]],
     inputs: 1...1)
@@ -18,6 +18,10 @@ struct Selu: ElementwiseOperator {
 
   func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T {
     T(gamma) * (x > 0 ? x : T(alpha) * .expMinusOne(x))
+  }
+  static let derivativeSource = DerivativeSource.input
+  func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T {
+    T(gamma) * (x > 0 ? 1 : T(alpha) * .exp(x))
   }
   var vectorised: UnaryLoop<Float, Float>? {
     { [alpha, gamma] x, y, count in ck_elu(x, y, count, alpha * gamma, 1, gamma) }

@@ -3,7 +3,7 @@ import RealModule
 
 /// `y = x + bias` where `x < −lambd`, `x − bias` where `x > lambd`, 0 between. Integers drop the
 /// result's fraction.
-struct Shrink: IntegerElementwiseOperator {
+struct Shrink: IntegerElementwiseOperator, DifferentiableElementwise {
   static let schema = Schema("Shrink", [9: [.floats, .integers]], inputs: 1...1)
   let bias: Float
   let lambd: Float
@@ -17,4 +17,8 @@ struct Shrink: IntegerElementwiseOperator {
     x < -T(lambd) ? x + T(bias) : x > T(lambd) ? x - T(bias) : 0
   }
   func apply<T: FixedWidthInteger>(integer x: T) -> T { T(truncating: apply(Double(x))) }
+  static let derivativeSource = DerivativeSource.input
+  func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T {
+    x < -T(lambd) || x > T(lambd) ? 1 : 0
+  }
 }

@@ -12,5 +12,6 @@ struct Sigmoid: DifferentiableElementwise, AttributeFreeOperator {
   static let derivativeSource = DerivativeSource.output
   func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T { y * (1 - y) }
   var vectorised: UnaryLoop<Float, Float>? { ck_sigmoid }
+  var vectorisedGradient: GradientLoop<Float>? { outputLoop(ck_sigmoid_grad) }
   var cost: Int { 8 }
 }

@@ -3,7 +3,7 @@ import ONNXFormat
 import RealModule
 
 /// `y` = 1 where `x > 0`, −1 where `x < 0`, else `x`: 0 or NaN.
-struct Sign: IntegerElementwiseOperator, AttributeFreeOperator {
+struct Sign: IntegerElementwiseOperator, AttributeFreeOperator, FlatOperator {
   static let schema = Schema(
     "Sign", [9: [.floats, .integers], 13: [.floats, .integers, .bfloat16]],
     inputs: 1...1)

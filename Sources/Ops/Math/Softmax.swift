@@ -1,23 +1,25 @@
 import ONNXFormat
 
 /// `y = eˣ / Σ eˣ` along an axis.
-struct Softmax: SoftmaxOperator {
+struct Softmax: DifferentiableSoftmax {
   static let schema = Schema("Softmax", [13: [.floats, .bfloat16]], inputs: 1...1)
   static var coerces: Bool { false }
+  static var kind: SoftmaxKind { .plain }
   let axis: Int
 
   func kernel(_ split: AxisSplit, _ type: ElementType, threads: Int) -> Kernel? {
-    split.softmaxKernel(.plain, type, threads: threads)
+    split.softmaxKernel(Self.kind, type, threads: threads)
   }
 }
 
 /// Softmax of the input coerced to two dimensions, which meet at the axis.
-struct Softmax1: SoftmaxOperator {
+struct Softmax1: DifferentiableSoftmax {
   static let schema = Schema("Softmax", [1: .floats, 11: .floats], inputs: 1...1)
   static var coerces: Bool { true }
+  static var kind: SoftmaxKind { .plain }
   let axis: Int
 
   func kernel(_ split: AxisSplit, _ type: ElementType, threads: Int) -> Kernel? {
-    split.softmaxKernel(.plain, type, threads: threads)
+    split.softmaxKernel(Self.kind, type, threads: threads)
   }
 }

@@ -85,7 +85,7 @@ extension AxisSplit {
   }
 
   /// A kernel that takes at most `width` adjacent lanes at a time, from element `start` on.
-  private func blockKernel(
+  func blockKernel(
     width: Int, scratch: Int = 0,
     _ body:
       @escaping @Sendable (

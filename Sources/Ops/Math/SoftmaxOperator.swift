@@ -27,8 +27,7 @@ extension SoftmaxOperator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)
-    let axis = try axis(rank: sizes.count)
-    let split = Self.coerces ? AxisSplit(sizes, coercedAt: axis) : AxisSplit(sizes, axis: axis)
+    let split = try split(sizes)
     let type = try call.elementType(0)
     guard let kernel = kernel(split, type, threads: call.threads) else {
       throw .input(0, "expected floating point, got \(type)")
@@ -36,7 +35,13 @@ extension SoftmaxOperator {
     return kernel
   }
 
-  private func axis(rank: Int) throws(OperatorError) -> Int {
+  /// How a tensor of those sizes is normalised.
+  func split(_ sizes: [Int]) throws(OperatorError) -> AxisSplit {
+    let axis = try axis(rank: sizes.count)
+    return Self.coerces ? AxisSplit(sizes, coercedAt: axis) : AxisSplit(sizes, axis: axis)
+  }
+
+  func axis(rank: Int) throws(OperatorError) -> Int {
     // The two dimensions may meet behind the last one.
     if Self.coerces, axis == rank { return rank }
     return try normalized(axis: axis, rank: rank)

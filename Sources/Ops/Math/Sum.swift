@@ -3,7 +3,7 @@ import ONNXFormat
 import RealModule
 
 /// The sum of the inputs, element by element.
-struct Sum: VariadicOperator {
+struct Sum: VariadicOperator, DifferentiableOperator {
   static let schema = Schema(
     "Sum",
     [
@@ -14,4 +14,11 @@ struct Sum: VariadicOperator {
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a + b }
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a &+ b }
   var vectorised: BinaryLoop<Float, Float, Float>? { ck_add }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    for input in 0..<backward.inputCount where backward.wants(input) {
+      backward.setSum(input, gradient)
+    }
+  }
 }

@@ -3,7 +3,7 @@ import ONNXFormat
 import RealModule
 
 /// `y = x / (1 + e^(−alpha · x))`
-struct Swish: ElementwiseOperator {
+struct Swish: DifferentiableElementwise {
   static let schema = Schema("Swish", [24: [.floats, .bfloat16]], inputs: 1...1)
   let alpha: Float
 
@@ -14,8 +14,17 @@ struct Swish: ElementwiseOperator {
   func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T {
     x / (1 + .exp(-T(alpha) * x))
   }
+  static let derivativeSource = DerivativeSource.input
+  func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T {
+    let t: T = T(alpha) * x
+    let gate: T = 1 / (1 + .exp(-t))
+    return gate * (1 + t * (1 - gate))
+  }
   var vectorised: UnaryLoop<Float, Float>? {
     { [alpha] x, y, count in ck_swish(x, y, count, alpha) }
+  }
+  var vectorisedGradient: GradientLoop<Float>? {
+    { [alpha] x, _, g, gx, count in ck_swish_grad(x, g, gx, count, alpha) }
   }
   var cost: Int { 8 }
 }

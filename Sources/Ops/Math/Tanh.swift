@@ -12,5 +12,6 @@ struct Tanh: DifferentiableElementwise, AttributeFreeOperator {
   static let derivativeSource = DerivativeSource.output
   func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T { 1 - y * y }
   var vectorised: UnaryLoop<Float, Float>? { ck_tanh }
+  var vectorisedGradient: GradientLoop<Float>? { outputLoop(ck_tanh_grad) }
   var cost: Int { 8 }
 }

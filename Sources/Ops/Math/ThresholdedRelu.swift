@@ -3,7 +3,7 @@ import ONNXFormat
 import RealModule
 
 /// `y = x` where `x > alpha`, 0 elsewhere.
-struct ThresholdedRelu: ElementwiseOperator {
+struct ThresholdedRelu: DifferentiableElementwise {
   static let schema = Schema(
     "ThresholdedRelu", [10: .floats, 22: [.floats, .bfloat16]],
     inputs: 1...1)
@@ -16,6 +16,8 @@ struct ThresholdedRelu: ElementwiseOperator {
   func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T {
     x <= T(alpha) ? 0 : x
   }
+  static let derivativeSource = DerivativeSource.input
+  func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T { x > T(alpha) ? 1 : 0 }
   var vectorised: UnaryLoop<Float, Float>? {
     { [alpha] x, y, count in ck_thresholded_relu(x, y, count, alpha) }
   }

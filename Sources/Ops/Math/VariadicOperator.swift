@@ -74,3 +74,20 @@ extension VariadicOperator {
     }
   }
 }
+
+extension VariadicOperator {
+  /// Gives the gradient of an extreme value to the inputs that are it, in equal shares.
+  func shareAmongEqual(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let type = try backward.elementType()
+    var masks: [String] = []
+    for input in 0..<backward.inputCount {
+      let isEqual = backward.builder.node("Equal", [backward.input(input), backward.output(0)])
+      masks.append(backward.builder.cast(isEqual, to: type))
+    }
+    let share = backward.builder.div(gradient, backward.builder.sum(masks))
+    for (input, mask) in masks.enumerated() where backward.wants(input) {
+      backward.setSum(input, backward.builder.mul(share, mask))
+    }
+  }
+}

@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// `y = x` where the condition holds, else `y` of the other input; all three broadcast.
-struct Where: AttributeFreeOperator {
+struct Where: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Where", [9: .bool, 16: .bool], inputs: 3...3)
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
@@ -41,6 +41,18 @@ struct Where: AttributeFreeOperator {
       }
     }
     return .compute { buffers in buffers.parallel(rows.tasks, tile) }
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let zero = backward.builder.scalar(0, try backward.elementType(1))
+    let condition = backward.input(0)
+    if backward.wants(1) {
+      backward.setSum(1, backward.builder.node("Where", [condition, gradient, zero]))
+    }
+    if backward.wants(2) {
+      backward.setSum(2, backward.builder.node("Where", [condition, zero, gradient]))
+    }
   }
 }
 

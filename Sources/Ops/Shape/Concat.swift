@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// The inputs behind one another along `axis`; all other sizes are equal.
-struct Concat: Operator {
+struct Concat: DifferentiableOperator {
   static let schema = Schema(
     "Concat", [1: .floats, 4: .classic, 11: .classic, 13: .any13], inputs: .atLeast(1))
   let axis: Int
@@ -32,6 +32,33 @@ struct Concat: Operator {
       start += sizes[axis]
     }
     return CopyTasks(jobs).kernel
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    guard backward.inputCount > 1 else { return backward.set(0, gradient) }
+    var sizes: [Int] = []
+    for input in 0..<backward.inputCount {
+      guard let shape = try backward.tensorType(input).shape else { break }
+      guard let size = shape[try normalized(axis: axis, rank: shape.rank)].size else { break }
+      sizes.append(size)
+    }
+    let lengths: String
+    if sizes.count == backward.inputCount {
+      lengths = backward.builder.integers(sizes)
+    } else {
+      let end: [Attribute] = axis == -1 ? [] : [.int("end", axis + 1)]
+      let parts = (0..<backward.inputCount).map {
+        backward.builder.node("Shape", [backward.input($0)], [.int("start", axis)] + end)
+      }
+      lengths = backward.builder.node("Concat", parts, [.int("axis", 0)])
+    }
+    let parts = backward.builder.nodes(
+      "Split", [gradient, lengths], [.int("axis", axis)],
+      outputs: (0..<backward.inputCount).map {
+        backward.wants($0) ? "\(backward.input($0))_grad" : ""
+      })
+    for (input, part) in parts.enumerated() where !part.isEmpty { backward.set(input, part) }
   }
 }
 

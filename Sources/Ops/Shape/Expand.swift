@@ -2,7 +2,7 @@ import ONNXFormat
 
 /// The input repeated along its dimensions of size 1 (and new ones in front) so that its shape and
 /// `shape` are broadcast to each other.
-struct Expand: AttributeFreeOperator {
+struct Expand: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Expand", [8: .classic, 13: .any13], inputs: 2...2)
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
@@ -37,5 +37,9 @@ struct Expand: AttributeFreeOperator {
     let copy = StridedCopy(
       try call.elementType(0), target, from: from, to: rowMajorStrides(target))
     return CopyTasks([CopyJob(copy)]).kernel
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    if let gradient = backward.gradient() { backward.setSum(0, gradient) }
   }
 }

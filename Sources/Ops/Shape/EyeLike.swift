@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// A matrix of the input's shape with ones on its `k`-th diagonal, else zeros.
-struct EyeLike: Operator {
+struct EyeLike: FlatOperator {
   static let schema = Schema(
     "EyeLike",
     [9: [.floats, .integers, .bool], 22: [.floats, .bfloat16, .integers, .bool]], inputs: 1...1)

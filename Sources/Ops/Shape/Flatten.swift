@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// The same elements as a matrix: the sizes before `axis` multiplied, and those from it on.
-struct Flatten: Operator {
+struct Flatten: DifferentiableOperator {
   static let schema = Schema(
     "Flatten",
     [
@@ -27,4 +27,8 @@ struct Flatten: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    backward.reshapeGradient()
+  }
 }

@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// Slices of `data` along `axis`, one for each index: `y[a…, i…, b…] = data[a…, indices[i…], b…]`.
-struct Gather: Operator {
+struct Gather: DifferentiableOperator {
   static let schema = Schema(
     "Gather", [1: .classic, 11: .classic, 13: .any13], inputs: 2...2)
   let axis: Int
@@ -26,6 +26,17 @@ struct Gather: Operator {
     return try gatherKernel(
       call, outer: sizes[..<axis].wrappingProduct, size: sizes[axis],
       block: sizes[(axis + 1)...].wrappingProduct)
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let shape = backward.builder.shape(of: backward.input(0))
+    backward.set(
+      0,
+      backward.builder.node(
+        GatherGrad.schema.name, [gradient, shape, backward.input(1)], [.int("axis", axis)],
+        domain: Registry.privateDomain, operatorSet: backward.operatorSet,
+        hint: "\(backward.input(0))_grad"))
   }
 }
 

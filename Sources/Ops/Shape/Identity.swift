@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// `y = x`, for a value of any kind.
-struct Identity: AttributeFreeOperator {
+struct Identity: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema(
     "Identity",
     [
@@ -14,5 +14,9 @@ struct Identity: AttributeFreeOperator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     if try call.inputs.type(0).tensorType != nil { return .view(of: 0) }
     return .produce { call throws(OperatorError) in [try call.value(0)] }
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    if let gradient = backward.gradient() { backward.set(0, gradient) }
   }
 }

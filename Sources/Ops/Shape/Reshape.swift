@@ -2,7 +2,7 @@ import ONNXFormat
 
 /// The same elements under another shape: −1 stands for what is left, 0 for the input's size there
 /// (for 0 itself with `allowzero`).
-struct Reshape: Operator {
+struct Reshape: DifferentiableOperator {
   static let schema = Schema(
     "Reshape",
     [
@@ -27,10 +27,14 @@ struct Reshape: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    backward.reshapeGradient()
+  }
 }
 
 /// `Reshape` with the target as an attribute.
-struct Reshape1: Operator {
+struct Reshape1: DifferentiableOperator {
   static let schema = Schema("Reshape", [1: .floats], inputs: 1...1)
   let target: [Int]
 
@@ -45,6 +49,10 @@ struct Reshape1: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    backward.reshapeGradient()
+  }
 }
 
 /// The shape that `target`, with its 0 and −1, gives `shape`.

@@ -2,7 +2,7 @@ import ONNXFormat
 
 /// Of each of the `axes` the elements `start`, `start + step`, … before `end`; negative positions
 /// count from the end, positions beyond it mean the end.
-struct SliceOperator: AttributeFreeOperator {
+struct SliceOperator: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema(
     "Slice", [10: .classic, 11: .classic, 13: .any13], inputs: 3...5)
 
@@ -28,7 +28,7 @@ struct SliceOperator: AttributeFreeOperator {
     return try slices.kernel(call)
   }
 
-  private func slices(_ inputs: Inputs, rank: Int) throws(OperatorError) -> Slices? {
+  func slices(_ inputs: Inputs, rank: Int) throws(OperatorError) -> Slices? {
     let axes = inputs.has(3) ? try inputs.integers(3) : nil
     let steps = inputs.has(4) ? try inputs.integers(4) : nil
     guard let starts = try inputs.integers(1), let ends = try inputs.integers(2),
@@ -36,10 +36,22 @@ struct SliceOperator: AttributeFreeOperator {
     else { return nil }
     return try Slices(starts: starts, ends: ends, axes: axes, steps: steps, rank: rank)
   }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let shape = backward.builder.shape(of: backward.input(0))
+    let inputs = [gradient, shape] + backward.forward.inputs.dropFirst()
+    backward.set(
+      0,
+      backward.builder.node(
+        SliceGrad.schema.name, inputs, backward.forward.attributes,
+        domain: Registry.privateDomain, operatorSet: backward.operatorSet,
+        hint: "\(backward.input(0))_grad"))
+  }
 }
 
 /// `Slice` with the positions as attributes, and steps of 1.
-struct Slice1: Operator {
+struct Slice1: DifferentiableOperator {
   static let schema = Schema("Slice", [1: .classic], inputs: 1...1)
   let starts: [Int]
   let ends: [Int]
@@ -51,7 +63,7 @@ struct Slice1: Operator {
     axes = try node.optionalInts("axes")
   }
 
-  private func slices(rank: Int) throws(OperatorError) -> Slices {
+  func slices(rank: Int) throws(OperatorError) -> Slices {
     try Slices(starts: starts, ends: ends, axes: axes, steps: nil, rank: rank)
   }
 
@@ -63,6 +75,66 @@ struct Slice1: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     try slices(rank: call.inputSizes(0).count).kernel(call)
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let shape = backward.builder.shape(of: backward.input(0))
+    let inputs = [gradient, shape] + backward.forward.inputs.dropFirst()
+    backward.set(
+      0,
+      backward.builder.node(
+        SliceGrad.schema.name, inputs, backward.forward.attributes,
+        domain: Registry.privateDomain, operatorSet: backward.operatorSet,
+        hint: "\(backward.input(0))_grad"))
+  }
+}
+
+/// The gradient of `Slice`: inputs are the gradient of its output, the shape of the data, and its own
+/// inputs from 1 on. What the slices do not hold is 0.
+struct SliceGrad: AttributeFreeOperator {
+  static let schema = Schema(
+    "SliceGrad", gradientOf: SliceOperator.schema, inputs: 4...6, outputs: 1...1)
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let shape = try inputs.statedShape(1)
+    if let shape, let slices = try slices(inputs, rank: shape.rank) {
+      try inputs.require(0, slices.apply(to: shape))
+    }
+    return [.tensor(try inputs.tensor(0).elementType, shape)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    guard let slices = try slices(call.inputs, rank: call.outputSizes(0).count) else {
+      throw .input(2, "its contents are not known")
+    }
+    return try slices.gradientKernel(call)
+  }
+
+  private func slices(_ inputs: Inputs, rank: Int) throws(OperatorError) -> Slices? {
+    try SliceOperator().slices(
+      Inputs(
+        types: Array(inputs.types.dropFirst()), constants: Array(inputs.constants.dropFirst())),
+      rank: rank)
+  }
+}
+
+/// The gradient of `Slice` with the positions as attributes.
+struct Slice1Grad: Operator {
+  static let schema = Schema(
+    "SliceGrad", gradientOf: Slice1.schema, inputs: 2...2, outputs: 1...1)
+  private let base: Slice1
+
+  init(_ node: inout NodeReader) throws(OperatorError) { base = try Slice1(&node) }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let shape = try inputs.statedShape(1)
+    if let shape { try inputs.require(0, base.slices(rank: shape.rank).apply(to: shape)) }
+    return [.tensor(try inputs.tensor(0).elementType, shape)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    try base.slices(rank: call.outputSizes(0).count).gradientKernel(call)
   }
 }
 
@@ -129,6 +201,14 @@ struct Slices {
     if sizes == target, cuts.allSatisfy({ $0.step > 0 || sizes[$0.axis] <= 1 }) {
       return .view(of: 0)
     }
+    let (offset, steps) = view(sizes)
+    let copy = StridedCopy(
+      try call.elementType(0), target, from: steps, fromOffset: offset, to: rowMajorStrides(target))
+    return CopyTasks([CopyJob(copy)]).kernel
+  }
+
+  /// Where the elements lie in a tensor of those sizes.
+  private func view(_ sizes: [Int]) -> (offset: Int, strides: [Int]) {
     let strides = rowMajorStrides(sizes)
     var steps = strides
     var offset = 0
@@ -136,8 +216,19 @@ struct Slices {
       offset &+= cut.positions(in: sizes[cut.axis]).first &* strides[cut.axis]
       steps[cut.axis] = strides[cut.axis] &* cut.step
     }
+    return (offset, steps)
+  }
+
+  /// A kernel that puts input 0 where the slices lie in output 0, among zeros.
+  func gradientKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let sizes = try call.outputSizes(0)
+    let source = try call.inputSizes(0)
+    if sizes == source, cuts.allSatisfy({ $0.step > 0 || sizes[$0.axis] <= 1 }) {
+      return .view(of: 0)
+    }
+    let (offset, steps) = view(sizes)
     let copy = StridedCopy(
-      try call.elementType(0), target, from: steps, fromOffset: offset, to: rowMajorStrides(target))
-    return CopyTasks([CopyJob(copy)]).kernel
+      try call.elementType(0), source, from: rowMajorStrides(source), to: steps, toOffset: offset)
+    return try CopyTasks([CopyJob(copy)]).kernel.amidZeros(call)
   }
 }

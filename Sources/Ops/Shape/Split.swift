@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// The input cut into pieces along `axis`: of the lengths in `split`, or equal ones.
-struct Split: Operator {
+struct Split: DifferentiableOperator {
   static let schema = Schema(
     "Split", [13: .any13, 18: .any13], inputs: 1...2, outputs: .atLeast(1))
   let axis: Int
@@ -28,10 +28,14 @@ struct Split: Operator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     try splitKernel(call, infer(call.inputs), axis: axis)
   }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    try backward.concatenateGradients(axis: axis)
+  }
 }
 
 /// `Split` with the lengths as an attribute. Opset 1 had them as an input too, of the data's type.
-struct Split1: Operator {
+struct Split1: DifferentiableOperator {
   static let schema = Schema(
     "Split", [1: .floats, 2: .classic, 11: .classic], inputs: 1...2, outputs: .atLeast(1))
   let axis: Int
@@ -60,6 +64,10 @@ struct Split1: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     try splitKernel(call, infer(call.inputs), axis: axis)
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    try backward.concatenateGradients(axis: axis)
   }
 }
 
@@ -134,4 +142,22 @@ private func splitKernel(
     start += length
   }
   return CopyTasks(jobs).kernel
+}
+
+extension Backward {
+  /// The gradient of what was cut into pieces: theirs behind one another, zeros for those without.
+  fileprivate mutating func concatenateGradients(axis: Int) throws(OperatorError) {
+    guard wants(0) else { return }
+    var parts: [String] = []
+    for index in 0..<outputCount {
+      if let gradient = gradient(index) {
+        parts.append(gradient)
+      } else {
+        let piece = output(index)
+        parts.append(builder.zeros(like: piece, try elementType(0)))
+      }
+    }
+    set(
+      0, parts.count == 1 ? parts[0] : builder.node("Concat", parts, [.int("axis", axis)]))
+  }
 }

@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// The same elements without the dimensions of size 1 at `axes`; without axes, without any.
-struct Squeeze: AttributeFreeOperator {
+struct Squeeze: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema(
     "Squeeze", [13: .any13, 21: .any21, 23: .any23, 24: .any24, 25: .any25], inputs: 1...2)
 
@@ -17,10 +17,14 @@ struct Squeeze: AttributeFreeOperator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    backward.reshapeGradient()
+  }
 }
 
 /// `Squeeze` with the axes as an attribute.
-struct Squeeze1: Operator {
+struct Squeeze1: DifferentiableOperator {
   static let schema = Schema("Squeeze", [1: .classic, 11: .classic], inputs: 1...1)
   let axes: [Int]?
 
@@ -32,6 +36,10 @@ struct Squeeze1: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    backward.reshapeGradient()
+  }
 }
 
 private func squeeze(_ shape: Shape?, _ axes: [Int]?) throws(OperatorError) -> Shape? {

@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// The input repeated `repeats[k]` times along each axis `k`.
-struct Tile: AttributeFreeOperator {
+struct Tile: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Tile", [6: .classic, 13: .any13], inputs: 2...2)
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
@@ -20,10 +20,15 @@ struct Tile: AttributeFreeOperator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { try tileKernel(call) }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard backward.wants(0) else { return }
+    try backward.sumRepeats(backward.input(1))
+  }
 }
 
 /// `Tile` along one axis; number and axis are tensors of one number, whatever the type.
-struct Tile1: AttributeFreeOperator {
+struct Tile1: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Tile", [1: .floats], inputs: 3...3)
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
@@ -46,6 +51,19 @@ struct Tile1: AttributeFreeOperator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { try tileKernel(call) }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard backward.wants(0) else { return }
+    let numbers = Inputs(
+      types: [], constants: (0...2).map { backward.constant($0).map(Value.tensor) })
+    guard let tiles = try number(numbers, 1), let axis = try number(numbers, 2) else {
+      throw .unsupported("the gradient of Tile by repeats that are not known before the run")
+    }
+    let rank = try backward.rank(0)
+    var repeats = Array(repeating: 1, count: rank)
+    repeats[try normalized(axis: axis, rank: rank)] = tiles
+    try backward.sumRepeats(backward.builder.integers(repeats))
+  }
 }
 
 private func tile(_ shape: Shape, _ repeats: [Int]) throws(OperatorError) -> Shape {
@@ -80,4 +98,23 @@ private func tileKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
   }
   return CopyTasks([CopyJob(StridedCopy(try call.elementType(0), split, from: from, to: to))])
     .kernel
+}
+
+extension Backward {
+  /// The gradient of what was repeated: the sum over the repetitions, whose numbers an int64 tensor
+  /// holds.
+  fileprivate mutating func sumRepeats(_ repeats: String) throws(OperatorError) {
+    guard let gradient = gradient() else { return }
+    let rank = try rank(0)
+    if rank == 0 { return set(0, gradient) }
+    // Each axis in two: which repetition, and where in it.
+    let pairs = [repeats, builder.shape(of: input(0))].map {
+      builder.node("Unsqueeze", [$0, builder.integers([1])])
+    }
+    let sizes = builder.node("Concat", pairs, [.int("axis", 1)])
+    let flat = builder.node("Reshape", [sizes, builder.integers([2 * rank])])
+    let axes = (0..<rank).map { 2 * $0 }
+    set(
+      0, builder.reduceSum(builder.reshape(gradient, to: flat), axes: axes, keepAxes: false))
+  }
 }

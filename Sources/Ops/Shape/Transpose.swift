@@ -2,7 +2,7 @@ import ONNXFormat
 
 /// The input with its axes in the order `perm`, by default reversed:
 /// `y[i…] = x[j…]` where `j[perm[k]] = i[k]`.
-struct Transpose: Operator {
+struct Transpose: DifferentiableOperator {
   static let schema = Schema(
     "Transpose",
     [1: .classic, 13: .any13, 21: .any21, 23: .any23, 24: .any24, 25: .any25], inputs: 1...1)
@@ -44,5 +44,15 @@ struct Transpose: Operator {
       try call.elementType(0), target, from: order.map { strides[$0] },
       to: rowMajorStrides(target))
     return CopyTasks([CopyJob(copy)]).kernel
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    var attributes: [Attribute] = []
+    if let permutation, !permutation.isEmpty {
+      let order = try order(rank: permutation.count)
+      attributes = [.ints("perm", order.indices.sorted { order[$0] < order[$1] })]
+    }
+    backward.set(0, backward.builder.node("Transpose", [gradient], attributes))
   }
 }

@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// The same elements with dimensions of size 1 at `axes` of the result.
-struct Unsqueeze: AttributeFreeOperator {
+struct Unsqueeze: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema(
     "Unsqueeze", [13: .any13, 21: .any21, 23: .any23, 24: .any24, 25: .any25], inputs: 2...2)
 
@@ -17,10 +17,14 @@ struct Unsqueeze: AttributeFreeOperator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    backward.reshapeGradient()
+  }
 }
 
 /// `Unsqueeze` with the axes as an attribute.
-struct Unsqueeze1: Operator {
+struct Unsqueeze1: DifferentiableOperator {
   static let schema = Schema("Unsqueeze", [1: .classic, 11: .classic], inputs: 1...1)
   let axes: [Int]
 
@@ -32,6 +36,10 @@ struct Unsqueeze1: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    backward.reshapeGradient()
+  }
 }
 
 private func unsqueeze(_ shape: Shape?, _ axes: [Int]) throws(OperatorError) -> Shape? {

@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// The same values in another type.
-struct Cast: Operator {
+struct Cast: DifferentiableOperator {
   static let schema = Schema(
     "Cast",
     [
@@ -43,10 +43,15 @@ struct Cast: Operator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     try castKernel(call, to: target, rules)
   }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    backward.set(0, backward.builder.cast(gradient, to: try backward.elementType(0)))
+  }
 }
 
 /// The values of input 0 in the element type of input 1, whose values do not matter.
-struct CastLike: Operator {
+struct CastLike: DifferentiableOperator {
   static let schema = Schema(
     "CastLike",
     [
@@ -68,6 +73,11 @@ struct CastLike: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     try castKernel(call, to: call.elementType(1), rules)
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    backward.set(0, backward.builder.cast(gradient, to: try backward.elementType(0)))
   }
 }
 

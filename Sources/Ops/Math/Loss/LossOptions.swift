@@ -45,6 +45,39 @@ struct LossOptions: Sendable {
     guard fits else { throw .input(input, "expected shape \(expected), got \(shape)") }
   }
 
+  /// Factors by which the positions' logarithms count in the gradient of the losses, or of the one
+  /// they make, whose gradient is `g`: `−g · weight[label]`, for the mean over the sum of the weights.
+  /// Writes them with the labels, −1 for one that is ignored.
+  func writeFactors<T: RealElement>(
+    _ g: UnsafePointer<T>, _ labels: LossLabels, _ weights: UnsafePointer<T>?, positions: Int,
+    classes: Int, factors: UnsafeMutablePointer<T.Compute>, places: UnsafeMutablePointer<Int>
+  ) throws(OperatorError) {
+    var total = 0.0
+    for position in 0..<positions {
+      guard let label = try labels.at(position, classes, ignored: ignored) else {
+        (factors[position], places[position]) = (0, -1)
+        continue
+      }
+      let weight = weights?[label].compute ?? 1
+      total += Double(weight)
+      factors[position] = reduction == .none ? -weight * g[position].compute : -weight
+      places[position] = label
+    }
+    guard reduction != .none, positions > 0 else { return }
+    let scale = g[0].compute / (reduction == .mean ? T.Compute(total) : 1)
+    for position in 0..<positions where places[position] >= 0 { factors[position] *= scale }
+  }
+
+  /// Checks a gradient of the losses (input 0) with the losses' own inputs behind it.
+  func inferGradient(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let losses = try infer(Inputs(types: Array(inputs.types.dropFirst())))
+    let gradient = try inputs.tensor(0, sameTypeAs: 1)
+    if let shape = gradient.shape, let expected = losses.tensorType?.shape {
+      try require(shape, expected, input: 0)
+    }
+    return [.tensor(try inputs.tensor(1))]
+  }
+
   /// Writes the losses, or the one they make, to output 0, of the logarithms of the probabilities.
   func write<T: RealElement, P: RealElement>(
     _ buffers: Buffers, as type: T.Type, logarithms: UnsafePointer<P>, _ split: AxisSplit,
@@ -53,19 +86,14 @@ struct LossOptions: Sendable {
     let y = buffers.output(0, as: T.self)
     var (total, totalWeight) = (0.0, 0.0)
     let (classes, inner) = (split.size, split.inner)
+    let list = LossLabels(buffers, 1, labels)
+    let weights = hasWeights ? buffers.input(2, as: T.self) : nil
     for position in 0..<split.lanes {
-      let label =
-        labels == .int32
-        ? Int64(buffers.input(1, as: Int32.self)[position])
-        : buffers.input(1, as: Int64.self)[position]
       var loss = 0.0
-      if label != ignored {
-        guard label >= 0, label < classes else {
-          throw .input(1, "label \(label) is none of \(classes) classes")
-        }
-        let weight = hasWeights ? Double(buffers.input(2, as: T.self)[Int(label)].compute) : 1
-        let (row, column) = (position / inner, position % inner)
-        loss = -Double(logarithms[(row * classes + Int(label)) * inner + column].compute) * weight
+      if let label = try list.at(position, classes, ignored: ignored) {
+        let weight = Double(weights?[label].compute ?? 1)
+        let (row, column) = inner == 1 ? (position, 0) : (position / inner, position % inner)
+        loss = -Double(logarithms[(row * classes + label) * inner + column].compute) * weight
         totalWeight += weight
       }
       total += loss
@@ -76,5 +104,30 @@ struct LossOptions: Sendable {
     case .sum: y[0] = T(compute: T.Compute(total))
     case .mean: y[0] = T(compute: T.Compute(total / totalWeight))
     }
+  }
+}
+
+/// The labels of a run, int32 or int64.
+struct LossLabels {
+  private let int32: UnsafePointer<Int32>?
+  private let int64: UnsafePointer<Int64>?
+
+  init(_ buffers: Buffers, _ input: Int, _ type: ElementType) {
+    int32 = type == .int32 ? buffers.input(input) : nil
+    int64 = type == .int32 ? nil : buffers.input(input)
+  }
+
+  /// The label of a position; `nil` for the ignored one.
+  @inline(__always)
+  func at(_ position: Int, _ classes: Int, ignored: Int64?) throws(OperatorError) -> Int? {
+    let label = int64?[position] ?? int32.map { Int64($0[position]) } ?? -1
+    if label == ignored { return nil }
+    guard label >= 0, label < classes else { throw Self.noClass(label, classes) }
+    return Int(label)
+  }
+
+  @inline(never)
+  private static func noClass(_ label: Int64, _ classes: Int) -> OperatorError {
+    .input(1, "label \(label) is none of \(classes) classes")
   }
 }

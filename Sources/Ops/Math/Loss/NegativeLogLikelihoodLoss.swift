@@ -2,7 +2,7 @@ import ONNXFormat
 
 /// `−weight[label] · x[label]` at each position, of logarithms of probabilities; the sum of these, or
 /// their mean by the weights.
-struct NegativeLogLikelihoodLoss: Operator {
+struct NegativeLogLikelihoodLoss: DifferentiableOperator {
   static let schema = Schema(
     "NegativeLogLikelihoodLoss",
     [12: .floats, 13: .floats, 22: [.floats, .bfloat16]], inputs: 2...3)
@@ -36,4 +36,20 @@ struct NegativeLogLikelihoodLoss: Operator {
         hasWeights: hasWeights)
     }
   }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    try differentiateLoss(
+      NegativeLogLikelihoodLossGrad.schema.name, logarithms: backward.input(0), &backward)
+  }
+}
+
+/// The gradient of `NegativeLogLikelihoodLoss` by `x`: inputs are that by its output and its own inputs.
+struct NegativeLogLikelihoodLossGrad: LossGradient {
+  static let schema = Schema(
+    "NegativeLogLikelihoodLossGrad", gradientOf: NegativeLogLikelihoodLoss.schema, inputs: 3...4,
+    outputs: 1...1)
+  static var isOfSoftmax: Bool { false }
+  let options: LossOptions
+
+  init(_ node: inout NodeReader) throws(OperatorError) { options = try LossOptions(&node) }
 }

@@ -4,7 +4,7 @@ import RealModule
 
 /// `−weight[label] · ln softmax(x)[label]` at each position; the sum of these, or their mean by the
 /// weights. Output 1 is `ln softmax(x)`.
-struct SoftmaxCrossEntropyLoss: Operator {
+struct SoftmaxCrossEntropyLoss: DifferentiableOperator {
   static let schema = Schema(
     "SoftmaxCrossEntropyLoss", [12: .floats, 13: [.floats, .bfloat16]], inputs: 2...3,
     outputs: 1...2)
@@ -26,7 +26,8 @@ struct SoftmaxCrossEntropyLoss: Operator {
     }
   }
 
-  /// The logarithms are computed in the type that `T` computes in, one batch item a task.
+  /// The logarithms are computed in the type that `T` computes in, some batch items a task: in output
+  /// 1 where that is wanted and of this type, else in scratch memory.
   private func kernel<T: RealElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel where T.Compute: LogSoftmaxElement {
@@ -36,54 +37,102 @@ struct SoftmaxCrossEntropyLoss: Operator {
     let labels = try call.elementType(1)
     let hasWeights = call.inputs.has(2)
     let (wantsLoss, wantsLogarithms) = (call.wants(0), call.wants(1))
-    let tile: Buffers.Tile = { buffers, task, _ in
-      let x = buffers.input(0, as: T.self) + task * item
-      let wide = buffers.scratch.assumingMemoryBound(to: T.Compute.self) + task * item
-      for i in 0..<item { wide[i] = x[i].compute }
-      T.Compute.logSoftmax(wide, split.size, split.inner)
-      guard wantsLogarithms else { return }
-      let y = buffers.output(1, as: T.self) + task * item
-      for i in 0..<item { y[i] = T(compute: wide[i]) }
+    let isWide = T.self == T.Compute.self
+    let isInPlace = isWide && wantsLogarithms
+    let items = Tiles(item == 0 ? 0 : split.outer, cost: item * 8)
+    let wideResult: @Sendable (Buffers) -> UnsafeMutablePointer<T.Compute> = { buffers in
+      isInPlace
+        ? buffers.output(1, as: T.Compute.self)
+        : buffers.scratch.assumingMemoryBound(to: T.Compute.self)
     }
-    let tasks = item == 0 ? 0 : split.outer
-    let scratch = count * MemoryLayout<T.Compute>.stride
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let range = items[task]
+      let start = range.lowerBound * item
+      let size = range.count * item
+      let wide = wideResult(buffers) + start
+      if isWide {
+        T.Compute.logSoftmax(
+          buffers.input(0, as: T.Compute.self) + start, wide, range.count, split.size, split.inner)
+      } else {
+        let x = buffers.input(0, as: T.self) + start
+        for i in 0..<size { wide[i] = x[i].compute }
+        T.Compute.logSoftmax(wide, wide, range.count, split.size, split.inner)
+      }
+      guard wantsLogarithms, !isInPlace else { return }
+      let y = buffers.output(1, as: T.self) + start
+      for i in 0..<size { y[i] = T(compute: wide[i]) }
+    }
+    let scratch = isInPlace ? 0 : count * MemoryLayout<T.Compute>.stride
     return .compute(scratch: scratch) { buffers throws(OperatorError) in
-      buffers.parallel(tasks, tile)
+      buffers.parallel(items.count, tile)
       guard wantsLoss else { return }
       try options.write(
-        buffers, as: T.self,
-        logarithms: UnsafePointer(buffers.scratch.assumingMemoryBound(to: T.Compute.self)), split,
-        labels: labels, hasWeights: hasWeights)
+        buffers, as: T.self, logarithms: UnsafePointer(wideResult(buffers)), split, labels: labels,
+        hasWeights: hasWeights)
     }
   }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    let logarithms = backward.output(1)
+    try differentiateLoss(
+      SoftmaxCrossEntropyLossGrad.schema.name, logarithms: logarithms, &backward)
+    guard let gradient = backward.gradient(1) else { return }
+    let own = backward.builder.node(
+      SoftmaxGradient<LogSoftmax>.schema.name, [gradient, logarithms], [.int("axis", 1)],
+      domain: Registry.privateDomain, operatorSet: GraphBuilder.operatorSet)
+    backward.set(0, backward.builder.sum([own] + [backward.results[0]].compactMap { $0 }))
+  }
+}
+
+/// The gradient of `SoftmaxCrossEntropyLoss` by `x`, `g · (softmax(x) − onehot(label))` at each position,
+/// times its weight: inputs are the gradient g of its output 0, its output 1, and its inputs 1 and 2.
+struct SoftmaxCrossEntropyLossGrad: LossGradient {
+  static let schema = Schema(
+    "SoftmaxCrossEntropyLossGrad", gradientOf: SoftmaxCrossEntropyLoss.schema, inputs: 3...4,
+    outputs: 1...1)
+  static var isOfSoftmax: Bool { true }
+  let options: LossOptions
+
+  init(_ node: inout NodeReader) throws(OperatorError) { options = try LossOptions(&node) }
 }
 
 /// `Float` and `Double`: the types that logarithms of probabilities are computed in.
 protocol LogSoftmaxElement: RealElement {
-  /// Of `inner` columns of `size` elements, in place.
-  static func logSoftmax(_ x: UnsafeMutablePointer<Self>, _ size: Int, _ inner: Int)
+  /// Of `items` times `inner` columns of `size` elements; `y` may be `x`.
+  static func logSoftmax(
+    _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ items: Int, _ size: Int,
+    _ inner: Int)
 }
 
 extension Float: LogSoftmaxElement {
-  static func logSoftmax(_ x: UnsafeMutablePointer<Float>, _ size: Int, _ inner: Int) {
-    if inner == 1 {
-      ck_log_softmax(x, x, 1, size)
-    } else {
-      ck_log_softmax_columns(x, x, size, inner, inner)
+  static func logSoftmax(
+    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ items: Int, _ size: Int,
+    _ inner: Int
+  ) {
+    if inner == 1 { return ck_log_softmax(x, y, items, size) }
+    for item in 0..<items {
+      let start = item * size * inner
+      ck_log_softmax_columns(x + start, y + start, size, inner, inner)
     }
   }
 }
 
 extension Double: LogSoftmaxElement {
-  static func logSoftmax(_ x: UnsafeMutablePointer<Double>, _ size: Int, _ inner: Int) {
-    for column in 0..<inner {
-      let x = x + column
-      var greatest = -Double.infinity
-      for i in 0..<size { greatest = max(greatest, x[i * inner]) }
-      var sum = 0.0
-      for i in 0..<size { sum += .exp(x[i * inner] - greatest) }
-      let logarithm = greatest + .log(sum)
-      for i in 0..<size { x[i * inner] -= logarithm }
+  static func logSoftmax(
+    _ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ items: Int, _ size: Int,
+    _ inner: Int
+  ) {
+    for item in 0..<items {
+      for column in 0..<inner {
+        let start = item * size * inner + column
+        let (x, y) = (x + start, y + start)
+        var greatest = -Double.infinity
+        for i in 0..<size { greatest = max(greatest, x[i * inner]) }
+        var sum = 0.0
+        for i in 0..<size { sum += .exp(x[i * inner] - greatest) }
+        let logarithm = greatest + .log(sum)
+        for i in 0..<size { y[i * inner] = x[i * inner] - logarithm }
+      }
     }
   }
 }

@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// 1 with the probability that the input's element is, else 0.
-struct Bernoulli: Operator {
+struct Bernoulli: FlatOperator {
   static let schema = Schema("Bernoulli", [15: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
   private let type: ElementType?
   private let seed: RandomSeed

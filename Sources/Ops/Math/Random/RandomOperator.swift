@@ -51,7 +51,7 @@ extension Tensor {
 }
 
 /// A distribution of real numbers with two parameters, and the operators that draw from it.
-protocol RandomOperator: Operator {
+protocol RandomOperator: FlatOperator {
   init(_ options: RandomOptions)
   var options: RandomOptions { get }
   /// Names and defaults of the two attributes.

@@ -1,0 +1,72 @@
+import ONNXFormat
+
+extension Backward {
+  /// The gradient of what was only given another shape.
+  mutating func reshapeGradient() {
+    guard let gradient = gradient() else { return }
+    set(0, builder.reshape(gradient, to: builder.shape(of: input(0))))
+  }
+}
+
+extension GraphBuilder {
+  /// Zeros in the shape of another value.
+  mutating func zeros(like value: String, _ type: ElementType) -> String {
+    let zero: Tensor =
+      switch type {
+      case .float64: Tensor(shape: [1], [0 as Double])
+      case .float16: Tensor(shape: [1], [0 as Float16])
+      case .bfloat16: Tensor(shape: [1], [BFloat16(0)])
+      default: Tensor(shape: [1], [0 as Float])
+      }
+    return node("ConstantOfShape", [shape(of: value)], [.tensor("value", zero)])
+  }
+}
+
+extension Inputs {
+  /// The shape that an int64 input holds; of unknown sizes where its contents are not known.
+  func statedShape(_ index: Int) throws(OperatorError) -> Shape? {
+    _ = try tensor(index, .int64)
+    guard let sizes = try integers(index) else {
+      return try Shape(unknownOfRank: try shape(index, rank: 1)?[0].size)
+    }
+    guard try tensor(index).shape?.rank == 1, sizes.elementCount != nil else {
+      throw .input(index, "no tensor has shape \(sizes)")
+    }
+    return Shape(sizes)
+  }
+
+  /// Checks that an input may have that shape.
+  func require(_ index: Int, _ expected: Shape) throws(OperatorError) {
+    guard let shape = try tensor(index).shape else { return }
+    let fits =
+      shape.rank == expected.rank
+      && zip(shape, expected).allSatisfy { a, b in
+        a.size == nil || b.size == nil || a.size == b.size
+      }
+    guard fits else { throw .input(index, "expected shape \(expected), got \(shape)") }
+  }
+}
+
+extension Kernel {
+  /// The same on an output 0 that is filled with zeros before.
+  func amidZeros(_ call: Preparation) throws(OperatorError) -> Kernel {
+    guard case .compute(let scratch, let body) = self else { return self }
+    let count = try call.outputCount(0)
+    let (bytes, overflow) = count.multipliedReportingOverflow(
+      by: try call.elementType(0).stride)
+    if overflow { throw .memory(needed: Int.max, limit: Int.max) }
+    let tiles = Tiles(bytes, cost: 1)
+    let tasks = Tiles(tiles.count, cost: 4096)
+    let clear: Buffers.Tile = { buffers, task, _ in
+      let range = tasks[task]
+      let start = range.lowerBound * tiles.size
+      let end = min(bytes, range.upperBound * tiles.size)
+      UnsafeMutableRawPointer(buffers.output(0, as: UInt8.self) + start)
+        .initializeMemory(as: UInt8.self, repeating: 0, count: end - start)
+    }
+    return .compute(scratch: scratch) { buffers throws(OperatorError) in
+      buffers.parallel(tasks.count, clear)
+      try body(buffers)
+    }
+  }
+}
