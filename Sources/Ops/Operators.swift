@@ -257,6 +257,12 @@ enum Operators {
     ElementwiseGradient<Relu>.self,
     ElementwiseGradient<Sigmoid>.self,
     ElementwiseGradient<Tanh>.self,
+    RecurrentGrad<GRU>.self,
+    RecurrentGrad<LSTM>.self,
+    RecurrentGrad<RNN>.self,
+    RecurrentTraining<GRU>.self,
+    RecurrentTraining<LSTM>.self,
+    RecurrentTraining<RNN>.self,
     SumTo.self,
 
     // Training
