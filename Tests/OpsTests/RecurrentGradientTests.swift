@@ -39,7 +39,7 @@ struct RecurrentGradients {
       terms.append(
         builder.reduceSum(builder.mul(name, builder.constant(weights)), keepAxes: false))
     }
-    let loss = builder.sum(terms)
+    let loss = terms.dropFirst().reduce(terms[0]) { builder.add($0, $1) }
     graph.nodes += builder.nodes
     graph.initializers += builder.initializers
     var differentiation = try Differentiation(Model(graph: graph, operatorSets: sets))
