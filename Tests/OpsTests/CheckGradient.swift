@@ -56,7 +56,7 @@ func checkGradient(
     terms.append(
       builder.reduceSum(builder.mul(node.outputs[index], weight), keepAxes: false))
   }
-  let loss = builder.sum(terms)
+  let loss = terms.dropFirst().reduce(terms[0]) { builder.add($0, $1) }
   graph.nodes += builder.nodes
   graph.initializers += builder.initializers
   graph.outputs = [ValueInfo(loss, nil)]

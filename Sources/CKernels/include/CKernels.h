@@ -18,6 +18,7 @@
 #include "ck_math_grad.h"
 #include "ck_pooling.h"
 #include "ck_recurrent.h"
+#include "ck_recurrent_training.h"
 #include "ck_rows.h"
 #include "ck_threads.h"
 #include "ck_transpose.h"

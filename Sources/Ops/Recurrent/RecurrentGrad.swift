@@ -1,0 +1,81 @@
+import CKernels
+import ONNXFormat
+
+/// Back-propagation through time: the gradients of a layer over its whole sequence.
+///
+/// Inputs are X, W, R, –, sequence_lens, –, –, P of the layer, the reserve of its forward pass, and
+/// the gradients of Y, Y_h and LSTM's Y_c, each of which may be left out; outputs the gradients of
+/// X, W, R, B, initial_h, initial_c and P.
+struct RecurrentGrad<Base: TrainableRecurrence>: Operator {
+  static var schema: Schema {
+    Schema(
+      Base.schema.name + "Grad", gradientOf: Base.schema,
+      inputs: 10...9 + Base.outputCount, outputs: 1...Self.sources.count)
+  }
+  /// The inputs of the layer by which it differentiates.
+  static var sources: [Int] { [0, 1, 2, 3, 5, 6, 7] }
+  let base: Base
+
+  init(_ node: inout NodeReader) throws(OperatorError) { base = try Base(&node) }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let shape = try RecurrentShape(layerInputs(inputs), base.attributes, gates: Base.gateCount)
+    let type = try inputs.tensor(0, [.float32, .float64]).elementType
+    try match(inputs, 8, base.reserve(inputs, shape))
+    try match(inputs, 9, shape.sequence)
+    try match(inputs, 10, shape.state)
+    try match(inputs, 11, shape.state)
+
+    let directions = Dimension.size(shape.directions)
+    func units(_ factor: Int) throws(OperatorError) -> Dimension {
+      guard let hidden = shape.hidden.size else { return .unknown }
+      let (size, overflow) = hidden.multipliedReportingOverflow(by: factor)
+      if overflow { throw .memory(needed: Int.max, limit: Int.max) }
+      return .size(size)
+    }
+    let gates = Base.gateCount
+    let state = ValueType.tensor(type, shape.state)
+    return [
+      .tensor(type, try inputs.tensor(0).shape), .tensor(type, try inputs.tensor(1).shape),
+      .tensor(type, try inputs.tensor(2).shape),
+      .tensor(type, [directions, try units(2 * gates)]), state, state,
+      .tensor(type, [directions, try units(3)]),
+    ]
+  }
+
+  /// The inputs that the layer itself has.
+  private func layerInputs(_ inputs: Inputs) -> Inputs {
+    Inputs(types: Array(inputs.types.prefix(8)), constants: Array(inputs.constants.prefix(8)))
+  }
+
+  private func match(
+    _ inputs: Inputs, _ index: Int, _ shape: Shape
+  ) throws(OperatorError) {
+    guard inputs.has(index) else {
+      if index == 8 { throw .input(8, "is missing") }
+      return
+    }
+    _ = try inputs.tensor(index, sameTypeAs: 0)
+    guard let actual = try inputs.shape(index, rank: shape.rank) else { return }
+    for (a, b) in zip(actual, shape) {
+      if let a = a.size, let b = b.size, a != b {
+        throw .input(index, "expected shape \(shape), got \(actual)")
+      }
+    }
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let peepholes = call.inputs.has(7)
+    return try call.elementType(0) == .float64
+      ? kernel(call, base.doubleCell(hasPeepholes: peepholes))
+      : kernel(call, base.floatCell(hasPeepholes: peepholes))
+  }
+
+  private func kernel<C: TrainingCell>(
+    _ call: Preparation, _ cell: C
+  ) throws(OperatorError) -> Kernel {
+    let shape = try RecurrentShape(
+      layerInputs(call.inputs), base.attributes, gates: Base.gateCount)
+    return try TrainingBackward(TrainingLayer(cell, shape, base.attributes), call).kernel
+  }
+}

@@ -1,0 +1,308 @@
+import CKernels
+import ONNXFormat
+
+/// The backward pass: blocks of rows go along the sequence against its direction and leave the
+/// gradients of all sums; what they mean for weights and X is one product each over all steps.
+struct TrainingBackward<C: TrainingCell>: Sendable {
+  typealias T = C.Value
+  typealias Values = UnsafeMutablePointer<T>
+
+  private let layer: TrainingLayer<C>
+  private let given: [Bool]
+  private let wanted: [Bool]
+  private let products: TrainingProducts<C>
+  private let copiesInput: Bool
+
+  // Places in the scratch memory.
+  private let input: Int
+  private let packed: Int
+  private let gradients: Int
+  private let states: Int
+  private let sums: Int
+  private let peepholes: Int
+  private let inputGradient: Int
+  private let table: Int
+  private let rows: Int
+  private let byteCount: Int
+
+  init(_ layer: TrainingLayer<C>, _ call: Preparation) throws(OperatorError) {
+    self.layer = layer
+    given = (0..<12).map(call.inputs.has)
+    wanted = (0..<7).map(call.wants)
+    let (sizes, padded, value) = (layer.sizes, layer.padded, MemoryLayout<T>.stride)
+    let (directions, steps, batch) = (sizes.directions, sizes.steps, sizes.batch)
+    // Past the end of a sequence X may hold anything, which 0 times would not remove.
+    copiesInput = wanted[1] && (sizes.batchFirst || given[4])
+    var parts = MemoryParts()
+    input = copiesInput ? parts.reserve(steps, batch, sizes.input, bytes: value) : 0
+    packed = parts.reserve(directions, layer.packing.backwardCount, bytes: value)
+    gradients = parts.reserve(directions, steps, batch, layer.slots, padded, bytes: value)
+    states = parts.reserve(directions, 3, batch, padded, bytes: value)
+    sums = parts.reserve(directions, layer.blocks, layer.slots + 3, padded, bytes: value)
+    peepholes = parts.reserve(directions, 3, padded, bytes: value)
+    inputGradient =
+      wanted[0] && sizes.batchFirst ? parts.reserve(steps, batch, sizes.input, bytes: value) : 0
+    table = parts.reserve(directions, batch, bytes: MemoryLayout<ck_row>.stride)
+    rows = parts.reserve(directions, batch, bytes: MemoryLayout<Int32>.stride)
+    try parts.check()
+    byteCount = parts.byteCount
+    products = try TrainingProducts(layer, wanted: wanted)
+  }
+
+  private func values(_ buffers: Buffers, _ offset: Int) -> Values {
+    (buffers.scratch + offset).assumingMemoryBound(to: T.self)
+  }
+  private func reserve(_ buffers: Buffers) -> UnsafeMutableRawPointer {
+    UnsafeMutableRawPointer(mutating: buffers.input(8, as: T.self))
+  }
+  private func lengths(_ buffers: Buffers) -> UnsafePointer<Int32>? {
+    given[4] ? buffers.input(4) : nil
+  }
+  /// Sums of a block's gradients, `[slots + 3, padded]`.
+  private func sums(_ buffers: Buffers, _ direction: Int, _ block: Int) -> Values {
+    values(buffers, sums)
+      + (direction * layer.blocks + block) * (layer.slots + 3) * layer.padded
+  }
+
+  var kernel: Kernel {
+    let (sizes, panels) = (layer.sizes, layer.packing.panels)
+    let copy: Buffers.Tile = { buffers, step, _ in
+      layer.copyInput(
+        buffers.input(0), values(buffers, input), lengths: lengths(buffers), step: step)
+    }
+    let pack: Buffers.Tile = { buffers, task, _ in
+      let (direction, panel) = task.quotientAndRemainder(dividingBy: panels)
+      layer.packing.packBackward(
+        buffers.input(2, as: T.self) + direction * layer.gates * sizes.hidden * sizes.hidden,
+        panel: panel, values(buffers, packed) + direction * layer.packing.backwardCount)
+    }
+    let walk: Buffers.Tile = { buffers, task, _ in
+      let (direction, block) = task.quotientAndRemainder(dividingBy: layer.blocks)
+      self.walk(buffers, direction, block)
+    }
+    let product: Buffers.Tile = { buffers, task, _ in
+      products.run(
+        task, gradients: values(buffers, gradients),
+        x: copiesInput ? UnsafePointer(values(buffers, input)) : buffers.input(0),
+        w: buffers.input(1), reserve: UnsafePointer(buffers.input(8, as: T.self)),
+        dX: wanted[0]
+          ? sizes.batchFirst ? values(buffers, inputGradient) : buffers.output(0) : nil,
+        dW: wanted[1] ? buffers.output(1) : nil, dR: wanted[2] ? buffers.output(2) : nil)
+    }
+    let spread: Buffers.Tile = { buffers, step, _ in
+      for row in 0..<sizes.batch {
+        let place = buffers.output(0, as: T.self) + sizes.inputRow(step, row) * sizes.input
+        place.update(
+          from: values(buffers, inputGradient) + (step * sizes.batch + row) * sizes.input,
+          count: sizes.input)
+      }
+    }
+    return .compute(scratch: byteCount) { buffers throws(OperatorError) in
+      try layer.check(lengths: lengths(buffers))
+      if copiesInput { buffers.parallel(sizes.steps, copy) }
+      if given[7] {
+        for direction in 0..<sizes.directions { gatherPeepholes(buffers, direction) }
+      }
+      buffers.parallel(sizes.directions * panels, pack)
+      buffers.parallel(sizes.directions * layer.blocks, walk)
+      buffers.parallel(products.count, product)
+      if wanted[0], sizes.batchFirst { buffers.parallel(sizes.steps, spread) }
+      for direction in 0..<sizes.directions { addUp(buffers, direction) }
+    }
+  }
+
+  private func gatherPeepholes(_ buffers: Buffers, _ direction: Int) {
+    let (hidden, padded) = (layer.sizes.hidden, layer.padded)
+    for peephole in 0..<3 {
+      let row = values(buffers, peepholes) + (direction * 3 + peephole) * padded
+      row.clear(padded)
+      row.update(
+        from: buffers.input(7, as: T.self) + (direction * 3 + peephole) * hidden, count: hidden)
+    }
+  }
+
+  /// Takes some rows of the batch along the sequence, against its direction.
+  private func walk(_ buffers: Buffers, _ direction: Int, _ block: Int) {
+    let (sizes, padded, slots) = (layer.sizes, layer.padded, layer.slots)
+    let range = layer.rows(block)
+    let reserve = self.reserve(buffers) + direction * layer.reserveSize
+    func part(_ offset: Int) -> Values { (reserve + offset).assumingMemoryBound(to: T.self) }
+    let lengths = lengths(buffers)
+    let state = sizes.batch * padded
+    let hidden = values(buffers, states) + direction * 3 * state
+    let cell = hidden + state
+    start(buffers, 10, hidden, direction, range)
+    start(buffers, 11, cell, direction, range)
+    let sums = sums(buffers, direction, block)
+    sums.clear((slots + 3) * padded)
+    let indices =
+      (buffers.scratch + rows).assumingMemoryBound(to: Int32.self) + direction * sizes.batch
+      + range.lowerBound
+    let table =
+      (buffers.scratch + table).assumingMemoryBound(to: ck_row.self) + direction * sizes.batch
+      + range.lowerBound
+    let gradients = values(buffers, gradients) + direction * sizes.steps * slots * state
+    let packed = values(buffers, packed) + direction * layer.packing.backwardCount
+    let peepholes = values(buffers, peepholes) + direction * 3 * padded
+
+    for index in (0..<sizes.steps).reversed() {
+      let time = layer.time(index, direction)
+      var count = 0
+      for row in range {
+        if let lengths, time >= Int(lengths[row]) {
+          (gradients + (time * sizes.batch + row) * slots * padded).clear(slots * padded)
+          continue
+        }
+        indices[count] = Int32(truncatingIfNeeded: row)
+        count += 1
+        if given[9] {
+          let place = sizes.outputRow(time, direction, row) * sizes.hidden
+          (hidden + row * padded).add(buffers.input(9, as: T.self) + place, sizes.hidden)
+        }
+      }
+      let before = layer.before(time, direction) * state
+      let after = layer.after(time, direction) * state
+      layer.cell.backward(
+        TrainingStep<T>(
+          direction: direction, rows: UnsafeBufferPointer(start: indices, count: count),
+          padded: padded, gateCount: layer.gates,
+          gates: part(layer.gatesAt) + time * layer.gates * state,
+          sums: part(layer.sumsAt) + time * layer.gates * state,
+          previous: part(layer.hiddenAt) + before, next: part(layer.hiddenAt) + after,
+          previousCell: part(layer.cellAt) + before, nextCell: part(layer.cellAt) + after,
+          extra: part(layer.extraAt) + (layer.cell.hasExtraRows ? time * state : 0),
+          bias: peepholes, peepholes: peepholes, weights: UnsafePointer(packed),
+          packing: layer.packing, slotCount: slots,
+          gradients: gradients + time * slots * state, hidden: hidden, cell: cell,
+          spare: cell + state, biasGradients: sums, peepholeGradients: sums + slots * padded,
+          table: table))
+    }
+    finish(buffers, 4, hidden, direction, range)
+    finish(buffers, 5, cell, direction, range)
+  }
+
+  /// The gradients of the last states.
+  private func start(
+    _ buffers: Buffers, _ input: Int, _ state: Values, _ direction: Int, _ rows: Range<Int>
+  ) {
+    let (hidden, padded) = (layer.sizes.hidden, layer.padded)
+    for row in rows {
+      (state + row * padded).clear(padded)
+      if given[input] {
+        (state + row * padded).update(
+          from: buffers.input(input, as: T.self)
+            + layer.sizes.stateRow(direction, row) * hidden, count: hidden)
+      }
+    }
+  }
+
+  /// The gradients of the initial states.
+  private func finish(
+    _ buffers: Buffers, _ output: Int, _ state: Values, _ direction: Int, _ rows: Range<Int>
+  ) {
+    guard wanted[output] else { return }
+    let (hidden, padded) = (layer.sizes.hidden, layer.padded)
+    for row in rows {
+      let place =
+        buffers.output(output, as: T.self) + layer.sizes.stateRow(direction, row) * hidden
+      place.update(from: state + row * padded, count: hidden)
+    }
+  }
+
+  /// The gradients of B and P, from the sums of all blocks.
+  private func addUp(_ buffers: Buffers, _ direction: Int) {
+    let (gates, slots, hidden, padded) = (
+      layer.gates, layer.slots, layer.sizes.hidden, layer.padded
+    )
+    let total = sums(buffers, direction, 0)
+    for block in 1..<max(layer.blocks, 1) {
+      total.add(sums(buffers, direction, block), (slots + 3) * padded)
+    }
+    if wanted[3] {
+      let B = buffers.output(3, as: T.self) + direction * 2 * gates * hidden
+      for gate in 0..<2 * gates {
+        let isApart = gate == 2 * gates - 1 && slots > gates
+        (B + gate * hidden)
+          .update(from: total + (isApart ? gates : gate % gates) * padded, count: hidden)
+      }
+    }
+    if wanted[6] {
+      for peephole in 0..<3 {
+        (buffers.output(6, as: T.self) + (direction * 3 + peephole) * hidden)
+          .update(from: total + (slots + peephole) * padded, count: hidden)
+      }
+    }
+  }
+}
+
+/// The products behind the gradients of X, W and R:
+/// `dW = dGᵀ · X`, `dR = dGᵀ · Ht−1`, `dX = Σ dG · W` over directions.
+struct TrainingProducts<C: TrainingCell>: Sendable {
+  typealias T = C.Value
+
+  private var weights = ProductTasks<T>()
+  private var recurrent = ProductTasks<T>()
+  private var input = ProductTasks<T>(isSum: true)
+
+  init(_ layer: TrainingLayer<C>, wanted: [Bool]) throws(OperatorError) {
+    let (sizes, padded, gates, slots) = (layer.sizes, layer.padded, layer.gates, layer.slots)
+    let value = MemoryLayout<T>.stride
+    let count = sizes.steps * sizes.batch
+    for direction in 0..<sizes.directions {
+      let gradients = direction * count * slots * padded
+      for (slot, units) in layer.runs(0..<gates) {
+        let matrix = (direction * gates + slot) * sizes.hidden * sizes.input
+        if wanted[0] {
+          input.append(
+            try GEMM(rows: count, columns: sizes.input, depth: units, strideA: slots * padded),
+            a: gradients + slot * padded, b: matrix, c: 0)
+        }
+        if wanted[1] {
+          weights.append(
+            try GEMM(
+              rows: units, columns: sizes.input, depth: count, transposeA: true,
+              strideA: slots * padded),
+            a: gradients + slot * padded, b: 0, c: matrix)
+        }
+      }
+      guard wanted[2] else { continue }
+      let reserve = direction * layer.reserveSize
+      let states =
+        (reserve + layer.hiddenAt) / value + layer.before(0, direction) * sizes.batch * padded
+      var gate = 0
+      for (matrix, size) in layer.cell.matrices.enumerated() {
+        let isExtra = layer.cell.multipliesExtraRows && matrix == layer.cell.matrices.count - 1
+        let first = layer.cell.slots[matrix]
+        for (slot, units) in layer.runs(first..<first + size) {
+          recurrent.append(
+            try GEMM(
+              rows: units, columns: sizes.hidden, depth: count, transposeA: true,
+              strideA: slots * padded, strideB: padded),
+            a: gradients + slot * padded, b: isExtra ? (reserve + layer.extraAt) / value : states,
+            c: (direction * gates + gate + slot - first) * sizes.hidden * sizes.hidden)
+        }
+        gate += size
+      }
+    }
+  }
+
+  var count: Int { weights.count + recurrent.count + input.count }
+
+  func run(
+    _ task: Int, gradients: UnsafePointer<T>, x: UnsafePointer<T>, w: UnsafePointer<T>,
+    reserve: UnsafePointer<T>, dX: UnsafeMutablePointer<T>?, dW: UnsafeMutablePointer<T>?,
+    dR: UnsafeMutablePointer<T>?
+  ) {
+    var task = task
+    if task < recurrent.count {
+      if let dR { recurrent.run(task, gradients, reserve, dR) }
+      return
+    }
+    task -= recurrent.count
+    if task < weights.count {
+      if let dW { weights.run(task, gradients, x, dW) }
+      return
+    }
+    if let dX { input.run(task - weights.count, gradients, w, dX) }
+  }
+}

@@ -1,0 +1,246 @@
+import ONNX
+import Testing
+
+/// A node's outputs, and the gradients of `Σ w · y` over them by its inputs, with fixed weights w.
+struct RecurrentGradients {
+  var outputs: [Tensor?] = []
+  /// By the position of the input.
+  var gradients: [Int: Tensor] = [:]
+
+  /// - Parameter batch: the name of a free size in place of the second of X and of Y
+  init<T: BinaryFloatingPoint & Element>(
+    _ node: Node, _ inputs: [Tensor?], _ type: T.Type, threads: Int = 1, freeBatch: Bool = false
+  ) throws {
+    let element = try #require(inputs[0]).elementType
+    let given = zip(node.inputs, inputs).compactMap { name, tensor in
+      tensor.map { (name: name, tensor: $0) }
+    }
+    let by = given.filter { $0.tensor.elementType == element }.map(\.name)
+    var graph = Graph(
+      nodes: [node],
+      inputs: given.map { name, tensor in
+        guard freeBatch, name == "X" else { return ValueInfo(name, .tensor(tensor.type)) }
+        return ValueInfo(
+          name, .tensor(element, [.size(tensor.shape[0]), .unknown, .size(tensor.shape[2])]))
+      }, outputs: [])
+    let names = node.outputs.filter { !$0.isEmpty }
+    var builder = GraphBuilder(taken: Set(node.inputs + node.outputs))
+    var options = SessionOptions()
+    options.threads = threads
+    let sets = [OperatorSetImport(version: 22)]
+    let values = Dictionary(uniqueKeysWithValues: given.map { ($0.name, $0.tensor) })
+    graph.outputs = names.map { ValueInfo($0, nil) }
+    let plain = try Session(Model(graph: graph, operatorSets: sets), options: options).run(values)
+    var terms: [String] = []
+    for (index, name) in names.enumerated() {
+      let y = try #require(plain[name])
+      let weights = Tensor(
+        shape: y.shape, (0..<y.count).map { T(0.5 + Double(($0 * 7 + index) % 11) / 8) - 1 })
+      terms.append(
+        builder.reduceSum(builder.mul(name, builder.constant(weights)), keepAxes: false))
+    }
+    let loss = terms.dropFirst().reduce(terms[0]) { builder.add($0, $1) }
+    graph.nodes += builder.nodes
+    graph.initializers += builder.initializers
+    var differentiation = try Differentiation(Model(graph: graph, operatorSets: sets))
+    let found = try differentiation.gradients(of: loss, by: by)
+    var full = differentiation.graph
+    full.outputs = (names + found.values.sorted()).map { ValueInfo($0, nil) }
+    let results = try Session(Model(graph: full, operatorSets: sets), options: options).run(values)
+    outputs = node.outputs.map { results[$0] }
+    for (index, name) in node.inputs.enumerated() {
+      if let gradient = found[name] { gradients[index] = results[gradient] }
+    }
+  }
+}
+
+@Suite struct RecurrentGradientTests {
+  private func trimmed(_ test: RecurrentCase) -> [Tensor?] {
+    Array(test.inputs(Double.self).prefix(test.node.inputs.count))
+  }
+
+  /// Every function, direction, `layout`, `clip`, peepholes, coupled gates, lengths.
+  @Test(arguments: RecurrentCase.all)
+  func areThoseOfFiniteDifferences(_ test: RecurrentCase) throws {
+    try checkGradient(test.node, trimmed(test), opset: 22)
+  }
+
+  static let full: [RecurrentCase] = [
+    ("RNN", [Attribute]()), ("GRU", []), ("GRU", [.int("linear_before_reset", 1)]), ("LSTM", []),
+    ("LSTM", [.int("input_forget", 1)]),
+  ].flatMap { (name: String, attributes: [Attribute]) in
+    ["forward", "reverse", "bidirectional"].flatMap { direction in
+      [0, 1].map { layout in
+        RecurrentCase(
+          "\(direction), layout \(layout), \(attributes.map(\.name))", name, sizes: [3, 2, 2, 3],
+          attributes + [.string("direction", direction), .int("layout", layout)],
+          given: ["B", "initial_h"] + (name == "LSTM" ? ["initial_c", "P"] : []),
+          lengths: [2, 3])
+      }
+    }
+  }
+
+  @Test(arguments: full) func withEveryInput(_ test: RecurrentCase) throws {
+    let found = try checkGradient(test.node, trimmed(test), opset: 22)
+    #expect(Set(found.keys) == Set(test.node.inputs.indices).subtracting([4]))
+  }
+
+  @Test(arguments: ["RNN", "GRU", "LSTM"]) func ofEachOutputAlone(_ name: String) throws {
+    let test = RecurrentCase(
+      "", name, sizes: [3, 2, 2, 3], [.string("direction", "bidirectional")], lengths: [3, 1])
+    for kept in test.node.outputs.indices {
+      try checkGradient(test.node, trimmed(test), outputs: [kept], opset: 22)
+      var node = test.node
+      node.outputs = node.outputs.enumerated().map { $0 == kept ? $1 : "" }
+      try checkGradient(node, trimmed(test), opset: 22)
+    }
+  }
+
+  @Test(arguments: ["RNN", "GRU", "LSTM"]) func byEachInputAlone(_ name: String) throws {
+    let test = RecurrentCase("", name, sizes: [3, 2, 2, 3], given: ["B", "initial_h"])
+    for input in [0, 1, 2, 3, 5] {
+      try checkGradient(test.node, trimmed(test), by: [input], opset: 22)
+    }
+  }
+
+  @Test func inOldVersions() throws {
+    for (name, versions) in [("RNN", [1, 7, 14]), ("GRU", [1, 3, 7, 14]), ("LSTM", [1, 7, 14])] {
+      for version in versions {
+        let test = RecurrentCase("", name, sizes: [2, 1, 2, 2])
+        try checkGradient(test.node, trimmed(test), opset: Int64(version))
+      }
+    }
+  }
+
+  // MARK: float32, sizes
+
+  static let large: [RecurrentCase] = [
+    ("RNN", [Attribute]()), ("GRU", []), ("GRU", [.int("linear_before_reset", 1)]), ("LSTM", []),
+  ].flatMap { (name: String, attributes: [Attribute]) in
+    [[5, 1, 3, 7], [4, 9, 10, 16], [3, 70, 5, 33]].flatMap { sizes in
+      [[], [Attribute.string("direction", "bidirectional"), .int("layout", 1)]].map {
+        let lengths = (0..<sizes[1]).map { Int32($0 % (sizes[0] + 1)) }
+        return RecurrentCase(
+          "\(sizes) \(attributes.map(\.name)) \($0.map(\.name))", name, sizes: sizes,
+          attributes + $0, given: ["B", "initial_h", name == "LSTM" ? "initial_c" : ""],
+          lengths: sizes[1] > 1 && !$0.isEmpty ? lengths : nil)
+      }
+    }
+  }
+
+  private func scaled<T: BinaryFloatingPoint & Element>(
+    _ test: RecurrentCase, _ type: T.Type
+  ) throws -> [Tensor?] {
+    try test.inputs(type).enumerated().map { index, tensor in
+      guard index == 1 || index == 2, let tensor else { return tensor }
+      return Tensor(shape: tensor.shape, try tensor.array(as: type).map { $0 / 4 })
+    }
+  }
+
+  /// float32 has loops of its own, and sizes other panels, blocks of rows and tiles.
+  @Test(arguments: large) func float32AgreesWithFloat64(_ test: RecurrentCase) throws {
+    let single = try RecurrentGradients(test.node, scaled(test, Float.self), Float.self)
+    let double = try RecurrentGradients(test.node, scaled(test, Double.self), Double.self)
+    #expect(single.gradients.keys.sorted() == double.gradients.keys.sorted())
+    for (input, gradient) in double.gradients {
+      let expected = try gradient.array(as: Double.self)
+      let scale = max(1, expected.map(abs).max() ?? 1)
+      let actual = try #require(single.gradients[input]).array(as: Float.self)
+      #expect(actual.count == expected.count)
+      let error = zip(actual, expected).map { abs(Double($0) - $1) / scale }.max() ?? 0
+      #expect(error < 1e-5, "input \(input)")
+    }
+  }
+
+  @Test(arguments: large) func trainingComputesWhatTheOperatorDoes(_ test: RecurrentCase) throws {
+    let inputs = try scaled(test, Float.self)
+    let plain = try checkOperator(test.node, inputs)
+    let training = try RecurrentGradients(test.node, inputs, Float.self)
+    for (output, expected) in zip(training.outputs, plain) {
+      let expected = try #require(expected).array(as: Float.self).map(Double.init)
+      #expect(try near(output, expected, 1e-6) { (x: Float) in Double(x) })
+    }
+  }
+
+  @Test(arguments: large) func threadsDoNotShow(_ test: RecurrentCase) throws {
+    let inputs = try scaled(test, Float.self)
+    let one = try RecurrentGradients(test.node, inputs, Float.self, threads: 1)
+    let two = try RecurrentGradients(test.node, inputs, Float.self, threads: 2)
+    #expect(one.outputs == two.outputs)
+    #expect(one.gradients == two.gradients)
+  }
+
+  @Test(arguments: ["RNN", "GRU", "LSTM"]) func theBatchSizeMayBeFree(_ name: String) throws {
+    let test = RecurrentCase("", name, sizes: [3, 2, 2, 3], given: ["B"])
+    let inputs = test.inputs(Float.self)
+    let fixed = try RecurrentGradients(test.node, inputs, Float.self)
+    let free = try RecurrentGradients(test.node, inputs, Float.self, freeBatch: true)
+    #expect(fixed.gradients == free.gradients)
+  }
+
+  @Test(arguments: ["RNN", "GRU", "LSTM"])
+  func whatLiesPastTheEndOfASequenceDoesNotCount(_ name: String) throws {
+    let test = RecurrentCase("", name, sizes: [3, 2, 2, 3], given: ["B"], lengths: [3, 1])
+    var inputs = test.inputs(Float.self)
+    let clean = try RecurrentGradients(test.node, inputs, Float.self)
+    var x = try #require(inputs[0]).array(as: Float.self)
+    for i in [6, 7, 10, 11] { x[i] = .nan }
+    inputs[0] = Tensor(shape: [3, 2, 2], x)
+    let dirty = try RecurrentGradients(test.node, inputs, Float.self)
+    #expect(dirty.outputs == clean.outputs)
+    for (input, gradient) in clean.gradients where input != 0 {
+      #expect(dirty.gradients[input] == gradient)
+    }
+    let dX = try #require(dirty.gradients[0]).array(as: Float.self)
+    for i in [6, 7, 10, 11] { #expect(dX[i] == 0) }
+  }
+
+  @Test(arguments: ["RNN", "GRU", "LSTM"], [[0, 2, 2, 3], [3, 0, 2, 3]])
+  func emptySequencesAndBatchesAreFine(_ name: String, _ sizes: [Int]) throws {
+    let test = RecurrentCase("", name, sizes: sizes, given: ["B", "initial_h"])
+    let found = try RecurrentGradients(test.node, test.inputs(Float.self), Float.self)
+    for input in [1, 2, 3] {
+      let gradient = try #require(found.gradients[input])
+      #expect(try gradient.array(as: Float.self).allSatisfy { $0 == 0 })
+    }
+  }
+
+  // MARK: What is refused
+
+  @Test func halfPrecisionHasNoGradient() {
+    let test = RecurrentCase("", "LSTM", sizes: [3, 2, 2, 3])
+    #expect {
+      try RecurrentGradients(test.node, test.inputs(Float16.self), Float16.self)
+    } throws: {
+      if case ModelError.node(_, _, .unsupported) = $0 { true } else { false }
+    }
+  }
+
+  /// A file can name the private operators as well.
+  @Test func aForeignReserveIsRefused() throws {
+    let test = RecurrentCase("", "LSTM", sizes: [3, 2, 2, 3])
+    let zeros = { (shape: [Int]) in
+      Tensor(shape: shape, [Float](repeating: 0, count: shape.reduce(1, *)))
+    }
+    let node = Node(
+      "LSTMGrad", domain: Registry.privateDomain,
+      inputs: ["X", "W", "R", "", "", "", "", "", "reserve", "dY"], outputs: ["dX", "dW"])
+    func run(_ reserve: [Int], _ dY: [Int]) throws {
+      try checkOperator(
+        node, test.inputs(Float.self) + [nil, nil, nil, nil, nil, zeros(reserve), zeros(dY)])
+    }
+    #expect(throws: OperatorError.self) { try run([1, 5], [3, 1, 2, 3]) }
+    #expect(throws: OperatorError.self) { try run([1], [3, 1, 2, 3]) }
+    #expect(throws: OperatorError.self) { try run([1, 784], [3, 1, 2, 4]) }
+    // Gates [3, 2, 4, 16], hidden and cell states [4, 2, 16] each.
+    #expect(throws: Never.self) { try run([1, 640], [3, 1, 2, 3]) }
+  }
+
+  @Test func lengthsOutOfRangeAreRefused() throws {
+    let test = RecurrentCase("", "GRU", sizes: [3, 2, 2, 3], lengths: [4, 1])
+    let node = Node(
+      "GRUTraining", domain: Registry.privateDomain, inputs: ["X", "W", "R", "", "lengths"],
+      outputs: ["Y", "", "reserve"])
+    #expect(throws: OperatorError.self) { try checkOperator(node, test.inputs(Float.self)) }
+  }
+}
