@@ -54,7 +54,7 @@ public struct Differentiation: Sendable {
   public mutating func gradients(
     of y: String, by names: [String]
   ) throws(ModelError) -> [String: String] {
-    var builder = GraphBuilder(taken: allNames)
+    var builder = GraphBuilder(taken: graph.allNames)
     let needed = reached(from: names)
     var contributions: [String: [String]] = [:]
     if needed.contains(y) { contributions[y] = [ones(like: y, &builder)] }
@@ -97,18 +97,6 @@ public struct Differentiation: Sendable {
     return total.filter { names.contains($0.key) }
   }
 
-  /// Every name of the graph and of its graph attributes.
-  private var allNames: Set<String> {
-    var names = Set((graph.inputs + graph.outputs).map(\.name))
-    names.formUnion(graph.initializers.compactMap(\.name))
-    names.formUnion(graph.sparseInitializers.compactMap(\.values.name))
-    for node in graph.nodes {
-      names.formUnion(node.usedNames)
-      names.formUnion(node.outputs)
-    }
-    return names
-  }
-
   /// The values that depend on any of `names` and can have a gradient.
   private func reached(from names: [String]) -> Set<String> {
     var reached = Set(names)
@@ -124,7 +112,7 @@ public struct Differentiation: Sendable {
   private func isReal(_ name: String) -> Bool {
     guard let type = types[name] else { return true }
     guard let tensor = type.tensorType else { return true }
-    return [.float32, .float64, .float16, .bfloat16].contains(tensor.elementType)
+    return tensor.elementType.isReal
   }
 
   private func ones(like name: String, _ builder: inout GraphBuilder) -> String {

@@ -29,10 +29,10 @@ final class Run: RunContext {
   /// After so many bytes of allocations the process's own size is looked at.
   private static let checkInterval = 64 << 20
 
-  init(_ engine: Engine, profile: Profile? = nil) {
+  init(_ engine: Engine, profile: Profile? = nil, seed: UInt64? = nil) {
     self.engine = engine
     self.profile = profile
-    self.seeds = Atomic(engine.options.seed)
+    self.seeds = Atomic(seed ?? engine.options.seed)
     self.deadline = engine.options.timeLimit.map { .now + $0 }
   }
 

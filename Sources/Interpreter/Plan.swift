@@ -80,6 +80,19 @@ final class Plan: Sendable {
   func run(
     _ inputs: [Value], captures: [Value?] = [], _ run: Run
   ) throws(ModelError) -> [Value] {
+    var reused: [(number: Int32, tensor: Tensor)] = []
+    return try self.run(inputs, captures: captures, reusing: &reused, run)
+  }
+
+  /// Runs the plan once.
+  /// - Parameters:
+  ///   - inputs: one value for each of the program's inputs, of the plan's types
+  ///   - reused: tensors whose memory outputs of the same type may take; empty after
+  func run(
+    _ inputs: [Value], captures: [Value?] = [],
+    reusing reused: inout [(number: Int32, tensor: Tensor)],
+    _ run: Run
+  ) throws(ModelError) -> [Value] {
     let state: RunState
     if let last = idle.withLock({ $0.popLast() }) {
       state = last
@@ -92,6 +105,8 @@ final class Plan: Sendable {
     }
     state.set(program.inputs, inputs)
     state.set(program.captures, captures)
+    state.keepsOutputs = !reused.isEmpty
+    while let (number, tensor) = reused.popLast() { state.set([number], [.tensor(tensor)]) }
     try state.execute(run)
     var outputs: [Value] = []
     for number in program.outputs { outputs.append(try state.output(number)) }

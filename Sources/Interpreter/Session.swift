@@ -31,7 +31,9 @@ public final class Session: Sendable {
   public init(_ model: Model, options: SessionOptions = SessionOptions()) throws(ModelError) {
     let engine = Engine(options)
     let operatorSets = try OperatorSets(model.operatorSets)
-    let expanded = try expandFunctions(model, maxNodes: options.maxNodes)
+    var graph = try expandFunctions(model, maxNodes: options.maxNodes)
+    try expandGradients(&graph, operatorSets: operatorSets, engine: engine)
+    let expanded = graph
     let initializers = Set(model.graph.initializers.compactMap(\.name))
       .union(model.graph.sparseInitializers.compactMap(\.values.name))
 
@@ -114,7 +116,7 @@ public final class Session: Sendable {
   }
 
   /// The program for these names, and its arguments in order.
-  private func match(
+  func match(
     _ values: [String: Value]
   ) throws(ModelError) -> (program: Program, arguments: [Value]) {
     let overridden = Set(optionalInputs.map(\.name).filter { values[$0] != nil })

@@ -254,10 +254,22 @@ enum Operators {
     SwiGLU.self,
 
     // Gradients
+    BatchNormalizationGrad.self,
+    ConvInputGrad.self,
+    ConvWeightGrad.self,
+    DropoutGrad.self,
     ElementwiseGradient<Relu>.self,
     ElementwiseGradient<Sigmoid>.self,
     ElementwiseGradient<Tanh>.self,
+    GlobalMaxPoolGrad.self,
+    MaxPoolGrad.self,
+    PoolGrad<AveragePool>.self,
+    PoolGrad<GlobalAveragePool>.self,
+    PoolGrad<GlobalLpPool>.self,
+    PoolGrad<LpPool>.self,
     SumTo.self,
+    TrainingBatchNormalization.self,
+    TransposedMatMul.self,
 
     // Training
     Adagrad.self,

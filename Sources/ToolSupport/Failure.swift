@@ -5,6 +5,8 @@ public enum ExitStatus: Int32, Sendable {
   case differs = 1
   /// Usage, file, graph, input or memory stopped the work.
   case stopped = 2
+  /// The user stopped the work with Ctrl-C, and it can be taken up again.
+  case interrupted = 130
 }
 
 /// What stops a tool: one line for standard error.

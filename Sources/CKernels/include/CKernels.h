@@ -10,6 +10,7 @@
 #include "ck_convolution.h"
 #include "ck_direct.h"
 #include "ck_elementwise.h"
+#include "ck_network_gradients.h"
 #include "ck_reduce.h"
 #include "ck_softmax.h"
 #include "ck_quantize.h"

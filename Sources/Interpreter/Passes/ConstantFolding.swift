@@ -3,10 +3,14 @@ import ONNXOps
 
 /// Runs every pure node whose inputs are all constant, and puts its outputs among the initializers.
 /// A node that cannot run stays, to say so in its turn.
-func foldConstants(_ graph: inout Graph, _ operatorSets: OperatorSets, _ engine: Engine) {
+/// - Parameter kept: initializers that are to be taken for variables
+func foldConstants(
+  _ graph: inout Graph, _ operatorSets: OperatorSets, _ engine: Engine,
+  keeping kept: Set<String> = []
+) {
   var constants: [String: Tensor] = [:]
   for initializer in graph.initializers {
-    if let name = initializer.name { constants[name] = initializer.tensor }
+    if let name = initializer.name, !kept.contains(name) { constants[name] = initializer.tensor }
   }
   let run = Run(engine)
   var nodes: [Node] = []

@@ -18,10 +18,23 @@ struct BatchNormalization: Operator {
   let isTraining: Bool
   /// Whether each channel has one mean, rather than each element of it.
   let isSpatial: Bool
+  /// Whether the last two outputs are the batch's means and inverse standard deviations.
+  private let savesInverse: Bool
   private let version: Int
+
+  /// Training mode since version 14, with outputs for the gradient.
+  init(trainingWith node: inout NodeReader) throws(OperatorError) {
+    version = 15
+    epsilon = try node.float("epsilon", default: 1e-5)
+    momentum = try node.float("momentum", default: 0.9)
+    isSpatial = true
+    isTraining = true
+    savesInverse = true
+  }
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     version = node.version
+    savesInverse = false
     epsilon = try node.float("epsilon", default: 1e-5)
     momentum = try node.float("momentum", default: 0.9)
     isSpatial = version < 9 ? try node.int("spatial", default: 1) != 0 : true
@@ -69,8 +82,9 @@ struct BatchNormalization: Operator {
       }
     }
     let running = try inputs.tensor(3).elementType
-    let others = (1...4).map { _ in ValueType.tensor(running, parameters) }
-    return [.tensor(input)] + others
+    let saved = savesInverse ? input.elementType.computed : running
+    return [.tensor(input)]
+      + [running, running, saved, saved].map { ValueType.tensor($0, parameters) }
   }
 
   /// The rank of scale, bias, mean and variance.
@@ -98,7 +112,11 @@ struct BatchNormalization: Operator {
     let layout = BatchLayout(
       batch: sizes[0], channels: channels, plane: try call.inputCount(0) / sizes[0] / channels)
     let parameters = try BatchParameters<C>(call, channels: channels)
-    if isTraining { return try trainingKernel(call, layout, data, parameters) }
+    if isTraining {
+      return try layout.trainingKernel(
+        call, data, parameters, epsilon: Double(epsilon), momentum: Double(momentum),
+        savesInverse: savesInverse)
+    }
 
     // Inference: x − mean, times scale / √(var + ε), plus bias.
     let epsilon = C(epsilon)
@@ -138,54 +156,6 @@ struct BatchNormalization: Operator {
           { buffers.bytes(input: $0) })
       }
       buffers.parallel(tiles.count, tile)
-    }
-  }
-
-  private func trainingKernel<C: RowElement>(
-    _ call: Preparation, _ layout: BatchLayout, _ data: RealRows<C>,
-    _ parameters: BatchParameters<C>
-  ) throws(OperatorError) -> Kernel {
-    let room = data.room(layout.plane)
-    let (epsilon, momentum) = (C(epsilon), C(momentum))
-    let running = parameters.rows[2]
-    let wants = (0...4).map(call.wants)
-    let tile: Buffers.Tile = { buffers, channel, thread in
-      let scratch = buffers.scratch.assumingMemoryBound(to: C.self) + thread * room
-      let count = C(layout.batch * layout.plane)
-      var mean = C(0)
-      var variance = C(0)
-      for n in 0..<layout.batch {
-        let x = layout.read(n * layout.channels + channel, data, buffers, scratch)
-        mean += C.sum(x, layout.plane)
-      }
-      mean /= count
-      for n in 0..<layout.batch {
-        let x = layout.read(n * layout.channels + channel, data, buffers, scratch)
-        variance += C.squares(x, layout.plane, mean: mean)
-      }
-      variance /= count
-      let (scale, bias, oldMean, oldVariance) = parameters.values(channel) {
-        buffers.bytes(input: $0)
-      }
-      let factor = scale / (variance + epsilon).squareRoot()
-      for n in 0..<layout.batch {
-        layout.affine(
-          n * layout.channels + channel, data, buffers, scratch, mean: mean, factor: factor,
-          shift: bias)
-      }
-      let results = [
-        oldMean * momentum + mean * (1 - momentum),
-        oldVariance * momentum + variance * (1 - momentum), mean, variance,
-      ]
-      for (index, value) in results.enumerated() where wants[index + 1] {
-        var value = value
-        let place = running.target(buffers.bytes(output: index + 1), at: channel, room: &value)
-        place.pointee = results[index]
-        running.store(place, buffers.bytes(output: index + 1), at: channel, 1)
-      }
-    }
-    return .compute(scratch: .work(call.threads, room, MemoryLayout<C>.stride)) { buffers in
-      buffers.parallel(layout.channels, tile)
     }
   }
 }

@@ -23,6 +23,46 @@ struct Gemm: Operator {
   }
 }
 
+extension Gemm: DifferentiableOperator {
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let (transposeA, transposeB) = (product.transposeA, product.transposeB)
+    if backward.wants(0) {
+      let b = backward.input(1)
+      let result =
+        transposeA
+        ? scaled(b, gradient, transposeB, true, &backward)
+        : scaled(gradient, b, false, !transposeB, &backward)
+      backward.set(0, result)
+    }
+    if backward.wants(1) {
+      let a = backward.input(0)
+      let result =
+        transposeB
+        ? scaled(gradient, a, true, transposeA, &backward)
+        : scaled(a, gradient, !transposeA, false, &backward)
+      backward.set(1, result)
+    }
+    if backward.wants(2), product.beta != 0 {
+      let sum = backward.builder.privateNode("SumTo", [gradient, backward.input(2)])
+      if product.beta == 1 { return backward.set(2, sum) }
+      let beta = try backward.scalar(Double(product.beta))
+      backward.set(2, backward.builder.mul(sum, beta))
+    }
+  }
+
+  /// `α · op(a) · op(b)`.
+  private func scaled(
+    _ a: String, _ b: String, _ transposeA: Bool, _ transposeB: Bool, _ backward: inout Backward
+  ) -> String {
+    var attributes: [Attribute] = []
+    if product.alpha != 1 { attributes.append(.float("alpha", product.alpha)) }
+    if transposeA { attributes.append(.int("transA", 1)) }
+    if transposeB { attributes.append(.int("transB", 1)) }
+    return backward.builder.node("Gemm", [a, b], attributes)
+  }
+}
+
 /// `activation(Gemm(A, B, C))`: what fusion makes of a matrix product and its follower.
 struct FusedGemm: Operator {
   static let schema = Schema(

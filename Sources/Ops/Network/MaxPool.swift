@@ -34,7 +34,10 @@ struct MaxPool: PoolOperator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     switch try call.elementType(0) {
     case .float32 where !call.wants(1): return try vectorised(call)
-    case .float32: return try kernel(call, Float.self)
+    case .float32:
+      let (window, images) = try geometry(call)
+      return call.wants(0) && window.inputCount < Int32.max
+        ? places(window, images, threads: call.threads) : try kernel(call, Float.self)
     case .float64: return try kernel(call, Double.self)
     case .float16: return try kernel(call, Float16.self)
     case .bfloat16: return try kernel(call, BFloat16.self)
@@ -59,6 +62,34 @@ struct MaxPool: PoolOperator {
       }
     }
     return .compute(scratch: .work(call.threads, row, MemoryLayout<Float>.stride)) { buffers in
+      buffers.parallel(tiles.count, tile)
+    }
+  }
+
+  /// Largest elements and their places.
+  private func places(_ window: Window, _ images: Int, threads: Int) -> Kernel {
+    let shape = window.c
+    let row = images == 0 ? 0 : window.x.output.vectors
+    let isColumnMajor = isColumnMajor
+    let tiles = Tiles(
+      images, cost: .total(window.inputCount, .work(window.outputCount, 2)))
+    let tile: Buffers.Tile = { buffers, task, thread in
+      let range = tiles[task]
+      let first = range.lowerBound * window.inputCount
+      let places = buffers.output(1, as: Int64.self) + range.lowerBound * window.outputCount
+      withUnsafePointer(to: shape) { shape in
+        ck_max_pool_places(
+          shape, buffers.input(0) + first, range.count, Int64(first),
+          buffers.output(0) + range.lowerBound * window.outputCount, places,
+          buffers.scratch.assumingMemoryBound(to: Int32.self) + thread * row)
+      }
+      guard isColumnMajor else { return }
+      for i in 0..<range.count * window.outputCount where places[i] >= 0 {
+        let first = (range.lowerBound + i / window.outputCount) * window.inputCount
+        places[i] = Int64(first + window.columnMajor(Int(places[i]) - first))
+      }
+    }
+    return .compute(scratch: .work(threads, row, MemoryLayout<Int32>.stride)) { buffers in
       buffers.parallel(tiles.count, tile)
     }
   }

@@ -15,6 +15,14 @@ protocol RowElement: BLASElement {
   static func normalize(
     _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ count: Int, mean: Self,
     factor: Self, _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>?)
+  /// `Σ g` and `Σ g · (x − mean)`.
+  static func gradientSums(
+    _ g: UnsafePointer<Self>, _ x: UnsafePointer<Self>, _ count: Int, mean: Self
+  ) -> (g: Double, gx: Double)
+  /// `y = a · g + b · (x − mean) + c`.
+  static func gradientAffine(
+    _ g: UnsafePointer<Self>, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>,
+    _ count: Int, mean: Self, a: Self, b: Self, c: Self)
 }
 
 extension RowElement {
@@ -43,6 +51,24 @@ extension RowElement {
   ) {
     for i in 0..<count { y[i] = (x[i] - mean) * factor * a[i] + (b?[i] ?? 0) }
   }
+
+  static func gradientSums(
+    _ g: UnsafePointer<Self>, _ x: UnsafePointer<Self>, _ count: Int, mean: Self
+  ) -> (g: Double, gx: Double) {
+    var sums = (g: Double(0), gx: Double(0))
+    for i in 0..<count {
+      sums.g += Double(g[i])
+      sums.gx += Double(g[i] * (x[i] - mean))
+    }
+    return sums
+  }
+
+  static func gradientAffine(
+    _ g: UnsafePointer<Self>, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>,
+    _ count: Int, mean: Self, a: Self, b: Self, c: Self
+  ) {
+    for i in 0..<count { y[i] = a * g[i] + (b * (x[i] - mean) + c) }
+  }
 }
 
 extension Double: RowElement {}
@@ -62,6 +88,22 @@ extension Float: RowElement {
     _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, mean: Float,
     factor: Float, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>?
   ) { ck_normalize(x, y, count, mean, factor, a, b) }
+  static func gradientSums(
+    _ g: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ count: Int, mean: Float
+  ) -> (g: Double, gx: Double) {
+    var sums = (g: Double(0), gx: Double(0))
+    ck_gradient_sums(g, x, count, mean, &sums.g, &sums.gx)
+    return sums
+  }
+  static func gradientAffine(
+    _ g: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
+    _ count: Int, mean: Float, a: Float, b: Float, c: Float
+  ) { ck_gradient_affine(g, x, y, count, mean, a, b, c) }
+}
+
+extension ElementType {
+  /// The type that normalization of elements of this type computes in.
+  var computed: ElementType { self == .float64 ? .float64 : .float32 }
 }
 
 /// Access to the rows of a tensor of reals in the type they compute in: where they lie, if that is

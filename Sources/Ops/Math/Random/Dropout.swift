@@ -1,3 +1,4 @@
+import CKernels
 import ONNXFormat
 
 /// While training each element is 0 with probability `ratio` and else `x / (1 − ratio)`; otherwise
@@ -13,11 +14,11 @@ struct Dropout: Operator {
       1: .floats, 6: .floats, 7: .floats, 10: .floats, 12: .floats, 13: [.floats, .bfloat16],
       22: [.floats, .bfloat16, .float8s],
     ], inputs: 1...3, outputs: 1...2)
-  private let ratio: Float
+  let ratio: Float
   private let seed: RandomSeed
-  private let version: Int
-  private let isTest: Bool
-  private let hasTrainingInput: Bool
+  let version: Int
+  let isTest: Bool
+  let hasTrainingInput: Bool
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     version = node.version
@@ -98,6 +99,9 @@ struct Dropout: Operator {
         fill(mask.storage.pointer.assumingMemoryBound(to: UInt8.self), maskType, input.count)
         return [.tensor(input), .tensor(mask)]
       }
+      if !seed.isFixed, input.elementType == .float32, maskType == .bool {
+        return try fast(input, DropoutMask(seed: call.context.nextSeed(), ratio: probability), call)
+      }
       var generator = seed.generator(call)
       let mask = try numberTensor(call, maskType, input.shape) { _ in
         generator.uniform() >= probability ? 1 : 0
@@ -110,5 +114,24 @@ struct Dropout: Operator {
       }
       return [.tensor(output), .tensor(mask)]
     }
+  }
+
+  /// Float32 elements by a mask that need not be a certain one.
+  private func fast(
+    _ input: Tensor, _ mask: DropoutMask, _ call: borrowing Call
+  ) throws(OperatorError) -> [Value?] {
+    let output = try call.allocate(.float32, input.shape)
+    let stays = try call.allocate(.bool, input.shape)
+    let scale = Float(1 / (1 - mask.ratio))
+    let tiles = Tiles(input.count)
+    call.pool.parallel(tiles.count) { task in
+      let range = tiles[task]
+      let place = stays.storage.pointer.assumingMemoryBound(to: UInt8.self) + range.lowerBound
+      mask.fill(place, block: task, count: range.count)
+      ck_dropout_apply(
+        input.storage.floats + range.lowerBound, place, output.storage.floats + range.lowerBound,
+        range.count, scale)
+    }
+    return [.tensor(output), .tensor(stays)]
   }
 }

@@ -25,7 +25,7 @@ enum RandomSeed: Sendable {
   }
 
   /// Spreads the bits of a seed (the last step of SplitMix64), since runs may simply count.
-  private static func mix(_ seed: UInt64) -> UInt64 {
+  static func mix(_ seed: UInt64) -> UInt64 {
     var z = seed &+ 0x9E37_79B9_7F4A_7C15
     z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
     z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB

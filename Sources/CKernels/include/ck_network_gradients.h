@@ -1,0 +1,36 @@
+#ifndef CK_NETWORK_GRADIENTS_H
+#define CK_NETWORK_GRADIENTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ck_window.h"
+
+// As ck_max_pool, with the place of each window's first largest element: `start` plus its place in
+// the images as they lie, or -1 where the window has none. `found` has room for one output row; an
+// image has less than 2^31 elements.
+void ck_max_pool_places(const ck_window *window, const float *x, ptrdiff_t images, int64_t start,
+                        float *y, int64_t *places, int32_t *found);
+
+// Adds to each element of the images x the numbers of its windows divided by their counts,
+// z_counts[oz] * y_counts[oy] * x_counts[ox]. `row` has room for one output row.
+void ck_spread_windows(const ck_window *window, const float *g, ptrdiff_t images,
+                       const float *z_counts, const float *y_counts, const float *x_counts,
+                       float *x, float *row);
+
+// Adds the sums of g[i] and of g[i] * (x[i] - mean) to the two.
+void ck_gradient_sums(const float *g, const float *x, size_t n, float mean, double *sum_g,
+                      double *sum_gx);
+
+// y[i] = a * g[i] + b * (x[i] - mean) + c
+void ck_gradient_affine(const float *g, const float *x, float *y, size_t n, float mean, float a,
+                        float b, float c);
+
+// mask[i] = 1 where a hash of the keys and i, uniform in 0..<2^32, is at least the threshold, else
+// 0. The same keys give the same mask.
+void ck_dropout_mask(uint8_t *mask, size_t n, uint32_t key0, uint32_t key1, uint32_t threshold);
+
+// y[i] = mask[i] ? scale * x[i] : 0
+void ck_dropout_apply(const float *x, const uint8_t *mask, float *y, size_t n, float scale);
+
+#endif

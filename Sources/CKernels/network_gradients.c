@@ -1,0 +1,160 @@
+// What training needs beside the loops of inference: places of maxima, sums over channels, masks.
+#include "ck_network_gradients.h"
+
+#include <math.h>
+
+#include "dispatch.h"
+
+static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+
+// The windows whose element at `offset` from the first window's start lies inside the input are
+// those from *first up to *end.
+static inline void inside(const ck_window *w, int axis, ptrdiff_t offset, ptrdiff_t *first,
+                          ptrdiff_t *end) {
+  const ptrdiff_t s = w->stride[axis];
+  *first = offset < 0 ? least((-offset + s - 1) / s, w->output[axis]) : 0;
+  const ptrdiff_t room = w->input[axis] - offset;
+  *end = room > 0 ? most(*first, least((room + s - 1) / s, w->output[axis])) : *first;
+}
+
+// Takes element x[o * stride] of windows first..<end, which lies at place + o * stride.
+#define TAKE(STRIDE)                                                       \
+  for (ptrdiff_t o = first; o < end; o++) {                                \
+    const float v = x[o * (STRIDE)], best = y[o];                          \
+    const int take = (found[o] < 0) | (v > best) | ((v != v) & (best == best)); \
+    y[o] = take ? v : best;                                                \
+    found[o] = take ? place + (int32_t)(o * (STRIDE)) : found[o];          \
+  }
+
+static inline __attribute__((always_inline)) void take_largest(
+    const float *restrict x, ptrdiff_t first, ptrdiff_t end, ptrdiff_t stride, int32_t place,
+    float *restrict y, int32_t *restrict found) {
+  if (stride == 1) {
+    TAKE(1)
+  } else if (stride == 2) {
+    TAKE(2)
+  } else {
+    TAKE(stride)
+  }
+}
+
+CK_MULTIVERSION void ck_max_pool_places(const ck_window *w, const float *x, ptrdiff_t images,
+                                        int64_t start, float *y, int64_t *restrict places,
+                                        int32_t *restrict found) {
+  const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
+  const ptrdiff_t width = w->output[2];
+  for (ptrdiff_t c = 0; c < images; c++, x += image, start += image) {
+    for (ptrdiff_t oz = 0; oz < w->output[0]; oz++) {
+      for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, y += width, places += width) {
+        for (ptrdiff_t o = 0; o < width; o++) y[o] = -INFINITY, found[o] = -1;
+        for (ptrdiff_t kz = 0; kz < w->kernel[0]; kz++) {
+          const ptrdiff_t iz = oz * w->stride[0] - w->pad[0] + kz * w->dilation[0];
+          if (iz < 0 || iz >= w->input[0]) continue;
+          for (ptrdiff_t ky = 0; ky < w->kernel[1]; ky++) {
+            const ptrdiff_t iy = oy * w->stride[1] - w->pad[1] + ky * w->dilation[1];
+            if (iy < 0 || iy >= w->input[1]) continue;
+            for (ptrdiff_t kx = 0; kx < w->kernel[2]; kx++) {
+              const ptrdiff_t shift = kx * w->dilation[2] - w->pad[2];
+              ptrdiff_t first, end;
+              inside(w, 2, shift, &first, &end);
+              const ptrdiff_t place = (iz * w->input[1] + iy) * w->input[2] + shift;
+              take_largest(x + place, first, end, w->stride[2], (int32_t)place, y, found);
+            }
+          }
+        }
+        for (ptrdiff_t o = 0; o < width; o++) places[o] = found[o] < 0 ? -1 : start + found[o];
+      }
+    }
+  }
+}
+
+CK_MULTIVERSION void ck_spread_windows(const ck_window *w, const float *g, ptrdiff_t images,
+                                       const float *z_counts, const float *y_counts,
+                                       const float *restrict x_counts, float *x,
+                                       float *restrict row) {
+  const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
+  const ptrdiff_t stride = w->stride[2];
+  for (ptrdiff_t c = 0; c < images; c++, x += image) {
+    for (ptrdiff_t oz = 0; oz < w->output[0]; oz++) {
+      for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, g += w->output[2]) {
+        const float area = z_counts[oz] * y_counts[oy];
+        // A window that lies in the padding whole has count 0 and no elements.
+        for (ptrdiff_t o = 0; o < w->output[2]; o++) row[o] = g[o] / (area * x_counts[o]);
+        for (ptrdiff_t kz = 0; kz < w->kernel[0]; kz++) {
+          const ptrdiff_t iz = oz * w->stride[0] - w->pad[0] + kz * w->dilation[0];
+          if (iz < 0 || iz >= w->input[0]) continue;
+          for (ptrdiff_t ky = 0; ky < w->kernel[1]; ky++) {
+            const ptrdiff_t iy = oy * w->stride[1] - w->pad[1] + ky * w->dilation[1];
+            if (iy < 0 || iy >= w->input[1]) continue;
+            for (ptrdiff_t kx = 0; kx < w->kernel[2]; kx++) {
+              const ptrdiff_t shift = kx * w->dilation[2] - w->pad[2];
+              ptrdiff_t first, end;
+              inside(w, 2, shift, &first, &end);
+              float *restrict target = x + (iz * w->input[1] + iy) * w->input[2] + shift;
+              if (stride == 1) {
+                for (ptrdiff_t o = first; o < end; o++) target[o] += row[o];
+              } else {
+                for (ptrdiff_t o = first; o < end; o++) target[o * stride] += row[o];
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+#define LANES 32
+#define BLOCK 2048
+
+static inline float total(float *part) {
+  for (int width = LANES / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; i++) part[i] += part[i + width];
+  return part[0];
+}
+
+// Blocks are added in float, and their sums in double.
+CK_MULTIVERSION void ck_gradient_sums(const float *g, const float *x, size_t n, float mean,
+                                      double *sum_g, double *sum_gx) {
+  size_t i = 0;
+  while (i < n) {
+    const size_t end = n - i < BLOCK ? n : i + BLOCK;
+    float a[LANES] = {0}, b[LANES] = {0};
+    for (; i + LANES <= end; i += LANES)
+      for (int j = 0; j < LANES; j++) {
+        a[j] += g[i + j];
+        b[j] += g[i + j] * (x[i + j] - mean);
+      }
+    for (int j = 0; i < end; i++, j++) {
+      a[j] += g[i];
+      b[j] += g[i] * (x[i] - mean);
+    }
+    *sum_g += total(a);
+    *sum_gx += total(b);
+  }
+}
+
+CK_MULTIVERSION void ck_gradient_affine(const float *restrict g, const float *restrict x,
+                                        float *restrict y, size_t n, float mean, float a, float b,
+                                        float c) {
+  for (size_t i = 0; i < n; i++) y[i] = a * g[i] + (b * (x[i] - mean) + c);
+}
+
+// Two rounds of a 32-bit mixer (Wellons' lowbias32), each keyed.
+static inline uint32_t mixed(uint32_t z) {
+  z = (z ^ (z >> 16)) * 0x7feb352du;
+  z = (z ^ (z >> 15)) * 0x846ca68bu;
+  return z ^ (z >> 16);
+}
+
+CK_MULTIVERSION void ck_dropout_mask(uint8_t *restrict mask, size_t n, uint32_t key0,
+                                     uint32_t key1, uint32_t threshold) {
+  for (size_t i = 0; i < n; i++)
+    mask[i] = mixed(mixed((uint32_t)i ^ key0) + key1) >= threshold;
+}
+
+CK_MULTIVERSION void ck_dropout_apply(const float *restrict x, const uint8_t *restrict mask,
+                                      float *restrict y, size_t n, float scale) {
+  for (size_t i = 0; i < n; i++) y[i] = mask[i] ? scale * x[i] : 0;
+}

@@ -1,0 +1,241 @@
+import ONNXFormat
+import ONNXInterpreter
+import ONNXOps
+
+/// Builds a model in Swift: inputs, layers, outputs.
+///
+/// ```swift
+/// var m = ModelBuilder(seed: 1)
+/// let image = try m.input("image", ["N", 1, 28, 28])
+/// let features = try Conv2D(6, 5, padding: 2)(image, in: &m)
+/// try m.output("logits", Dense(10)(Flatten()(features, in: &m), in: &m))
+/// let model = try m.model(name: "small")
+/// ```
+/// Each node is checked as it is added, and its output's type found, by the operator itself. The
+/// model holds nodes of the standard's operator set `GraphBuilder.operatorSet` only. All its
+/// initializers of floating point are parameters, or running statistics; other numbers are `Constant`
+/// nodes.
+public struct ModelBuilder: Sendable {
+  /// What parameters are drawn from, together with their names.
+  public let seed: UInt64
+  /// The type of parameters and of inputs that state none.
+  public let elementType: ElementType
+  private var builder = GraphBuilder()
+  private var path: [String] = []
+  private var inputs: [ValueInfo] = []
+  private var outputs: [ValueInfo] = []
+  /// What outputs of the model are called while it is built.
+  private var renamed: [String: String] = [:]
+  /// Contents of small whole numbers, which shapes follow from.
+  private var contents: [String: Tensor] = [:]
+
+  /// - Parameter elementType: float32 or float64
+  public init(seed: UInt64 = 0, elementType: ElementType = .float32) {
+    precondition([.float32, .float64].contains(elementType), "parameters are float32 or float64")
+    self.seed = seed
+    self.elementType = elementType
+  }
+
+  // MARK: Names
+
+  /// Adds what `body` adds under names that begin with `name` and a point, as in `encoder.weight`.
+  public mutating func scope<R>(
+    _ name: String, _ body: (inout ModelBuilder) throws(ModelError) -> R
+  ) throws(ModelError) -> R {
+    path.append(name)
+    defer { path.removeLast() }
+    return try body(&self)
+  }
+
+  /// The name within the scope.
+  private func scoped(_ name: String) -> String { (path + [name]).joined(separator: ".") }
+
+  /// The name of the scope, for errors.
+  private var label: String { path.isEmpty ? "" : " in '\(path.joined(separator: "."))'" }
+
+  private mutating func claim(_ name: String) throws(ModelError) {
+    guard builder.unique(name) == name else {
+      throw .graph("the model has two values called '\(name)'")
+    }
+  }
+
+  // MARK: Values
+
+  /// An input of the model.
+  /// - Throws: `ModelError.graph` where the name is taken.
+  public mutating func input(
+    _ name: String, _ shape: Shape, _ elementType: ElementType? = nil
+  ) throws(ModelError) -> Signal {
+    try claim(name)
+    let type = elementType ?? self.elementType
+    inputs.append(ValueInfo(name, .tensor(type, shape)))
+    return Signal(name: name, elementType: type, shape: shape)
+  }
+
+  /// Makes a value an output of the model.
+  /// - Parameter shape: what to declare, where the names of free sizes are better known than they
+  ///   follow from the graph
+  /// - Throws: `ModelError.graph` where the name is taken.
+  public mutating func output(
+    _ name: String, _ value: Signal, shape: Shape? = nil
+  ) throws(ModelError) {
+    try claim(name)
+    var source = value.name
+    if renamed[source] != nil || !builder.nodes.contains(where: { $0.outputs.contains(source) }) {
+      source = try node("Identity", [value]).name
+    }
+    renamed[source] = name
+    outputs.append(ValueInfo(name, .tensor(value.elementType, shape ?? value.shape)))
+  }
+
+  /// A parameter of the model, an initializer, drawn from the seed and its name alone.
+  /// - Parameter fans: what initializers that need them take; else they follow from the shape
+  public mutating func parameter(
+    _ name: String, _ shape: [Int], _ initializer: Initializer, fans: Fans? = nil
+  ) throws(ModelError) -> Signal {
+    try parameter(name, shape, blocks: [initializer], of: shape, fans: fans)
+  }
+
+  /// A parameter that consists of blocks, such as the gates of a recurrent layer, each drawn by
+  /// itself.
+  /// - Parameters:
+  ///   - blocks: how to draw each
+  ///   - blockShape: of one block; as many as there are fill `shape`
+  public mutating func parameter(
+    _ name: String, _ shape: [Int], blocks: [Initializer], of blockShape: [Int], fans: Fans? = nil
+  ) throws(ModelError) -> Signal {
+    let label = scoped(name)
+    guard let count = shape.elementCount, let block = blockShape.elementCount,
+      block.multipliedReportingOverflow(by: blocks.count) == (count, false),
+      shape.allSatisfy({ $0 > 0 })
+    else { throw .graph("no parameter '\(label)' has shape \(shape)") }
+    var random = RandomStream(seed: seed, name: label)
+    let values: Tensor
+    do throws(TensorError) {
+      values = try Tensor(uninitialized: elementType, shape: shape)
+    } catch { throw .graph("parameter '\(label)' of shape \(shape): \(error)") }
+    let fans = fans ?? Fans(blockShape)
+    var first = 0
+    for initializer in blocks {
+      if elementType == .float64 {
+        let target = values.storage.pointer.assumingMemoryBound(to: Double.self) + first
+        initializer.fill(target, blockShape, fans, &random)
+      } else {
+        let target = values.storage.pointer.assumingMemoryBound(to: Float.self) + first
+        initializer.fill(target, blockShape, fans, &random)
+      }
+      first += block
+    }
+    return initializer(values, label)
+  }
+
+  private mutating func initializer(_ tensor: Tensor, _ name: String) -> Signal {
+    let name = builder.constant(tensor, hint: name)
+    return Signal(name: name, elementType: tensor.elementType, shape: Shape(tensor.shape))
+  }
+
+  /// A tensor that is no parameter.
+  public mutating func constant(
+    _ tensor: Tensor, hint: String = "constant"
+  ) throws(ModelError) -> Signal {
+    if tensor.elementType == .int64 || tensor.elementType == .int32 {
+      let signal = initializer(tensor, scoped(hint))
+      contents[signal.name] = tensor
+      return signal
+    }
+    let attribute = Attribute("value", .tensor(NamedTensor(nil, tensor)))
+    return try node("Constant", [], [attribute])
+  }
+
+  /// A list of whole numbers, for operators that take sizes or axes so.
+  public mutating func integers(
+    _ values: [Int], hint: String = "constant"
+  ) throws(ModelError) -> Signal {
+    try constant(Tensor(shape: [values.count], values.map(Int64.init)), hint: hint)
+  }
+
+  /// A number of the builder's element type.
+  public mutating func scalar(_ value: Double) throws(ModelError) -> Signal {
+    try constant(elementType == .float64 ? Tensor(value) : Tensor(Float(value)))
+  }
+
+  // MARK: Nodes
+
+  /// Adds a node of the standard with one output.
+  /// - Parameter inputs: `nil` for one left out
+  /// - Throws: `ModelError.node` where the operator refuses the attributes or the inputs' types.
+  public mutating func node(
+    _ operatorType: String, _ inputs: [Signal?], _ attributes: [Attribute] = []
+  ) throws(ModelError) -> Signal {
+    try nodes(operatorType, inputs, attributes, outputs: [operatorType.lowercased()])[0]
+  }
+
+  /// Adds a node of the standard with several outputs.
+  /// - Parameter outputs: hints for the outputs' names
+  public mutating func nodes(
+    _ operatorType: String, _ inputs: [Signal?], _ attributes: [Attribute] = [],
+    outputs: [String]
+  ) throws(ModelError) -> [Signal] {
+    let names = builder.nodes(
+      operatorType, inputs.map { $0?.name ?? "" }, attributes, outputs: outputs.map(scoped))
+    guard let node = builder.nodes.last else { return [] }
+    do throws(OperatorError) {
+      let (made, allowed) = try Registry.make(node, operatorSet: GraphBuilder.operatorSet)
+      if let first = inputs.first??.elementType, !allowed.contains(first) {
+        throw .input(0, "expected one of \(allowed), got \(first)")
+      }
+      let types = try made.inferChecked(
+        Inputs(
+          types: inputs.map { $0.map { .tensor($0.elementType, $0.shape) } },
+          constants: inputs.map { $0.flatMap { contents[$0.name] }.map(Value.tensor) }),
+        outputs: names.count)
+      var signals: [Signal] = []
+      for (index, name) in names.enumerated() {
+        guard let type = types[index].tensorType, let shape = type.shape else {
+          throw .output(index, "its rank does not follow from the inputs")
+        }
+        signals.append(Signal(name: name, elementType: type.elementType, shape: shape))
+      }
+      return signals
+    } catch {
+      throw .node(name: names[0], operatorType: operatorType, error)
+    }
+  }
+
+  // MARK: Model
+
+  /// The model as built so far. Nodes that no output depends on are left out.
+  /// - Throws: `ModelError.graph` where it has no output.
+  public func model(
+    name: String, metadata: [MetadataEntry] = []
+  ) throws(ModelError) -> Model {
+    guard !outputs.isEmpty else { throw .graph("the model '\(name)' has no output") }
+    var needed = Set(outputs.map(\.name))
+    var nodes: [Node] = []
+    for var node in builder.nodes.reversed() {
+      node.outputs = node.outputs.map { renamed[$0] ?? $0 }
+      guard node.outputs.contains(where: needed.contains) else { continue }
+      node.inputs = node.inputs.map { renamed[$0] ?? $0 }
+      node.name = node.outputs.first
+      node.operatorSetVersion = nil
+      needed.formUnion(node.inputs)
+      nodes.append(node)
+    }
+    let graph = Graph(
+      name: name, nodes: nodes.reversed(), inputs: inputs, outputs: outputs,
+      initializers: builder.initializers.filter { needed.contains($0.name ?? "") })
+    var model = Model(
+      graph: graph,
+      operatorSets: [OperatorSetImport(domain: "", version: Int64(GraphBuilder.operatorSet))],
+      irVersion: Self.irVersion)
+    model.producerName = "swift-onnx"
+    model.metadata = metadata
+    return model
+  }
+
+  /// The version of the file format that came with operator set 20.
+  private static let irVersion: Int64 = 9
+
+  /// An error about the layer that is being added.
+  func error(_ reason: String) -> ModelError { .graph(reason + label) }
+}

@@ -1,0 +1,85 @@
+import ONNXFormat
+import ONNXOps
+
+/// What training makes small. The labels' input is named `Loss.labels`.
+public enum Loss: Sendable, Hashable {
+  /// The mean of `−ln softmax(scores)[label]`: scores [N, C] or [N, T, C] (`C` last), labels int64
+  /// [N] or [N, T]. Labels of `Loss.ignored` count for nothing.
+  case crossEntropy
+  /// The mean of `(y − t)²` over all elements; targets have the output's type.
+  case meanSquaredError
+  /// The mean of `ln(1 + eʸ) − t·y` over all elements: cross entropy of `σ(y)` with targets from 0
+  /// to 1, of the output's type.
+  case binaryCrossEntropy
+
+  /// The name of the input for labels or targets.
+  public static let labels = "labels"
+  /// The label of a place without one, as in a padded sequence.
+  public static let ignored: Int64 = -100
+}
+
+/// A loss and how well the model did besides, by name.
+struct LossValues {
+  var loss: String
+  /// How many labels were hit, and how many there were; for cross entropy.
+  var correct: String?
+  var counted: String?
+  /// The element type of the labels.
+  var labelType: ElementType
+}
+
+extension Loss {
+  /// Adds the nodes of the loss of `output`.
+  /// - Parameter type: the output's type, whose rank must be known
+  func add(
+    of output: String, _ type: TensorType, _ builder: inout GraphBuilder
+  ) throws(TrainingError) -> LossValues {
+    switch self {
+    case .crossEntropy: return try addCrossEntropy(output, type, &builder)
+    case .meanSquaredError:
+      let difference = builder.sub(output, Self.labels)
+      let loss = builder.node(
+        "ReduceMean", [builder.mul(difference, difference)], [.int("keepdims", 0)], hint: "loss")
+      return LossValues(loss: loss, labelType: type.elementType)
+    case .binaryCrossEntropy:
+      // ln(1 + eʸ) = max(y, 0) + ln(1 + e^−|y|), which Softplus computes.
+      let terms = builder.sub(
+        builder.node("Softplus", [output]), builder.mul(output, Self.labels))
+      let loss = builder.node("ReduceMean", [terms], [.int("keepdims", 0)], hint: "loss")
+      return LossValues(loss: loss, labelType: type.elementType)
+    }
+  }
+
+  private func addCrossEntropy(
+    _ output: String, _ type: TensorType, _ builder: inout GraphBuilder
+  ) throws(TrainingError) -> LossValues {
+    guard let rank = type.shape?.rank, rank == 2 || rank == 3 else {
+      throw .model(
+        "output '\(output)': cross entropy needs scores [N, C] or [N, T, C], got \(type)")
+    }
+    var scores = output
+    var labels = Self.labels
+    if rank == 3 {
+      let classes =
+        builder.node("Shape", [output], [.int("start", 2)])
+      scores = builder.reshape(
+        output, to: builder.node("Concat", [builder.integers([-1]), classes], [.int("axis", 0)]))
+      labels = builder.reshape(labels, to: builder.integers([-1]))
+    }
+    let loss = builder.node(
+      "SoftmaxCrossEntropyLoss", [scores, labels],
+      [.int("ignore_index", Int(Self.ignored)), .string("reduction", "mean")], hint: "loss")
+    let best = builder.node("ArgMax", [scores], [.int("axis", 1), .int("keepdims", 0)])
+    let correct = count(builder.node("Equal", [best, labels]), &builder, hint: "correct")
+    let ignored = builder.constant(Tensor(Self.ignored))
+    let isCounted = builder.node("Not", [builder.node("Equal", [labels, ignored])])
+    return LossValues(
+      loss: loss, correct: correct, counted: count(isCounted, &builder, hint: "counted"),
+      labelType: .int64)
+  }
+
+  private func count(_ flags: String, _ builder: inout GraphBuilder, hint: String) -> String {
+    builder.node(
+      "ReduceSum", [builder.cast(flags, to: .int64)], [.int("keepdims", 0)], hint: hint)
+  }
+}

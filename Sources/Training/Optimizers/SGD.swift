@@ -1,0 +1,34 @@
+import ONNXFormat
+import ONNXOps
+
+/// Stochastic gradient descent: with `g' = g + weightDecay · p`, `v' = momentum · v + g'`,
+/// `p' = p − rate · v'`; with Nesterov's momentum `p' = p − rate · (g' + momentum · v')`.
+///
+/// Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013.
+public struct SGD: Optimizer {
+  public var momentum: Double
+  public var isNesterov: Bool
+  public var weightDecay: Double
+
+  public init(momentum: Double = 0, nesterov: Bool = false, weightDecay: Double = 0) {
+    self.momentum = momentum
+    self.isNesterov = nesterov
+    self.weightDecay = weightDecay
+  }
+
+  public var stateNames: [String] { momentum == 0 ? [] : ["momentum"] }
+
+  public func update(
+    _ step: ParameterStep, _ builder: inout GraphBuilder
+  ) -> (parameter: String, states: [String]) {
+    var direction = step.decayedGradient(weightDecay, &builder)
+    var states: [String] = []
+    if let velocity = step.states.first {
+      let factor = builder.scalar(momentum, step.type)
+      let next = builder.add(builder.mul(velocity, factor), direction)
+      direction = isNesterov ? builder.add(direction, builder.mul(next, factor)) : next
+      states = [next]
+    }
+    return (builder.sub(step.parameter, builder.mul(direction, step.rate)), states)
+  }
+}

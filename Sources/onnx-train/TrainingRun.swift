@@ -1,0 +1,127 @@
+import ONNX
+import ToolSupport
+
+/// Trains by a recipe, and tells a person how it goes.
+struct TrainingRun {
+  let recipe: Recipe
+  let arguments: TrainingArguments
+
+  func perform() throws -> ExitStatus {
+    try checkWritable(arguments.output)
+    if let checkpoint = arguments.checkpoint { try checkWritable(checkpoint) }
+    let trainer = try Trainer(recipe.model, recipe.options)
+    let loop = TrainingLoop(
+      trainer, recipe.training, validation: recipe.validation ?? recipe.test,
+      settings: recipe.settings)
+    if arguments.resume, let path = arguments.checkpoint {
+      do { try loop.resume(try Checkpoint(contentsOf: path)) } catch {
+        throw Failure(path, error)
+      }
+      printError("resumed after \(loop.progress.epoch) epochs and \(loop.progress.batch) batches")
+    }
+    printError(
+      "\(trainer.parameters.count) parameters of \(count(trainer)) numbers, "
+        + "\(recipe.training.batchCount) batches an epoch")
+
+    Interruption.watch()
+    let end: TrainingLoop.End
+    do { end = try train(loop) } catch let error as TrainingError {
+      if let path = arguments.checkpoint {
+        throw Failure("\(error); the last good state is in \(path)")
+      }
+      throw error
+    }
+    if end == .interrupted {
+      let kept = arguments.checkpoint.map { "; '\($0)' goes on with --resume" } ?? ""
+      printError("stopped after \(trainer.batchCount) batches" + kept)
+      return .interrupted
+    }
+    if end == .stoppedEarly {
+      printError("no smaller validation loss for \(recipe.settings.patience ?? 0) epochs")
+    }
+    let model = try loop.model
+    try write(model, to: arguments.output)
+    try writeCurves(loop.progress.history)
+    for line in try recipe.finish?(model, arguments.output) ?? [] { printError(line) }
+    print(recipe.summary(try measure(model)))
+    return .fine
+  }
+
+  private func train(_ loop: TrainingLoop) throws -> TrainingLoop.End {
+    var progress = Progress()
+    let start = ContinuousClock.now
+    let before = loop.progress
+    let end = try loop.run { event in
+      switch event {
+      case .batch(let index, let count, let result):
+        let done = Double(loop.progress.epoch) + Double(index) / Double(count)
+        let first = Double(before.epoch) + Double(before.batch) / Double(count)
+        progress.update(
+          line(loop.progress.epoch, index, count, result, start, done: done, first: first))
+      case .epoch(let record):
+        progress.clear()
+        printError(describe(record, start))
+      case .checkpoint: break
+      }
+      return !Interruption.isWanted
+    }
+    progress.clear()
+    return end
+  }
+
+  private func line(
+    _ epoch: Int, _ index: Int, _ count: Int, _ result: StepResult,
+    _ start: ContinuousClock.Instant, done: Double, first: Double
+  ) -> String {
+    let width = 20
+    let filled = width * index / max(count, 1)
+    let bar =
+      String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)
+    let seconds = (.now - start).milliseconds / 1000
+    let left = seconds / max(done - first, 1e-9) * (Double(recipe.settings.epochs) - done)
+    return "epoch \(epoch + 1)/\(recipe.settings.epochs) [\(bar)] \(index)/\(count)  "
+      + "\(recipe.brief(result))  \(clock(left)) left"
+  }
+
+  private func describe(_ record: EpochRecord, _ start: ContinuousClock.Instant) -> String {
+    var result = StepResult()
+    result.loss = record.loss
+    var text = "epoch \(record.epoch)/\(recipe.settings.epochs)  loss \(fixed(record.loss, 4))"
+    if let accuracy = record.accuracy { text += "  accuracy \(fixed(accuracy, 4))" }
+    if let loss = record.validationLoss { text += "  validation loss \(fixed(loss, 4))" }
+    if let accuracy = record.validationAccuracy { text += "  accuracy \(fixed(accuracy, 4))" }
+    return text + "  \(clock((.now - start).milliseconds / 1000))"
+  }
+
+  /// The result of the model that was written, on the data that the last line is about.
+  private func measure(_ model: Model) throws -> StepResult {
+    if let judge = recipe.judge {
+      var result = StepResult()
+      (result.correct, result.counted) = (Int((try judge(model) * 1e6).rounded()), 1e6)
+      return result
+    }
+    guard let data = recipe.test ?? recipe.validation else { return StepResult() }
+    return try Trainer(model, recipe.options).evaluate(data)
+  }
+
+  private func writeCurves(_ history: [EpochRecord]) throws {
+    guard !history.isEmpty else { return }
+    let name = arguments.curves ?? withoutExtension(arguments.output) + ".curves"
+    try LearningCurves(history).write(to: name)
+  }
+
+  private func count(_ trainer: Trainer) -> Int {
+    let sizes = Set(trainer.parameters)
+    return recipe.model.graph.initializers.filter { sizes.contains($0.name ?? "") }
+      .map(\.tensor.count).reduce(0, +)
+  }
+}
+
+/// Seconds as a clock shows them.
+func clock(_ seconds: Double) -> String {
+  guard seconds.isFinite, seconds >= 0 else { return "?" }
+  let total = Int(seconds.rounded())
+  let (hours, minutes, rest) = (total / 3600, total / 60 % 60, total % 60)
+  func two(_ n: Int) -> String { n < 10 ? "0\(n)" : "\(n)" }
+  return hours > 0 ? "\(hours):\(two(minutes)):\(two(rest))" : "\(minutes):\(two(rest))"
+}

@@ -1,0 +1,79 @@
+import ONNX
+import Testing
+
+/// Gradients of convolutions by image, weights and bias.
+@Suite struct ConvolutionGradientTests {
+  struct Case: Sendable {
+    var x: [Int]
+    var w: [Int]
+    var attributes: [Attribute] = []
+  }
+
+  static let cases = [
+    Case(x: [2, 2, 6], w: [3, 2, 3]),
+    Case(x: [1, 2, 7], w: [2, 1, 2], attributes: [.int("group", 2), .ints("strides", [2])]),
+    Case(x: [2, 2, 4, 5], w: [3, 2, 2, 3], attributes: [.ints("pads", [1, 0, 2, 1])]),
+    Case(
+      x: [2, 4, 5, 5], w: [4, 2, 3, 3],
+      attributes: [.int("group", 2), .ints("strides", [2, 1]), .ints("pads", [1, 1, 1, 1])]),
+    Case(x: [1, 1, 6, 6], w: [2, 1, 2, 2], attributes: [.ints("dilations", [2, 3])]),
+    Case(x: [1, 2, 5, 4], w: [2, 2, 3, 3], attributes: [.string("auto_pad", "SAME_UPPER")]),
+    Case(
+      x: [1, 2, 5, 4], w: [2, 2, 2, 2],
+      attributes: [.string("auto_pad", "SAME_LOWER"), .ints("strides", [2, 2])]),
+    Case(x: [2, 3, 3, 3], w: [2, 3, 1, 1]),
+    Case(
+      x: [1, 2, 3, 4, 3], w: [2, 2, 2, 2, 2],
+      attributes: [.ints("pads", [1, 0, 0, 0, 1, 0]), .ints("strides", [1, 2, 1])]),
+  ]
+
+  @Test(arguments: cases) func ofConv(of test: Case) throws {
+    let node = Node("Conv", inputs: [], outputs: ["y"], attributes: test.attributes)
+    let (x, w) = (doubles(test.x), doubles(test.w, seed: 2))
+    try checkGradient(node, [x, w, doubles([test.w[0]], seed: 3)])
+    try checkGradient(node, [x, w], opset: 1)
+  }
+
+  @Test func ofConvsBiasAlone() throws {
+    let node = Node("Conv", inputs: [], outputs: ["y"])
+    try checkGradient(
+      node, [doubles([2, 1, 3, 3]), doubles([2, 1, 2, 2], seed: 2), doubles([2], seed: 3)], by: [2])
+  }
+
+  /// Float32 takes another way than float64, which finite differences hold.
+  @Test(arguments: cases + [Case(x: [19, 4, 9, 9], w: [6, 4, 3, 3])])
+  func isTheSameInFloat32(of test: Case) throws {
+    let (x, w) = (doubles(test.x), doubles(test.w, seed: 2))
+    let made = try Registry.make(
+      Node("Conv", inputs: ["x", "w"], outputs: ["y"], attributes: test.attributes),
+      operatorSet: 20
+    ).operator
+    let y = try #require(
+      try made.infer(Inputs(types: [.tensor(x.type), .tensor(w.type)]))[0].tensorType?.shape?.sizes)
+    let g = doubles(y, seed: 4)
+    for (name, inputs) in [("ConvInputGrad", [g, w, x]), ("ConvWeightGrad", [g, x, w])] {
+      let node = Node(
+        name, domain: "swift.onnx", inputs: ["a", "b", "c"],
+        outputs: name == "ConvWeightGrad" ? ["y", "z"] : ["y"], attributes: test.attributes)
+      let wanted = try checkOperator(node, inputs, opset: 20)
+      let singles = inputs.map { tensor in
+        Tensor(shape: tensor.shape, tensor.elements(as: Double.self).map(Float.init))
+      }
+      let found = try checkOperator(node, singles, opset: 20)
+      for (a, b) in zip(found, wanted) { #expect(try #require(a).isClose(to: b, 1e-4)) }
+    }
+  }
+
+  @Test func refusesAGradientOfAnotherShape() throws {
+    for (name, types) in [
+      ("ConvInputGrad", [[1, 1, 3, 3], [1, 1, 2, 2], [1, 1, 3, 3]]),
+      ("ConvWeightGrad", [[1, 1, 3, 3], [1, 1, 3, 3], [1, 1, 2, 2]]),
+    ] {
+      let node = Node(name, domain: "swift.onnx", inputs: ["a", "b", "c"], outputs: ["y"])
+      let made = try Registry.make(node, operatorSet: 1).operator
+      #expect(throws: OperatorError.input(0, "expected shape [1,1,2,2], got [1,1,3,3]")) {
+        try made.infer(Inputs(types: types.map { .tensor(.float32, $0) }))
+      }
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import ONNX
+import Testing
+
+/// Gradients of normalizations, and batch normalization while a model is trained.
+@Suite struct NormalizationGradientTests {
+  private func batchInputs(_ shape: [Int]) -> [Tensor] {
+    let channels = [shape.count > 1 ? shape[1] : 1]
+    return [
+      doubles(shape), doubles(channels, seed: 2), doubles(channels, seed: 3),
+      doubles(channels, seed: 4), doubles(channels, from: 0.5, to: 2, seed: 5),
+    ]
+  }
+
+  @Test(arguments: [[3, 2], [2, 3, 4], [2, 3, 2, 3], [6]])
+  func ofBatchNormalizationInTraining(shape: [Int]) throws {
+    let node = Node(
+      "BatchNormalization", inputs: [], outputs: ["y", "mean", "variance"],
+      attributes: [.int("training_mode", 1), .float("epsilon", 0.01)])
+    try checkGradient(node, batchInputs(shape), by: [0, 1, 2], outputs: [0])
+    try checkGradient(node, batchInputs(shape), by: [1, 2], outputs: [0])
+  }
+
+  @Test(arguments: [[3, 2], [2, 3, 2, 3], [6]])
+  func ofBatchNormalizationInInference(shape: [Int]) throws {
+    let node = Node(
+      "BatchNormalization", inputs: [], outputs: ["y"], attributes: [.float("epsilon", 0.01)])
+    try checkGradient(node, batchInputs(shape))
+    try checkGradient(node, batchInputs(shape), opset: 9)
+  }
+
+  /// Float32 takes another way than float64, which finite differences hold.
+  @Test(arguments: [[70, 130], [3, 5, 9, 11], [2, 1, 4000]])
+  func batchNormalizationIsTheSameInFloat32(shape: [Int]) throws {
+    let training = Node(
+      "TrainingBatchNormalization", domain: "swift.onnx",
+      inputs: ["x", "scale", "bias", "mean", "variance"], outputs: ["y", "m", "v", "s", "i"])
+    let gradient = Node(
+      "BatchNormalizationGrad", domain: "swift.onnx", inputs: ["g", "x", "scale", "mean", "i"],
+      outputs: ["gx", "gs", "gb"])
+    let inputs = batchInputs(shape)
+    let wanted = try checkOperator(training, inputs, opset: 1)
+    let found = try checkOperator(training, inputs.map(single), opset: 1)
+    for (a, b) in zip(found, wanted) { #expect(try #require(a).isClose(to: b, 1e-5)) }
+    let statistics = [try #require(wanted[3]), try #require(wanted[4])]
+    let further = [doubles(shape, seed: 9), inputs[0], inputs[1]] + statistics
+    let exact = try checkOperator(gradient, further, opset: 1)
+    for (a, b) in zip(try checkOperator(gradient, further.map(single), opset: 1), exact) {
+      #expect(try #require(a).isClose(to: b, 1e-4))
+    }
+    let halves = further.enumerated().map { index, tensor in
+      index < 3 ? single(tensor).converted(to: .float16) : single(tensor)
+    }
+    for (a, b) in zip(try checkOperator(gradient, halves, opset: 1), exact) {
+      #expect(try #require(a).isClose(to: b, 0.3))
+    }
+  }
+
+  private func single(_ tensor: Tensor) -> Tensor {
+    Tensor(shape: tensor.shape, tensor.elements(as: Double.self).map(Float.init))
+  }
+
+  @Test(arguments: [(1, []), (7, []), (9, []), (14, []), (15, [])] as [(Int, [Attribute])])
+  func trainingModeOfBatchNormalizationCarriesStatistics(
+    version: Int, attributes: [Attribute]
+  ) throws {
+    let names = ["x", "scale", "bias", "mean", "variance"]
+    let node = Node(
+      "BatchNormalization", inputs: names, outputs: ["y"],
+      attributes: attributes + [.float("momentum", 0.75)]
+        + (version == 1 ? [.ints("consumed_inputs", [0, 0, 0, 1, 1]), .int("is_test", 1)] : []))
+    let made = try #require(
+      try Registry.make(node, operatorSet: version).operator as? any ModalOperator)
+    var builder = GraphBuilder(taken: Set(names + ["y"]))
+    let training = try made.trainingMode(node, &builder)
+    #expect(training.updates.map(\.initializer) == ["mean", "variance"])
+    #expect(training.updates.map(\.output) == Array(training.node.outputs.dropFirst()))
+    let x = float32([2, 1, 2], [1, 2, 3, 6])
+    let one = float32([1], [1])
+    let results = try checkOperator(
+      training.node, [x, one, one, float32([1], [7]), float32([1], [2])], opset: 15)
+    // Mean 3 and variance 3.5 of the batch, a quarter of each.
+    #expect(try #require(results[1]).isClose(to: float32([1], [6])))
+    #expect(try #require(results[2]).isClose(to: float32([1], [2.375])))
+  }
+
+  @Test func batchNormalizationWithoutChannelsIsRefused() throws {
+    let node = Node(
+      "BatchNormalization", inputs: ["x", "s", "b", "m", "v"], outputs: ["y"],
+      attributes: [.int("spatial", 0)])
+    let made = try #require(
+      try Registry.make(node, operatorSet: 7).operator as? any ModalOperator)
+    var builder = GraphBuilder()
+    #expect(throws: OperatorError.self) { try made.trainingMode(node, &builder) }
+  }
+}
