@@ -1,0 +1,109 @@
+import ONNX
+import ONNXImages
+
+/// Small pictures side by side: filters, feature maps, reconstructions.
+public struct TileSheet: Sendable {
+  /// What is black and what is white.
+  public enum Range: Sendable {
+    /// The least and the largest number of each tile.
+    case eachTile
+    /// Those of all tiles.
+    case allTiles
+    /// As for filters: 0 is grey, and the largest distance from it of all tiles black or white.
+    case aroundZero
+    case fixed(ClosedRange<Float>)
+  }
+
+  public var title: String
+  /// Tiles of grey or of red, green, blue, `[C, H, W]` each, C 1 or 3.
+  public var tiles: [Tensor]
+  /// Under each tile, as much as there is room for; or empty.
+  public var labels: [String] = []
+  public var range: Range = .eachTile
+  /// Tiles in a row; `nil` for about as many as there are rows.
+  public var columns: Int?
+  /// Pixels of a sample's sides; `nil` for as many as make a picture of common size.
+  public var zoom: Int?
+
+  public init(_ title: String, _ tiles: [Tensor]) {
+    self.title = title
+    self.tiles = tiles
+  }
+
+  /// - Throws: `Failure` where there is nothing to draw, too much, or tiles that are no pictures.
+  public func image() throws(Failure) -> Image {
+    guard let first = tiles.first else { throw Failure("there is nothing to draw") }
+    let shape = first.shape
+    guard shape.count == 3, shape[0] == 1 || shape[0] == 3, first.count > 0,
+      tiles.allSatisfy({ $0.elementType == .float32 && $0.shape == shape })
+    else { throw Failure("expected tiles float32[1,H,W] or [3,H,W] of one size, got \(first)") }
+    let (height, width) = (shape[1], shape[2])
+    let wide = (Double(tiles.count) * Double(height) / Double(width)).squareRoot().rounded(.up)
+    let columns = min(tiles.count, max(1, self.columns ?? Int(min(wide, 1e6))))
+    let rows = (tiles.count + columns - 1) / columns
+    let zoom = max(
+      1, self.zoom ?? min(24, 960 / (columns * (width + 1)), 720 / (rows * (height + 1))))
+    let gap = 4
+    let caption = labels.isEmpty ? 0 : 11
+    let top = title.isEmpty ? gap : 34
+    let (sheetWidth, sheetHeight) = (
+      columns.multipliedReportingOverflow(by: width * zoom + gap).partialValue,
+      rows.multipliedReportingOverflow(by: height * zoom + gap + caption).partialValue
+    )
+    var canvas = try Canvas(
+      width: max(sheetWidth + gap, title.isEmpty ? 0 : Canvas.textWidth(title, scale: 2) + 16),
+      height: sheetHeight + top, background: title.isEmpty ? Color(90, 90, 120) : .white)
+    if !title.isEmpty { canvas.text(title, 8, 10, .ink, scale: 2) }
+
+    let shared = sharedRange()
+    for (index, tile) in tiles.enumerated() {
+      let x = gap + index % columns * (width * zoom + gap)
+      let y = top + index / columns * (height * zoom + gap + caption)
+      let samples = tile.elements(as: Float.self)
+      let (low, high) = shared ?? Self.range(samples)
+      let scale = high > low ? 255 / (high - low) : 0
+      func level(_ sample: Float) -> UInt8 {
+        sample.isNaN ? 0 : UInt8(min(max((sample - low) * scale, 0), 255).rounded())
+      }
+      let plane = height * width
+      for pixel in 0..<plane {
+        let color =
+          shape[0] == 1
+          ? Color(level(samples[pixel]), level(samples[pixel]), level(samples[pixel]))
+          : Color(
+            level(samples[pixel]), level(samples[plane + pixel]),
+            level(samples[2 * plane + pixel]))
+        canvas.fill(
+          x + pixel % width * zoom, y + pixel / width * zoom, zoom, zoom, color)
+      }
+      if caption > 0, index < labels.count {
+        let letters = (width * zoom + gap) / BitmapFont.advance
+        canvas.text(String(labels[index].prefix(letters)), x, y + height * zoom + 2, .ink)
+      }
+    }
+    return canvas.image
+  }
+
+  private func sharedRange() -> (Float, Float)? {
+    switch range {
+    case .eachTile: return nil
+    case .fixed(let range): return (range.lowerBound, range.upperBound)
+    case .allTiles, .aroundZero:
+      let ranges = tiles.map { Self.range($0.elements(as: Float.self)) }
+      let low = ranges.map(\.0).min() ?? 0
+      let high = ranges.map(\.1).max() ?? 1
+      guard case .aroundZero = range else { return (low, high) }
+      let reach = max(abs(low), abs(high))
+      return (-reach, reach)
+    }
+  }
+
+  private static func range(_ samples: UnsafeBufferPointer<Float>) -> (Float, Float) {
+    var (low, high) = (Float.infinity, -Float.infinity)
+    for sample in samples where sample.isFinite {
+      low = min(low, sample)
+      high = max(high, sample)
+    }
+    return low <= high ? (low, high) : (0, 1)
+  }
+}
