@@ -255,6 +255,7 @@ enum Operators {
 
     // Gradients
     ClipGrad.self,
+    DetGrad.self,
     ElementwiseGradient<Abs>.self,
     ElementwiseGradient<Acos>.self,
     ElementwiseGradient<Acosh>.self,
@@ -290,7 +291,9 @@ enum Operators {
     ElementwiseGradient<Tanh>.self,
     ElementwiseGradient<ThresholdedRelu>.self,
     GatherGrad.self,
+    GatherNDGrad.self,
     NegativeLogLikelihoodLossGrad.self,
+    PadGrad.self,
     ReduceProdGrad.self,
     Slice1Grad.self,
     SliceGrad.self,

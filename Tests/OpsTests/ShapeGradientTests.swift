@@ -113,4 +113,107 @@ import Testing
     try checkGradient(
       node("Tile"), [doubles([2, 3]), Tensor(3.0), Tensor(1.0)], by: [0], opset: 1)
   }
+
+  @Test(arguments: ["constant", "reflect", "edge", "wrap"]) func ofPadding(mode: String) throws {
+    let attributes = [Attribute.string("mode", mode)]
+    let x = doubles([2, 3, 4])
+    try checkGradient(node("Pad", attributes), [x, integers([0, 1, 2, 0, 2, 0])])
+    try checkGradient(
+      node("Pad", attributes), [x, integers([2, 1, -1, 0]), nil, integers([1, 2])])
+    try checkGradient(node("Pad", attributes), [x, integers([0, 2, 0, 0, 1, 0])])
+    if mode == "constant" {
+      try checkGradient(node("Pad", attributes), [x, integers([1, 0, 0, 0, 2, -1]), Tensor(0.5)])
+    }
+    if mode != "wrap" {
+      try checkGradient(
+        node("Pad", attributes + [.ints("pads", [0, 1, 1, 1, 0, 2])]), [x], opset: 2)
+    }
+  }
+
+  @Test func ofCroppingAroundTheCenter() throws {
+    let axes = Attribute.ints("axes", [-1, 0])
+    try checkGradient(node("CenterCropPad"), [doubles([4, 3]), integers([2, 6])])
+    try checkGradient(node("CenterCropPad", [axes]), [doubles([4, 2, 3]), integers([6, 1])])
+  }
+
+  @Test func ofGatheredElements() throws {
+    let x = doubles([3, 4])
+    let places = Tensor(shape: [3, 2], [0, 2, -1, 1, 0, 0] as [Int64])
+    try checkGradient(node("GatherElements", [.int("axis", 1)]), [x, places])
+    let tuples = Tensor(shape: [3, 1], [0, 2, 2] as [Int64])
+    try checkGradient(node("GatherND"), [x, tuples])
+    let batched = Tensor(shape: [3, 2, 1], [0, -1, 1, 1, 2, 0] as [Int64])
+    try checkGradient(node("GatherND", [.int("batch_dims", 1)]), [x, batched])
+  }
+
+  @Test(arguments: ["none", "add"]) func ofScatteredUpdates(reduction: String) throws {
+    let attributes = [Attribute.string("reduction", reduction)]
+    let x = doubles([3, 4])
+    let places = Tensor(shape: [2, 2], [0, -1, 2, 1] as [Int64])
+    let updates = doubles([2, 2], seed: 2)
+    try checkGradient(node("ScatterElements", attributes), [x, places, updates])
+    try checkGradient(
+      node("ScatterElements", attributes + [.int("axis", 1)]), [x, places, updates])
+    try checkGradient(node("ScatterND", attributes), [x, places, doubles([2], seed: 3)])
+    if reduction == "none" {
+      try checkGradient(node("Scatter"), [x, places, updates], opset: 10)
+    } else {
+      #expect(throws: ModelError.self) {
+        try checkGradient(
+          node("ScatterND", [.string("reduction", "mul")]), [x, places, doubles([2], seed: 3)])
+      }
+    }
+  }
+
+  @Test func ofTriangles() throws {
+    try checkGradient(node("Trilu"), [doubles([2, 3, 3])])
+    try checkGradient(node("Trilu", [.int("upper", 0)]), [doubles([3, 4]), Tensor(1 as Int64)])
+  }
+
+  @Test(arguments: ["DCR", "CRD"]) func ofBlocksOfSpace(mode: String) throws {
+    let attributes = [Attribute.int("blocksize", 2), .string("mode", mode)]
+    try checkGradient(node("DepthToSpace", attributes), [doubles([1, 8, 2, 3])])
+    try checkGradient(node("SpaceToDepth", attributes), [doubles([1, 2, 4, 2])], opset: 28)
+    try checkGradient(node("SpaceToDepth", [attributes[0]]), [doubles([1, 2, 4, 2])])
+  }
+
+  @Test func ofReversedSequences() throws {
+    let lengths = integers([2, 3])
+    try checkGradient(node("ReverseSequence"), [doubles([4, 2, 2]), lengths])
+    let batchMajor: [Attribute] = [.int("batch_axis", 0), .int("time_axis", 1)]
+    try checkGradient(node("ReverseSequence", batchMajor), [doubles([2, 3]), lengths])
+  }
+
+  @Test func ofChosenSlices() throws {
+    let x = doubles([3, 2])
+    try checkGradient(
+      node("Compress", [.int("axis", 0)]), [x, Tensor(shape: [3], [true, false, true])])
+    try checkGradient(node("Compress"), [x, Tensor(shape: [5], [true, false, true, true, false])])
+  }
+
+  @Test func ofTheGreatest() throws {
+    let outputs = ["values", "places"]
+    try checkGradient(node("TopK", outputs: outputs), [doubles([3, 5]), integers([2])])
+    try checkGradient(
+      node("TopK", [.int("axis", 0), .int("largest", 0)], outputs: ["values"]),
+      [doubles([4, 2]), integers([3])])
+    try checkGradient(
+      node("TopK", [.int("k", 2)], outputs: outputs), [doubles([3, 5])], opset: 1)
+  }
+
+  @Test func ofRunningSums() throws {
+    let x = doubles([3, 4])
+    for (exclusive, reverse) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+      try checkGradient(
+        node("CumSum", [.int("exclusive", exclusive), .int("reverse", reverse)]),
+        [x, Tensor(Int64(exclusive))])
+    }
+  }
+
+  @Test func isZeroForWhatOnlyTakesTheShape() throws {
+    for name in ["EyeLike", "RandomNormalLike", "RandomUniformLike", "Bernoulli"] {
+      let seed = name == "EyeLike" ? [] : [Attribute.float("seed", 1)]
+      #expect(try checkGradient(node(name, seed), [doubles([3, 3], from: 0.1)]).isEmpty)
+    }
+  }
 }
