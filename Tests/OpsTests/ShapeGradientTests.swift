@@ -216,4 +216,86 @@ import Testing
       #expect(try checkGradient(node(name, seed), [doubles([3, 3], from: 0.1)]).isEmpty)
     }
   }
+
+  /// A gradient made for a batch of any size is that made for the size at hand.
+  @Test(arguments: [
+    Node("Concat", inputs: ["x", "x"], outputs: ["y"], attributes: [.int("axis", 0)]),
+    Node("Split", inputs: ["x"], outputs: ["y", "z"], attributes: [.int("axis", 1)]),
+    Node("Slice", inputs: ["x", "one", "big"], outputs: ["y"]),
+    Node("Gather", inputs: ["x", "one"], outputs: ["y"]),
+    Node("Tile", inputs: ["x", "two"], outputs: ["y"]),
+    Node("Flatten", inputs: ["x"], outputs: ["y"]),
+    Node("ReduceMean", inputs: ["x", "zero"], outputs: ["y"], attributes: [.int("keepdims", 0)]),
+    Node("ReduceMax", inputs: ["x"], outputs: ["y"]),
+    Node("Softmax", inputs: ["x"], outputs: ["y"], attributes: [.int("axis", 0)]),
+    Node("Pad", inputs: ["x", "pads"], outputs: ["y"], attributes: [.string("mode", "reflect")]),
+    Node("Sub", inputs: ["x", "row"], outputs: ["y"]),
+  ]) func holdsForAnyBatch(node: Node) throws {
+    let x = doubles([3, 4])
+    func gradient(_ shape: Shape) throws -> Tensor {
+      let graph = Graph(
+        nodes: [node, Node("Mul", inputs: ["y", "y"], outputs: ["loss"])],
+        inputs: [ValueInfo("x", .tensor(.float64, shape))], outputs: [ValueInfo("loss", nil)],
+        initializers: [
+          NamedTensor("zero", integers([0])), NamedTensor("one", integers([1])),
+          NamedTensor("two", integers([2, 3])), NamedTensor("big", integers([9])),
+          NamedTensor("pads", integers([1, 2, 0, 1])), NamedTensor("row", doubles([4], seed: 2)),
+        ])
+      let operatorSets = [OperatorSetImport(version: 20)]
+      var differentiation = try Differentiation(Model(graph: graph, operatorSets: operatorSets))
+      let name = try #require(try differentiation.gradients(of: "loss", by: ["x"])["x"])
+      var full = differentiation.graph
+      full.outputs = [ValueInfo(name, nil)]
+      let session = try Session(Model(graph: full, operatorSets: operatorSets))
+      return try #require(try session.run(["x": x])[name])
+    }
+    let found = try gradient([.symbol("N"), 4])
+    #expect(found.shape == x.shape)
+    #expect(try found == gradient([3, 4]))
+  }
+
+  /// A file may name what only this package's own passes make.
+  @Test func refusesWhatDoesNotFit() throws {
+    let shape = integers([3, 4])
+    func run(_ name: String, _ inputs: [Tensor], _ attributes: [Attribute] = []) throws {
+      let names = inputs.indices.map { "input\($0)" }
+      let graph = Graph(
+        nodes: [
+          Node(
+            name, domain: "swift.onnx", inputs: names, outputs: ["y"], attributes: attributes)
+        ],
+        inputs: zip(names, inputs).map { ValueInfo($0, .tensor($1.type)) },
+        outputs: [ValueInfo("y", nil)])
+      let model = Model(
+        graph: graph,
+        operatorSets: [
+          OperatorSetImport(version: 20), OperatorSetImport(domain: "swift.onnx", version: 20),
+        ])
+      _ = try Session(model).run(Dictionary(uniqueKeysWithValues: zip(names, inputs)))
+    }
+    let g = doubles([2, 4])
+    try run("GatherGrad", [g, shape, integers([0, 2])])
+    for (name, inputs) in [
+      ("GatherGrad", [g, shape, integers([0, 3])]),
+      ("GatherGrad", [g, shape, integers([0, 1, 2])]),
+      ("GatherGrad", [g, integers([-3, 4]), integers([0, 1])]),
+      ("GatherGrad", [g, integers([.max, .max]), integers([0, 1])]),
+      ("SliceGrad", [g, shape, integers([0]), integers([3])]),
+      ("SliceGrad", [g, shape, integers([0]), integers([2]), integers([5])]),
+      ("PadGrad", [g, shape, integers([0, 0, 0, 0])]),
+      ("PadGrad", [g, shape, integers([1, .max, 0, .max])]),
+      ("GatherNDGrad", [g, Tensor(shape: [2, 1], [0, 2] as [Int64]), g]),
+      ("ReduceProdGrad", [g, doubles([3, 4])]), ("DetGrad", [g, doubles([3, 4])]),
+      ("DetGrad", [g, doubles([4, 4])]), ("SoftmaxGrad", [g, doubles([4, 4])]),
+      ("ClipGrad", [g, doubles([4, 4])]), ("ClipGrad", [g, g, doubles([2])]),
+      ("SoftmaxCrossEntropyLossGrad", [doubles([2]), g, integers([0, 1])]),
+      ("SoftmaxCrossEntropyLossGrad", [doubles([]), g, integers([0, 4])]),
+      ("NegativeLogLikelihoodLossGrad", [doubles([]), g, integers([0, 1, 2])]),
+      ("NegativeLogLikelihoodLossGrad", [doubles([]), g, integers([0, 1]), doubles([2])]),
+    ] {
+      #expect(throws: ModelError.self, "\(name) of \(inputs.map(\.shape))") {
+        try run(name, inputs)
+      }
+    }
+  }
 }
