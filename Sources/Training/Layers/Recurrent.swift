@@ -78,7 +78,7 @@ extension RecurrentLayer {
   ) throws(ModelError) -> RecurrentOutput {
     let what = Self.operatorType
     try x.expect(rank: 3, options.isTimeFirst ? "[T, N, I]" : "[N, T, I]", for: what)
-    guard options.layers > 0, options.hidden > 0 else {
+    guard (1...1000).contains(options.layers), options.hidden > 0 else {
       throw m.error("\(what) of \(options.layers) layers of \(options.hidden) units")
     }
     guard c == nil || Self.hasCell else { throw m.error("\(what) has no cells to begin with") }
