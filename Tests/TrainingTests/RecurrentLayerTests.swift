@@ -132,6 +132,14 @@ import Testing
     }
   }
 
+  @Test func theAddingProblemBeginsWithOpenForgetGates() throws {
+    let bias = try floats(parameter("recurrent.bias_l0", of: Adding().model()))
+    #expect(bias[128..<192].allSatisfy { $0 == 1 })
+    var plain = Adding()
+    plain.kind = .rnn
+    #expect(try parameter("recurrent.bias_l0", of: plain.model()).shape == [1, 128])
+  }
+
   @Test func theResetGateComesBeforeOrAfterTheProduct() throws {
     let x = noise([1, 5, 3])
     let after = try output(of: GRU(4), x)

@@ -276,14 +276,18 @@ public enum RecurrentKind: String, Sendable, Hashable, CaseIterable {
   case rnn, lstm, gru
 
   /// A layer of this kind.
+  /// - Parameter forgetBias: of an LSTM's forget gate; the others have none
   public func layer(
-    _ hidden: Int, layers: Int = 1, isBidirectional: Bool = false, dropout: Double = 0
+    _ hidden: Int, layers: Int = 1, isBidirectional: Bool = false, dropout: Double = 0,
+    forgetBias: Double? = nil
   ) -> any RecurrentLayer {
     switch self {
     case .rnn:
       RNN(hidden, layers: layers, isBidirectional: isBidirectional, dropout: dropout)
     case .lstm:
-      LSTM(hidden, layers: layers, isBidirectional: isBidirectional, dropout: dropout)
+      LSTM(
+        hidden, layers: layers, isBidirectional: isBidirectional, dropout: dropout,
+        forgetBias: forgetBias)
     case .gru:
       GRU(hidden, layers: layers, isBidirectional: isBidirectional, dropout: dropout)
     }
