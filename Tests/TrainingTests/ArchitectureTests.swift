@@ -45,6 +45,8 @@ struct ArchitectureCase: Sendable, CustomTestStringConvertible {
     var embedded = CharLSTM(vocabulary: 11)
     embedded.embedding = 8
     embedded.dropout = 0.2
+    var modern = LeNet5()
+    modern.isModern = true
     return [
       ArchitectureCase(MLP()) {
         ["image": noise([$0, 1, 28, 28])]
@@ -52,6 +54,11 @@ struct ArchitectureCase: Sendable, CustomTestStringConvertible {
         ["logits": [$0, 10]]
       },
       ArchitectureCase(LeNet5()) {
+        ["image": noise([$0, 1, 28, 28])]
+      } _: {
+        ["logits": [$0, 10]]
+      },
+      ArchitectureCase(modern) {
         ["image": noise([$0, 1, 28, 28])]
       } _: {
         ["logits": [$0, 10]]
