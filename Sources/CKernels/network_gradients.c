@@ -141,6 +141,33 @@ CK_MULTIVERSION void ck_gradient_affine(const float *restrict g, const float *re
   for (size_t i = 0; i < n; i++) y[i] = a * g[i] + (b * (x[i] - mean) + c);
 }
 
+CK_MULTIVERSION void ck_row_gradient(const float *restrict g, const float *restrict x,
+                                     const float *restrict scale, float *restrict y,
+                                     float *restrict scale_sums, float *restrict bias_sums,
+                                     size_t n, float mean, float inverse, int is_centered) {
+  float a[LANES] = {0}, b[LANES] = {0};
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (int j = 0; j < LANES; j++) {
+      const float normal = (x[i + j] - mean) * inverse, d = g[i + j] * scale[i + j];
+      a[j] += d;
+      b[j] += d * normal;
+      scale_sums[i + j] += g[i + j] * normal;
+      bias_sums[i + j] += g[i + j];
+    }
+  for (int j = 0; i < n; i++, j++) {
+    const float normal = (x[i] - mean) * inverse, d = g[i] * scale[i];
+    a[j] += d;
+    b[j] += d * normal;
+    scale_sums[i] += g[i] * normal;
+    bias_sums[i] += g[i];
+  }
+  if (!y) return;
+  const float average = is_centered ? total(a) / n : 0, product = total(b) / n;
+  for (i = 0; i < n; i++)
+    y[i] = inverse * (g[i] * scale[i] - average - (x[i] - mean) * inverse * product);
+}
+
 // Two rounds of a 32-bit mixer (Wellons' lowbias32), each keyed.
 static inline uint32_t mixed(uint32_t z) {
   z = (z ^ (z >> 16)) * 0x7feb352du;

@@ -25,3 +25,16 @@ extension Session {
     try self.init(contentsOf: url.path, options: options)
   }
 }
+
+extension Layer {
+  /// Writes the layer as an ONNX file with one input and one output.
+  /// - Throws: `ModelError` where the layer does not suit the input, `FormatError` where the file
+  ///   cannot be written.
+  public func export(
+    to url: URL, input: String = "input", _ shape: Shape, _ elementType: ElementType? = nil,
+    output: String = "output", name: String = "model", seed: UInt64 = 0
+  ) throws {
+    try export(
+      to: url.path, input: input, shape, elementType, output: output, name: name, seed: seed)
+  }
+}

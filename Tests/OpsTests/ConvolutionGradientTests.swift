@@ -76,4 +76,48 @@ import Testing
       }
     }
   }
+
+  static let transposedCases = [
+    Case(x: [2, 2, 5], w: [2, 3, 3], attributes: [.ints("strides", [2])]),
+    Case(
+      x: [1, 4, 3, 3], w: [4, 1, 3, 2],
+      attributes: [
+        .int("group", 2), .ints("strides", [2, 2]), .ints("pads", [1, 0, 1, 1]),
+        .ints("output_padding", [1, 0]),
+      ]),
+    Case(x: [1, 1, 4, 4], w: [1, 2, 2, 2], attributes: [.ints("dilations", [2, 1])]),
+    Case(
+      x: [1, 2, 3, 3], w: [2, 2, 3, 3],
+      attributes: [.ints("strides", [2, 2]), .ints("output_shape", [6, 6])]),
+    Case(
+      x: [1, 2, 3, 3], w: [2, 2, 3, 3],
+      attributes: [.ints("strides", [2, 2]), .string("auto_pad", "SAME_LOWER")]),
+    Case(x: [1, 2, 2, 2, 2], w: [2, 1, 2, 2, 2]),
+  ]
+
+  @Test(arguments: transposedCases) func ofConvTranspose(of test: Case) throws {
+    let node = Node("ConvTranspose", inputs: [], outputs: ["y"], attributes: test.attributes)
+    let groups = test.attributes.contains { $0.name == "group" } ? 2 : 1
+    let (x, w) = (doubles(test.x), doubles(test.w, seed: 2))
+    try checkGradient(node, [x, w, doubles([test.w[1] * groups], seed: 3)])
+
+    let made = try Registry.make(
+      Node("ConvTranspose", inputs: ["x", "w"], outputs: ["y"], attributes: test.attributes),
+      operatorSet: 20
+    ).operator
+    let y = try #require(
+      try made.infer(Inputs(types: [.tensor(x.type), .tensor(w.type)]))[0].tensorType?.shape?.sizes)
+    let inputs = [doubles(y, seed: 4), w, x]
+    let singles = inputs.map { tensor in
+      Tensor(shape: tensor.shape, tensor.elements(as: Double.self).map(Float.init))
+    }
+    for name in ["ConvTransposeInputGrad", "ConvTransposeWeightGrad"] {
+      let gradient = Node(
+        name, domain: "swift.onnx", inputs: ["g", "w", "x"], outputs: ["y"],
+        attributes: test.attributes)
+      let wanted = try checkOperator(gradient, inputs, opset: 20)
+      let found = try checkOperator(gradient, singles, opset: 20)
+      #expect(try #require(found[0]).isClose(to: wanted[0], 1e-4))
+    }
+  }
 }

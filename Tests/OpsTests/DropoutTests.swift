@@ -30,10 +30,17 @@ import Testing
       nodes: [training.node], inputs: [ValueInfo("x", .tensor(.float32, [100, 1000]))],
       outputs: [ValueInfo("y", nil)], initializers: builder.initializers)
     graph.nodes[0].operatorSetVersion = training.node.operatorSetVersion
-    let session = try Session(
-      Model(graph: graph, operatorSets: [OperatorSetImport(version: Int64(version))]))
+    let model = Model(graph: graph, operatorSets: [OperatorSetImport(version: Int64(version))])
     let x = float32([100, 1000], Array(repeating: 3, count: 100_000))
-    let first = try #require(try session.run(["x": x])["y"]).array(as: Float.self)
+    func run(seed: UInt64) throws -> [Float] {
+      var options = SessionOptions()
+      options.seed = seed
+      let session = try Session(model, options: options)
+      return try #require(try session.run(["x": x])["y"]).array(as: Float.self)
+    }
+    let first = try run(seed: 1)
+    #expect(try first == run(seed: 1))
+    #expect(try first != run(seed: 2))
     let ratio: Float = version < 12 ? 0.25 : 0.5
     #expect(first.allSatisfy { $0 == 0 || abs($0 - 3 / (1 - ratio)) < 1e-5 })
     // Five standard deviations of a binomial distribution.

@@ -92,4 +92,89 @@ import Testing
     var builder = GraphBuilder()
     #expect(throws: OperatorError.self) { try made.trainingMode(node, &builder) }
   }
+
+  @Test(arguments: [-1, -2]) func ofLayerNormalization(axis: Int) throws {
+    let node = Node(
+      "LayerNormalization", inputs: [], outputs: ["y"],
+      attributes: [.int("axis", axis), .float("epsilon", 0.01)])
+    let own = Array([3, 4].suffix(-axis))
+    let x = doubles([2, 3, 4])
+    try checkGradient(node, [x, doubles(own, seed: 2), doubles(own, seed: 3)], opset: 17)
+    try checkGradient(node, [x, doubles(own, seed: 2)], by: [1], opset: 17)
+    try checkGradient(node, [x, doubles([1], seed: 2), doubles([1, 4], seed: 3)], opset: 17)
+  }
+
+  @Test func ofRMSNormalization() throws {
+    let node = Node("RMSNormalization", inputs: [], outputs: ["y"])
+    try checkGradient(node, [doubles([3, 4]), doubles([4], seed: 2)], opset: 23)
+  }
+
+  @Test func ofRowsIsTheSameInFloat32() throws {
+    let shape = [37, 70]
+    let inputs = [
+      doubles(shape, seed: 7), doubles(shape), doubles([70], seed: 2), doubles([70], seed: 3),
+    ]
+    let node = Node(
+      "LayerNormalizationGrad", domain: "swift.onnx", inputs: ["g", "x", "s", "b"],
+      outputs: ["gx", "gs", "gb"])
+    let exact = try checkOperator(node, inputs, opset: 17)
+    for (a, b) in zip(try checkOperator(node, inputs.map(single), opset: 17), exact) {
+      #expect(try #require(a).isClose(to: b, 1e-4))
+    }
+    let halves = inputs.map { single($0).converted(to: .float16) }
+    for (a, b) in zip(try checkOperator(node, halves, opset: 17), exact) {
+      #expect(try #require(a).isClose(to: b, 0.1))
+    }
+  }
+
+  @Test func scalesThatDifferBetweenRowsAreRefused() throws {
+    let node = Node(
+      "LayerNormalizationGrad", domain: "swift.onnx", inputs: ["g", "x", "s"], outputs: ["gx"])
+    let x = float32([2, 3], ramp(6))
+    #expect(throws: OperatorError.self) { try checkOperator(node, [x, x, x], opset: 17) }
+  }
+
+  @Test func ofInstanceAndGroupNormalization() throws {
+    let x = doubles([2, 4, 2, 3])
+    try checkGradient(
+      Node("InstanceNormalization", inputs: [], outputs: ["y"]),
+      [x, doubles([4], seed: 2), doubles([4], seed: 3)])
+    let groups = Node(
+      "GroupNormalization", inputs: [], outputs: ["y"], attributes: [.int("num_groups", 2)])
+    for (opset, size) in [(18, 2), (21, 4)] {
+      let parameters = [doubles([size], seed: 2), doubles([size], seed: 3)]
+      try checkGradient(groups, [x] + parameters, opset: Int64(opset))
+      let gradient = Node(
+        "GroupNormalizationGrad", domain: "swift.onnx", inputs: ["g", "x", "s", "b"],
+        outputs: ["gx", "gs", "gb"], attributes: [.int("num_groups", 2)])
+      let inputs = [doubles(x.shape, seed: 7), x] + parameters
+      let exact = try checkOperator(gradient, inputs, opset: opset)
+      for (a, b) in zip(try checkOperator(gradient, inputs.map(single), opset: opset), exact) {
+        #expect(try #require(a).isClose(to: b, 1e-4))
+      }
+    }
+  }
+
+  @Test func ofNormalizationsAlongAxes() throws {
+    try checkGradient(
+      Node("MeanVarianceNormalization", inputs: [], outputs: ["y"]), [doubles([2, 3, 2, 2])])
+    try checkGradient(
+      Node(
+        "MeanVarianceNormalization", inputs: [], outputs: ["y"], attributes: [.ints("axes", [-1])]),
+      [doubles([3, 4])])
+    for p in [1, 2] {
+      try checkGradient(
+        Node(
+          "LpNormalization", inputs: [], outputs: ["y"],
+          attributes: [.int("p", p), .int("axis", 1)]), [doubles([2, 3, 2])])
+    }
+  }
+
+  @Test(arguments: [1, 2, 3, 4]) func ofLocalResponse(size: Int) throws {
+    try checkGradient(
+      Node(
+        "LRN", inputs: [], outputs: ["y"],
+        attributes: [.int("size", size), .float("alpha", 0.5), .float("beta", 0.6)]),
+      [doubles([2, 5, 3])])
+  }
 }

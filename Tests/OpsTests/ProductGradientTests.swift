@@ -50,4 +50,25 @@ import Testing
       try made.infer(Inputs(types: [.tensor(.float32, [2, 3]), .tensor(.float32, [3, 2])]))
     }
   }
+
+  @Test(arguments: [
+    ("ij,jk->ik", [[2, 3], [3, 4]]), ("bij,bkj->bik", [[2, 2, 3], [2, 4, 3]]),
+    ("...ij,jk->...ik", [[2, 2, 3], [3, 2]]), ("i,j->ij", [[2], [3]]),
+    ("ij,ij->", [[2, 3], [2, 3]]),
+    ("ij,jk,kl->il", [[2, 3], [3, 2], [2, 2]]), ("ij->ji", [[2, 3]]),
+    ("...i,...i->...", [[1, 3], [2, 3]]), ("ij,kj", [[2, 3], [4, 3]]),
+  ]) func ofEinsum(equation: String, shapes: [[Int]]) throws {
+    let node = Node(
+      "Einsum", inputs: [], outputs: ["y"], attributes: [.string("equation", equation)])
+    try checkGradient(
+      node, shapes.enumerated().map { doubles($1, seed: UInt64($0 + 1)) })
+  }
+
+  @Test(arguments: ["ii->i", "ij->i"]) func refusesTermsOfEinsumItCannotTurn(equation: String)
+    throws
+  {
+    let node = Node(
+      "Einsum", inputs: [], outputs: ["y"], attributes: [.string("equation", equation)])
+    #expect(throws: ModelError.self) { try checkGradient(node, [doubles([2, 2])]) }
+  }
 }

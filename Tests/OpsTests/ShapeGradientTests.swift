@@ -113,4 +113,189 @@ import Testing
     try checkGradient(
       node("Tile"), [doubles([2, 3]), Tensor(3.0), Tensor(1.0)], by: [0], opset: 1)
   }
+
+  @Test(arguments: ["constant", "reflect", "edge", "wrap"]) func ofPadding(mode: String) throws {
+    let attributes = [Attribute.string("mode", mode)]
+    let x = doubles([2, 3, 4])
+    try checkGradient(node("Pad", attributes), [x, integers([0, 1, 2, 0, 2, 0])])
+    try checkGradient(
+      node("Pad", attributes), [x, integers([2, 1, -1, 0]), nil, integers([1, 2])])
+    try checkGradient(node("Pad", attributes), [x, integers([0, 2, 0, 0, 1, 0])])
+    if mode == "constant" {
+      try checkGradient(node("Pad", attributes), [x, integers([1, 0, 0, 0, 2, -1]), Tensor(0.5)])
+    }
+    if mode != "wrap" {
+      try checkGradient(
+        node("Pad", attributes + [.ints("pads", [0, 1, 1, 1, 0, 2])]), [x], opset: 2)
+    }
+  }
+
+  @Test func ofCroppingAroundTheCenter() throws {
+    let axes = Attribute.ints("axes", [-1, 0])
+    try checkGradient(node("CenterCropPad"), [doubles([4, 3]), integers([2, 6])])
+    try checkGradient(node("CenterCropPad", [axes]), [doubles([4, 2, 3]), integers([6, 1])])
+  }
+
+  @Test func ofGatheredElements() throws {
+    let x = doubles([3, 4])
+    let places = Tensor(shape: [3, 2], [0, 2, -1, 1, 0, 0] as [Int64])
+    try checkGradient(node("GatherElements", [.int("axis", 1)]), [x, places])
+    let tuples = Tensor(shape: [3, 1], [0, 2, 2] as [Int64])
+    try checkGradient(node("GatherND"), [x, tuples])
+    let batched = Tensor(shape: [3, 2, 1], [0, -1, 1, 1, 2, 0] as [Int64])
+    try checkGradient(node("GatherND", [.int("batch_dims", 1)]), [x, batched])
+  }
+
+  @Test(arguments: ["none", "add"]) func ofScatteredUpdates(reduction: String) throws {
+    let attributes = [Attribute.string("reduction", reduction)]
+    let x = doubles([3, 4])
+    let places = Tensor(shape: [2, 2], [0, -1, 2, 1] as [Int64])
+    let updates = doubles([2, 2], seed: 2)
+    try checkGradient(node("ScatterElements", attributes), [x, places, updates])
+    try checkGradient(
+      node("ScatterElements", attributes + [.int("axis", 1)]), [x, places, updates])
+    try checkGradient(node("ScatterND", attributes), [x, places, doubles([2], seed: 3)])
+    if reduction == "none" {
+      try checkGradient(node("Scatter"), [x, places, updates], opset: 10)
+    } else {
+      #expect(throws: ModelError.self) {
+        try checkGradient(
+          node("ScatterND", [.string("reduction", "mul")]), [x, places, doubles([2], seed: 3)])
+      }
+    }
+  }
+
+  @Test func ofTriangles() throws {
+    try checkGradient(node("Trilu"), [doubles([2, 3, 3])])
+    try checkGradient(node("Trilu", [.int("upper", 0)]), [doubles([3, 4]), Tensor(1 as Int64)])
+  }
+
+  @Test(arguments: ["DCR", "CRD"]) func ofBlocksOfSpace(mode: String) throws {
+    let attributes = [Attribute.int("blocksize", 2), .string("mode", mode)]
+    try checkGradient(node("DepthToSpace", attributes), [doubles([1, 8, 2, 3])])
+    try checkGradient(node("SpaceToDepth", attributes), [doubles([1, 2, 4, 2])], opset: 28)
+    try checkGradient(node("SpaceToDepth", [attributes[0]]), [doubles([1, 2, 4, 2])])
+  }
+
+  @Test func ofReversedSequences() throws {
+    let lengths = integers([2, 3])
+    try checkGradient(node("ReverseSequence"), [doubles([4, 2, 2]), lengths])
+    let batchMajor: [Attribute] = [.int("batch_axis", 0), .int("time_axis", 1)]
+    try checkGradient(node("ReverseSequence", batchMajor), [doubles([2, 3]), lengths])
+  }
+
+  @Test func ofChosenSlices() throws {
+    let x = doubles([3, 2])
+    try checkGradient(
+      node("Compress", [.int("axis", 0)]), [x, Tensor(shape: [3], [true, false, true])])
+    try checkGradient(node("Compress"), [x, Tensor(shape: [5], [true, false, true, true, false])])
+  }
+
+  @Test func ofTheGreatest() throws {
+    let outputs = ["values", "places"]
+    try checkGradient(node("TopK", outputs: outputs), [doubles([3, 5]), integers([2])])
+    try checkGradient(
+      node("TopK", [.int("axis", 0), .int("largest", 0)], outputs: ["values"]),
+      [doubles([4, 2]), integers([3])])
+    try checkGradient(
+      node("TopK", [.int("k", 2)], outputs: outputs), [doubles([3, 5])], opset: 1)
+  }
+
+  @Test func ofRunningSums() throws {
+    let x = doubles([3, 4])
+    for (exclusive, reverse) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+      try checkGradient(
+        node("CumSum", [.int("exclusive", exclusive), .int("reverse", reverse)]),
+        [x, Tensor(Int64(exclusive))])
+    }
+  }
+
+  @Test func isZeroForWhatOnlyTakesTheShape() throws {
+    for name in ["EyeLike", "RandomNormalLike", "RandomUniformLike", "Bernoulli"] {
+      let seed = name == "EyeLike" ? [] : [Attribute.float("seed", 1)]
+      #expect(try checkGradient(node(name, seed), [doubles([3, 3], from: 0.1)]).isEmpty)
+    }
+  }
+
+  /// A gradient made for a batch of any size is that made for the size at hand.
+  @Test(arguments: [
+    Node("Concat", inputs: ["x", "x"], outputs: ["y"], attributes: [.int("axis", 0)]),
+    Node("Split", inputs: ["x"], outputs: ["y", "z"], attributes: [.int("axis", 1)]),
+    Node("Slice", inputs: ["x", "one", "big"], outputs: ["y"]),
+    Node("Gather", inputs: ["x", "one"], outputs: ["y"]),
+    Node("Tile", inputs: ["x", "two"], outputs: ["y"]),
+    Node("Flatten", inputs: ["x"], outputs: ["y"]),
+    Node("ReduceMean", inputs: ["x", "zero"], outputs: ["y"], attributes: [.int("keepdims", 0)]),
+    Node("ReduceMax", inputs: ["x"], outputs: ["y"]),
+    Node("Softmax", inputs: ["x"], outputs: ["y"], attributes: [.int("axis", 0)]),
+    Node("Pad", inputs: ["x", "pads"], outputs: ["y"], attributes: [.string("mode", "reflect")]),
+    Node("Sub", inputs: ["x", "row"], outputs: ["y"]),
+  ]) func holdsForAnyBatch(node: Node) throws {
+    let x = doubles([3, 4])
+    func gradient(_ shape: Shape) throws -> Tensor {
+      let graph = Graph(
+        nodes: [node, Node("Mul", inputs: ["y", "y"], outputs: ["loss"])],
+        inputs: [ValueInfo("x", .tensor(.float64, shape))], outputs: [ValueInfo("loss", nil)],
+        initializers: [
+          NamedTensor("zero", integers([0])), NamedTensor("one", integers([1])),
+          NamedTensor("two", integers([2, 3])), NamedTensor("big", integers([9])),
+          NamedTensor("pads", integers([1, 2, 0, 1])), NamedTensor("row", doubles([4], seed: 2)),
+        ])
+      let operatorSets = [OperatorSetImport(version: 20)]
+      var differentiation = try Differentiation(Model(graph: graph, operatorSets: operatorSets))
+      let name = try #require(try differentiation.gradients(of: "loss", by: ["x"])["x"])
+      var full = differentiation.graph
+      full.outputs = [ValueInfo(name, nil)]
+      let session = try Session(Model(graph: full, operatorSets: operatorSets))
+      return try #require(try session.run(["x": x])[name])
+    }
+    let found = try gradient([.symbol("N"), 4])
+    #expect(found.shape == x.shape)
+    #expect(try found == gradient([3, 4]))
+  }
+
+  /// A file may name what only this package's own passes make.
+  @Test func refusesWhatDoesNotFit() throws {
+    let shape = integers([3, 4])
+    func run(_ name: String, _ inputs: [Tensor], _ attributes: [Attribute] = []) throws {
+      let names = inputs.indices.map { "input\($0)" }
+      let graph = Graph(
+        nodes: [
+          Node(
+            name, domain: "swift.onnx", inputs: names, outputs: ["y"], attributes: attributes)
+        ],
+        inputs: zip(names, inputs).map { ValueInfo($0, .tensor($1.type)) },
+        outputs: [ValueInfo("y", nil)])
+      let model = Model(
+        graph: graph,
+        operatorSets: [
+          OperatorSetImport(version: 20), OperatorSetImport(domain: "swift.onnx", version: 20),
+        ])
+      _ = try Session(model).run(Dictionary(uniqueKeysWithValues: zip(names, inputs)))
+    }
+    let g = doubles([2, 4])
+    try run("GatherGrad", [g, shape, integers([0, 2])])
+    for (name, inputs) in [
+      ("GatherGrad", [g, shape, integers([0, 3])]),
+      ("GatherGrad", [g, shape, integers([0, 1, 2])]),
+      ("GatherGrad", [g, integers([-3, 4]), integers([0, 1])]),
+      ("GatherGrad", [g, integers([.max, .max]), integers([0, 1])]),
+      ("SliceGrad", [g, shape, integers([0]), integers([3])]),
+      ("SliceGrad", [g, shape, integers([0]), integers([2]), integers([5])]),
+      ("PadGrad", [g, shape, integers([0, 0, 0, 0])]),
+      ("PadGrad", [g, shape, integers([1, .max, 0, .max])]),
+      ("GatherNDGrad", [g, Tensor(shape: [2, 1], [0, 2] as [Int64]), g]),
+      ("ReduceProdGrad", [g, doubles([3, 4])]), ("DetGrad", [g, doubles([3, 4])]),
+      ("DetGrad", [g, doubles([4, 4])]), ("SoftmaxGrad", [g, doubles([4, 4])]),
+      ("ClipGrad", [g, doubles([4, 4])]), ("ClipGrad", [g, g, doubles([2])]),
+      ("SoftmaxCrossEntropyLossGrad", [doubles([2]), g, integers([0, 1])]),
+      ("SoftmaxCrossEntropyLossGrad", [doubles([]), g, integers([0, 4])]),
+      ("NegativeLogLikelihoodLossGrad", [doubles([]), g, integers([0, 1, 2])]),
+      ("NegativeLogLikelihoodLossGrad", [doubles([]), g, integers([0, 1]), doubles([2])]),
+    ] {
+      #expect(throws: ModelError.self, "\(name) of \(inputs.map(\.shape))") {
+        try run(name, inputs)
+      }
+    }
+  }
 }

@@ -26,6 +26,14 @@ void ck_gradient_sums(const float *g, const float *x, size_t n, float mean, doub
 void ck_gradient_affine(const float *g, const float *x, float *y, size_t n, float mean, float a,
                         float b, float c);
 
+// One row of the gradient of a normalization y = n * scale + bias, n = (x - mean) * inverse:
+// adds g * n and g to the sums of scale and bias, and writes the gradient by x where y is not NULL,
+// inverse * (g * scale - average(g * scale) - n * average(g * scale * n)), without the first average
+// where x is not centred.
+void ck_row_gradient(const float *g, const float *x, const float *scale, float *y,
+                     float *scale_sums, float *bias_sums, size_t n, float mean, float inverse,
+                     int is_centered);
+
 // mask[i] = 1 where a hash of the keys and i, uniform in 0..<2^32, is at least the threshold, else
 // 0. The same keys give the same mask.
 void ck_dropout_mask(uint8_t *mask, size_t n, uint32_t key0, uint32_t key1, uint32_t threshold);

@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// The sums of the elements so far along an axis.
-struct CumSum: CumulativeOperator {
+struct CumSum: CumulativeOperator, DifferentiableOperator {
   static let schema = Schema(
     "CumSum",
     [
@@ -13,4 +13,14 @@ struct CumSum: CumulativeOperator {
 
   static var identity: Int { 0 }
   static func combine<T: ArithmeticElement>(_ a: T, _ b: T) -> T { .add(a, b) }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let attributes: [Attribute] = [
+      .int("exclusive", options.isExclusive ? 1 : 0),
+      .int("reverse", options.isReversed ? 0 : 1),
+    ]
+    backward.set(
+      0, backward.builder.node("CumSum", [gradient, backward.input(1)], attributes))
+  }
 }

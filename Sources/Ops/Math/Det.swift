@@ -2,7 +2,7 @@ import ONNXFormat
 
 /// The determinant of each of the matrices `[…, n, n]`, by elimination with the greatest pivot of a
 /// column, in double precision.
-struct Det: AttributeFreeOperator {
+struct Det: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Det", [11: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
@@ -43,6 +43,11 @@ struct Det: AttributeFreeOperator {
     return .compute(scratch: call.threads * count * 8) { buffers in
       buffers.parallel(matrices, tile)
     }
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    backward.set(0, backward.builder.privateNode("DetGrad", [gradient, backward.input(0)]))
   }
 }
 

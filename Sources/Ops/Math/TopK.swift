@@ -4,7 +4,7 @@ import ONNXFormat
 /// there, int64. Of equal elements the first comes first; a NaN is greater than any number.
 ///
 /// `k` is input 1, before operator set 10 an attribute.
-struct TopK: Operator {
+struct TopK: DifferentiableOperator {
   static let schema = Schema(
     "TopK",
     [
@@ -105,5 +105,15 @@ struct TopK: Operator {
     let scratch = call.threads * size * MemoryLayout<RankedPlace>.stride
     let tasks = (split.lanes - 1) / lanesPerTask + 1
     return .compute(scratch: scratch) { buffers in buffers.parallel(tasks, tile) }
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let zeros = backward.builder.zeros(like: backward.input(0), try backward.elementType())
+    let places = backward.output(1)
+    backward.set(
+      0,
+      backward.builder.node(
+        "ScatterElements", [zeros, places, gradient], [.int("axis", axis)]))
   }
 }

@@ -70,12 +70,16 @@ struct InstanceNormalization: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    let sizes = try call.inputSizes(0)
-    let plane = try call.count(sizes.dropFirst(2))
-    return try ChannelNormalization(
+    try channelNormalization(try call.inputSizes(0)).kernel(call)
+  }
+
+  func channelNormalization(_ sizes: [Int]) throws(OperatorError) -> ChannelNormalization {
+    guard let plane = sizes.dropFirst(2).elementCount else {
+      throw .invalid("no tensor has sizes \(sizes)")
+    }
+    return ChannelNormalization(
       batch: sizes[0], groups: sizes[1], channels: 1, plane: plane, epsilon: Double(epsilon),
-      isPerGroup: false
-    ).kernel(call)
+      isPerGroup: false)
   }
 }
 

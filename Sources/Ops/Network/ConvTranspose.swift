@@ -147,11 +147,16 @@ struct ConvTranspose: Operator {
     return product
   }
 
+  /// The windows over the result for `X` and `W` of these sizes.
+  func window(image: [Int], weights: [Int]) throws(OperatorError) -> Window {
+    let axes = try axes(Array(image.dropFirst(2)), kernel: Array(weights.dropFirst(2)))
+    return try Window(axes.compactMap { $0 })
+  }
+
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let image = try call.inputSizes(0)
     let weights = try call.inputSizes(1)
-    let axes = try axes(Array(image.dropFirst(2)), kernel: Array(weights.dropFirst(2)))
-    let window = try Window(axes.compactMap { $0 })
+    let window = try window(image: image, weights: weights)
     guard try call.count(try call.outputSizes(0)) > 0 else { return .compute { _ in } }
     let problem = TransposedConvolution(
       batch: image[0], groups: groups, channels: image[1] / groups, maps: weights[1],

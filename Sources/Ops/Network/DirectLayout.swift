@@ -117,18 +117,20 @@ struct PackedWeights: Sendable {
   var count: Int { .work(groups, blocks, blockSize) }
 
   func pack(_ w: UnsafePointer<Float>, _ packed: UnsafeMutablePointer<Float>) {
-    var next = packed
-    for group in 0..<groups {
-      for block in 0..<blocks {
-        let first = block * Self.block
-        let own = min(Self.block, maps - first)
-        let rows = w + (group * maps + first) * depth
-        for term in 0..<depth {
-          for map in 0..<Self.block { next[map] = map < own ? rows[map * depth + term] : 0 }
-          next += Self.block
-        }
-      }
-    }
+    for block in 0..<groups * blocks { pack(block: block, w, packed) }
+  }
+
+  /// Packs one block, counted through all groups.
+  func pack(
+    block index: Int, _ w: UnsafePointer<Float>, _ packed: UnsafeMutablePointer<Float>
+  ) {
+    let first = index % blocks * Self.block
+    let own = min(Self.block, maps - first)
+    let rows = w + (index / blocks * maps + first) * depth
+    let target = packed + index * blockSize
+    if own < Self.block { target.update(repeating: 0, count: blockSize) }
+    ck_transpose(
+      rows, depth, target, Self.block, depth, own, MemoryLayout<Float>.stride)
   }
 
   /// The packed weights, where input `index` is known before the run.

@@ -145,12 +145,16 @@ struct FloatConvolution: Sendable {
           &shape, source + n * channels * layout.plane, memory)
       }
     }
+    let pack: Buffers.Tile = { buffers, block, _ in
+      weights.pack(
+        block: block, buffers.input(1), buffers.scratch.assumingMemoryBound(to: Float.self))
+    }
     let tasks = isOneByOne ? geometry.batch : geometry.batch * perImage
     let scratch = Int.work(
       .total(packedCount, images, .work(call.threads, own)), MemoryLayout<Float>.stride)
     return .compute(scratch: scratch) { buffers in
       if constant == nil {
-        weights.pack(buffers.input(1), buffers.scratch.assumingMemoryBound(to: Float.self))
+        buffers.parallel(geometry.groups * weights.blocks, pack)
       }
       if layout.isCopied && !isOneByOne { buffers.parallel(copies.count, copy) }
       buffers.parallel(tasks, tile)

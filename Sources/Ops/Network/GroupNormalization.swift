@@ -47,13 +47,16 @@ extension GroupNormalizationOperator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    let sizes = try call.inputSizes(0)
-    let plane = try call.count(sizes.dropFirst(2))
-    _ = try call.count([sizes[1], plane])
-    return try ChannelNormalization(
+    try channelNormalization(try call.inputSizes(0)).kernel(call)
+  }
+
+  func channelNormalization(_ sizes: [Int]) throws(OperatorError) -> ChannelNormalization {
+    guard let plane = sizes.dropFirst(2).elementCount, [sizes[1], plane].elementCount != nil else {
+      throw .invalid("no tensor has sizes \(sizes)")
+    }
+    return ChannelNormalization(
       batch: sizes[0], groups: groups, channels: sizes[1] / groups, plane: plane,
-      epsilon: Double(epsilon), isPerGroup: isPerGroup
-    ).kernel(call)
+      epsilon: Double(epsilon), isPerGroup: isPerGroup)
   }
 }
 

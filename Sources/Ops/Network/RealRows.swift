@@ -23,6 +23,13 @@ protocol RowElement: BLASElement {
   static func gradientAffine(
     _ g: UnsafePointer<Self>, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>,
     _ count: Int, mean: Self, a: Self, b: Self, c: Self)
+  /// One row of the gradient of a normalization `y = x̂ · scale + bias`, `x̂ = (x − mean) · inverse`:
+  /// adds to the sums of scale and bias, and writes the gradient by x where that is wanted.
+  static func rowGradient(
+    _ g: UnsafePointer<Self>, _ x: UnsafePointer<Self>, _ scale: UnsafePointer<Self>,
+    _ y: UnsafeMutablePointer<Self>?, _ scaleSums: UnsafeMutablePointer<Self>,
+    _ biasSums: UnsafeMutablePointer<Self>, _ count: Int, mean: Self, inverse: Self,
+    isCentered: Bool)
 }
 
 extension RowElement {
@@ -69,6 +76,27 @@ extension RowElement {
   ) {
     for i in 0..<count { y[i] = a * g[i] + (b * (x[i] - mean) + c) }
   }
+
+  static func rowGradient(
+    _ g: UnsafePointer<Self>, _ x: UnsafePointer<Self>, _ scale: UnsafePointer<Self>,
+    _ y: UnsafeMutablePointer<Self>?, _ scaleSums: UnsafeMutablePointer<Self>,
+    _ biasSums: UnsafeMutablePointer<Self>, _ count: Int, mean: Self, inverse: Self,
+    isCentered: Bool
+  ) {
+    var (sum, product): (Self, Self) = (0, 0)
+    for i in 0..<count {
+      let normal = (x[i] - mean) * inverse
+      sum += g[i] * scale[i]
+      product += g[i] * scale[i] * normal
+      scaleSums[i] += g[i] * normal
+      biasSums[i] += g[i]
+    }
+    guard let y else { return }
+    let (a, b) = (isCentered ? sum / Self(count) : 0, product / Self(count))
+    for i in 0..<count {
+      y[i] = inverse * (g[i] * scale[i] - a - (x[i] - mean) * inverse * b)
+    }
+  }
 }
 
 extension Double: RowElement {}
@@ -99,6 +127,15 @@ extension Float: RowElement {
     _ g: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
     _ count: Int, mean: Float, a: Float, b: Float, c: Float
   ) { ck_gradient_affine(g, x, y, count, mean, a, b, c) }
+  static func rowGradient(
+    _ g: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ scale: UnsafePointer<Float>,
+    _ y: UnsafeMutablePointer<Float>?, _ scaleSums: UnsafeMutablePointer<Float>,
+    _ biasSums: UnsafeMutablePointer<Float>, _ count: Int, mean: Float, inverse: Float,
+    isCentered: Bool
+  ) {
+    ck_row_gradient(
+      g, x, scale, y, scaleSums, biasSums, count, mean, inverse, isCentered ? 1 : 0)
+  }
 }
 
 extension ElementType {

@@ -119,6 +119,62 @@ extension Resampling {
     }
   }
 
+  /// The kernel that adds the elements of input 0, which are the result's gradient, to those of the
+  /// input that they were made of.
+  func gradientKernel(_ call: Preparation, _ axes: [Axis]) throws(OperatorError) -> Kernel {
+    let input = try call.count(axes.map(\.input))
+    let type = try call.elementType(0)
+    guard try call.count(axes.map(\.output)) > 0, input > 0 else {
+      let bytes = input * type.stride
+      return .compute { $0.bytes(output: 0).update(repeating: 0, count: bytes) }
+    }
+    switch type {
+    case .float32: return gradientKernel(axes, Float.self, Float.self)
+    case .float64: return gradientKernel(axes, Double.self, Double.self)
+    case .float16: return gradientKernel(axes, Float16.self, Float.self)
+    case .bfloat16: return gradientKernel(axes, BFloat16.self, Float.self)
+    default: throw .input(0, "no kernel for \(type)")
+    }
+  }
+
+  private func gradientKernel<T: ResampledElement, C: BLASElement>(
+    _ axes: [Axis], _ type: T.Type, _ compute: C.Type
+  ) -> Kernel {
+    let this = self
+    var passes: [Pass] = []
+    var sizes = axes.map(\.output)
+    let output = sizes.elementCount ?? 0
+    let input = axes.map(\.input).elementCount ?? 0
+    var largest = output
+    for (index, axis) in axes.enumerated() where !isIdentity(axis) {
+      passes.append(
+        Pass(
+          axis: axis, outer: sizes[..<index].elementCount ?? Int.max,
+          inner: sizes[(index + 1)...].elementCount ?? Int.max))
+      sizes[index] = axis.input
+      largest = max(largest, sizes.elementCount ?? Int.max)
+    }
+    let steps = passes
+    let half = largest.vectors
+    let values = Int.work(2, half, MemoryLayout<C>.stride)
+    let tables =
+      passes.map { Int.work($0.axis.output, this.tapCount($0.axis), 16) }.max() ?? 0
+    return .compute(scratch: .total(values, tables)) { buffers in
+      var from = buffers.scratch.assumingMemoryBound(to: C.self)
+      var to = from + half
+      let table = buffers.scratch + values
+      let g = buffers.input(0, as: T.self)
+      for i in 0..<output { from[i] = g[i].resampled(as: C.self) }
+      for pass in steps {
+        pass.fill(table, this)
+        pass.runBack(UnsafePointer(from), to, table, this)
+        swap(&from, &to)
+      }
+      let y = buffers.output(0, as: T.self)
+      for i in 0..<input { y[i] = T(resampled: from[i]) }
+    }
+  }
+
   /// Elements of the input for one of the result, of whatever mode.
   fileprivate func tapCount(_ axis: Axis) -> Int { mode == .nearest ? 1 : taps(axis) }
 }
@@ -168,6 +224,31 @@ private struct Pass: Sendable {
           let weight = C(weights[i * taps + tap])
           let values = source + places[i * taps + tap] * inner
           for k in 0..<inner { row[k] += weight * values[k] }
+        }
+      }
+    }
+  }
+}
+
+extension Pass {
+  /// The transposed of `run`: adds the result's elements g to those that they were made of.
+  fileprivate func runBack<C: BLASElement>(
+    _ g: UnsafePointer<C>, _ x: UnsafeMutablePointer<C>, _ table: UnsafeMutableRawPointer,
+    _ rule: Resampling
+  ) {
+    let taps = rule.tapCount(axis)
+    let places = UnsafePointer(table.assumingMemoryBound(to: Int.self))
+    let weights = UnsafePointer(
+      (table + axis.output * taps * 8).assumingMemoryBound(to: Double.self))
+    x.update(repeating: 0, count: outer * axis.input * inner)
+    for image in 0..<outer {
+      let target = x + image * axis.input * inner
+      for i in 0..<axis.output where places[i * taps] >= 0 {
+        let row = g + (image * axis.output + i) * inner
+        for tap in 0..<taps {
+          let weight = C(weights[i * taps + tap])
+          let values = target + places[i * taps + tap] * inner
+          for k in 0..<inner { values[k] += weight * row[k] }
         }
       }
     }

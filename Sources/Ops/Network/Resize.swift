@@ -147,6 +147,12 @@ struct Resize: Operator {
     for (scale, axis) in zip(scales, places) { try result[axis].apply(scale: scale, input: 2) }
   }
 
+  func resampling(
+    _ inputs: Inputs, _ sizes: [Int]
+  ) throws(OperatorError) -> (rule: Resampling, axes: [Resampling.Axis])? {
+    try resampled(inputs, sizes).map { (rule, $0) }
+  }
+
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     guard let axes = try resampled(call.inputs, try call.inputSizes(0)) else {
       throw .invalid("scales, sizes or region are not known")

@@ -16,6 +16,7 @@ struct TransposedConvolution: Sendable {
 
   /// Columns for some output channels at a time by a matrix product, then added to their places.
   func floatKernel(threads: Int) throws(OperatorError) -> Kernel {
+    if window.isPointwise && !hasBias { return try pointwiseKernel() }
     let this = self
     let shape = window.c
     let size = window.kernelCount
@@ -57,6 +58,23 @@ struct TransposedConvolution: Sendable {
     return .compute(scratch: .work(threads, memory, MemoryLayout<Float>.stride)) { buffers in
       buffers.parallel(tasks, tile)
     }
+  }
+
+  /// A matrix product for each image, where every column is an element of its own.
+  private func pointwiseKernel() throws(OperatorError) -> Kernel {
+    let this = self
+    let places = window.outputCount
+    let product = try GEMM<Float>(rows: maps, columns: places, depth: channels, transposeA: true)
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let image = task / product.tiles
+      let weights = image % this.groups * this.channels * this.maps
+      product.multiply(
+        tile: task % product.tiles, buffers.input(1) + weights,
+        buffers.input(0) + image * this.channels * places,
+        buffers.output(0) + image * this.maps * places)
+    }
+    let tasks = batch * groups * product.tiles
+    return .compute { buffers in buffers.parallel(tasks, tile) }
   }
 
   /// The same by plain loops, one output channel at a time.

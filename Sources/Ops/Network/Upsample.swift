@@ -83,10 +83,16 @@ extension ScalingOperator {
     return axes
   }
 
+  func resampling(
+    _ inputs: Inputs, _ sizes: [Int]
+  ) throws(OperatorError) -> (rule: Resampling, axes: [Resampling.Axis])? {
+    try axes(inputs, sizes).map { (Resampling(mode: mode, rounding: rounding), $0) }
+  }
+
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    guard let axes = try axes(call.inputs, try call.inputSizes(0)) else {
+    guard let (rule, axes) = try resampling(call.inputs, try call.inputSizes(0)) else {
       throw .input(1, "the scales are not known")
     }
-    return try Resampling(mode: mode, rounding: rounding).kernel(call, axes)
+    return try rule.kernel(call, axes)
   }
 }

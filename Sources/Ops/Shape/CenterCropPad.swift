@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// The middle of the input where `shape` is smaller, the input amid zeros where it is larger.
-struct CenterCropPad: Operator {
+struct CenterCropPad: DifferentiableOperator {
   static let schema = Schema("CenterCropPad", [18: .any13], inputs: 2...2)
   let axes: [Int]?
 
@@ -31,5 +31,18 @@ struct CenterCropPad: Operator {
     }
     let padding = try Padding(before + after, axes: nil, rank: before.count, .constant)
     return try padding.kernel(call, fill: .zero)
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    var shape = backward.builder.shape(of: backward.input(0))
+    if let axes {
+      let rank = try backward.rank(0)
+      let places = backward.builder.integers(try normalized(axes: axes, rank: rank))
+      shape = backward.builder.node("Gather", [shape, places])
+    }
+    backward.set(
+      0,
+      backward.builder.node("CenterCropPad", [gradient, shape], backward.forward.attributes))
   }
 }

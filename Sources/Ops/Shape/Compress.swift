@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// The slices along `axis`, or without one the elements, at which `condition` holds.
-struct Compress: Operator {
+struct Compress: DifferentiableOperator {
   static let schema = Schema(
     "Compress", [9: .classic, 11: .classic, 28: .any13], inputs: 2...2)
   let axis: Int?
@@ -46,5 +46,25 @@ struct Compress: Operator {
         offsets: offsets)
       return [.tensor(result)]
     }
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    // The places where the condition holds, as a list.
+    let places = backward.builder.node(
+      "Reshape",
+      [
+        backward.builder.node("NonZero", [backward.input(1)]), backward.builder.integers([-1]),
+      ])
+    let shape = backward.builder.shape(of: backward.input(0))
+    var size = shape
+    if axis == nil {
+      let count = backward.builder.node("Size", [backward.input(0)])
+      size = backward.builder.node("Unsqueeze", [count, backward.builder.integers([0])])
+    }
+    let sum = backward.builder.node(
+      GatherGrad.schema.name, [gradient, size, places], [.int("axis", axis ?? 0)],
+      domain: Registry.privateDomain, operatorSet: GraphBuilder.operatorSet)
+    backward.set(0, axis == nil ? backward.builder.reshape(sum, to: shape) : sum)
   }
 }

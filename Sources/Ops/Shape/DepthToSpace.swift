@@ -2,7 +2,7 @@ import ONNXFormat
 
 /// Channels become blocks of space: `[N, C · b², H, W]` → `[N, C, H · b, W · b]`, the block's
 /// position being the outer (DCR) or the inner (CRD) part of the channel.
-struct DepthToSpace: Operator {
+struct DepthToSpace: DifferentiableOperator {
   static let schema = Schema(
     "DepthToSpace", [1: .classic, 11: .classic, 13: .any13, 28: .any13], inputs: 1...1)
   let blocks: SpaceBlocks
@@ -30,10 +30,15 @@ struct DepthToSpace: Operator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     try blocks.kernel(call, space: try call.outputSizes(0), isSpaceTarget: true)
   }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    backward.set(0, blocks.node("SpaceToDepth", gradient, &backward))
+  }
 }
 
 /// Blocks of space become channels, the reverse of `DepthToSpace`.
-struct SpaceToDepth: Operator {
+struct SpaceToDepth: DifferentiableOperator {
   static let schema = Schema(
     "SpaceToDepth", [1: .classic, 13: .any13, 28: .any13], inputs: 1...1)
   let blocks: SpaceBlocks
@@ -61,6 +66,11 @@ struct SpaceToDepth: Operator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     try blocks.kernel(call, space: try call.inputSizes(0), isSpaceTarget: false)
   }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    backward.set(0, blocks.node("DepthToSpace", gradient, &backward))
+  }
 }
 
 /// Squares of `side` × `side` pixels and how they lie among the channels.
@@ -74,6 +84,13 @@ struct SpaceBlocks: Sendable {
     isColumnFirst =
       hasMode
       ? try node.choice("mode", default: "DCR", among: ["DCR", "CRD"]) == "CRD" : false
+  }
+
+  /// The operator that moves the elements back. `SpaceToDepth` has a mode since operator set 28.
+  func node(_ name: String, _ x: String, _ backward: inout Backward) -> String {
+    backward.builder.node(
+      name, [x], [.int("blocksize", side), .string("mode", isColumnFirst ? "CRD" : "DCR")],
+      operatorSet: 28)
   }
 
   func multiply(_ dimension: Dimension) throws(OperatorError) -> Dimension {

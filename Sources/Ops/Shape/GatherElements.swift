@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// `y[i, j, k] = data[indices[i, j, k], j, k]` for `axis` 0, and so on for the others.
-struct GatherElements: Operator {
+struct GatherElements: DifferentiableOperator {
   static let schema = Schema(
     "GatherElements", [11: .classic, 13: .any13], inputs: 2...2)
   let axis: Int
@@ -25,6 +25,16 @@ struct GatherElements: Operator {
     return try BlockGather(block: 1, count: offsets.count).kernel(try call.elementType(0)) {
       buffers, places throws(OperatorError) in try offsets.fill(buffers, places)
     }
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let zeros = backward.builder.zeros(like: backward.input(0), try backward.elementType())
+    backward.set(
+      0,
+      backward.builder.node(
+        "ScatterElements", [zeros, backward.input(1), gradient],
+        [.int("axis", axis), .string("reduction", "add")]))
   }
 }
 

@@ -2,14 +2,18 @@ import ONNXFormat
 
 /// Slices of `data`, one for each tuple of positions along the last axis of `indices`; the first
 /// `batch_dims` dimensions are common to both.
-struct GatherND: Operator {
+struct GatherND: DifferentiableOperator {
   static let schema = Schema(
     "GatherND", [11: .classic, 12: .classic, 13: .any13], inputs: 2...2)
   let batchRank: Int
 
   init(_ node: inout NodeReader) throws(OperatorError) {
-    batchRank = node.version >= 12 ? try node.int("batch_dims", default: 0) : 0
+    try self.init(batchRank: node.version >= 12 ? node.int("batch_dims", default: 0) : 0)
+  }
+
+  init(batchRank: Int) throws(OperatorError) {
     guard batchRank >= 0 else { throw .attribute("batch_dims", "\(batchRank) is negative") }
+    self.batchRank = batchRank
   }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
@@ -37,10 +41,52 @@ struct GatherND: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    let offsets = try TupleOffsets(
-      call, batch: try call.inputSizes(0)[..<batchRank].wrappingProduct, batchRank: batchRank)
+    let offsets = try offsets(call)
     let block = try call.outputCount(0) == 0 ? 0 : offsets.block
     return try BlockGather(block: block, count: offsets.count).kernel(try call.elementType(0)) {
+      buffers, places throws(OperatorError) in try offsets.fill(buffers, places)
+    }
+  }
+
+  func offsets(_ call: Preparation) throws(OperatorError) -> TupleOffsets {
+    try TupleOffsets(
+      call, batch: try call.inputSizes(0)[..<batchRank].wrappingProduct, batchRank: batchRank)
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let zeros = backward.builder.zeros(like: backward.input(0), try backward.elementType())
+    backward.set(
+      0,
+      backward.builder.privateNode(
+        "GatherNDGrad", [zeros, backward.input(1), gradient], [.int("batch_dims", batchRank)]))
+  }
+}
+
+/// The gradient of `GatherND`: slices of that of its output (input 2) added to zeros (input 0) where the
+/// indices (input 1) say.
+struct GatherNDGrad: Operator {
+  static let schema = Schema(
+    "GatherNDGrad", domain: Registry.privateDomain, [1: [.floats, .bfloat16]], inputs: 3...3)
+  private let base: GatherND
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    base = try GatherND(batchRank: node.int("batch_dims", default: 0))
+  }
+
+  var overwritableInputs: [Int] { [0] }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let taken = try base.infer(inputs)
+    _ = try inputs.tensor(2, sameTypeAs: 0)
+    if let shape = taken.first?.tensorType?.shape { try inputs.require(2, shape) }
+    return [.tensor(try inputs.tensor(0))]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let offsets = try base.offsets(call)
+    let block = try call.inputCount(2) == 0 ? 0 : offsets.block
+    return try Scattering(block: block, count: offsets.count, reduction: .add).kernel(call) {
       buffers, places throws(OperatorError) in try offsets.fill(buffers, places)
     }
   }

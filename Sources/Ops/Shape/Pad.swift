@@ -2,7 +2,7 @@ import ONNXFormat
 
 /// The input with elements added before and after along some axes (removed, where the number is
 /// negative): a constant, the reflection at the border, the border itself, or the other end.
-struct Pad: Operator {
+struct Pad: DifferentiableOperator {
   static let schema = Schema(
     "Pad",
     [
@@ -41,10 +41,14 @@ struct Pad: Operator {
     guard let axes = try inputs.integers(3) else { return nil }
     return try Padding(pads, axes: axes, rank: rank, mode)
   }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    try backward.removePadding(mode, pads: backward.input(1), axes: backward.input(3))
+  }
 }
 
 /// `Pad` with attributes; opset 1 called them `paddings`.
-struct Pad1: Operator {
+struct Pad1: DifferentiableOperator {
   static let schema = Schema("Pad", [1: .floats, 2: .floats], inputs: 1...1)
   let mode: Padding.Mode
   let pads: [Int]
@@ -72,5 +76,9 @@ struct Pad1: Operator {
       default: Tensor(value)
       }
     return try padding.kernel(call, fill: .tensor(fill))
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    try backward.removePadding(mode, pads: backward.builder.integers(pads), axes: "")
   }
 }

@@ -20,8 +20,8 @@ struct Padding: Sendable {
   }
 
   let mode: Mode
-  private let before: [Int]
-  private let after: [Int]
+  let before: [Int]
+  let after: [Int]
 
   /// - Parameter pads: those before each of `axes`, then those after.
   init(_ pads: [Int], axes: [Int]?, rank: Int, _ mode: Mode) throws(OperatorError) {
@@ -75,7 +75,7 @@ struct Padding: Sendable {
 }
 
 /// A dimension, or several that lie together and are not padded.
-private struct PaddedAxis: Sendable {
+struct PaddedAxis: Sendable {
   let size: Int
   let target: Int
   /// Elements that stay, in the input.

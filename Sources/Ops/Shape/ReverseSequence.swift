@@ -2,7 +2,7 @@ import ONNXFormat
 
 /// For each row of the batch the first `sequence_lens` elements along the time axis in reverse,
 /// and the rest as it is.
-struct ReverseSequence: Operator {
+struct ReverseSequence: DifferentiableOperator {
   static let schema = Schema("ReverseSequence", [10: .classic, 28: .any13], inputs: 2...2)
   let isTimeMajor: Bool
 
@@ -50,5 +50,13 @@ struct ReverseSequence: Operator {
         }
       }
     }
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    backward.set(
+      0,
+      backward.builder.node(
+        "ReverseSequence", [gradient, backward.input(1)], backward.forward.attributes))
   }
 }

@@ -148,3 +148,23 @@ private struct StoreUpdates: Mover {
     }
   }
 }
+
+extension Backward {
+  /// The gradients of the data and of the updates written into it. Which of two updates to one place
+  /// stays is not defined: both have the place's gradient.
+  mutating func scatter(
+    _ scatter: String, _ gather: String, _ attributes: [Attribute], _ reduction: ScatterReduction
+  ) throws(OperatorError) {
+    guard let gradient = gradient() else { return }
+    switch reduction {
+    case .none:
+      if wants(0) {
+        let zeros = builder.zeros(like: input(2), try elementType())
+        set(0, builder.node(scatter, [gradient, input(1), zeros], attributes))
+      }
+    case .add: set(0, gradient)
+    default: throw .unsupported("the gradient of \(scatter) by \(reduction)")
+    }
+    if wants(2) { set(2, builder.node(gather, [gradient, input(1)], attributes)) }
+  }
+}

@@ -32,7 +32,7 @@ extension ElementScatterer {
   }
 }
 
-struct ScatterElements: ElementScatterer {
+struct ScatterElements: ElementScatterer, DifferentiableOperator {
   static let schema = Schema(
     "ScatterElements", [11: .classic, 13: .any13, 16: .any13, 18: .any13], inputs: 3...3)
   let axis: Int
@@ -42,15 +42,23 @@ struct ScatterElements: ElementScatterer {
     axis = try node.int("axis", default: 0)
     reduction = try ScatterReduction(&node)
   }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    try backward.scatter("ScatterElements", "GatherElements", [.int("axis", axis)], reduction)
+  }
 }
 
 /// The old name of `ScatterElements`; opset 11 deprecated it, and models still use it.
-struct Scatter: ElementScatterer {
+struct Scatter: ElementScatterer, DifferentiableOperator {
   static let schema = Schema("Scatter", [9: .classic, 11: .classic], inputs: 3...3)
   let axis: Int
   let reduction = ScatterReduction.none
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     axis = try node.int("axis", default: 0)
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    try backward.scatter("ScatterElements", "GatherElements", [.int("axis", axis)], reduction)
   }
 }

@@ -2,7 +2,7 @@ import ONNXFormat
 
 /// A copy of `data` with the slice that each tuple of `indices` names replaced by, or combined
 /// with, a slice of `updates`.
-struct ScatterND: Operator {
+struct ScatterND: DifferentiableOperator {
   static let schema = Schema(
     "ScatterND", [11: .classic, 13: .any13, 16: .any13, 18: .any13], inputs: 3...3)
   let reduction: ScatterReduction
@@ -41,5 +41,9 @@ struct ScatterND: Operator {
     ).kernel(call) {
       buffers, places throws(OperatorError) in try offsets.fill(buffers, places)
     }
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    try backward.scatter("ScatterND", "GatherND", [], reduction)
   }
 }

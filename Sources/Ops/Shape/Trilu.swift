@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// The upper or lower triangle of each matrix, from its `k`-th diagonal on; zeros elsewhere.
-struct Trilu: Operator {
+struct Trilu: DifferentiableOperator {
   static let schema = Schema("Trilu", [14: .any13], inputs: 1...2)
   let isUpper: Bool
 
@@ -64,5 +64,12 @@ struct Trilu: Operator {
         }
       }
     }
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    backward.set(
+      0,
+      backward.builder.node("Trilu", [gradient, backward.input(1)], backward.forward.attributes))
   }
 }

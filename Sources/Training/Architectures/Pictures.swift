@@ -51,21 +51,25 @@ public struct LeNet5: PictureClassifier {
   public var height = 28
   public var width = 28
   public var classes = 10
+  /// ReLU and the largest of each window in place of tanh and the mean.
+  public var isModern = false
   public init() {}
 
   public var layers: Sequential {
-    Sequential {
+    let activation: any Layer = isModern ? Relu() : Tanh()
+    let pool: any Layer = isModern ? MaxPool2D(2) : AveragePool2D(2)
+    return Sequential {
       Conv2D(6, 5, padding: 2).named("conv1")
-      Tanh()
-      AveragePool2D(2)
+      activation
+      pool
       Conv2D(16, 5).named("conv2")
-      Tanh()
-      AveragePool2D(2)
+      activation
+      pool
       Flatten()
       Dense(120).named("fc1")
-      Tanh()
+      activation
       Dense(84).named("fc2")
-      Tanh()
+      activation
       Dense(classes).named("fc3")
     }
   }

@@ -3,8 +3,8 @@ import ONNXInterpreter
 
 /// The sentence classifier of Kim, "Convolutional neural networks for sentence classification"
 /// (2014), with random embeddings (CNN-rand): windows over 3, 4 and 5 words, the largest of each map
-/// over time, dropout, a linear layer. `tokens`, int64 `[N, T]` filled up with 0 to the length of the
-/// longest window at least, becomes `logits`, `[N, classes]`.
+/// over time, dropout, a linear layer. `tokens`, int64 `[N, T]` filled up with 0, becomes `logits`,
+/// `[N, classes]`.
 public struct TextCNN: Architecture {
   public static let name = "text-cnn"
   public var vocabulary: Int
@@ -25,7 +25,9 @@ public struct TextCNN: Architecture {
       Parallel {
         for window in windows {
           Sequential {
-            Conv1D(maps, .all(window)).named("conv")
+            // A window of padding before and behind, so that how far a batch is filled up changes
+            // nothing.
+            Conv1D(maps, .all(window), padding: .both(.all(window))).named("conv")
             Relu()
             GlobalMaxPool()
           }.named("window\(window)")

@@ -48,12 +48,14 @@ public struct Adding: Architecture {
   public static let name = "adding"
   public var kind = RecurrentKind.lstm
   public var hidden = 64
+  /// Where an LSTM's forget gate begins: open, so that gradients get through 100 steps.
+  public var forgetBias = 1.0
   public init() {}
 
   public func build(_ m: inout ModelBuilder) throws(ModelError) {
     let sequence = try m.input("sequence", ["N", "T", 2])
     let net = Sequential {
-      kind.layer(hidden).last.named("recurrent")
+      kind.layer(hidden, forgetBias: forgetBias).last.named("recurrent")
       Dense(1).named("output")
     }
     try m.output("sum", net(sequence, in: &m), shape: ["N", 1])

@@ -78,7 +78,7 @@ extension RecurrentLayer {
   ) throws(ModelError) -> RecurrentOutput {
     let what = Self.operatorType
     try x.expect(rank: 3, options.isTimeFirst ? "[T, N, I]" : "[N, T, I]", for: what)
-    guard options.layers > 0, options.hidden > 0 else {
+    guard (1...1000).contains(options.layers), options.hidden > 0 else {
       throw m.error("\(what) of \(options.layers) layers of \(options.hidden) units")
     }
     guard c == nil || Self.hasCell else { throw m.error("\(what) has no cells to begin with") }
@@ -276,14 +276,18 @@ public enum RecurrentKind: String, Sendable, Hashable, CaseIterable {
   case rnn, lstm, gru
 
   /// A layer of this kind.
+  /// - Parameter forgetBias: of an LSTM's forget gate; the others have none
   public func layer(
-    _ hidden: Int, layers: Int = 1, isBidirectional: Bool = false, dropout: Double = 0
+    _ hidden: Int, layers: Int = 1, isBidirectional: Bool = false, dropout: Double = 0,
+    forgetBias: Double? = nil
   ) -> any RecurrentLayer {
     switch self {
     case .rnn:
       RNN(hidden, layers: layers, isBidirectional: isBidirectional, dropout: dropout)
     case .lstm:
-      LSTM(hidden, layers: layers, isBidirectional: isBidirectional, dropout: dropout)
+      LSTM(
+        hidden, layers: layers, isBidirectional: isBidirectional, dropout: dropout,
+        forgetBias: forgetBias)
     case .gru:
       GRU(hidden, layers: layers, isBidirectional: isBidirectional, dropout: dropout)
     }
