@@ -10,7 +10,7 @@ mode, where batch normalization takes its statistics from the batch, and dropout
 A line of the table is a model: the largest difference of any gradient to PyTorch's in float64, as a
 fraction of the largest element of that gradient, and the gradient it belongs to; beside it how far
 PyTorch's own float32 gradients are. Gradients that are zero but for rounding count as fractions of
-the model's largest. The exit code is 1 where a difference is more than 1e-5, or where autograd's own
+the model's largest. The exit code is 1 where a difference is more than 1e-5, or, where autograd’s own
 is larger, ten times that, or where a gradient is missing.
 """
 
