@@ -8,7 +8,7 @@ struct ExplainGates: ToolCommand {
     commandName: "gates",
     abstract: "The gates of an LSTM, GRU or RNN, a column for each step.",
     discussion: """
-      Red is 1, white 0, blue -1. The units drawn are those whose gates change most.
+      Red is 1, white 0, blue -1, and what is beyond, as cells can be, is drawn as that. The units drawn are those whose gates change most.
 
       EXAMPLES:
         onnx-run explain gates models/char_lstm.onnx --prompt "To be, or not" --output gates.png

@@ -58,7 +58,8 @@ struct ExplainSensitivity: ToolCommand {
     map.columnLabels = model.tokens.count == steps ? model.tokens : []
     map.rowLabels =
       best.count == steps && model.tokens.count == steps ? model.tokens.map(Self.visible) : []
-    map.xLabel = "step of the input"
+    map.xLabel = "step of the input" + (logarithmic ? " (colours are powers of ten)" : "")
+    map.hasTwoSides = false
     map.yLabel = best.count > 1 ? "step of the output" : ""
     let side = max(1, min(24, 900 / max(steps, best.count)))
     try map.image(

@@ -59,8 +59,8 @@ struct GenerateCommand: ToolCommand {
       let first = vocabulary.number(of: Vocabulary.start) ?? vocabulary.number(of: "\n") ?? 0
       tokens = [Int32(clamping: first)]
     }
-    guard write(prompt) else { return }
     var text = prompt
+    var isPromptWritten = false
     var random = RandomStream(seed: arguments.seed, name: "generate")
     var states = try model.start()
     var rest = tokens[...]
@@ -71,6 +71,10 @@ struct GenerateCommand: ToolCommand {
         let part = model.hasStates ? rest.prefix(256) : rest
         logits = try model.read(Array(part), &states)
         rest = rest.dropFirst(part.count)
+      }
+      if !isPromptWritten {
+        guard write(prompt) else { return }
+        isPromptWritten = true
       }
       let token = model.draw(logits, temperature: temperature, &random)
       if token == end { break }
@@ -85,7 +89,7 @@ struct GenerateCommand: ToolCommand {
         rest = tokens[...]
       }
     }
-    _ = write("\n")
+    _ = write(isPromptWritten ? "\n" : prompt + "\n")
   }
 
   /// Writes text at once; control characters of a vocabulary must not reach a terminal.

@@ -138,6 +138,38 @@ private func convolution() -> Model {
     }
   }
 
+  /// `h(t) = relu(x(t) + h(t - 1) / 2)`, so that a step counts half as much with each one later.
+  @Test func sensitivityFallsWithDistance() throws {
+    var model = Model(
+      [
+        Node(
+          "RNN", name: "layer", inputs: ["x", "w", "r"], outputs: ["y"],
+          attributes: [.int("hidden_size", 1), .strings("activations", ["Relu"])])
+      ],
+      inputs: [ValueInfo("x", .tensor(.float32, [3, 1, 1]))],
+      outputs: [ValueInfo("y", .tensor(.float32, [3, 1, 1, 1]))])
+    model.graph.initializers = [
+      NamedTensor("w", Tensor(shape: [1, 1, 1], [1 as Float])),
+      NamedTensor("r", Tensor(shape: [1, 1, 1], [0.5 as Float])),
+    ]
+    let path = try folder.write(model)
+    let x = try folder.write([3, 1, 1], [1, 2, 3] as [Float], to: "x.pb")
+    let image = try picture(["sensitivity", path, "--input", x])
+    // Cells of 24 pixels from 26, 40 on: yellow is 1, green 1/2, a blue 1/4, violet 0.
+    let (one, half, quarter, none): ([UInt8], [UInt8], [UInt8], [UInt8]) = (
+      [253, 231, 37], [33, 145, 140], [59, 82, 139], [68, 1, 84]
+    )
+    let expected = [[one, none, none], [half, one, none], [quarter, half, one]]
+    for (row, colors) in expected.enumerated() {
+      for (column, color) in colors.enumerated() {
+        #expect(image.pixel(26 + 24 * column + 12, 40 + 24 * row + 12) == color, "\(row) \(column)")
+      }
+    }
+    _ = try picture([
+      "sensitivity", packageFile("models/char_gru.onnx"), "--prompt", "To be", "--logarithmic",
+    ])
+  }
+
   @Test func saliencyOfALinearModelIsItsWeights() throws {
     // score of class 1 = 0.25 · a - 1 · b
     var model = Model(
@@ -155,7 +187,7 @@ private func convolution() -> Model {
     let x = try folder.write([1, 1, 1, 2], [0, 1] as [Float], to: "x.pb")
     let image = try picture(["saliency", path, "--input", x, "--class", "1"])
     // Tiles of two samples: a quarter of the largest gradient is 3/4 red, the largest white.
-    let zoom = (image.width - 4 * 4) / 6
+    let zoom = 24
     let second = 4 + 2 * zoom + 4
     #expect(image.pixel(second + zoom / 2, 40) == [191, 0, 0])
     #expect(image.pixel(second + zoom + zoom / 2, 40) == [255, 255, 255])
