@@ -168,7 +168,7 @@ class CharRNN(nn.Module):
         self.output = nn.Linear(width, vocabulary)
 
     def forward(self, tokens, h):
-        x = functional.one_hot(tokens, self.vocabulary).float()
+        x = functional.one_hot(tokens, self.vocabulary).to(h.dtype)
         x, h = self.recurrent(x, h)
         return self.output(x), h
 
