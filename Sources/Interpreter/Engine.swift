@@ -55,7 +55,7 @@ final class Run: RunContext {
   }
 
   func nextSeed() -> UInt64 {
-    seeds.add(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
+    seeds.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
   }
 }
 

@@ -13,13 +13,14 @@ struct OnnxRun: ParsableCommand {
         onnx-run test .build/cases/node
         onnx-run bench models/lenet5.onnx --threads 1
         onnx-run inspect models/lenet5.onnx
+        onnx-run generate models/char_lstm.onnx --prompt ROMEO:
 
       'onnx-run MODEL' is short for 'onnx-run run MODEL'; 'onnx-run help run' shows its options.
       Exit code: 0 fine, 1 a result differs or a case failed, 2 anything that stopped the work.
       """,
     subcommands: [
       RunCommand.self, TestCommand.self, BenchCommand.self, InspectCommand.self,
-      TestWorkerCommand.self, BenchWorkerCommand.self,
+      GenerateCommand.self, ExplainCommand.self, TestWorkerCommand.self, BenchWorkerCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 

@@ -155,7 +155,8 @@ struct RunCommand: ToolCommand {
     }
   }
 
-  private static func numbers(_ text: String, _ option: String) throws(Failure) -> [Float] {
+  /// The numbers of `--mean` or `--scale`.
+  static func numbers(_ text: String, _ option: String) throws(Failure) -> [Float] {
     var numbers: [Float] = []
     for word in text.split(separator: ",", omittingEmptySubsequences: false) {
       guard let number = Float(word), number.isFinite else {

@@ -93,6 +93,15 @@ struct RunInputs {
     try set(info, value)
   }
 
+  /// Takes a tensor for the input of that name.
+  /// - Throws: `Failure` where it is given already, or does not fit the shape that was asked for.
+  mutating func give(_ name: String, _ tensor: Tensor) throws(Failure) {
+    guard let info = all.first(where: { $0.name == name }) else {
+      throw unknownName(name, "input", among: all.map(\.name))
+    }
+    try set(info, .tensor(tensor))
+  }
+
   private mutating func set(_ info: ValueInfo, _ value: Value) throws(Failure) {
     guard values.updateValue(value, forKey: info.name) == nil else {
       throw Failure("input '\(info.name)' is given twice")

@@ -15,6 +15,8 @@ public struct HeatMap: Sendable {
   /// What the ends of the colour scale mean; `nil`: the least and the largest number, or those of
   /// equal size around 0 where there are both signs.
   public var range: ClosedRange<Float>?
+  /// Whether colours tell the two sides of 0 apart; `nil`: where there are both.
+  public var hasTwoSides: Bool?
 
   /// - Precondition: `values` fill `rows` and `columns`.
   public init(_ title: String, rows: Int, columns: Int, values: [Float]) {
@@ -40,7 +42,7 @@ public struct HeatMap: Sendable {
     let finite = values.lazy.filter(\.isFinite)
     var low = range?.lowerBound ?? finite.min() ?? 0
     var high = range?.upperBound ?? finite.max() ?? 1
-    let hasBoth = low < 0 && high > 0
+    let hasBoth = hasTwoSides ?? (low < 0 && high > 0)
     if hasBoth, range == nil {
       high = max(-low, high)
       low = -high

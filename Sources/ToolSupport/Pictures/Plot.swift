@@ -95,10 +95,13 @@ public struct Plot: Sendable {
       surface.line([(frame.left, place), (frame.right, place)], .grid, 1)
       surface.text(tick.label, frame.left - 8, place + 5, .end, .ink)
     }
+    var drawn: [(x: Double, y: Double)] = []
     for (index, series) in series.enumerated() {
       let color = Color.series[index % Color.series.count]
       for run in runs(series.points, xAxis, yAxis) {
-        let places = run.map { (x($0.x), y($0.y)) }
+        let places = run.map { (x: x($0.x), y: y($0.y)) }
+        drawn += places
+        drawn += zip(places, places.dropFirst()).map { (($0.x + $1.x) / 2, ($0.y + $1.y) / 2) }
         if series.style == .dots || places.count == 1 {
           for place in places { surface.dot(place, color, 2.5) }
         } else {
@@ -114,23 +117,32 @@ public struct Plot: Sendable {
     surface.text(title, width / 2, 26, .middle, .ink)
     surface.text(xLabel, (frame.left + frame.right) / 2, height - 14, .middle, .ink)
     surface.uprightText(yLabel, 22, (frame.top + frame.bottom) / 2, .ink)
-    drawLegend(on: &surface, right: frame.right, top: frame.top, letter: letter)
+    drawLegend(on: &surface, in: frame, beside: drawn, letter: letter)
   }
 
+  /// Writes the names of the series into the corner where the fewest points lie.
   private func drawLegend(
-    on surface: inout some PlotSurface, right: Double, top: Double, letter: Double
+    on surface: inout some PlotSurface,
+    in frame: (left: Double, right: Double, top: Double, bottom: Double),
+    beside points: [(x: Double, y: Double)], letter: Double
   ) {
     let named = series.enumerated().filter { !$0.element.name.isEmpty }
-    guard named.count > 0, series.count > 1 || !(named.first?.element.name.isEmpty ?? true) else {
-      return
-    }
+    guard !named.isEmpty else { return }
     let width = Double(named.map(\.element.name.count).max() ?? 0) * letter + 50
     let height = Double(named.count) * 20 + 10
-    let left = right - width - 8
-    surface.box(left, top + 8, width, height, .white)
+    let corners = [
+      (frame.right - width - 8, frame.top + 8), (frame.left + 8, frame.top + 8),
+      (frame.right - width - 8, frame.bottom - height - 8),
+      (frame.left + 8, frame.bottom - height - 8),
+    ]
+    let crowds = corners.map { left, top in
+      points.count { (left...left + width).contains($0.x) && (top...top + height).contains($0.y) }
+    }
+    let (left, top) = corners[crowds.indices.min { crowds[$0] < crowds[$1] } ?? 0]
+    surface.box(left, top, width, height, .white)
     for (row, entry) in named.enumerated() {
       let color = Color.series[entry.offset % Color.series.count]
-      let y = top + 23 + Double(row) * 20
+      let y = top + 15 + Double(row) * 20
       if entry.element.style == .dots {
         surface.dot((left + 20, y), color, 3)
       } else {

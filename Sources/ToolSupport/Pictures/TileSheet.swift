@@ -17,7 +17,7 @@ public struct TileSheet: Sendable {
   public var title: String
   /// Tiles of grey or of red, green, blue, `[C, H, W]` each, C 1 or 3.
   public var tiles: [Tensor]
-  /// Under each tile, as much as there is room for; or empty.
+  /// Under each tile, as much as three lines hold; or empty.
   public var labels: [String] = []
   public var range: Range = .eachTile
   /// Tiles in a row; `nil` for about as many as there are rows.
@@ -44,7 +44,9 @@ public struct TileSheet: Sendable {
     let zoom = max(
       1, self.zoom ?? min(24, 960 / (columns * (width + 1)), 720 / (rows * (height + 1))))
     let gap = 4
-    let caption = labels.isEmpty ? 0 : 11
+    let letters = max(1, (width * zoom + gap) / BitmapFont.advance - 1)
+    let captions = labels.map { Self.lines($0, letters) }
+    let caption = (captions.map(\.count).max() ?? 0) * 10 + (labels.isEmpty ? 0 : 3)
     let top = title.isEmpty ? gap : 34
     let (sheetWidth, sheetHeight) = (
       columns.multipliedReportingOverflow(by: width * zoom + gap).partialValue,
@@ -76,12 +78,24 @@ public struct TileSheet: Sendable {
         canvas.fill(
           x + pixel % width * zoom, y + pixel / width * zoom, zoom, zoom, color)
       }
-      if caption > 0, index < labels.count {
-        let letters = (width * zoom + gap) / BitmapFont.advance
-        canvas.text(String(labels[index].prefix(letters)), x, y + height * zoom + 2, .ink)
+      for (line, text) in (index < captions.count ? captions[index] : []).enumerated() {
+        canvas.text(text, x, y + height * zoom + 3 + 10 * line, .ink)
       }
     }
     return canvas.image
+  }
+
+  /// A label in up to three lines of at most so many letters, cut between words where it can be.
+  private static func lines(_ label: String, _ letters: Int) -> [String] {
+    var lines: [String] = []
+    for word in label.split(separator: " ") {
+      if let last = lines.last, last.count + word.count < letters {
+        lines[lines.count - 1] = last + " " + word
+      } else {
+        lines.append(String(word.prefix(letters)))
+      }
+    }
+    return Array(lines.prefix(3))
   }
 
   private func sharedRange() -> (Float, Float)? {

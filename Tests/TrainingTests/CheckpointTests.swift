@@ -1,0 +1,96 @@
+import Foundation
+import ONNX
+import Testing
+
+@Suite struct CheckpointTests {
+  let folder = FileManager.default.temporaryDirectory
+    .appendingPathComponent("checkpoints-\(UUID().uuidString)")
+
+  init() throws {
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  }
+
+  private func loop(
+    _ settings: TrainingSettings, optimizer: any Optimizer = Adam()
+  ) throws -> TrainingLoop {
+    var options = TrainingOptions()
+    options.optimizer = optimizer
+    let data = try TrainerTests.pictures()
+    return TrainingLoop(
+      try Trainer(TrainerTests.network(), options), data, validation: data, settings: settings)
+  }
+
+  private func settings(_ name: String) -> TrainingSettings {
+    var settings = TrainingSettings()
+    settings.epochs = 3
+    settings.rate = .oneCycle(peak: 0.01)
+    settings.keepsBest = true
+    settings.checkpoint = folder.appendingPathComponent(name).path
+    settings.configuration = "test"
+    return settings
+  }
+
+  @Test func anInterruptedTrainingResumesToTheSameBits() throws {
+    let whole = try loop(settings("whole.onnx"))
+    #expect(try whole.run { _ in true } == .finished)
+
+    let settings = settings("parts.onnx")
+    // Stopped in the middle of the second epoch, twice.
+    for stop in [3, 6] {
+      let part = try loop(settings)
+      if stop > 3 { try part.resume(try Checkpoint(contentsOf: settings.checkpoint ?? "")) }
+      var batches = 0
+      let end = try part.run { event in
+        if case .batch = event { batches += 1 }
+        return batches < stop
+      }
+      #expect(end == .interrupted)
+    }
+    let rest = try loop(settings)
+    try rest.resume(try Checkpoint(contentsOf: settings.checkpoint ?? ""))
+    #expect(rest.progress.epoch == 1 && rest.progress.batch == 3)
+    #expect(try rest.run { _ in true } == .finished)
+    #expect(TrainerTests.weights(try rest.model) == TrainerTests.weights(try whole.model))
+    #expect(rest.progress.history == whole.progress.history)
+  }
+
+  @Test func aCheckpointIsAModelThatRunsWithItsAlgorithmInStandardOperators() throws {
+    let settings = settings("model.onnx")
+    _ = try loop(settings).run { _ in true }
+    let model = try Model(contentsOf: settings.checkpoint ?? "")
+    let algorithm = try #require(model.trainingInfos.first?.algorithm)
+    #expect(algorithm.nodes.allSatisfy { ($0.domain ?? "").isEmpty })
+    #expect(!model.trainingInfos[0].updateBindings.isEmpty)
+    let image = try #require(
+      TrainerTests.pictures().batch(epoch: 0, index: 0).tensors["image"])
+    #expect(try Session(model).run(["image": image])["logits"]?.shape == [16, 2])
+  }
+
+  @Test func aForeignOrDamagedCheckpointIsAnError() throws {
+    let settings = settings("foreign.onnx")
+    _ = try loop(settings, optimizer: SGD()).run { _ in true }
+    let checkpoint = try Checkpoint(contentsOf: settings.checkpoint ?? "")
+    // Adam's states are not in it.
+    #expect(throws: TrainingError.self) { try loop(settings).resume(checkpoint) }
+    var other = settings
+    other.configuration = "other"
+    #expect(throws: TrainingError.self) {
+      try loop(other, optimizer: SGD()).resume(checkpoint)
+    }
+    let plain = folder.appendingPathComponent("plain.onnx").path
+    try TrainerTests.network().write(to: plain)
+    #expect(throws: TrainingError.self) { try Checkpoint(contentsOf: plain) }
+    try Data([1, 2, 3]).write(to: URL(fileURLWithPath: plain))
+    #expect(throws: (any Error).self) { try Checkpoint(contentsOf: plain) }
+  }
+
+  @Test func trainingStopsWhenValidationGetsNoBetter() throws {
+    var settings = settings("stale.onnx")
+    settings.checkpoint = nil
+    settings.epochs = 50
+    settings.patience = 1
+    // A rate of nothing: the running statistics alone move the validation loss, and soon stop.
+    settings.rate = .constant(0)
+    #expect(try loop(settings).run { _ in true } == .stoppedEarly)
+  }
+}
