@@ -1,4 +1,3 @@
-import CKernels
 import ONNXFormat
 
 /// Back-propagation through time: the gradients of a layer over its whole sequence.
