@@ -35,8 +35,10 @@ struct StepModel {
     let changing = Set(try TrainingForm(model, options: options.session).updates.map(\.initializer))
     // Of what nodes made of constants, such as the two values of a one-hot vector, only matrices.
     let stated = Set(model.graph.initializers.compactMap(\.name))
+    let states = zeroStates(graph)
     parameters = graph.initializers.compactMap { initializer in
-      guard let name = initializer.name, !changing.contains(name), initializer.tensor.isWeight,
+      guard let name = initializer.name, !changing.contains(name), !states.contains(name),
+        initializer.tensor.isWeight,
         stated.contains(name) || initializer.tensor.shape.count >= 2,
         !options.frozen.contains(where: { matches(name, pattern: $0) })
       else { return nil }

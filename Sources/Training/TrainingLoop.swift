@@ -85,13 +85,9 @@ public final class TrainingLoop {
   private func runEpoch(_ observe: (Event) throws -> Bool) throws -> Bool {
     let count = training.batchCount
     let epoch = progress.epoch
-    var rate = 0.0
     let batches = Prefetcher(training, epochs: epoch..<epoch + 1, from: progress.batch)
     while progress.batch < count, let item = try batches.next() {
-      rate = settings.rate.rate(
-        epoch: Double(epoch) + Double(progress.batch) / Double(count),
-        of: Double(settings.epochs))
-      let result = try trainer.train(on: item.batch, rate: rate)
+      let result = try trainer.train(on: item.batch, rate: rate(batch: progress.batch))
       lastLoss = result.loss
       progress.sum.add(result)
       progress.batch += 1
@@ -104,7 +100,8 @@ public final class TrainingLoop {
     }
     let result = try validation.map { try trainer.evaluate($0) }
     let record = EpochRecord(
-      epoch: epoch + 1, rate: rate, loss: progress.sum.loss, accuracy: progress.sum.accuracy,
+      epoch: epoch + 1, rate: rate(batch: count - 1), loss: progress.sum.loss,
+      accuracy: progress.sum.accuracy,
       validationLoss: result?.loss, validationAccuracy: result?.accuracy)
     progress.history.append(record)
     if let loss = result?.loss, loss < progress.best?.loss ?? .infinity {
@@ -117,6 +114,13 @@ public final class TrainingLoop {
     progress.batch = 0
     progress.sum = StepResult()
     return try observe(.epoch(record))
+  }
+
+  /// The learning rate of a batch of the current epoch.
+  private func rate(batch: Int) -> Double {
+    settings.rate.rate(
+      epoch: Double(progress.epoch) + Double(batch) / Double(training.batchCount),
+      of: Double(settings.epochs))
   }
 
   /// Writes where the training is, if it is to be written anywhere.

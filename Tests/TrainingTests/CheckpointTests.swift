@@ -54,6 +54,22 @@ import Testing
     #expect(rest.progress.history == whole.progress.history)
   }
 
+  @Test func theHistoryIsTheSameAfterAStopBehindTheLastBatchOfAnEpoch() throws {
+    let whole = try loop(settings("whole.onnx"))
+    _ = try whole.run { _ in true }
+    let settings = settings("parts.onnx")
+    var batches = 0
+    _ = try loop(settings).run { event in
+      if case .batch = event { batches += 1 }
+      return batches < 6
+    }
+    let rest = try loop(settings)
+    try rest.resume(try Checkpoint(contentsOf: settings.checkpoint ?? ""))
+    #expect(rest.progress.epoch == 0 && rest.progress.batch == 6)
+    _ = try rest.run { _ in true }
+    #expect(rest.progress.history == whole.progress.history)
+  }
+
   @Test func aCheckpointIsAModelThatRunsWithItsAlgorithmInStandardOperators() throws {
     let settings = settings("model.onnx")
     _ = try loop(settings).run { _ in true }

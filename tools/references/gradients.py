@@ -8,10 +8,10 @@ of floating point. The models are exported as they are for evaluation, and once 
 mode, where batch normalization takes its statistics from the batch, and dropout nothing away.
 
 A line of the table is a model: the largest difference of any gradient to PyTorch's in float64, as a
-fraction of the largest element of that gradient, and the gradient it belongs to; beside it how far
-PyTorch's own float32 gradients are. Gradients that are zero but for rounding count as fractions of
-the model's largest. The exit code is 1 where a difference is more than 1e-5, or, where autograd’s own
-is larger, ten times that, or where a gradient is missing.
+fraction of the largest element of that gradient; the same to PyTorch's in float32; how far these two
+are from each other; and the gradient with the first of these differences. Gradients that are zero but
+for rounding count as fractions of the model's largest. The exit code is 1 where a gradient is
+missing, or is farther from both than 1e-5 and than twice what they are from each other.
 """
 
 import argparse
@@ -39,15 +39,18 @@ BOUND = 1e-5
 TRAINING = ["lenet5", "alexnet", "vgg11", "googlenet", "resnet18", "resnet50", "text_cnn",
             "captioner"]
 EXPORTERS = ["torchscript", "dynamo"]
+# Without the exporter's optimizer, which renames parameters and folds some, these hold sequences.
+# Only the parameters that keep their names are compared.
+OPTIMIZED = ["encoder_decoder"]
 
 
-def export(case, model, inputs, path, exporter):
+def export(case, model, inputs, path, exporter, optimize):
     """Exports with PyTorch's names of the parameters, and nothing folded into them."""
     names = {"input_names": list(case.inputs), "output_names": list(case.outputs)}
     with export_models.silence():
         if exporter == "dynamo":
             torch.onnx.export(
-                model, inputs, path, dynamo=True, opset_version=18, optimize=False,
+                model, inputs, path, dynamo=True, opset_version=18, optimize=optimize,
                 external_data=False, **names)
         else:
             mode = torch.onnx.TrainingMode
@@ -135,7 +138,7 @@ def compare(name, exporter, training, options, folder):
     model = modules.randomize(case.make()).requires_grad_(True)
     if training:
         without_dropout(model).train()
-    sizes = {"N": 6 if training else 2, "T": 7}
+    sizes = {"N": 16 if training else 2, "T": 7}
     inputs = export_models.make_inputs(case, sizes, 3)
     rng = np.random.default_rng(5)
     with torch.no_grad():
@@ -143,22 +146,23 @@ def compare(name, exporter, training, options, folder):
     outputs = {output: rng.uniform(-1, 1, tuple(value.shape)).astype(np.float32)
                for output, value in zip(case.outputs, results, strict=True)}
     path = folder / "model.onnx"
-    export(case, copy.deepcopy(model), inputs, path, exporter)
+    export(case, copy.deepcopy(model), inputs, path, exporter, name in OPTIMIZED)
     proto = onnx.load(path)
     wanted = add_gradients(proto, outputs, [key for key, _ in model.named_parameters()])
     onnx.save(proto, path)
-    exact = their_gradients(case, model, inputs, outputs, torch.float64)
-    peer = differences(their_gradients(case, model, inputs, outputs, torch.float32), exact)
-    ours = differences(our_gradients(options.tool, path, case, inputs, wanted, folder), exact)
-    worst = max(ours, key=ours.get)
-    missing = sorted(set(exact) - set(ours))
-    good = not missing and all(value <= max(BOUND, 10 * max(peer.values()))
-                               for value in ours.values())
+    found = our_gradients(options.tool, path, case, inputs, wanted, folder)
+    exact, rounded = (their_gradients(case, model, inputs, outputs, kind)
+                      for kind in (torch.float64, torch.float32))
+    to_exact, to_rounded = differences(found, exact), differences(found, rounded)
+    peer = max(differences(rounded, exact).values())
+    worst = max(to_exact, key=to_exact.get)
+    missing = sorted(set(exact) - set(found)) if name not in OPTIMIZED else []
+    near = min(max(to_exact.values()), max(to_rounded.values())) <= max(BOUND, 2 * peer)
     print(f"{name:<20}{exporter:<13}{'training' if training else 'evaluation':<12}"
-          f"{len(ours):>5}{ours[worst]:>10.1e}{max(peer.values()):>10.1e}  {worst}"
-          + (f"  MISSING {', '.join(missing)}" if missing else "")
-          + ("" if good else "  TOO FAR"), flush=True)
-    return good
+          f"{len(found):>5}{to_exact[worst]:>10.1e}{max(to_rounded.values()):>10.1e}{peer:>10.1e}"
+          f"  {worst}" + (f"  MISSING {', '.join(missing)}" if missing else "")
+          + ("" if near else "  TOO FAR"), flush=True)
+    return near and not missing
 
 
 def main():
@@ -172,12 +176,12 @@ def main():
     logging.disable(logging.WARNING)
     for name in "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE":
         os.environ.pop(name, None)
-    print(f"{'model':<20}{'exporter':<13}{'mode':<12}{'count':>5}{'here':>10}{'autograd':>10}"
-          "  the worst")
+    print(f"{'model':<20}{'exporter':<13}{'mode':<12}{'count':>5}{'float64':>10}{'float32':>10}"
+          f"{'autograd':>10}  the worst")
     failures = collections.Counter()
     for name in options.only:
         for exporter in EXPORTERS:
-            for training in [False, True] if name in TRAINING else [False]:
+            for training in [False] + [True] * (name in TRAINING and exporter == "torchscript"):
                 try:
                     with tempfile.TemporaryDirectory() as folder:
                         good = compare(name, exporter, training, options, pathlib.Path(folder))
@@ -186,7 +190,7 @@ def main():
                     lines = str(error).strip().splitlines() or [type(error).__name__]
                     print(f"{name:<20}{exporter:<13}{'training' if training else 'evaluation':<12}"
                           f"failed: {lines[-1]}", flush=True)
-                    operator = re.search(r"\((\w+)\): .*no gradient", lines[-1])
+                    operator = re.search(r".*\((\w+)\): .*no gradient", lines[-1])
                     failures[f"no gradient of {operator[1]}" if operator else "failed"] += 1
     for reason, count in failures.items():
         if count:

@@ -2,7 +2,7 @@
 
     python tools/references/optimizers.py > Tests/TrainingTests/OptimizerNumbers.swift
 
-Needs torch (tools/references/bench-requirements.txt). The network is tanh(x·W1 + b1)·W2 + b2 with
+Needs torch (tools/references/training-requirements.txt). The network is tanh(x·W1 + b1)·W2 + b2 with
 mean squared error; all numbers follow from a formula that the test has as well.
 """
 
