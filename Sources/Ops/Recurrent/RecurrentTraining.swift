@@ -11,6 +11,9 @@ protocol TrainableRecurrence: DifferentiableOperator {
   var attributes: RecurrentAttributes { get }
   func floatCell(hasPeepholes: Bool) -> FloatCell
   func doubleCell(hasPeepholes: Bool) -> DoubleCell
+  // Stated by each type for itself, so that the compiler makes loops of its cells' types.
+  func trainingKernel(_ call: Preparation) throws(OperatorError) -> Kernel
+  func gradientKernel(_ call: Preparation) throws(OperatorError) -> Kernel
 }
 
 extension TrainableRecurrence {
@@ -79,18 +82,6 @@ struct RecurrentTraining<Base: TrainableRecurrence>: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    let peepholes = call.inputs.has(7)
-    return try call.elementType(0) == .float64
-      ? kernel(call, base.doubleCell(hasPeepholes: peepholes))
-      : kernel(call, base.floatCell(hasPeepholes: peepholes))
-  }
-
-  private func kernel<C: TrainingCell>(
-    _ call: Preparation, _ cell: C
-  ) throws(OperatorError) -> Kernel {
-    let shape = try RecurrentShape(call.inputs, base.attributes, gates: Base.gateCount)
-    return try TrainingForward(
-      TrainingLayer(cell, shape, base.attributes), call, reserve: Base.outputCount
-    ).kernel
+    try base.trainingKernel(call)
   }
 }

@@ -234,3 +234,13 @@ struct TrainingBackward<C: TrainingCell>: Sendable {
     }
   }
 }
+
+extension TrainingCell {
+  /// The kernel of a layer's backward pass with this cell.
+  func gradientKernel(
+    _ call: Preparation, _ attributes: RecurrentAttributes
+  ) throws(OperatorError) -> Kernel {
+    let shape = try RecurrentShape(call.inputs.ofLayer, attributes, gates: gates)
+    return try TrainingBackward(TrainingLayer(self, shape, attributes), call).kernel
+  }
+}

@@ -238,3 +238,15 @@ struct TrainingForward<C: TrainingCell>: Sendable {
     }
   }
 }
+
+extension TrainingCell {
+  /// The kernel of a layer's forward pass with this cell.
+  func trainingKernel(
+    _ call: Preparation, _ attributes: RecurrentAttributes
+  ) throws(OperatorError) -> Kernel {
+    let shape = try RecurrentShape(call.inputs, attributes, gates: gates)
+    return try TrainingForward(
+      TrainingLayer(self, shape, attributes), call, reserve: hasCellState ? 3 : 2
+    ).kernel
+  }
+}
