@@ -86,6 +86,7 @@ func sentenceRecipe(
   var options = TrainingOptions()
   var settings = TrainingSettings()
   settings.keepsBest = true
+  settings.bestIs = .mostAccurate
   var names = ["tokens": "tokens", "labels": Loss.labels]
   let model: Model
   switch kind {
