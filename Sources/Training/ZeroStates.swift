@@ -1,5 +1,5 @@
 import ONNXFormat
-import ONNXOps
+import ONNXInterpreter
 
 /// The initializers of nothing but zeros whose only use is as first states of recurrent nodes.
 ///

@@ -16,7 +16,7 @@ func optimize(
 
 extension Node {
   /// Every name the node uses: its inputs, and what its graph attributes may take from outside.
-  var usedNames: [String] {
+  public var usedNames: [String] {
     var names = inputs
     var waiting = attributes
     while let attribute = waiting.popLast() {
