@@ -8,9 +8,10 @@ import ONNXOps
 public struct Differentiation: Sendable {
   /// The graph, with the gradients once `gradients(of:by:)` was called.
   public private(set) var graph: Graph
-  private let operatorSets: OperatorSets
-  private let types: [String: ValueType]
-  private let constants: [String: Tensor]
+  let operatorSets: OperatorSets
+  let engine: Engine
+  let types: [String: ValueType]
+  let constants: [String: Tensor]
 
   /// - Parameters:
   ///   - model: its graph attributes are left alone; its functions are expanded
@@ -41,6 +42,7 @@ public struct Differentiation: Sendable {
     }
     self.constants = constants
     self.operatorSets = operatorSets
+    self.engine = engine
     self.graph = graph
     self.graph.nodes = program.nodes.map { graph.nodes[$0.position] }
   }
@@ -54,10 +56,25 @@ public struct Differentiation: Sendable {
   public mutating func gradients(
     of y: String, by names: [String]
   ) throws(ModelError) -> [String: String] {
+    guard reached(from: names).contains(y) else { return [:] }
     var builder = GraphBuilder(taken: graph.allNames)
+    let one = ones(like: y, &builder)
+    return try gradients(from: [(y, one)], by: names, builder)
+  }
+
+  /// Adds the nodes that compute the gradient of Σᵢ Σ valueᵢ · gradientᵢ by each of `names`.
+  /// - Parameters:
+  ///   - ends: values, and what their gradients are
+  ///   - builder: nodes that the gradients come from
+  mutating func gradients(
+    from ends: [(value: String, gradient: String)], by names: [String], _ builder: GraphBuilder
+  ) throws(ModelError) -> [String: String] {
+    var builder = builder
     let needed = reached(from: names)
     var contributions: [String: [String]] = [:]
-    if needed.contains(y) { contributions[y] = [ones(like: y, &builder)] }
+    for (value, gradient) in ends where needed.contains(value) {
+      contributions[value, default: []].append(gradient)
+    }
     var total: [String: String] = [:]
     for index in graph.nodes.indices.reversed() {
       let node = graph.nodes[index]
@@ -75,6 +92,17 @@ public struct Differentiation: Sendable {
         .node(name: label, operatorType: node.operatorType, $0)
       }
       let version = try operatorSets.version(for: node, fail)
+      if node.operatorType == "If", Registry.normalized(domain: node.domain) == "" {
+        let captures = Set(node.usedNames.dropFirst()).filter { needed.contains($0) && isReal($0) }
+          .sorted()
+        guard !captures.isEmpty else { continue }
+        let results = try differentiateBranches(
+          of: node, outputs: outputs, by: captures, &builder)
+        for (name, gradient) in zip(captures, results) {
+          contributions[name, default: []].append(gradient)
+        }
+        continue
+      }
       var backward = Backward(
         node, operatorSet: version, builder: builder, gradients: outputs, wanted: wanted,
         type: { [types] in types[$0] }, contents: { [constants] in constants[$0] })

@@ -12,7 +12,7 @@ import Testing
       Node("Slice", inputs: ["states", "zero", "one", "zero"], outputs: ["h"]),
       Node(
         "RNN", inputs: ["x", "W", "R", "", "", "h"], outputs: ["", "last"],
-        attributes: [Attribute(name: "hidden_size", value: .int(2))]),
+        attributes: [Attribute("hidden_size", .int(2))]),
       Node("Squeeze", inputs: ["last", "zero"], outputs: ["scores"]),
     ]
     graph.inputs = [ValueInfo("x", .tensor(.float32, [3, 2, 1]))]

@@ -176,7 +176,7 @@ private struct FunctionExpansion {
 }
 
 /// One call of a function: what its names and attributes stand for.
-private struct FunctionBody {
+struct FunctionBody {
   let prefix: String
   var names: [String: String] = [:]
   var versions: [String: Int] = [:]
@@ -211,7 +211,7 @@ private struct FunctionBody {
   }
 
   /// A graph attribute: its own names are made unique like the function's.
-  private func renamed(_ graph: Graph) -> Graph {
+  func renamed(_ graph: Graph) -> Graph {
     var inner = self
     let own =
       graph.inputs.map(\.name) + graph.initializers.compactMap(\.name)
