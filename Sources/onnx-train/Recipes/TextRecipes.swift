@@ -97,7 +97,7 @@ func sentenceRecipe(
     // Kim trains with Adadelta; Adam gets as far in fewer epochs.
     options.maxNorms = [MaxNorm("output.weight", limit: 3, axis: 1)]
     settings.rate = .constant(1e-3)
-    settings.epochs = 6
+    settings.epochs = 4
   default:
     var net = BiLSTM(vocabulary: folder.vocabulary.count)
     if let hidden = sizes.hidden { net.hidden = hidden }
