@@ -16,8 +16,13 @@ public struct TrainingForm: Sendable {
     let sets = try OperatorSets(form.operatorSets)
     var builder = GraphBuilder(taken: form.graph.allNames)
     var updates: [(initializer: String, output: String)] = []
+    let used = Set(form.graph.outputs.map(\.name) + form.graph.nodes.flatMap(\.usedNames))
     for index in form.graph.nodes.indices {
-      let node = form.graph.nodes[index]
+      var node = form.graph.nodes[index]
+      // An output that nobody uses, such as an old Dropout's mask, need not exist in training.
+      while node.outputs.count > 1, let last = node.outputs.last, !used.contains(last) {
+        node.outputs.removeLast()
+      }
       let fail: (OperatorError) -> ModelError = {
         .node(name: node.name ?? "#\(index)", operatorType: node.operatorType, $0)
       }

@@ -2,13 +2,15 @@ import Foundation
 import ONNX
 import Testing
 
-@Suite struct CheckpointTests {
+@Suite final class CheckpointTests {
   let folder = FileManager.default.temporaryDirectory
     .appendingPathComponent("checkpoints-\(UUID().uuidString)")
 
   init() throws {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
   }
+
+  deinit { try? FileManager.default.removeItem(at: folder) }
 
   private func loop(
     _ settings: TrainingSettings, optimizer: any Optimizer = Adam()
