@@ -53,11 +53,17 @@ extension Loss {
   private func addCrossEntropy(
     _ output: String, _ type: TensorType, _ builder: inout GraphBuilder
   ) throws(TrainingError) -> LossValues {
-    guard let rank = type.shape?.rank, rank == 2 || rank == 3 else {
+    var rank = type.shape?.rank ?? 0
+    var scores = output
+    if rank > 3, type.shape?.dropFirst(2).allSatisfy({ $0.size == 1 }) == true {
+      // A pool over the whole picture leaves [N, C, 1, 1].
+      scores = builder.node("Flatten", [output], [.int("axis", 1)])
+      rank = 2
+    }
+    guard rank == 2 || rank == 3 else {
       throw .model(
         "output '\(output)': cross entropy needs scores [N, C] or [N, T, C], got \(type)")
     }
-    var scores = output
     var labels = Self.labels
     if rank == 3 {
       let classes =

@@ -61,7 +61,7 @@ extension Model {
     var shape = old.shape
     shape[isTransposed ? 0 : shape.count - 1] = classes
     let fanIn = old.count / max(1, old.shape[isTransposed ? 0 : old.shape.count - 1])
-    graph.initializers[index].tensor = drawn(old, shape, fanIn, seed, weights)
+    replace(index, by: drawn(old, shape, fanIn, seed, weights))
     if node.inputs.count > 2, !node.inputs[2].isEmpty {
       try replaceVector(node.inputs[2], classes, fanIn, seed)
     }
@@ -88,7 +88,16 @@ extension Model {
     let old = graph.initializers[index].tensor
     var shape = old.shape
     if !shape.isEmpty { shape[shape.count - 1] = classes }
-    graph.initializers[index].tensor = drawn(old, shape, fanIn, seed, name)
+    replace(index, by: drawn(old, shape, fanIn, seed, name))
+  }
+
+  /// Puts a tensor in an initializer's place; old files declare it among the inputs as well.
+  private mutating func replace(_ index: Int, by tensor: Tensor) {
+    graph.initializers[index].tensor = tensor
+    let name = graph.initializers[index].name
+    for input in graph.inputs.indices where graph.inputs[input].name == name {
+      graph.inputs[input].type = .tensor(tensor.type)
+    }
   }
 
   /// Numbers from −1/√fanIn to 1/√fanIn, of the type of `old`.
