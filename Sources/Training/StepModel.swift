@@ -69,7 +69,7 @@ struct StepModel {
     }
     let shape: Shape? =
       options.loss == .crossEntropy
-      ? type.shape.map { Shape(Array($0.rank == 3 ? $0.dimensions.dropLast() : $0.prefix(1))) }
+      ? type.shape.map { Shape(Array($0.dimensions.prefix($0.rank == 3 ? 2 : 1))) }
       : type.shape
     graph.inputs.append(ValueInfo(Loss.labels, .tensor(values.labelType, shape)))
     graph.nodes += builder.nodes
