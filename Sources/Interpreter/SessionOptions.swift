@@ -27,6 +27,8 @@ public enum Pass: String, Sendable, Hashable, CaseIterable {
   case constantFolding
   /// Operators take over the work of the node behind them: a convolution its activation.
   case fusion
+  /// Operations on numbers of one shape that feed each other go over memory together.
+  case chains
   /// Nodes whose outputs nobody uses go.
   case deadNodes
 }

@@ -36,6 +36,7 @@ enum Operators {
     Div.self,
     Dropout.self,
     DynamicQuantizeLinear.self,
+    ElementwiseChain.self,
     Elu.self,
     Equal.self,
     Erf.self,

@@ -48,7 +48,7 @@ public final class TrainingLoop {
     progress = checkpoint.progress
   }
 
-  /// Trains until the epochs are over, the validation loss has not fallen for long enough, or
+  /// Trains until the epochs are over, validation has not got better for long enough, or
   /// `observe` says so.
   /// - Parameter observe: told of every batch and epoch; `false` stops the training, with a
   ///   checkpoint
@@ -104,8 +104,8 @@ public final class TrainingLoop {
       accuracy: progress.sum.accuracy,
       validationLoss: result?.loss, validationAccuracy: result?.accuracy)
     progress.history.append(record)
-    if let loss = result?.loss, loss < progress.best?.loss ?? .infinity {
-      progress.best = (loss, epoch + 1)
+    if let score = result.map(settings.bestIs.score), score < progress.best?.score ?? .infinity {
+      progress.best = (score, epoch + 1)
       if settings.keepsBest {
         for name in trainer.state.tensors.keys { best[name] = trainer.state[name] }
       }
@@ -135,10 +135,22 @@ public final class TrainingLoop {
 public struct TrainingSettings: Sendable {
   public var epochs = 10
   public var rate = LearningRate.constant(1e-3)
-  /// Epochs without a smaller validation loss before the training stops; `nil` for never.
+  /// Epochs without a better result in validation before the training stops; `nil` for never.
   public var patience: Int?
-  /// Whether the parameters with the least validation loss are what comes out.
+  /// Whether the parameters with the best result in validation are what comes out.
   public var keepsBest = false
+  /// Which result is better.
+  public var bestIs = Best.leastLoss
+
+  public enum Best: Sendable {
+    case leastLoss, mostAccurate
+
+    /// A number that is less for better results.
+    func score(_ result: StepResult) -> Double {
+      self == .mostAccurate ? 1 - (result.accuracy ?? 0) : result.loss
+    }
+  }
+
   /// The file for checkpoints: one is written after each epoch, and when the training is stopped.
   public var checkpoint: String?
   /// Batches between checkpoints within an epoch.

@@ -8,8 +8,8 @@ public struct TrainingProgress: Sendable {
   public var batch = 0
   /// The mean over the current epoch's batches so far.
   public var sum = StepResult()
-  /// The least validation loss so far, and the epoch it belongs to.
-  public var best: (loss: Double, epoch: Int)?
+  /// The best result of validation so far, less being better, and the epoch it belongs to.
+  public var best: (score: Double, epoch: Int)?
   public var history: [EpochRecord] = []
   public init() {}
 }
@@ -75,7 +75,7 @@ extension TrainingProgress {
       ),
     ]
     if let best {
-      entries += [("best_loss", "\(best.loss)"), ("best_epoch", "\(best.epoch)")]
+      entries += [("best_score", "\(best.score)"), ("best_epoch", "\(best.epoch)")]
     }
     return entries.map { MetadataEntry(key: Self.prefix + $0.0, value: $0.1) }
   }
@@ -106,8 +106,8 @@ extension TrainingProgress {
       }
       history.append(record)
     }
-    if model.metadataValue(Self.prefix + "best_loss") != nil {
-      best = (try number("best_loss"), try number("best_epoch"))
+    if model.metadataValue(Self.prefix + "best_score") != nil {
+      best = (try number("best_score"), try number("best_epoch"))
     }
     guard epoch >= 0, batch >= 0 else { throw .checkpoint("a count is negative") }
   }

@@ -49,7 +49,7 @@ struct TrainingArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: "Epochs without a smaller validation loss before the training stops.")
+    help: "Epochs without a better validation before the training stops.")
   var patience: Int?
 
   @Option(parsing: .unconditional, help: "Threads to compute with. (default: all CPUs)")

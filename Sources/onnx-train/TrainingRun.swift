@@ -39,7 +39,7 @@ struct TrainingRun {
       return .interrupted
     }
     if end == .stoppedEarly {
-      printError("no smaller validation loss for \(recipe.settings.patience ?? 0) epochs")
+      printError("no better validation for \(recipe.settings.patience ?? 0) epochs")
     }
     let model = try loop.model
     do { try model.write(to: arguments.output) } catch { throw Failure("\(error)") }

@@ -121,15 +121,21 @@ struct TuneCommand: ToolCommand {
   private func batches(
     _ path: String, _ input: ValueInfo
   ) throws -> (any BatchSource, any BatchSource) {
-    let size = arguments.batch ?? 64
+    let fixed = input.type?.tensorType?.shape?.first?.size
+    if let fixed, let batch = arguments.batch, batch != fixed {
+      throw Failure(
+        "--batch: '\(input.name)' takes \(fixed) examples; --accumulate makes a step of more")
+    }
+    let size = fixed ?? arguments.batch ?? 64
+    let testSize = fixed ?? 500
     let seed = plain ? nil : arguments.seed
     if path.hasSuffix(".npz") {
       let table = try ArrayFiles.read(path)
       let names = ["features": input.name, "labels": Loss.labels]
       let test = (try? ArrayFiles.read(path, part: "test_")) ?? table
       return (
-        table.batches(size: size, seed: seed).renamed(names),
-        test.batches(size: 500, seed: nil).renamed(names)
+        table.batches(size: size, seed: seed, dropsRest: fixed != nil).renamed(names),
+        test.batches(size: testSize, seed: nil, dropsRest: fixed != nil).renamed(names)
       )
     }
     let shape = input.type?.tensorType?.shape?.dimensions.dropFirst().map(\.size)
@@ -141,8 +147,10 @@ struct TuneCommand: ToolCommand {
       throw Failure("\(path): holds pictures \(data.sizes), '\(input.name)' takes \(sizes)")
     }
     return (
-      data.batches(data.training, size: size, seed: seed, input: input.name),
-      data.batches(data.test, size: 500, seed: nil, input: input.name)
+      data.batches(
+        data.training, size: size, seed: seed, input: input.name, dropsRest: fixed != nil),
+      data.batches(
+        data.test, size: testSize, seed: nil, input: input.name, dropsRest: fixed != nil)
     )
   }
 }

@@ -7,7 +7,7 @@ struct RecurrentGradients {
   /// By the position of the input.
   var gradients: [Int: Tensor] = [:]
 
-  /// - Parameter batch: the name of a free size in place of the second of X and of Y
+  /// - Parameter freeBatch: whether the graph is made before the batch size is known
   init<T: BinaryFloatingPoint & Element>(
     _ node: Node, _ inputs: [Tensor?], _ type: T.Type, threads: Int = 1, freeBatch: Bool = false
   ) throws {
@@ -69,14 +69,12 @@ struct RecurrentGradients {
     ("RNN", [Attribute]()), ("GRU", []), ("GRU", [.int("linear_before_reset", 1)]), ("LSTM", []),
     ("LSTM", [.int("input_forget", 1)]),
   ].flatMap { (name: String, attributes: [Attribute]) in
-    ["forward", "reverse", "bidirectional"].flatMap { direction in
-      [0, 1].map { layout in
-        RecurrentCase(
-          "\(direction), layout \(layout), \(attributes.map(\.name))", name, sizes: [3, 2, 2, 3],
-          attributes + [.string("direction", direction), .int("layout", layout)],
-          given: ["B", "initial_h"] + (name == "LSTM" ? ["initial_c", "P"] : []),
-          lengths: [2, 3])
-      }
+    [("forward", 0), ("reverse", 1), ("bidirectional", 0), ("bidirectional", 1)].map {
+      direction, layout in
+      RecurrentCase(
+        "\(direction), layout \(layout), \(attributes.map(\.name))", name, sizes: [3, 2, 2, 3],
+        attributes + [.string("direction", direction), .int("layout", layout)],
+        given: ["B", "initial_h"] + (name == "LSTM" ? ["initial_c", "P"] : []), lengths: [2, 3])
     }
   }
 

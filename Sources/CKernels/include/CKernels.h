@@ -17,7 +17,6 @@
 #include "ck_recurrent.h"
 #include "ck_math_grad.h"
 #include "ck_pooling.h"
-#include "ck_recurrent.h"
 #include "ck_recurrent_training.h"
 #include "ck_rows.h"
 #include "ck_threads.h"

@@ -10,6 +10,7 @@ func optimize(
   if passes.contains(.deadNodes) { removeDeadNodes(&graph) }
   if passes.contains(.constantFolding) { foldConstants(&graph, operatorSets, engine) }
   if passes.contains(.fusion) { fuseNodes(&graph, types: types, operatorSets: operatorSets) }
+  if passes.contains(.chains) { chainElementwise(&graph, types: types, operatorSets: operatorSets) }
   if passes.contains(.deadNodes) { removeDeadNodes(&graph) }
 }
 

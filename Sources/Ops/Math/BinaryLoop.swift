@@ -9,7 +9,8 @@ typealias BinaryLoop<A, B, Y> =
 
 /// A binary loop over elements of types that its user need not know.
 struct AnyBinaryLoop: Sendable {
-  private let run:
+  /// The loop over elements in a row, each operand running on by 1 or standing still by 0.
+  let run:
     @Sendable (
       UnsafeRawPointer, Int, UnsafeRawPointer, Int, UnsafeMutableRawPointer, Int
     ) -> Void

@@ -1,10 +1,23 @@
 import CKernels
+import ONNXFormat
 
 extension GRU: TrainableRecurrence {
   static let gateCount = 3
   static let outputCount = 2
   func floatCell(hasPeepholes: Bool) -> GRUTrainingCell<Float> { GRUTrainingCell(self) }
   func doubleCell(hasPeepholes: Bool) -> GRUTrainingCell<Double> { GRUTrainingCell(self) }
+  func trainingKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let peepholes = call.inputs.has(7)
+    return try call.elementType(0) == .float64
+      ? doubleCell(hasPeepholes: peepholes).trainingKernel(call, attributes)
+      : floatCell(hasPeepholes: peepholes).trainingKernel(call, attributes)
+  }
+  func gradientKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let peepholes = call.inputs.has(7)
+    return try call.elementType(0) == .float64
+      ? doubleCell(hasPeepholes: peepholes).gradientKernel(call, attributes)
+      : floatCell(hasPeepholes: peepholes).gradientKernel(call, attributes)
+  }
 }
 
 /// GRU and its gradient, in the order z, r, h of the gates, with `a` the arguments of f and g, and

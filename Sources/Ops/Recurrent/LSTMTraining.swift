@@ -1,4 +1,5 @@
 import CKernels
+import ONNXFormat
 
 extension LSTM: TrainableRecurrence {
   static let gateCount = 4
@@ -8,6 +9,18 @@ extension LSTM: TrainableRecurrence {
   }
   func doubleCell(hasPeepholes: Bool) -> LSTMTrainingCell<Double> {
     LSTMTrainingCell(self, hasPeepholes: hasPeepholes)
+  }
+  func trainingKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let peepholes = call.inputs.has(7)
+    return try call.elementType(0) == .float64
+      ? doubleCell(hasPeepholes: peepholes).trainingKernel(call, attributes)
+      : floatCell(hasPeepholes: peepholes).trainingKernel(call, attributes)
+  }
+  func gradientKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let peepholes = call.inputs.has(7)
+    return try call.elementType(0) == .float64
+      ? doubleCell(hasPeepholes: peepholes).gradientKernel(call, attributes)
+      : floatCell(hasPeepholes: peepholes).gradientKernel(call, attributes)
   }
 }
 

@@ -1,4 +1,5 @@
 import CKernels
+import ONNXFormat
 
 extension RNN: TrainableRecurrence {
   static let gateCount = 1
@@ -8,6 +9,18 @@ extension RNN: TrainableRecurrence {
   }
   func doubleCell(hasPeepholes: Bool) -> RNNTrainingCell<Double> {
     RNNTrainingCell(attributes: attributes)
+  }
+  func trainingKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let peepholes = call.inputs.has(7)
+    return try call.elementType(0) == .float64
+      ? doubleCell(hasPeepholes: peepholes).trainingKernel(call, attributes)
+      : floatCell(hasPeepholes: peepholes).trainingKernel(call, attributes)
+  }
+  func gradientKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let peepholes = call.inputs.has(7)
+    return try call.elementType(0) == .float64
+      ? doubleCell(hasPeepholes: peepholes).gradientKernel(call, attributes)
+      : floatCell(hasPeepholes: peepholes).gradientKernel(call, attributes)
   }
 }
 

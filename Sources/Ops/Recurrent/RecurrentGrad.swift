@@ -1,4 +1,3 @@
-import CKernels
 import ONNXFormat
 
 /// Back-propagation through time: the gradients of a layer over its whole sequence.
@@ -19,7 +18,7 @@ struct RecurrentGrad<Base: TrainableRecurrence>: Operator {
   init(_ node: inout NodeReader) throws(OperatorError) { base = try Base(&node) }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
-    let shape = try RecurrentShape(layerInputs(inputs), base.attributes, gates: Base.gateCount)
+    let shape = try RecurrentShape(inputs.ofLayer, base.attributes, gates: Base.gateCount)
     let type = try inputs.tensor(0, [.float32, .float64]).elementType
     try match(inputs, 8, base.reserve(inputs, shape))
     try match(inputs, 9, shape.sequence)
@@ -43,11 +42,6 @@ struct RecurrentGrad<Base: TrainableRecurrence>: Operator {
     ]
   }
 
-  /// The inputs that the layer itself has.
-  private func layerInputs(_ inputs: Inputs) -> Inputs {
-    Inputs(types: Array(inputs.types.prefix(8)), constants: Array(inputs.constants.prefix(8)))
-  }
-
   private func match(
     _ inputs: Inputs, _ index: Int, _ shape: Shape
   ) throws(OperatorError) {
@@ -65,17 +59,13 @@ struct RecurrentGrad<Base: TrainableRecurrence>: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    let peepholes = call.inputs.has(7)
-    return try call.elementType(0) == .float64
-      ? kernel(call, base.doubleCell(hasPeepholes: peepholes))
-      : kernel(call, base.floatCell(hasPeepholes: peepholes))
+    try base.gradientKernel(call)
   }
+}
 
-  private func kernel<C: TrainingCell>(
-    _ call: Preparation, _ cell: C
-  ) throws(OperatorError) -> Kernel {
-    let shape = try RecurrentShape(
-      layerInputs(call.inputs), base.attributes, gates: Base.gateCount)
-    return try TrainingBackward(TrainingLayer(cell, shape, base.attributes), call).kernel
+extension Inputs {
+  /// Those of a gradient's inputs that the recurrent layer itself has.
+  var ofLayer: Inputs {
+    Inputs(types: Array(types.prefix(8)), constants: Array(constants.prefix(8)))
   }
 }

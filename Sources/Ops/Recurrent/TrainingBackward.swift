@@ -235,74 +235,12 @@ struct TrainingBackward<C: TrainingCell>: Sendable {
   }
 }
 
-/// The products behind the gradients of X, W and R:
-/// `dW = dGᵀ · X`, `dR = dGᵀ · Ht−1`, `dX = Σ dG · W` over directions.
-struct TrainingProducts<C: TrainingCell>: Sendable {
-  typealias T = C.Value
-
-  private var weights = ProductTasks<T>()
-  private var recurrent = ProductTasks<T>()
-  private var input = ProductTasks<T>(isSum: true)
-
-  init(_ layer: TrainingLayer<C>, wanted: [Bool]) throws(OperatorError) {
-    let (sizes, padded, gates, slots) = (layer.sizes, layer.padded, layer.gates, layer.slots)
-    let value = MemoryLayout<T>.stride
-    let count = sizes.steps * sizes.batch
-    for direction in 0..<sizes.directions {
-      let gradients = direction * count * slots * padded
-      for (slot, units) in layer.runs(0..<gates) {
-        let matrix = (direction * gates + slot) * sizes.hidden * sizes.input
-        if wanted[0] {
-          input.append(
-            try GEMM(rows: count, columns: sizes.input, depth: units, strideA: slots * padded),
-            a: gradients + slot * padded, b: matrix, c: 0)
-        }
-        if wanted[1] {
-          weights.append(
-            try GEMM(
-              rows: units, columns: sizes.input, depth: count, transposeA: true,
-              strideA: slots * padded),
-            a: gradients + slot * padded, b: 0, c: matrix)
-        }
-      }
-      guard wanted[2] else { continue }
-      let reserve = direction * layer.reserveSize
-      let states =
-        (reserve + layer.hiddenAt) / value + layer.before(0, direction) * sizes.batch * padded
-      var gate = 0
-      for (matrix, size) in layer.cell.matrices.enumerated() {
-        let isExtra = layer.cell.multipliesExtraRows && matrix == layer.cell.matrices.count - 1
-        let first = layer.cell.slots[matrix]
-        for (slot, units) in layer.runs(first..<first + size) {
-          recurrent.append(
-            try GEMM(
-              rows: units, columns: sizes.hidden, depth: count, transposeA: true,
-              strideA: slots * padded, strideB: padded),
-            a: gradients + slot * padded, b: isExtra ? (reserve + layer.extraAt) / value : states,
-            c: (direction * gates + gate + slot - first) * sizes.hidden * sizes.hidden)
-        }
-        gate += size
-      }
-    }
-  }
-
-  var count: Int { weights.count + recurrent.count + input.count }
-
-  func run(
-    _ task: Int, gradients: UnsafePointer<T>, x: UnsafePointer<T>, w: UnsafePointer<T>,
-    reserve: UnsafePointer<T>, dX: UnsafeMutablePointer<T>?, dW: UnsafeMutablePointer<T>?,
-    dR: UnsafeMutablePointer<T>?
-  ) {
-    var task = task
-    if task < recurrent.count {
-      if let dR { recurrent.run(task, gradients, reserve, dR) }
-      return
-    }
-    task -= recurrent.count
-    if task < weights.count {
-      if let dW { weights.run(task, gradients, x, dW) }
-      return
-    }
-    if let dX { input.run(task - weights.count, gradients, w, dX) }
+extension TrainingCell {
+  /// The kernel of a layer's backward pass with this cell.
+  func gradientKernel(
+    _ call: Preparation, _ attributes: RecurrentAttributes
+  ) throws(OperatorError) -> Kernel {
+    let shape = try RecurrentShape(call.inputs.ofLayer, attributes, gates: gates)
+    return try TrainingBackward(TrainingLayer(self, shape, attributes), call).kernel
   }
 }

@@ -1,4 +1,3 @@
-import CKernels
 import ONNXFormat
 
 /// Hands out parts of a piece of memory, in bytes.
@@ -125,38 +124,6 @@ struct TrainingLayer<C: TrainingCell>: Sendable {
         place.clear(sizes.input)
       } else {
         place.update(from: x + sizes.inputRow(step, row) * sizes.input, count: sizes.input)
-      }
-    }
-  }
-}
-
-/// Matrix products as one list of tasks. Their operands lie at offsets from addresses that are
-/// known when they run.
-struct ProductTasks<T: TrainingValue>: Sendable {
-  private var products: [(gemm: GEMM<T>, a: Int, b: Int, c: Int)] = []
-  private(set) var count = 0
-  /// Whether all products are added up in one C, tile by tile.
-  private let isSum: Bool
-
-  init(isSum: Bool = false) { self.isSum = isSum }
-
-  mutating func append(_ gemm: GEMM<T>, a: Int, b: Int, c: Int) {
-    var gemm = gemm
-    if isSum, !products.isEmpty { gemm.beta = 1 }
-    products.append((gemm, a, b, c))
-    count = isSum ? gemm.tiles : count + gemm.tiles
-  }
-
-  func run(
-    _ task: Int, _ a: UnsafePointer<T>, _ b: UnsafePointer<T>, _ c: UnsafeMutablePointer<T>
-  ) {
-    var task = task
-    for product in products {
-      if isSum || task < product.gemm.tiles {
-        product.gemm.multiply(tile: task, a + product.a, b + product.b, c + product.c)
-        if !isSum { return }
-      } else {
-        task -= product.gemm.tiles
       }
     }
   }

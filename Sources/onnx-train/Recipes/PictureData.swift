@@ -67,9 +67,11 @@ struct PictureData {
 
   /// Batches for a graph whose input is called `input`.
   func batches(
-    _ source: any ExampleSource, size: Int, seed: UInt64?, input: String, targets: Bool = true
+    _ source: any ExampleSource, size: Int, seed: UInt64?, input: String, dropsRest: Bool = false
   ) -> any BatchSource {
-    source.batches(size: size, seed: seed).renamed([pictures: input, labels: Loss.labels])
+    source.batches(size: size, seed: seed, dropsRest: dropsRest).renamed([
+      pictures: input, labels: Loss.labels,
+    ])
   }
 }
 

@@ -51,3 +51,51 @@ func writeForecast(
   try plot.write(to: name + ".png")
   return ["forecast: \(name).png"]
 }
+
+/// Writes how strongly the answer of a model depends on each step of its sequence, by the distance
+/// from the end, as `NAME.gradients.svg` and `.png`: the norm of the gradient of the output by the
+/// input, a mean over sequences, before and after the training.
+func writeGradientNorms(
+  from start: Model, to end: Model, _ sequences: Tensor?, input: String, beside output: String
+) throws -> [String] {
+  guard let sequences else { return [] }
+  var plot = Plot(
+    "Gradient of the answer by an input", xLabel: "steps before the end",
+    yLabel: "norm of the gradient")
+  plot.series = [
+    Plot.Series("before training", try gradientNorms(start, sequences, input: input)),
+    Plot.Series("after training", try gradientNorms(end, sequences, input: input)),
+  ]
+  plot.hasLogarithmicY = true
+  let name = withoutExtension(output) + ".gradients"
+  try plot.write(to: name + ".svg")
+  try plot.write(to: name + ".png")
+  return ["gradients: \(name).png"]
+}
+
+/// The norms by the distance from the end; those that are 0 are left out, as no logarithm is theirs.
+private func gradientNorms(
+  _ model: Model, _ sequences: Tensor, input: String
+) throws -> [(x: Double, y: Double)] {
+  var model = model
+  guard let answer = model.graph.outputs.first?.name else { return [] }
+  var differentiation = try Differentiation(model)
+  let gradients = try differentiation.gradients(of: answer, by: [input])
+  guard let name = gradients[input] else { return [] }
+  model.graph = differentiation.graph
+  model.graph.outputs = [ValueInfo(name, nil)]
+  guard let result = try Session(model).run([input: sequences])[name] else { return [] }
+  let numbers = try result.array(as: Float.self)
+  let (rows, steps, features) = (result.shape[0], result.shape[1], result.shape[2])
+  var points: [(x: Double, y: Double)] = []
+  for step in 0..<steps {
+    var sum = 0.0
+    for row in 0..<rows {
+      let first = (row * steps + step) * features
+      let squares = numbers[first..<first + features].map { Double($0) * Double($0) }
+      sum += squares.reduce(0, +).squareRoot()
+    }
+    if sum > 0 { points.append((Double(steps - 1 - step), sum / Double(rows))) }
+  }
+  return points.reversed()
+}

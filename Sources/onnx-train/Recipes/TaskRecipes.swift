@@ -34,12 +34,17 @@ func sequenceRecipe(
     settings.rate = .oneCycle(peak: 2e-3)
     let names = ["pairs": "sequence", "sums": Loss.labels]
     let steps = sizes.steps ?? 100
+    let model = try net.model(seed: seed)
+    let test = AddingTask(length: steps, size: 200, batchCount: 5, seed: seed &+ 1)
+    let sequences = try test.batch(epoch: 0, index: 0).tensors["pairs"]
     return Recipe(
-      model: try net.model(seed: seed), options: options, settings: settings,
+      model: model, options: options, settings: settings,
       training: AddingTask(length: steps, size: size, batchCount: 250, seed: seed)
         .renamed(names),
-      test: AddingTask(length: steps, size: 200, batchCount: 5, seed: seed &+ 1).renamed(names),
-      measure: .loss)
+      test: test.renamed(names), measure: .loss,
+      finish: {
+        try writeGradientNorms(from: model, to: $0, sequences, input: "sequence", beside: $1)
+      })
   default:
     let horizon = 10
     let task = ForecastTask(past: sizes.steps ?? 50, future: horizon, seed: seed)
