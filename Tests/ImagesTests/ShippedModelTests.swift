@@ -18,7 +18,7 @@ import Testing
   }
 
   @Test(arguments: ["lenet5", "char_lstm", "char_gru", "char_rnn"])
-  func matchesPyTorch(_ name: String) throws {
+  func matchesOnnxruntime(_ name: String) throws {
     let session = try session(name)
     func value(_ kind: String, _ index: Int) throws -> Value {
       try Value(

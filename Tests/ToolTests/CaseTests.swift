@@ -133,7 +133,7 @@ import Testing
     let tool = try Tool("inspect", packageFile("models/lenet5.onnx"), "--shape", "image=2x1x28x28")
     #expect(tool.status == 0)
     for text in [
-      "opset       ai.onnx 17", "input       image float32[N,1,28,28]",
+      "opset       ai.onnx 20", "input       image float32[N,1,28,28]",
       "output      logits float32[N,10]", "parameters  61706 in 10 tensors", "nodes       12",
       ": float32[2,6,28,28] = Conv(image, conv1.weight, conv1.bias)",
     ] {

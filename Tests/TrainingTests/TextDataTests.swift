@@ -83,7 +83,7 @@ import Testing
   func readsShakespeare() throws {
     let path = try #require(sharedData) + "/text/tinyshakespeare.txt"
     let corpus = try TextCorpus(contentsOf: path)
-    // As `tools/models/train_char.py` splits it.
+    // As `tools/models/write_references.py` splits it.
     #expect(corpus.vocabulary.count == 65)
     let count = corpus.train.count + corpus.validation.count
     #expect(corpus.train.count == count * 9 / 10)
