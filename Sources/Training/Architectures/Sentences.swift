@@ -14,13 +14,16 @@ public struct TextCNN: Architecture {
   /// Feature maps of each window.
   public var maps = 100
   public var dropout = 0.5
+  /// The share of an embedding's numbers that are left out.
+  public var embeddingDropout = 0.0
   public init(vocabulary: Int) { self.vocabulary = vocabulary }
 
   public func build(_ m: inout ModelBuilder) throws(ModelError) {
     let tokens = try m.input("tokens", ["N", "T"], .int64)
     // Kim draws from ±0.25, the spread of the word2vec vectors that his other models begin with.
     let table = Embedding(vocabulary, embedding, padding: 0, weight: .uniform(-0.25, 0.25))
-    let words = try table.named("embedding")(tokens, in: &m)
+    var words = try table.named("embedding")(tokens, in: &m)
+    if embeddingDropout > 0 { words = try Dropout(embeddingDropout)(words, in: &m) }
     let net = Sequential {
       Parallel {
         for window in windows {

@@ -66,7 +66,8 @@ extension SizeArguments {
 func sentenceRecipe(
   _ kind: NewCommand.Kind, _ arguments: TrainingArguments, _ sizes: SizeArguments
 ) throws -> Recipe {
-  let folder = try PolarityFolder(arguments.requiredData(kind.rawValue))
+  // Words that stand there once teach nothing about others.
+  let folder = try PolarityFolder(arguments.requiredData(kind.rawValue), minimumCount: 2)
   var padding = SequenceDataset.Padding()
   padding.multiple = 4
   if kind == .textCNN {
@@ -92,12 +93,13 @@ func sentenceRecipe(
   switch kind {
   case .textCNN:
     var net = TextCNN(vocabulary: folder.vocabulary.count)
+    net.embeddingDropout = 0.3
     if let embedding = sizes.embedding, embedding > 0 { net.embedding = embedding }
     model = try net.model(seed: arguments.seed, metadata: metadata)
     // Kim trains with Adadelta; Adam gets as far in fewer epochs.
     options.maxNorms = [MaxNorm("output.weight", limit: 3, axis: 1)]
     settings.rate = .constant(1e-3)
-    settings.epochs = 4
+    settings.epochs = 5
   default:
     var net = BiLSTM(vocabulary: folder.vocabulary.count)
     if let hidden = sizes.hidden { net.hidden = hidden }
