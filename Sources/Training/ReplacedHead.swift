@@ -20,7 +20,6 @@ extension Model {
       let node = model.graph.nodes[index]
       if ["Gemm", "MatMul", "Conv"].contains(node.operatorType) {
         try model.replaceWeights(of: node, classes: classes, seed: seed)
-        if node.operatorType == "MatMul" { try model.replaceBias(behind: node, classes, seed) }
         break
       }
       guard let next = node.inputs.first(where: { !$0.isEmpty }) else {
@@ -62,32 +61,29 @@ extension Model {
     shape[isTransposed ? 0 : shape.count - 1] = classes
     let fanIn = old.count / max(1, old.shape[isTransposed ? 0 : old.shape.count - 1])
     replace(index, by: drawn(old, shape, fanIn, seed, weights))
-    if node.inputs.count > 2, !node.inputs[2].isEmpty {
-      try replaceVector(node.inputs[2], classes, fanIn, seed)
-    }
+    let oldClasses = old.shape[isTransposed ? 0 : old.shape.count - 1]
+    if let bias = bias(of: node) { try replaceBias(bias, oldClasses, classes, fanIn, seed) }
   }
 
-  /// The bias that is added behind a product.
+  /// The layer's bias: its own, or what is added behind it.
+  private func bias(of node: Node) -> String? {
+    if node.inputs.count > 2, !node.inputs[2].isEmpty { return node.inputs[2] }
+    return graph.nodes.first {
+      $0.operatorType == "Add" && $0.inputs.contains(node.outputs[0])
+    }?.inputs.first { $0 != node.outputs[0] }
+  }
+
   private mutating func replaceBias(
-    behind node: Node, _ classes: Int, _ seed: UInt64
-  ) throws {
-    guard
-      let next = graph.nodes.first(where: {
-        $0.operatorType == "Add" && $0.inputs.contains(node.outputs[0])
-      }), let bias = next.inputs.first(where: { $0 != node.outputs[0] })
-    else { return }
-    try replaceVector(bias, classes, classes, seed)
-  }
-
-  private mutating func replaceVector(
-    _ name: String, _ classes: Int, _ fanIn: Int, _ seed: UInt64
+    _ name: String, _ oldClasses: Int, _ classes: Int, _ fanIn: Int, _ seed: UInt64
   ) throws {
     guard let index = graph.initializers.firstIndex(where: { $0.name == name }) else {
       throw TrainingError.model("'\(name)' of the last layer is no initializer")
     }
     let old = graph.initializers[index].tensor
     var shape = old.shape
-    if !shape.isEmpty { shape[shape.count - 1] = classes }
+    // One bias for all classes stays one.
+    guard let axis = shape.lastIndex(of: oldClasses) else { return }
+    shape[axis] = classes
     replace(index, by: drawn(old, shape, fanIn, seed, name))
   }
 
