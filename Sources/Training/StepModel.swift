@@ -22,17 +22,14 @@ struct StepModel {
   /// The model with its loss, parameters as inputs.
   /// - Parameter isTraining: whether operators are in training mode and gradients follow
   init(_ model: Model, _ options: TrainingOptions, isTraining: Bool) throws {
-    let base: Model
-    var updates: [(initializer: String, output: String)] = []
-    if isTraining {
-      let form = try TrainingForm(model, options: options.session)
-      (base, updates) = (form.model, form.updates)
-    } else {
-      base = try model.withWeightsAsInitializers(options: options.session)
-    }
+    let form = try TrainingForm(model, options: options.session)
+    let base =
+      isTraining
+      ? form.model : try model.withWeightsAsInitializers(options: options.session)
+    let updates = isTraining ? form.updates : []
     self.model = base
     var graph = base.graph
-    let changing = Set(try TrainingForm(model, options: options.session).updates.map(\.initializer))
+    let changing = Set(form.updates.map(\.initializer))
     // Of what nodes made of constants, such as the two values of a one-hot vector, only matrices.
     let stated = Set(model.graph.initializers.compactMap(\.name))
     let states = zeroStates(graph)
