@@ -6,6 +6,9 @@ public struct ReadingOptions: Sendable {
   /// External data may lie in a file that has other names (hard links) elsewhere.
   public var allowsHardLinks = false
 
+  /// Threads that read large tensors.
+  public var threads = 1
+
   public init() {}
 }
 

@@ -8,11 +8,12 @@ final class Engine: Sendable {
   let options: SessionOptions
   let pool: ThreadPool
   let memoryLimit: Int
-  let packed = PackedTensors()
+  let packed: PackedTensors
 
   init(_ options: SessionOptions) {
     self.options = options
     self.pool = ThreadPool(threads: options.threads)
+    self.packed = PackedTensors(pool: pool)
     self.memoryLimit = options.memoryLimit ?? availableMemory() / 10 * 8
   }
 }

@@ -105,6 +105,12 @@ extension ValueType {
   /// Whether anything is known of it.
   var isKnown: Bool { kind != .undefined }
 
+  /// Whether it is a tensor of one element type and one shape.
+  var isFixed: Bool {
+    guard case .tensor(let type) = kind else { return false }
+    return type.elementType != .undefined && type.shape?.sizes != nil
+  }
+
   /// Whether it says all: a tensor of known sizes, or something that is no tensor.
   var isComplete: Bool {
     guard case .tensor(let type) = kind else { return isKnown }

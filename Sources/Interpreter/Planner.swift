@@ -9,10 +9,13 @@ struct Planner {
   private var roots: [Int32]
   private var actions: [(node: Int, action: Plan.Action)] = []
   private var scratch = 0
+  private var readers: ConstantReaders?
 
   /// - Parameters:
   ///   - inputs: types of the program's inputs
   ///   - captures: types of the captured values
+  ///
+  /// Constants of a program that owns them lose their contents where only packed forms are read.
   static func plan(
     _ program: Program, inputs: [ValueType?], captures: [ValueType?] = [], engine: Engine
   ) throws(ModelError) -> Plan {
@@ -28,6 +31,7 @@ struct Planner {
     self.engine = engine
     self.inference = inference
     self.roots = program.names.indices.map(Int32.init)
+    self.readers = program.ownsConstants ? ConstantReaders(program, inference) : nil
   }
 
   private mutating func prepare(_ index: Int) throws(ModelError) {
@@ -42,13 +46,12 @@ struct Planner {
       actions.append((index, .evaluate))
       return
     }
+    let preparation = Preparation(
+      inputs: inputs, outputs: types.map { $0?.tensorType }, threads: engine.pool.threads,
+      packed: engine.packed)
     let kernel: Kernel
-    do {
-      kernel = try node.body.prepare(
-        Preparation(
-          inputs: inputs, outputs: types.map { $0?.tensorType }, threads: engine.pool.threads,
-          packed: engine.packed))
-    } catch { throw node.error(error) }
+    do { kernel = try node.body.prepare(preparation) } catch { throw node.error(error) }
+    for input in preparation.replaced.all { readers?.remove(inputs.constant(input)) }
     switch kernel {
     case .view(let input):
       roots[Int(node.outputs[0])] = roots[Int(node.inputs[input])]
@@ -188,5 +191,27 @@ struct Planner {
       throw .memory(needed: overflow ? .max : sum, limit: engine.memoryLimit)
     }
     return sum
+  }
+}
+
+/// Counts who reads the memory of each initializer, to give back what nobody does.
+private struct ConstantReaders {
+  private var counts: [ObjectIdentifier: Int] = [:]
+
+  init(_ program: Program, _ inference: Inference) {
+    let read = program.nodes.flatMap { $0.inputs + $0.subgraphs.flatMap(\.captures) }
+    for number in read + program.outputs where number >= 0 {
+      guard let tensor = inference.constants[Int(number)]?.tensor else { continue }
+      counts[ObjectIdentifier(tensor.storage), default: 0] += 1
+    }
+  }
+
+  /// One reader less.
+  mutating func remove(_ tensor: Tensor?) {
+    guard let storage = tensor?.storage, let count = counts[ObjectIdentifier(storage)] else {
+      return
+    }
+    counts[ObjectIdentifier(storage)] = count - 1
+    if count == 1 { storage.discardContents() }
   }
 }

@@ -34,12 +34,16 @@ final class Program: Sendable {
   let captureNames: [String]
   let captures: [Int32]
   let plans: PlanCache
+  /// Whether its one plan may give the memory of initializers back: nobody else reads them.
+  let ownsConstants: Bool
 
-  /// - Parameter outer: whether a graph around this one defines a name
+  /// - Parameters:
+  ///   - outer: whether a graph around this one defines a name
+  ///   - ownsInitializers: whether nobody but this program reads the initializers
   /// - Throws: `ModelError` for everything that is wrong whatever the inputs are.
   init(
     _ graph: Graph, operatorSets: OperatorSets, options: SessionOptions,
-    outer: ((String) -> Bool)? = nil
+    outer: ((String) -> Bool)? = nil, ownsInitializers: Bool = false
   ) throws(ModelError) {
     var table = NameTable()
     let initializers = Set(graph.initializers.compactMap(\.name))
@@ -142,6 +146,9 @@ final class Program: Sendable {
     self.constants = constants
     self.captureNames = captureNames
     self.captures = captures
+    // Inputs of another shape would need another plan, and that one the constants.
+    self.ownsConstants =
+      ownsInitializers && outer == nil && types.allSatisfy { $0?.isFixed == true }
     self.plans = PlanCache(limit: options.maxPlans)
   }
 }

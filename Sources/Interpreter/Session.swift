@@ -15,7 +15,7 @@ public final class Session: Sendable {
   private let program: Program
   let engine: Engine
   /// Makes the program in which these initializers are inputs.
-  private let rebuild: @Sendable (Set<String>) throws(ModelError) -> Program
+  private let rebuild: (@Sendable (Set<String>) throws(ModelError) -> Program)?
   private let variants = Mutex<[Set<String>: Program]>([:])
 
   /// Reads a model and makes it ready to run.
@@ -23,12 +23,29 @@ public final class Session: Sendable {
   public convenience init(
     contentsOf path: String, options: SessionOptions = SessionOptions()
   ) throws {
-    try self.init(Model(contentsOf: path), options: options)
+    var reading = ReadingOptions()
+    reading.threads = options.threads ?? ThreadPool.available
+    try self.init(owning: Model(contentsOf: path, options: reading), options: options)
   }
 
   /// Checks and optimises the model; memory for values is planned when the inputs' shapes are known.
   /// - Throws: `ModelError` for anything in the model that no input could make right.
-  public init(_ model: Model, options: SessionOptions = SessionOptions()) throws(ModelError) {
+  public convenience init(
+    _ model: Model, options: SessionOptions = SessionOptions()
+  ) throws(ModelError) {
+    try self.init(model, ownsModel: false, options: options)
+  }
+
+  /// A session whose model nobody else uses: contents of weights that its kernels read in another
+  /// form are given back to the system, and the caller must not look at the model's tensors again.
+  /// - Throws: `ModelError` for anything in the model that no input could make right.
+  public convenience init(
+    owning model: consuming Model, options: SessionOptions = SessionOptions()
+  ) throws(ModelError) {
+    try self.init(model, ownsModel: true, options: options)
+  }
+
+  private init(_ model: Model, ownsModel: Bool, options: SessionOptions) throws(ModelError) {
     let engine = Engine(options)
     let operatorSets = try OperatorSets(model.operatorSets)
     var graph = try expandFunctions(model, maxNodes: options.maxNodes)
@@ -36,6 +53,11 @@ public final class Session: Sendable {
     let expanded = graph
     let initializers = Set(model.graph.initializers.compactMap(\.name))
       .union(model.graph.sparseInitializers.compactMap(\.values.name))
+    let optionalInputs = model.graph.inputs.filter { initializers.contains($0.name) }
+    let isFinal = !options.allowsReplacedInitializers || optionalInputs.isEmpty
+    // A body of a function may stand in a subgraph too, and share its constants with it.
+    let ownsInitializers =
+      ownsModel && isFinal && expanded.nodes.allSatisfy { !$0.hasSubgraph }
 
     @Sendable func build(
       _ overridden: Set<String>, _ passes: Set<Pass>, types: [String: ValueType] = [:]
@@ -44,8 +66,11 @@ public final class Session: Sendable {
       graph.inputs.removeAll { initializers.contains($0.name) && !overridden.contains($0.name) }
       graph.initializers.removeAll { overridden.contains($0.name ?? "") }
       graph.sparseInitializers.removeAll { overridden.contains($0.values.name ?? "") }
-      optimize(&graph, passes, types: types, operatorSets: operatorSets, engine: engine)
-      return try Program(graph, operatorSets: operatorSets, options: options)
+      optimize(
+        &graph, passes, types: types, operatorSets: operatorSets, engine: engine,
+        ownsInitializers: ownsInitializers)
+      return try Program(
+        graph, operatorSets: operatorSets, options: options, ownsInitializers: ownsInitializers)
     }
     // Checked before any pass could remove what is wrong.
     let checked = try build([], [])
@@ -54,11 +79,16 @@ public final class Session: Sendable {
     let types = inference.types(of: checked)
     self.engine = engine
     self.program = options.passes.isEmpty ? checked : try build([], options.passes, types: types)
-    self.rebuild = { overridden throws(ModelError) in
-      try build(overridden, options.passes, types: types)
+    if isFinal {
+      // The closure would keep the graph as it was before the passes.
+      self.rebuild = nil
+    } else {
+      self.rebuild = { overridden throws(ModelError) in
+        try build(overridden, options.passes, types: types)
+      }
     }
     self.inputs = model.graph.inputs.filter { !initializers.contains($0.name) }
-    self.optionalInputs = model.graph.inputs.filter { initializers.contains($0.name) }
+    self.optionalInputs = isFinal ? [] : optionalInputs
     self.outputs = model.graph.outputs
   }
 
@@ -141,6 +171,7 @@ public final class Session: Sendable {
 
   private func variant(_ overridden: Set<String>) throws(ModelError) -> Program {
     if let program = variants.withLock({ $0[overridden] }) { return program }
+    guard let rebuild else { return program }
     let program = try rebuild(overridden)
     variants.withLock { $0[overridden] = program }
     return program

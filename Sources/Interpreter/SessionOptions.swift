@@ -15,6 +15,9 @@ public struct SessionOptions: Sendable {
   public var maxTrips = 100_000_000
   /// Time that one run may take, looked at once a trip of a loop; `nil` for no limit.
   public var timeLimit: Duration?
+  /// Whether a run may give values in place of initializers that are inputs too. Without that, a
+  /// session that owns its model keeps such weights in one form only, the one its kernels read.
+  public var allowsReplacedInitializers = true
   /// Plans kept for different input shapes, for the model and each of its subgraphs.
   public var maxPlans = 32
 

@@ -1,13 +1,13 @@
 internal import COpenBLAS
 import Glibc
 
-/// Says on standard error which environment variable keeps OpenBLAS from the best kernels of this
-/// CPU. The variables are read before `main`, so nothing here can help.
+/// Says on standard error that OpenBLAS cannot be opened, or which environment variable keeps OpenBLAS from the best kernels of this
+/// CPU. Says nothing where no product needed it.
 public func warnAboutSlowBLAS() {
   let variables = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"].filter { (name: String) in
     getenv(name) != nil
   }
-  guard !variables.isEmpty, let name = openblas_get_corename() else { return }
+  guard !variables.isEmpty, let name = cb_core_name() else { return }
   let core = String(cString: name)
   let hasAVX512 = ["SkylakeX", "Cooperlake", "Sapphirerapids"].contains {
     $0.lowercased() == core.lowercased()

@@ -40,18 +40,38 @@ public struct SessionArguments: ParsableArguments {
 }
 
 /// Reads a model and makes it ready to run.
+/// - Parameter inputs: the files that inputs will be read from, as `NAME=FILE` or `FILE`
 /// - Throws: `Failure`, with the model's path
-public func openSession(_ path: String, _ options: SessionOptions) throws(Failure) -> Session {
-  let model = try readModel(path)
+public func openSession(
+  _ path: String, _ options: SessionOptions, inputs: [String] = []
+) throws(Failure) -> Session {
+  let model = try readModel(path, threads: options.threads)
+  var options = options
+  options.allowsReplacedInitializers = mayReplaceInitializers(of: model, inputs)
   return try showing("checking \(path.escaped)") { () throws(Failure) in
-    do { return try Session(model, options: options) } catch { throw Failure(path, error) }
+    do { return try Session(owning: model, options: options) } catch { throw Failure(path, error) }
+  }
+}
+
+/// Whether one of the files is for an input that is an initializer too, or an archive that may hold one.
+private func mayReplaceInitializers(of model: Model, _ inputs: [String]) -> Bool {
+  let initializers = Set(model.graph.initializers.compactMap(\.name))
+    .union(model.graph.sparseInitializers.compactMap(\.values.name))
+  let names = model.graph.inputs.map(\.name).filter(initializers.contains)
+  guard !names.isEmpty else { return false }
+  return inputs.contains {
+    let argument = NamedArgument($0, names: names)
+    return argument.name != nil || (try? ValueFileKind(ofFile: argument.text)) == .npz
   }
 }
 
 /// Reads a model.
+/// - Parameter threads: `nil` for as many as this process may use
 /// - Throws: `Failure`, with the model's path
-public func readModel(_ path: String) throws(Failure) -> Model {
-  try showing("reading \(path.escaped)") { () throws(Failure) in
-    do { return try Model(contentsOf: path) } catch { throw Failure("\(error)") }
+public func readModel(_ path: String, threads: Int? = nil) throws(Failure) -> Model {
+  var options = ReadingOptions()
+  options.threads = threads ?? ThreadPool.available
+  return try showing("reading \(path.escaped)") { () throws(Failure) in
+    do { return try Model(contentsOf: path, options: options) } catch { throw Failure("\(error)") }
   }
 }

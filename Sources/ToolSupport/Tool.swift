@@ -23,7 +23,7 @@ public func runTool(_ name: String, _ root: any ParsableCommand.Type) -> Never {
 private func status(of name: String, _ root: any ParsableCommand.Type) -> ExitStatus {
   var command: any ParsableCommand
   do {
-    command = try root.parseAsRoot()
+    command = try parsed(root)
   } catch {
     return endParsing(name, root, error)
   }
@@ -36,6 +36,19 @@ private func status(of name: String, _ root: any ParsableCommand.Type) -> ExitSt
     printError("\(name): \(oneLine("\(error)"))")
     return .stopped
   }
+}
+
+/// The command that the arguments ask for.
+private func parsed(_ root: any ParsableCommand.Type) throws -> any ParsableCommand {
+  let arguments = Array(CommandLine.arguments.dropFirst())
+  let names = root.configuration.subcommands.map { $0.configuration.commandName ?? "" } + ["help"]
+  // The root looks at the options of all its commands, which takes longer than a small model.
+  if let standard = root.configuration.defaultSubcommand,
+    !arguments.contains(where: names.contains), let command = try? standard.parse(arguments)
+  {
+    return command
+  }
+  return try root.parseAsRoot()
 }
 
 /// Prints the help that was asked for, or what is wrong with the arguments.

@@ -100,7 +100,7 @@ struct RunCommand: ToolCommand {
       mean: try Self.numbers(mean, "--mean"), scale: try Self.numbers(scale, "--scale"))
     let labels = try self.labels.map { try readText($0).split(whereSeparator: \.isNewline) } ?? []
 
-    let session = try openSession(model, arguments.options)
+    let session = try openSession(model, arguments.options, inputs: input)
     var inputs = try RunInputs(session, requestedShapes: shape)
     try inputs.read(input, normalization)
     try inputs.fillMissing(seed: arguments.seed, memoryLimit: session.memoryLimit)

@@ -43,6 +43,24 @@ import Testing
     #expect(try load(external("inner.bin", offset: nil)) == expected)
   }
 
+  @Test func largeTensorsAreReadByManyThreads() throws {
+    let count = 3 << 20
+    let values = (0..<count).map { Float($0 % 1000) }
+    let bytes = values.withUnsafeBytes(Array.init)
+    let expected = Tensor(shape: [count], values)
+    let header = Wire().varint(1, Int64(count)).varint(2, 1).text(8, "w")
+    folder.write([1, 2, 3, 4] + bytes, "large.bin")
+    let outside = header.varint(14, 1)
+      .message(13, Wire().text(1, "location").text(2, "large.bin"))
+      .message(13, Wire().text(1, "offset").text(2, "4"))
+    var options = ReadingOptions()
+    for threads in [1, 2, 5] {
+      options.threads = threads
+      #expect(try load(header.bytes(9, bytes), options) == expected)
+      #expect(try load(outside, options) == expected)
+    }
+  }
+
   @Test func inEveryPlaceThatHoldsTensors() throws {
     folder.write(data, "data.bin")
     let tensor = external("data.bin")

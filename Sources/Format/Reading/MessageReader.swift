@@ -10,6 +10,7 @@ final class MessageReader {
   let options: ReadingOptions
   var budget: MemoryBudget
   let externalData: ExternalData?
+  let deferred = DeferredReads()
 
   private var rest: [UInt8] = []
   private let arena = MessageArena()
@@ -29,7 +30,9 @@ final class MessageReader {
     _ message: M.Type, _ read: (Range<Int>) throws(FormatError) -> R
   ) throws(FormatError) -> R {
     try Scan.check(message, in: source, limits: options.limits, budget: &budget)
-    return try read(0..<source.count)
+    let result = try read(0..<source.count)
+    try deferred.finish(threads: options.threads)
+    return result
   }
 
   /// Reads the message at `range`.

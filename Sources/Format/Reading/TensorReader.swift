@@ -57,11 +57,19 @@ extension MessageReader {
       guard payload.isEmpty else {
         throw FormatError(.invalid("it has both external data and data of its own"))
       }
-      return try externalTensor(type, shape, count, ExternalRange(header.external))
+      return try externalTensor(
+        type, shape, count, ExternalRange(header.external), name: header.named.name)
     }
     switch try payload.content(type) {
     case .raw(let range):
       try check(bytes: range.count, for: type, count, shape)
+      if let file = source.file, isDeferred(type, range.count) {
+        let tensor = try allocate(type, shape)
+        deferred.append(
+          file, at: range.lowerBound, count: range.count, into: tensor.storage,
+          name: header.named.name)
+        return tensor
+      }
       return try fill(type, shape) { (target, size) throws(FormatError) in
         try source.read(range.lowerBound..<range.lowerBound + size, into: target)
       }
@@ -120,8 +128,14 @@ extension MessageReader {
     return tensor
   }
 
+  /// Whether so many bytes are read at the end: many, and as they lie in the file.
+  private func isDeferred(_ type: ElementType, _ size: Int) -> Bool {
+    guard type != .string, type != .bool, size >= DeferredReads.leastSize else { return false }
+    return type.bytesInFile(size / type.stride) == size
+  }
+
   private func externalTensor(
-    _ type: ElementType, _ shape: [Int], _ count: Int, _ range: ExternalRange
+    _ type: ElementType, _ shape: [Int], _ count: Int, _ range: ExternalRange, name: String?
   ) throws(FormatError) -> Tensor {
     guard type != .string else {
       throw FormatError(.invalid("strings cannot lie in external data"))
@@ -140,6 +154,12 @@ extension MessageReader {
             + "lie beyond the file's \(file.count)"))
     }
     try check(bytes: length, for: type, count, shape)
+    if isDeferred(type, length) {
+      let tensor = try allocate(type, shape)
+      deferred.append(file, at: range.offset, count: length, into: tensor.storage, name: name)
+      if deferred.isFull { try deferred.finish(threads: options.threads) }
+      return tensor
+    }
     return try fill(type, shape) { (target, size) throws(FormatError) in
       try file.read(size, at: range.offset, into: target)
     }

@@ -2,7 +2,7 @@
 /// that moves as they are asked for.
 final class ByteSource {
   let count: Int
-  private let file: InputFile?
+  let file: InputFile?
   private let window: UnsafeMutableRawPointer?
   private var base: UnsafeRawPointer
   private var start = 0

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A regular file, opened once and read at any offset.
-final class InputFile {
+final class InputFile: Sendable {
   let path: String
   let count: Int
   let linkCount: Int
@@ -9,7 +9,7 @@ final class InputFile {
   let identity: Identity
   private let descriptor: Int32
 
-  struct Identity: Hashable {
+  struct Identity: Hashable, Sendable {
     var device: UInt
     var inode: UInt
   }

@@ -2,19 +2,30 @@ import ONNXFormat
 import ONNXOps
 
 /// Lets operators take over the work of the node behind them, again and again while any does.
-/// - Parameter types: what the check found of each name
+/// - Parameters:
+///   - types: what the check found of each name
+///   - ownsInitializers: whether nobody but this graph reads the initializers
 func fuseNodes(
-  _ graph: inout Graph, types: [String: ValueType], operatorSets: OperatorSets
+  _ graph: inout Graph, types: [String: ValueType], operatorSets: OperatorSets,
+  ownsInitializers: Bool
 ) {
   var constants: [String: Tensor] = [:]
+  var names: [ObjectIdentifier: Int] = [:]
   for initializer in graph.initializers {
     if let name = initializer.name { constants[name] = initializer.tensor }
+    names[ObjectIdentifier(initializer.tensor.storage), default: 0] += 1
   }
   var users: [String: [Int]] = [:]
   for (index, node) in graph.nodes.enumerated() {
     for name in node.usedNames { users[name, default: []].append(index) }
   }
   let outputs = Set(graph.outputs.map(\.name))
+  func owns(_ name: String) -> Bool {
+    guard ownsInitializers, let tensor = constants[name], !outputs.contains(name) else {
+      return false
+    }
+    return users[name]?.count == 1 && names[ObjectIdentifier(tensor.storage)] == 1
+  }
   func made(_ node: Node) -> (any Operator)? {
     guard !node.hasSubgraph,
       let version = try? operatorSets.version(
@@ -38,13 +49,14 @@ func fuseNodes(
         let fusion = first.fused(
           with: FusionPartner(
             node: node, next: next, nextOperator: second, position: position,
-            constant: { constants[$0] }, type: { types[$0] }))
+            constant: { constants[$0] }, owns: owns, type: { types[$0] }))
       else { break }
       isGone[place] = true
       graph.nodes[nextPlace] = fusion.node
       for initializer in fusion.initializers {
         graph.initializers.append(initializer)
         if let name = initializer.name { constants[name] = initializer.tensor }
+        names[ObjectIdentifier(initializer.tensor.storage), default: 0] += 1
       }
       for name in node.usedNames {
         users[name] = users[name]?.map { $0 == place ? nextPlace : $0 }

@@ -2,14 +2,19 @@ import ONNXFormat
 import ONNXOps
 
 /// Runs these passes over a graph whose initializers are no inputs. It computes the same after.
-/// - Parameter types: what is known of each name
+/// - Parameters:
+///   - types: what is known of each name
+///   - ownsInitializers: whether nobody but this graph reads the initializers
 func optimize(
   _ graph: inout Graph, _ passes: Set<Pass>, types: [String: ValueType],
-  operatorSets: OperatorSets, engine: Engine
+  operatorSets: OperatorSets, engine: Engine, ownsInitializers: Bool
 ) {
   if passes.contains(.deadNodes) { removeDeadNodes(&graph) }
   if passes.contains(.constantFolding) { foldConstants(&graph, operatorSets, engine) }
-  if passes.contains(.fusion) { fuseNodes(&graph, types: types, operatorSets: operatorSets) }
+  if passes.contains(.fusion) {
+    fuseNodes(
+      &graph, types: types, operatorSets: operatorSets, ownsInitializers: ownsInitializers)
+  }
   if passes.contains(.chains) { chainElementwise(&graph, types: types, operatorSets: operatorSets) }
   if passes.contains(.deadNodes) { removeDeadNodes(&graph) }
 }

@@ -16,18 +16,23 @@ public struct FusionPartner {
   public let position: Int
   /// Contents of a name, where they are constant.
   public let constant: (String) -> Tensor?
+  /// Whether nobody but `node` will ever read the constant of that name, so that its memory may be
+  /// written to.
+  public let owns: (String) -> Bool
   /// What is known of a name's type whatever the model's free sizes are.
   public let type: (String) -> ValueType?
 
   public init(
     node: Node, next: Node, nextOperator: any Operator, position: Int,
-    constant: @escaping (String) -> Tensor?, type: @escaping (String) -> ValueType?
+    constant: @escaping (String) -> Tensor?, owns: @escaping (String) -> Bool = { _ in false },
+    type: @escaping (String) -> ValueType?
   ) {
     self.node = node
     self.next = next
     self.nextOperator = nextOperator
     self.position = position
     self.constant = constant
+    self.owns = owns
     self.type = type
   }
 }

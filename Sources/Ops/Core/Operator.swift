@@ -64,6 +64,8 @@ public struct Preparation: Sendable {
   public let threads: Int
   /// Where packed constants are kept.
   public let packed: PackedTensors
+  /// Constant inputs that the kernel will not read.
+  public let replaced = ReplacedInputs()
 
   /// - Parameter packed: what plans of one session share; by itself a preparation has its own
   public init(

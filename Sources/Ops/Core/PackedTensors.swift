@@ -4,6 +4,10 @@ import Synchronization
 /// Constant tensors in the layouts that kernels read them in. A session has one, so that all its
 /// plans share what is packed once.
 public final class PackedTensors: Sendable {
+  /// Packs one tile, the `tile`-th of so many, which all may be packed at once.
+  public typealias Tile =
+    @Sendable (_ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ tile: Int) -> Void
+
   private struct Key: Hashable {
     let tensor: ObjectIdentifier
     let layout: String
@@ -14,8 +18,10 @@ public final class PackedTensors: Sendable {
     let packed: TensorStorage
   }
   private let entries = Mutex<[Key: Entry]>([:])
+  private let pool: ThreadPool?
 
-  public init() {}
+  /// - Parameter pool: threads that share the tiles of a tensor
+  public init(pool: ThreadPool? = nil) { self.pool = pool }
 
   /// The tensor in a layout, made by `pack` where it is not there yet.
   ///
@@ -31,5 +37,59 @@ public final class PackedTensors: Sendable {
       entries[key] = entry
       return entry.packed
     }
+  }
+
+  /// The tensor in a layout of `byteCount` bytes, made by all threads where it is not there yet.
+  ///
+  /// - Parameters:
+  ///   - layout: names what `pack` does, its sizes included
+  ///   - tiles: how many parts `pack` makes, each from front to end without those of others
+  func packed(
+    _ tensor: Tensor, layout: String, byteCount: Int, tiles: Int, pack: @escaping Tile
+  ) throws(OperatorError) -> TensorStorage {
+    try packed(tensor, layout: layout) { () throws(OperatorError) in
+      let source = tensor.storage
+      let target: TensorStorage
+      do throws(TensorError) { target = try TensorStorage(byteCount: byteCount) } catch {
+        throw OperatorError(error)
+      }
+      let tile: @Sendable (Int) -> Void = { pack(source.pointer, target.pointer, $0) }
+      if let pool {
+        pool.parallel(tiles, tile)
+      } else {
+        for index in 0..<max(tiles, 0) { tile(index) }
+      }
+      return target
+    }
+  }
+}
+
+/// Inputs of a node whose kernel reads a packed form in their place.
+public final class ReplacedInputs: Sendable {
+  private let indices = Mutex<Set<Int>>([])
+
+  public init() {}
+
+  /// The inputs that `Preparation.packed` was asked for.
+  public var all: Set<Int> { indices.withLock { $0 } }
+  func insert(_ index: Int) { indices.withLock { _ = $0.insert(index) } }
+}
+
+extension Preparation {
+  /// A constant input in a layout, for a kernel that reads this in place of the input: the memory
+  /// of the input itself is given back where nobody else reads it. `nil` for one that is no constant.
+  ///
+  /// - Parameters:
+  ///   - layout: names what `pack` does, its sizes included
+  ///   - tiles: how many parts `pack` makes, on all threads at once
+  func packed(
+    input index: Int, layout: String, byteCount: Int, tiles: Int,
+    pack: @escaping PackedTensors.Tile
+  ) throws(OperatorError) -> TensorStorage? {
+    guard let constant = inputs.constant(index) else { return nil }
+    let result = try packed.packed(
+      constant, layout: layout, byteCount: byteCount, tiles: tiles, pack: pack)
+    replaced.insert(index)
+    return result
   }
 }

@@ -13,9 +13,15 @@ public enum Registry {
     let name: String
   }
 
-  private static let table: [Key: [(since: Int, types: TypeSet, operator: any Operator.Type)]] = {
-    var table: [Key: [(since: Int, types: TypeSet, operator: any Operator.Type)]] = [:]
-    for type in Operators.all {
+  private typealias Table = [Key: [(since: Int, types: TypeSet, operator: any Operator.Type)]]
+
+  private static let forward = table(Operators.forward)
+  private static let gradients = table(Operators.gradients)
+
+  private static func table(_ types: [any Operator.Type]) -> Table {
+    var table: Table = [:]
+    table.reserveCapacity(types.count)
+    for type in types {
       let schema = type.schema
       for version in schema.versions {
         table[Key(domain: schema.domain, name: schema.name), default: []]
@@ -23,7 +29,7 @@ public enum Registry {
       }
     }
     return table.mapValues { $0.sorted { $0.since < $1.since } }
-  }()
+  }
 
   /// A domain as the registry spells it: `ai.onnx` is the empty string.
   public static func normalized(domain: String?) -> String {
@@ -35,9 +41,9 @@ public enum Registry {
   public static func find(
     _ name: String, domain: String, operatorSet: Int
   ) -> (operator: any Operator.Type, since: Int, types: TypeSet)? {
-    guard
-      let entry = table[Key(domain: domain, name: name)]?.last(where: { $0.since <= operatorSet })
-    else { return nil }
+    let key = Key(domain: domain, name: name)
+    let entries = forward[key] ?? (domain == privateDomain ? gradients[key] : nil)
+    guard let entry = entries?.last(where: { $0.since <= operatorSet }) else { return nil }
     if let removed = entry.operator.schema.removed, operatorSet >= removed { return nil }
     return (entry.operator, entry.since, entry.types)
   }

@@ -72,17 +72,12 @@ private struct ConvParts {
       else { return nil }
       bias = values
     }
+    guard let scaled = next.owns(input(1)) ? weights : try? weights.copied() else { return nil }
     let row = weights.count / factors.count
-    let old = weights.elements(as: Float.self)
-    guard
-      let scaled = try? Tensor(
-        Float.self, shape: weights.shape,
-        initializedBy: { new in
-          for (channel, factor) in factors.enumerated() {
-            for i in channel * row..<(channel + 1) * row { new[i] = old[i] * factor }
-          }
-        })
-    else { return nil }
+    for (channel, factor) in factors.enumerated() {
+      let elements = scaled.storage.floats + channel * row
+      for i in 0..<row { elements[i] *= factor }
+    }
     let sums = bias.indices.map { bias[$0] * factors[$0] + shifts[$0] }
     let names = (
       weights: next.next.outputs[0] + " (folded weights)",

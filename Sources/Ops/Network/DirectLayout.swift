@@ -116,10 +116,6 @@ struct PackedWeights: Sendable {
   var blockSize: Int { depth * Self.block }
   var count: Int { .work(groups, blocks, blockSize) }
 
-  func pack(_ w: UnsafePointer<Float>, _ packed: UnsafeMutablePointer<Float>) {
-    for block in 0..<groups * blocks { pack(block: block, w, packed) }
-  }
-
   /// Packs one block, counted through all groups.
   func pack(
     block index: Int, _ w: UnsafePointer<Float>, _ packed: UnsafeMutablePointer<Float>
@@ -133,22 +129,16 @@ struct PackedWeights: Sendable {
       rows, depth, target, Self.block, depth, own, MemoryLayout<Float>.stride)
   }
 
-  /// The packed weights, where input `index` is known before the run.
+  /// The packed weights in place of input `index`, where that is known before the run.
   func pack(_ call: Preparation, _ index: Int) throws(OperatorError) -> TensorStorage? {
-    guard let constant = call.inputs.constant(index) else { return nil }
-    return try call.packed.packed(constant, layout: "direct \(groups) \(maps) \(depth)") {
-      () throws(OperatorError) in try pack(constant)
-    }
-  }
-
-  private func pack(_ constant: Tensor) throws(OperatorError) -> TensorStorage {
-    do {
-      let storage = try TensorStorage(byteCount: .work(count, MemoryLayout<Float>.stride))
+    try call.packed(
+      input: index, layout: "direct \(groups) \(maps) \(depth)",
+      byteCount: .work(count, MemoryLayout<Float>.stride), tiles: groups * blocks
+    ) { source, target, block in
       pack(
-        constant.elements(as: Float.self).baseAddress ?? UnsafePointer(storage.floats),
-        storage.floats)
-      return storage
-    } catch { throw OperatorError(error) }
+        block: block, source.assumingMemoryBound(to: Float.self),
+        target.assumingMemoryBound(to: Float.self))
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import COpenBLAS
+internal import COpenBLAS
 import ONNXFormat
 import RealModule
 
@@ -16,18 +16,13 @@ protocol BLASElement: RealElement, Real, BinaryFloatingPoint where Compute == Se
     _ y: UnsafeMutablePointer<Self>, _ strideY: Int32)
 }
 
-/// Done before OpenBLAS is used first: the threads are this package's own.
-private let singleThreaded: Void = openblas_set_num_threads(1)
-
 extension Float: BLASElement {
   static func multiply(
     _ m: Int32, _ n: Int32, _ k: Int32, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int32,
     transposed transA: Bool, _ b: UnsafePointer<Float>, _ ldb: Int32, transposed transB: Bool,
     _ beta: Float, _ c: UnsafeMutablePointer<Float>, _ ldc: Int32
   ) {
-    cblas_sgemm(
-      CblasRowMajor, transA ? CblasTrans : CblasNoTrans, transB ? CblasTrans : CblasNoTrans, m, n,
-      k, alpha, a, lda, b, ldb, beta, c, ldc)
+    cb_sgemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
   }
 
   static func multiply(
@@ -35,9 +30,7 @@ extension Float: BLASElement {
     transposed: Bool, vector x: UnsafePointer<Float>, _ strideX: Int32, _ beta: Float,
     _ y: UnsafeMutablePointer<Float>, _ strideY: Int32
   ) {
-    cblas_sgemv(
-      CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, m, n, alpha, a, lda, x, strideX, beta,
-      y, strideY)
+    cb_sgemv(transposed, m, n, alpha, a, lda, x, strideX, beta, y, strideY)
   }
 }
 
@@ -47,9 +40,7 @@ extension Double: BLASElement {
     transposed transA: Bool, _ b: UnsafePointer<Double>, _ ldb: Int32, transposed transB: Bool,
     _ beta: Double, _ c: UnsafeMutablePointer<Double>, _ ldc: Int32
   ) {
-    cblas_dgemm(
-      CblasRowMajor, transA ? CblasTrans : CblasNoTrans, transB ? CblasTrans : CblasNoTrans, m, n,
-      k, alpha, a, lda, b, ldb, beta, c, ldc)
+    cb_dgemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
   }
 
   static func multiply(
@@ -57,9 +48,7 @@ extension Double: BLASElement {
     transposed: Bool, vector x: UnsafePointer<Double>, _ strideX: Int32, _ beta: Double,
     _ y: UnsafeMutablePointer<Double>, _ strideY: Int32
   ) {
-    cblas_dgemv(
-      CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, m, n, alpha, a, lda, x, strideX, beta,
-      y, strideY)
+    cb_dgemv(transposed, m, n, alpha, a, lda, x, strideX, beta, y, strideY)
   }
 }
 
@@ -88,7 +77,8 @@ struct GEMM<T: BLASElement>: Sendable {
     alpha: T = 1, beta: T = 0, strideA: Int? = nil, strideB: Int? = nil, strideC: Int? = nil,
     isTiled: Bool = true
   ) throws(OperatorError) {
-    _ = singleThreaded
+    // A run should not be the one to wait for it.
+    _ = cb_open()
     self.rows = rows
     self.columns = columns
     self.depth = depth

@@ -1,0 +1,27 @@
+/// OpenBLAS, opened when it is first asked for: what computes without it starts sooner.
+#pragma once
+
+#include <stdbool.h>
+
+/// Opens the library, once for the process, as every function below does that computes.
+/// - Returns: why it cannot be used, in which case the functions compute by themselves, slowly;
+///   null where it can.
+const char *_Nullable cb_open(void);
+
+/// Which of its kernels the library chose; null where it is not open.
+const char *_Nullable cb_core_name(void);
+
+/// `c = alpha · op(a) · op(b) + beta · c`, row-major.
+void cb_sgemm(bool transpose_a, bool transpose_b, int m, int n, int k, float alpha,
+              const float *_Nonnull a, int lda, const float *_Nonnull b, int ldb, float beta,
+              float *_Nonnull c, int ldc);
+void cb_dgemm(bool transpose_a, bool transpose_b, int m, int n, int k, double alpha,
+              const double *_Nonnull a, int lda, const double *_Nonnull b, int ldb, double beta,
+              double *_Nonnull c, int ldc);
+
+/// `y = alpha · op(a) · x + beta · y` for a row-major `a` of `m` rows.
+void cb_sgemv(bool transpose, int m, int n, float alpha, const float *_Nonnull a, int lda,
+              const float *_Nonnull x, int stride_x, float beta, float *_Nonnull y, int stride_y);
+void cb_dgemv(bool transpose, int m, int n, double alpha, const double *_Nonnull a, int lda,
+              const double *_Nonnull x, int stride_x, double beta, double *_Nonnull y,
+              int stride_y);

@@ -1,0 +1,104 @@
+import Glibc
+import Synchronization
+
+/// Large payloads whose place in memory is set while the message is walked over, and whose bytes
+/// are read after, by several threads.
+final class DeferredReads: Sendable {
+  private struct Piece: Sendable {
+    let file: InputFile
+    let fileOffset: Int
+    let storage: TensorStorage
+    let offset: Int
+    let count: Int
+    let name: String?
+  }
+  private struct State {
+    var pieces: [Piece] = []
+    var files: Set<InputFile.Identity> = []
+    var next = 0
+    /// The first piece that could not be read.
+    var failed = Int.max
+    var failure: FormatError?
+  }
+  private let state = Mutex(State())
+
+  /// Payloads below this many bytes are not worth a piece.
+  static let leastSize = 1 << 18
+  /// Files that may wait to be read, and are open for so long.
+  private static let mostFiles = 16
+  private static let pieceSize = 4 << 20
+
+  /// Whether what is here should be read before another file joins it.
+  var isFull: Bool { state.withLock { $0.files.count >= Self.mostFiles } }
+
+  func append(
+    _ file: InputFile, at offset: Int, count: Int, into storage: TensorStorage, name: String?
+  ) {
+    state.withLock { state in
+      state.files.insert(file.identity)
+      for start in stride(from: 0, to: count, by: Self.pieceSize) {
+        state.pieces.append(
+          Piece(
+            file: file, fileOffset: offset + start, storage: storage, offset: start,
+            count: min(Self.pieceSize, count - start), name: name))
+      }
+    }
+  }
+
+  /// Reads all that was appended, with this many threads at most.
+  /// - Throws: `FormatError`, of the first piece that cannot be read.
+  func finish(threads: Int) throws(FormatError) {
+    let helpers = min(threads, state.withLock { $0.pieces.count }) - 1
+    let started = (0..<max(helpers, 0)).compactMap { _ in startThread() }
+    readPieces()
+    for thread in started { pthread_join(thread, nil) }
+    let result = state.withLock { state in
+      defer { state = State() }
+      return (
+        failure: state.failure, name: state.failure.flatMap { _ in state.pieces[state.failed].name }
+      )
+    }
+    if let failure = result.failure {
+      throw failure.within(result.name.map { "tensor \($0.quoted)" } ?? "a tensor")
+    }
+  }
+
+  /// A thread that takes pieces until none is left; without it the others take them.
+  private func startThread() -> pthread_t? {
+    var thread = pthread_t()
+    let context = Unmanaged.passRetained(self)
+    let failed = pthread_create(
+      &thread, nil,
+      { argument in
+        if let argument {
+          Unmanaged<DeferredReads>.fromOpaque(argument).takeRetainedValue().readPieces()
+        }
+        return nil
+      }, context.toOpaque())
+    if failed == 0 { return thread }
+    context.release()
+    return nil
+  }
+
+  private func readPieces() {
+    while let (index, piece) = next() {
+      do throws(FormatError) {
+        try piece.file.read(
+          piece.count, at: piece.fileOffset, into: piece.storage.pointer + piece.offset)
+      } catch {
+        state.withLock { state in
+          guard index < state.failed else { return }
+          (state.failed, state.failure) = (index, error)
+        }
+      }
+    }
+  }
+
+  private func next() -> (Int, Piece)? {
+    state.withLock { state in
+      guard state.next < state.pieces.count, state.failure == nil else { return nil }
+      defer { state.next += 1 }
+      return (state.next, state.pieces[state.next])
+    }
+  }
+}
