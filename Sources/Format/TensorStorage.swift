@@ -38,20 +38,7 @@ public final class TensorStorage: @unchecked Sendable {
     guard !overflow, posix_memalign(&pointer, 64, size) == 0, let pointer else {
       throw .outOfMemory(bytes: byteCount)
     }
-    if size >= hugeSize { preferHugePages(pointer, size) }
     return pointer
-  }
-
-  /// From here on pages of 2 MB are asked for: the first use of so much memory takes longer than
-  /// what is done with it.
-  private static let hugeSize = 4 << 20
-
-  private static func preferHugePages(_ pointer: UnsafeMutableRawPointer, _ size: Int) {
-    #if os(Linux)
-      let start = (Int(bitPattern: pointer) + 4095) & ~4095
-      let end = (Int(bitPattern: pointer) + size) & ~4095
-      madvise(UnsafeMutableRawPointer(bitPattern: start), end - start, MADV_HUGEPAGE)
-    #endif
   }
 
   /// Gives whole pages back to the system; their contents are zeros from now on.

@@ -1,8 +1,8 @@
 internal import COpenBLAS
 import Glibc
 
-/// Says on standard error that OpenBLAS cannot be opened, or which environment variable keeps OpenBLAS from the best kernels of this
-/// CPU. Says nothing where no product needed it.
+/// Says on standard error which environment variable keeps OpenBLAS, if a product has opened it, from
+/// the best kernels of this CPU.
 public func warnAboutSlowBLAS() {
   let variables = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"].filter { (name: String) in
     getenv(name) != nil
