@@ -47,7 +47,7 @@ struct Planner {
       kernel = try node.body.prepare(
         Preparation(
           inputs: inputs, outputs: types.map { $0?.tensorType }, threads: engine.pool.threads,
-          packed: engine.packed))
+          packed: engine.packed, convolution: engine.options.convolution))
     } catch { throw node.error(error) }
     switch kernel {
     case .view(let input):
