@@ -99,7 +99,7 @@ def serve(peer, path, inputs, threads, precision):
 
 
 class Peer:
-    """A process that serves a model; `None` in place of times where it cannot run it."""
+    """A process that serves a model; not `ready` where it cannot run it."""
 
     def __init__(self, peer, path, inputs, threads, precision="f32"):
         self.name, self.outputs = peer, None
@@ -132,8 +132,14 @@ class Peer:
         self.process.wait()
 
 
+class Stopped(Exception):
+    """onnx-run could not do something."""
+
+
 class Ours:
     """onnx-run, a new process for each measurement."""
+
+    name = "onnx-run"
 
     def __init__(self, tool, path, inputs, threads, precision="f32"):
         self.tool, self.path, self.inputs = tool, str(path), inputs
@@ -145,7 +151,7 @@ class Ours:
         command = [self.tool, *map(str, arguments), *self.options]
         result = subprocess.run(command, capture_output=True, text=True, env=environment())
         if result.returncode:
-            raise SystemExit(f"{' '.join(command)}: {result.stderr.strip()}")
+            raise Stopped(result.stderr.strip() or f"{command} ended with {result.returncode}")
         return result.stdout
 
     def outputs(self):
@@ -155,7 +161,7 @@ class Ours:
         return dict(np.load(folder / "outputs.npz"))
 
     def median(self, seconds):
-        answer = self.call("bench", self.path, "--seconds", seconds, "--json")
+        answer = self.call("bench", self.path, "--input", self.inputs, "--seconds", seconds, "--json")
         return json.loads(answer)["median_ms"]
 
 
