@@ -4,7 +4,7 @@ from html import escape
 
 import bench_table
 
-ROW, TOP, LEFT, WIDTH, RIGHT = 34, 64, 190, 520, 60
+ROW, TOP, LEFT, WIDTH, RIGHT = 34, 64, 170, 520, 60
 COLORS = {1: "#4878a8", 2: "#9cc0dc"}
 OTHER = "#c8d8e4"
 MISSED = "#c0504d"
@@ -41,8 +41,8 @@ def bars(title, note, groups, threads, mean):
         x = LEFT + WIDTH - 200 + 110 * index
         shapes.append(rectangle(x, 46, 11, 11, COLORS.get(count, OTHER)))
         shapes.append(text(x + 16, 56, f"{count} thread{'s' if count > 1 else ''}"))
-    for tenth in range(0, int(span * 4) + 1):
-        value = tenth / 4
+    for quarter in range(int(span * 4) + 1):
+        value = quarter / 4
         x = LEFT + value * scale
         shapes.append(vertical(x, TOP, bottom, "#e4e4e4"))
         shapes.append(text(x, bottom + 14, f"{value:g}", "middle", 11, "#666"))
@@ -60,10 +60,9 @@ def bars(title, note, groups, threads, mean):
             y = top + thickness * place
             length = min(ratio, span) * scale
             shapes.append(rectangle(LEFT, y, length, thickness - 1, COLORS.get(count, OTHER)))
-            inside = length > WIDTH - 10
             shapes.append(text(
-                LEFT + length + (-4 if inside else 5), y + thickness - 3, f"{ratio:.2f}",
-                "end" if inside else "start", 10, "#333" if ratio <= goal else MISSED))
+                LEFT + WIDTH + RIGHT - 16, y + thickness - 3, f"{ratio:.2f}", "end", 10,
+                "#333" if ratio <= goal else MISSED))
             x = LEFT + min(goal, span) * scale
             shapes.append(vertical(x, y - 1, y + thickness, MISSED, 2))
     shapes.append(vertical(LEFT + scale, TOP, bottom, "#333", 1.2, "5 3"))
