@@ -42,11 +42,13 @@ class Machine:
         return float(np.interp(math.log(max(size, 1)), np.log(sizes), rates))
 
     def lines(self):
+        sizes = {"256 KB": 1 << 18, "1 MB": 1 << 20, "4 MB": 1 << 22, "16 MB": 1 << 24,
+                 "256 MB": 1 << 28}
         for threads, flops in self.flops.items():
-            reads = ", ".join(f"{self.read(size << 10, threads) / 1e9:.0f} ({label})" for size, label
-                              in [(256, "256 KB"), (1024, "1 MB"), (4096, "4 MB"),
-                                  (16384, "16 MB"), (262144, "256 MB")])
-            yield f"{threads} threads: {flops / 1e9:.0f} GFLOP/s; GB/s read from {reads}"
+            rates = ", ".join(f"{self.read(size, threads) / 1e9:.0f} ({label})"
+                              for label, size in sizes.items())
+            yield (f"{threads} thread{'s' if threads > 1 else ''}: {flops / 1e9:.0f} GFLOP/s; "
+                   f"GB/s read of working sets: {rates}")
 
 
 class Work:
