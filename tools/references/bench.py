@@ -157,7 +157,7 @@ def main():
                 if options.precision == "f32":
                     row["bound"] = work.milliseconds(machine, threads)
                     row["least_bound"] = work.milliseconds(machine, threads, winograd=True)
-                bench_table.judge(row, overhead)
+                bench_table.judge(row, overhead, options.precision)
             marked = threads > 1 and machine.scaling < bench_table.TWO_CORES
             print(bench_table.line(row, marked), flush=True)
     print(*bench_table.summary(rows, overhead, machine.scaling), sep="\n")

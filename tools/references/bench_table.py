@@ -8,20 +8,24 @@ LARGEST = {"f32": 1e-3, "bf16": 0.2}
 TWO_CORES = 1.8
 
 
-def base_goal(name, threads):
+def base_goal(name, threads, precision):
     """The largest ratio to the faster peer that a row may have."""
     name = name.replace("random_", "light_")
+    if precision != "f32":
+        return 1.0
     if name in ["lenet5_b1", "rnn_b1", "light_vgg19"]:
         return 0.6
     return 0.6 if name in ["lstm_b1", "gru_b1"] and threads == 2 else 1.0
 
 
-def judge(row, overhead):
-    """Adds what follows from the times of a row: `peer`, `ratio`, `goal`, `share`, `met`."""
-    net = {name: ms - overhead[name] for name, ms in row["peers"].items()}
-    row["peer"] = max(min(net.values()), 1e-9)
+def judge(row, overhead, precision):
+    """Adds what follows from the times of a row: `peer`, `ratio`, `goal`, `share`, `met`. Only
+    OpenVINO has another precision to compare with."""
+    net = {name: ms - overhead[name] for name, ms in row["peers"].items()
+           if precision == "f32" or name == "openvino"}
+    row["peer"] = max(min(net.values(), default=math.nan), 1e-9)
     row["ratio"] = row["ours"] / row["peer"]
-    row["goal"] = base_goal(row["model"], row["threads"])
+    row["goal"] = base_goal(row["model"], row["threads"], precision)
     row["goal_from_bound"] = False
     if "bound" in row:
         row["share"] = row["bound"] / row["ours"]
