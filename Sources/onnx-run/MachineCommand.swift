@@ -17,7 +17,7 @@ struct MachineCommand: ToolCommand {
   var threads: [Int] = [1, 2]
 
   @Option(parsing: .upToNextOption, help: "Sizes of the working sets.")
-  var bytes = (14...27).flatMap { [1 << $0, 3 << ($0 - 1)] } + [1 << 28]
+  var bytes: [Int] = (14...27).flatMap { [1 << $0, 3 << ($0 - 1)] } + [1 << 28]
 
   @Option(parsing: .unconditional, help: "How long each number is measured.")
   var seconds = 0.05
