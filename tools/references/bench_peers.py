@@ -3,9 +3,9 @@
     python tools/references/bench_peers.py PEER MODEL INPUTS.npz THREADS PRECISION
     python tools/references/bench_peers.py once PEER MODEL INPUTS.npz THREADS REPORT
 
-The first serves one model: a line of seconds on standard input is answered with an object, `ms` the median of
-the runs in that time; before the first, the outputs are written to INPUTS.npz.PEER.npz. An answer
-is sent once the process no longer burns time, so that its idle threads disturb nobody.
+The first serves one model: a line of seconds on standard input is answered with an object, `ms` the
+median of the runs in that time; before the first, the outputs are written to INPUTS.npz.PEER.npz.
+An answer is sent once the process no longer burns time, so that its idle threads disturb nobody.
 """
 
 import importlib
@@ -172,7 +172,8 @@ class Ours:
         return dict(np.load(folder / "outputs.npz"))
 
     def median(self, seconds):
-        answer = self.call("bench", self.path, "--input", self.inputs, "--seconds", seconds, "--json")
+        answer = self.call(
+            "bench", self.path, "--input", self.inputs, "--seconds", seconds, "--json")
         return json.loads(answer)["median_ms"]
 
 

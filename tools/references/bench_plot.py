@@ -81,8 +81,9 @@ def latency(result):
         groups.setdefault(row["model"], {})[row["threads"]] = row["ratio"], row["goal"]
     mean = {count: (ratio, bench_table.MEAN) for count, ratio in bench_table.means(rows).items()}
     peers = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-    return bars("Time of a run, relative to the faster peer",
-                f"{peers}; {result['precision']}; red: the goal", list(groups.items()), threads, mean)
+    return bars(
+        "Time of a run, relative to the faster peer",
+        f"{peers}; {result['precision']}; red: the goal", list(groups.items()), threads, mean)
 
 
 def training(result):

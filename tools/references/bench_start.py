@@ -106,14 +106,16 @@ def main():
         bench_models.model(f"random_{name}", options.cache)
     if names:
         print(f"{'model':<20}{'thr':>4}{'onnx-run s':>12}{'onnxruntime':>12}{'(process)':>11}"
-              f"{'ratio':>7}{'goal':>6}{'onnx-run MB':>13}{'onnxruntime':>12}{'ratio':>7}{'goal':>6}")
+              f"{'ratio':>7}{'goal':>6}{'onnx-run MB':>13}{'onnxruntime':>12}"
+              f"{'ratio':>7}{'goal':>6}")
     for name in names:
         for threads in options.threads:
             row = start(name, threads, options)
             rows.append(row)
             goals = [f"{goal:.2f}" for goal in row["goals"]] if row["goals"] else ["-", "-"]
-            print(f"{row['model']:<20}{threads:>4}{row['ours_s']:>12.3f}{row['onnxruntime_s']:>12.3f}"
-                  f"{row['onnxruntime_process_s']:>11.3f}{row['ratio']:>7.2f}{goals[0]:>6}"
+            print(f"{row['model']:<20}{threads:>4}{row['ours_s']:>12.3f}"
+                  f"{row['onnxruntime_s']:>12.3f}{row['onnxruntime_process_s']:>11.3f}"
+                  f"{row['ratio']:>7.2f}{goals[0]:>6}"
                   f"{row['ours_bytes'] / 1e6:>13.0f}{row['onnxruntime_bytes'] / 1e6:>12.0f}"
                   f"{row['memory_ratio']:>7.2f}{goals[1]:>6}{'' if row['met'] else '  missed'}",
                   flush=True)

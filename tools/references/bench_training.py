@@ -239,6 +239,7 @@ def main():
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
     if options.plot:
+        options.plot.parent.mkdir(parents=True, exist_ok=True)
         options.plot.write_text(bench_plot.training(report))
 
 
