@@ -57,7 +57,7 @@ class Work:
     def __init__(self, path):
         model = onnx.shape_inference.infer_shapes(onnx.load(path), data_prop=True)
         graph = model.graph
-        self.shapes = {info.name: [size.dim_value for size in info.type.tensor_type.shape.dim]
+        self.shapes = {info.name: [size.dim_value or 1 for size in info.type.tensor_type.shape.dim]
                        for info in [*graph.input, *graph.value_info, *graph.output]}
         self.shapes |= {tensor.name: list(tensor.dims) for tensor in graph.initializer}
         constants = {tensor.name: tensor for tensor in graph.initializer}

@@ -37,15 +37,15 @@ def judge(row, overhead, precision):
 
 
 def geometric_mean(ratios):
-    ratios = list(ratios)
-    return math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else math.nan
+    logarithms = list(map(math.log, ratios))
+    return math.exp(sum(logarithms) / len(logarithms))
 
 
 def means(rows):
-    """{threads: geometric mean of the ratios}"""
-    return {threads: geometric_mean(row["ratio"] for row in rows
-                                    if row["threads"] == threads and "ratio" in row)
-            for threads in sorted({row["threads"] for row in rows})}
+    """{threads: geometric mean of the ratios} of the rows that were timed"""
+    timed = [row for row in rows if "ratio" in row]
+    return {threads: geometric_mean(row["ratio"] for row in timed if row["threads"] == threads)
+            for threads in sorted({row["threads"] for row in timed})}
 
 
 HEADER = (f"{'model':<20}{'thr':>4}{'onnx-run':>11}{'onnxruntime':>12}{'OpenVINO':>11}"
