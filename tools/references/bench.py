@@ -11,6 +11,7 @@ docs/benchmarks.md for how to read the table.
 import argparse
 import importlib.metadata
 import json
+import os
 import pathlib
 import statistics
 import tempfile
@@ -143,6 +144,9 @@ def chosen(parser, options):
 def main():
     parser, options = parse()
     paths = chosen(parser, options)
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print(f"the machine was busy in the last minute, load {load:.1f}: figures may be off")
     machine = bench_machine.Machine(options.tool, options.threads)
     print(*machine.lines(), sep="\n")
     overhead = measure_overhead(options)
