@@ -15,6 +15,7 @@
 #include "ck_softmax.h"
 #include "ck_quantize.h"
 #include "ck_recurrent.h"
+#include "ck_machine.h"
 #include "ck_math_grad.h"
 #include "ck_panels.h"
 #include "ck_pooling.h"
