@@ -64,7 +64,7 @@ let package = Package(
     .executableTarget(
       name: "onnx-run",
       dependencies: [
-        "ONNX", "ONNXImages", "ToolSupport",
+        "CKernels", "ONNX", "ONNXImages", "ToolSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(

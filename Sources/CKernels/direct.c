@@ -70,9 +70,9 @@ static inline float activate(float x, ck_activation f, float a, float b) {
   }
 
 // Rows of `width` results, `row` apart in x and `width` apart in y.
-CK_MULTIVERSION static void finish_rows(const float *x, ptrdiff_t rows, ptrdiff_t width,
-                                        ptrdiff_t row, float *y, float bias,
-                                        const float *residual, ck_activation f, float a, float b) {
+CK_MULTIVERSION void ck_finish_rows(const float *x, ptrdiff_t rows, ptrdiff_t width,
+                                    ptrdiff_t row, float *y, float bias,
+                                    const float *residual, ck_activation f, float a, float b) {
   const ptrdiff_t n = width;
   for (ptrdiff_t r = 0; r < rows; r++, x += row, y += width) {
     switch (f) {
@@ -94,7 +94,7 @@ static void finish(const ck_direct *s, const float *x, ptrdiff_t first, ptrdiff_
   const float *residual = e->residual ? e->residual + map * s->outputs : NULL;
   y += map * s->outputs;
   if (s->row == s->width) {
-    finish_rows(x, 1, count, count, y + first, bias, residual ? residual + first : NULL,
+    ck_finish_rows(x, 1, count, count, y + first, bias, residual ? residual + first : NULL,
                 e->function, e->a, e->b);
     return;
   }
@@ -106,7 +106,7 @@ static void finish(const ck_direct *s, const float *x, ptrdiff_t first, ptrdiff_
     const ptrdiff_t width = rows > 1 ? s->width : least(taken, s->width - ox);
     const ptrdiff_t place = oy * s->width + ox;
     if (width > 0)
-      finish_rows(x, rows, width, s->row, y + place, bias, residual ? residual + place : NULL,
+      ck_finish_rows(x, rows, width, s->row, y + place, bias, residual ? residual + place : NULL,
                   e->function, e->a, e->b);
     x += taken;
     count -= taken;

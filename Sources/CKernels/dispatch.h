@@ -8,4 +8,9 @@
 #define CK_MULTIVERSION
 #endif
 
+// 0 portable, 1 AVX2 with FMA, 2 AVX-512: the best that this CPU has.
+
+// 0 portable, 1 AVX2 with FMA, 2 AVX-512: the best that this CPU has.
+int ck_simd_level(void);
+
 #endif

@@ -1,3 +1,5 @@
+import ONNXOps
+
 /// How a session runs a model. Limits guard against what a file asks for.
 public struct SessionOptions: Sendable {
   /// Threads to compute with; `nil` for as many CPUs as the process may use.
@@ -9,6 +11,8 @@ public struct SessionOptions: Sendable {
   public var seed: UInt64 = 0
   /// Passes over the graph before it is planned.
   public var passes: Set<Pass> = Set(Pass.allCases)
+  /// How convolutions are computed.
+  public var convolution = ConvolutionAlgorithm.automatic
   /// Nodes that a model may have after its functions are expanded.
   public var maxNodes = 10_000_000
   /// Trips of all loops in one run.

@@ -18,6 +18,11 @@ public struct SessionArguments: ParsableArguments {
     parsing: .unconditional, help: "Where random operators and inputs without a file start.")
   public var seed: UInt64 = 0
 
+  @Flag(
+    help: "No convolution by Winograd's algorithm, which is faster and off by 1e-5 or so of the largest result."
+  )
+  public var exact = false
+
   public init() {}
 
   public func validate() throws {
@@ -35,6 +40,7 @@ public struct SessionArguments: ParsableArguments {
     options.threads = threads
     options.memoryLimit = maxMemory
     options.seed = seed
+    if exact { options.convolution = .exact }
     return options
   }
 }

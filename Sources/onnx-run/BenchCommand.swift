@@ -53,6 +53,7 @@ struct BenchCommand: ToolCommand {
   ) throws(Failure) -> Measurement {
     var options = ["bench-worker", "--seed=\(arguments.seed)"]
     options += ["--seconds=\(measurement.seconds)", "--started=\(Measurement.now)"]
+    options += measurement.input.map { "--input=\($0)" }
     options += measurement.shape.map { "--shape=\($0)" }
     if let threads = arguments.threads { options.append("--threads=\(threads)") }
     if let memory = arguments.maxMemory { options.append("--max-memory=\(memory)") }
@@ -81,6 +82,13 @@ struct BenchCommand: ToolCommand {
 
 /// What is measured, and how long.
 struct MeasurementArguments: ParsableArguments {
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "A file for an input, as 'run' takes them; the others are filled.",
+      valueName: "[name=]file"))
+  var input: [String] = []
+
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp("Sizes of an input; free ones are 1.", valueName: "name=1x3x224x224"))

@@ -21,6 +21,7 @@ struct OnnxRun: ParsableCommand {
     subcommands: [
       RunCommand.self, TestCommand.self, BenchCommand.self, InspectCommand.self,
       GenerateCommand.self, ExplainCommand.self, TestWorkerCommand.self, BenchWorkerCommand.self,
+      MachineCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 

@@ -126,6 +126,33 @@ import Testing
     #expect(tool.lines.count == 2)
     #expect(tool.lines[0].hasPrefix("model"))
   }
+
+  @Test func takesInputsFromFiles() throws {
+    let folder = try Folder()
+    let model = try folder.write(.relu())
+    let fits = try folder.write([3, 2], [1, 2, 3, 4, 5, 6] as [Float], to: "fits.npy")
+    let wide = try folder.write([1, 3], [1, 2, 3] as [Float], to: "wide.npy")
+    #expect(try Tool("bench", model, "--input", "x=\(fits)", "--seconds", "0.05").status == 0)
+    try expectStop(["bench", model, "--input", "x=\(wide)", "--seconds", "0.05"], "'x'")
+    try expectStop(["bench", model, "--input", "z=\(fits)", "--seconds", "0.05"], "no input 'z'")
+  }
+
+  @Test func measuresTheMachine() throws {
+    let tool = try Tool(
+      "machine", "--threads", "1", "2", "--bytes", "1", "100000", "--seconds", "0.001")
+    #expect(tool.status == 0)
+    #expect(tool.lines.count == 2)
+    for (threads, line) in zip(1...2, tool.lines) {
+      let object = try JSONSerialization.jsonObject(with: Data(line.utf8))
+      let fields = try #require(object as? [String: Any])
+      #expect(fields["threads"] as? Int == threads)
+      #expect(fields["flops"] as? Double ?? 0 > 1e8)
+      let reads = try #require(fields["read"] as? [[String: Any]])
+      #expect(reads.compactMap { $0["bytes"] as? Int } == [1, 100_000])
+      #expect(reads.allSatisfy { $0["rate"] as? Double ?? 0 > 1e7 })
+    }
+    try expectStop(["machine", "--threads", "0"], "1 to 64 threads")
+  }
 }
 
 @Suite struct InspectTests {

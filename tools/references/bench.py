@@ -1,149 +1,182 @@
-"""Times models in onnx-run and in onnxruntime, turn by turn, and prints one table.
+"""Times models in onnx-run, onnxruntime and OpenVINO, turn by turn, and prints one table.
 
-    tools/bench [--threads 1 2] [--seconds 2] [--rounds 3] [MODEL.onnx ...]
+    tools/bench [--only ROW …] [--threads 1 2] [--rounds 5] [--seconds 0.5] [--random] [--quick]
+                [--precision bf16] [--json FILE] [--plot FILE.svg] [MODEL.onnx …]
 
-Without models: LeNet-5, an LSTM of 100 steps (input 128, hidden 256), and the ResNet-50 of the onnx
-wheel. The outputs are compared before anything is timed. onnxruntime's column is less what an
-Identity model costs through its Python call, which is shown below the table.
+Outputs are compared with onnxruntime's before anything is timed. Nothing of one side runs while
+another is timed. The machine's limits are measured first, the bounds follow from them; see
+docs/benchmarks.md for how to read the table.
 """
 
 import argparse
+import importlib.metadata
 import json
+import os
 import pathlib
 import statistics
-import subprocess
 import tempfile
-import time
 
 import numpy as np
-import onnx
-import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
+
+import bench_machine
+import bench_models
+import bench_peers
+import bench_plot
+import bench_table
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
-def lstm_model(steps=100, inputs=128, hidden=256):
-    rng = np.random.default_rng(0)
-    scale = hidden**-0.5
-    weights = {
-        "W": (1, 4 * hidden, inputs),
-        "R": (1, 4 * hidden, hidden),
-        "B": (1, 8 * hidden),
-    }
-    tensors = [
-        numpy_helper.from_array(rng.uniform(-scale, scale, shape).astype(np.float32), name)
-        for name, shape in weights.items()
-    ]
-    node = helper.make_node("LSTM", ["x", "W", "R", "B"], ["y"], hidden_size=hidden)
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [steps, 1, inputs])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [steps, 1, 1, hidden])
-    graph = helper.make_graph([node], "lstm", [x], [y], tensors)
-    return helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+class Sides:
+    """onnx-run and the peers that can run a model, on the same inputs."""
+
+    def __init__(self, path, threads, options):
+        self.folder = tempfile.TemporaryDirectory()
+        inputs = pathlib.Path(self.folder.name) / "inputs.npz"
+        np.savez(inputs, **bench_models.inputs(path))
+        self.ours = bench_peers.Ours(options.tool, path, inputs, threads, options.precision)
+        self.all = [bench_peers.Peer(name, path, inputs, threads, options.precision)
+                    for name in options.peers]
+        self.peers = [peer for peer in self.all if peer.ready]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for peer in self.all:
+            peer.close()
+        self.folder.cleanup()
+
+    def difference(self):
+        """How far onnx-run is from onnxruntime, relative to the largest output."""
+        reference = [peer for peer in self.peers if peer.name == "onnxruntime"]
+        if not reference:
+            raise bench_peers.Stopped("onnxruntime cannot run it")
+        return bench_peers.difference(self.ours.outputs(), reference[0].outputs)
 
 
-def identity_model():
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
-    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "identity", [x], [y])
-    return helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+def measure_overhead(options):
+    """{peer: milliseconds of a model that does nothing}, which is what its call from Python costs;
+    on one thread, where it is least."""
+    path = bench_models.model("identity", options.cache)
+    with Sides(path, 1, options) as sides:
+        overhead = {peer.name: statistics.median(peer.median(0.2) for _ in range(3))
+                    for peer in sides.peers}
+    return overhead
 
 
-def default_models(folder):
-    root = pathlib.Path(__file__).parents[2]
-    light = pathlib.Path(onnx.__file__).parent / "backend/test/data/light"
-    lstm = folder / "lstm.onnx"
-    onnx.save(lstm_model(), lstm)
-    return [root / "models/lenet5.onnx", lstm, light / "light_resnet50.onnx"]
+def difference_with_random_weights(path, threads, options):
+    """The difference on the same network with weights that are not all alike."""
+    if options.quick or not path.stem.startswith("light_"):
+        return 0
+    twin = bench_models.model(path.stem.replace("light_", "random_"), options.cache)
+    alone = argparse.Namespace(**{**vars(options), "peers": ["onnxruntime"]})
+    with Sides(twin, threads, alone) as sides:
+        return sides.difference()
 
 
-def peer_session(path, threads):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+def measure(path, threads, options):
+    """The times of a model in milliseconds: `ours`, `peers` by name; or the `problem`."""
+    row = {"model": path.stem, "threads": threads}
+    try:
+        twin = difference_with_random_weights(path, threads, options)
+        with Sides(path, threads, options) as sides:
+            row["difference"] = max(twin, sides.difference())
+            if not row["difference"] <= bench_table.LARGEST[options.precision]:
+                row["problem"] = f"differs by {row['difference']:.0e} of the largest output"
+                return row
+            times = {side.name: [] for side in [sides.ours, *sides.peers]}
+            for _ in range(options.rounds):
+                for side in sides.ours, *sides.peers:
+                    times[side.name].append(side.median(options.seconds))
+    except bench_peers.Stopped as error:
+        row["problem"] = str(error)
+        return row
+    row["rounds"] = times
+    medians = {name: statistics.median(rounds) for name, rounds in times.items()}
+    row["ours"] = medians.pop("onnx-run")
+    row["peers"] = medians
+    return row
 
 
-def peer_inputs(session):
-    kinds = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(int32)": np.int32}
-    rng = np.random.default_rng(0)
-    values = {}
-    for entry in session.get_inputs():
-        shape = [size if isinstance(size, int) else 1 for size in entry.shape]
-        kind = kinds[entry.type]
-        if kind == np.float32:
-            values[entry.name] = rng.uniform(size=shape).astype(kind)
-        else:
-            values[entry.name] = np.zeros(shape, kind)
-    return values
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", type=pathlib.Path, help="files in place of the rows")
+    parser.add_argument("--tool", default=ROOT / ".build/release/onnx-run")
+    parser.add_argument("--only", nargs="+", metavar="ROW", help="rows, or parts of their names")
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--seconds", type=float, default=0.5, help="of a side in a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="two rounds of 0.2 seconds")
+    parser.add_argument("--random", action="store_true", help="light models with random weights")
+    parser.add_argument("--precision", choices=["f32", "bf16"], default="f32",
+                        help="bf16: OpenVINO as it chooses by itself, onnxruntime in f32")
+    parser.add_argument("--peers", nargs="+", choices=bench_peers.PEERS, default=bench_peers.PEERS)
+    parser.add_argument("--cache", type=pathlib.Path, default=ROOT / ".bench",
+                        help="where models are kept")
+    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--plot", type=pathlib.Path, help="an SVG of the ratios")
+    options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.seconds = 2, 0.2
+    options.tool = str(options.tool)
+    if "onnxruntime" not in options.peers:
+        parser.error("results are compared with onnxruntime's")
+    return parser, options
 
 
-def peer_median(session, values, seconds):
-    times = []
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times) < 10:
-        start = time.perf_counter()
-        session.run(None, values)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times) * 1000
-
-
-def compare(tool, path, session, values, folder):
-    """The largest difference of any output, relative to the output's largest value."""
-    arguments = [tool, "run", str(path), "--output-dir", str(folder), "--output-format", "npz"]
-    for index, (name, value) in enumerate(values.items()):
-        file = folder / f"input_{index}.npy"
-        np.save(file, value)
-        arguments += ["--input", f"{name}={file}"]
-    subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    ours = np.load(folder / "outputs.npz")
-    names = [entry.name for entry in session.get_outputs()]
-    return max(
-        float(np.abs(ours[name] - peer).max() / max(np.abs(peer).max(), 1e-30))
-        for name, peer in zip(names, session.run(None, values))
-    )
-
-
-def our_median(tool, path, threads, seconds):
-    result = subprocess.run(
-        [tool, "bench", str(path), "--threads", str(threads), "--seconds", str(seconds), "--json"],
-        check=True, capture_output=True, text=True)
-    return json.loads(result.stdout)["median_ms"]
+def chosen(parser, options):
+    """The paths of the models to time."""
+    if options.models:
+        return options.models
+    names = bench_models.ROWS
+    if options.random:
+        names = [name.replace("light_", "random_") for name in names]
+    if options.only:
+        unknown = [part for part in options.only if not any(part in name for name in names)]
+        if unknown:
+            parser.error(f"no row {', '.join(unknown)}; there are {', '.join(names)}")
+        names = [name for name in names if name in options.only] or [
+            name for name in names if any(part in name for part in options.only)]
+    return [bench_models.model(name, options.cache) for name in names]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="*", type=pathlib.Path)
-    parser.add_argument("--tool", default=".build/release/onnx-run")
-    parser.add_argument("--threads", nargs="+", type=int, default=[1])
-    parser.add_argument("--seconds", type=float, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        models = options.models or default_models(folder)
-        identity = folder / "identity.onnx"
-        onnx.save(identity_model(), identity)
-        session = peer_session(identity, 1)
-        overhead = peer_median(session, peer_inputs(session), 0.5)
-        print(f"{'model':<24}{'threads':>8}{'onnx-run ms':>13}{'onnxruntime ms':>16}"
-              f"{'ratio':>8}{'difference':>12}")
-        for path in models:
-            for threads in options.threads:
-                session = peer_session(path, threads)
-                values = peer_inputs(session)
-                difference = compare(options.tool, path, session, values, folder)
-                ours, peers = [], []
-                for _ in range(options.rounds):
-                    ours.append(our_median(options.tool, path, threads, options.seconds))
-                    peers.append(peer_median(session, values, options.seconds) - overhead)
-                mine, peer = statistics.median(ours), statistics.median(peers)
-                print(f"{path.stem:<24}{threads:>8}{mine:>13.4f}{peer:>16.4f}"
-                      f"{mine / peer:>8.2f}{difference:>12.1e}", flush=True)
-        print(f"onnxruntime {onnxruntime.__version__}; an Identity model takes it "
-              f"{overhead * 1000:.1f} µs")
+    parser, options = parse()
+    paths = chosen(parser, options)
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print(f"the machine was busy in the last minute, load {load:.1f}: figures may be off")
+    machine = bench_machine.Machine(options.tool, options.threads)
+    print(*machine.lines(), sep="\n")
+    overhead = measure_overhead(options)
+    rows = []
+    print(bench_table.HEADER, flush=True)
+    for path in paths:
+        work = bench_machine.Work(path)
+        for threads in options.threads:
+            row = measure(path, threads, options)
+            rows.append(row)
+            if "ours" in row:
+                if options.precision == "f32":
+                    row["bound"] = work.milliseconds(machine, threads)
+                    row["least_bound"] = work.milliseconds(machine, threads, winograd=True)
+                bench_table.judge(row, overhead, options.precision)
+            marked = threads > 1 and machine.scaling < bench_table.TWO_CORES
+            print(bench_table.line(row, marked), flush=True)
+    print(*bench_table.summary(rows, overhead, machine.scaling), sep="\n")
+    versions = {name: importlib.metadata.version(name) for name in bench_peers.PEERS}
+    print(", ".join(f"{name} {version}" for name, version in versions.items()))
+    result = {
+        "machine": {"flops": machine.flops, "read": machine.reads, "scaling": machine.scaling},
+        "identity_ms": overhead, "versions": versions, "precision": options.precision,
+        "rounds": options.rounds, "seconds": options.seconds, "rows": rows,
+        "geometric_mean": bench_table.means(rows)}
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    if options.plot:
+        options.plot.parent.mkdir(parents=True, exist_ok=True)
+        options.plot.write_text(bench_plot.latency(result))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Times training steps in onnx-train and in PyTorch eager, turn by turn, and prints one table.
 
     tools/bench --training [--threads 1 2] [--seconds 1] [--rounds 5] [--only MODEL …] [--json FILE]
+                           [--plot FILE.svg]
 
 A step is forward, loss, gradients, clipping and update on one batch. Both begin with the same weights
 and take as many steps, in blocks that alternate; a figure is the median of the blocks' medians. The
@@ -24,12 +25,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+import bench_plot
+import bench_table
 import export_models
 import modules
 
 WARMUP = 5  # The steps that onnx-train takes before it answers.
 RATE = 1e-3
 CHARACTERS = 65
+MEAN_GOAL, ROW_GOAL = 0.8, 0.95
 Case = collections.namedtuple("Case", "model x y optimizer clip random", defaults=(None, False))
 
 
@@ -189,6 +193,8 @@ def measure(name, threads, options, folder):
         "onnx_train_ms": statistics.median(ms for ms, _ in mine),
         "pytorch_ms": statistics.median(ms for ms, _ in peer)}
     result["ratio"] = result["onnx_train_ms"] / result["pytorch_ms"]
+    result["goal"] = ROW_GOAL
+    result["met"] = result["ratio"] <= ROW_GOAL
     if not case.random:
         result["loss_difference"] = abs(mine[-1][1] - peer[-1][1])
     return result
@@ -202,6 +208,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--plot", type=pathlib.Path, help="an SVG of the ratios")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     for name in "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE":
@@ -218,10 +225,22 @@ def main():
             loss = result.get("loss_difference")
             print(f"{name:<24}{threads:>8}{result['onnx_train_ms']:>15.2f}"
                   f"{result['pytorch_ms']:>12.2f}{result['ratio']:>8.2f}"
-                  f"{'-' if loss is None else format(loss, '.1e'):>10}", flush=True)
+                  f"{'-' if loss is None else format(loss, '.1e'):>10}"
+                  f"{'' if result['met'] else '  missed'}", flush=True)
+    means = bench_table.means(results)
+    for threads, mean in means.items():
+        print(f"geometric mean, {threads} thread{'s' if threads > 1 else ''}: {mean:.3f} (goal "
+              f"{MEAN_GOAL}, {'met' if mean <= MEAN_GOAL else 'missed'})")
+    missed = [f"{row['model']}/{row['threads']}" for row in results if not row["met"]]
+    print(f"above {ROW_GOAL}: {', '.join(missed) or 'none'}")
     print(f"PyTorch {torch.__version__}")
+    report = {"rows": results, "geometric_mean": means, "goal": MEAN_GOAL,
+              "pytorch": torch.__version__}
     if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
+        options.json.write_text(json.dumps(report, indent=1) + "\n")
+    if options.plot:
+        options.plot.parent.mkdir(parents=True, exist_ok=True)
+        options.plot.write_text(bench_plot.training(report))
 
 
 if __name__ == "__main__":

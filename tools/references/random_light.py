@@ -82,7 +82,6 @@ def randomize(graph, random):
         values = [type(value).FromString(value.SerializeToString()) for value in values]
         graph.ClearField(field)
         getattr(graph, field).extend(values)
-    return len(weights)
 
 
 def run(model, feeds, optimized=True):
@@ -113,6 +112,19 @@ def scale_logits(model, feeds):
             tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float32), tensor.name))
 
 
+def random_model(path, seed):
+    """A light model with random weights, and an input for it."""
+    random = np.random.default_rng(seed)
+    model = onnx.load(path)
+    randomize(model.graph, random)
+    constants = {tensor.name for tensor in model.graph.initializer}
+    info = next(info for info in model.graph.input if info.name not in constants)
+    shape = [dim.dim_value for dim in info.type.tensor_type.shape.dim]
+    feeds = {info.name: random.normal(0, 1, shape).astype(np.float32)}
+    scale_logits(model, feeds)
+    return model, feeds
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True)
@@ -121,14 +133,9 @@ def main():
     print(f"{'model':16} {'weights':>7} {'MB':>5} {'largest':>8} {'difference':>10} {'s':>4}")
     for seed, path in enumerate(sorted((Path(DATA_DIR) / "light").glob("*.onnx"))):
         start = time.time()
-        random = np.random.default_rng(seed)
-        model = onnx.load(path)
-        count = randomize(model.graph, random)
-        constants = {tensor.name for tensor in model.graph.initializer}
-        info = next(info for info in model.graph.input if info.name not in constants)
-        shape = [dim.dim_value for dim in info.type.tensor_type.shape.dim]
-        feeds = {info.name: random.normal(0, 1, shape).astype(np.float32)}
-        scale_logits(model, feeds)
+        model, feeds = random_model(path, seed)
+        name = next(iter(feeds))
+        count = sum(tensor.data_type == TensorProto.FLOAT for tensor in model.graph.initializer)
         expected = run(model, feeds, optimized=False)
         largest = np.abs(expected).max()
         difference = np.abs(run(model, feeds) - expected).max() / largest
@@ -139,10 +146,10 @@ def main():
         data.mkdir(parents=True)
         onnx.save(model, folder / "model.onnx")
         (folder / "tol").write_text("0 1e-5 max\n")
-        for name, value, tensor in [("input_0", feeds[info.name], info.name),
+        for file, value, tensor in [("input_0", feeds[name], name),
                                     ("output_0", expected, model.graph.output[0].name)]:
             proto = numpy_helper.from_array(value, tensor)
-            (data / f"{name}.pb").write_bytes(proto.SerializeToString())
+            (data / f"{file}.pb").write_bytes(proto.SerializeToString())
         size = (folder / "model.onnx").stat().st_size
         print(f"{folder.name:16} {count:7} {size / 1e6:5.0f} {largest:8.2g} {difference:10.1e} "
               f"{time.time() - start:4.0f}", flush=True)

@@ -15,7 +15,9 @@
 #include "ck_softmax.h"
 #include "ck_quantize.h"
 #include "ck_recurrent.h"
+#include "ck_machine.h"
 #include "ck_math_grad.h"
+#include "ck_panels.h"
 #include "ck_pooling.h"
 #include "ck_recurrent_training.h"
 #include "ck_rows.h"
@@ -23,5 +25,6 @@
 #include "ck_transpose.h"
 #include "ck_unary.h"
 #include "ck_window.h"
+#include "ck_winograd.h"
 
 #endif

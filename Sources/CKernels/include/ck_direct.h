@@ -34,7 +34,12 @@ typedef struct {
   const float *residual;
   ck_activation function;
   float a, b;
+  float low, high;  // bounds of the result, for what only bounds it
 } ck_epilogue;
+
+// Rows of `width` results, `row` apart in x and `width` apart in y.
+void ck_finish_rows(const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, float *y,
+                    float bias, const float *residual, ck_activation function, float a, float b);
 
 // Output channels in a block of packed weights: [block, term, CK_DIRECT_MAPS].
 #define CK_DIRECT_MAPS 6

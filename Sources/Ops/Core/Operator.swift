@@ -66,15 +66,19 @@ public struct Preparation: Sendable {
   public let packed: PackedTensors
   /// Constant inputs that the kernel will not read.
   public let replaced = ReplacedInputs()
+  /// How convolutions are to be computed.
+  public let convolution: ConvolutionAlgorithm
 
   /// - Parameter packed: what plans of one session share; by itself a preparation has its own
   public init(
-    inputs: Inputs, outputs: [TensorType?], threads: Int, packed: PackedTensors = PackedTensors()
+    inputs: Inputs, outputs: [TensorType?], threads: Int, packed: PackedTensors = PackedTensors(),
+    convolution: ConvolutionAlgorithm = .automatic
   ) {
     self.inputs = inputs
     self.outputs = outputs
     self.threads = threads
     self.packed = packed
+    self.convolution = convolution
   }
 
   /// Whether somebody wants that output.

@@ -70,6 +70,15 @@ enum Activation: Sendable, Hashable {
     }
   }
 
+  /// The bounds of the result, for a function that does nothing else.
+  fileprivate var bounds: (low: Float, high: Float) {
+    switch self {
+    case .relu: (0, .infinity)
+    case .clip(let low, let high): (low, high)
+    default: (-.infinity, .infinity)
+    }
+  }
+
   /// The function and its parameters as the C kernels take them.
   var c: (function: ck_activation, a: Float, b: Float) {
     switch self {
@@ -99,10 +108,11 @@ struct Epilogue: Sendable {
   ///   - channel: its first channel
   func c(_ buffers: Buffers, offset: Int, channel: Int) -> ck_epilogue {
     let (function, a, b) = activation.c
+    let (low, high) = activation.bounds
     return ck_epilogue(
       bias: bias.map { buffers.input($0, as: Float.self) + channel },
       residual: residual.map { buffers.input($0, as: Float.self) + offset }, function: function,
-      a: a, b: b)
+      a: a, b: b, low: low, high: high)
   }
 
   /// Finishes `rows` channels from `channel` on.

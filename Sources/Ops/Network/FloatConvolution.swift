@@ -6,20 +6,31 @@ struct FloatConvolution: Sendable {
   let geometry: ConvolutionGeometry
   let epilogue: Epilogue
 
+  /// Output channels of a group for which it does not pay to pack the windows.
+  private static let mapsInPlace = 16
+
   /// - Returns: `nil` for shapes that the plain loops of `DirectConvolution` do as well.
   func kernel(_ call: Preparation) throws(OperatorError) -> Kernel? {
     // Vectors run along the windows: too few of them are a matter for the matrix product.
     if geometry.window.outputCount < 8 {
       return try ColumnConvolution(geometry: geometry, epilogue: epilogue).kernel()
     }
+    let winograd = WinogradConvolution(
+      geometry: geometry, epilogue: epilogue, algorithm: call.convolution)
+    if let winograd { return try winograd.kernel(call) }
     guard let layout = DirectLayout(geometry.window, channels: geometry.channels) else {
       return nil
     }
     let cut = DirectCut(geometry, layout)
     if geometry.channels == 1 && geometry.maps < 3 { return depthwise(layout, cut, call.threads) }
+    guard geometry.maps <= Self.mapsInPlace else {
+      return try PanelConvolution(geometry: geometry, epilogue: epilogue, layout: layout)
+        .kernel(call)
+    }
     let weights = PackedWeights(
-      groups: geometry.groups, maps: geometry.maps, depth: geometry.depth)
-    return try packed(layout, cut, weights, call)
+      groups: geometry.groups, maps: geometry.maps, depth: geometry.depth,
+      block: Int(CK_DIRECT_MAPS))
+    return try inPlace(layout, cut, weights, call)
   }
 
   private func shape(_ layout: DirectLayout, _ offsets: UnsafePointer<Int>?) -> ck_direct {
@@ -69,9 +80,9 @@ struct FloatConvolution: Sendable {
     }
   }
 
-  // MARK: Blocks of output channels
+  // MARK: Few output channels: the windows are read where they lie
 
-  private func packed(
+  private func inPlace(
     _ layout: DirectLayout, _ cut: DirectCut, _ weights: PackedWeights, _ call: Preparation
   ) throws(OperatorError) -> Kernel {
     let this = self
@@ -94,11 +105,11 @@ struct FloatConvolution: Sendable {
     ) {
       let scratch = buffers.scratch.assumingMemoryBound(to: Float.self)
       let packed = constant?.floats ?? scratch
-      let map = group * geometry.maps + blocks.lowerBound * PackedWeights.block
+      let map = group * geometry.maps + blocks.lowerBound * Int(CK_DIRECT_MAPS)
       let place =
         (n * geometry.groups * geometry.maps + map) * window.outputCount + z * cut.outputs
       var epilogue = this.epilogue.c(buffers, offset: place, channel: map)
-      let maps = min(blocks.count * PackedWeights.block, (group + 1) * geometry.maps - map)
+      let maps = min(blocks.count * Int(CK_DIRECT_MAPS), (group + 1) * geometry.maps - map)
       ck_convolve_places(
         &shape, packed + (group * weights.blocks + blocks.lowerBound) * weights.blockSize, maps,
         source + group * geometry.channels * layout.plane + layout.start(plane: z), first, count,
@@ -194,7 +205,7 @@ struct DirectCut: Sendable {
   }
 
   /// Floats of a tile.
-  var tile: Int { Int.work(PackedWeights.block, size + Int(CK_DIRECT_SLACK)) }
+  var tile: Int { Int.work(Int(CK_DIRECT_MAPS), size + Int(CK_DIRECT_SLACK)) }
 
   /// Plane, first place and number of places of run `index` of an image.
   subscript(index: Int) -> (z: Int, first: Int, count: Int) {

@@ -1,0 +1,39 @@
+#ifndef CK_PANELS_H
+#define CK_PANELS_H
+
+#include <stddef.h>
+
+#include "ck_direct.h"
+
+// Matrix products C = A · B whose factors were packed before: A in blocks of rows, B in panels of
+// columns. The micro-kernel keeps a block's results for a panel in registers.
+
+// Rows of a block of A, [block, depth, rows]; what is missing from the last block is filled up.
+ptrdiff_t ck_panel_rows(void);
+
+// Columns of a panel of B, [panel, depth, columns]. The last panel has half as many where they are
+// enough for what is left; what is missing is filled up.
+ptrdiff_t ck_panel_columns(void);
+
+// Columns that `columns` take in panels.
+ptrdiff_t ck_panel_padded(ptrdiff_t columns);
+
+// What is done to C = A · B: `stride` floats from one row to the next, in y as in the residual.
+typedef struct {
+  ptrdiff_t depth, rows, columns, stride;
+} ck_product;
+
+// y[m, n] = f(sum of a[m, k] · b[k, n] + bias[m] + residual[m, n]).
+void ck_panel_product(const ck_product *p, const float *a, const float *b, float *y,
+                      const ck_epilogue *e);
+
+// Packs depth x rows of a row-major matrix [rows, depth] as one block of A.
+void ck_pack_rows(const float *a, ptrdiff_t stride, ptrdiff_t depth, ptrdiff_t rows, float *packed);
+
+// Packs the windows of a direct convolution (see ck_direct) as panels of B: windows
+// first..<first + count, counted row by row of `s->width`. Reads up to 31 floats past the last
+// window's factors, writes up to 31 floats past the panels.
+void ck_pack_windows(const ck_direct *s, const float *x, ptrdiff_t first, ptrdiff_t count,
+                     float *packed);
+
+#endif

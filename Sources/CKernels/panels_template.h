@@ -1,0 +1,146 @@
+// The loops of panels.c for one instruction set: TARGET, vectors of WIDTH floats, blocks of ROWS
+// rows, names ending in SUFFIX.
+
+#define VECTOR NAMED(panel_vector, SUFFIX)
+#define MASK NAMED(panel_mask, SUFFIX)
+#define COLUMNS (2 * WIDTH)
+typedef float VECTOR __attribute__((vector_size(WIDTH * 4), aligned(4)));
+
+typedef int MASK __attribute__((vector_size(WIDTH * 4), aligned(4)));
+
+TARGET __attribute__((always_inline)) static inline VECTOR NAMED(choose, SUFFIX)(
+    MASK mask, VECTOR a, VECTOR b) {
+  return (VECTOR)((mask & (MASK)a) | (~mask & (MASK)b));
+}
+
+typedef struct {
+  int first, last;  // whether the sums begin and end here
+  const float *bias, *residual;
+  float low, high;
+} NAMED(part, SUFFIX);
+
+// `rows` rows by `vectors` vectors: all sums stay in registers.
+TARGET __attribute__((always_inline)) static inline void NAMED(tile, SUFFIX)(
+    const float *a, const float *b, ptrdiff_t depth, float *y, ptrdiff_t stride,
+    const NAMED(part, SUFFIX) *part, const int rows, const int vectors) {
+  VECTOR sum[ROWS][2];
+  if (part->first) {
+    UNROLL for (int m = 0; m < rows; m++) {
+      const VECTOR start = (VECTOR){0} + (part->bias ? part->bias[m] : 0.0f);
+      UNROLL for (int v = 0; v < vectors; v++) sum[m][v] = start;
+    }
+  } else {
+    UNROLL for (int m = 0; m < rows; m++) {
+      UNROLL for (int v = 0; v < vectors; v++) sum[m][v] = *(const VECTOR *)(y + m * stride + v * WIDTH);
+    }
+  }
+  _Pragma("clang loop unroll_count(4)") for (ptrdiff_t k = 0; k < depth; k++) {
+    VECTOR value[2];
+    UNROLL for (int v = 0; v < vectors; v++) value[v] = *(const VECTOR *)(b + v * WIDTH);
+    UNROLL for (int m = 0; m < rows; m++) {
+      UNROLL for (int v = 0; v < vectors; v++) sum[m][v] += a[m] * value[v];
+    }
+    a += ROWS;
+    b += vectors * WIDTH;
+  }
+  if (part->last) {
+    if (part->residual) {
+      UNROLL for (int m = 0; m < rows; m++) {
+        UNROLL for (int v = 0; v < vectors; v++)
+          sum[m][v] += *(const VECTOR *)(part->residual + m * stride + v * WIDTH);
+      }
+    }
+    const VECTOR low = (VECTOR){0} + part->low, high = (VECTOR){0} + part->high;
+    // A NaN fails every comparison and stays one.
+    UNROLL for (int m = 0; m < rows; m++) {
+      UNROLL for (int v = 0; v < vectors; v++) {
+        sum[m][v] = NAMED(choose, SUFFIX)(sum[m][v] < low, low, sum[m][v]);
+        sum[m][v] = NAMED(choose, SUFFIX)(sum[m][v] > high, high, sum[m][v]);
+      }
+    }
+  }
+  UNROLL for (int m = 0; m < rows; m++) {
+    UNROLL for (int v = 0; v < vectors; v++) *(VECTOR *)(y + m * stride + v * WIDTH) = sum[m][v];
+  }
+}
+
+#define CASES(VECTORS)                                                                        \
+  switch (rows) {                                                                             \
+    CASE(1, VECTORS) CASE(2, VECTORS) CASE(3, VECTORS) CASE(4, VECTORS) CASE(5, VECTORS)      \
+    CASE(6, VECTORS) CASE(7, VECTORS) CASE(8, VECTORS)                                        \
+  }
+#define CASE(N, VECTORS)                                                                      \
+  case N:                                                                                     \
+    if (N <= ROWS)                                                                            \
+      NAMED(tile, SUFFIX)(a, b, depth, y, stride, part, N <= ROWS ? N : 1, VECTORS);          \
+    break;
+
+TARGET __attribute__((noinline)) static void NAMED(any_tile, SUFFIX)(
+    const float *a, const float *b, ptrdiff_t depth, float *y, ptrdiff_t stride,
+    const NAMED(part, SUFFIX) *part, ptrdiff_t rows, int vectors) {
+  if (vectors == 2) {
+    CASES(2)
+  } else {
+    CASES(1)
+  }
+}
+
+// A tile of which only `columns` columns are there.
+TARGET static void NAMED(edge_tile, SUFFIX)(const float *a, const float *b, ptrdiff_t depth,
+                                            float *y, ptrdiff_t stride,
+                                            const NAMED(part, SUFFIX) *part, ptrdiff_t rows,
+                                            int vectors, ptrdiff_t columns) {
+  float tile[ROWS * COLUMNS], residual[ROWS * COLUMNS];
+  NAMED(part, SUFFIX) own = *part;
+  for (ptrdiff_t m = 0; m < rows; m++) {
+    if (!part->first)
+      for (ptrdiff_t n = 0; n < columns; n++) tile[m * COLUMNS + n] = y[m * stride + n];
+    if (part->residual)
+      for (ptrdiff_t n = 0; n < columns; n++)
+        residual[m * COLUMNS + n] = part->residual[m * stride + n];
+  }
+  if (part->residual) own.residual = residual;
+  NAMED(any_tile, SUFFIX)(a, b, depth, tile, COLUMNS, &own, rows, vectors);
+  for (ptrdiff_t m = 0; m < rows; m++)
+    for (ptrdiff_t n = 0; n < columns; n++) y[m * stride + n] = tile[m * COLUMNS + n];
+}
+
+TARGET static void NAMED(product, SUFFIX)(const ck_product *p, const float *a, const float *b,
+                                          float *y, const ck_epilogue *e) {
+  const ptrdiff_t group = GROUP_BYTES / (DEPTH * 4);
+  for (ptrdiff_t k = 0; k < p->depth || k == 0; k += DEPTH) {
+    const ptrdiff_t depth = least(DEPTH, p->depth - k);
+    NAMED(part, SUFFIX) part = {.first = k == 0, .last = k + depth >= p->depth,
+                                .low = e->low, .high = e->high};
+    for (ptrdiff_t g = 0; g < p->rows; g += group / ROWS * ROWS) {
+      const ptrdiff_t end = least(g + group / ROWS * ROWS, p->rows);
+      for (ptrdiff_t n = 0; n < p->columns; n += COLUMNS) {
+        const ptrdiff_t columns = least(COLUMNS, p->columns - n);
+        const int vectors = columns > WIDTH ? 2 : 1;
+        const float *panel = b + n * p->depth + k * vectors * WIDTH;
+        for (ptrdiff_t m = g; m < end; m += ROWS) {
+          const ptrdiff_t rows = least(ROWS, end - m);
+          const ptrdiff_t place = m * p->stride + n;
+          part.bias = e->bias ? e->bias + m : NULL;
+          part.residual = e->residual ? e->residual + place : NULL;
+          const float *block = a + m * p->depth + k * ROWS;
+          if (columns == vectors * WIDTH)
+            NAMED(any_tile, SUFFIX)(block, panel, depth, y + place, p->stride, &part, rows, vectors);
+          else
+            NAMED(edge_tile, SUFFIX)(block, panel, depth, y + place, p->stride, &part, rows,
+                                     vectors, columns);
+        }
+      }
+    }
+  }
+}
+
+#undef CASES
+#undef CASE
+#undef VECTOR
+#undef MASK
+#undef COLUMNS
+#undef TARGET
+#undef WIDTH
+#undef ROWS
+#undef SUFFIX

@@ -1,0 +1,247 @@
+// Winograd's convolution (see ck_winograd.h). The transforms are from Lavin and Gray, "Fast
+// Algorithms for Convolutional Neural Networks" (2016); those of F(6) interpolate at 0, ±1, ±2, ±1/2.
+#include "ck_winograd.h"
+
+#include "ck_panels.h"
+#include "dispatch.h"
+
+static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+
+// One-dimensional transforms. `AT(i)` is element i of the argument, `PUT(i, x)` gives the result.
+
+#define INPUT_2(AT, PUT)    \
+  PUT(0, AT(0) - AT(2))     \
+  PUT(1, AT(1) + AT(2))     \
+  PUT(2, AT(2) - AT(1))     \
+  PUT(3, AT(1) - AT(3))
+
+#define INPUT_4(AT, PUT)                                              \
+  {                                                                   \
+    const float even = AT(4) - 4 * AT(2), odd = AT(3) - 4 * AT(1);    \
+    const float near = AT(4) - AT(2), far = 2 * (AT(3) - AT(1));      \
+    PUT(0, 4 * AT(0) - 5 * AT(2) + AT(4))                             \
+    PUT(1, even + odd)                                                \
+    PUT(2, even - odd)                                                \
+    PUT(3, near + far)                                                \
+    PUT(4, near - far)                                                \
+    PUT(5, 4 * AT(1) - 5 * AT(3) + AT(5))                             \
+  }
+
+#define INPUT_6(AT, PUT)                                                                \
+  {                                                                                     \
+    const float even1 = AT(2) + AT(6) - 4.25f * AT(4), odd1 = AT(1) + AT(5) - 4.25f * AT(3); \
+    const float even2 = AT(6) + 0.25f * AT(2) - 1.25f * AT(4);                          \
+    const float odd2 = 0.5f * AT(1) - 2.5f * AT(3) + 2 * AT(5);                         \
+    const float even3 = AT(6) + 4 * AT(2) - 5 * AT(4);                                  \
+    const float odd3 = 2 * AT(1) - 2.5f * AT(3) + 0.5f * AT(5);                         \
+    PUT(0, AT(0) - AT(6) + 5.25f * (AT(4) - AT(2)))                                     \
+    PUT(1, even1 + odd1)                                                                \
+    PUT(2, even1 - odd1)                                                                \
+    PUT(3, even2 + odd2)                                                                \
+    PUT(4, even2 - odd2)                                                                \
+    PUT(5, even3 + odd3)                                                                \
+    PUT(6, even3 - odd3)                                                                \
+    PUT(7, AT(7) - AT(1) + 5.25f * (AT(3) - AT(5)))                                     \
+  }
+
+#define OUTPUT_2(AT, PUT)          \
+  PUT(0, AT(0) + AT(1) + AT(2))    \
+  PUT(1, AT(1) - AT(2) - AT(3))
+
+#define OUTPUT_4(AT, PUT)                                           \
+  {                                                                 \
+    const float sum1 = AT(1) + AT(2), difference1 = AT(1) - AT(2);  \
+    const float sum2 = AT(3) + AT(4), difference2 = AT(3) - AT(4);  \
+    PUT(0, AT(0) + sum1 + sum2)                                     \
+    PUT(1, difference1 + 2 * difference2)                           \
+    PUT(2, sum1 + 4 * sum2)                                         \
+    PUT(3, difference1 + 8 * difference2 + AT(5))                   \
+  }
+
+#define OUTPUT_6(AT, PUT)                                           \
+  {                                                                 \
+    const float sum1 = AT(1) + AT(2), difference1 = AT(1) - AT(2);  \
+    const float sum2 = AT(3) + AT(4), difference2 = AT(3) - AT(4);  \
+    const float sum3 = AT(5) + AT(6), difference3 = AT(5) - AT(6);  \
+    PUT(0, AT(0) + sum1 + sum2 + sum3)                              \
+    PUT(1, difference1 + 2 * difference2 + 0.5f * difference3)      \
+    PUT(2, sum1 + 4 * sum2 + 0.25f * sum3)                          \
+    PUT(3, difference1 + 8 * difference2 + 0.125f * difference3)    \
+    PUT(4, sum1 + 16 * sum2 + 0.0625f * sum3)                       \
+    PUT(5, difference1 + 32 * difference2 + 0.03125f * difference3 + AT(7)) \
+  }
+
+// The kernel's transform, in double precision: weights are transformed once.
+static const double weights2[][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
+static const double weights4[][3] = {
+    {1. / 4, 0, 0},           {-1. / 6, -1. / 6, -1. / 6}, {-1. / 6, 1. / 6, -1. / 6},
+    {1. / 24, 1. / 12, 1. / 6}, {1. / 24, -1. / 12, 1. / 6}, {0, 0, 1}};
+static const double weights6[][3] = {
+    {1, 0, 0},
+    {-2. / 9, -2. / 9, -2. / 9},
+    {-2. / 9, 2. / 9, -2. / 9},
+    {1. / 90, 1. / 45, 2. / 45},
+    {1. / 90, -1. / 45, 2. / 45},
+    {32. / 45, 16. / 45, 8. / 45},
+    {32. / 45, -16. / 45, 8. / 45},
+    {0, 0, 1}};
+
+#define LANES 8
+
+CK_MULTIVERSION void ck_winograd_weights(ptrdiff_t size, const float *w, ptrdiff_t stride,
+                                         ptrdiff_t rows, float *u, ptrdiff_t step) {
+  const ptrdiff_t side = size + 2;
+  const double(*m)[3] = size == 2 ? weights2 : size == 4 ? weights4 : weights6;
+  double g[9][LANES] = {0}, columns[3][LANES];
+  for (ptrdiff_t r = 0; r < rows; r++) {
+    for (int i = 0; i < 9; i++) g[i][r] = w[r * stride + i];
+  }
+  for (ptrdiff_t i = 0; i < side; i++) {
+    for (int x = 0; x < 3; x++) {
+      for (int r = 0; r < LANES; r++)
+        columns[x][r] = m[i][0] * g[x][r] + m[i][1] * g[3 + x][r] + m[i][2] * g[6 + x][r];
+    }
+    for (ptrdiff_t j = 0; j < side; j++, u += step) {
+      float row[LANES];
+      for (int r = 0; r < LANES; r++)
+        row[r] = (float)(m[j][0] * columns[0][r] + m[j][1] * columns[1][r] + m[j][2] * columns[2][r]);
+      for (ptrdiff_t r = 0; r < rows; r++) u[r] = row[r];
+    }
+  }
+}
+
+// Tiles side by side that lie in one row, and the floats they read.
+#define RUN (CK_WINOGRAD_TILES * 6 + 16)
+
+// Copies columns x..<x + n of a row, zeros where it has none.
+static inline void copy_row(const float *row, ptrdiff_t width, ptrdiff_t x, ptrdiff_t n,
+                            float *restrict y) {
+  const ptrdiff_t low = least(most(-x, 0), n), high = most(low, least(width - x, n));
+  for (ptrdiff_t i = 0; i < low; i++) y[i] = 0;
+  for (ptrdiff_t i = low; i < high; i++) y[i] = row[x + i];
+  for (ptrdiff_t i = high; i < n; i++) y[i] = 0;
+}
+
+#define ROW(I) d[I][x]
+#define PUT_ROW(I, X) r[I][x] = X;
+#define COLUMN(J) row[t * M + J]
+#define PUT_COLUMN(J, X) out[J][t] = X;
+
+// A run of tiles of one row: d is transformed down, then along.
+#define INPUT_RUN(SIZE)                                                                       \
+  CK_MULTIVERSION static void input_run##SIZE(float (*restrict d)[RUN], ptrdiff_t tiles,      \
+                                              float (*restrict out)[2 * CK_WINOGRAD_TILES]) { \
+    enum { M = SIZE };                                                                        \
+    float r[SIZE + 2][RUN];                                                                   \
+    const ptrdiff_t length = tiles * M + 2;                                                   \
+    for (ptrdiff_t x = 0; x < length; x++) { INPUT_##SIZE(ROW, PUT_ROW) }                     \
+    for (ptrdiff_t i = 0; i < M + 2; i++, out += M + 2) {                                     \
+      const float *restrict row = r[i];                                                       \
+      for (ptrdiff_t t = 0; t < tiles; t++) { INPUT_##SIZE(COLUMN, PUT_COLUMN) }              \
+    }                                                                                         \
+  }
+INPUT_RUN(2)
+INPUT_RUN(4)
+INPUT_RUN(6)
+
+// Copies channel c of the transformed tiles to its row of each panel.
+static inline __attribute__((always_inline)) void store_panel(const float *from, ptrdiff_t places,
+                                                              float *v, ptrdiff_t place,
+                                                              ptrdiff_t width) {
+  for (ptrdiff_t p = 0; p < places; p++, from += 2 * CK_WINOGRAD_TILES, v += place) {
+    for (ptrdiff_t t = 0; t < width; t++) v[t] = from[t];
+  }
+}
+
+CK_MULTIVERSION static void store(const float *restrict out, ptrdiff_t places, ptrdiff_t channels,
+                                  ptrdiff_t c, ptrdiff_t count, ptrdiff_t columns,
+                                  float *restrict v, ptrdiff_t place) {
+  for (ptrdiff_t t = 0; t < count; t += columns, v += channels * columns) {
+    const ptrdiff_t width = count - t > columns / 2 ? columns : columns / 2;
+    switch (width) {
+      case 4: store_panel(out + t, places, v + c * 4, place, 4); break;
+      case 8: store_panel(out + t, places, v + c * 8, place, 8); break;
+      case 16: store_panel(out + t, places, v + c * 16, place, 16); break;
+      default: store_panel(out + t, places, v + c * 32, place, 32);
+    }
+  }
+}
+
+void ck_winograd_input(const ck_winograd *s, const float *x, ptrdiff_t channels, ptrdiff_t c,
+                       ptrdiff_t end, ptrdiff_t first, ptrdiff_t count, float *v,
+                       ptrdiff_t place) {
+  const ptrdiff_t m = s->size, side = m + 2, columns = ck_panel_columns();
+  float d[8][RUN], out[64][2 * CK_WINOGRAD_TILES];
+  for (ptrdiff_t p = 0; p < side * side; p++) {
+    for (ptrdiff_t t = count; t < ck_panel_padded(count); t++) out[p][t] = 0;
+  }
+  for (; c < end; c++) {
+    const float *image = x + c * s->height * s->width;
+    for (ptrdiff_t done = 0; done < count;) {
+      const ptrdiff_t ty = (first + done) / s->row, tx = (first + done) % s->row;
+      const ptrdiff_t tiles = least(s->row - tx, count - done);
+      const ptrdiff_t ix = tx * m - s->pad_x, length = tiles * m + 2;
+      for (ptrdiff_t i = 0; i < side; i++) {
+        const ptrdiff_t iy = ty * m - s->pad_y + i;
+        const ptrdiff_t width = iy < 0 || iy >= s->height ? 0 : s->width;
+        copy_row(width ? image + iy * width : image, width, ix, length, d[i]);
+      }
+      float(*target)[2 * CK_WINOGRAD_TILES] = (void *)(&out[0][0] + done);
+      switch (m) {
+        case 2: input_run2(d, tiles, target); break;
+        case 4: input_run4(d, tiles, target); break;
+        default: input_run6(d, tiles, target);
+      }
+      done += tiles;
+    }
+    store(&out[0][0], side * side, channels, c, count, columns, v, place);
+  }
+}
+
+#define DOWN(I) from[((I) * side + j) * place + t]
+#define PUT_DOWN(I, X) columns[I][j][t] = X;
+#define ALONG(J) columns[i][J][t]
+#define PUT_ALONG(J, X) rows[i][t * M + J] = X;
+
+// The tiles of one output channel: products are transformed down, then along, to rows of results.
+#define OUTPUT_TILES(SIZE)                                                                    \
+  CK_MULTIVERSION static void output_tiles##SIZE(const float *restrict from, ptrdiff_t place, \
+                                                 ptrdiff_t tiles, float (*restrict rows)[RUN]) { \
+    enum { M = SIZE, side = SIZE + 2 };                                                       \
+    float columns[SIZE][SIZE + 2][CK_WINOGRAD_TILES];                                         \
+    for (ptrdiff_t j = 0; j < side; j++) {                                                    \
+      for (ptrdiff_t t = 0; t < tiles; t++) { OUTPUT_##SIZE(DOWN, PUT_DOWN) }                 \
+    }                                                                                         \
+    for (ptrdiff_t i = 0; i < M; i++) {                                                       \
+      for (ptrdiff_t t = 0; t < tiles; t++) { OUTPUT_##SIZE(ALONG, PUT_ALONG) }               \
+    }                                                                                         \
+  }
+OUTPUT_TILES(2)
+OUTPUT_TILES(4)
+OUTPUT_TILES(6)
+
+void ck_winograd_output(const ck_winograd *s, const float *products, ptrdiff_t maps,
+                        ptrdiff_t first, ptrdiff_t count, float *y, const ck_epilogue *e) {
+  const ptrdiff_t m = s->size, padded = ck_panel_padded(count);
+  const ptrdiff_t outputs = s->out_height * s->out_width;
+  float rows[6][RUN];
+  for (ptrdiff_t map = 0; map < maps; map++, products += padded) {
+    switch (m) {
+      case 2: output_tiles2(products, maps * padded, count, rows); break;
+      case 4: output_tiles4(products, maps * padded, count, rows); break;
+      default: output_tiles6(products, maps * padded, count, rows);
+    }
+    for (ptrdiff_t done = 0; done < count;) {
+      const ptrdiff_t ty = (first + done) / s->row, tx = (first + done) % s->row;
+      const ptrdiff_t tiles = least(s->row - tx, count - done);
+      const ptrdiff_t width = least(tiles * m, s->out_width - tx * m);
+      for (ptrdiff_t i = 0; i < least(m, s->out_height - ty * m); i++) {
+        const ptrdiff_t place = map * outputs + (ty * m + i) * s->out_width + tx * m;
+        ck_finish_rows(rows[i] + done * m, 1, width, width, y + place, e->bias ? e->bias[map] : 0,
+                       e->residual ? e->residual + place : NULL, e->function, e->a, e->b);
+      }
+      done += tiles;
+    }
+  }
+}
