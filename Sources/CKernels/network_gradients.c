@@ -39,11 +39,48 @@ static inline __attribute__((always_inline)) void take_largest(
   }
 }
 
+// Whether windows are 2 × 2 elements of their own each.
+static inline int is_halving(const ck_window *w) {
+  for (int axis = 1; axis < 3; axis++)
+    if (w->kernel[axis] != 2 || w->stride[axis] != 2 || w->dilation[axis] != 1 || w->pad[axis] ||
+        2 * w->output[axis] > w->input[axis])
+      return 0;
+  return w->kernel[0] == 1 && w->stride[0] == 1 && !w->pad[0] && w->output[0] == w->input[0];
+}
+
+static inline int is_larger(float v, float best) {
+  return (v > best) | ((v != v) & (best == best));
+}
+
+CK_MULTIVERSION static void halving_places(const float *restrict x, ptrdiff_t n, int64_t place,
+                                           int32_t row, float *restrict y,
+                                           int64_t *restrict places) {
+  const float *restrict next = x + row;
+  for (ptrdiff_t o = 0; o < n; o++) {
+    const float a = x[2 * o], b = x[2 * o + 1], c = next[2 * o], d = next[2 * o + 1];
+    const int upper = is_larger(b, a), lower = is_larger(d, c);
+    const float high = upper ? b : a, low = lower ? d : c;
+    const int below = is_larger(low, high);
+    y[o] = below ? low : high;
+    places[o] = place + (int32_t)(2 * o) + (below ? row + (lower ? 1 : 0) : (upper ? 1 : 0));
+  }
+}
+
 CK_MULTIVERSION void ck_max_pool_places(const ck_window *w, const float *x, ptrdiff_t images,
                                         int64_t start, float *y, int64_t *restrict places,
                                         int32_t *restrict found) {
   const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
   const ptrdiff_t width = w->output[2];
+  if (is_halving(w)) {
+    const ptrdiff_t row = w->input[2];
+    for (ptrdiff_t z = 0; z < images * w->input[0]; z++) {
+      const ptrdiff_t plane = z * w->input[1] * row;
+      for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, y += width, places += width)
+        halving_places(x + plane + 2 * oy * row, width, start + plane + 2 * oy * row, (int32_t)row,
+                       y, places);
+    }
+    return;
+  }
   for (ptrdiff_t c = 0; c < images; c++, x += image, start += image) {
     for (ptrdiff_t oz = 0; oz < w->output[0]; oz++) {
       for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, y += width, places += width) {
@@ -69,13 +106,60 @@ CK_MULTIVERSION void ck_max_pool_places(const ck_window *w, const float *x, ptrd
   }
 }
 
+CK_MULTIVERSION void ck_halving_gradient(const float *restrict g, const int64_t *restrict places,
+                                         ptrdiff_t planes, ptrdiff_t height, ptrdiff_t width,
+                                         int64_t start, float *restrict x) {
+  const ptrdiff_t n = width / 2;
+  for (ptrdiff_t z = 0; z < planes; z++, x += height * width, start += height * width) {
+    for (ptrdiff_t oy = 0; oy < height / 2; oy++, g += n, places += n) {
+      const int64_t first = start + 2 * oy * width;
+      float *restrict y = x + 2 * oy * width, *restrict next = y + width;
+      for (ptrdiff_t o = 0; o < n; o++) {
+        const uint32_t place = (uint32_t)((uint64_t)places[o] - (uint64_t)first) - (uint32_t)(2 * o);
+        const float value = g[o];
+        y[2 * o] = place == 0 ? value : 0;
+        y[2 * o + 1] = place == 1 ? value : 0;
+        next[2 * o] = place == (uint32_t)width ? value : 0;
+        next[2 * o + 1] = place == (uint32_t)width + 1 ? value : 0;
+      }
+      if (width % 2) y[width - 1] = next[width - 1] = 0;
+    }
+    if (height % 2)
+      for (ptrdiff_t i = 0; i < width; i++) x[(height - 1) * width + i] = 0;
+  }
+}
+
+// Quarters of each gradient on its four elements; elements beyond all windows get 0.
+CK_MULTIVERSION static void spread_quarters(const ck_window *w, const float *restrict g,
+                                            ptrdiff_t planes, float *restrict x) {
+  const ptrdiff_t row = w->input[2], n = w->output[2];
+  for (ptrdiff_t z = 0; z < planes; z++, x += w->input[1] * row) {
+    for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, g += n) {
+      float *restrict y = x + 2 * oy * row, *restrict next = y + row;
+      for (ptrdiff_t o = 0; o < n; o++) {
+        const float quarter = 0.25f * g[o];
+        y[2 * o] = quarter;
+        y[2 * o + 1] = quarter;
+      }
+      for (ptrdiff_t i = 2 * n; i < row; i++) y[i] = 0;
+      for (ptrdiff_t i = 0; i < row; i++) next[i] = y[i];
+    }
+    for (ptrdiff_t i = 2 * w->output[1] * row; i < w->input[1] * row; i++) x[i] = 0;
+  }
+}
+
 CK_MULTIVERSION void ck_spread_windows(const ck_window *w, const float *g, ptrdiff_t images,
                                        const float *z_counts, const float *y_counts,
                                        const float *restrict x_counts, float *x,
                                        float *restrict row) {
   const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
   const ptrdiff_t stride = w->stride[2];
+  if (is_halving(w)) {
+    spread_quarters(w, g, images * w->input[0], x);
+    return;
+  }
   for (ptrdiff_t c = 0; c < images; c++, x += image) {
+    for (ptrdiff_t i = 0; i < image; i++) x[i] = 0;
     for (ptrdiff_t oz = 0; oz < w->output[0]; oz++) {
       for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, g += w->output[2]) {
         const float area = z_counts[oz] * y_counts[oy];
