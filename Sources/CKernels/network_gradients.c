@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "dispatch.h"
+#include "halving.h"
 
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
@@ -37,15 +38,6 @@ static inline __attribute__((always_inline)) void take_largest(
   } else {
     TAKE(stride)
   }
-}
-
-// Whether windows are 2 × 2 elements of their own each.
-static inline int is_halving(const ck_window *w) {
-  for (int axis = 1; axis < 3; axis++)
-    if (w->kernel[axis] != 2 || w->stride[axis] != 2 || w->dilation[axis] != 1 || w->pad[axis] ||
-        2 * w->output[axis] > w->input[axis])
-      return 0;
-  return w->kernel[0] == 1 && w->stride[0] == 1 && !w->pad[0] && w->output[0] == w->input[0];
 }
 
 static inline int is_larger(float v, float best) {
@@ -106,24 +98,51 @@ CK_MULTIVERSION void ck_max_pool_places(const ck_window *w, const float *x, ptrd
   }
 }
 
-CK_MULTIVERSION void ck_halving_gradient(const float *restrict g, const int64_t *restrict places,
-                                         ptrdiff_t planes, ptrdiff_t height, ptrdiff_t width,
-                                         int64_t start, float *restrict x) {
+// N windows of a row from `o` on: the loop body of halving_row.
+#define BRING(N, PLACES, LOW, HIGH)                                                              \
+  for (; o + N <= n; o += N) {                                                                   \
+    typedef float floats __attribute__((vector_size(4 * N), aligned(4)));                        \
+    typedef int32_t ints __attribute__((vector_size(4 * N), aligned(4)));                        \
+    typedef uint64_t longs __attribute__((vector_size(8 * N), aligned(8)));                      \
+    const longs own = *(const longs *)(places + o) - ((uint64_t)first + 2 * (uint64_t)o);        \
+    const ints place = __builtin_convertvector(own, ints) - (ints)PLACES;                        \
+    const ints value = (ints)*(const floats *)(g + o);                                           \
+    const floats a = (floats)(value & (place == 0)), b = (floats)(value & (place == 1));         \
+    const floats c = (floats)(value & (place == width));                                         \
+    const floats d = (floats)(value & (place == width + 1));                                     \
+    *(floats *)(y + 2 * o) = __builtin_shufflevector(a, b, LOW);                                 \
+    *(floats *)(y + 2 * o + N) = __builtin_shufflevector(a, b, HIGH);                            \
+    *(floats *)(next + 2 * o) = __builtin_shufflevector(c, d, LOW);                              \
+    *(floats *)(next + 2 * o + N) = __builtin_shufflevector(c, d, HIGH);                         \
+  }
+#define LIST(...) __VA_ARGS__
+
+// Brings the gradients of a row of windows to their places in two rows of `width` elements.
+static inline __attribute__((always_inline)) void halving_row(const float *restrict g,
+                                                              const int64_t *restrict places,
+                                                              ptrdiff_t n, int64_t first,
+                                                              int32_t width, float *restrict y) {
+  float *next = y + width;
+  ptrdiff_t o = 0;
+  BRING(8, LIST({0, 2, 4, 6, 8, 10, 12, 14}), LIST(0, 8, 1, 9, 2, 10, 3, 11),
+        LIST(4, 12, 5, 13, 6, 14, 7, 15))
+  BRING(4, LIST({0, 2, 4, 6}), LIST(0, 4, 1, 5), LIST(2, 6, 3, 7))
+  for (; o < n; o++) {
+    const uint64_t place = (uint64_t)places[o] - (uint64_t)first - 2 * (uint64_t)o;
+    y[2 * o] = y[2 * o + 1] = next[2 * o] = next[2 * o + 1] = 0;
+    if (place < 2) y[2 * o + (ptrdiff_t)place] = g[o];
+    else if (place - (uint64_t)width < 2) next[2 * o + (ptrdiff_t)place - width] = g[o];
+  }
+  if (width % 2) y[width - 1] = next[width - 1] = 0;
+}
+
+CK_MULTIVERSION void ck_halving_gradient(const float *g, const int64_t *places, ptrdiff_t planes,
+                                         ptrdiff_t height, ptrdiff_t width, int64_t start,
+                                         float *x) {
   const ptrdiff_t n = width / 2;
   for (ptrdiff_t z = 0; z < planes; z++, x += height * width, start += height * width) {
-    for (ptrdiff_t oy = 0; oy < height / 2; oy++, g += n, places += n) {
-      const int64_t first = start + 2 * oy * width;
-      float *restrict y = x + 2 * oy * width, *restrict next = y + width;
-      for (ptrdiff_t o = 0; o < n; o++) {
-        const uint32_t place = (uint32_t)((uint64_t)places[o] - (uint64_t)first) - (uint32_t)(2 * o);
-        const float value = g[o];
-        y[2 * o] = place == 0 ? value : 0;
-        y[2 * o + 1] = place == 1 ? value : 0;
-        next[2 * o] = place == (uint32_t)width ? value : 0;
-        next[2 * o + 1] = place == (uint32_t)width + 1 ? value : 0;
-      }
-      if (width % 2) y[width - 1] = next[width - 1] = 0;
-    }
+    for (ptrdiff_t oy = 0; oy < height / 2; oy++, g += n, places += n)
+      halving_row(g, places, n, start + 2 * oy * width, (int32_t)width, x + 2 * oy * width);
     if (height % 2)
       for (ptrdiff_t i = 0; i < width; i++) x[(height - 1) * width + i] = 0;
   }

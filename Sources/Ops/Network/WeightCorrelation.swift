@@ -12,7 +12,7 @@ struct WeightCorrelation: Sendable {
   private let isSpread: Bool
   /// Floats of an output channel's gradients for one image.
   private let run: Int
-  /// Images, channels and rows of windows (pieces of 16 places where gradients are spread) of a step.
+  /// Images, channels, and rows of windows or, where gradients are spread, of 16 places of a step.
   private let images: Int
   private let channels: Int
   private let rows: Int
@@ -22,7 +22,7 @@ struct WeightCorrelation: Sendable {
   private let blocks: Int
   private static let lanes = Int(ck_correlation_lanes())
   /// Output channels of a block.
-  private static let block = 32
+  private static let block = 64
   /// Places of a step, for all images of it.
   private static let places = 1024
 
