@@ -202,7 +202,7 @@ struct TrainingBackward<C: TrainingCell>: Sendable {
           previousCell: part(layer.cellAt) + before, nextCell: part(layer.cellAt) + after,
           extra: part(layer.extraAt) + (layer.cell.hasExtraRows ? time * state : 0),
           bias: peepholes, peepholes: peepholes, weights: UnsafePointer(packed),
-          packing: layer.packing, slotCount: slots,
+          packing: layer.packing, takesEndsFirst: index % 2 == 1, slotCount: slots,
           gradients: gradients + time * slots * state, hidden: hidden, cell: cell,
           spare: cell + state, biasGradients: sums, peepholeGradients: sums + slots * padded,
           table: table))

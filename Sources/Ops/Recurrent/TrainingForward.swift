@@ -153,7 +153,8 @@ struct TrainingForward<C: TrainingCell>: Sendable {
         previousCell: part(layer.cellAt) + before, nextCell: part(layer.cellAt) + after,
         extra: part(layer.extraAt) + (layer.cell.hasExtraRows ? time * state : 0),
         bias: bias, peepholes: bias + (layer.gates + 1) * padded,
-        weights: UnsafePointer(packed), packing: layer.packing, slotCount: layer.slots,
+        weights: UnsafePointer(packed), packing: layer.packing, takesEndsFirst: index % 2 == 1,
+        slotCount: layer.slots,
         gradients: bias, hidden: bias, cell: bias, spare: bias, biasGradients: bias,
         peepholeGradients: bias, table: table)
       if padded > hidden {
