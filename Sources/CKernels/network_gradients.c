@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "dispatch.h"
+#include "halving.h"
 
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
@@ -39,11 +40,39 @@ static inline __attribute__((always_inline)) void take_largest(
   }
 }
 
+static inline int is_larger(float v, float best) {
+  return (v > best) | ((v != v) & (best == best));
+}
+
+CK_MULTIVERSION static void halving_places(const float *restrict x, ptrdiff_t n, int64_t place,
+                                           int32_t row, float *restrict y,
+                                           int64_t *restrict places) {
+  const float *restrict next = x + row;
+  for (ptrdiff_t o = 0; o < n; o++) {
+    const float a = x[2 * o], b = x[2 * o + 1], c = next[2 * o], d = next[2 * o + 1];
+    const int upper = is_larger(b, a), lower = is_larger(d, c);
+    const float high = upper ? b : a, low = lower ? d : c;
+    const int below = is_larger(low, high);
+    y[o] = below ? low : high;
+    places[o] = place + (int32_t)(2 * o) + (below ? row + (lower ? 1 : 0) : (upper ? 1 : 0));
+  }
+}
+
 CK_MULTIVERSION void ck_max_pool_places(const ck_window *w, const float *x, ptrdiff_t images,
                                         int64_t start, float *y, int64_t *restrict places,
                                         int32_t *restrict found) {
   const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
   const ptrdiff_t width = w->output[2];
+  if (is_halving(w)) {
+    const ptrdiff_t row = w->input[2];
+    for (ptrdiff_t z = 0; z < images * w->input[0]; z++) {
+      const ptrdiff_t plane = z * w->input[1] * row;
+      for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, y += width, places += width)
+        halving_places(x + plane + 2 * oy * row, width, start + plane + 2 * oy * row, (int32_t)row,
+                       y, places);
+    }
+    return;
+  }
   for (ptrdiff_t c = 0; c < images; c++, x += image, start += image) {
     for (ptrdiff_t oz = 0; oz < w->output[0]; oz++) {
       for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, y += width, places += width) {
@@ -69,13 +98,87 @@ CK_MULTIVERSION void ck_max_pool_places(const ck_window *w, const float *x, ptrd
   }
 }
 
+// N windows of a row from `o` on: the loop body of halving_row.
+#define BRING(N, PLACES, LOW, HIGH)                                                              \
+  for (; o + N <= n; o += N) {                                                                   \
+    typedef float floats __attribute__((vector_size(4 * N), aligned(4)));                        \
+    typedef int32_t ints __attribute__((vector_size(4 * N), aligned(4)));                        \
+    typedef uint64_t longs __attribute__((vector_size(8 * N), aligned(8)));                      \
+    const longs own = *(const longs *)(places + o) - ((uint64_t)first + 2 * (uint64_t)o);        \
+    const ints place = __builtin_convertvector(own, ints) - (ints)PLACES;                        \
+    const ints value = (ints)*(const floats *)(g + o);                                           \
+    const floats a = (floats)(value & (place == 0)), b = (floats)(value & (place == 1));         \
+    const floats c = (floats)(value & (place == width));                                         \
+    const floats d = (floats)(value & (place == width + 1));                                     \
+    *(floats *)(y + 2 * o) = __builtin_shufflevector(a, b, LOW);                                 \
+    *(floats *)(y + 2 * o + N) = __builtin_shufflevector(a, b, HIGH);                            \
+    *(floats *)(next + 2 * o) = __builtin_shufflevector(c, d, LOW);                              \
+    *(floats *)(next + 2 * o + N) = __builtin_shufflevector(c, d, HIGH);                         \
+  }
+#define LIST(...) __VA_ARGS__
+
+// Brings the gradients of a row of windows to their places in two rows of `width` elements.
+static inline __attribute__((always_inline)) void halving_row(const float *restrict g,
+                                                              const int64_t *restrict places,
+                                                              ptrdiff_t n, int64_t first,
+                                                              int32_t width, float *restrict y) {
+  float *next = y + width;
+  ptrdiff_t o = 0;
+  BRING(8, LIST({0, 2, 4, 6, 8, 10, 12, 14}), LIST(0, 8, 1, 9, 2, 10, 3, 11),
+        LIST(4, 12, 5, 13, 6, 14, 7, 15))
+  BRING(4, LIST({0, 2, 4, 6}), LIST(0, 4, 1, 5), LIST(2, 6, 3, 7))
+  for (; o < n; o++) {
+    const uint64_t place = (uint64_t)places[o] - (uint64_t)first - 2 * (uint64_t)o;
+    y[2 * o] = y[2 * o + 1] = next[2 * o] = next[2 * o + 1] = 0;
+    if (place < 2) y[2 * o + (ptrdiff_t)place] = g[o];
+    else if (place - (uint64_t)width < 2) next[2 * o + (ptrdiff_t)place - width] = g[o];
+  }
+  if (width % 2) y[width - 1] = next[width - 1] = 0;
+}
+
+CK_MULTIVERSION void ck_halving_gradient(const float *g, const int64_t *places, ptrdiff_t planes,
+                                         ptrdiff_t height, ptrdiff_t width, int64_t start,
+                                         float *x) {
+  const ptrdiff_t n = width / 2;
+  for (ptrdiff_t z = 0; z < planes; z++, x += height * width, start += height * width) {
+    for (ptrdiff_t oy = 0; oy < height / 2; oy++, g += n, places += n)
+      halving_row(g, places, n, start + 2 * oy * width, (int32_t)width, x + 2 * oy * width);
+    if (height % 2)
+      for (ptrdiff_t i = 0; i < width; i++) x[(height - 1) * width + i] = 0;
+  }
+}
+
+// Quarters of each gradient on its four elements; elements beyond all windows get 0.
+CK_MULTIVERSION static void spread_quarters(const ck_window *w, const float *restrict g,
+                                            ptrdiff_t planes, float *restrict x) {
+  const ptrdiff_t row = w->input[2], n = w->output[2];
+  for (ptrdiff_t z = 0; z < planes; z++, x += w->input[1] * row) {
+    for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, g += n) {
+      float *restrict y = x + 2 * oy * row, *restrict next = y + row;
+      for (ptrdiff_t o = 0; o < n; o++) {
+        const float quarter = 0.25f * g[o];
+        y[2 * o] = quarter;
+        y[2 * o + 1] = quarter;
+      }
+      for (ptrdiff_t i = 2 * n; i < row; i++) y[i] = 0;
+      for (ptrdiff_t i = 0; i < row; i++) next[i] = y[i];
+    }
+    for (ptrdiff_t i = 2 * w->output[1] * row; i < w->input[1] * row; i++) x[i] = 0;
+  }
+}
+
 CK_MULTIVERSION void ck_spread_windows(const ck_window *w, const float *g, ptrdiff_t images,
                                        const float *z_counts, const float *y_counts,
                                        const float *restrict x_counts, float *x,
                                        float *restrict row) {
   const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
   const ptrdiff_t stride = w->stride[2];
+  if (is_halving(w)) {
+    spread_quarters(w, g, images * w->input[0], x);
+    return;
+  }
   for (ptrdiff_t c = 0; c < images; c++, x += image) {
+    for (ptrdiff_t i = 0; i < image; i++) x[i] = 0;
     for (ptrdiff_t oz = 0; oz < w->output[0]; oz++) {
       for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, g += w->output[2]) {
         const float area = z_counts[oz] * y_counts[oy];

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "dispatch.h"
+#include "halving.h"
 
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
@@ -131,10 +132,23 @@ CK_MULTIVERSION void ck_max_pool(const ck_window *w, const float *x, ptrdiff_t i
   }
 }
 
+CK_MULTIVERSION static void quarter_sums(const float *restrict x, ptrdiff_t row, ptrdiff_t n,
+                                         float *restrict y) {
+  SHORT for (ptrdiff_t o = 0; o < n; o++)
+    y[o] = 0.25f * ((x[2 * o] + x[row + 2 * o]) + (x[2 * o + 1] + x[row + 2 * o + 1]));
+}
+
 CK_MULTIVERSION void ck_average_pool(const ck_window *w, const float *x, ptrdiff_t images,
                                      const float *z_counts, const float *y_counts,
                                      const float *restrict x_counts, float *y, float *restrict row) {
   const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
+  if (is_halving(w)) {
+    const ptrdiff_t width = w->input[2];
+    for (ptrdiff_t z = 0; z < images * w->input[0]; z++, x += w->input[1] * width)
+      for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, y += w->output[2])
+        quarter_sums(x + 2 * oy * width, width, w->output[2], y);
+    return;
+  }
   ptrdiff_t low, high;
   whole(w, &low, &high);
   for (ptrdiff_t c = 0; c < images; c++, x += image) {

@@ -272,6 +272,7 @@ enum Operators {
     ConvInputGrad.self,
     ConvTransposeInputGrad.self,
     ConvTransposeWeightGrad.self,
+    ConvWeightFlip.self,
     ConvWeightGrad.self,
     DropoutGrad.self,
     ClipGrad.self,

@@ -8,6 +8,7 @@
 #include "ck_binary.h"
 #include "ck_convert.h"
 #include "ck_convolution.h"
+#include "ck_correlation.h"
 #include "ck_direct.h"
 #include "ck_elementwise.h"
 #include "ck_network_gradients.h"

@@ -12,7 +12,12 @@
 void ck_max_pool_places(const ck_window *window, const float *x, ptrdiff_t images, int64_t start,
                         float *y, int64_t *places, int32_t *found);
 
-// Adds to each element of the images x the numbers of its windows divided by their counts,
+// The gradient of a pool whose windows are 2 x 2 elements of their own each, over planes of
+// height * width < 2^31 elements that are counted from `start` on: each g goes to its place.
+void ck_halving_gradient(const float *g, const int64_t *places, ptrdiff_t planes, ptrdiff_t height,
+                         ptrdiff_t width, int64_t start, float *x);
+
+// Makes each element of the images x the sum of the numbers of its windows divided by their counts,
 // z_counts[oz] * y_counts[oy] * x_counts[ox]. `row` has room for one output row.
 void ck_spread_windows(const ck_window *window, const float *g, ptrdiff_t images,
                        const float *z_counts, const float *y_counts, const float *x_counts,

@@ -1,3 +1,4 @@
+import CKernels
 import ONNXFormat
 import RealModule
 
@@ -16,7 +17,17 @@ extension MaxPool: DifferentiableOperator {
       0,
       backward.builder.privateNode(
         MaxPoolGrad.schema.name, [gradient, places, x],
-        isColumnMajor ? [.int("storage_order", 1)] : [], hint: "\(x)_grad"))
+        isColumnMajor ? [.int("storage_order", 1)] : windows.isHalving ? [.int("halving", 1)] : [],
+        hint: "\(x)_grad"))
+  }
+}
+
+extension WindowAttributes {
+  /// Whether windows are 2 × 2 elements of their own each, in rows and columns from the first on.
+  fileprivate var isHalving: Bool {
+    kernel == [2, 2] && strides == [2, 2] && !ceilMode
+      && (autoPad == .valid || autoPad == .notSet && pads?.allSatisfy { $0 == 0 } ?? true)
+      && dilations?.allSatisfy { $0 == 1 } ?? true
   }
 }
 
@@ -37,9 +48,12 @@ struct MaxPoolGrad: Operator {
   static let schema = Schema(
     "MaxPoolGrad", domain: "swift.onnx", [1: [.floats, .bfloat16]], inputs: 3...3)
   let isColumnMajor: Bool
+  /// Whether the windows are 2 × 2 elements of their own each.
+  let isHalving: Bool
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     isColumnMajor = try node.flag("storage_order")
+    isHalving = try node.flag("halving")
   }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
@@ -62,12 +76,29 @@ struct MaxPoolGrad: Operator {
     let places = try call.count(try call.inputSizes(0).dropFirst(2))
     let order = isColumnMajor ? Array(sizes.dropFirst(2)) : nil
     switch try call.elementType(0) {
+    case .float32
+    where isHalving && order == nil && sizes.count == 4 && count < Int32.max
+      && places == sizes[2] / 2 * (sizes[3] / 2):
+      return halvingKernel(images, height: sizes[2], width: sizes[3])
     case .float32: return kernel(images, count, places, order, Float.self)
     case .float64: return kernel(images, count, places, order, Double.self)
     case .float16: return kernel(images, count, places, order, Float16.self)
     case .bfloat16: return kernel(images, count, places, order, BFloat16.self)
     case let type: throw .input(0, "no kernel for \(type)")
     }
+  }
+
+  private func halvingKernel(_ images: Int, height: Int, width: Int) -> Kernel {
+    let (size, count) = (height * width, height / 2 * (width / 2))
+    let tiles = Tiles(images, cost: .total(size, count))
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let range = tiles[task]
+      ck_halving_gradient(
+        buffers.input(0) + range.lowerBound * count, buffers.input(1) + range.lowerBound * count,
+        range.count, height, width, Int64(range.lowerBound * size),
+        buffers.output(0) + range.lowerBound * size)
+    }
+    return .compute { buffers in buffers.parallel(tiles.count, tile) }
   }
 
   /// - Parameter order: sizes of the axes where places count the first one fastest

@@ -133,7 +133,6 @@ struct PoolGrad<Base: DifferentiablePool>: Operator {
     let tile: Buffers.Tile = { buffers, task, thread in
       let range = tiles[task]
       let x = buffers.output(0, as: Float.self) + range.lowerBound * window.inputCount
-      x.update(repeating: 0, count: range.count * window.inputCount)
       let z = buffers.scratch.assumingMemoryBound(to: Float.self)
       let y = z + window.z.output
       withUnsafePointer(to: shape) { shape in

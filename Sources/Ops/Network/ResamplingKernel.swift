@@ -154,24 +154,42 @@ extension Resampling {
       sizes[index] = axis.input
       largest = max(largest, sizes.elementCount ?? Int.max)
     }
-    let steps = passes
     let half = largest.vectors
     let values = Int.work(2, half, MemoryLayout<C>.stride)
     let tables =
       passes.map { Int.work($0.axis.output, this.tapCount($0.axis), 16) }.max() ?? 0
+    /// What a pass reads, and the one before it writes.
+    @Sendable func place(_ buffers: Buffers, _ pass: Int) -> UnsafeMutablePointer<C> {
+      buffers.scratch.assumingMemoryBound(to: C.self) + pass % 2 * half
+    }
+    let steps = passes.enumerated().map { index, pass -> (Pass, Tiles, Buffers.Tile) in
+      let tiles = Tiles(
+        pass.outer, cost: .work(pass.axis.output, pass.inner, this.tapCount(pass.axis)))
+      return (
+        pass, tiles,
+        { buffers, task, _ in
+          pass.runBack(
+            UnsafePointer(place(buffers, index)), place(buffers, index + 1),
+            buffers.scratch + values, this, images: tiles[task])
+        }
+      )
+    }
+    let (outputs, inputs) = (Tiles(output), Tiles(input))
+    let load: Buffers.Tile = { buffers, task, _ in
+      let (g, y) = (buffers.input(0, as: T.self), place(buffers, 0))
+      for i in outputs[task] { y[i] = g[i].resampled(as: C.self) }
+    }
+    let store: Buffers.Tile = { buffers, task, _ in
+      let (x, y) = (place(buffers, steps.count), buffers.output(0, as: T.self))
+      for i in inputs[task] { y[i] = T(resampled: x[i]) }
+    }
     return .compute(scratch: .total(values, tables)) { buffers in
-      var from = buffers.scratch.assumingMemoryBound(to: C.self)
-      var to = from + half
-      let table = buffers.scratch + values
-      let g = buffers.input(0, as: T.self)
-      for i in 0..<output { from[i] = g[i].resampled(as: C.self) }
-      for pass in steps {
-        pass.fill(table, this)
-        pass.runBack(UnsafePointer(from), to, table, this)
-        swap(&from, &to)
+      buffers.parallel(outputs.count, load)
+      for (pass, tiles, tile) in steps {
+        pass.fill(buffers.scratch + values, this)
+        buffers.parallel(tiles.count, tile)
       }
-      let y = buffers.output(0, as: T.self)
-      for i in 0..<input { y[i] = T(resampled: from[i]) }
+      buffers.parallel(inputs.count, store)
     }
   }
 
@@ -231,18 +249,19 @@ private struct Pass: Sendable {
 }
 
 extension Pass {
-  /// The transposed of `run`: adds the result's elements g to those that they were made of.
+  /// The transposed of `run` for some of `outer`: adds the result's elements g to those that they
+  /// were made of.
   fileprivate func runBack<C: BLASElement>(
     _ g: UnsafePointer<C>, _ x: UnsafeMutablePointer<C>, _ table: UnsafeMutableRawPointer,
-    _ rule: Resampling
+    _ rule: Resampling, images: Range<Int>
   ) {
     let taps = rule.tapCount(axis)
     let places = UnsafePointer(table.assumingMemoryBound(to: Int.self))
     let weights = UnsafePointer(
       (table + axis.output * taps * 8).assumingMemoryBound(to: Double.self))
-    x.update(repeating: 0, count: outer * axis.input * inner)
-    for image in 0..<outer {
+    for image in images {
       let target = x + image * axis.input * inner
+      target.update(repeating: 0, count: axis.input * inner)
       for i in 0..<axis.output where places[i * taps] >= 0 {
         let row = g + (image * axis.output + i) * inner
         for tap in 0..<taps {

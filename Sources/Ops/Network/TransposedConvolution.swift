@@ -77,6 +77,22 @@ struct TransposedConvolution: Sendable {
     return .compute { buffers in buffers.parallel(tasks, tile) }
   }
 
+  /// A matrix product for all images, where there is one window and it is the whole image.
+  func wholeKernel() throws(OperatorError) -> Kernel {
+    let this = self
+    let columns = Int.work(maps, window.kernelCount)
+    let product = try GEMM<Float>(
+      rows: batch, columns: columns, depth: channels, strideA: groups * channels,
+      strideC: groups * columns)
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let group = task / product.tiles
+      product.multiply(
+        tile: task % product.tiles, buffers.input(0) + group * this.channels,
+        buffers.input(1) + group * this.channels * columns, buffers.output(0) + group * columns)
+    }
+    return .compute { buffers in buffers.parallel(this.groups * product.tiles, tile) }
+  }
+
   /// The same by plain loops, one output channel at a time.
   func kernel<T: RealElement>(threads: Int, _ type: T.Type) -> Kernel {
     let this = self

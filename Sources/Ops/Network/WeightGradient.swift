@@ -18,6 +18,10 @@ struct WeightGradient: Sendable {
     guard geometry.groups > 0, geometry.maps > 0 else { return .compute { _ in } }
     switch try call.elementType(0) {
     case .float32 where !geometry.isEmpty && geometry.depth > 0:
+      if geometry.window.isWhole { return try wholeKernel() }
+      if let correlation = WeightCorrelation(self) {
+        return try correlation.kernel(threads: call.threads)
+      }
       return try floatKernel(threads: call.threads)
     case .float32: return kernel(threads: call.threads, Float.self)
     case .float64: return kernel(threads: call.threads, Double.self)
@@ -100,15 +104,30 @@ struct WeightGradient: Sendable {
       }
     }
 
+    let add = self.sum(parts: cut.parts, weights: weights, maps: maps, stride: sum)
+    let tasks = cut.parts * geometry.groups * cut.blocks
+    let scratch = Int.work(
+      .total(sums, .work(threads, memory)), MemoryLayout<Float>.stride)
+    return .compute(scratch: scratch) { buffers in
+      buffers.parallel(tasks, tile)
+      if cut.parts > 1 { buffers.parallel(add.tasks, add.tile) }
+    }
+  }
+
+  /// Adds up the sums of all parts, `stride` floats apart in the scratch memory: first those of the
+  /// weights, then those of the bias.
+  func sum(
+    parts: Int, weights: Int, maps: Int, stride: Int
+  ) -> (tasks: Int, tile: Buffers.Tile) {
     let elements = weights + (hasBias ? maps : 0)
-    let tiles = Tiles(elements, cost: cut.parts)
-    let add: Buffers.Tile = { buffers, task, _ in
+    let tiles = Tiles(elements, cost: parts)
+    let tile: Buffers.Tile = { buffers, task, _ in
       let scratch = buffers.scratch.assumingMemoryBound(to: Float.self)
       let range = tiles[task]
       func add(_ range: Range<Int>, _ y: UnsafeMutablePointer<Float>) {
         y.update(from: scratch + range.lowerBound, count: range.count)
-        for part in 1..<cut.parts {
-          let x = scratch + part * sum + range.lowerBound
+        for part in 1..<parts {
+          let x = scratch + part * stride + range.lowerBound
           for i in 0..<range.count { y[i] += x[i] }
         }
       }
@@ -119,12 +138,32 @@ struct WeightGradient: Sendable {
         add(biases, buffers.output(1, as: Float.self) + (biases.lowerBound - weights))
       }
     }
-    let tasks = cut.parts * geometry.groups * cut.blocks
-    let scratch = Int.work(
-      .total(sums, .work(threads, memory)), MemoryLayout<Float>.stride)
-    return .compute(scratch: scratch) { buffers in
-      buffers.parallel(tasks, tile)
-      if cut.parts > 1 { buffers.parallel(tiles.count, add) }
+    return (tiles.count, tile)
+  }
+
+  /// One window over the whole image: one product over all images.
+  private func wholeKernel() throws(OperatorError) -> Kernel {
+    let (geometry, depth) = (geometry, geometry.depth)
+    let (gIndex, xIndex, hasBias) = (g, x, hasBias)
+    let product = try GEMM<Float>(
+      rows: geometry.maps, columns: depth, depth: geometry.batch, transposeA: true,
+      strideA: geometry.groups * geometry.maps, strideB: geometry.groups * depth, strideC: depth)
+    let maps = geometry.groups * geometry.maps
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let group = task / product.tiles
+      product.multiply(
+        tile: task % product.tiles, buffers.input(gIndex) + group * geometry.maps,
+        buffers.input(xIndex) + group * depth, buffers.output(0) + group * geometry.maps * depth)
+    }
+    return .compute { buffers in
+      buffers.parallel(geometry.groups * product.tiles, tile)
+      guard hasBias else { return }
+      let bias = buffers.output(1, as: Float.self)
+      let g = buffers.input(gIndex, as: Float.self)
+      bias.update(from: g, count: maps)
+      for n in 1..<max(geometry.batch, 1) {
+        for map in 0..<maps { bias[map] += g[n * maps + map] }
+      }
     }
   }
 

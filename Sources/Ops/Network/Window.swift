@@ -82,6 +82,11 @@ struct Window: Sendable, Hashable {
       && z.padBegin == 0
   }
 
+  /// Whether there is one window, and it is the image.
+  var isWhole: Bool {
+    outputCount == 1 && [x, y, z].allSatisfy { $0.kernel == $0.input && $0.padBegin == 0 }
+  }
+
   /// Whether some window has an element outside the input.
   var hasPadding: Bool {
     [x, y, z].contains { $0.padBegin > 0 || $0.reach > $0.input }

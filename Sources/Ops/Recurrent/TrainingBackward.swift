@@ -11,11 +11,14 @@ struct TrainingBackward<C: TrainingCell>: Sendable {
   private let given: [Bool]
   private let wanted: [Bool]
   private let products: TrainingProducts<C>
+  /// For the gradient of X, where its rows are whole vectors.
+  private let inputProducts: InputProducts<C>?
   private let copiesInput: Bool
 
   // Places in the scratch memory.
   private let input: Int
   private let packed: Int
+  private let packedInput: Int
   private let gradients: Int
   private let states: Int
   private let sums: Int
@@ -36,17 +39,25 @@ struct TrainingBackward<C: TrainingCell>: Sendable {
     var parts = MemoryParts()
     input = copiesInput ? parts.reserve(steps, batch, sizes.input, bytes: value) : 0
     packed = parts.reserve(directions, layer.packing.backwardCount, bytes: value)
+    let inputProducts = InputProducts(layer)
+    self.inputProducts = wanted[0] && inputProducts.canAddUp ? inputProducts : nil
+    packedInput =
+      self.inputProducts == nil
+      ? 0 : parts.reserve(directions, inputProducts.backwardCount, bytes: value)
     gradients = parts.reserve(directions, steps, batch, layer.slots, padded, bytes: value)
     states = parts.reserve(directions, 3, batch, padded, bytes: value)
     sums = parts.reserve(directions, layer.blocks, layer.slots + 3, padded, bytes: value)
     peepholes = parts.reserve(directions, 3, padded, bytes: value)
     inputGradient =
-      wanted[0] && sizes.batchFirst ? parts.reserve(steps, batch, sizes.input, bytes: value) : 0
+      wanted[0] && sizes.batchFirst && self.inputProducts == nil
+      ? parts.reserve(steps, batch, sizes.input, bytes: value) : 0
     table = parts.reserve(directions, batch, bytes: MemoryLayout<ck_row>.stride)
     rows = parts.reserve(directions, batch, bytes: MemoryLayout<Int32>.stride)
     try parts.check()
     byteCount = parts.byteCount
-    products = try TrainingProducts(layer, wanted: wanted)
+    var others = wanted
+    if self.inputProducts != nil { others[0] = false }
+    products = try TrainingProducts(layer, wanted: others)
   }
 
   private func values(_ buffers: Buffers, _ offset: Int) -> Values {
@@ -70,7 +81,19 @@ struct TrainingBackward<C: TrainingCell>: Sendable {
       layer.copyInput(
         buffers.input(0), values(buffers, input), lengths: lengths(buffers), step: step)
     }
+    let packs = sizes.directions * panels
+    let inputPanels = inputProducts?.backwardPanels ?? 0
     let pack: Buffers.Tile = { buffers, task, _ in
+      if task >= packs {
+        let (direction, panel) = (task - packs).quotientAndRemainder(dividingBy: inputPanels)
+        if let inputProducts {
+          inputProducts.packBackward(
+            buffers.input(1, as: T.self) + direction * layer.gates * sizes.hidden * sizes.input,
+            panel: panel,
+            values(buffers, packedInput) + direction * inputProducts.backwardCount)
+        }
+        return
+      }
       let (direction, panel) = task.quotientAndRemainder(dividingBy: panels)
       layer.packing.packBackward(
         buffers.input(2, as: T.self) + direction * layer.gates * sizes.hidden * sizes.hidden,
@@ -80,12 +103,19 @@ struct TrainingBackward<C: TrainingCell>: Sendable {
       let (direction, block) = task.quotientAndRemainder(dividingBy: layer.blocks)
       self.walk(buffers, direction, block)
     }
+    let sums = inputProducts?.sums ?? 0
     let product: Buffers.Tile = { buffers, task, _ in
+      if task < sums {
+        inputProducts?.addUp(
+          task, gradients: values(buffers, gradients),
+          packed: UnsafePointer(values(buffers, packedInput)), buffers.output(0))
+        return
+      }
       products.run(
-        task, gradients: values(buffers, gradients),
+        task - sums, gradients: values(buffers, gradients),
         x: copiesInput ? UnsafePointer(values(buffers, input)) : buffers.input(0),
         w: buffers.input(1), reserve: UnsafePointer(buffers.input(8, as: T.self)),
-        dX: wanted[0]
+        dX: wanted[0] && sums == 0
           ? sizes.batchFirst ? values(buffers, inputGradient) : buffers.output(0) : nil,
         dW: wanted[1] ? buffers.output(1) : nil, dR: wanted[2] ? buffers.output(2) : nil)
     }
@@ -103,10 +133,10 @@ struct TrainingBackward<C: TrainingCell>: Sendable {
       if given[7] {
         for direction in 0..<sizes.directions { gatherPeepholes(buffers, direction) }
       }
-      buffers.parallel(sizes.directions * panels, pack)
+      buffers.parallel(packs + sizes.directions * inputPanels, pack)
       buffers.parallel(sizes.directions * layer.blocks, walk)
-      buffers.parallel(products.count, product)
-      if wanted[0], sizes.batchFirst { buffers.parallel(sizes.steps, spread) }
+      buffers.parallel(sums + products.count, product)
+      if wanted[0], sizes.batchFirst, inputProducts == nil { buffers.parallel(sizes.steps, spread) }
       for direction in 0..<sizes.directions { addUp(buffers, direction) }
     }
   }
@@ -172,7 +202,7 @@ struct TrainingBackward<C: TrainingCell>: Sendable {
           previousCell: part(layer.cellAt) + before, nextCell: part(layer.cellAt) + after,
           extra: part(layer.extraAt) + (layer.cell.hasExtraRows ? time * state : 0),
           bias: peepholes, peepholes: peepholes, weights: UnsafePointer(packed),
-          packing: layer.packing, slotCount: slots,
+          packing: layer.packing, takesEndsFirst: index % 2 == 1, slotCount: slots,
           gradients: gradients + time * slots * state, hidden: hidden, cell: cell,
           spare: cell + state, biasGradients: sums, peepholeGradients: sums + slots * padded,
           table: table))

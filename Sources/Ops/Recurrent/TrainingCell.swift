@@ -68,6 +68,9 @@ struct TrainingStep<T: TrainingValue> {
   /// Packed recurrent matrices: forward as they are, backward transposed.
   let weights: UnsafePointer<T>
   let packing: RecurrentPacking
+  /// Whether they are taken from their ends: every other step, which finds in the cache what the
+  /// step before took last.
+  let takesEndsFirst: Bool
 
   /// Gradients of the sums `[batch, slots, padded]`.
   let slotCount: Int
@@ -106,7 +109,7 @@ struct TrainingStep<T: TrainingValue> {
   private func multiply(_ layout: PackedLayout, _ offset: Int) {
     T.multiply(
       weights + offset, depth: layout.depth, units: padded, gates: layout.gates, stride: padded,
-      UnsafeBufferPointer(start: table, count: rows.count), backwards: false)
+      UnsafeBufferPointer(start: table, count: rows.count), backwards: takesEndsFirst)
   }
 }
 

@@ -11,13 +11,11 @@ struct TrainingForward<C: TrainingCell>: Sendable {
   private let given: [Bool]
   private let wanted: [Bool]
   private let reserveOutput: Int
-  /// Products of X and the W of each direction.
-  private let projections: ProductTasks<T>
-  private let copiesInput: Bool
+  private let products: InputProducts<C>
 
   // Places in the scratch memory.
-  private let input: Int
   private let packed: Int
+  private let packedInput: Int
   private let biases: Int
   private let table: Int
   private let rows: Int
@@ -31,53 +29,38 @@ struct TrainingForward<C: TrainingCell>: Sendable {
     given = (0..<8).map(call.inputs.has)
     wanted = (0...output).map(call.wants)
     reserveOutput = output
-    copiesInput = layer.sizes.batchFirst
+    products = InputProducts(layer)
     let (sizes, padded, gates) = (layer.sizes, layer.padded, layer.gates)
     let value = MemoryLayout<T>.stride
     var parts = MemoryParts()
-    input =
-      copiesInput ? parts.reserve(sizes.steps, sizes.batch, sizes.input, bytes: value) : 0
     packed = parts.reserve(sizes.directions, layer.packing.forwardCount, bytes: value)
+    packedInput = parts.reserve(sizes.directions, products.forwardCount, bytes: value)
     biases = parts.reserve(sizes.directions, gates + 4, padded, bytes: value)
     table = parts.reserve(sizes.directions, sizes.batch, bytes: MemoryLayout<ck_row>.stride)
     rows = parts.reserve(sizes.directions, sizes.batch, bytes: MemoryLayout<Int32>.stride)
     reserve = wanted[output] ? 0 : parts.reserve(sizes.directions, layer.reserveSize, bytes: 1)
     try parts.check()
     byteCount = parts.byteCount
-
-    var projections = ProductTasks<T>()
-    for direction in 0..<sizes.directions {
-      for (slot, units) in layer.runs(0..<gates) {
-        projections.append(
-          try GEMM(
-            rows: sizes.steps * sizes.batch, columns: units, depth: sizes.input,
-            transposeB: true, strideC: gates * padded),
-          a: 0, b: (direction * gates + slot) * sizes.hidden * sizes.input,
-          c: (direction * layer.reserveSize + layer.gatesAt) / value + slot * padded)
-      }
-    }
-    self.projections = projections
   }
 
   var kernel: Kernel {
     let panels = layer.packing.panels
-    let packs = layer.sizes.directions * panels
-    let copy: Buffers.Tile = { buffers, step, _ in
-      layer.copyInput(
-        buffers.input(0), values(buffers, input), lengths: nil, step: step)
+    let pack: Buffers.Tile = { buffers, task, _ in
+      let (direction, panel) = task.quotientAndRemainder(dividingBy: panels)
+      let rows = layer.gates * layer.sizes.hidden
+      layer.packing.packForward(
+        buffers.input(2, as: T.self) + direction * rows * layer.sizes.hidden, panel: panel,
+        values(buffers, packed) + direction * layer.packing.forwardCount)
+      products.packForward(
+        buffers.input(1, as: T.self) + direction * rows * layer.sizes.input, panel: panel,
+        values(buffers, packedInput) + direction * products.forwardCount)
     }
-    let begin: Buffers.Tile = { buffers, task, _ in
-      if task < packs {
-        let (direction, panel) = task.quotientAndRemainder(dividingBy: panels)
-        let (sizes, gates) = (layer.sizes, layer.gates)
-        layer.packing.packForward(
-          buffers.input(2, as: T.self) + direction * gates * sizes.hidden * sizes.hidden,
-          panel: panel,
-          values(buffers, packed) + direction * layer.packing.forwardCount)
-      } else {
-        projections.run(
-          task - packs, copiesInput ? UnsafePointer(values(buffers, input)) : buffers.input(0),
-          buffers.input(1), reserve(buffers).assumingMemoryBound(to: T.self))
+    let project: Buffers.Tile = { buffers, task, _ in
+      products.project(
+        task, buffers.input(0), packed: UnsafePointer(values(buffers, packedInput))
+      ) { direction in
+        (reserve(buffers) + direction * layer.reserveSize + layer.gatesAt)
+          .assumingMemoryBound(to: T.self)
       }
     }
     let walk: Buffers.Tile = { buffers, task, _ in
@@ -86,9 +69,9 @@ struct TrainingForward<C: TrainingCell>: Sendable {
     }
     return .compute(scratch: byteCount) { buffers throws(OperatorError) in
       try layer.check(lengths: lengths(buffers))
-      if copiesInput { buffers.parallel(layer.sizes.steps, copy) }
       for direction in 0..<layer.sizes.directions { gatherBiases(buffers, direction) }
-      buffers.parallel(packs + projections.count, begin)
+      buffers.parallel(layer.sizes.directions * panels, pack)
+      buffers.parallel(products.projections, project)
       buffers.parallel(layer.sizes.directions * layer.blocks, walk)
     }
   }
@@ -170,7 +153,8 @@ struct TrainingForward<C: TrainingCell>: Sendable {
         previousCell: part(layer.cellAt) + before, nextCell: part(layer.cellAt) + after,
         extra: part(layer.extraAt) + (layer.cell.hasExtraRows ? time * state : 0),
         bias: bias, peepholes: bias + (layer.gates + 1) * padded,
-        weights: UnsafePointer(packed), packing: layer.packing, slotCount: layer.slots,
+        weights: UnsafePointer(packed), packing: layer.packing, takesEndsFirst: index % 2 == 1,
+        slotCount: layer.slots,
         gradients: bias, hidden: bias, cell: bias, spare: bias, biasGradients: bias,
         peepholeGradients: bias, table: table)
       if padded > hidden {

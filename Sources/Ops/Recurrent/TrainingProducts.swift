@@ -54,12 +54,14 @@ struct TrainingProducts<C: TrainingCell>: Sendable {
             try GEMM(rows: count, columns: sizes.input, depth: units, strideA: slots * padded),
             a: gradients + slot * padded, b: matrix, c: 0)
         }
-        if wanted[1] {
+        guard wanted[1] else { continue }
+        for part in Self.parts(units) {
           weights.append(
             try GEMM(
-              rows: units, columns: sizes.input, depth: count, transposeA: true,
-              strideA: slots * padded),
-            a: gradients + slot * padded, b: 0, c: matrix)
+              rows: part.count, columns: sizes.input, depth: count, transposeA: true,
+              strideA: slots * padded, isTiled: false),
+            a: gradients + slot * padded + part.lowerBound, b: 0,
+            c: matrix + part.lowerBound * sizes.input)
         }
       }
       guard wanted[2] else { continue }
@@ -71,16 +73,25 @@ struct TrainingProducts<C: TrainingCell>: Sendable {
         let isExtra = layer.cell.multipliesExtraRows && matrix == layer.cell.matrices.count - 1
         let first = layer.cell.slots[matrix]
         for (slot, units) in layer.runs(first..<first + size) {
-          recurrent.append(
-            try GEMM(
-              rows: units, columns: sizes.hidden, depth: count, transposeA: true,
-              strideA: slots * padded, strideB: padded),
-            a: gradients + slot * padded, b: isExtra ? (reserve + layer.extraAt) / value : states,
-            c: (direction * gates + gate + slot - first) * sizes.hidden * sizes.hidden)
+          for part in Self.parts(units) {
+            let row = (direction * gates + gate + slot - first) * sizes.hidden + part.lowerBound
+            recurrent.append(
+              try GEMM(
+                rows: part.count, columns: sizes.hidden, depth: count, transposeA: true,
+                strideA: slots * padded, strideB: padded, isTiled: false),
+              a: gradients + slot * padded + part.lowerBound,
+              b: isExtra ? (reserve + layer.extraAt) / value : states, c: row * sizes.hidden)
+          }
         }
         gate += size
       }
     }
+  }
+
+  /// Units in parts for threads to share: few, because each takes the states or X apart anew.
+  private static func parts(_ units: Int) -> [Range<Int>] {
+    let size = max(256, ((units + 3) / 4 + 15) / 16 * 16)
+    return stride(from: 0, to: units, by: size).map { $0..<min($0 + size, units) }
   }
 
   var count: Int { weights.count + recurrent.count + input.count }

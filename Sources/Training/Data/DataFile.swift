@@ -7,6 +7,7 @@ final class DataFile {
   private let descriptor: Int32
   private var stream = z_stream()
   private var isCompressed = false
+  private let fileSize: Int
   /// Bytes of the file that were read ahead, and how many of them are used.
   private var ahead: [UInt8] = []
   private var used = 0
@@ -23,7 +24,9 @@ final class DataFile {
     self.path = path
     guard descriptor >= 0 else { throw .system(path) }
     var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw .system(path) }
+    let isKnown = fstat(descriptor, &status) == 0
+    fileSize = isKnown ? Int(status.st_size) : 0
+    guard isKnown else { throw .system(path) }
     guard status.st_mode & S_IFMT == S_IFREG else {
       let isFolder = status.st_mode & S_IFMT == S_IFDIR
       throw DataError(
@@ -59,6 +62,25 @@ final class DataFile {
     if got < 0 { throw .system(path) }
   }
 
+  /// More bytes than the file can hold: deflate makes no more than 1032 of one.
+  var mostBytes: Int {
+    let (bytes, overflow) = fileSize.multipliedReportingOverflow(by: isCompressed ? 1032 : 1)
+    return overflow ? .max : bytes
+  }
+
+  /// Reads as many bytes as `target` has.
+  /// - Returns: how many there were, fewer only at the end of the file
+  func read(into target: UnsafeMutableRawBufferPointer) throws(DataError) -> Int {
+    var count = 0
+    while count < target.count {
+      let rest = UnsafeMutableRawBufferPointer(rebasing: target[count...])
+      let some = try readSome(rest)
+      if some == 0 { break }
+      count += some
+    }
+    return count
+  }
+
   /// Reads up to `limit` bytes: fewer only at the end of the file.
   func read(upTo limit: Int) throws(DataError) -> [UInt8] {
     var result: [UInt8] = []
@@ -74,17 +96,31 @@ final class DataFile {
 
   /// At least one and at most `limit` bytes; none at the end of the file.
   private func nextPiece(_ limit: Int) throws(DataError) -> [UInt8] {
+    var failure: DataError?
+    let piece = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+      do throws(DataError) {
+        count = try readSome(UnsafeMutableRawBufferPointer(buffer))
+      } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return piece
+  }
+
+  /// Reads at least one byte into `target`, which is not empty; none at the end of the file.
+  private func readSome(_ target: UnsafeMutableRawBufferPointer) throws(DataError) -> Int {
     if !isCompressed {
       if used == ahead.count { try readAhead() }
-      let end = min(ahead.count, used + limit)
-      defer { used = end }
-      return Array(ahead[used..<end])
+      let count = min(ahead.count - used, target.count)
+      target.copyBytes(from: ahead[used..<used + count])
+      used += count
+      return count
     }
+    let limit = min(target.count, 1 << 30)
     while true {
       if used == ahead.count { try readAhead() }
       if ahead.isEmpty {
         guard !isInside else { throw DataError("the gzip data ends early", in: path) }
-        return []
+        return 0
       }
       if !isInside {
         // A gzip file may hold several members; zeros may pad the last.
@@ -95,22 +131,20 @@ final class DataFile {
       }
       var status = Z_OK
       let given = ahead.count - used
-      let made = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-        ahead.withUnsafeMutableBufferPointer { input in
-          stream.next_in = input.baseAddress.map { $0 + used }
-          stream.avail_in = UInt32(given)
-          stream.next_out = buffer.baseAddress
-          stream.avail_out = UInt32(limit)
-          status = inflate(&stream, Z_NO_FLUSH)
-        }
-        count = limit - Int(stream.avail_out)
+      ahead.withUnsafeMutableBufferPointer { input in
+        stream.next_in = input.baseAddress.map { $0 + used }
+        stream.avail_in = UInt32(given)
+        stream.next_out = target.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        stream.avail_out = UInt32(limit)
+        status = inflate(&stream, Z_NO_FLUSH)
       }
+      let made = limit - Int(stream.avail_out)
       used += given - Int(stream.avail_in)
       guard status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR else {
         throw DataError("the gzip data is damaged", in: path)
       }
       if status == Z_STREAM_END { isInside = false }
-      if !made.isEmpty { return made }
+      if made > 0 { return made }
     }
   }
 

@@ -26,38 +26,35 @@ public enum IDX {
       throw DataError("an array \(Shape(shape)) is more than \(limit) bytes", in: path)
     }
     let size = count * type.stride
-    let bytes = try file.read(upTo: size)
-    guard bytes.count == size else {
-      throw DataError(
-        "expected \(size) bytes for an array \(Shape(shape)), found \(bytes.count)", in: path)
+    func fewer(_ count: Int) -> DataError {
+      DataError("expected \(size) bytes for an array \(Shape(shape)), found \(count)", in: path)
     }
+    // The size that a header states is believed only as far as the file bears it out.
+    guard size <= file.mostBytes else { throw fewer(try file.read(upTo: size).count) }
+    let tensor: Tensor
+    do throws(TensorError) {
+      tensor = try Tensor(uninitialized: type, shape: shape)
+    } catch { throw DataError(error.description, in: path) }
+    let bytes = UnsafeMutableRawBufferPointer(start: tensor.storage.pointer, count: size)
+    let found = try file.read(into: bytes)
+    guard found == size else { throw fewer(found) }
     guard try file.isAtEnd() else {
       throw DataError("expected \(size) bytes for an array \(Shape(shape)), found more", in: path)
     }
-    return try tensor(bytes, type, shape, path)
+    reverse(bytes, each: type.stride)
+    return tensor
   }
 
   private static let types: [UInt8: ElementType] = [
     0x08: .uint8, 0x09: .int8, 0x0B: .int16, 0x0C: .int32, 0x0D: .float32, 0x0E: .float64,
   ]
 
-  /// The elements stand with their highest byte first.
-  private static func tensor(
-    _ bytes: [UInt8], _ type: ElementType, _ shape: [Int], _ path: String
-  ) throws(DataError) -> Tensor {
-    let tensor: Tensor
-    do throws(TensorError) {
-      tensor = try Tensor(uninitialized: type, shape: shape)
-    } catch { throw DataError(error.description, in: path) }
-    let target = UnsafeMutableRawBufferPointer(
-      start: tensor.storage.pointer, count: bytes.count)
-    let size = type.stride
-    if size == 1 {
-      target.copyBytes(from: bytes)
-    } else {
-      for index in bytes.indices { target[index ^ (size - 1)] = bytes[index] }
+  /// Turns elements that stand with their highest byte first.
+  private static func reverse(_ bytes: UnsafeMutableRawBufferPointer, each size: Int) {
+    guard size > 1 else { return }
+    for start in stride(from: 0, to: bytes.count, by: size) {
+      for offset in 0..<size / 2 { bytes.swapAt(start + offset, start + size - 1 - offset) }
     }
-    return tensor
   }
 }
 

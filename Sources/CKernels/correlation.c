@@ -1,0 +1,54 @@
+// Weight gradients of convolutions: sums over images and windows, from where both lie.
+#include "ck_correlation.h"
+
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define PASTED(a, b) a##_##b
+#define NAMED_(a, b) PASTED(a, b)
+#define NAMED(a, b) NAMED_(a, b)
+
+#if defined(__x86_64__)
+#define SUFFIX avx512
+#define TARGET __attribute__((target("arch=x86-64-v4")))
+#define LANES 16
+#define MAPS 6
+#define TAPS(m) ((m) > 4 ? 4 : (m) > 3 ? 6 : (m) > 2 ? 8 : 9)
+#include "correlation_template.h"
+
+#define SUFFIX avx2
+#define TARGET __attribute__((target("arch=x86-64-v3")))
+#define LANES 8
+#define MAPS 4
+#define TAPS(m) ((m) > 3 ? 3 : (m) > 2 ? 4 : (m) > 1 ? 5 : 9)
+#include "correlation_template.h"
+#endif
+
+#define SUFFIX portable
+#define TARGET
+#define LANES 4
+#if defined(__aarch64__)
+#define MAPS 6
+#define TAPS(m) ((m) > 4 ? 4 : (m) > 3 ? 6 : (m) > 2 ? 8 : 9)
+#else
+#define MAPS 4
+#define TAPS(m) ((m) > 3 ? 3 : (m) > 2 ? 4 : (m) > 1 ? 5 : 9)
+#endif
+#include "correlation_template.h"
+
+ptrdiff_t ck_correlation_lanes(void) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512vl")) return 16;
+  if (__builtin_cpu_supports("fma")) return 8;
+#endif
+  return 4;
+}
+
+void ck_correlate(const ck_correlation *s, const float *g, ptrdiff_t maps, const float *x,
+                  const ptrdiff_t *offsets, ptrdiff_t taps, float *w, ptrdiff_t stride) {
+  switch (ck_correlation_lanes()) {
+#if defined(__x86_64__)
+    case 16: correlate_avx512(s, g, maps, x, offsets, taps, w, stride); break;
+    case 8: correlate_avx2(s, g, maps, x, offsets, taps, w, stride); break;
+#endif
+    default: correlate_portable(s, g, maps, x, offsets, taps, w, stride);
+  }
+}
