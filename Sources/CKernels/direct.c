@@ -74,6 +74,7 @@ CK_MULTIVERSION void ck_finish_rows(const float *x, ptrdiff_t rows, ptrdiff_t wi
                                     ptrdiff_t row, float *y, float bias,
                                     const float *residual, ck_activation f, float a, float b) {
   const ptrdiff_t n = width;
+  float *const first = y;
   for (ptrdiff_t r = 0; r < rows; r++, x += row, y += width) {
     switch (f) {
       case CK_ACTIVATION_RELU: FINISH(CK_ACTIVATION_RELU) break;
@@ -81,10 +82,10 @@ CK_MULTIVERSION void ck_finish_rows(const float *x, ptrdiff_t rows, ptrdiff_t wi
       case CK_ACTIVATION_LEAKY_RELU: FINISH(CK_ACTIVATION_LEAKY_RELU) break;
       default: FINISH(CK_ACTIVATION_NONE)
     }
-    if (f == CK_ACTIVATION_SIGMOID) ck_sigmoid(y, y, (size_t)n);
-    if (f == CK_ACTIVATION_TANH) ck_tanh(y, y, (size_t)n);
     if (residual) residual += width;
   }
+  if (f == CK_ACTIVATION_SIGMOID) ck_sigmoid(first, first, (size_t)(rows * n));
+  if (f == CK_ACTIVATION_TANH) ck_tanh(first, first, (size_t)(rows * n));
 }
 
 // Brings places first..<first + count of one channel, computed in x, to their windows in y.

@@ -66,6 +66,13 @@ void ck_panel_product(const ck_product *p, const float *a, const float *b, float
     ck_finish_tile(y, p->rows, p->columns, p->stride, NULL, NULL, e->function, e->a, e->b);
 }
 
+void ck_panel_row(const float *x, ptrdiff_t depth, ptrdiff_t columns, const float *b, float *y,
+                  const ck_epilogue *e) {
+  PER_LEVEL(row_avx512, row_avx2, row_portable)(x, depth, columns, b, y, e);
+  if (e->function > CK_ACTIVATION_CLIP)
+    ck_finish_tile(y, 1, columns, columns, NULL, NULL, e->function, e->a, e->b);
+}
+
 void ck_pack_rows(const float *a, ptrdiff_t stride, ptrdiff_t depth, ptrdiff_t rows,
                   float *packed) {
   const ptrdiff_t block = ck_panel_rows();

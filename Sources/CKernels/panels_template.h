@@ -16,6 +16,7 @@ TARGET __attribute__((always_inline)) static inline VECTOR NAMED(choose, SUFFIX)
 typedef struct {
   int first, last;  // whether the sums begin and end here
   const float *bias, *residual;
+  ptrdiff_t residual_stride;
   float low, high;
 } NAMED(part, SUFFIX);
 
@@ -47,7 +48,7 @@ TARGET __attribute__((always_inline)) static inline void NAMED(tile, SUFFIX)(
     if (part->residual) {
       UNROLL for (int m = 0; m < rows; m++) {
         UNROLL for (int v = 0; v < vectors; v++)
-          sum[m][v] += *(const VECTOR *)(part->residual + m * stride + v * WIDTH);
+          sum[m][v] += *(const VECTOR *)(part->residual + m * part->residual_stride + v * WIDTH);
       }
     }
     const VECTOR low = (VECTOR){0} + part->low, high = (VECTOR){0} + part->high;
@@ -97,9 +98,9 @@ TARGET static void NAMED(edge_tile, SUFFIX)(const float *a, const float *b, ptrd
       for (ptrdiff_t n = 0; n < columns; n++) tile[m * COLUMNS + n] = y[m * stride + n];
     if (part->residual)
       for (ptrdiff_t n = 0; n < columns; n++)
-        residual[m * COLUMNS + n] = part->residual[m * stride + n];
+        residual[m * COLUMNS + n] = part->residual[m * part->residual_stride + n];
   }
-  if (part->residual) own.residual = residual;
+  if (part->residual) own.residual = residual, own.residual_stride = COLUMNS;
   NAMED(any_tile, SUFFIX)(a, b, depth, tile, COLUMNS, &own, rows, vectors);
   for (ptrdiff_t m = 0; m < rows; m++)
     for (ptrdiff_t n = 0; n < columns; n++) y[m * stride + n] = tile[m * COLUMNS + n];
@@ -111,6 +112,7 @@ TARGET static void NAMED(product, SUFFIX)(const ck_product *p, const float *a, c
   for (ptrdiff_t k = 0; k < p->depth || k == 0; k += DEPTH) {
     const ptrdiff_t depth = least(DEPTH, p->depth - k);
     NAMED(part, SUFFIX) part = {.first = k == 0, .last = k + depth >= p->depth,
+                                .residual_stride = p->residual_stride,
                                 .low = e->low, .high = e->high};
     for (ptrdiff_t g = 0; g < p->rows; g += group / ROWS * ROWS) {
       const ptrdiff_t end = least(g + group / ROWS * ROWS, p->rows);
@@ -122,7 +124,7 @@ TARGET static void NAMED(product, SUFFIX)(const ck_product *p, const float *a, c
           const ptrdiff_t rows = least(ROWS, end - m);
           const ptrdiff_t place = m * p->stride + n;
           part.bias = e->bias ? e->bias + m : NULL;
-          part.residual = e->residual ? e->residual + place : NULL;
+          part.residual = e->residual ? e->residual + m * p->residual_stride + n : NULL;
           const float *block = a + m * p->depth + k * ROWS;
           if (columns == vectors * WIDTH)
             NAMED(any_tile, SUFFIX)(block, panel, depth, y + place, p->stride, &part, rows, vectors);
@@ -132,6 +134,61 @@ TARGET static void NAMED(product, SUFFIX)(const ck_product *p, const float *a, c
         }
       }
     }
+  }
+}
+
+// One row by `panels` whole panels side by side, which lie `step` floats apart: enough sums to wait
+// for memory only.
+TARGET __attribute__((always_inline)) static inline void NAMED(row_tile, SUFFIX)(
+    const float *x, ptrdiff_t depth, const float *b, ptrdiff_t step, float *y,
+    const ck_epilogue *e, const int panels) {
+  VECTOR sum[4][2];
+  UNROLL for (int p = 0; p < panels; p++) {
+    UNROLL for (int v = 0; v < 2; v++) {
+      const ptrdiff_t place = p * COLUMNS + v * WIDTH;
+      sum[p][v] = e->residual ? *(const VECTOR *)(e->residual + place) : (VECTOR){0};
+    }
+  }
+  for (ptrdiff_t k = 0; k < depth; k++, b += COLUMNS) {
+    UNROLL for (int p = 0; p < panels; p++) {
+      UNROLL for (int v = 0; v < 2; v++)
+        sum[p][v] += x[k] * *(const VECTOR *)(b + p * step + v * WIDTH);
+    }
+  }
+  const VECTOR low = (VECTOR){0} + e->low, high = (VECTOR){0} + e->high;
+  UNROLL for (int p = 0; p < panels; p++) {
+    UNROLL for (int v = 0; v < 2; v++) {
+      sum[p][v] = NAMED(choose, SUFFIX)(sum[p][v] < low, low, sum[p][v]);
+      *(VECTOR *)(y + p * COLUMNS + v * WIDTH) =
+          NAMED(choose, SUFFIX)(sum[p][v] > high, high, sum[p][v]);
+    }
+  }
+}
+
+TARGET static void NAMED(row, SUFFIX)(const float *x, ptrdiff_t depth, ptrdiff_t columns,
+                                      const float *b, float *y, const ck_epilogue *e) {
+  const ptrdiff_t step = depth * COLUMNS;
+  ck_epilogue own = *e;
+  ptrdiff_t n = 0;
+  for (; columns - n >= 4 * COLUMNS; n += 4 * COLUMNS) {
+    own.residual = e->residual ? e->residual + n : NULL;
+    NAMED(row_tile, SUFFIX)(x, depth, b + n * depth, step, y + n, &own, 4);
+  }
+  for (; columns - n >= COLUMNS; n += COLUMNS) {
+    own.residual = e->residual ? e->residual + n : NULL;
+    NAMED(row_tile, SUFFIX)(x, depth, b + n * depth, step, y + n, &own, 1);
+  }
+  const ptrdiff_t width = columns - n > WIDTH ? COLUMNS : WIDTH;
+  if (n == columns) return;
+  float sum[COLUMNS] = {0};
+  b += n * depth;
+  for (ptrdiff_t k = 0; k < depth; k++, b += width) {
+    for (ptrdiff_t i = 0; i < width; i++) sum[i] += x[k] * b[i];
+  }
+  for (ptrdiff_t i = 0; i < columns - n; i++) {
+    const float value = sum[i] + (e->residual ? e->residual[n + i] : 0.0f);
+    const float raised = value < e->low ? e->low : value;
+    y[n + i] = raised > e->high ? e->high : raised;
   }
 }
 

@@ -73,6 +73,12 @@ struct RunCommand: ToolCommand {
 
   @Option(
     parsing: .unconditional,
+    help: ArgumentHelp(
+      "Run so many times before, so that times are those of a warm machine.", valueName: "runs"))
+  var warmup = 0
+
+  @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Write a Chrome trace of the run.", valueName: "file"))
   var trace: String?
 
@@ -91,6 +97,7 @@ struct RunCommand: ToolCommand {
 
   func validate() throws {
     guard rtol >= 0, atol >= 0 else { throw ValidationError("a tolerance is negative") }
+    guard warmup >= 0 else { throw ValidationError("--warmup: expected at least 0, got \(warmup)") }
     guard top >= 0 else { throw ValidationError("--top: expected at least 0, got \(top)") }
   }
 
@@ -109,9 +116,12 @@ struct RunCommand: ToolCommand {
 
     let profile = self.profile || trace != nil ? Profile() : nil
     let outputs: [String: Value]
+    var began = loaded
     do {
       outputs = try showing("running \(model.escaped)") {
-        try session.run(values: inputs.values, profile: profile)
+        for _ in 0..<warmup { _ = try session.run(values: inputs.values) }
+        began = .now
+        return try session.run(values: inputs.values, profile: profile)
       }
     } catch {
       throw Failure("\(model): \(error)\(inputs.fillingNote)")
@@ -130,7 +140,7 @@ struct RunCommand: ToolCommand {
     let states = Set(session.inputs.map { $0.name + "_out" })
     printTop(results.filter { !states.contains($0.name) }, labels.map(String.init))
     printError(
-      "time \(formatted((end - loaded).milliseconds, "%.3f")) ms"
+      "time \(formatted((end - began).milliseconds, "%.3f")) ms"
         + " (load \(formatted((loaded - start).milliseconds, "%.3f")) ms)")
 
     warnAboutSlowBLAS()

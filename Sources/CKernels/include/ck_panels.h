@@ -18,14 +18,19 @@ ptrdiff_t ck_panel_columns(void);
 // Columns that `columns` take in panels.
 ptrdiff_t ck_panel_padded(ptrdiff_t columns);
 
-// What is done to C = A · B: `stride` floats from one row to the next, in y as in the residual.
+// The sizes of C = A · B, and floats from one row to the next in C and in the residual, which a
+// stride of 0 repeats.
 typedef struct {
-  ptrdiff_t depth, rows, columns, stride;
+  ptrdiff_t depth, rows, columns, stride, residual_stride;
 } ck_product;
 
 // y[m, n] = f(sum of a[m, k] · b[k, n] + bias[m] + residual[m, n]).
 void ck_panel_product(const ck_product *p, const float *a, const float *b, float *y,
                       const ck_epilogue *e);
+
+// The same for one row that is not packed: y[n] = f(sum of x[k] · b[k, n] + residual[n]).
+void ck_panel_row(const float *x, ptrdiff_t depth, ptrdiff_t columns, const float *b, float *y,
+                  const ck_epilogue *e);
 
 // Packs depth x rows of a row-major matrix [rows, depth] as one block of A.
 void ck_pack_rows(const float *a, ptrdiff_t stride, ptrdiff_t depth, ptrdiff_t rows, float *packed);

@@ -57,7 +57,9 @@ struct AffineProduct: Sendable {
       c: call.inputs.has(2) && beta != 0 ? Addend(try call.inputSizes(2)) : nil)
     _ = try call.count([sizes[0], sizes[1]])
     switch try call.elementType(0) {
-    case .float32: return try blas(problem, activation, Float.self)
+    case .float32:
+      if let kernel = try panels(problem, activation, call) { return kernel }
+      return try blas(problem, activation, Float.self)
     case .float64: return try blas(problem, activation, Double.self)
     case .float16: return try real(problem, activation, Float16.self)
     case .bfloat16: return try real(problem, activation, BFloat16.self)
@@ -86,6 +88,19 @@ struct AffineProduct: Sendable {
     let columns: Int
     let depth: Int
     let c: Addend?
+  }
+
+  /// For a constant B; `nil` for what is rare.
+  private func panels(
+    _ problem: Problem, _ activation: Activation, _ call: Preparation
+  ) throws(OperatorError) -> Kernel? {
+    guard alpha == 1, !transposeA, call.inputs.constant(1) != nil,
+      problem.c.map({ beta == 1 && $0.row == 0 && $0.column == 1 }) ?? true
+    else { return nil }
+    return try PanelProduct(
+      rows: problem.rows, columns: problem.columns, depth: problem.depth,
+      isTransposed: transposeB, bias: problem.c == nil ? nil : 2, activation: activation
+    ).kernel(call)
   }
 
   private func blas<T: BLASElement>(

@@ -46,6 +46,7 @@ private struct ConvParts {
       else { return nil }
       return scaled(next, factors, shifts)
     case is Add: return addition(next)
+    case is Sum where next.next.inputs.count == 2: return addition(next)
     default: return nil
     }
   }

@@ -7,10 +7,16 @@ struct FloatConvolution: Sendable {
   let epilogue: Epilogue
 
   /// Output channels of a group for which it does not pay to pack the windows.
-  private static let mapsInPlace = 16
+  private static let mapsInPlace = 8
 
   /// - Returns: `nil` for shapes that the plain loops of `DirectConvolution` do as well.
   func kernel(_ call: Preparation) throws(OperatorError) -> Kernel? {
+    if geometry.window.isWhole && geometry.groups == 1 && epilogue.residual == nil {
+      let product = PanelProduct(
+        rows: geometry.batch, columns: geometry.maps, depth: geometry.depth, isTransposed: true,
+        bias: epilogue.bias, activation: epilogue.activation)
+      if let kernel = try product.kernel(call) { return kernel }
+    }
     // Vectors run along the windows: too few of them are a matter for the matrix product.
     if geometry.window.outputCount < 8 {
       return try ColumnConvolution(geometry: geometry, epilogue: epilogue).kernel()

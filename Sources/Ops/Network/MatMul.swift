@@ -19,9 +19,15 @@ struct MatMul: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    try MatrixProduct(
-      sizes: ProductSizes(try call.inputSizes(0), try call.inputSizes(1)).folded
-    ).kernel(call)
+    let sizes = try ProductSizes(try call.inputSizes(0), try call.inputSizes(1)).folded
+    if sizes.matrices == 1, try call.elementType(0) == .float32, call.inputs.constant(1) != nil {
+      let product = PanelProduct(
+        rows: sizes.rows, columns: sizes.columns, depth: sizes.depth, isTransposed: false,
+        bias: nil,
+        activation: .none)
+      if let kernel = try product.kernel(call) { return kernel }
+    }
+    return try MatrixProduct(sizes: sizes).kernel(call)
   }
 }
 

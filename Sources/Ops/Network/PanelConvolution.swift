@@ -102,7 +102,7 @@ struct PanelConvolution: Sendable {
       var epilogue = this.epilogue.c(buffers, offset: place, channel: map)
       var product = ck_product(
         depth: geometry.depth, rows: min(blocks.upperBound * weights.block, geometry.maps) - row,
-        columns: part.count, stride: outputs)
+        columns: part.count, stride: outputs, residual_stride: outputs)
       let packed =
         constant.map { UnsafePointer($0.floats) } ?? UnsafePointer(memory.weights(buffers))
       ck_panel_product(

@@ -152,7 +152,8 @@ struct WinogradConvolution: Sendable {
       let tiles = UnsafePointer(memory(buffers) + own + index * tilesSize)
       let results = memory(buffers) + own + tileCount * tilesSize + thread * resultSize
       var product = ck_product(
-        depth: geometry.channels, rows: rows, columns: part.padded, stride: part.padded)
+        depth: geometry.channels, rows: rows, columns: part.padded, stride: part.padded,
+        residual_stride: 0)
       var none = Epilogue(bias: nil).c(buffers, offset: 0, channel: 0)
       for place in 0..<this.products {
         ck_panel_product(
