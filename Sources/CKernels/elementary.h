@@ -31,14 +31,13 @@ static inline float exp1(float x) {
   return x != x ? x : y;
 }
 
-// x <= 0: x = n ln 2 + r with |r| <= ln 2 / 2; returns e^r - 1, and 2^n by its address. What lies
-// below ln 2^-126 counts as that.
+// x = n ln 2 + r with |r| <= ln 2 / 2, for -87.3366 <= x < 88.72; returns e^r - 1, and 2^n by its
+// address, infinity for n = 128.
 static inline float exp_parts1(float x, float *scale) {
   const float magic = 12582912.0f;  // adding it leaves an integer in the lowest bits
-  float clamped = x < -87.3365f ? -87.3365f : x;
-  union { float f; uint32_t i; } shifted = {clamped * 1.44269504088896341f + magic}, power;
+  union { float f; uint32_t i; } shifted = {x * 1.44269504088896341f + magic}, power;
   float n = shifted.f - magic;
-  float r = clamped - n * 0.693145751953125f;
+  float r = x - n * 0.693145751953125f;
   r = r - n * 1.42860682030941723212e-6f;
   float p = 1.9875691500e-4f;
   p = p * r + 1.3981999507e-3f;
@@ -48,24 +47,31 @@ static inline float exp_parts1(float x, float *scale) {
   p = p * r + 5.0000001201e-1f;
   power.i = (shifted.i << 23) + 0x3f800000u;
   *scale = power.f;
-  return p * r * r + r;
+  return p * (r * r) + r;
 }
 
-// tanh x = -m / (2 + m) with m = e^(-2 |x|) - 1, and the sign of x
-static inline float tanh1(float x) {
+// m = e^(-2 |x|) - 1, with which |tanh x| = -m / (2 + m)
+static inline float tanh_part1(float x) {
   float scale;
-  float p = exp_parts1(-2.0f * fabsf(x), &scale);
-  float m = scale * p + (scale - 1.0f);
+  float t = -2.0f * fabsf(x);
+  float p = exp_parts1(t < -87.3365f ? -87.3365f : t, &scale);
+  return scale * p + (scale - 1.0f);
+}
+
+static inline float tanh1(float x) {
+  float m = tanh_part1(x);
   return copysignf(m / (2.0f + m), x);
 }
 
-// 1 / (1 + e^-x), for negative x as e^x / (1 + e^x); 0 where the result would be subnormal.
-static inline float sigmoid1(float x) {
+// 1 + e^-x, whose inverse is the sigmoid of x; infinity where x < -88.4
+static inline float sigmoid_part1(float x) {
   float scale;
-  float t = -fabsf(x);
-  float p = exp_parts1(t, &scale);
-  float e = t < -87.3365f ? 0.0f : scale * p + scale;
-  return (x < 0.0f ? e : 1.0f) / (1.0f + e);
+  float t = -x > 88.7f ? 88.7f : -x;
+  float p = exp_parts1(t < -87.3365f ? -87.3365f : t, &scale);
+  return 1.0f + (1.0f + p) * scale;
 }
+
+// 1 / (1 + e^-x); 0 where x < -88.4
+static inline float sigmoid1(float x) { return 1.0f / sigmoid_part1(x); }
 
 #endif

@@ -4,16 +4,19 @@
 #include "dispatch.h"
 #include "elementary.h"
 
-CK_MULTIVERSION void ck_lstm_cell(float *restrict i, float *restrict o, float *restrict f,
-                                  float *restrict g, float *restrict c, float *restrict h,
-                                  size_t n) {
+// A product of a sigmoid and a tanh takes one division. Two loops, since tanh of the new state
+// would wait for the state.
+CK_MULTIVERSION void ck_lstm_cell(const float *restrict i, const float *restrict o,
+                                  const float *restrict f, const float *restrict g,
+                                  float *restrict c, float *restrict h, size_t n) {
   for (size_t u = 0; u < n; u++) {
-    i[u] = sigmoid1(i[u]);
-    f[u] = sigmoid1(f[u]);
-    g[u] = tanh1(g[u]);
-    o[u] = sigmoid1(o[u]);
-    c[u] = f[u] * c[u] + i[u] * g[u];
-    h[u] = o[u] * tanh1(c[u]);
+    float m = tanh_part1(g[u]);
+    float added = copysignf(m / (sigmoid_part1(i[u]) * (2.0f + m)), g[u]);
+    c[u] = sigmoid1(f[u]) * c[u] + added;
+  }
+  for (size_t u = 0; u < n; u++) {
+    float m = tanh_part1(c[u]);
+    h[u] = copysignf(m / (sigmoid_part1(o[u]) * (2.0f + m)), c[u]);
   }
 }
 
@@ -34,13 +37,12 @@ CK_MULTIVERSION void ck_gru_output(const float *restrict z, float *restrict g,
   }
 }
 
-CK_MULTIVERSION void ck_gru_linear_cell(float *restrict z, float *restrict r, float *restrict g,
-                                        const float *restrict a, const float *restrict h,
-                                        float *restrict y, size_t n) {
+CK_MULTIVERSION void ck_gru_linear_cell(const float *restrict z, const float *restrict r,
+                                        float *restrict g, const float *restrict a,
+                                        const float *restrict h, float *restrict y, size_t n) {
+  for (size_t u = 0; u < n; u++) g[u] += a[u] / sigmoid_part1(r[u]);
   for (size_t u = 0; u < n; u++) {
-    z[u] = sigmoid1(z[u]);
-    r[u] = sigmoid1(r[u]);
-    g[u] = tanh1(g[u] + r[u] * a[u]);
-    y[u] = (1.0f - z[u]) * g[u] + z[u] * h[u];
+    float zt = sigmoid1(z[u]);
+    y[u] = (1.0f - zt) * tanh1(g[u]) + zt * h[u];
   }
 }

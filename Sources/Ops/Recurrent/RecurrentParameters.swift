@@ -1,3 +1,4 @@
+import Glibc
 import ONNXFormat
 
 /// How the parameters of one direction lie in memory: packed matrices, and biases and peepholes a
@@ -116,6 +117,7 @@ final class PackedParameters<T: GateValue>: @unchecked Sendable {
     do {
       storage = try TensorStorage(byteCount: count * MemoryLayout<T>.stride)
     } catch { throw OperatorError(error) }
+    Self.preferHugePages(storage)
     let pointer = storage.pointer.bindMemory(to: T.self, capacity: count)
     for direction in 0..<directions {
       layout.pack(
@@ -123,5 +125,14 @@ final class PackedParameters<T: GateValue>: @unchecked Sendable {
         pointer + direction * layout.count)
     }
     values = UnsafePointer(pointer)
+  }
+  /// Asks for huge pages for those that lie whole in the storage: a step streams through all weights,
+  /// and 4 KiB at a time it waits for address translations. A wish, which may fail.
+  private static func preferHugePages(_ storage: TensorStorage) {
+    let page = 2 << 20
+    let start = UInt(bitPattern: storage.pointer)
+    let skipped = Int((UInt(page) - start % UInt(page)) % UInt(page))
+    let bytes = (storage.byteCount - skipped) / page * page
+    if bytes > 0 { madvise(storage.pointer + skipped, bytes, MADV_HUGEPAGE) }
   }
 }

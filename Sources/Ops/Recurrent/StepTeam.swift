@@ -9,17 +9,19 @@ import Synchronization
 /// worked on, and whoever waits too long for a tile that nobody has claimed takes it. Threads prefer
 /// the same tiles in each phase, since those tiles' weights lie in their caches.
 struct StepTeam {
-  /// A counter a cache line: for each tile twice the phases done, plus 1 while one is under way; and
-  /// after them how many threads have come.
+  /// Counters on cache lines of their own: for each tile the phases done, for each tile the phases
+  /// claimed, and how many threads have come. Whoever waits for a tile reads the first alone, so a
+  /// tile's usual thread finds the second in its own cache.
   private let counters: UnsafeMutableRawPointer
   private let tiles: Int
 
-  private static let lineSize = 64
+  /// Two cache lines, since processors fetch neighbours in pairs.
+  private static let lineSize = 128
   /// Turns to wait for a tile's usual thread before taking its tile.
   private static let patience = 100
 
   /// Bytes of memory that a team needs.
-  static func byteCount(tiles: Int) -> Int { (tiles + 1) * lineSize }
+  static func byteCount(tiles: Int) -> Int { (2 * tiles + 1) * lineSize }
 
   /// A team at memory where `reset` was called.
   init(_ memory: UnsafeMutableRawPointer, tiles: Int) {
@@ -30,10 +32,13 @@ struct StepTeam {
   private func counter(_ index: Int) -> UnsafeMutablePointer<Atomic<Int>> {
     (counters + index * Self.lineSize).assumingMemoryBound(to: Atomic<Int>.self)
   }
+  private func done(_ tile: Int) -> UnsafeMutablePointer<Atomic<Int>> { counter(tile) }
+  private func claimed(_ tile: Int) -> UnsafeMutablePointer<Atomic<Int>> { counter(tiles + tile) }
+  private var members: UnsafeMutablePointer<Atomic<Int>> { counter(2 * tiles) }
 
   /// Sets all counters to 0. Called by one thread, before any comes.
   func reset() {
-    for index in 0...tiles {
+    for index in 0...2 * tiles {
       (counters + index * Self.lineSize).bindMemory(to: Atomic<Int>.self, capacity: 1)
         .initialize(to: Atomic(0))
     }
@@ -41,16 +46,16 @@ struct StepTeam {
 
   /// Takes part until all phases are done.
   func run(_ phases: Int, _ body: (_ phase: Int, _ tile: Int) -> Void) {
-    let member = counter(tiles).pointee.add(1, ordering: .relaxed).oldValue
+    let member = members.pointee.add(1, ordering: .relaxed).oldValue
     var phase = phases
     for tile in 0..<tiles {
-      phase = min(phase, counter(tile).pointee.load(ordering: .acquiring) / 2)
+      phase = min(phase, done(tile).pointee.load(ordering: .acquiring))
     }
     var patience = Self.patience
     while true {
       for tile in 0..<tiles { finish(phase, tile, &patience, body) }
       guard phase < phases else { return }
-      let members = counter(tiles).pointee.load(ordering: .relaxed)
+      let members = self.members.pointee.load(ordering: .relaxed)
       for tile in tiles * member / members..<tiles * (member + 1) / members {
         take(phase, tile, body)
       }
@@ -61,14 +66,13 @@ struct StepTeam {
   /// Does the tile unless another thread has claimed it.
   @discardableResult
   private func take(_ phase: Int, _ tile: Int, _ body: (Int, Int) -> Void) -> Bool {
-    let counter = counter(tile)
     guard
-      counter.pointee.compareExchange(
-        expected: 2 * phase, desired: 2 * phase + 1, ordering: .acquiringAndReleasing
+      claimed(tile).pointee.compareExchange(
+        expected: phase, desired: phase + 1, ordering: .relaxed
       ).exchanged
     else { return false }
     body(phase, tile)
-    counter.pointee.store(2 * phase + 2, ordering: .releasing)
+    done(tile).pointee.store(phase + 1, ordering: .releasing)
     return true
   }
 
@@ -76,12 +80,11 @@ struct StepTeam {
   private func finish(
     _ phase: Int, _ tile: Int, _ patience: inout Int, _ body: (Int, Int) -> Void
   ) {
-    let counter = counter(tile)
     var turns = 0
-    while true {
-      let value = counter.pointee.load(ordering: .acquiring)
-      if value >= 2 * phase { break }
-      if turns >= patience, value == 2 * phase - 2, take(phase - 1, tile, body) {
+    while done(tile).pointee.load(ordering: .acquiring) < phase {
+      if turns >= patience, claimed(tile).pointee.load(ordering: .relaxed) == phase - 1,
+        take(phase - 1, tile, body)
+      {
         // Its thread is away: next time not to be waited for.
         patience = 0
         return
