@@ -112,20 +112,76 @@ CK_MULTIVERSION void ck_winograd_weights(ptrdiff_t size, const float *w, ptrdiff
 }
 
 // Tiles side by side that lie in one row, and the floats they read.
-#define RUN (CK_WINOGRAD_TILES * 6 + 16)
+#define RUN (CK_WINOGRAD_TILES * 6 + 32)
+#define PARTS (CK_WINOGRAD_TILES + 16)
 
-// Copies columns x..<x + n of a row, zeros where it has none.
-static inline void copy_row(const float *row, ptrdiff_t width, ptrdiff_t x, ptrdiff_t n,
-                            float *restrict y) {
-  const ptrdiff_t low = least(most(-x, 0), n), high = most(low, least(width - x, n));
-  for (ptrdiff_t i = 0; i < low; i++) y[i] = 0;
-  for (ptrdiff_t i = low; i < high; i++) y[i] = row[x + i];
-  for (ptrdiff_t i = high; i < n; i++) y[i] = 0;
+// Copies what the tiles of a run read, n columns from (y, x) of the image on, zeros where it has none.
+CK_MULTIVERSION static void copy_rows(const ck_winograd *s, const float *image, ptrdiff_t y,
+                                      ptrdiff_t x, ptrdiff_t n, float (*restrict d)[RUN]) {
+  const ptrdiff_t low = least(most(-x, 0), n), high = most(low, least(s->width - x, n));
+  for (ptrdiff_t i = 0; i < s->size + 2; i++, y++, d++) {
+    const int isInside = y >= 0 && y < s->height;
+    const float *row = image + (isInside ? y * s->width + x : 0);
+    const ptrdiff_t end = isInside ? high : low;
+    for (ptrdiff_t j = 0; j < low; j++) (*d)[j] = 0;
+    for (ptrdiff_t j = low; j < end; j++) (*d)[j] = row[j];
+    for (ptrdiff_t j = end; j < n; j++) (*d)[j] = 0;
+  }
+}
+
+typedef float four __attribute__((vector_size(16), aligned(4)));
+
+// Rows of four floats become columns.
+static inline __attribute__((always_inline)) void transpose4(const float *x, ptrdiff_t step,
+                                                             float *y, ptrdiff_t out) {
+  four r[4], s[4];
+  for (int i = 0; i < 4; i++) r[i] = *(const four *)(x + i * step);
+  for (int i = 0; i < 2; i++) {
+    s[2 * i] = __builtin_shufflevector(r[i], r[i + 2], 0, 4, 1, 5);
+    s[2 * i + 1] = __builtin_shufflevector(r[i], r[i + 2], 2, 6, 3, 7);
+  }
+  for (int i = 0; i < 2; i++) {
+    *(four *)(y + 2 * i * out) = __builtin_shufflevector(s[i], s[i + 2], 0, 4, 1, 5);
+    *(four *)(y + (2 * i + 1) * out) = __builtin_shufflevector(s[i], s[i + 2], 2, 6, 3, 7);
+  }
+}
+
+// p[j][t] = row[t * size + j]; then, as what a tile reads past its own columns are the first ones of
+// the next, p[size + j][t] = p[j][t + 1].
+static inline __attribute__((always_inline)) void part(const float *restrict row, int size,
+                                                       ptrdiff_t count,
+                                                       float (*restrict p)[PARTS]) {
+  if (size == 4) {
+    for (ptrdiff_t t = 0; t < count; t += 4) transpose4(row + 4 * t, 4, p[0] + t, PARTS);
+  } else {
+    for (ptrdiff_t t = 0; t < count; t++) {
+      for (int j = 0; j < size; j++) p[j][t] = row[t * size + j];
+    }
+  }
+}
+
+static inline __attribute__((always_inline)) void overlap(int size, ptrdiff_t count,
+                                                          float (*restrict p)[PARTS]) {
+  for (int j = 0; j < 2; j++) {
+    for (ptrdiff_t t = 0; t < count; t++) p[size + j][t] = p[j][t + 1];
+  }
+}
+
+// row[t * size + j] = p[j][t]
+static inline __attribute__((always_inline)) void join(const float (*restrict p)[PARTS], int size,
+                                                       ptrdiff_t count, float *restrict row) {
+  if (size == 4) {
+    for (ptrdiff_t t = 0; t < count; t += 4) transpose4(p[0] + t, PARTS, row + 4 * t, 4);
+  } else {
+    for (ptrdiff_t t = 0; t < count; t++) {
+      for (int j = 0; j < size; j++) row[t * size + j] = p[j][t];
+    }
+  }
 }
 
 #define ROW(I) d[I][x]
 #define PUT_ROW(I, X) r[I][x] = X;
-#define COLUMN(J) row[t * M + J]
+#define COLUMN(J) p[i][J][t]
 #define PUT_COLUMN(J, X) out[J][t] = X;
 
 // A run of tiles of one row: d is transformed down, then along.
@@ -133,11 +189,11 @@ static inline void copy_row(const float *row, ptrdiff_t width, ptrdiff_t x, ptrd
   CK_MULTIVERSION static void input_run##SIZE(float (*restrict d)[RUN], ptrdiff_t tiles,      \
                                               float (*restrict out)[2 * CK_WINOGRAD_TILES]) { \
     enum { M = SIZE };                                                                        \
-    float r[SIZE + 2][RUN];                                                                   \
-    const ptrdiff_t length = tiles * M + 2;                                                   \
-    for (ptrdiff_t x = 0; x < length; x++) { INPUT_##SIZE(ROW, PUT_ROW) }                     \
+    float r[SIZE + 2][RUN], p[SIZE + 2][SIZE + 2][PARTS];                                     \
+    for (ptrdiff_t x = 0; x < (tiles + 4) * M; x++) { INPUT_##SIZE(ROW, PUT_ROW) }            \
+    for (ptrdiff_t i = 0; i < M + 2; i++) part(r[i], M, tiles + 4, p[i]);                     \
+    for (ptrdiff_t i = 0; i < M + 2; i++) overlap(M, tiles, p[i]);                            \
     for (ptrdiff_t i = 0; i < M + 2; i++, out += M + 2) {                                     \
-      const float *restrict row = r[i];                                                       \
       for (ptrdiff_t t = 0; t < tiles; t++) { INPUT_##SIZE(COLUMN, PUT_COLUMN) }              \
     }                                                                                         \
   }
@@ -171,27 +227,21 @@ CK_MULTIVERSION static void store(const float *restrict out, ptrdiff_t places, p
 void ck_winograd_input(const ck_winograd *s, const float *x, ptrdiff_t channels, ptrdiff_t c,
                        ptrdiff_t end, ptrdiff_t first, ptrdiff_t count, float *v,
                        ptrdiff_t place) {
-  const ptrdiff_t m = s->size, side = m + 2, columns = ck_panel_columns();
+  const ptrdiff_t m = s->size, side = m + 2, columns = ck_panel_columns(), lanes = columns / 2;
   float d[8][RUN], out[64][2 * CK_WINOGRAD_TILES];
-  for (ptrdiff_t p = 0; p < side * side; p++) {
-    for (ptrdiff_t t = count; t < ck_panel_padded(count); t++) out[p][t] = 0;
-  }
   for (; c < end; c++) {
     const float *image = x + c * s->height * s->width;
     for (ptrdiff_t done = 0; done < count;) {
       const ptrdiff_t ty = (first + done) / s->row, tx = (first + done) % s->row;
       const ptrdiff_t tiles = least(s->row - tx, count - done);
-      const ptrdiff_t ix = tx * m - s->pad_x, length = tiles * m + 2;
-      for (ptrdiff_t i = 0; i < side; i++) {
-        const ptrdiff_t iy = ty * m - s->pad_y + i;
-        const ptrdiff_t width = iy < 0 || iy >= s->height ? 0 : s->width;
-        copy_row(width ? image + iy * width : image, width, ix, length, d[i]);
-      }
+      // Whole vectors: what is too much is written over by the next run, or belongs to no tile.
+      const ptrdiff_t padded = (tiles + lanes - 1) / lanes * lanes;
+      copy_rows(s, image, ty * m - s->pad_y, tx * m - s->pad_x, (padded + 4) * m, d);
       float(*target)[2 * CK_WINOGRAD_TILES] = (void *)(&out[0][0] + done);
       switch (m) {
-        case 2: input_run2(d, tiles, target); break;
-        case 4: input_run4(d, tiles, target); break;
-        default: input_run6(d, tiles, target);
+        case 2: input_run2(d, padded, target); break;
+        case 4: input_run4(d, padded, target); break;
+        default: input_run6(d, padded, target);
       }
       done += tiles;
     }
@@ -202,19 +252,20 @@ void ck_winograd_input(const ck_winograd *s, const float *x, ptrdiff_t channels,
 #define DOWN(I) from[((I) * side + j) * place + t]
 #define PUT_DOWN(I, X) columns[I][j][t] = X;
 #define ALONG(J) columns[i][J][t]
-#define PUT_ALONG(J, X) rows[i][t * M + J] = X;
+#define PUT_ALONG(J, X) p[J][t] = X;
 
 // The tiles of one output channel: products are transformed down, then along, to rows of results.
 #define OUTPUT_TILES(SIZE)                                                                    \
   CK_MULTIVERSION static void output_tiles##SIZE(const float *restrict from, ptrdiff_t place, \
                                                  ptrdiff_t tiles, float (*restrict rows)[RUN]) { \
     enum { M = SIZE, side = SIZE + 2 };                                                       \
-    float columns[SIZE][SIZE + 2][CK_WINOGRAD_TILES];                                         \
+    float columns[SIZE][SIZE + 2][CK_WINOGRAD_TILES], p[SIZE][PARTS];                         \
     for (ptrdiff_t j = 0; j < side; j++) {                                                    \
-      for (ptrdiff_t t = 0; t < tiles; t++) { OUTPUT_##SIZE(DOWN, PUT_DOWN) }                 \
+      for (ptrdiff_t t = 0; t < tiles; t++) { OUTPUT_##SIZE(DOWN, PUT_DOWN) }            \
     }                                                                                         \
     for (ptrdiff_t i = 0; i < M; i++) {                                                       \
-      for (ptrdiff_t t = 0; t < tiles; t++) { OUTPUT_##SIZE(ALONG, PUT_ALONG) }               \
+      for (ptrdiff_t t = 0; t < tiles; t++) { OUTPUT_##SIZE(ALONG, PUT_ALONG) }          \
+      join(p, M, tiles, rows[i]);                                                             \
     }                                                                                         \
   }
 OUTPUT_TILES(2)
@@ -228,9 +279,9 @@ void ck_winograd_output(const ck_winograd *s, const float *products, ptrdiff_t m
   float rows[6][RUN];
   for (ptrdiff_t map = 0; map < maps; map++, products += padded) {
     switch (m) {
-      case 2: output_tiles2(products, maps * padded, count, rows); break;
-      case 4: output_tiles4(products, maps * padded, count, rows); break;
-      default: output_tiles6(products, maps * padded, count, rows);
+      case 2: output_tiles2(products, maps * padded, padded, rows); break;
+      case 4: output_tiles4(products, maps * padded, padded, rows); break;
+      default: output_tiles6(products, maps * padded, padded, rows);
     }
     for (ptrdiff_t done = 0; done < count;) {
       const ptrdiff_t ty = (first + done) / s->row, tx = (first + done) % s->row;
