@@ -1,6 +1,17 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
+// `ONNX_SIMD=portable|avx2|avx512` builds the kernels for that instruction set alone; by default
+// they are built for all, and the CPU's best is chosen when the program starts.
+let instructionSets = ["portable", "avx2", "avx512"]
+var kernelSettings: [CSetting] = []
+if let wanted = Context.environment["ONNX_SIMD"], !wanted.isEmpty {
+  guard let level = instructionSets.firstIndex(of: wanted) else {
+    fatalError("ONNX_SIMD: expected one of \(instructionSets), got '\(wanted)'")
+  }
+  kernelSettings.append(.define("CK_LEVEL", to: "\(level)"))
+}
+
 let package = Package(
   name: "swift-onnx",
   products: [
@@ -19,7 +30,8 @@ let package = Package(
     // C: protoc-c's output, loops that need instruction-set dispatch, thin shims over C libraries.
     .target(
       name: "COnnx", exclude: ["onnx.proto"], linkerSettings: [.linkedLibrary("protobuf-c")]),
-    .target(name: "CKernels", linkerSettings: [.linkedLibrary("m")]),
+    .target(
+      name: "CKernels", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("m")]),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
