@@ -104,7 +104,7 @@ extension Models {
     let model = model(
       [
         node(
-          type, ["x", "w", "r", "b"], "y", .int("hidden_size", Int64(units)),
+          type, ["x", "w", "r", "b"], "y", .int("hidden_size", units),
           .string("direction", "bidirectional"))
       ], inputs: input(x),
       initializers: weights([

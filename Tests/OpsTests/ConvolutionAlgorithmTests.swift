@@ -42,6 +42,78 @@ import Testing
   }
 }
 
+extension ConvolutionAlgorithmTests {
+  @Test(arguments: [1, 5, 40], [1, 3]) func withoutChannelsOnlyTheBiasIsLeft(
+    maps: Int, kernel: Int
+  ) throws {
+    let node = Node("Conv", inputs: ["x", "w", "b"], outputs: ["y"], attributes: [])
+    let bias = Tensor(shape: [maps], noise(maps))
+    for (algorithm, _) in Self.algorithms {
+      for size in [4, 9] {
+        let y = try evaluatePrepared(
+          node,
+          [float32([2, 0, size, size], []), float32([maps, 0, kernel, kernel], []), bias],
+          convolution: algorithm)
+        let places = (size - kernel + 1) * (size - kernel + 1)
+        let plane = bias.reals.flatMap { Array(repeating: $0, count: places) }
+        #expect(y.reals == plane + plane)
+      }
+    }
+  }
+
+  @Test func anImageWithoutRowsHasOnlyPadding() throws {
+    let node = Node(
+      "Conv", inputs: ["x", "w", "b"], outputs: ["y"], attributes: [.ints("pads", [4, 2, 3, 1])])
+    for maps in [3, 40] {
+      let bias = Tensor(shape: [maps], noise(maps))
+      let w = float32([maps, 3, 3, 3], noise(maps * 27))
+      for (algorithm, _) in Self.algorithms {
+        let y = try evaluatePrepared(
+          node, [float32([1, 3, 0, 6], []), w, bias], convolution: algorithm)
+        #expect(y.shape == [1, maps, 5, 7])
+        #expect(y.reals == bias.reals.flatMap { Array(repeating: $0, count: 35) })
+      }
+    }
+  }
+
+  @Test func aSizeThatIsNoneIsComputedExactly() throws {
+    let node = Node(
+      "Conv", inputs: ["x", "w"], outputs: ["y"], attributes: [.ints("pads", [1, 1, 1, 1])])
+    let inputs = [
+      float32([1, 4, 12, 12], noise(576)), float32([20, 4, 3, 3], noise(720, seed: 2)),
+    ]
+    let exact = try evaluatePrepared(node, inputs, convolution: .exact)
+    for size in [Int.min, -2, 0, 1, 3, 5, 8, Int.max] {
+      #expect(try evaluatePrepared(node, inputs, convolution: .winograd(size: size)) == exact)
+    }
+  }
+
+  @Test func sizesBeyondAllMemoryNeitherTrapNorTakeIt() throws {
+    let types: [(x: [Int], w: [Int], pads: [Int])] = [
+      ([1, 1, 1, 1], [1, 1, 3, 3], Array(repeating: 1 << 30, count: 4)),
+      ([1, 1, 1, 1], [40, 1, 3, 3], Array(repeating: 1 << 28, count: 4)),
+      ([1 << 20, 1, 1, 1], [1 << 20, 1, 3, 3], Array(repeating: 1 << 8, count: 4)),
+      ([1, 1, 1 << 31, 1 << 31], [1, 1, 3, 3], [1, 1, 1, 1]),
+      ([1, 64, 1 << 28, 1 << 28], [64, 64, 3, 3], [1, 1, 1, 1]),
+      ([1, 1, 1 << 31, 1 << 30], [64, 1, 5, 5], [2, 2, 2, 2]),
+    ]
+    for (x, w, pads) in types {
+      let node = Node(
+        "Conv", inputs: ["x", "w"], outputs: ["y"], attributes: [.ints("pads", pads)])
+      let made = try Registry.make(node, operatorSet: 22).operator
+      let inputs = Inputs(types: [.tensor(.float32, x), .tensor(.float32, w)])
+      for (algorithm, _) in Self.algorithms {
+        guard let types = try? made.infer(inputs) else { continue }
+        let kernel = try? made.prepare(
+          Preparation(
+            inputs: inputs, outputs: types.map(\.tensorType), threads: 3, convolution: algorithm))
+        // Whatever it asks for, a run compares with what there is.
+        if case .compute(let scratch, _)? = kernel { #expect(scratch >= 0) }
+      }
+    }
+  }
+}
+
 private enum Function: CaseIterable {
   case none, relu, clip, leakyRelu, sigmoid, tanh
 
