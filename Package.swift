@@ -1,6 +1,17 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
+// `ONNX_SIMD=portable|avx2|avx512` builds the kernels for that instruction set alone; by default
+// they are built for all, and the CPU's best is chosen when the program starts.
+let instructionSets = ["portable", "avx2", "avx512"]
+var kernelSettings: [CSetting] = []
+if let wanted = Context.environment["ONNX_SIMD"], !wanted.isEmpty {
+  guard let level = instructionSets.firstIndex(of: wanted) else {
+    fatalError("ONNX_SIMD: expected one of \(instructionSets), got '\(wanted)'")
+  }
+  kernelSettings.append(.define("CK_LEVEL", to: "\(level)"))
+}
+
 let package = Package(
   name: "swift-onnx",
   products: [
@@ -19,7 +30,8 @@ let package = Package(
     // C: protoc-c's output, loops that need instruction-set dispatch, thin shims over C libraries.
     .target(
       name: "COnnx", exclude: ["onnx.proto"], linkerSettings: [.linkedLibrary("protobuf-c")]),
-    .target(name: "CKernels", linkerSettings: [.linkedLibrary("m")]),
+    .target(
+      name: "CKernels", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("m")]),
     // Opens libopenblas when it is first used.
     .target(name: "COpenBLAS"),
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
@@ -82,8 +94,13 @@ let package = Package(
     .testTarget(
       name: "ImagesTests", dependencies: ["ONNXImages"],
       exclude: ["Pictures", "write_pictures.py"]),
+    // Counts what bound runs allocate, in a process of its own.
+    .target(name: "AllocationCounter", path: "Tests/Allocations/CCounter"),
+    .executableTarget(
+      name: "allocations", dependencies: ["AllocationCounter", "ONNX"],
+      path: "Tests/Allocations/Tool"),
     .testTarget(
-      name: "ToolTests", dependencies: ["ONNX", "ToolSupport", "onnx-run"],
+      name: "ToolTests", dependencies: ["ONNX", "ToolSupport", "onnx-run", "allocations"],
       exclude: ["KnownFailures.txt"]),
   ],
   swiftLanguageModes: [.v6]

@@ -35,19 +35,8 @@ static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 #endif
 #include "direct_template.h"
 
-#if defined(__x86_64__)
-#define DISPATCH(NAME, ...)                        \
-  do {                                             \
-    if (__builtin_cpu_supports("avx512vl"))        \
-      NAMED(NAME, avx512)(__VA_ARGS__);            \
-    else if (__builtin_cpu_supports("fma"))        \
-      NAMED(NAME, avx2)(__VA_ARGS__);              \
-    else                                           \
-      NAMED(NAME, portable)(__VA_ARGS__);          \
-  } while (0)
-#else
-#define DISPATCH(NAME, ...) NAMED(NAME, portable)(__VA_ARGS__)
-#endif
+#define DISPATCH(NAME, ...) \
+  CK_PER_LEVEL(NAMED(NAME, avx512), NAMED(NAME, avx2), NAMED(NAME, portable))(__VA_ARGS__)
 
 static inline float activate(float x, ck_activation f, float a, float b) {
   // A NaN fails every comparison and stays one.

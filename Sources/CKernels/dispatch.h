@@ -1,16 +1,26 @@
 #ifndef CK_DISPATCH_H
 #define CK_DISPATCH_H
 
-// A function so marked is compiled once for each instruction set and chosen at load time.
-#if defined(__x86_64__)
-#define CK_MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
+#include "ck_simd.h"
+
+// A function so marked is compiled once for each instruction set and chosen at load time; once
+// only where CK_LEVEL, a level as ck_simd_level has it, says for which.
+#if !defined(__x86_64__) || (defined(CK_LEVEL) && CK_LEVEL == 0)
 #define CK_MULTIVERSION
+#elif defined(CK_LEVEL) && CK_LEVEL == 1
+#define CK_MULTIVERSION __attribute__((target("arch=x86-64-v3")))
+#elif defined(CK_LEVEL)
+#define CK_MULTIVERSION __attribute__((target("arch=x86-64-v4")))
+#else
+#define CK_MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #endif
 
-// 0 portable, 1 AVX2 with FMA, 2 AVX-512: the best that this CPU has.
-
-// 0 portable, 1 AVX2 with FMA, 2 AVX-512: the best that this CPU has.
-int ck_simd_level(void);
+// The version of something that is for this level.
+#if defined(__x86_64__)
+#define CK_PER_LEVEL(AVX512, AVX2, PORTABLE) \
+  (ck_simd_level() == 2 ? (AVX512) : ck_simd_level() == 1 ? (AVX2) : (PORTABLE))
+#else
+#define CK_PER_LEVEL(AVX512, AVX2, PORTABLE) (PORTABLE)
+#endif
 
 #endif

@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "dispatch.h"
+
 #define ACCUMULATORS 12
 #define STREAMS 8
 #define OPERATIONS (1 << 16)
@@ -51,20 +53,11 @@ KERNELS(avx512, __attribute__((target("avx512f"))), 64)
 #endif
 
 static double multiply_add(volatile float *numbers) {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) return multiply_add_avx512(numbers);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    return multiply_add_avx2(numbers);
-#endif
-  return multiply_add_portable(numbers);
+  return CK_PER_LEVEL(multiply_add_avx512, multiply_add_avx2, multiply_add_portable)(numbers);
 }
 
 static uint64_t sweep(const char *bytes, size_t count) {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) return sweep_avx512(bytes, count);
-  if (__builtin_cpu_supports("avx2")) return sweep_avx2(bytes, count);
-#endif
-  return sweep_portable(bytes, count);
+  return CK_PER_LEVEL(sweep_avx512, sweep_avx2, sweep_portable)(bytes, count);
 }
 
 typedef struct {
@@ -127,9 +120,6 @@ static void *work(void *argument) {
 /// The sum of the threads' rates, or 0.
 static double together(int threads, size_t bytes, double seconds) {
   if (threads < 1 || threads > LONGEST) return 0;
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-#endif
   worker workers[LONGEST];
   atomic_int state = 0;
   for (int i = 0; i < threads; i++) {

@@ -71,17 +71,6 @@
 #undef ROWS
 #endif
 
-int ck_product_level(void) {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
-    return 2;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 1;
-#endif
-  return 0;
-}
-
 size_t ck_product_panel(int level) { return level == 2 ? 128 : 64; }
 
 #if defined(__x86_64__)

@@ -39,20 +39,13 @@ static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; 
 #endif
 #include "panels_template.h"
 
-#if defined(__x86_64__)
-#define PER_LEVEL(AVX512, AVX2, PORTABLE) \
-  (ck_simd_level() == 2 ? (AVX512) : ck_simd_level() == 1 ? (AVX2) : (PORTABLE))
-#else
-#define PER_LEVEL(AVX512, AVX2, PORTABLE) (PORTABLE)
-#endif
-
 #if defined(__aarch64__)
 ptrdiff_t ck_panel_rows(void) { return 8; }
 #else
-ptrdiff_t ck_panel_rows(void) { return PER_LEVEL(8, 6, 6); }
+ptrdiff_t ck_panel_rows(void) { return CK_PER_LEVEL(8, 6, 6); }
 #endif
 
-ptrdiff_t ck_panel_columns(void) { return PER_LEVEL(32, 16, 8); }
+ptrdiff_t ck_panel_columns(void) { return CK_PER_LEVEL(32, 16, 8); }
 
 ptrdiff_t ck_panel_padded(ptrdiff_t columns) {
   const ptrdiff_t half = ck_panel_columns() / 2;
@@ -61,7 +54,7 @@ ptrdiff_t ck_panel_padded(ptrdiff_t columns) {
 
 void ck_panel_product(const ck_product *p, const float *a, const float *b, float *y,
                       const ck_epilogue *e) {
-  PER_LEVEL(product_avx512, product_avx2, product_portable)(p, a, b, y, e);
+  CK_PER_LEVEL(product_avx512, product_avx2, product_portable)(p, a, b, y, e);
   if (e->function > CK_ACTIVATION_CLIP)
     ck_finish_tile(y, p->rows, p->columns, p->stride, NULL, NULL, e->function, e->a, e->b);
 }

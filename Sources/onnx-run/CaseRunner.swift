@@ -7,6 +7,7 @@ import ToolSupport
 struct CaseRunner {
   private let paths: [String]
   private let timeout: Duration
+  private let workerOptions: [String]
   private var next = 0
   private var results: [CaseResult?]
 
@@ -18,9 +19,15 @@ struct CaseRunner {
     var reply: [UInt8] = []
   }
 
-  init(_ paths: [String], timeout: Duration) {
+  init(
+    _ paths: [String], timeout: Duration, convolution: ConvolutionChoice? = nil,
+    tolerance: Double? = nil
+  ) {
     self.paths = paths
     self.timeout = timeout
+    workerOptions =
+      (convolution.map { ["--convolution", $0.rawValue] } ?? [])
+      + (tolerance.map { ["--tolerance", "\($0)"] } ?? [])
     results = Array(repeating: nil, count: paths.count)
   }
 
@@ -33,7 +40,7 @@ struct CaseRunner {
     var progress = Progress()
     while reported < paths.count {
       while jobs.count < ThreadPool.available, next < paths.count {
-        jobs.append(start(try Self.worker(timeout: timeout)))
+        jobs.append(start(try worker()))
       }
       progress.update("\(next - jobs.count) of \(paths.count)  \(paths[jobs.first?.index ?? 0])")
       wait(for: jobs)
@@ -56,10 +63,11 @@ struct CaseRunner {
     return results.compactMap { $0 }
   }
 
-  private static func worker(timeout: Duration) throws(Failure) -> Subprocess {
+  private func worker() throws(Failure) -> Subprocess {
     // The worker's own alarm ends it should nobody be left to do so.
     let seconds = Int(timeout.components.seconds) + 10
-    return try Subprocess(arguments: ["test-worker", "\(seconds)"], keepsErrors: true)
+    return try Subprocess(
+      arguments: ["test-worker", "\(seconds)"] + workerOptions, keepsErrors: true)
   }
 
   private mutating func start(_ worker: Subprocess) -> Job {

@@ -7,14 +7,31 @@ struct Case {
   /// The folder's path.
   let path: String
 
+  /// Whether the model has a convolution, or cannot be read.
+  var mayHaveConvolution: Bool {
+    (try? Model(contentsOf: "\(path)/model.onnx"))?.hasConvolution ?? true
+  }
+
   /// Runs the model on every data set.
+  ///
+  /// - Parameters:
+  ///   - convolution: how all convolutions are to be computed
+  ///   - wanted: how far off results may be, in units of the largest expected number; by default
+  ///     what the convolution costs, or else what the case says
   /// - Returns: what is wrong with the outputs, if anything
   /// - Throws: whatever keeps the model from running
-  func run() throws -> String? {
-    let tolerance = try tolerance()
+  func run(
+    _ convolution: ConvolutionChoice? = nil, tolerance wanted: Double? = nil
+  ) throws -> String? {
+    let own = try tolerance()
+    let tolerance =
+      (wanted ?? convolution?.tolerance).map {
+        Tolerance(relative: 0, absolute: $0, isOfLargest: true)
+      } ?? own
     var options = SessionOptions()
     // Cases run side by side, one a CPU.
     options.threads = 1
+    if let convolution { options.convolution = convolution.algorithm }
     let session = try Session(contentsOf: "\(path)/model.onnx", options: options)
     for dataSet in try dataSets(of: path) {
       if let difference = try run(session, "\(path)/\(dataSet)", tolerance) {

@@ -15,6 +15,7 @@ struct TestCommand: ToolCommand {
       EXAMPLES:
         onnx-run test .build/cases/node .build/cases/simple
         onnx-run test .build/cases --json results.json --timeout 120
+        onnx-run test .build/cases --convolution winograd4
       """)
 
   @Argument(help: "Folders to look for cases in.")
@@ -31,7 +32,24 @@ struct TestCommand: ToolCommand {
     help: ArgumentHelp("How long a case may take.", valueName: "seconds"))
   var timeout = 60.0
 
+  @Option(
+    help: ArgumentHelp(
+      "Run only what has a Conv, and force one algorithm wherever it can compute it.",
+      discussion: "Results are judged in units of the largest expected number: by default 1e-5 for "
+        + "exact, 5e-5 for winograd2 and winograd4, 1e-4 for winograd6."))
+  var convolution: ConvolutionChoice?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "How far off results may be, in units of the largest expected number, instead of what the "
+        + "cases say."))
+  var tolerance: Double?
+
   func validate() throws {
+    if let tolerance, !(0...1).contains(tolerance) {
+      throw ValidationError("--tolerance: expected 0 to 1, got \(tolerance)")
+    }
     guard timeout > 0, timeout <= 1e6 else {
       throw ValidationError("--timeout: expected more than 0 seconds, got \(timeout)")
     }
@@ -43,13 +61,15 @@ struct TestCommand: ToolCommand {
       var name = Substring(folder)
       while name.count > 1, name.last == "/" { name.removeLast() }
       for found in try findCases(String(name)) where !paths.contains(found.path) {
+        if convolution != nil, !found.mayHaveConvolution { continue }
         paths.append(found.path)
       }
     }
     guard !paths.isEmpty else {
       throw Failure("no case in \(folders.joined(separator: ", "))")
     }
-    var runner = CaseRunner(paths, timeout: .seconds(timeout))
+    var runner = CaseRunner(
+      paths, timeout: .seconds(timeout), convolution: convolution, tolerance: tolerance)
     let results = try runner.run { result in
       if !result.passed { print("FAILED \(result.path): \(result.message)".escaped) }
     }

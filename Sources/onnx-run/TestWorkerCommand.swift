@@ -12,6 +12,9 @@ struct TestWorkerCommand: ToolCommand {
   @Argument(help: "When to give up on a case.")
   var seconds: UInt32
 
+  @Option var convolution: ConvolutionChoice?
+  @Option var tolerance: Double?
+
   func perform() throws -> ExitStatus {
     var pending: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 1 << 16)
@@ -23,7 +26,7 @@ struct TestWorkerCommand: ToolCommand {
         let path = String(decoding: pending[..<end], as: UTF8.self)
         pending.removeSubrange(...end)
         alarm(seconds)
-        let message = Self.message(path)
+        let message = message(path)
         alarm(0)
         print(message, terminator: "\0")
         fflush(nil)
@@ -32,9 +35,9 @@ struct TestWorkerCommand: ToolCommand {
   }
 
   /// What is wrong with a case; empty where it passed.
-  private static func message(_ path: String) -> String {
+  private func message(_ path: String) -> String {
     do {
-      let difference = try Case(path: path).run() ?? ""
+      let difference = try Case(path: path).run(convolution, tolerance: tolerance) ?? ""
       return String(difference.map { $0 == "\0" ? " " : $0 })
     } catch {
       let text = "\(error)".split(separator: "\0").joined(separator: " ")

@@ -1,4 +1,6 @@
+import Glibc
 import ONNX
+import Testing
 
 /// Small numbers that look random and are the same in every run.
 func noise(_ count: Int, seed: UInt64 = 1) -> [Float] {
@@ -50,16 +52,35 @@ extension Tensor {
 
 /// Output 0 of a node prepared before any input's contents are known.
 func evaluateUnknown(_ node: Node, _ tensors: [Tensor], opset: Int = 24) throws -> Tensor {
+  try evaluatePrepared(node, tensors, opset: opset)
+}
+
+/// Output 0 of a node that computes it, in memory that held NaNs before.
+///
+/// - Parameter constants: inputs whose contents are known when it is prepared
+func evaluatePrepared(
+  _ node: Node, _ tensors: [Tensor?], constants: Set<Int> = [], threads: Int = 2,
+  convolution: ConvolutionAlgorithm = .automatic, opset: Int = 24
+) throws -> Tensor {
   let made = try Registry.make(node, operatorSet: opset).operator
-  let inputs = Inputs(types: tensors.map { .tensor($0.type) })
+  let inputs = Inputs(
+    types: tensors.map { $0.map { .tensor($0.type) } },
+    constants: tensors.indices.map { index in
+      constants.contains(index) ? tensors[index].map(Value.tensor) : nil
+    })
   let type = try made.infer(inputs)[0].tensorType
   let sizes = type?.shape?.sizes ?? []
   let y = try Tensor(uninitialized: type?.elementType ?? .float32, shape: sizes)
-  let pool = ThreadPool(threads: 2)
-  let kernel = try made.prepare(Preparation(inputs: inputs, outputs: [type], threads: 2))
+  let pool = ThreadPool(threads: threads)
+  let kernel = try made.prepare(
+    Preparation(inputs: inputs, outputs: [type], threads: threads, convolution: convolution))
   guard case .compute(let scratch, let body) = kernel else { return y }
-  let memory = try TensorStorage(byteCount: scratch)
-  let table: [UnsafeMutableRawPointer?] = (tensors + [y]).map { $0.storage.pointer }
+  let fence = 1024
+  let memory = try TensorStorage(byteCount: scratch + fence)
+  for storage in [memory, y.storage] {
+    memset(storage.pointer, 0xFF, storage.byteCount)
+  }
+  let table: [UnsafeMutableRawPointer?] = (tensors + [y]).map { $0?.storage.pointer }
   let slots = table.indices.map { Int32($0) }
   try table.withUnsafeBufferPointer { table in
     try slots.withUnsafeBufferPointer { slots in
@@ -70,5 +91,7 @@ func evaluateUnknown(_ node: Node, _ tensors: [Tensor], opset: Int = 24) throws 
           pool: pool))
     }
   }
+  let behind = UnsafeRawBufferPointer(start: memory.pointer + scratch, count: fence)
+  #expect(behind.allSatisfy { $0 == 0xFF }, "written behind the scratch memory")
   return y
 }

@@ -4,18 +4,18 @@ import Testing
 import ToolSupport
 
 /// Where the standard's cases lie: `tools/test` writes them there.
-private let cases =
+let standardCases =
   ProcessInfo.processInfo.environment["ONNX_CASES"] ?? packageFile(".build/cases")
 
 @Suite struct StandardCasesTests {
   /// `KnownFailures.txt` is a list of all that does not pass yet: a line each, `CASE: reason` or
   /// `operator NAME: reason` for the cases that need an operator that is not there. Any other
   /// failure fails this test, and so does a line that nothing proves any more.
-  @Test(.enabled(if: isFolder(cases), "tools/test writes the standard's cases first"))
+  @Test(.enabled(if: isFolder(standardCases), "tools/test writes the standard's cases first"))
   func allPassButThoseListed() throws {
     let folder = try Folder()
     let json = folder.path("results.json")
-    let tool = try Tool("test", cases, "--json", json, "--timeout", "300")
+    let tool = try Tool("test", standardCases, "--json", json, "--timeout", "300")
     #expect(tool.status < 2, "\(tool.errors)")
     let parsed = try JSONSerialization.jsonObject(
       with: Data(contentsOf: URL(fileURLWithPath: json)))
@@ -27,7 +27,7 @@ private let cases =
     for result in results where result["passed"] as? Bool == false {
       let path = try #require(result["case"] as? String)
       let message = try #require(result["message"] as? String)
-      let name = String(path.dropFirst(cases.count + 1))
+      let name = String(path.dropFirst(standardCases.count + 1))
       let key = missingOperator(message).map { "operator \($0)" } ?? name
       unproven.remove(key)
       if !known.contains(key) { unlisted[key] = message }

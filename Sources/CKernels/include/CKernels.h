@@ -22,6 +22,7 @@
 #include "ck_pooling.h"
 #include "ck_recurrent_training.h"
 #include "ck_rows.h"
+#include "ck_simd.h"
 #include "ck_threads.h"
 #include "ck_transpose.h"
 #include "ck_unary.h"

@@ -36,8 +36,8 @@ void ck_panel_row(const float *x, ptrdiff_t depth, ptrdiff_t columns, const floa
 void ck_pack_rows(const float *a, ptrdiff_t stride, ptrdiff_t depth, ptrdiff_t rows, float *packed);
 
 // Packs the windows of a direct convolution (see ck_direct) as panels of B: windows
-// first..<first + count, counted row by row of `s->width`. Reads up to 31 floats past the last
-// window's factors, writes up to 31 floats past the panels.
+// first..<first + count, counted row by row of `s->width`. Reads nothing but the windows' factors;
+// what is missing from the last panel becomes 0.
 void ck_pack_windows(const ck_direct *s, const float *x, ptrdiff_t first, ptrdiff_t count,
                      float *packed);
 

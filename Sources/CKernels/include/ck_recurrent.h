@@ -6,17 +6,13 @@
 
 // Products of rows with a constant matrix that was packed before, and the gates of recurrent cells.
 
-/// Instruction sets that the products know: 0 portable, 1 AVX2 with FMA, 2 AVX-512.
-/// The best this CPU has.
-int ck_product_level(void);
-
 /// One row of a product: `y += x · matrix`.
 typedef struct {
   const void *x;
   void *y;
 } ck_row;
 
-/// Bytes of units that make a panel of a packed matrix at that level, 64 or 128.
+/// Bytes of units that make a panel of a packed matrix at that level (see ck_simd.h), 64 or 128.
 size_t ck_product_panel(int level);
 
 /// `y[g * stride + u] += Σ_k x[k] · w(k, g, u)` for every row, gate `g < gates` and unit

@@ -4,6 +4,7 @@ public enum ConvolutionAlgorithm: Sendable, Hashable {
   case automatic
   /// As sums of products, however fast another way is: errors stay near 3e-7 of the largest result.
   case exact
-  /// By Winograd's F(size × size, 3 × 3) wherever that is possible; `size` is 2, 4 or 6.
+  /// By Winograd's F(size × size, 3 × 3) wherever that is possible; `size` is 2, 4 or 6,
+  /// any other is as `exact`.
   case winograd(size: Int)
 }

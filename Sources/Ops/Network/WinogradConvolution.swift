@@ -27,7 +27,9 @@ struct WinogradConvolution: Sendable {
     else { return nil }
     switch algorithm {
     case .exact: return nil
-    case .winograd(let size): self.size = size
+    case .winograd(let size):
+      guard [2, 4, 6].contains(size) else { return nil }
+      self.size = size
     case .automatic:
       guard let size = WinogradCost(geometry).best else { return nil }
       self.size = size

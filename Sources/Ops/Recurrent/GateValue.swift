@@ -15,7 +15,7 @@ protocol GateValue: Real & BinaryFloatingPoint & Sendable {
 }
 
 /// The instruction set the products use.
-private let level = ck_product_level()
+private let level = ck_simd_level()
 
 extension GateValue {
   /// Units are filled up to a multiple of this.
