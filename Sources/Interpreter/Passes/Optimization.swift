@@ -7,7 +7,10 @@ func optimize(
   _ graph: inout Graph, _ passes: Set<Pass>, types: [String: ValueType],
   operatorSets: OperatorSets, engine: Engine
 ) {
-  if passes.contains(.deadNodes) { removeDeadNodes(&graph) }
+  if passes.contains(.deadNodes) {
+    removeDeadNodes(&graph)
+    leaveOutUnusedOutputs(&graph, operatorSets: operatorSets)
+  }
   if passes.contains(.constantFolding) { foldConstants(&graph, operatorSets, engine) }
   if passes.contains(.fusion) { fuseNodes(&graph, types: types, operatorSets: operatorSets) }
   if passes.contains(.chains) { chainElementwise(&graph, types: types, operatorSets: operatorSets) }
