@@ -1,6 +1,8 @@
 // Weight gradients of convolutions: sums over images and windows, from where both lie.
 #include "ck_correlation.h"
 
+#include "dispatch.h"
+
 #define UNROLL _Pragma("clang loop unroll(full)")
 #define PASTED(a, b) a##_##b
 #define NAMED_(a, b) PASTED(a, b)
@@ -34,21 +36,10 @@
 #endif
 #include "correlation_template.h"
 
-ptrdiff_t ck_correlation_lanes(void) {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512vl")) return 16;
-  if (__builtin_cpu_supports("fma")) return 8;
-#endif
-  return 4;
-}
+ptrdiff_t ck_correlation_lanes(void) { return CK_PER_LEVEL(16, 8, 4); }
 
 void ck_correlate(const ck_correlation *s, const float *g, ptrdiff_t maps, const float *x,
                   const ptrdiff_t *offsets, ptrdiff_t taps, float *w, ptrdiff_t stride) {
-  switch (ck_correlation_lanes()) {
-#if defined(__x86_64__)
-    case 16: correlate_avx512(s, g, maps, x, offsets, taps, w, stride); break;
-    case 8: correlate_avx2(s, g, maps, x, offsets, taps, w, stride); break;
-#endif
-    default: correlate_portable(s, g, maps, x, offsets, taps, w, stride);
-  }
+  CK_PER_LEVEL(correlate_avx512, correlate_avx2, correlate_portable)
+  (s, g, maps, x, offsets, taps, w, stride);
 }

@@ -61,7 +61,7 @@ void ck_panel_product(const ck_product *p, const float *a, const float *b, float
 
 void ck_panel_row(const float *x, ptrdiff_t depth, ptrdiff_t columns, const float *b, float *y,
                   const ck_epilogue *e) {
-  PER_LEVEL(row_avx512, row_avx2, row_portable)(x, depth, columns, b, y, e);
+  CK_PER_LEVEL(row_avx512, row_avx2, row_portable)(x, depth, columns, b, y, e);
   if (e->function > CK_ACTIVATION_CLIP)
     ck_finish_tile(y, 1, columns, columns, NULL, NULL, e->function, e->a, e->b);
 }

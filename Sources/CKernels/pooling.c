@@ -117,8 +117,135 @@ POOL_ROW(sum_row, 0)
   if (empty)                                                                                     \
     for (ptrdiff_t i = 0; i < width; i++) row[i] = INITIAL;
 
+// Short kernels, whose rows lie in scratch memory with padding on both sides, so that whole vectors
+// of windows are reduced at a time. A few rows are gathered before the first is read again.
+enum { lanes = 8, rows_at_once = 8, widest = 1 << 14 };
+typedef float vector __attribute__((ext_vector_type(lanes), aligned(4)));
+
+static inline int is_short(const ck_window *w) {
+  const ptrdiff_t k = w->kernel[2], s = w->stride[2], width = w->input[2];
+  return w->input[0] == 1 && w->output[0] == 1 && w->pad[0] == 0 && (k == 2 || k == 3) &&
+         (s == 1 || s == 2) && w->dilation[2] == 1 && w->pad[2] <= lanes && width <= widest &&
+         (w->output[2] - 1) * s + k - w->pad[2] <= width + lanes;
+}
+
+// Floats from one gathered row to the next: padding, the row in whole vectors, padding.
+static inline ptrdiff_t row_step(const ck_window *w) {
+  return (w->input[2] + 3 * lanes - 1) / lanes * lanes;
+}
+
+// Vectors of windows read past the last row, too.
+ptrdiff_t ck_pool_room(const ck_window *w) {
+  return is_short(w) ? rows_at_once * row_step(w) + 8 * lanes : w->input[2];
+}
+
+#define AT(p) (*(vector *)(p))
+#define READ(p) (*(const vector *)(p))
+#define LARGER(A, B) ({ vector a_ = (A), b_ = (B), m_ = a_ > b_ ? a_ : b_; a_ != a_ ? a_ : m_; })
+#define SUM(A, B) ((A) + (B))
+
+// Rows y0..<y1 under windows oy, reduced to one.
+#define GATHER_SHORT(OP, INITIAL)                                                               \
+  ptrdiff_t y0, y1;                                                                             \
+  inside(w, 1, oy, &y0, &y1);                                                                   \
+  const float *a = x + (oy * w->stride[1] - w->pad[1] + y0 * w->dilation[1]) * width;           \
+  const float *b = a + down, *c = b + down;                                                     \
+  switch (y1 - y0) {                                                                            \
+    case 0:                                                                                     \
+      for (ptrdiff_t i = 0; i < width; i += lanes) AT(row + i) = (vector)(INITIAL);             \
+      break;                                                                                    \
+    case 1:                                                                                     \
+      for (ptrdiff_t i = 0; i < width; i += lanes) AT(row + i) = READ(a + i);                   \
+      break;                                                                                    \
+    case 2:                                                                                     \
+      for (ptrdiff_t i = 0; i < width; i += lanes) AT(row + i) = OP(READ(a + i), READ(b + i));  \
+      break;                                                                                    \
+    default:                                                                                    \
+      for (ptrdiff_t i = 0; i < width; i += lanes)                                              \
+        AT(row + i) = OP(OP(READ(a + i), READ(b + i)), READ(c + i));                            \
+      for (ptrdiff_t k = 3; k < y1 - y0; k++)                                                   \
+        for (ptrdiff_t i = 0; i < width; i += lanes)                                            \
+          AT(row + i) = OP(READ(row + i), READ(a + k * down + i));                              \
+  }                                                                                             \
+  AT(row + width) = (vector)(INITIAL);
+
+#define EVEN(A, B) __builtin_shufflevector(A, B, 0, 2, 4, 6, 8, 10, 12, 14)
+#define ODD(A, B) __builtin_shufflevector(A, B, 1, 3, 5, 7, 9, 11, 13, 15)
+
+// A vector of windows from p on, by stride and kernel.
+#define WINDOWS_1_2(OP, p, o) OP(READ(p + (o)), READ(p + (o) + 1))
+#define WINDOWS_1_3(OP, p, o) OP(WINDOWS_1_2(OP, p, o), READ(p + (o) + 2))
+#define WINDOWS_2_2(OP, p, o)                                                 \
+  ({                                                                          \
+    const vector u_ = READ(p + 2 * (o)), v_ = READ(p + 2 * (o) + lanes);      \
+    OP(EVEN(u_, v_), ODD(u_, v_));                                            \
+  })
+#define WINDOWS_2_3(OP, p, o)                                                       \
+  ({                                                                                \
+    const vector w_ = READ(p + 2 * (o) + 2), x_ = READ(p + 2 * (o) + 2 + lanes);    \
+    OP(WINDOWS_2_2(OP, p, o), EVEN(w_, x_));                                        \
+  })
+
+// Results past the row's end are overwritten by those of the next row, except the last.
+#define WRITE_ROW(WINDOWS, OP, FINISH)                                          \
+  for (ptrdiff_t o = 0; o < n; o += lanes) {                                    \
+    const vector result = FINISH(WINDOWS(OP, p, o), o);                         \
+    if (end - y >= o + lanes) {                                                 \
+      AT(y + o) = result;                                                       \
+    } else {                                                                    \
+      for (ptrdiff_t i = 0; o + i < n; i++) y[o + i] = result[i];               \
+    }                                                                           \
+  }
+
+#define POOL_SHORT(OP, INITIAL, PREPARE, FINISH)                                         \
+  const ptrdiff_t width = w->input[2], down = w->dilation[1] * width, n = w->output[2];  \
+  const ptrdiff_t step = row_step(w), kind = w->stride[2] * 2 + w->kernel[2];            \
+  float *const end = y + images * w->output[1] * n;                                      \
+  for (ptrdiff_t r = 0; r < rows_at_once; r++) AT(rows + r * step) = (vector)(INITIAL);  \
+  for (; images > 0; images--, x += w->input[1] * width) {                               \
+    for (ptrdiff_t first = 0; first < w->output[1]; first += rows_at_once) {             \
+      const ptrdiff_t count = least(rows_at_once, w->output[1] - first);                 \
+      for (ptrdiff_t r = 0; r < count; r++) {                                            \
+        float *const row = rows + r * step + lanes;                                      \
+        const ptrdiff_t oy = first + r;                                                  \
+        GATHER_SHORT(OP, INITIAL)                                                        \
+      }                                                                                  \
+      for (ptrdiff_t r = 0; r < count; r++, y += n) {                                    \
+        const float *const p = rows + r * step + lanes - w->pad[2];                      \
+        PREPARE(first + r)                                                               \
+        switch (kind) {                                                                  \
+          case 4: WRITE_ROW(WINDOWS_1_2, OP, FINISH) break;                              \
+          case 5: WRITE_ROW(WINDOWS_1_3, OP, FINISH) break;                              \
+          case 6: WRITE_ROW(WINDOWS_2_2, OP, FINISH) break;                              \
+          default: WRITE_ROW(WINDOWS_2_3, OP, FINISH)                                    \
+        }                                                                                \
+      }                                                                                  \
+    }                                                                                    \
+  }
+
+#define NOTHING(oy)
+#define AS_IT_IS(v, o) (v)
+#define ROW_AREA(oy) const float area = z_counts[0] * y_counts[oy];
+#define BY_AREA(v, o) ((v) / (area * READ(x_counts + (o))))
+
+CK_MULTIVERSION static void max_pool_short(const ck_window *w, const float *x, ptrdiff_t images,
+                                           float *y, float *rows) {
+  POOL_SHORT(LARGER, -INFINITY, NOTHING, AS_IT_IS)
+}
+
+CK_MULTIVERSION static void average_pool_short(const ck_window *w, const float *x,
+                                               ptrdiff_t images, const float *z_counts,
+                                               const float *y_counts, const float *x_counts,
+                                               float *y, float *rows) {
+  POOL_SHORT(SUM, 0, ROW_AREA, BY_AREA)
+}
+
 CK_MULTIVERSION void ck_max_pool(const ck_window *w, const float *x, ptrdiff_t images, float *y,
                                  float *restrict row) {
+  if (is_short(w)) {
+    max_pool_short(w, x, images, y, row);
+    return;
+  }
   const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
   ptrdiff_t low, high;
   whole(w, &low, &high);
@@ -141,6 +268,10 @@ CK_MULTIVERSION static void quarter_sums(const float *restrict x, ptrdiff_t row,
 CK_MULTIVERSION void ck_average_pool(const ck_window *w, const float *x, ptrdiff_t images,
                                      const float *z_counts, const float *y_counts,
                                      const float *restrict x_counts, float *y, float *restrict row) {
+  if (is_short(w)) {
+    average_pool_short(w, x, images, z_counts, y_counts, x_counts, y, row);
+    return;
+  }
   const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
   if (is_halving(w)) {
     const ptrdiff_t width = w->input[2];

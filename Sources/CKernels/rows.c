@@ -33,6 +33,22 @@ CK_MULTIVERSION void ck_affine(const float *x, float *y, size_t n, float mean, f
   for (size_t i = 0; i < n; i++) y[i] = (x[i] - mean) * a + b;
 }
 
+CK_MULTIVERSION void ck_channel_affine(const float *x, float *y, size_t rows, size_t plane,
+                                       size_t first, size_t channels, const float *factors,
+                                       const float *shifts, float low, float high) {
+  size_t c = first;
+  for (size_t r = 0; r < rows; r++, x += plane, y += plane) {
+    const float a = factors[c], b = shifts[c];
+#pragma clang loop vectorize(assume_safety)
+    for (size_t i = 0; i < plane; i++) {
+      float v = x[i] * a + b;
+      v = low > v ? low : v;
+      y[i] = high < v ? high : v;
+    }
+    c = c + 1 == channels ? 0 : c + 1;
+  }
+}
+
 CK_MULTIVERSION void ck_normalize(const float *x, float *y, size_t n, float mean, float factor,
                                   const float *a, const float *b) {
   if (b) {
@@ -53,20 +69,33 @@ static inline float scaled(float x, float base, int three_quarters, float beta) 
 
 #define BLOCK 256
 
-CK_MULTIVERSION void ck_lrn(const float *x, float *y, size_t channels, size_t plane, size_t before,
-                            size_t after, float alpha, float beta, float bias) {
+// The sum of squares from row `low` on to before row `high`, over `n` columns.
+static inline void squares(const float *x, size_t plane, size_t low, size_t high, size_t n,
+                           float *restrict sum) {
+  const float *a = x + low * plane;
+  size_t rows = high - low;
+  if (rows == 5) {
+    const float *b = a + plane, *c = b + plane, *d = c + plane, *e = d + plane;
+    for (size_t i = 0; i < n; i++)
+      sum[i] = a[i] * a[i] + b[i] * b[i] + c[i] * c[i] + d[i] * d[i] + e[i] * e[i];
+    return;
+  }
+  for (size_t i = 0; i < n; i++) sum[i] = 0;
+  for (; rows > 0; rows--, a += plane)
+    for (size_t i = 0; i < n; i++) sum[i] += a[i] * a[i];
+}
+
+CK_MULTIVERSION void ck_lrn(const float *x, float *y, size_t channels, size_t plane,
+                            size_t columns, size_t before, size_t after, float alpha, float beta,
+                            float bias) {
   float sum[BLOCK];
   const int three_quarters = beta == 0.75f;
-  for (size_t first = 0; first < plane; first += BLOCK) {
-    const size_t n = plane - first < BLOCK ? plane - first : BLOCK;
+  for (size_t first = 0; first < columns; first += BLOCK) {
+    const size_t n = columns - first < BLOCK ? columns - first : BLOCK;
     for (size_t c = 0; c < channels; c++) {
       const size_t low = c < before ? 0 : c - before;
       const size_t high = after < channels - c ? c + after + 1 : channels;
-      for (size_t i = 0; i < n; i++) sum[i] = 0;
-      for (size_t other = low; other < high; other++) {
-        const float *row = x + other * plane + first;
-        for (size_t i = 0; i < n; i++) sum[i] += row[i] * row[i];
-      }
+      squares(x + first, plane, low, high, n, sum);
       const float *row = x + c * plane + first;
       float *result = y + c * plane + first;
       if (three_quarters) {

@@ -10,6 +10,10 @@ struct Arena {
   /// Bytes in use or free below the highest offset ever in use.
   private(set) var size = 0
 
+  /// Whether a value may begin so many bytes from the start of a block: kernels expect it where a
+  /// block could begin.
+  static func isAligned(_ offset: Int) -> Bool { offset % 64 == 0 }
+
   /// Bytes that a value of `bytes` occupies.
   static func rounded(_ bytes: Int) -> Int { (max(bytes, 1) + 63) & ~63 }
 

@@ -6,7 +6,7 @@ import Synchronization
 /// every value. It never changes; any number of runs may use it at once.
 final class Plan: Sendable {
   enum Action: Sendable {
-    case compute(@Sendable (Buffers) throws(OperatorError) -> Void)
+    case compute(Kernel.Body)
     case produce(@Sendable (borrowing Call) throws(OperatorError) -> [Value?])
     /// Types are known no sooner than the inputs: infer, prepare and run then.
     case evaluate

@@ -7,9 +7,25 @@ struct Planner {
   private let engine: Engine
   private let inference: Inference
   private var roots: [Int32]
-  private var actions: [(node: Int, action: Plan.Action)] = []
+  private var actions: [(node: Int, action: Action)] = []
   private var scratch = 0
   private var readers: ConstantReaders?
+
+  private enum Action {
+    case run(Plan.Action)
+    case parts(of: Int32, offsets: [Int], otherwise: Kernel.Body)
+    case join(copying: @Sendable ([Int]) -> Kernel.Body)
+    /// The outputs lie where they belong already.
+    case nothing
+
+    /// Whether values in the arena serve it.
+    var isCompute: Bool {
+      switch self {
+      case .run(.compute), .parts, .join, .nothing: true
+      case .run: false
+      }
+    }
+  }
 
   /// - Parameters:
   ///   - inputs: types of the program's inputs
@@ -43,7 +59,7 @@ struct Planner {
       inputs.types.allSatisfy({ $0?.isComplete ?? true }),
       zip(node.outputs, types).allSatisfy({ $0 < 0 || $1?.isComplete == true })
     else {
-      actions.append((index, .evaluate))
+      actions.append((index, .run(.evaluate)))
       return
     }
     let preparation = Preparation(
@@ -60,8 +76,12 @@ struct Planner {
         throw .memory(needed: bytes, limit: engine.memoryLimit)
       }
       scratch = max(scratch, bytes)
-      actions.append((index, .compute(body)))
-    case .produce(let body): actions.append((index, .produce(body)))
+      actions.append((index, .run(.compute(body))))
+    case .produce(let body): actions.append((index, .run(.produce(body))))
+    case .parts(let input, let offsets, let otherwise):
+      let whole = root(node.inputs[input])
+      actions.append((index, .parts(of: whole, offsets: offsets, otherwise: otherwise)))
+    case .join(let copying): actions.append((index, .join(copying: copying)))
     }
   }
 
@@ -72,8 +92,13 @@ struct Planner {
     node.inputs.map(root) + node.subgraphs.flatMap { $0.captures.map(root) }
   }
 
-  private func finish() throws(ModelError) -> Plan {
+  private mutating func finish() throws(ModelError) -> Plan {
     var lifetimes = lifetimes()
+    let placement = try place(lifetimes)
+    for number in roots.indices {
+      let block = Int(placement.place(Int32(number)).block)
+      lifetimes.lastUse[block] = max(lifetimes.lastUse[block], lifetimes.lastUse[number])
+    }
     var arena = Arena()
     var offsets = [Int](repeating: -1, count: program.names.count)
     var steps: [Plan.Step] = []
@@ -87,20 +112,27 @@ struct Planner {
       for (index, number) in node.outputs.enumerated() where number >= 0 {
         if lifetimes.onHeap[Int(number)] {
           transients.append(number)
-          guard case .compute = entry.action else { continue }
+          guard entry.action.isCompute else { continue }
           allocations.append(number)
           heapBytes = try total(heapBytes, try bytes(number))
-        } else if index == 0,
-          let input = overwritable(node, lifetimes, at: Int32(position), offsets)
-        {
-          offsets[Int(number)] = offsets[Int(input)]
-          lifetimes.lastUse[Int(input)] = .max
-        } else {
-          offsets[Int(number)] = arena.allocate(try bytes(number))
-          _ = try total(arena.size, 0)
+          continue
         }
+        let (block, offset) = placement.place(number)
+        if offsets[Int(block)] < 0 {
+          if index == 0, block == number,
+            let input = overwritable(node, lifetimes, placement, at: Int32(position), offsets)
+          {
+            offsets[Int(block)] = offsets[Int(input)]
+            lifetimes.lastUse[Int(input)] = .max
+          } else {
+            offsets[Int(block)] = arena.allocate(try bytes(block))
+            _ = try total(arena.size, 0)
+          }
+        }
+        offsets[Int(number)] = offsets[Int(block)] + offset
       }
       for number in uses(node) + node.outputs where number >= 0 {
+        let number = placement.place(number).block
         guard lifetimes.lastUse[Int(number)] <= Int32(position) else { continue }
         lifetimes.lastUse[Int(number)] = .max
         if offsets[Int(number)] >= 0 {
@@ -109,9 +141,10 @@ struct Planner {
           releases.append(number)
         }
       }
+      guard case .run(let action) = entry.action else { continue }
       steps.append(
         Plan.Step(
-          action: entry.action, node: entry.node, firstSlot: slots.count,
+          action: action, node: entry.node, firstSlot: slots.count,
           inputCount: node.inputs.count, allocations: allocations, releases: releases))
       slots += node.inputs.map(root) + node.outputs
     }
@@ -140,7 +173,7 @@ struct Planner {
       isMade: Array(repeating: false, count: count))
     for (position, entry) in actions.enumerated() {
       let node = program.nodes[entry.node]
-      let isCompute = if case .compute = entry.action { true } else { false }
+      let isCompute = entry.action.isCompute
       for number in uses(node) where number >= 0 {
         result.lastUse[Int(number)] = Int32(position)
         if !isCompute { result.onHeap[Int(number)] = true }
@@ -159,18 +192,65 @@ struct Planner {
     return result
   }
 
+  /// Decides which values lie inside others, and what is left to do for those that join or cut.
+  private mutating func place(_ lifetimes: Lifetimes) throws(ModelError) -> Placement {
+    var placement = Placement(count: program.names.count)
+    func isPlaced(_ number: Int32) -> Bool {
+      lifetimes.isMade[Int(number)] && !lifetimes.onHeap[Int(number)]
+    }
+    for (position, entry) in actions.enumerated() {
+      guard case .parts(let whole, let offsets, let otherwise) = entry.action else { continue }
+      let outputs = zip(program.nodes[entry.node].outputs, offsets).filter { $0.0 >= 0 }
+      guard isPlaced(whole), outputs.allSatisfy({ isPlaced($0.0) && Arena.isAligned($0.1) }) else {
+        actions[position].action = .run(.compute(otherwise))
+        continue
+      }
+      for (number, offset) in outputs { placement.put(number, in: whole, at: offset) }
+      actions[position].action = .nothing
+    }
+    // The last first, so that what joins step by step lies in the longest from the start.
+    for (position, entry) in actions.enumerated().reversed() {
+      guard case .join(let copying) = entry.action else { continue }
+      let node = program.nodes[entry.node]
+      let (output, inputs) = (node.outputs[0], node.inputs.map(root))
+      var parts: [(number: Int32, bytes: Int)] = []
+      for (input, number) in zip(inputs, node.inputs) { parts.append((input, try bytes(number))) }
+      if isPlaced(output), placement.find(output, in: parts) {
+        actions[position].action = .nothing
+        continue
+      }
+      var copied: [Int] = []
+      var offset = 0
+      for (index, part) in parts.enumerated() {
+        if isPlaced(output), isPlaced(part.number), placement.isAlone(part.number),
+          Arena.isAligned(offset), try bytes(part.number) == part.bytes,
+          placement.place(output).block != part.number
+        {
+          placement.put(part.number, in: output, at: offset)
+        } else {
+          copied.append(index)
+        }
+        offset += part.bytes
+      }
+      actions[position].action = copied.isEmpty ? .nothing : .run(.compute(copying(copied)))
+    }
+    return placement
+  }
+
   /// An input in the arena that dies with this node and whose memory output 0 may take.
   private func overwritable(
-    _ node: Program.Node, _ lifetimes: Lifetimes, at position: Int32, _ offsets: [Int]
+    _ node: Program.Node, _ lifetimes: Lifetimes, _ placement: Placement, at position: Int32,
+    _ offsets: [Int]
   ) -> Int32? {
     guard let output = inference.types[Int(node.outputs[0])]?.tensorType else { return nil }
     for index in node.body.overwritableInputs where index < node.inputs.count {
       let input = node.inputs[index]
       guard input >= 0, let type = inference.types[Int(input)]?.tensorType else { continue }
       let root = root(input)
-      guard offsets[Int(root)] >= 0, lifetimes.lastUse[Int(root)] == position,
+      guard offsets[Int(root)] >= 0, placement.isAlone(root),
+        lifetimes.lastUse[Int(root)] == position,
         type.shape == output.shape, type.elementType.stride == output.elementType.stride,
-        node.inputs.count(where: { self.root($0) == root }) == 1
+        node.inputs.count(where: { $0 >= 0 && placement.place(self.root($0)).block == root }) == 1
       else { continue }
       return root
     }

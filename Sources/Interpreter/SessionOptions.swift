@@ -36,6 +36,6 @@ public enum Pass: String, Sendable, Hashable, CaseIterable {
   case fusion
   /// Operations on numbers of one shape that feed each other go over memory together.
   case chains
-  /// Nodes whose outputs nobody uses go.
+  /// Nodes whose outputs nobody uses go, and so do such outputs of others.
   case deadNodes
 }

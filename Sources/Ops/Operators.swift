@@ -119,6 +119,7 @@ enum Operators {
     AveragePool.self,
     BatchNormalization.self,
     CausalConvWithState.self,
+    ChannelAffine.self,
     Col2Im.self,
     Conv.self,
     ConvInteger.self,

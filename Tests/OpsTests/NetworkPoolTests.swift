@@ -89,6 +89,16 @@ import Testing
     ([2, 3, 17], [.ints("kernel_shape", [4]), .ints("strides", [3]), .int("ceil_mode", 1)]),
     ([1, 2, 9, 40], [.ints("kernel_shape", [3, 3]), .ints("pads", [1, 1, 1, 1])]),
     ([1, 2, 9, 41], [.ints("kernel_shape", [3, 2]), .ints("strides", [2, 2])]),
+    ([2, 3, 7, 7], [.ints("kernel_shape", [3, 3]), .ints("pads", [1, 1, 1, 1])]),
+    (
+      [1, 3, 21, 23],
+      [.ints("kernel_shape", [3, 3]), .ints("strides", [2, 2]), .ints("pads", [1, 0, 1, 1])]
+    ),
+    ([1, 2, 4, 1], [.ints("kernel_shape", [5, 3]), .ints("pads", [2, 1, 2, 1])]),
+    (
+      [2, 1, 6, 18],
+      [.ints("kernel_shape", [1, 2]), .ints("strides", [1, 2]), .int("ceil_mode", 1)]
+    ),
     (
       [2, 2, 8, 9],
       [.ints("kernel_shape", [3, 3]), .ints("dilations", [1, 2]), .ints("pads", [2, 0, 1, 2])]

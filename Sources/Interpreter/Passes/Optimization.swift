@@ -9,7 +9,10 @@ func optimize(
   _ graph: inout Graph, _ passes: Set<Pass>, types: [String: ValueType],
   operatorSets: OperatorSets, engine: Engine, ownsInitializers: Bool
 ) {
-  if passes.contains(.deadNodes) { removeDeadNodes(&graph) }
+  if passes.contains(.deadNodes) {
+    removeDeadNodes(&graph)
+    leaveOutUnusedOutputs(&graph, operatorSets: operatorSets)
+  }
   if passes.contains(.constantFolding) { foldConstants(&graph, operatorSets, engine) }
   if passes.contains(.fusion) {
     fuseNodes(

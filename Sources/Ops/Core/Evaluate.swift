@@ -53,6 +53,9 @@ extension Operator {
       return wanted.indices.map { wanted[$0] ? values[$0] : nil }
     case .compute(let scratch, let body):
       return try compute(call, outputs, scratch, body)
+    case .parts(_, _, let otherwise): return try compute(call, outputs, 0, otherwise)
+    case .join(let copying):
+      return try compute(call, outputs, 0, copying(Array(inputs.types.indices)))
     }
   }
 

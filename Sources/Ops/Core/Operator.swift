@@ -43,16 +43,23 @@ extension Operator {
 public enum Kernel: Sendable {
   /// Fills outputs that were allocated for it, with `scratch` bytes (64-byte aligned) to work in.
   /// Must change neither its inputs nor anything it captures: many threads may run it at once.
-  case compute(scratch: Int, @Sendable (Buffers) throws(OperatorError) -> Void)
+  case compute(scratch: Int, Body)
   /// Makes its outputs itself, because their size or kind depends on the data.
   case produce(@Sendable (borrowing Call) throws(OperatorError) -> [Value?])
   /// Output 0 is the memory of this input under another shape.
   case view(of: Int)
+  /// Output `i` is the memory of this input from byte `offsets[i]` on. Where the outputs cannot be
+  /// parts of it, `otherwise` fills them.
+  case parts(of: Int, offsets: [Int], otherwise: Body)
+  /// Output 0 is the inputs' memory, one behind the other. Whoever runs the kernel may have inputs
+  /// made in their place there; `copying` gives the kernel that copies the others.
+  case join(copying: @Sendable (_ inputs: [Int]) -> Body)
+
+  /// Fills outputs from inputs.
+  public typealias Body = @Sendable (Buffers) throws(OperatorError) -> Void
 
   /// A kernel that fills its outputs and needs no scratch memory.
-  public static func compute(
-    _ body: @escaping @Sendable (Buffers) throws(OperatorError) -> Void
-  ) -> Kernel { .compute(scratch: 0, body) }
+  public static func compute(_ body: @escaping Body) -> Kernel { .compute(scratch: 0, body) }
 }
 
 /// What `prepare` is told.

@@ -37,7 +37,7 @@ struct AveragePool: PoolOperator {
 
   private func vectorised(_ window: Window, _ images: Int, threads: Int) -> Kernel {
     let shape = window.c
-    let row = images == 0 ? 0 : window.x.input.vectors
+    let row = images == 0 ? 0 : window.scratchCount
     let axes = [window.z, window.y, window.x]
     let counts = images == 0 ? 0 : axes.reduce(0) { $0 + $1.output }.vectors
     let countsPadding = countsPadding
@@ -53,7 +53,9 @@ struct AveragePool: PoolOperator {
           z + counts + thread * row)
       }
     }
-    return .compute(scratch: (counts + threads * row) * MemoryLayout<Float>.stride) { buffers in
+    return .compute(
+      scratch: .work(counts + .work(threads, row), MemoryLayout<Float>.stride)
+    ) { buffers in
       guard images > 0 else { return }
       var next = buffers.scratch.assumingMemoryBound(to: Float.self)
       for axis in axes {

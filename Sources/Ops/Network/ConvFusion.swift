@@ -45,8 +45,13 @@ private struct ConvParts {
         let (factors, shifts) = normalization.affine(next.next, next.constant)
       else { return nil }
       return scaled(next, factors, shifts)
-    case is Add: return addition(next)
-    case is Sum where next.next.inputs.count == 2: return addition(next)
+    case let product as Mul:
+      guard let weights = next.constant(input(1)), let channels = weights.shape.first,
+        let factors = next.channelOperand(product, channels: channels, rank: weights.shape.count)
+      else { return nil }
+      return scaled(next, factors, Array(repeating: 0, count: channels))
+    case let sum as Add: return shifted(next, sum) ?? addition(next)
+    case is Sum: return next.next.inputs.count == 2 ? addition(next) : nil
     default: return nil
     }
   }
@@ -66,13 +71,7 @@ private struct ConvParts {
     guard input(3).isEmpty, let weights = next.constant(input(1)),
       weights.elementType == .float32, weights.shape.first == factors.count, weights.count > 0
     else { return nil }
-    var bias = [Float](repeating: 0, count: factors.count)
-    if !input(2).isEmpty {
-      guard let own = next.constant(input(2)), let values = try? own.array(as: Float.self),
-        values.count == bias.count
-      else { return nil }
-      bias = values
-    }
+    guard let bias = bias(next, channels: factors.count) else { return nil }
     guard let scaled = next.owns(input(1)) ? weights : try? weights.copied() else { return nil }
     let row = weights.count / factors.count
     for (channel, factor) in factors.enumerated() {
@@ -90,6 +89,27 @@ private struct ConvParts {
         NamedTensor(names.weights, scaled),
         NamedTensor(names.bias, Tensor(shape: [sums.count], sums)),
       ])
+  }
+
+  /// The constant bias, or zeros where there is none.
+  private func bias(_ next: FusionPartner, channels: Int) -> [Float]? {
+    if input(2).isEmpty { return Array(repeating: 0, count: channels) }
+    let own = try? next.constant(input(2))?.array(as: Float.self)
+    return own?.count == channels ? own : nil
+  }
+
+  /// `Conv(…) + shift`, by output channel.
+  private func shifted(_ next: FusionPartner, _ sum: Add) -> Fusion? {
+    guard let weights = next.constant(input(1)), weights.elementType == .float32,
+      let channels = weights.shape.first,
+      let shifts = next.channelOperand(sum, channels: channels, rank: weights.shape.count),
+      let bias = bias(next, channels: channels)
+    else { return nil }
+    let name = next.next.outputs[0] + " (folded bias)"
+    let sums = zip(bias, shifts).map { $0 + $1 }
+    return Fusion(
+      node(next, bias: name),
+      initializers: [NamedTensor(name, Tensor(shape: [channels], sums))])
   }
 
   /// `Conv(…) + Z` for a `Z` of the result's own shape.

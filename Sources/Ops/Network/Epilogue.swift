@@ -71,11 +71,19 @@ enum Activation: Sendable, Hashable {
   }
 
   /// The bounds of the result, for a function that does nothing else.
-  fileprivate var bounds: (low: Float, high: Float) {
+  var bounds: (low: Float, high: Float) {
     switch self {
     case .relu: (0, .infinity)
     case .clip(let low, let high): (low, high)
     default: (-.infinity, .infinity)
+    }
+  }
+
+  /// Whether the function does no more than hold its result within `bounds`.
+  var isClamp: Bool {
+    switch self {
+    case .none, .relu, .clip: true
+    case .leakyRelu, .sigmoid, .tanh: false
     }
   }
 

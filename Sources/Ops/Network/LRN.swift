@@ -35,13 +35,15 @@ struct LRN: Operator {
     switch try call.elementType(0) {
     case .float32:
       let (before, after, alpha, beta, bias) = (before, after, scaled, beta, bias)
-      let tile: Buffers.Tile = { buffers, image, _ in
-        let start = image * channels * plane
+      let tiles = Tiles(plane, cost: channels)
+      let tile: Buffers.Tile = { buffers, task, _ in
+        let columns = tiles[task % tiles.count]
+        let start = task / tiles.count * channels * plane + columns.lowerBound
         ck_lrn(
-          buffers.input(0) + start, buffers.output(0) + start, channels, plane, before, after,
-          alpha, beta, bias)
+          buffers.input(0) + start, buffers.output(0) + start, channels, plane, columns.count,
+          before, after, alpha, beta, bias)
       }
-      return .compute { buffers in buffers.parallel(sizes[0], tile) }
+      return .compute { buffers in buffers.parallel(sizes[0] * tiles.count, tile) }
     case .float64: return kernel(sizes[0], channels, plane, Double.self)
     case .float16: return kernel(sizes[0], channels, plane, Float16.self)
     case .bfloat16: return kernel(sizes[0], channels, plane, BFloat16.self)

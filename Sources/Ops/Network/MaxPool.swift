@@ -50,7 +50,7 @@ struct MaxPool: PoolOperator {
   private func vectorised(_ call: Preparation) throws(OperatorError) -> Kernel {
     let (window, images) = try geometry(call)
     let shape = window.c
-    let row = images == 0 ? 0 : window.x.input.vectors
+    let row = images == 0 ? 0 : window.scratchCount
     let tiles = Tiles(images, cost: window.inputCount + window.outputCount)
     let tile: Buffers.Tile = { buffers, task, thread in
       let range = tiles[task]

@@ -33,6 +33,11 @@ extension PoolOperator {
   }
 }
 
+extension Window {
+  /// Floats of scratch memory that the vectorised loops need.
+  var scratchCount: Int { withUnsafePointer(to: c) { ck_pool_room($0).vectors } }
+}
+
 /// How plain loops reduce a window.
 protocol WindowReduction: Sendable {
   associatedtype Source

@@ -31,7 +31,10 @@ struct Concat: DifferentiableOperator {
       jobs.append(CopyJob(copy, from: .input(index)))
       start += sizes[axis]
     }
-    return CopyTasks(jobs).kernel
+    guard type != .string, target[..<axis].allSatisfy({ $0 == 1 }), !target.contains(0) else {
+      return CopyTasks(jobs).kernel
+    }
+    return .join { [jobs] inputs in CopyTasks(inputs.map { jobs[$0] }).body }
   }
 
   func differentiate(_ backward: inout Backward) throws(OperatorError) {

@@ -65,7 +65,9 @@ struct CopyTasks: Sendable {
   }
 
   /// The kernel that runs them all.
-  var kernel: Kernel {
+  var kernel: Kernel { .compute(body) }
+
+  var body: Kernel.Body {
     let count = tasks.count
     let tile: Buffers.Tile = { buffers, task, _ in
       for index in tasks[task] {
@@ -73,7 +75,7 @@ struct CopyTasks: Sendable {
         jobs[piece.job].run(piece.units, buffers)
       }
     }
-    return .compute { buffers in buffers.parallel(count, tile) }
+    return { buffers in buffers.parallel(count, tile) }
   }
 }
 

@@ -127,6 +127,7 @@ private func splitKernel(
   let axis = try normalized(axis: axis, rank: source.count)
   let strides = rowMajorStrides(source)
   var jobs: [CopyJob] = []
+  var offsets: [Int] = []
   var start = 0
   for (index, output) in outputs.enumerated() {
     guard let length = output.tensorType?.shape?[axis].size else {
@@ -139,9 +140,14 @@ private func splitKernel(
         type, sizes, from: strides, fromOffset: start &* strides[axis], to: rowMajorStrides(sizes))
       jobs.append(CopyJob(copy, to: index))
     }
+    offsets.append(start &* strides[axis] &* type.stride)
     start += length
   }
-  return CopyTasks(jobs).kernel
+  let tasks = CopyTasks(jobs)
+  guard type != .string, source[..<axis].allSatisfy({ $0 == 1 }), !source.contains(0) else {
+    return tasks.kernel
+  }
+  return .parts(of: 0, offsets: offsets, otherwise: tasks.body)
 }
 
 extension Backward {

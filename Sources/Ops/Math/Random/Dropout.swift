@@ -78,7 +78,16 @@ struct Dropout: Operator {
     guard let conversion = ElementConversion(from: .bool, to: type) else {
       return mask.update(repeating: 1, count: count)
     }
-    for i in 0..<count { conversion(&one, mask + i * type.stride, 1) }
+    guard count > 0 else { return }
+    conversion(&one, mask, 1)
+    // What is filled doubles until all is.
+    var filled = type.stride
+    let bytes = count * type.stride
+    while filled < bytes {
+      let next = min(filled, bytes - filled)
+      (mask + filled).update(from: mask, count: next)
+      filled += next
+    }
   }
 
   private var training: Kernel {

@@ -1,0 +1,39 @@
+/// Where in the arena values lie that share a block of memory: the parts of what is cut, and what
+/// joins to one value.
+struct Placement {
+  /// What a value lies in, itself for most, and from which byte on.
+  private var homes: [(container: Int32, offset: Int)]
+
+  init(count: Int) { homes = (0..<Int32(count)).map { ($0, 0) } }
+
+  /// The outermost value that a value lies in, whose block it shares, and from which byte on.
+  func place(_ number: Int32) -> (block: Int32, offset: Int) {
+    var (block, offset) = homes[Int(number)]
+    while homes[Int(block)].container != block {
+      offset += homes[Int(block)].offset
+      block = homes[Int(block)].container
+    }
+    return (block, offset)
+  }
+
+  func isAlone(_ number: Int32) -> Bool { homes[Int(number)].container == number }
+
+  /// Puts a value that is alone into another.
+  mutating func put(_ number: Int32, in container: Int32, at offset: Int) {
+    homes[Int(number)] = (container, offset)
+  }
+
+  /// Makes `whole` the place where `parts`, each with its size, lie behind one another already.
+  /// - Returns: whether they do
+  mutating func find(_ whole: Int32, in parts: [(number: Int32, bytes: Int)]) -> Bool {
+    guard isAlone(whole), let first = parts.first.map({ place($0.number) }) else { return false }
+    var end = first.offset
+    for part in parts {
+      let place = place(part.number)
+      guard place == (first.block, end), place.block != part.number else { return false }
+      end += part.bytes
+    }
+    put(whole, in: first.block, at: first.offset)
+    return true
+  }
+}
