@@ -165,30 +165,46 @@ TARGET __attribute__((always_inline)) static inline void NAMED(row_tile, SUFFIX)
   }
 }
 
+// One row by the last panel, of one vector: several sums, since one would wait for itself.
+TARGET static void NAMED(half_row, SUFFIX)(const float *x, ptrdiff_t depth, const float *b,
+                                           float *y) {
+  VECTOR sum[4] = {0};
+  ptrdiff_t k = 0;
+  for (; k + 4 <= depth; k += 4) {
+    UNROLL for (int c = 0; c < 4; c++) sum[c] += x[k + c] * *(const VECTOR *)(b + (k + c) * WIDTH);
+  }
+  for (; k < depth; k++) sum[0] += x[k] * *(const VECTOR *)(b + k * WIDTH);
+  *(VECTOR *)y = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
 TARGET static void NAMED(row, SUFFIX)(const float *x, ptrdiff_t depth, ptrdiff_t columns,
                                       const float *b, float *y, const ck_epilogue *e) {
-  const ptrdiff_t step = depth * COLUMNS;
+  const ptrdiff_t step = depth * COLUMNS, whole = columns / COLUMNS * COLUMNS;
   ck_epilogue own = *e;
-  ptrdiff_t n = 0;
-  for (; columns - n >= 4 * COLUMNS; n += 4 * COLUMNS) {
+  for (ptrdiff_t n = 0; n < whole;) {
+    const ptrdiff_t panels = least((whole - n) / COLUMNS, 4);
+    const float *from = b + n * depth;
     own.residual = e->residual ? e->residual + n : NULL;
-    NAMED(row_tile, SUFFIX)(x, depth, b + n * depth, step, y + n, &own, 4);
+    switch (panels) {
+      case 4: NAMED(row_tile, SUFFIX)(x, depth, from, step, y + n, &own, 4); break;
+      case 3: NAMED(row_tile, SUFFIX)(x, depth, from, step, y + n, &own, 3); break;
+      case 2: NAMED(row_tile, SUFFIX)(x, depth, from, step, y + n, &own, 2); break;
+      default: NAMED(row_tile, SUFFIX)(x, depth, from, step, y + n, &own, 1);
+    }
+    n += panels * COLUMNS;
   }
-  for (; columns - n >= COLUMNS; n += COLUMNS) {
-    own.residual = e->residual ? e->residual + n : NULL;
-    NAMED(row_tile, SUFFIX)(x, depth, b + n * depth, step, y + n, &own, 1);
+  if (whole == columns) return;
+  float sums[COLUMNS];
+  if (columns - whole > WIDTH) {
+    own = (ck_epilogue){.low = -__builtin_inff(), .high = __builtin_inff()};
+    NAMED(row_tile, SUFFIX)(x, depth, b + whole * depth, step, sums, &own, 1);
+  } else {
+    NAMED(half_row, SUFFIX)(x, depth, b + whole * depth, sums);
   }
-  const ptrdiff_t width = columns - n > WIDTH ? COLUMNS : WIDTH;
-  if (n == columns) return;
-  float sum[COLUMNS] = {0};
-  b += n * depth;
-  for (ptrdiff_t k = 0; k < depth; k++, b += width) {
-    for (ptrdiff_t i = 0; i < width; i++) sum[i] += x[k] * b[i];
-  }
-  for (ptrdiff_t i = 0; i < columns - n; i++) {
-    const float value = sum[i] + (e->residual ? e->residual[n + i] : 0.0f);
+  for (ptrdiff_t n = whole; n < columns; n++) {
+    const float value = sums[n - whole] + (e->residual ? e->residual[n] : 0.0f);
     const float raised = value < e->low ? e->low : value;
-    y[n + i] = raised > e->high ? e->high : raised;
+    y[n] = raised > e->high ? e->high : raised;
   }
 }
 

@@ -32,6 +32,9 @@ struct PanelConvolution: Sendable {
     chunks = (places + chunk - 1) / chunk
   }
 
+  /// Products that are not worth a second thread.
+  private static let smallWork = 1 << 18
+
   /// Part of the work: windows of one plane of one group's result.
   private struct Part {
     let image: Int
@@ -60,6 +63,8 @@ struct PanelConvolution: Sendable {
     let panels = Int.work(chunk, geometry.depth).vectors
     // Few parts share their packed windows, so that output channels can be divided as well.
     let isShared = parts < 8
+    let divides =
+      isShared && Int.work(parts, chunk, geometry.depth, geometry.maps) > Self.smallWork
     let memory = Memory(
       weights: constant == nil ? weights.count.vectors : 0,
       images: layout.isCopied ? Int.work(geometry.batch, channels, layout.plane, 1).vectors : 0,
@@ -136,7 +141,7 @@ struct PanelConvolution: Sendable {
         buffers.parallel(this.geometry.groups * this.weights.blocks, packWeights)
       }
       if this.layout.isCopied { buffers.parallel(copies.count, copy) }
-      if isShared && whole.count > 1 {
+      if divides {
         buffers.parallel(parts, packShared)
         buffers.parallel(parts * cuts, multiplyShared)
       } else {
