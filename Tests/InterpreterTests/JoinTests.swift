@@ -161,7 +161,8 @@ import Testing
     let x = floats([8, 2], (0..<16).map { Float($0) - 8 })
     let sign: Float = mask ? 1 : -1
     #expect(
-      try session.run(["x": x])["y"] == floats([8, 2], (0..<16).map { max($0 - 8, 0) * sign }))
+      try session.run(["x": x])["y"]
+        == floats([8, 2], (0..<16).map { max(Float($0) - 8, 0) * sign }))
     return try session.bind(inputs: ["x": x]).arenaBytes
   }
 
