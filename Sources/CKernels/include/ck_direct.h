@@ -59,4 +59,11 @@ void ck_convolve_depthwise(const ck_direct *shape, const float *weights, const f
                            ptrdiff_t first, ptrdiff_t count, float *tile, float *y,
                            const ck_epilogue *epilogue);
 
+// One channel of a convolution in two dimensions with a kernel of 3 x 3, dilation 1, strides of 1 or
+// 2 and results bounded by low and high. `scratch` has room for as many floats as the other function
+// says; they are 0 before the first channel, and may be used for the next one as they are left.
+void ck_depthwise3(const ck_window *window, const float *x, const float *weights, float *scratch,
+                   float *y, float bias, float low, float high);
+ptrdiff_t ck_depthwise3_scratch(const ck_window *window);
+
 #endif

@@ -7,7 +7,7 @@ struct FloatConvolution: Sendable {
   let epilogue: Epilogue
 
   /// Output channels of a group for which it does not pay to pack the windows.
-  private static let mapsInPlace = 8
+  private static let mapsInPlace = 16
 
   /// - Returns: `nil` for shapes that the plain loops of `DirectConvolution` do as well.
   func kernel(_ call: Preparation) throws(OperatorError) -> Kernel? {
@@ -20,6 +20,9 @@ struct FloatConvolution: Sendable {
     // Vectors run along the windows: too few of them are a matter for the matrix product.
     if geometry.window.outputCount < 8 {
       return try ColumnConvolution(geometry: geometry, epilogue: epilogue).kernel()
+    }
+    if let depthwise = DepthwiseConvolution(geometry: geometry, epilogue: epilogue) {
+      return depthwise.kernel(call)
     }
     let winograd = WinogradConvolution(
       geometry: geometry, epilogue: epilogue, algorithm: call.convolution)
