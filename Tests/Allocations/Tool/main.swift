@@ -1,5 +1,5 @@
-// Prints how often bound runs ask for memory after a few to warm up: a line `NAME THREADS COUNT` for
-// each model, after one for an array, which shows that the count works. Fails where a run does:
+// Prints how often bound runs ask for memory, after a few to warm up: a line `NAME THREADS COUNT`
+// for each model, after one for an array, which shows that the count works. Fails where a run does:
 //
 //     swift run -c release allocations models/lenet5.onnx
 import AllocationCounter
