@@ -4,8 +4,11 @@
 #include "ck_simd.h"
 
 // A function so marked is compiled once for each instruction set and chosen at load time; once
-// only where CK_LEVEL, a level as ck_simd_level has it, says for which.
+// only where CK_LEVEL, a level as ck_simd_level has it, says for which, and where a sanitizer is at
+// work, which is not ready yet when the program's loader makes that choice.
 #if !defined(__x86_64__) || (defined(CK_LEVEL) && CK_LEVEL == 0)
+#define CK_MULTIVERSION
+#elif __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
 #define CK_MULTIVERSION
 #elif defined(CK_LEVEL) && CK_LEVEL == 1
 #define CK_MULTIVERSION __attribute__((target("arch=x86-64-v3")))

@@ -19,7 +19,9 @@ public struct SessionArguments: ParsableArguments {
   public var seed: UInt64 = 0
 
   @Flag(
-    help: "No convolution by Winograd's algorithm, which is faster and off by 1e-5 or so of the largest result."
+    help: ArgumentHelp(
+      "No convolution by Winograd's algorithm, which is faster and off by 1e-5 or so of the "
+        + "largest result.")
   )
   public var exact = false
 

@@ -20,17 +20,14 @@ struct Tool {
 
   /// Runs the tool to its end.
   /// - Parameter meanwhile: called while it runs
-  init(
-    path: String = Self.path, _ arguments: [String],
-    meanwhile: (Process) throws -> Void = { _ in }
-  ) throws {
+  init(_ arguments: [String], meanwhile: (Process) throws -> Void = { _ in }) throws {
     let folder = try Folder()
     let (outputPath, errorPath) = (folder.path("output"), folder.path("errors"))
     for path in [outputPath, errorPath] {
       _ = FileManager.default.createFile(atPath: path, contents: nil)
     }
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: path)
+    process.executableURL = URL(fileURLWithPath: Self.path)
     process.arguments = arguments
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle(forWritingAtPath: outputPath)

@@ -6,6 +6,13 @@ extension Int {
 
   /// The product, or the largest number where that overflows: for estimates of work.
   static func work(_ factors: Int...) -> Int { factors.elementCount ?? Int.max }
+
+  // Kernels multiply two and three, and an array of factors is an allocation.
+  static func work(_ a: Int, _ b: Int) -> Int {
+    let (product, overflow) = a.multipliedReportingOverflow(by: b)
+    return overflow || product > 1 << 56 ? Int.max : product
+  }
+  static func work(_ a: Int, _ b: Int, _ c: Int) -> Int { work(work(a, b), c) }
 }
 
 extension Int {

@@ -1,6 +1,9 @@
-// Prints how often bound runs ask for memory after a few to warm up: a line `NAME THREADS COUNT` for
-// each model, and one for an array, which shows that the count works.
+// Prints how often bound runs ask for memory, after a few to warm up: a line `NAME THREADS COUNT`
+// for each model, after one for an array, which shows that the count works. Fails where a run does:
+//
+//     swift run -c release allocations models/lenet5.onnx
 import AllocationCounter
+import Glibc
 import ONNX
 
 func allocations(_ body: () throws -> Void) rethrows -> Int64 {
@@ -15,7 +18,9 @@ func noise(_ shape: [Int]) -> Tensor {
 }
 
 var array: [Int] = []
-print("array", 1, allocations { array = Array(repeating: 1, count: 100) })
+let control = allocations { array = Array(repeating: 1, count: Int(CommandLine.argc) + 100) }
+print("array", 1, control)
+var isFine = control > 0
 
 for (name, model, inputs) in try models(lenet: CommandLine.arguments[1]) {
   for threads in 1...2 {
@@ -23,6 +28,9 @@ for (name, model, inputs) in try models(lenet: CommandLine.arguments[1]) {
     options.threads = threads
     let bound = try Session(model, options: options).bind(inputs: inputs)
     for _ in 0..<5 { try bound.run() }
-    print(name, threads, try allocations { for _ in 0..<20 { try bound.run() } })
+    let count = try allocations { for _ in 0..<20 { try bound.run() } }
+    print(name, threads, count)
+    isFine = isFine && count == 0
   }
 }
+exit(isFine ? 0 : 1)
