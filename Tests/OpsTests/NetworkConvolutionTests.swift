@@ -66,7 +66,8 @@ import Testing
     let exact = try checkOperator(node, inputs.map { $0.converted(to: .float64) })[0]
     let fast = try #require(try checkOperator(node, inputs)[0])
     #expect(fast.isClose(to: exact))
-    #expect(try evaluateUnknown(node, inputs) == fast)
+    // Weights that are known may be multiplied in another order.
+    #expect(try evaluateUnknown(node, inputs).isClose(to: fast))
     guard index < 4 else { return }
     for (type, tolerance) in [(ElementType.float16, 4e-3), (.bfloat16, 3e-2)] {
       let y = try checkOperator(node, inputs.map { $0.converted(to: type) })[0]
