@@ -165,16 +165,13 @@ TARGET __attribute__((always_inline)) static inline void NAMED(row_tile, SUFFIX)
   }
 }
 
-// One row by the last panel, of one vector: several sums, since one would wait for itself.
+// One row by the last panel, of one vector, added to y in the same order as above: equal columns give
+// equal sums.
 TARGET static void NAMED(half_row, SUFFIX)(const float *x, ptrdiff_t depth, const float *b,
                                            float *y) {
-  VECTOR sum[4] = {0};
-  ptrdiff_t k = 0;
-  for (; k + 4 <= depth; k += 4) {
-    UNROLL for (int c = 0; c < 4; c++) sum[c] += x[k + c] * *(const VECTOR *)(b + (k + c) * WIDTH);
-  }
-  for (; k < depth; k++) sum[0] += x[k] * *(const VECTOR *)(b + k * WIDTH);
-  *(VECTOR *)y = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  VECTOR sum = *(const VECTOR *)y;
+  for (ptrdiff_t k = 0; k < depth; k++) sum += x[k] * *(const VECTOR *)(b + k * WIDTH);
+  *(VECTOR *)y = sum;
 }
 
 TARGET static void NAMED(row, SUFFIX)(const float *x, ptrdiff_t depth, ptrdiff_t columns,
@@ -194,16 +191,16 @@ TARGET static void NAMED(row, SUFFIX)(const float *x, ptrdiff_t depth, ptrdiff_t
     n += panels * COLUMNS;
   }
   if (whole == columns) return;
-  float sums[COLUMNS];
+  float sums[COLUMNS] = {0};
+  for (ptrdiff_t n = whole; n < columns && e->residual; n++) sums[n - whole] = e->residual[n];
   if (columns - whole > WIDTH) {
-    own = (ck_epilogue){.low = -__builtin_inff(), .high = __builtin_inff()};
+    own.residual = sums;
     NAMED(row_tile, SUFFIX)(x, depth, b + whole * depth, step, sums, &own, 1);
   } else {
     NAMED(half_row, SUFFIX)(x, depth, b + whole * depth, sums);
   }
   for (ptrdiff_t n = whole; n < columns; n++) {
-    const float value = sums[n - whole] + (e->residual ? e->residual[n] : 0.0f);
-    const float raised = value < e->low ? e->low : value;
+    const float raised = sums[n - whole] < e->low ? e->low : sums[n - whole];
     y[n] = raised > e->high ? e->high : raised;
   }
 }
