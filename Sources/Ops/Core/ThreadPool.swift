@@ -3,7 +3,8 @@ import Glibc
 import Synchronization
 
 /// Threads that share the tasks of one kernel at a time. They spin briefly before they sleep, so
-/// that the kernels of a running plan find them awake.
+/// that the kernels of a running plan find them awake. The first run that has more than one task
+/// starts them.
 ///
 /// A task's result must not depend on which thread takes it: work is cut into the same tasks
 /// whatever the number of threads.
@@ -21,7 +22,6 @@ public final class ThreadPool: Sendable {
   public init(threads: Int? = nil) {
     self.threads = max(1, threads ?? Self.available)
     self.shared = Shared()
-    for index in 1..<max(self.threads, 1) { shared.start(thread: index) }
   }
 
   deinit { shared.stop() }
@@ -36,6 +36,7 @@ public final class ThreadPool: Sendable {
       for index in 0..<max(tasks, 0) { task(context, index, 0) }
       return
     }
+    shared.startOnce(threads: threads)
     withUnsafePointer(to: task) { shared.run(tasks, context, $0) }
     shared.release()
   }
@@ -84,6 +85,7 @@ private final class Shared: Sendable {
   private let context = Atomic<UInt>(0)
   private let function = Atomic<UInt>(0)
   private let busy = Atomic<Bool>(false)
+  private let started = Atomic<Bool>(false)
   private let stopping = Atomic<Bool>(false)
   private let sleepers = Atomic<Int>(0)
   nonisolated(unsafe) private let gate = ck_gate_create()
@@ -93,15 +95,23 @@ private final class Shared: Sendable {
   func acquire() -> Bool { !busy.exchange(true, ordering: .acquiring) }
   func release() { busy.store(false, ordering: .releasing) }
 
-  func start(thread index: Int) {
-    let start = Start(shared: self, index: index)
+  /// Starts all threads but the caller's, who has acquired this, where they are not yet.
+  func startOnce(threads: Int) {
+    guard !started.load(ordering: .relaxed) else { return }
+    started.store(true, ordering: .relaxed)
+    for index in 1..<max(threads, 1) { start(thread: index) }
+  }
+
+  private func start(thread index: Int) {
+    let last = ticket.load(ordering: .relaxed) >> 32
+    let start = Start(shared: self, index: index, last: last)
     var thread = pthread_t()
     let failed = pthread_create(
       &thread, nil,
       { argument in
         guard let argument else { return nil }
         let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        start.shared.work(thread: start.index)
+        start.shared.work(thread: start.index, after: start.last)
         return nil
       }, Unmanaged.passRetained(start).toOpaque())
     // Without the thread the caller does its share; the result is the same.
@@ -151,8 +161,9 @@ private final class Shared: Sendable {
     }
   }
 
-  private func work(thread: Int) {
-    var last = ticket.load(ordering: .acquiring) >> 32
+  /// Takes tasks of all jobs that come after the `previous` one.
+  private func work(thread: Int, after previous: UInt64) {
+    var last = previous
     while !stopping.load(ordering: .relaxed) {
       var spins = 0
       while ticket.load(ordering: .acquiring) >> 32 == last {
@@ -184,9 +195,12 @@ private final class Shared: Sendable {
   private final class Start {
     let shared: Shared
     let index: Int
-    init(shared: Shared, index: Int) {
+    /// The job before the first that the thread may take part in.
+    let last: UInt64
+    init(shared: Shared, index: Int, last: UInt64) {
       self.shared = shared
       self.index = index
+      self.last = last
     }
   }
 }
