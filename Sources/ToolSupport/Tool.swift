@@ -41,10 +41,18 @@ private func status(of name: String, _ root: any ParsableCommand.Type) -> ExitSt
 /// The command that the arguments ask for.
 private func parsed(_ root: any ParsableCommand.Type) throws -> any ParsableCommand {
   let arguments = Array(CommandLine.arguments.dropFirst())
-  let names = root.configuration.subcommands.map { $0.configuration.commandName ?? "" } + ["help"]
+  let commands = root.configuration.subcommands
+  func isNamed(_ command: any ParsableCommand.Type, _ name: String) -> Bool {
+    command.configuration.commandName == name
+  }
   // The root looks at the options of all its commands, which takes longer than a small model.
-  if let standard = root.configuration.defaultSubcommand,
-    !arguments.contains(where: names.contains), let command = try? standard.parse(arguments)
+  if let name = arguments.first, let command = commands.first(where: { isNamed($0, name) }) {
+    if let command = try? command.parse(Array(arguments.dropFirst())) { return command }
+  } else if let standard = root.configuration.defaultSubcommand,
+    !arguments.contains(where: { name in
+      name == "help" || commands.contains { isNamed($0, name) }
+    }),
+    let command = try? standard.parse(arguments)
   {
     return command
   }
