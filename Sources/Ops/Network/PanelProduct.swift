@@ -20,6 +20,9 @@ struct PanelProduct: Sendable {
   /// - Returns: `nil` where it does not pay to pack W for so few rows
   func kernel(_ call: Preparation) throws(OperatorError) -> Kernel? {
     guard depth > 0, rows > 0, columns > 0 else { return nil }
+    if rows == 1 && isTransposed && Int.work(columns, depth) >= Self.largeCount {
+      return vectorKernel()
+    }
     let this = self
     let constant = try packed(call)
     if constant == nil && rows < 16 { return nil }
@@ -73,6 +76,26 @@ struct PanelProduct: Sendable {
       if !isRow { buffers.parallel(blocks, packRows) }
       buffers.parallel(rowCuts * panelCuts, multiply)
     }
+  }
+
+  /// Elements of a W that one row reads where it lies: it comes from memory either way, and packing
+  /// would take as much again.
+  private static let largeCount = 1 << 20
+
+  /// For one row and W `[columns, depth]`.
+  private func vectorKernel() -> Kernel {
+    let (depth, bias) = (depth, bias)
+    let (function, a, b) = activation.c
+    let tiles = Tiles(columns, cost: max(1, depth / 8))
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let range = tiles[task]
+      let y = buffers.output(0, as: Float.self) + range.lowerBound
+      ck_dot_rows(
+        buffers.input(0), depth, range.count, buffers.input(1) + range.lowerBound * depth,
+        bias.map { buffers.input($0, as: Float.self) + range.lowerBound }, y)
+      ck_finish_tile(y, 1, range.count, range.count, nil, nil, function, a, b)
+    }
+    return .compute { buffers in buffers.parallel(tiles.count, tile) }
   }
 
   private func packed(_ call: Preparation) throws(OperatorError) -> TensorStorage? {

@@ -235,7 +235,9 @@ private struct WinogradCost {
   /// The size that is fastest; a larger one, whose error is larger, only where it pays.
   var best: Int? {
     var best: (size: Int?, cost: Double) = (nil, 0.9 * direct)
-    for size in [2, 4, 6] where winograd(size) < best.cost {
+    // The transformed weights of the largest size take seven times the memory of the original ones.
+    let isSmall = Int.work(geometry.maps, geometry.channels) <= 1 << 14
+    for size in isSmall ? [2, 4, 6] : [2, 4] where winograd(size) < best.cost {
       best = (size, 0.92 * winograd(size))
     }
     return best.size
