@@ -1,11 +1,13 @@
 /// A value that flows through a graph at run time.
-public indirect enum Value: Sendable {
+///
+/// A tensor lies in the value itself, not in a box of its own: runs put tensors in and out.
+public enum Value: Sendable {
   case tensor(Tensor)
-  case sparseTensor(SparseTensor)
+  indirect case sparseTensor(SparseTensor)
   case sequence(SequenceValue)
   /// An optional that is empty (`nil`) or holds a value; `type` is that of the element.
-  case optional(Value?, type: ValueType?)
-  case map(MapValue)
+  indirect case optional(Value?, type: ValueType?)
+  indirect case map(MapValue)
 }
 
 /// An ordered list of values of one type.

@@ -221,7 +221,6 @@ final class RunState: @unchecked Sendable {
   }
 
   private func allocate(_ number: Int32, _ run: Run) throws(OperatorError) {
-    guard let type = plan.types[Int(number)], let sizes = type.shape?.sizes else { return }
     if keepsOutputs, case .tensor(var last)? = values[Int(number)] {
       values[Int(number)] = nil
       if last.hasUniqueStorage() {
@@ -229,6 +228,7 @@ final class RunState: @unchecked Sendable {
         return
       }
     }
+    guard let type = plan.types[Int(number)], let sizes = type.shape?.sizes else { return }
     try run.reserve(bytes: type.byteCount ?? Int.max)
     let tensor: Tensor
     do { tensor = try Tensor(uninitialized: type.elementType, shape: sizes) } catch {

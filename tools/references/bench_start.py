@@ -49,8 +49,14 @@ def start(name, threads, options):
     path = bench_models.model(f"random_{name}", options.cache)
     with tempfile.TemporaryDirectory() as folder:
         inputs, report = pathlib.Path(folder) / "inputs.npz", pathlib.Path(folder) / "report"
-        np.savez(inputs, **bench_models.inputs(path))
-        ours = [options.tool, "run", path, "--input", inputs, "--threads", threads]
+        arrays = bench_models.inputs(path)
+        np.savez(inputs, **arrays)
+        ours = [options.tool, "run", path, "--threads", threads]
+        # By name: an archive may give values to weights as well, so their originals would be kept.
+        for number, (name, array) in enumerate(arrays.items()):
+            file = pathlib.Path(folder) / f"{number}.npy"
+            np.save(file, array)
+            ours += ["--input", f"{name}={file}"]
         theirs = peer_command(path, inputs, threads, report)
         for command in ours, theirs:  # Files are in memory from here on.
             launch(1, command)
