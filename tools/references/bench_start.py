@@ -53,10 +53,10 @@ def start(name, threads, options):
         np.savez(inputs, **arrays)
         ours = [options.tool, "run", path, "--threads", threads]
         # By name: an archive may give values to weights as well, so their originals would be kept.
-        for number, (name, array) in enumerate(arrays.items()):
+        for number, (key, array) in enumerate(arrays.items()):
             file = pathlib.Path(folder) / f"{number}.npy"
             np.save(file, array)
-            ours += ["--input", f"{name}={file}"]
+            ours += ["--input", f"{key}={file}"]
         theirs = peer_command(path, inputs, threads, report)
         for command in ours, theirs:  # Files are in memory from here on.
             launch(1, command)
