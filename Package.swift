@@ -19,6 +19,8 @@ let package = Package(
     .library(name: "ONNXImages", targets: ["ONNXImages"]),
     .executable(name: "onnx-run", targets: ["onnx-run"]),
     .executable(name: "onnx-train", targets: ["onnx-train"]),
+    .library(name: "ONNXConversion", targets: ["ONNXConversion"]),
+    .executable(name: "onnx-convert", targets: ["onnx-convert"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -86,8 +88,17 @@ let package = Package(
         .product(name: "Numerics", package: "swift-numerics"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .target(
+      name: "ONNXConversion", dependencies: ["ONNX", "CZlib"], path: "Sources/Conversion"),
+    .executableTarget(
+      name: "onnx-convert",
+      dependencies: [
+        "ONNX", "ONNXConversion", "ToolSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
 
     .testTarget(name: "FormatTests", dependencies: ["ONNX"]),
+    .testTarget(name: "ConversionTests", dependencies: ["ONNX", "ONNXConversion"]),
     .testTarget(name: "OpsTests", dependencies: ["ONNX"]),
     .testTarget(name: "InterpreterTests", dependencies: ["ONNX"]),
     .testTarget(name: "TrainingTests", dependencies: ["ONNX"]),

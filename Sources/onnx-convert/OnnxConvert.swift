@@ -1,0 +1,25 @@
+import ArgumentParser
+import ONNX
+import ONNXConversion
+import ToolSupport
+
+@main
+struct OnnxConvert: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "onnx-convert",
+    abstract: "Converts models and checkpoints.",
+    discussion: """
+      The content of FROM decides how it is read, the extension of TO what is written.
+      Exit code: 0 fine, 2 anything that stopped the work.
+      """)
+
+  @Argument(help: "The model to read.") var from: String
+  @Argument(help: "The file to write.") var to: String
+
+  static func main() { runTool("onnx-convert", OnnxConvert.self) }
+
+  mutating func perform() throws -> ExitStatus {
+    try Model(contentsOf: from).write(to: to)
+    return .fine
+  }
+}
