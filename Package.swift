@@ -93,7 +93,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(
-      name: "ONNXConversion", dependencies: ["ONNX", "CZlib"], path: "Sources/Conversion"),
+      name: "ONNXConversion", dependencies: ["COnnx", "ONNX", "CZlib"],
+      path: "Sources/Conversion"),
     .executableTarget(
       name: "onnx-convert",
       dependencies: [
