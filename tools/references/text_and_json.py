@@ -1,9 +1,11 @@
 """Holds the text syntax and protobuf's JSON of `onnx-convert` against the Python packages.
 
     python tools/references/text_and_json.py --tool .build/debug/onnx-convert CASES...
+    python tools/references/text_and_json.py --write Tests/ConversionTests/Texts
 
-Every `model.onnx` below the folders goes four ways, and comes out the same model, but for what the
-text cannot hold:
+The second form writes the `.onnx` and `.json` files beside the `.onnxtxt` files of a folder, as the
+packages read and write them. In the first, every `model.onnx` below the folders goes these ways,
+and comes out the same model, but for what the text cannot hold:
 
     text written     model -> onnx-convert -> text -> onnx.parser
     text read        model -> onnx.printer -> text -> onnx-convert, beside onnx.parser
@@ -192,11 +194,23 @@ def has_lists(message):
     )
 
 
+def write_examples(folder):
+    for path in sorted(folder.glob("*.onnxtxt")):
+        model = onnx.parser.parse_model(path.read_text())
+        path.with_suffix(".onnx").write_bytes(model.SerializeToString())
+        path.with_suffix(".json").write_text(json_format.MessageToJson(model) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tool", required=True)
-    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--tool", help="onnx-convert")
+    parser.add_argument("--write", type=Path, metavar="FOLDER", help="write examples")
+    parser.add_argument("folders", nargs="*", type=Path)
     options = parser.parse_args()
+    if options.write:
+        return write_examples(options.write)
+    if not options.tool or not options.folders:
+        parser.error("expected --tool and folders of cases")
     with tempfile.TemporaryDirectory() as folder:
         check = Check(options.tool, folder)
         for root in options.folders:

@@ -10,6 +10,7 @@ extension Model {
     json bytes: [UInt8], externalFolder: String? = nil, options: ReadingOptions = .init()
   ) throws(ConversionError) {
     let message = try MessageFromJSON.model(bytes)
+    if message.isEmpty { throw ConversionError("not an ONNX model: it has no graph") }
     do throws(FormatError) {
       try self.init(serialized: message, options: options, externalFolder: externalFolder)
     } catch { throw ConversionError(error.description) }

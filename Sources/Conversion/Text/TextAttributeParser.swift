@@ -74,7 +74,7 @@ extension TextParser {
       let type = try type()
       let next = scanner.peek()
       if next == "{" || next == "=" || next == "\"" || !scanner.peekWord().isEmpty {
-        let name = try scanner.optionalName()
+        let name = try scanner.optionalName() ?? ""
         _ = scanner.take("=")
         return .tensor(try tensor(type, name: name))
       }

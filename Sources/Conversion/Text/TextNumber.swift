@@ -20,7 +20,7 @@ func shortestText<T: BinaryFloatingPoint & CustomStringConvertible>(_ value: T) 
   }
   if length > scientific.utf8.count { return sign + scientific }
   if exponent >= count - 1 {
-    if let exact = UInt64(exactly: value.magnitude) { return sign + String(exact) }
+    if let exact = UInt128(exactly: value.magnitude) { return sign + String(exact) }
     return sign + digits + String(repeating: "0", count: exponent + 1 - count)
   }
   if exponent >= 0 {
