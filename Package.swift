@@ -98,7 +98,7 @@ let package = Package(
       ]),
 
     .testTarget(name: "FormatTests", dependencies: ["ONNX"]),
-    .testTarget(name: "ConversionTests", dependencies: ["ONNX", "ONNXConversion"]),
+    .testTarget(name: "ConversionTests", dependencies: ["ONNX", "ONNXConversion", "ToolSupport"]),
     .testTarget(name: "OpsTests", dependencies: ["ONNX"]),
     .testTarget(name: "InterpreterTests", dependencies: ["ONNX"]),
     .testTarget(name: "TrainingTests", dependencies: ["ONNX"]),

@@ -76,3 +76,19 @@ struct WindowMean<T: RealElement>: WindowReduction {
   func add(_ sum: inout T.Compute, _ x: T) { sum += x.compute }
   func finish(_ sum: T.Compute, count: Int) -> T { T(compute: sum / T.Compute(count)) }
 }
+
+extension AveragePool {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        7,
+        down: { change throws(OperatorError) in
+          let pads = try change.ints("pads") ?? []
+          let isPadded = try change.string("auto_pad").map { $0 != "NOTSET" } ?? false
+          if !isPadded, pads.allSatisfy({ $0 == 0 }) { change.drop("count_include_pad") }
+          try change.dropNeutral("count_include_pad", .int(0))
+        }),
+      .added(10, ["ceil_mode": .int(0)]), .added(19, ["dilations": .ints(1)]),
+    ]
+  }
+}

@@ -75,3 +75,11 @@ struct OneHot: Operator {
     }
   }
 }
+
+extension OneHot {
+  static var versionSteps: [VersionStep] {
+    [
+      .negativeAxes(11)
+    ]
+  }
+}

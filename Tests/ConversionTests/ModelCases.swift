@@ -1,0 +1,48 @@
+import Foundation
+import ONNX
+import Testing
+import ToolSupport
+
+/// Where the standard's cases lie: `tools/test` writes them there.
+let standardCases: String = {
+  if let folder = ProcessInfo.processInfo.environment["ONNX_CASES"] { return folder }
+  return URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appendingPathComponent(".build/cases").path
+}()
+
+/// A case of the standard: a model and inputs for it.
+struct ModelCase: Sendable {
+  let name: String
+  let model: Model
+  let inputs: [String: Value]
+  let tolerance: Tolerance
+
+  /// All cases of single operators.
+  static func names() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: "\(standardCases)/node").sorted()
+  }
+
+  init(_ name: String) throws {
+    self.name = name
+    let path = "\(standardCases)/node/\(name)"
+    model = try Model(contentsOf: "\(path)/model.onnx")
+    var inputs: [String: Value] = [:]
+    for (index, info) in model.graph.inputs.enumerated() {
+      let file = "\(path)/test_data_set_0/input_\(index).pb"
+      if fileExists(file) { inputs[info.name] = try readMessage(file, info.type) }
+    }
+    self.inputs = inputs
+    let file = "\(path)/tol"
+    tolerance =
+      fileExists(file)
+      ? try Tolerance(parsing: try readText(file)) : Tolerance(relative: 1e-3, absolute: 1e-7)
+  }
+
+  /// What a model makes of the case's inputs, with nothing optimised away.
+  func run(_ model: Model) throws -> [String: Value] {
+    var options = SessionOptions()
+    options.threads = 1
+    options.passes = []
+    return try Session(model, options: options).run(values: inputs)
+  }
+}
