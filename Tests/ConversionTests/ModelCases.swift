@@ -38,6 +38,26 @@ struct ModelCase: Sendable {
       ? try Tolerance(parsing: try readText(file)) : Tolerance(relative: 1e-3, absolute: 1e-7)
   }
 
+  private init(_ other: ModelCase, _ model: Model, _ inputs: [String: Value]) {
+    self.name = other.name
+    self.model = model
+    self.inputs = inputs
+    self.tolerance = other.tolerance
+  }
+
+  /// The case with the values of all inputs but the first in the model.
+  var frozen: ModelCase {
+    var model = model
+    var inputs = inputs
+    for info in self.model.graph.inputs.dropFirst() {
+      guard let tensor = inputs[info.name]?.tensor else { continue }
+      inputs[info.name] = nil
+      model.graph.inputs.removeAll { $0.name == info.name }
+      model.graph.initializers.append(NamedTensor(info.name, tensor))
+    }
+    return ModelCase(self, model, inputs)
+  }
+
   /// What a model makes of the case's inputs, with nothing optimised away.
   func run(_ model: Model) throws -> [String: Value] {
     var options = SessionOptions()

@@ -12,6 +12,8 @@ final class ConversionScope: VersionContext {
   private let outer: ConversionScope?
   private var types: [String: ValueType] = [:]
   private var constants: [String: Tensor] = [:]
+  /// Whether the model was found right, and the types of its values follow from it.
+  private(set) var isChecked = false
   /// Whether a run may replace an initializer that is an input.
   private let replacesInitializers: Bool
 
@@ -31,11 +33,9 @@ final class ConversionScope: VersionContext {
         if let graph { collect(graph) }
       }
     }
-    var options = SessionOptions()
-    options.passes = []
-    options.threads = 1
-    if let session = try? Session(model, options: options), let found = try? session.types() {
+    if let found = try? Session(model, options: .checking).types() {
       types = found
+      isChecked = true
     }
   }
 

@@ -26,8 +26,27 @@ extension Model {
     for index in result.functions.indices {
       result.functions[index].operatorSets.set(domain, to: version, addingIt: false)
     }
+    if conversion.isCheckable { try result.check() }
     if domain.isEmpty, let previous { result.fitFormatVersion(isLower: version < previous) }
     return result
+  }
+}
+
+extension Model {
+  /// Holds every node to its operator.
+  /// - Throws: `ModelError`
+  func check() throws(ModelError) {
+    _ = try Session(self, options: .checking)
+  }
+}
+
+extension SessionOptions {
+  /// For a session that is not to run.
+  static var checking: SessionOptions {
+    var options = SessionOptions()
+    options.passes = []
+    options.threads = 1
+    return options
   }
 }
 
@@ -57,6 +76,8 @@ private struct OperatorSetConversion {
   private var source: Int?
   private let scope: ConversionScope
   private let functions: Set<[String]>
+  /// Whether the model could be checked before.
+  var isCheckable: Bool { scope.isChecked }
   private var histories: [String: (first: Int, steps: [VersionStep])] = [:]
 
   init(_ model: Model, domain: String, target: Int) {
@@ -153,6 +174,7 @@ private struct OperatorSetConversion {
         for node in change.nodes.reversed() { waiting.append((node, reached)) }
         continue
       }
+      while node.inputs.last == "" { node.inputs.removeLast() }
       // Operator sets before 6 let a node name inputs whose memory it may take.
       if target >= 6, version < 6 {
         node.attributes.removeAll { $0.name == "consumed_inputs" }
@@ -194,7 +216,9 @@ private struct OperatorSetConversion {
     guard let first = node.inputs.first, let type = scope.type(of: first)?.tensorType,
       type.elementType != .undefined, !entry.types.contains(type.elementType)
     else { return [node] }
-    if let wide = type.elementType.computed, entry.types.contains(wide), !node.hasGraph {
+    if let wide = type.elementType.computed, entry.types.contains(wide), !node.hasGraph,
+      node.operatorType != "Cast", target >= type.elementType.castableSince
+    {
       return widened(node, type.elementType, to: wide, scope)
     }
     throw .input(
@@ -215,6 +239,13 @@ extension ElementType {
   /// The type that operators compute in who take this one.
   fileprivate var computed: ElementType? {
     self == .float16 || self == .bfloat16 ? .float32 : nil
+  }
+
+  /// The first operator set in which this type can be made of float32.
+  fileprivate var castableSince: Int {
+    (1...Registry.newestVersion).first {
+      Registry.find("Cast", domain: "", operatorSet: $0)?.types.contains(self) == true
+    } ?? Int.max
   }
 }
 

@@ -79,7 +79,15 @@ struct OneHot: Operator {
 extension OneHot {
   static var versionSteps: [VersionStep] {
     [
-      .negativeAxes(11)
+      VersionStep(
+        11,
+        down: { change throws(OperatorError) in
+          let axis = try change.int("axis") ?? -1
+          // -1 was allowed before: behind all.
+          guard axis < -1 else { return }
+          let rank = try change.rank(0) + 1
+          change.set(.int("axis", try normalized(axis: axis, rank: rank)))
+        })
     ]
   }
 }
