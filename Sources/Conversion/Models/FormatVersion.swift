@@ -16,13 +16,20 @@ extension Model {
     let own = Int64(Self.formatVersions.last { $0.0 <= set }?.1 ?? 3)
     let current = irVersion ?? 3
     // From 4 on an initializer need not be an input as well.
-    let inputs = Set(graph.inputs.map(\.name))
-    let isOld = graph.initializers.allSatisfy { inputs.contains($0.name ?? "") }
-    var needed = max(own, isOld ? 3 : 4)
+    var needed = max(own, graph.hasInputsForInitializers ? 3 : 4)
     if !functions.isEmpty {
       needed = max(needed, functions.contains { $0.overload?.isEmpty == false } ? 10 : 8)
     }
     if !deviceConfigurations.isEmpty { needed = max(needed, 11) }
     irVersion = isLower ? needed : max(current, needed)
+  }
+}
+
+extension Graph {
+  /// Whether every initializer is an input too, in subgraphs as well.
+  fileprivate var hasInputsForInitializers: Bool {
+    let inputs = Set(inputs.map(\.name))
+    return initializers.allSatisfy { inputs.contains($0.name ?? "") }
+      && nodes.allSatisfy { $0.subgraphs.allSatisfy(\.hasInputsForInitializers) }
   }
 }

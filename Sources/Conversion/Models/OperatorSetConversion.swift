@@ -118,6 +118,7 @@ private struct OperatorSetConversion {
     scope.enter(graph)
     let nodes = graph.nodes
     graph.nodes = try convert(nodes, scope)
+    if domain.isEmpty, target < 9 { graph.moveConstantsToInitializers() }
     let wanted = graph.outputs.map(\.name)
     let used = removeConstants(&graph.nodes, unusedSince: nodes, wanted: wanted)
     let before = Set(nodes.flatMap(\.usedNames))
@@ -257,6 +258,22 @@ extension Node {
 
 extension Attribute {
   fileprivate var isReference: Bool { if case .reference = value { true } else { false } }
+}
+
+extension Graph {
+  /// Before operator set 9 `Constant` makes floating-point numbers only.
+  fileprivate mutating func moveConstantsToInitializers() {
+    let wanted = Set(outputs.map(\.name))
+    nodes.removeAll { node in
+      guard node.operatorType == "Constant", Registry.normalized(domain: node.domain).isEmpty,
+        let name = node.outputs.first, !wanted.contains(name),
+        let tensor = node.attribute("value")?.tensorValue,
+        !TypeSet.floats.contains(tensor.elementType)
+      else { return false }
+      initializers.append(NamedTensor(name, tensor))
+      return true
+    }
+  }
 }
 
 /// Removes `Constant` nodes that somebody used before and nobody does now.

@@ -83,19 +83,7 @@ extension NodeReader {
 extension GroupNormalization {
   static var versionSteps: [VersionStep] {
     [
-      .introduced(18) { change throws(OperatorError) in
-        guard let groups = try change.int("num_groups") else {
-          throw .attribute("num_groups", "is missing")
-        }
-        let x = try change.input(0)
-        let shape = change.emit("Shape", [x])
-        change.precede(
-          0, "Reshape", [change.integers([0, groups, -1], "groups")],
-          type: TensorType(try change.elementType(0), Shape(rank: 3)))
-        change.node.operatorType = "InstanceNormalization"
-        change.drop("num_groups")
-        change.follow(0, "Reshape", [shape])
-      },
+      .introduced(18) { change throws(OperatorError) in try change.normalizeGroupsAsImages() },
       // Scale and bias were one for each group before.
       VersionStep(
         21,
@@ -118,7 +106,7 @@ extension GroupNormalization {
           let type = try change.elementType(1)
           let rank = try change.rank(0)
           let (scale, bias) = (try change.input(1), try change.input(2))
-          let places = Array(1..<rank - 1)
+          let places = Array(1..<max(rank - 1, 1))
           for (input, value) in [(1, 1.0), (2, 0)] {
             let number = try change.scalar(value, type)
             let count = change.integers([groups], "count")
@@ -129,7 +117,25 @@ extension GroupNormalization {
           let term = rank > 2 ? change.unsqueeze(bias, places) : bias
           change.follow(0, "Add", [term])
           change.follow(0, "Mul", [factor])
+          // The standard has given up the form between.
+          try change.normalizeGroupsAsImages()
         }),
     ]
+  }
+}
+
+extension VersionChange {
+  /// Groups as the channels of images, each normalized with the scale and bias of its group.
+  fileprivate mutating func normalizeGroupsAsImages() throws(OperatorError) {
+    guard let groups = try int("num_groups") else {
+      throw .attribute("num_groups", "is missing")
+    }
+    let shape = emit("Shape", [try input(0)])
+    precede(
+      0, "Reshape", [integers([0, groups, -1], "groups")],
+      type: TensorType(try elementType(0), Shape(rank: 3)))
+    node.operatorType = "InstanceNormalization"
+    drop("num_groups")
+    follow(0, "Reshape", [shape])
   }
 }

@@ -178,9 +178,21 @@ extension CastLike {
         change.node.operatorType = "Cast"
         change.set(.int("to", Int(try change.elementType(1).rawValue)))
         change.setInput(1, "")
-      },
-      .added(19, ["saturate": .int(1)]), .added(24, ["round_mode": .string("up")]),
+      }
     ]
+      + schema.versions.dropFirst().map { version in
+        VersionStep(
+          version.since,
+          down: { change throws(OperatorError) in
+            let types = schema.versions.last { $0.since < version.since }?.types ?? []
+            let type = try change.elementType(1)
+            guard types.contains(type) else {
+              throw .input(1, "that version takes \(types) there, not \(type)")
+            }
+            if version.since == 19 { change.drop("saturate") }
+            if version.since == 24 { change.drop("round_mode") }
+          })
+      }
   }
 }
 
