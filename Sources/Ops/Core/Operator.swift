@@ -7,6 +7,9 @@ import ONNXFormat
 public protocol Operator: Sendable {
   static var schema: Schema { get }
 
+  /// What versions changed beyond element types; those of all types of one name count together.
+  static var versionSteps: [VersionStep] { get }
+
   /// Reads the attributes. One that is not read makes the node invalid.
   init(_ node: inout NodeReader) throws(OperatorError)
 
@@ -38,6 +41,7 @@ public protocol Operator: Sendable {
 }
 
 extension Operator {
+  public static var versionSteps: [VersionStep] { [] }
   public var isPure: Bool { true }
   public var needsOnlyTypes: Bool { false }
   public var overwritableInputs: [Int] { [] }

@@ -53,6 +53,27 @@ public enum Registry {
     return (entry.operator, entry.since, entry.types)
   }
 
+  /// The first version that has the operator, and what later ones changed, ascending; `nil` for one
+  /// that is not known.
+  public static func history(
+    of name: String, domain: String
+  ) -> (first: Int, steps: [VersionStep])? {
+    guard let entries = forward[Key(domain: domain, name: name)], let first = entries.first else {
+      return nil
+    }
+    var seen: Set<ObjectIdentifier> = []
+    let types = entries.map(\.operator).filter { seen.insert(ObjectIdentifier($0)).inserted }
+    return (first.since, types.flatMap { $0.versionSteps }.sorted { $0.version < $1.version })
+  }
+
+  /// The newest version of a domain's operator set that has changed an operator; `nil` for a domain
+  /// that is not known.
+  public static func newestVersion(of domain: String) -> Int? {
+    if domain.isEmpty { return newestVersion }
+    if domain == privateDomain { return nil }
+    return forward.filter { $0.key.domain == domain }.values.joined().map(\.since).max()
+  }
+
   /// The operator of a node.
   /// - Throws: `OperatorError` where there is none, or where its attributes are wrong.
   public static func make(
