@@ -5,6 +5,7 @@ struct TextPrinter {
   private(set) var bytes: [UInt8] = []
   /// What is lost: how often, and where first.
   private var losses: [(message: String, kind: String, name: String, count: Int)] = []
+  private var lossIndices: [String: Int] = [:]
   var indentation = 3
 
   mutating func put(_ text: String) { bytes.append(contentsOf: text.utf8) }
@@ -59,11 +60,12 @@ struct TextPrinter {
 
   /// Notes that something of an object is left out, or not read by others.
   mutating func warn(_ message: String, _ kind: String, _ name: String?) {
-    if let index = losses.firstIndex(where: { $0.message == message && $0.kind == kind }) {
-      losses[index].count += 1
-    } else {
-      losses.append((message, kind, name ?? "", 1))
+    let index = lossIndices["\(kind): \(message)", default: losses.count]
+    if index == losses.count {
+      lossIndices["\(kind): \(message)"] = index
+      losses.append((message, kind, name ?? "", 0))
     }
+    losses[index].count += 1
   }
 
   mutating func lose(_ what: String, _ isGiven: Bool, _ kind: String, _ name: String?) {
