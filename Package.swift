@@ -99,7 +99,7 @@ let package = Package(
 
     .testTarget(name: "FormatTests", dependencies: ["ONNX"]),
     .testTarget(name: "ConversionTests", dependencies: ["ONNX", "ONNXConversion"]),
-    .testTarget(name: "OpsTests", dependencies: ["ONNX"]),
+    .testTarget(name: "OpsTests", dependencies: ["ONNX", "ONNXImages"]),
     .testTarget(name: "InterpreterTests", dependencies: ["ONNX"]),
     .testTarget(name: "TrainingTests", dependencies: ["ONNX"]),
     .testTarget(
