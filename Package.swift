@@ -106,7 +106,8 @@ let package = Package(
     .testTarget(
       name: "ConversionTests", dependencies: ["ONNX", "ONNXConversion", "ToolSupport"],
       exclude: ["Texts"]),
-    .testTarget(name: "OpsTests", dependencies: ["ONNX"]),
+    .testTarget(
+      name: "OpsTests", dependencies: ["ONNX", "ONNXImages"], exclude: ["SchemaHistory.txt"]),
     .testTarget(name: "InterpreterTests", dependencies: ["ONNX"]),
     .testTarget(name: "TrainingTests", dependencies: ["ONNX"]),
     .testTarget(
