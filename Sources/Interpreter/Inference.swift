@@ -38,7 +38,9 @@ struct Inference {
   /// The types found, by name.
   func types(of program: Program) -> [String: ValueType] {
     var result: [String: ValueType] = [:]
-    for (name, type) in zip(program.names, types) where type != nil { result[name] = type }
+    for (name, type) in zip(program.names, types) where type != nil && !name.isEmpty {
+      result[name] = type
+    }
     return result
   }
 

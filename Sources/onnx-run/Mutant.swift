@@ -29,7 +29,8 @@ struct Mutant {
   private mutating func chance(_ percent: Int) -> Bool { tensors.number(below: 100) < percent }
 
   private mutating func change() -> String {
-    switch tensors.number(below: 12) {
+    switch tensors.number(below: 13) {
+    case 12: changeGraph()
     case 0..<5: changeNode()
     case 5..<10: changeValue()
     case 10: changeNames()
@@ -47,7 +48,7 @@ struct Mutant {
   private mutating func changeNode() -> String {
     var tensors = tensors
     defer { self.tensors = tensors }
-    return model.graph.withRandomNode(&tensors) { node, tensors in
+    return withRandomNode(&tensors) { node, tensors in
       guard !node.attributes.isEmpty else { return "nothing" }
       let index = tensors.number(below: node.attributes.count)
       let name = node.attributes[index].name
@@ -60,11 +61,55 @@ struct Mutant {
     }
   }
 
+  /// Has `change` change a node of the graph, a subgraph or a function.
+  private mutating func withRandomNode(
+    _ tensors: inout TensorMutation, _ change: (inout Node, inout TensorMutation) -> String
+  ) -> String {
+    guard let function = model.functions.indices.randomElement(using: &tensors.noise),
+      tensors.number(below: 2) == 0
+    else { return model.graph.withRandomNode(&tensors, change) }
+    var graph = Graph(nodes: model.functions[function].nodes)
+    let text = graph.withRandomNode(&tensors, change)
+    model.functions[function].nodes = graph.nodes
+    return "\(model.functions[function].name): \(text)"
+  }
+
+  /// Changes what goes into or comes out of the graph or a subgraph, or takes a node away.
+  private mutating func changeGraph() -> String {
+    var tensors = tensors
+    defer { self.tensors = tensors }
+    return model.graph.withRandomGraph(&tensors) { graph, tensors in
+      func change(_ infos: inout [ValueInfo], _ what: String) -> String {
+        guard !infos.isEmpty else { return "nothing" }
+        let index = tensors.number(below: infos.count)
+        let name = infos[index].name
+        switch tensors.number(below: 3) {
+        case 0: infos.remove(at: index)
+        case 1: infos.append(infos[index])
+        default: infos[index].name = graph.nodes.first?.inputs.first ?? ""
+        }
+        return "\(what) \(name) of the graph"
+      }
+      var (inputs, outputs) = (graph.inputs, graph.outputs)
+      let text: String
+      switch tensors.number(below: 3) {
+      case 0: text = change(&inputs, "input")
+      case 1: text = change(&outputs, "output")
+      default:
+        guard !graph.nodes.isEmpty else { return "nothing" }
+        let node = graph.nodes.remove(at: tensors.number(below: graph.nodes.count))
+        return "no \(node.operatorType)"
+      }
+      (graph.inputs, graph.outputs) = (inputs, outputs)
+      return text
+    }
+  }
+
   /// Leaves inputs or outputs of a node out, adds some, or exchanges them.
   private mutating func changeNames() -> String {
     var tensors = tensors
     defer { self.tensors = tensors }
-    return model.graph.withRandomNode(&tensors) { node, tensors in
+    return withRandomNode(&tensors) { node, tensors in
       func change(_ names: inout [String], _ tensors: inout TensorMutation) {
         switch tensors.number(below: 4) {
         case 0 where !names.isEmpty: names[tensors.number(below: names.count)] = ""
@@ -140,6 +185,21 @@ struct Mutant {
 }
 
 extension Graph {
+  /// Has `change` change the graph or a subgraph.
+  fileprivate mutating func withRandomGraph(
+    _ tensors: inout TensorMutation, _ change: (inout Graph, inout TensorMutation) -> String
+  ) -> String {
+    for node in nodes.indices {
+      for attribute in nodes[node].attributes.indices where tensors.number(below: 3) > 0 {
+        guard case .graph(var graph) = nodes[node].attributes[attribute].value else { continue }
+        let text = graph.withRandomGraph(&tensors, change)
+        nodes[node].attributes[attribute].value = .graph(graph)
+        return text
+      }
+    }
+    return change(&self, &tensors)
+  }
+
   /// Has `change` change a node of the graph or of a subgraph.
   fileprivate mutating func withRandomNode(
     _ tensors: inout TensorMutation, _ change: (inout Node, inout TensorMutation) -> String

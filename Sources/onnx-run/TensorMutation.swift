@@ -129,11 +129,12 @@ struct TensorMutation {
 
   private mutating func shape(near old: [Int]) -> [Int] {
     var shape = old
-    switch number(below: 8) {
+    switch number(below: 9) {
     case 0: shape.insert(one(of: [0, 1, 2, 3]), at: number(below: shape.count + 1))
     case 1: if !shape.isEmpty { shape.remove(at: number(below: shape.count)) }
     case 2: shape.shuffle(using: &noise)
     case 3: shape = one(of: [[], [0], [1], [2], [1, 1], [3, 0], [2, 2, 2], [1, 1, 1, 1, 1, 1]])
+    case 4: shape = huge(shape)
     default:
       if !shape.isEmpty {
         let index = number(below: shape.count)
@@ -142,6 +143,23 @@ struct TensorMutation {
     }
     let isSmall = (shape.elementCount ?? .max) <= max(1 << 12, 2 * (old.elementCount ?? 0))
     return isSmall ? shape : old
+  }
+
+  /// No element in a shape of huge sizes, or as many as before in one of many dimensions.
+  private mutating func huge(_ old: [Int]) -> [Int] {
+    var shape = old
+    switch number(below: 3) {
+    case 0: return old + Array(repeating: 1, count: one(of: [5, 10, 30, 60]))
+    case 1: shape = Array(repeating: one(of: [1 << 20, 1 << 13]), count: min(old.count, 3))
+    default: if !shape.isEmpty { shape[number(below: shape.count)] = one(of: [1 << 30, 1 << 50]) }
+    }
+    if shape.isEmpty { return [0, 1 << 40] }
+    if shape.count == 1 || number(below: 2) == 0 {
+      shape.insert(0, at: number(below: shape.count + 1))
+    } else {
+      shape[number(below: shape.count)] = 0
+    }
+    return shape
   }
 
   /// One element or all of them changed.
