@@ -104,7 +104,8 @@ let package = Package(
 
     .testTarget(name: "FormatTests", dependencies: ["ONNX"]),
     .testTarget(
-      name: "ConversionTests", dependencies: ["ONNX", "ONNXConversion"], exclude: ["Texts"]),
+      name: "ConversionTests", dependencies: ["ONNX", "ONNXConversion", "ToolSupport"],
+      exclude: ["Texts"]),
     .testTarget(name: "OpsTests", dependencies: ["ONNX"]),
     .testTarget(name: "InterpreterTests", dependencies: ["ONNX"]),
     .testTarget(name: "TrainingTests", dependencies: ["ONNX"]),

@@ -46,6 +46,7 @@ public final class BoundSession: Sendable {
   public func run() throws(ModelError) {
     guard !isRunning.exchange(true, ordering: .acquiring) else { throw .busy }
     defer { isRunning.store(false, ordering: .releasing) }
+    context.restart()
     try state.execute(context)
   }
 

@@ -29,7 +29,7 @@ struct Inference {
       constants[Int(number)] = value
       types[Int(number)] = value.type
     }
-    let run = Run(engine)
+    let run = Run(engine, seed: 0)
     for node in program.nodes {
       do { try infer(node, run, lenient: lenient) } catch { throw node.error(error) }
     }

@@ -164,6 +164,7 @@ final class RunState: @unchecked Sendable {
       guard let base = slots.baseAddress else { return }
       for step in plan.steps {
         do throws(OperatorError) {
+          if run.hasDeadline { try run.checkTime() }
           if let profile = run.profile {
             let start = ContinuousClock.now
             try execute(step, base, run)

@@ -16,10 +16,13 @@ struct OnnxConvert: ToolCommand {
   @Argument(help: "The model to read.") var from: String
   @Argument(help: "The file to write.") var to: String
 
+  @OptionGroup var changes: ModelOptions
+
   static func main() { runTool("onnx-convert", OnnxConvert.self) }
 
   mutating func perform() throws -> ExitStatus {
-    try Model(contentsOf: from).write(to: to)
+    let model = try changes.apply(to: Model(contentsOf: from)) { print($0) }
+    try changes.write(model, to: to)
     return .fine
   }
 }

@@ -163,3 +163,73 @@ struct LabelEncoder1: Operator {
     }
   }
 }
+
+extension LabelEncoder {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        2,
+        up: { change throws(OperatorError) in
+          guard case .strings(let classes)? = try change.attribute("classes_strings") else {
+            throw .attribute("classes_strings", "is missing")
+          }
+          let isText = try change.elementType(0) == .string
+          let places = Attribute.ints(
+            isText ? "values_int64s" : "keys_int64s", Array(classes.indices))
+          change.drop("classes_strings", isText ? "default_string" : "default_int64")
+          change.set(
+            Attribute(isText ? "keys_strings" : "values_strings", .strings(classes)))
+          change.set(places)
+        },
+        down: { change throws(OperatorError) in
+          let isText = change.node.attribute("keys_strings") != nil
+          let (names, places) =
+            isText ? ("keys_strings", "values_int64s") : ("values_strings", "keys_int64s")
+          guard case .strings(let classes)? = try change.attribute(names),
+            try change.ints(places) == Array(classes.indices)
+          else { throw .invalid("that version knows strings and their places in a list only") }
+          change.drop(names, places, isText ? "default_string" : "default_int64", "default_float")
+          change.set(Attribute("classes_strings", .strings(classes)))
+        }),
+      VersionStep(
+        4,
+        down: { change throws(OperatorError) in
+          for name in ["keys", "values", "default"] { try change.listInPlaceOfTensor(name) }
+        }),
+    ]
+  }
+}
+
+extension VersionChange {
+  /// An attribute of one element type in place of a tensor.
+  fileprivate mutating func listInPlaceOfTensor(_ name: String) throws(OperatorError) {
+    guard case .tensor(let named)? = try attribute(name + "_tensor") else { return }
+    let tensor = named.tensor
+    drop(name + "_tensor")
+    let isList = name != "default"
+    switch tensor.elementType {
+    case .int64:
+      let list = tensor.elements(as: Int64.self)
+      if isList {
+        set(Attribute(name + "_int64s", .ints(Array(list))))
+      } else if let first = list.first {
+        set(Attribute(name + "_int64", .int(first)))
+      }
+    case .float32:
+      let list = tensor.elements(as: Float.self)
+      if isList {
+        set(.floats(name + "_floats", Array(list)))
+      } else if let first = list.first {
+        set(.float(name + "_float", first))
+      }
+    case .string:
+      let list = tensor.elements(as: String.self)
+      if isList {
+        set(.strings(name + "_strings", Array(list)))
+      } else if let first = list.first {
+        set(.string(name + "_string", first))
+      }
+    default: throw .attribute(name + "_tensor", "that version knows no \(tensor.elementType)")
+    }
+  }
+}

@@ -111,3 +111,15 @@ extension Tensor {
     }
   }
 }
+
+extension VersionChange {
+  /// A list of floats in place of the tensor that version 3 brought.
+  mutating func floatsInPlaceOfTensor(_ name: String) throws(OperatorError) {
+    guard case .tensor(let named)? = try attribute(name + "_as_tensor") else { return }
+    guard named.tensor.elementType == .float32 else {
+      throw .attribute(name + "_as_tensor", "that version knows float32 only")
+    }
+    drop(name + "_as_tensor")
+    set(.floats(name, Array(named.tensor.elements(as: Float.self))))
+  }
+}

@@ -49,3 +49,17 @@ extension NodeReader {
     return count
   }
 }
+
+extension TreeEnsembleRegressor {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        3,
+        down: { change throws(OperatorError) in
+          for name in ["base_values", "nodes_hitrates", "nodes_values", "target_weights"] {
+            try change.floatsInPlaceOfTensor(name)
+          }
+        })
+    ]
+  }
+}

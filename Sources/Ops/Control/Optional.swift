@@ -61,3 +61,41 @@ struct OptionalHasElement: AttributeFreeOperator {
     }
   }
 }
+
+extension OptionalGetElement {
+  static var versionSteps: [VersionStep] {
+    [
+      // A value that is no optional is handed on since.
+      VersionStep(
+        18,
+        down: { change throws(OperatorError) in
+          guard let type = change.valueType(0) else {
+            throw .input(0, "its type must be known, and is not")
+          }
+          guard case .optional = type.kind else { return change.node.operatorType = "Identity" }
+        })
+    ]
+  }
+}
+
+extension OptionalHasElement {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        18,
+        down: { change throws(OperatorError) in
+          var known: Bool?
+          if change.has(0) {
+            guard let type = change.valueType(0) else {
+              throw .input(0, "its type must be known, and is not")
+            }
+            if case .optional = type.kind { return }
+            known = true
+          }
+          change.node.operatorType = "Constant"
+          change.node.inputs = []
+          change.set(.tensor("value", Tensor(known ?? false)))
+        })
+    ]
+  }
+}

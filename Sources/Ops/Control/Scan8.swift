@@ -105,3 +105,40 @@ struct Scan8: Operator {
     try SliceSource(try call.tensor(input), axis: 0, isReversed: false).slice(row, call)
   }
 }
+
+extension Scan {
+  static var versionSteps: [VersionStep] {
+    [
+      // Before, a batch is scanned; a batch of one is the same without that dimension.
+      VersionStep(
+        9,
+        up: { change throws(OperatorError) in
+          guard !change.has(0) else { throw .input(0, "that version knows no lengths") }
+          for input in change.node.inputs.indices.dropFirst() {
+            guard change.tensorType(input)?.shape?.first == 1 else {
+              throw .input(input, "that version knows no batches")
+            }
+            change.setInput(input, change.squeeze(try change.input(input), [0]))
+          }
+          change.node.inputs.removeFirst()
+          change.rename("directions", to: "scan_input_directions")
+          for output in change.node.outputs.indices {
+            change.follow(output, "Unsqueeze", [], [.ints("axes", [0])])
+          }
+        },
+        down: { change throws(OperatorError) in
+          try change.dropNeutral("scan_input_axes", .ints(0))
+          try change.dropNeutral("scan_output_axes", .ints(0))
+          try change.dropNeutral("scan_output_directions", .ints(0))
+          change.rename("scan_input_directions", to: "directions")
+          for input in change.node.inputs.indices {
+            change.setInput(input, change.unsqueeze(try change.input(input), [0]))
+          }
+          change.node.inputs.insert("", at: 0)
+          for output in change.node.outputs.indices {
+            change.follow(output, "Squeeze", [], [.ints("axes", [0])])
+          }
+        })
+    ]
+  }
+}

@@ -7,6 +7,9 @@ import ONNXFormat
 public protocol Operator: Sendable {
   static var schema: Schema { get }
 
+  /// What versions changed beyond element types; those of all types of one name count together.
+  static var versionSteps: [VersionStep] { get }
+
   /// Reads the attributes. One that is not read makes the node invalid.
   init(_ node: inout NodeReader) throws(OperatorError)
 
@@ -31,12 +34,18 @@ public protocol Operator: Sendable {
   /// Inputs whose memory output 0 may take over: the kernel reads each element of such an input
   /// before it writes the element at the same place. Offered only for equal shape and element size.
   var overwritableInputs: [Int] { get }
+
+  /// Itself, where it can do the work of the node behind it: to ask the runtime whether a type
+  /// conforms, it reads the records of all types.
+  var asFusing: (any FusingOperator)? { get }
 }
 
 extension Operator {
+  public static var versionSteps: [VersionStep] { [] }
   public var isPure: Bool { true }
   public var needsOnlyTypes: Bool { false }
   public var overwritableInputs: [Int] { [] }
+  public var asFusing: (any FusingOperator)? { nil }
 }
 
 /// What `prepare` returns: how the outputs come about.

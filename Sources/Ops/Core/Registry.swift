@@ -31,6 +31,11 @@ public enum Registry {
     return table.mapValues { $0.sorted { $0.since < $1.since } }
   }
 
+  /// What the standard says of the operators that are here, one schema for each meaning.
+  public static var schemas: [Schema] {
+    Operators.forward.map { $0.schema }.filter { $0.domain != privateDomain }
+  }
+
   /// A domain as the registry spells it: `ai.onnx` is the empty string.
   public static func normalized(domain: String?) -> String {
     guard let domain, domain != "ai.onnx" else { return "" }
@@ -46,6 +51,27 @@ public enum Registry {
     guard let entry = entries?.last(where: { $0.since <= operatorSet }) else { return nil }
     if let removed = entry.operator.schema.removed, operatorSet >= removed { return nil }
     return (entry.operator, entry.since, entry.types)
+  }
+
+  /// The first version that has the operator, and what later ones changed, ascending; `nil` for one
+  /// that is not known.
+  public static func history(
+    of name: String, domain: String
+  ) -> (first: Int, steps: [VersionStep])? {
+    guard let entries = forward[Key(domain: domain, name: name)], let first = entries.first else {
+      return nil
+    }
+    var seen: Set<ObjectIdentifier> = []
+    let types = entries.map(\.operator).filter { seen.insert(ObjectIdentifier($0)).inserted }
+    return (first.since, types.flatMap { $0.versionSteps }.sorted { $0.version < $1.version })
+  }
+
+  /// The newest version of a domain's operator set that has changed an operator; `nil` for a domain
+  /// that is not known.
+  public static func newestVersion(of domain: String) -> Int? {
+    if domain.isEmpty { return newestVersion }
+    if domain == privateDomain { return nil }
+    return forward.filter { $0.key.domain == domain }.values.joined().map(\.since).max()
   }
 
   /// The operator of a node.

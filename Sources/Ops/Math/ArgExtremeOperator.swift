@@ -131,3 +131,11 @@ extension UInt32: RankedElement {}
 extension UInt64: RankedElement {}
 extension Float16: RankedElement { var order: Float { compute } }
 extension BFloat16: RankedElement { var order: Float { compute } }
+
+extension ArgExtremeOperator {
+  static var versionSteps: [VersionStep] {
+    [
+      .negativeAxes(11), .added(12, ["select_last_index": .int(0)]),
+    ]
+  }
+}

@@ -141,3 +141,71 @@ extension BinaryOperator {
     return Array(b.rank..<(aligned?.rank ?? b.rank))
   }
 }
+
+extension BinaryOperator {
+  static var versionSteps: [VersionStep] { [.broadcast] }
+}
+
+extension VersionStep {
+  /// Since operator set 7 operands broadcast by NumPy's rule. Before it the attribute `broadcast`
+  /// laid the second on the first, from `axis` on.
+  static let broadcast = VersionStep(
+    7,
+    up: { change throws(OperatorError) in
+      let isBroadcast = try change.int("broadcast") == 1
+      let axis = try change.int("axis")
+      change.drop("broadcast", "axis")
+      guard isBroadcast, let axis else { return }
+      let (a, b) = (try change.rank(0), try change.rank(1))
+      let trailing = a - (try change.fromFront(axis)) - b
+      guard trailing > 0 else { return }
+      change.setInput(1, change.unsqueeze(try change.input(1), Array(b..<b + trailing)))
+    },
+    down: { change throws(OperatorError) in try change.broadcastByAttribute() })
+}
+
+extension VersionChange {
+  /// States by attributes how the second operand lies on the first, or the first on the second where
+  /// they may be exchanged.
+  fileprivate mutating func broadcastByAttribute() throws(OperatorError) {
+    guard let a = tensorType(0)?.shape, let b = tensorType(1)?.shape else {
+      throw .input(1, "the operands' shapes must be known, and are not")
+    }
+    if a.rank == b.rank, zip(a, b).allSatisfy(certainlyEqual) { return }
+    if try lay(b, of: 1, on: a) { return }
+    guard let exchanged = Self.exchanged[node.operatorType], node.inputs.count == 2 else {
+      throw .input(1, "its shape \(b) does not lie on \(a)")
+    }
+    node.operatorType = exchanged
+    node.inputs.swapAt(0, 1)
+    guard try lay(a, of: 1, on: b) else {
+      throw .input(1, "neither of the shapes \(a) and \(b) lies on the other")
+    }
+  }
+
+  private static let exchanged = [
+    "Add": "Add", "Mul": "Mul", "And": "And", "Or": "Or", "Xor": "Xor", "Equal": "Equal",
+    "Greater": "Less", "Less": "Greater",
+  ]
+
+  /// - Returns: whether an operand of that shape can be laid on the other
+  private mutating func lay(
+    _ b: Shape, of input: Int, on a: Shape
+  ) throws(OperatorError) -> Bool {
+    guard b.rank <= a.rank else { return false }
+    let leading = b.prefix { $0 == 1 }.count
+    if leading == b.rank {
+      set(.int("broadcast", 1))
+      return true
+    }
+    let trailing = b.reversed().prefix { $0 == 1 }.count
+    let core = b[leading..<b.rank - trailing]
+    let start = a.rank - trailing - core.count
+    guard zip(core, a[start...]).allSatisfy(certainlyEqual) else { return false }
+    let axes = Array(0..<leading) + Array(b.rank - trailing..<b.rank)
+    if !axes.isEmpty { setInput(input, squeeze(try self.input(input), axes)) }
+    set(.int("broadcast", 1))
+    if trailing > 0 { set(.int("axis", start)) }
+    return true
+  }
+}

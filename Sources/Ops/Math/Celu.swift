@@ -23,3 +23,19 @@ struct Celu: DifferentiableElementwise {
   }
   var cost: Int { 8 }
 }
+
+extension Celu {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(12) { change throws(OperatorError) in
+        let x = try change.input(0)
+        let type = change.tensorType(0)
+        let alpha = try change.scalar(
+          Double(try change.float("alpha") ?? 1), try change.elementType(0), "alpha")
+        let y = change.emit("Elu", [change.emit("Div", [x, alpha], type: type)], type: type)
+        change.emit("Mul", [y, alpha], as: change.node.outputs.first)
+        change.isReplaced = true
+      }
+    ]
+  }
+}

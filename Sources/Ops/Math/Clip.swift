@@ -215,3 +215,29 @@ private typealias ElementLoop<T> =
     clipFloats(x, y, count, low?.compute, high?.compute)
   }(x, y, count)
 }
+
+extension Clip {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        11,
+        up: { change throws(OperatorError) in
+          for (input, name) in [(1, "min"), (2, "max")] {
+            guard let bound = try change.float(name) else { continue }
+            let type = try change.elementType(0)
+            change.setInput(input, try change.scalar(Double(bound), type, name))
+            change.drop(name)
+          }
+        },
+        down: { change throws(OperatorError) in
+          for (input, name) in [(2, "max"), (1, "min")] where change.has(input) {
+            guard let bound = try change.floats(input).first else {
+              throw .input(input, "is empty")
+            }
+            change.set(.float(name, bound))
+            change.setInput(input, "")
+          }
+        })
+    ]
+  }
+}

@@ -37,3 +37,30 @@ struct Gelu: DifferentiableElementwise {
   }
   var cost: Int { 12 }
 }
+
+extension Gelu {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(20) { change throws(OperatorError) in
+        let x = try change.input(0)
+        let element = try change.elementType(0)
+        let type = change.tensorType(0)
+        let isApproximate = try change.string("approximate") == "tanh"
+        var inner = x
+        var scale = 0.5.squareRoot()
+        if isApproximate {
+          let cube = change.emit("Mul", [change.emit("Mul", [x, x], type: type), x], type: type)
+          let cubic = change.emit("Mul", [cube, try change.scalar(0.044715, element)], type: type)
+          inner = change.emit("Add", [x, cubic], type: type)
+          scale = (2 / Double.pi).squareRoot()
+        }
+        inner = change.emit("Mul", [inner, try change.scalar(scale, element)], type: type)
+        let curve = change.emit(isApproximate ? "Tanh" : "Erf", [inner], type: type)
+        let sum = change.emit("Add", [curve, try change.scalar(1, element)], type: type)
+        let half = change.emit("Mul", [x, try change.scalar(0.5, element)], type: type)
+        change.emit("Mul", [half, sum], as: change.node.outputs.first)
+        change.isReplaced = true
+      }
+    ]
+  }
+}

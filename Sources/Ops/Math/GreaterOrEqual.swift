@@ -11,3 +11,17 @@ struct GreaterOrEqual: ComparisonOperator {
 
   func compare<T: Comparable>(_ a: T, _ b: T) -> Bool { a >= b }
 }
+
+extension GreaterOrEqual {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(12) { change throws(OperatorError) in
+        let operands = change.node.inputs
+        let isMore = change.emit("Greater", operands)
+        let isEqual = change.emit("Equal", operands)
+        change.emit("Or", [isMore, isEqual], as: change.node.outputs.first)
+        change.isReplaced = true
+      }
+    ]
+  }
+}

@@ -14,3 +14,18 @@ struct HardSwish: DifferentiableElementwise, AttributeFreeOperator {
   var vectorised: UnaryLoop<Float, Float>? { ck_hard_swish }
   var vectorisedGradient: GradientLoop<Float>? { inputLoop(ck_hard_swish_grad) }
 }
+
+extension HardSwish {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(14) { change throws(OperatorError) in
+        let x = try change.input(0)
+        let gate = change.emit(
+          "HardSigmoid", [x], [.float("alpha", 1 / 6), .float("beta", 0.5)],
+          type: change.tensorType(0))
+        change.emit("Mul", [x, gate], as: change.node.outputs.first)
+        change.isReplaced = true
+      }
+    ]
+  }
+}

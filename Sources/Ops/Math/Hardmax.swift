@@ -41,3 +41,11 @@ extension AxisSplit {
     }
   }
 }
+
+extension Hardmax {
+  static var versionSteps: [VersionStep] {
+    [
+      .alongOneAxis, .negativeAxes(11),
+    ]
+  }
+}

@@ -23,3 +23,11 @@ struct LogSoftmax1: DifferentiableSoftmax {
     split.softmaxKernel(Self.kind, type, threads: threads)
   }
 }
+
+extension LogSoftmax {
+  static var versionSteps: [VersionStep] {
+    [
+      .alongOneAxis, .negativeAxes(11),
+    ]
+  }
+}

@@ -16,3 +16,17 @@ struct Mish: DifferentiableElementwise, AttributeFreeOperator {
   var vectorised: UnaryLoop<Float, Float>? { ck_mish }
   var cost: Int { 12 }
 }
+
+extension Mish {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(18) { change throws(OperatorError) in
+        let x = try change.input(0)
+        let type = change.tensorType(0)
+        let gate = change.emit("Tanh", [change.emit("Softplus", [x], type: type)], type: type)
+        change.emit("Mul", [x, gate], as: change.node.outputs.first)
+        change.isReplaced = true
+      }
+    ]
+  }
+}

@@ -74,3 +74,37 @@ struct PRelu: ArithmeticOperator, DifferentiableOperator {
       1, backward.builder.reshape(sum, to: backward.builder.shape(of: backward.input(1))))
   }
 }
+
+extension PRelu {
+  static var versionSteps: [VersionStep] {
+    [
+      // Before, slopes are one for each channel.
+      VersionStep(
+        7,
+        up: { change throws(OperatorError) in
+          guard let slope = change.tensorType(1)?.shape else {
+            throw .input(1, "its shape must be known, and is not")
+          }
+          guard slope.rank == 1, slope[0] != 1 else { return }
+          let rank = try change.rank(0)
+          guard rank > 2 else { return }
+          change.setInput(1, change.unsqueeze(try change.input(1), Array(1..<rank - 1)))
+        },
+        down: { change throws(OperatorError) in
+          guard let slope = change.tensorType(1)?.shape else {
+            throw .input(1, "its shape must be known, and is not")
+          }
+          let rank = try change.rank(0)
+          let others = slope.indices.filter { slope[$0] == 1 }
+          let channel = slope.rank - rank + 1
+          guard
+            others.count == slope.rank
+              || others.count == slope.rank - 1 && channel >= 0
+                && !others.contains(channel)
+          else { throw .input(1, "that version has a slope for each channel, not \(slope)") }
+          let axes = others.count == slope.rank ? Array(others.dropFirst()) : others
+          if !axes.isEmpty { change.setInput(1, change.squeeze(try change.input(1), axes)) }
+        })
+    ]
+  }
+}

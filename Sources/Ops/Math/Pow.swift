@@ -215,3 +215,22 @@ extension Tensor {
     }
   }
 }
+
+extension Pow {
+  static var versionSteps: [VersionStep] {
+    [
+      .broadcast,
+      // The exponent may be of another type since.
+      VersionStep(
+        12,
+        down: { change throws(OperatorError) in
+          guard let base = change.tensorType(0), let exponent = change.tensorType(1),
+            base.elementType != exponent.elementType
+          else { return }
+          change.precede(
+            1, "Cast", [], [.int("to", Int(base.elementType.rawValue))],
+            type: TensorType(base.elementType, exponent.shape))
+        }),
+    ]
+  }
+}

@@ -127,3 +127,24 @@ extension TypeSet {
   /// The types of most reductions before bfloat16 came.
   static let reducible: TypeSet = [.floats, .wideIntegers]
 }
+
+extension ReductionOperator {
+  static var versionSteps: [VersionStep] {
+    [
+      .negativeAxes(11, "axes"),
+      VersionStep(
+        axesAreInputSince,
+        up: { change throws(OperatorError) in try change.integersToInput("axes", 1) },
+        down: { change throws(OperatorError) in
+          let isNoOp = try change.int("noop_with_empty_axes") == 1
+          change.drop("noop_with_empty_axes")
+          let axes = change.has(1) ? try change.integers(1) : []
+          guard axes.isEmpty else { return try change.integersToAttribute("axes", 1) }
+          guard !isNoOp else {
+            throw .attribute("noop_with_empty_axes", "that version reduces all axes then")
+          }
+          change.setInput(1, "")
+        }),
+    ]
+  }
+}

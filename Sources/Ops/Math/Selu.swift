@@ -28,3 +28,25 @@ struct Selu: DifferentiableElementwise {
   }
   var cost: Int { 8 }
 }
+
+extension Selu {
+  static var versionSteps: [VersionStep] {
+    [
+      // The defaults have more digits since.
+      VersionStep(
+        6,
+        up: { change throws(OperatorError) in
+          if change.node.attribute("alpha") == nil { change.set(.float("alpha", 1.6732)) }
+          if change.node.attribute("gamma") == nil { change.set(.float("gamma", 1.0507)) }
+        },
+        down: { change throws(OperatorError) in
+          if change.node.attribute("alpha") == nil {
+            change.set(.float("alpha", 1.6732631921768188))
+          }
+          if change.node.attribute("gamma") == nil {
+            change.set(.float("gamma", 1.0507010221481323))
+          }
+        })
+    ]
+  }
+}

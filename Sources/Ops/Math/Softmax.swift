@@ -23,3 +23,11 @@ struct Softmax1: DifferentiableSoftmax {
     split.softmaxKernel(Self.kind, type, threads: threads)
   }
 }
+
+extension Softmax {
+  static var versionSteps: [VersionStep] {
+    [
+      .alongOneAxis, .negativeAxes(11),
+    ]
+  }
+}

@@ -47,3 +47,30 @@ extension SoftmaxOperator {
     return try normalized(axis: axis, rank: rank)
   }
 }
+
+extension VersionStep {
+  /// Since operator set 13 the axis alone is normalised, before it all dimensions from it on.
+  static let alongOneAxis = VersionStep(
+    13,
+    up: { change throws(OperatorError) in
+      let axis = try change.int("axis") ?? 1
+      if let rank = change.tensorType(0)?.shape?.rank, axis == -1 || axis == rank - 1 {
+        return change.set(.int("axis", axis))
+      }
+      let x = try change.input(0)
+      let shape = change.emit("Shape", [x])
+      change.precede(0, "Flatten", [], [.int("axis", axis)])
+      change.follow(0, "Reshape", [shape])
+      change.set(.int("axis", -1))
+    },
+    down: { change throws(OperatorError) in
+      let rank = try change.rank(0)
+      let axis = try change.fromFront(try change.int("axis") ?? -1)
+      change.set(.int("axis", rank - 1))
+      guard axis != rank - 1 else { return }
+      var order = Array(0..<rank)
+      order.swapAt(axis, rank - 1)
+      change.precede(0, "Transpose", [], [.ints("perm", order)])
+      change.follow(0, "Transpose", [], [.ints("perm", order)])
+    })
+}

@@ -22,3 +22,23 @@ struct Sum: VariadicOperator, DifferentiableOperator {
     }
   }
 }
+
+extension Sum {
+  static var versionSteps: [VersionStep] {
+    // It does not broadcast before, but `Add` does.
+    [VersionStep(8, down: { change throws(OperatorError) in try change.addInputs() })]
+  }
+}
+
+extension VersionChange {
+  /// Adds the inputs one after the other, in place of the node.
+  mutating func addInputs() throws(OperatorError) {
+    var sum = try input(0)
+    for (index, name) in node.inputs.enumerated().dropFirst() {
+      let isLast = index == node.inputs.count - 1
+      sum = emit("Add", [sum, name], as: isLast ? node.outputs.first : nil)
+    }
+    if node.inputs.count == 1 { emit("Identity", [sum], as: node.outputs.first) }
+    isReplaced = true
+  }
+}

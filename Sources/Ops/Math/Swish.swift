@@ -28,3 +28,22 @@ struct Swish: DifferentiableElementwise {
   }
   var cost: Int { 8 }
 }
+
+extension Swish {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(24) { change throws(OperatorError) in
+        let x = try change.input(0)
+        let alpha = try change.float("alpha") ?? 1
+        var scaled = x
+        if alpha != 1 {
+          let factor = try change.scalar(Double(alpha), try change.elementType(0), "alpha")
+          scaled = change.emit("Mul", [x, factor], type: change.tensorType(0))
+        }
+        let gate = change.emit("Sigmoid", [scaled], type: change.tensorType(0))
+        change.emit("Mul", [x, gate], as: change.node.outputs.first)
+        change.isReplaced = true
+      }
+    ]
+  }
+}

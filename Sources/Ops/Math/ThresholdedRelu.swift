@@ -22,3 +22,19 @@ struct ThresholdedRelu: DifferentiableElementwise {
     { [alpha] x, y, count in ck_thresholded_relu(x, y, count, alpha) }
   }
 }
+
+extension ThresholdedRelu {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(10) { change throws(OperatorError) in
+        let x = try change.input(0)
+        let element = try change.elementType(0)
+        let alpha = try change.scalar(Double(try change.float("alpha") ?? 1), element, "alpha")
+        let isAbove = change.emit("Greater", [x, alpha])
+        let zero = try change.scalar(0, element, "zero")
+        change.emit("Where", [isAbove, x, zero], as: change.node.outputs.first)
+        change.isReplaced = true
+      }
+    ]
+  }
+}

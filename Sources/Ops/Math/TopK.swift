@@ -117,3 +117,34 @@ struct TopK: DifferentiableOperator {
         "ScatterElements", [zeros, places, gradient], [.int("axis", axis)]))
   }
 }
+
+extension TopK {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        10,
+        up: { change throws(OperatorError) in
+          guard let k = try change.int("k") else { throw .attribute("k", "is missing") }
+          change.setInput(1, change.integers([k], "k"))
+          change.drop("k")
+        },
+        down: { change throws(OperatorError) in
+          guard let k = try change.integers(1).first else { throw .input(1, "is empty") }
+          change.set(.int("k", k))
+          change.setInput(1, "")
+          try change.countFromFront("axis")
+        }),
+      VersionStep(
+        11,
+        down: { change throws(OperatorError) in
+          // Results in order are right where no order is asked for.
+          change.drop("sorted")
+          if try change.int("largest") == 0 {
+            change.precede(0, "Neg", type: change.tensorType(0))
+            change.follow(0, "Neg")
+          }
+          change.drop("largest")
+        }),
+    ]
+  }
+}

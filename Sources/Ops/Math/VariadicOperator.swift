@@ -91,3 +91,19 @@ extension VariadicOperator {
     }
   }
 }
+
+extension VariadicOperator {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        8,
+        down: { change throws(OperatorError) in
+          for index in change.node.inputs.indices.dropFirst() {
+            guard let a = change.tensorType(0)?.shape, let b = change.tensorType(index)?.shape,
+              a.rank == b.rank, zip(a, b).allSatisfy(certainlyEqual)
+            else { throw .input(index, "that version does not broadcast, and shapes may differ") }
+          }
+        })
+    ]
+  }
+}

@@ -84,3 +84,15 @@ private func select<T>(
     for i in 0..<count { output[i] = condition[i] != 0 ? x[i] : y[i] }
   }
 }
+
+extension Where {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        16,
+        down: { change throws(OperatorError) in
+          if try change.elementType(1) == .bfloat16 { change.widen(.bfloat16, to: .float32) }
+        })
+    ]
+  }
+}

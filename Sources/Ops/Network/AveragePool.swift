@@ -76,3 +76,32 @@ struct WindowMean<T: RealElement>: WindowReduction {
   func add(_ sum: inout T.Compute, _ x: T) { sum += x.compute }
   func finish(_ sum: T.Compute, count: Int) -> T { T(compute: sum / T.Compute(count)) }
 }
+
+extension AveragePool {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        7,
+        down: { change throws(OperatorError) in
+          let pads = try change.ints("pads") ?? []
+          let isPadded = try change.string("auto_pad").map { $0 != "NOTSET" } ?? false
+          if !isPadded, pads.allSatisfy({ $0 == 0 }) { change.drop("count_include_pad") }
+          try change.dropNeutral("count_include_pad", .int(0))
+        }),
+      .added(10, ["ceil_mode": .int(0)]), .added(19, ["dilations": .ints(1)]),
+      // The last window may not start in the padding since.
+      VersionStep(
+        19,
+        down: { change throws(OperatorError) in
+          guard try change.int("ceil_mode") == 1 else { return }
+          let kernel = try change.ints("kernel_shape") ?? []
+          let ones = Array(repeating: 1, count: kernel.count)
+          let strides = try change.ints("strides") ?? ones
+          let pads = try change.ints("pads") ?? ones.flatMap { _ in [0, 0] }
+          guard strides.count == kernel.count, pads.count == 2 * kernel.count,
+            zip(zip(kernel, strides), pads[kernel.count...]).allSatisfy({ $0.0 >= $0.1 + $1 })
+          else { throw .attribute("ceil_mode", "the last window may lie in the padding") }
+        }),
+    ]
+  }
+}

@@ -159,3 +159,41 @@ struct BatchNormalization: Operator {
     }
   }
 }
+
+extension BatchNormalization {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        6,
+        down: { change throws(OperatorError) in
+          change.set(.ints("consumed_inputs", [0, 0, 0, 1, 1]))
+        }),
+      // Since then the number of outputs tells whether it is training time.
+      VersionStep(
+        7,
+        up: { change throws(OperatorError) in
+          if try change.int("is_test") ?? 0 == 0 {
+            change.addOutputs(upTo: 5)
+          } else {
+            try change.forbidOutputs(1...)
+          }
+          change.drop("is_test")
+        },
+        down: { change throws(OperatorError) in
+          change.set(.int("is_test", change.node.outputs.count > 1 ? 0 : 1))
+        }),
+      .removed(9, ["spatial": .int(1)]),
+      VersionStep(
+        14,
+        up: { change throws(OperatorError) in
+          guard change.node.outputs.count > 1 else { return }
+          try change.forbidOutputs(3...)
+          change.set(.int("training_mode", 1))
+        },
+        down: { change throws(OperatorError) in
+          if try change.int("training_mode") ?? 0 != 0 { change.addOutputs(upTo: 5) }
+          change.drop("training_mode")
+        }),
+    ]
+  }
+}

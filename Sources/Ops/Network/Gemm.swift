@@ -93,3 +93,20 @@ struct FusedGemm: Operator {
     try product.kernel(call, activation)
   }
 }
+
+extension Gemm {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        7,
+        up: { change throws(OperatorError) in change.drop("broadcast") },
+        down: { change throws(OperatorError) in change.set(.int("broadcast", 1)) }),
+      VersionStep(
+        11,
+        down: { change throws(OperatorError) in
+          guard !change.has(2) else { return }
+          change.setInput(2, try change.scalar(0, try change.elementType(0), "c"))
+        }),
+    ]
+  }
+}

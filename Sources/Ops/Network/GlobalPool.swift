@@ -94,3 +94,11 @@ struct GlobalLpPool: GlobalPoolOperator {
     poolingKernel(Norm<T>(p: p), window, images: images)
   }
 }
+
+extension GlobalLpPool {
+  static var versionSteps: [VersionStep] {
+    [
+      .integerOrder
+    ]
+  }
+}

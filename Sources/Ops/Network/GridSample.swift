@@ -208,3 +208,23 @@ struct GridSampler: Sendable {
     }
   }
 }
+
+extension GridSample {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        20,
+        up: { change throws(OperatorError) in
+          let names = ["bilinear": "linear", "bicubic": "cubic"]
+          guard let mode = try change.string("mode"), let name = names[mode] else { return }
+          change.set(.string("mode", name))
+        },
+        down: { change throws(OperatorError) in
+          guard try change.rank(0) == 4 else { throw .input(0, "that version knows images only") }
+          let names = ["linear": "bilinear", "cubic": "bicubic"]
+          guard let mode = try change.string("mode"), let name = names[mode] else { return }
+          change.set(.string("mode", name))
+        })
+    ]
+  }
+}

@@ -79,3 +79,63 @@ extension NodeReader {
     return type
   }
 }
+
+extension GroupNormalization {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(18) { change throws(OperatorError) in try change.normalizeGroupsAsImages() },
+      // Scale and bias were one for each group before.
+      VersionStep(
+        21,
+        up: { change throws(OperatorError) in
+          guard let groups = try change.int("num_groups"), groups > 0,
+            let channels = change.tensorType(0)?.shape.flatMap({ $0.rank > 1 ? $0[1].size : nil })
+          else { throw .input(0, "the number of channels must be known, and is not") }
+          for input in 1...2 {
+            let column = change.unsqueeze(try change.input(input), [1])
+            let target = change.integers([groups, channels / groups], "repeats")
+            let repeated = change.emit("Expand", [column, target])
+            let flat = change.integers([-1], "flat")
+            change.setInput(input, change.emit("Reshape", [repeated, flat]))
+          }
+        },
+        down: { change throws(OperatorError) in
+          guard let groups = try change.int("num_groups"), (1...1 << 24).contains(groups) else {
+            throw .attribute("num_groups", "is missing")
+          }
+          let type = try change.elementType(1)
+          let rank = try change.rank(0)
+          let (scale, bias) = (try change.input(1), try change.input(2))
+          let places = Array(1..<max(rank - 1, 1))
+          for (input, value) in [(1, 1.0), (2, 0)] {
+            let number = try change.scalar(value, type)
+            let count = change.integers([groups], "count")
+            change.setInput(input, change.emit("Expand", [number, count]))
+          }
+          change.drop("stash_type")
+          let factor = rank > 2 ? change.unsqueeze(scale, places) : scale
+          let term = rank > 2 ? change.unsqueeze(bias, places) : bias
+          change.follow(0, "Add", [term])
+          change.follow(0, "Mul", [factor])
+          // The standard has given up the form between.
+          try change.normalizeGroupsAsImages()
+        }),
+    ]
+  }
+}
+
+extension VersionChange {
+  /// Groups as the channels of images, each normalized with the scale and bias of its group.
+  fileprivate mutating func normalizeGroupsAsImages() throws(OperatorError) {
+    guard let groups = try int("num_groups") else {
+      throw .attribute("num_groups", "is missing")
+    }
+    let shape = emit("Shape", [try input(0)])
+    precede(
+      0, "Reshape", [integers([0, groups, -1], "groups")],
+      type: TensorType(try elementType(0), Shape(rank: 3)))
+    node.operatorType = "InstanceNormalization"
+    drop("num_groups")
+    follow(0, "Reshape", [shape])
+  }
+}

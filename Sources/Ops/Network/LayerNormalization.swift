@@ -32,3 +32,11 @@ struct LayerNormalization: Operator {
     try rows.kernel(call, mean: call.wants(1) ? 1 : nil, inverse: call.wants(2) ? 2 : nil)
   }
 }
+
+extension LayerNormalization {
+  static var versionSteps: [VersionStep] {
+    [
+      .introducedRows(17, isCentered: true)
+    ]
+  }
+}

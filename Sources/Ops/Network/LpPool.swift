@@ -54,3 +54,28 @@ struct Norm<T: RealElement>: WindowReduction {
     T(compute: order == 2 ? sum.squareRoot() : order == 1 ? sum : T.Compute.pow(sum, 1 / order))
   }
 }
+
+extension LpPool {
+  static var versionSteps: [VersionStep] {
+    [
+      .integerOrder, .added(18, ["ceil_mode": .int(0), "dilations": .ints(1)]),
+    ]
+  }
+}
+
+extension VersionStep {
+  /// The order `p` of the pooling norms was a float in version 1.
+  static let integerOrder = VersionStep(
+    2,
+    up: { change throws(OperatorError) in
+      guard let p = try change.float("p") else { return }
+      guard let whole = Int(exactly: p) else {
+        throw .attribute("p", "\(p) is no integer, which that version needs")
+      }
+      change.set(.int("p", whole))
+    },
+    down: { change throws(OperatorError) in
+      guard let p = try change.int("p") else { return }
+      change.set(.float("p", Float(p)))
+    })
+}

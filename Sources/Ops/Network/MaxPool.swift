@@ -168,3 +168,12 @@ struct Largest<T: PoolElement>: WindowReduction {
   func add(_ sum: inout T, _ x: T) { if x.exceeds(sum) { sum = x } }
   func finish(_ sum: T, count: Int) -> T { sum }
 }
+
+extension MaxPool {
+  static var versionSteps: [VersionStep] {
+    [
+      .added(8, ["storage_order": .int(0)]), .addedOutputs(8, from: 1),
+      .added(10, ["ceil_mode": .int(0), "dilations": .ints(1)]),
+    ]
+  }
+}

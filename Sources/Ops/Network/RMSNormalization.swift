@@ -21,3 +21,11 @@ struct RMSNormalization: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { try rows.kernel(call) }
 }
+
+extension RMSNormalization {
+  static var versionSteps: [VersionStep] {
+    [
+      .introducedRows(23, isCentered: false)
+    ]
+  }
+}

@@ -171,3 +171,127 @@ extension Resampling.Axis {
     self.scale = scale
   }
 }
+
+extension Resize {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        11,
+        up: { change throws(OperatorError) in
+          let scales = try change.input(1)
+          if try change.string("mode") ?? "nearest" == "nearest" {
+            let values = try change.floats(1)
+            let isUp = values.allSatisfy { $0 >= 1 }
+            guard isUp || values.allSatisfy({ $0 <= 1 }) else {
+              throw .input(1, "it scales up and down, rounding differently")
+            }
+            change.set(.string("nearest_mode", isUp ? "floor" : "ceil"))
+          }
+          change.set(.string("coordinate_transformation_mode", "asymmetric"))
+          change.node.inputs = [change.node.inputs[0], change.emptyFloats("roi"), scales]
+        },
+        down: { change throws(OperatorError) in try change.resizeByScales() }),
+      VersionStep(
+        13,
+        up: { change throws(OperatorError) in
+          if try change.string("coordinate_transformation_mode") == "tf_half_pixel_for_nn" {
+            throw .attribute("coordinate_transformation_mode", "that version knows no such mode")
+          }
+        },
+        down: { change throws(OperatorError) in
+          for input in 1...2 where !change.has(input) {
+            change.setInput(input, change.emptyFloats(input == 1 ? "roi" : "scales"))
+          }
+        }),
+      VersionStep(
+        18,
+        down: { change throws(OperatorError) in
+          try change.dropNeutral("antialias", .int(0))
+          try change.dropNeutral("keep_aspect_ratio_policy", .string("stretch"))
+          try change.resizeAllAxes()
+        }),
+      VersionStep(
+        19,
+        down: { change throws(OperatorError) in
+          if try change.string("coordinate_transformation_mode") == "half_pixel_symmetric" {
+            throw .attribute("coordinate_transformation_mode", "that version knows no such mode")
+          }
+        }),
+    ]
+  }
+}
+
+extension VersionChange {
+  fileprivate mutating func emptyFloats(_ hint: String) -> String {
+    constant(Tensor(shape: [0], [Float]()), hint)
+  }
+
+  /// Version 10's form: scales, and one way to find the coordinates.
+  fileprivate mutating func resizeByScales() throws(OperatorError) {
+    let mode = try string("mode") ?? "nearest"
+    let coordinates = try string("coordinate_transformation_mode") ?? "half_pixel"
+    guard mode != "cubic", coordinates == "asymmetric" else {
+      throw .attribute(
+        "coordinate_transformation_mode", "that version knows asymmetric, nearest or linear, only")
+    }
+    var scales = has(2) ? constant(2) == nil ? nil : try floats(2) : []
+    if let list = scales, list.isEmpty {
+      guard let input = sizes(0), has(3) else { throw .input(2, "the scales must be known") }
+      let wanted = try integers(3)
+      guard wanted.count == input.count, input.allSatisfy({ $0 > 0 }) else {
+        throw .input(3, "does not fit the input")
+      }
+      let found = zip(wanted, input).map { Float($0) / Float($1) }
+      guard zip(zip(found, input), wanted).allSatisfy({ Int($0.0 * Float($0.1)) == $1 }) else {
+        throw .input(3, "no scales give exactly these sizes")
+      }
+      scales = found
+      setInput(2, constant(Tensor(shape: [found.count], found), "scales"))
+    }
+    if mode == "nearest" {
+      guard let scales else { throw .input(2, "must be a constant, and is not") }
+      let isUp = scales.allSatisfy { $0 >= 1 }
+      let isDown = scales.allSatisfy { $0 <= 1 }
+      let rounding = try string("nearest_mode") ?? "round_prefer_floor"
+      guard isUp && isDown || isUp && rounding == "floor" || isDown && rounding == "ceil" else {
+        throw .attribute("nearest_mode", "that version rounds down to enlarge, up to shrink")
+      }
+    }
+    drop(
+      "coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a", "exclude_outside",
+      "extrapolation_value")
+    node.inputs = [try input(0), try input(2)]
+  }
+
+  /// Scales or sizes for all axes in place of those of `axes`.
+  fileprivate mutating func resizeAllAxes() throws(OperatorError) {
+    guard let axes = try ints("axes") else { return }
+    let rank = try rank(0)
+    let places = try normalized(axes: axes, rank: rank)
+    if has(1), constant(1)?.count != 0 {
+      let roi = try floats(1)
+      guard roi.count == 2 * places.count else { throw .input(1, "does not fit the axes") }
+      var all = Array(repeating: Float(0), count: rank) + Array(repeating: Float(1), count: rank)
+      for (index, axis) in places.enumerated() {
+        all[axis] = roi[index]
+        all[axis + rank] = roi[index + places.count]
+      }
+      setInput(1, constant(Tensor(shape: [all.count], all), "roi"))
+    }
+    if has(2), constant(2)?.count != 0 {
+      let scales = try floats(2)
+      guard scales.count == places.count else { throw .input(2, "does not fit the axes") }
+      var all = Array(repeating: Float(1), count: rank)
+      for (axis, scale) in zip(places, scales) { all[axis] = scale }
+      setInput(2, constant(Tensor(shape: [rank], all), "scales"))
+    } else if has(3) {
+      let wanted = try integers(3)
+      guard wanted.count == places.count, var all = sizes(0) else {
+        throw .input(3, "the input's sizes must be known, and are not")
+      }
+      for (axis, size) in zip(places, wanted) { all[axis] = size }
+      setInput(3, integers(all, "sizes"))
+    }
+    drop("axes")
+  }
+}

@@ -173,3 +173,23 @@ struct RoiAlign: Operator {
     return isMaximum ? result : result / T.Compute(max(rows.points * columns.points, 1))
   }
 }
+
+extension RoiAlign {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        16,
+        up: { change throws(OperatorError) in
+          change.set(.string("coordinate_transformation_mode", "output_half_pixel"))
+        },
+        down: { change throws(OperatorError) in
+          let mode = try change.string("coordinate_transformation_mode") ?? "half_pixel"
+          guard mode == "output_half_pixel" else {
+            throw .attribute(
+              "coordinate_transformation_mode", "that version knows output_half_pixel only")
+          }
+          change.drop("coordinate_transformation_mode")
+        })
+    ]
+  }
+}

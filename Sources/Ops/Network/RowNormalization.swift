@@ -101,3 +101,44 @@ struct RowNormalization: Sendable {
     }
   }
 }
+
+extension VersionStep {
+  /// What layer and root-mean-square normalization were before they were operators.
+  static func introducedRows(_ version: Int, isCentered: Bool) -> VersionStep {
+    .introduced(version) { change throws(OperatorError) in
+      let element = try change.elementType(0)
+      let rank = try change.rank(0)
+      let axis = try change.fromFront(try change.int("axis") ?? -1)
+      guard axis < rank else { throw .attribute("axis", "\(axis) is no axis of rank \(rank)") }
+      let axes = Array(axis..<rank)
+      let epsilon = Double(try change.float("epsilon") ?? 1e-5)
+      let stash = try change.int("stash_type").flatMap {
+        ElementType(rawValue: Int32(clamping: $0))
+      }
+      let wide = element == .float64 ? element : stash ?? .float32
+      let type = TensorType(wide, change.tensorType(0)?.shape)
+      var x = try change.input(0)
+      if wide != element { x = change.cast(x, to: wide, shape: type.shape) }
+      var deviation = x
+      if isCentered {
+        let mean = change.mean(x, axes, as: change.output(1))
+        deviation = change.emit("Sub", [x, mean], type: type)
+      }
+      let squares = change.emit("Mul", [deviation, deviation], type: type)
+      let variance = change.mean(squares, axes)
+      let sum = change.emit("Add", [variance, try change.scalar(epsilon, wide, "epsilon")])
+      let inverse = change.emit("Reciprocal", [change.emit("Sqrt", [sum])], as: change.output(2))
+      var y = change.emit("Mul", [deviation, inverse], type: type)
+      let target = isCentered ? element : try change.elementType(1)
+      if wide != target {
+        y = change.cast(y, to: target, shape: type.shape)
+      }
+      let hasBias = change.has(2)
+      y = change.emit(
+        "Mul", [y, try change.input(1)], as: hasBias ? nil : change.output(0),
+        type: TensorType(target, type.shape))
+      if hasBias { change.emit("Add", [y, try change.input(2)], as: change.output(0)) }
+      change.isReplaced = true
+    }
+  }
+}

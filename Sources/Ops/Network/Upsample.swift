@@ -96,3 +96,58 @@ extension ScalingOperator {
     return try rule.kernel(call, axes)
   }
 }
+
+extension Upsample {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        7,
+        up: { change throws(OperatorError) in
+          guard let height = try change.float("height_scale"),
+            let width = try change.float("width_scale")
+          else { throw .attribute("height_scale", "is missing, or width_scale is") }
+          change.drop("height_scale", "width_scale")
+          change.set(.floats("scales", [1, 1, height, width]))
+          if try change.string("mode") == "bilinear" { change.set(.string("mode", "linear")) }
+        },
+        down: { change throws(OperatorError) in
+          guard let scales = try change.floats("scales"), scales.count == 4,
+            scales[0] == 1, scales[1] == 1
+          else { throw .attribute("scales", "that version scales height and width only") }
+          change.drop("scales")
+          change.set(.float("height_scale", scales[2]))
+          change.set(.float("width_scale", scales[3]))
+          if try change.string("mode") == "linear" { change.set(.string("mode", "bilinear")) }
+        }),
+      VersionStep(
+        9,
+        up: { change throws(OperatorError) in
+          guard let scales = try change.floats("scales") else {
+            throw .attribute("scales", "is missing")
+          }
+          change.setInput(1, change.constant(Tensor(shape: [scales.count], scales), "scales"))
+          change.drop("scales")
+        },
+        down: { change throws(OperatorError) in
+          change.set(.floats("scales", try change.floats(1)))
+          change.setInput(1, "")
+        }),
+      .replaced(10, by: "Resize"),
+    ]
+  }
+}
+
+extension Resize10 {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        10,
+        down: { change throws(OperatorError) in
+          guard try change.floats(1).allSatisfy({ $0 >= 1 }) else {
+            throw .input(1, "that version does not scale down")
+          }
+          change.node.operatorType = "Upsample"
+        })
+    ]
+  }
+}

@@ -140,3 +140,23 @@ struct GRUCell<Value: GateValue>: RecurrentCell {
     UnsafeMutableRawPointer(values).assumingMemoryBound(to: Float.self)
   }
 }
+
+extension GRU {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        3,
+        up: { change throws(OperatorError) in
+          if try change.string("direction") == "foward" { change.drop("direction") }
+        },
+        down: { change throws(OperatorError) in
+          try change.dropNeutral("linear_before_reset", .int(0))
+          if !change.hasOutput(1) {
+            if change.node.outputs.count < 2 { change.addOutputs(upTo: 2) }
+            change.node.outputs[1] = change.fresh("last")
+          }
+        }),
+      .outputSequence, .recurrentLayout,
+    ]
+  }
+}

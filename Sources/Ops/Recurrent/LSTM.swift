@@ -123,3 +123,11 @@ struct LSTMCell<Value: GateValue>: RecurrentCell {
     for u in 0..<count { Ht[u] *= ot[u] }
   }
 }
+
+extension LSTM {
+  static var versionSteps: [VersionStep] {
+    [
+      .outputSequence, .recurrentLayout,
+    ]
+  }
+}

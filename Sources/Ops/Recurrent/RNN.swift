@@ -44,3 +44,11 @@ struct RNNCell<Value: GateValue>: RecurrentCell {
     }
   }
 }
+
+extension RNN {
+  static var versionSteps: [VersionStep] {
+    [
+      .outputSequence, .recurrentLayout,
+    ]
+  }
+}

@@ -68,3 +68,27 @@ struct RecurrentAttributes: Sendable {
     }
   }
 }
+
+extension VersionStep {
+  /// Since operator set 7 the node's outputs alone say whether the sequence is wanted.
+  static let outputSequence = VersionStep(
+    7,
+    up: { change throws(OperatorError) in change.drop("output_sequence") },
+    down: { change throws(OperatorError) in
+      if change.hasOutput(0) { change.set(.int("output_sequence", 1)) }
+    })
+
+  /// Since operator set 14 the batch may come first.
+  static let recurrentLayout = VersionStep(
+    14,
+    down: { change throws(OperatorError) in
+      let isBatchFirst = try change.int("layout") == 1
+      change.drop("layout")
+      guard isBatchFirst else { return }
+      for input in [0, 5, 6] { change.precede(input, "Transpose", [], [.ints("perm", [1, 0, 2])]) }
+      change.follow(0, "Transpose", [], [.ints("perm", [2, 0, 1, 3])])
+      for output in 1...2 {
+        change.follow(output, "Transpose", [], [.ints("perm", [1, 0, 2])])
+      }
+    })
+}

@@ -68,3 +68,11 @@ struct Compress: DifferentiableOperator {
     backward.set(0, axis == nil ? backward.builder.reshape(sum, to: shape) : sum)
   }
 }
+
+extension Compress {
+  static var versionSteps: [VersionStep] {
+    [
+      .negativeAxes(11)
+    ]
+  }
+}

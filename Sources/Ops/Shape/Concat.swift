@@ -94,3 +94,16 @@ func concatenate(_ shapes: [Shape?], axis: Int) throws(OperatorError) -> Shape? 
   result[axis] = shapes.count == 1 ? result[axis] : Dimension(length)
   return result
 }
+
+extension Concat {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        4,
+        up: { change throws(OperatorError) in
+          if change.node.attribute("axis") == nil { change.set(.int("axis", 1)) }
+        }),
+      .negativeAxes(11),
+    ]
+  }
+}

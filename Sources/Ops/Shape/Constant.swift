@@ -71,3 +71,40 @@ struct Constant: Operator {
     }
   }
 }
+
+extension Constant {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        11,
+        down: { change throws(OperatorError) in
+          guard case .sparseTensor(let sparse)? = try change.attribute("sparse_value") else {
+            return
+          }
+          do throws(TensorError) { change.set(.tensor("value", try sparse.dense())) } catch {
+            throw OperatorError(error)
+          }
+          change.drop("sparse_value")
+        }),
+      VersionStep(
+        12,
+        down: { change throws(OperatorError) in
+          for attribute in change.node.attributes where attribute.name.hasPrefix("value_") {
+            let tensor: Tensor? =
+              switch try change.attribute(attribute.name) {
+              case .float(let number): Tensor(number)
+              case .floats(let list): Tensor(shape: [list.count], list)
+              case .int(let number): Tensor(number)
+              case .ints(let list): Tensor(shape: [list.count], list)
+              case .string(let string): Tensor(string.string)
+              case .strings(let list): Tensor(shape: [list.count], list.map(\.string))
+              default: nil
+              }
+            guard let tensor else { continue }
+            change.set(.tensor("value", tensor))
+            change.drop(attribute.name)
+          }
+        }),
+    ]
+  }
+}

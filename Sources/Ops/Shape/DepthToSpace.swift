@@ -133,3 +133,19 @@ struct SpaceBlocks: Sendable {
     return CopyTasks([CopyJob(copy)]).kernel
   }
 }
+
+extension DepthToSpace {
+  static var versionSteps: [VersionStep] {
+    [
+      .added(11, ["mode": .string("DCR")])
+    ]
+  }
+}
+
+extension SpaceToDepth {
+  static var versionSteps: [VersionStep] {
+    [
+      .added(28, ["mode": .string("DCR")])
+    ]
+  }
+}

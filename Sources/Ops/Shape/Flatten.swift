@@ -32,3 +32,11 @@ struct Flatten: DifferentiableOperator {
     backward.reshapeGradient()
   }
 }
+
+extension Flatten {
+  static var versionSteps: [VersionStep] {
+    [
+      .negativeAxes(11)
+    ]
+  }
+}

@@ -69,3 +69,30 @@ func gatherKernel(
     }
   }
 }
+
+extension Gather {
+  static var versionSteps: [VersionStep] {
+    [
+      .negativeAxes(11), .negativeIndices(11),
+    ]
+  }
+}
+
+extension VersionStep {
+  /// Before that version indices had to be counted from the front.
+  static func negativeIndices(_ version: Int) -> VersionStep {
+    VersionStep(
+      version,
+      down: { change throws(OperatorError) in
+        guard let indices = change.constant(1), let list = indices.integers,
+          list.contains(where: { $0 < 0 })
+        else { return }
+        let axis = try change.fromFront(try change.int("axis") ?? 0)
+        guard let sizes = change.tensorType(0)?.shape, axis < sizes.rank,
+          let size = sizes[axis].size
+        else { throw .input(1, "negative indices need a known size") }
+        let values = list.map { Int64($0 < 0 ? $0 + size : $0) }
+        change.setInput(1, change.constant(Tensor(shape: indices.shape, values), "indices"))
+      })
+  }
+}

@@ -135,3 +135,11 @@ struct TupleOffsets: Sendable {
     }
   }
 }
+
+extension GatherND {
+  static var versionSteps: [VersionStep] {
+    [
+      .added(12, ["batch_dims": .int(0)])
+    ]
+  }
+}

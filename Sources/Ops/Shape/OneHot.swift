@@ -75,3 +75,19 @@ struct OneHot: Operator {
     }
   }
 }
+
+extension OneHot {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        11,
+        down: { change throws(OperatorError) in
+          let axis = try change.int("axis") ?? -1
+          // -1 was allowed before: behind all.
+          guard axis < -1 else { return }
+          let rank = try change.rank(0) + 1
+          change.set(.int("axis", try normalized(axis: axis, rank: rank)))
+        })
+    ]
+  }
+}

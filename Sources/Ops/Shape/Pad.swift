@@ -82,3 +82,55 @@ struct Pad1: DifferentiableOperator {
     try backward.removePadding(mode, pads: backward.builder.integers(pads), axes: "")
   }
 }
+
+extension Pad {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        2,
+        up: { change throws(OperatorError) in change.rename("paddings", to: "pads") },
+        down: { change throws(OperatorError) in change.rename("pads", to: "paddings") }),
+      VersionStep(
+        11,
+        up: { change throws(OperatorError) in
+          try change.integersToInput("pads", 1)
+          if let value = try change.float("value"), value != 0 {
+            let type = try change.elementType(0)
+            change.setInput(2, try change.scalar(Double(value), type, "value"))
+          }
+          change.drop("value")
+        },
+        down: { change throws(OperatorError) in
+          if change.has(2) {
+            guard let value = try change.floats(2).first else { throw .input(2, "is empty") }
+            change.set(.float("value", value))
+            change.setInput(2, "")
+          }
+          try change.integersToAttribute("pads", 1)
+        }),
+      VersionStep(
+        18,
+        down: { change throws(OperatorError) in
+          guard change.has(3) else { return }
+          let rank = try change.rank(0)
+          let axes = try normalized(axes: try change.integers(3), rank: rank)
+          let pads = try change.integers(1)
+          guard pads.count == 2 * axes.count else { throw .input(1, "does not fit the axes") }
+          var all = Array(repeating: 0, count: 2 * rank)
+          for (index, axis) in axes.enumerated() {
+            all[axis] = pads[index]
+            all[axis + rank] = pads[index + axes.count]
+          }
+          change.setInput(3, "")
+          change.setInput(1, change.integers(all, "pads"))
+        }),
+      VersionStep(
+        19,
+        down: { change throws(OperatorError) in
+          if try change.string("mode") == "wrap" {
+            throw .attribute("mode", "that version knows no 'wrap'")
+          }
+        }),
+    ]
+  }
+}

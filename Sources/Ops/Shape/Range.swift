@@ -120,3 +120,11 @@ struct RangeOperator: Operator {
     }
   }
 }
+
+extension RangeOperator {
+  static var versionSteps: [VersionStep] {
+    [
+      .added(27, ["stash_type": .int(1)])
+    ]
+  }
+}

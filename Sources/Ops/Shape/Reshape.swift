@@ -119,3 +119,25 @@ extension Shape {
   /// Beyond what any model has, and small enough to be looped over.
   static let largestRank = 4096
 }
+
+extension Reshape {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        5,
+        up: { change throws(OperatorError) in
+          change.drop("consumed_inputs")
+          try change.integersToInput("shape", 1)
+        },
+        down: { change throws(OperatorError) in try change.integersToAttribute("shape", 1) }),
+      VersionStep(
+        14,
+        down: { change throws(OperatorError) in
+          if try change.int("allowzero") == 1, change.constant(1)?.integers?.contains(0) ?? true {
+            throw .attribute("allowzero", "that version takes 0 for the input's size")
+          }
+          change.drop("allowzero")
+        }),
+    ]
+  }
+}

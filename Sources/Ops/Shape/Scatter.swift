@@ -168,3 +168,17 @@ extension Backward {
     if wants(2) { set(2, builder.node(gather, [gradient, input(1)], attributes)) }
   }
 }
+
+extension VersionStep {
+  /// What is written may be combined with what is there since.
+  static let reduction = VersionStep.added(16, ["reduction": .string("none")])
+
+  static let extremeReduction = VersionStep(
+    18,
+    down: { change throws(OperatorError) in
+      let name = try change.string("reduction") ?? "none"
+      guard name != "max", name != "min" else {
+        throw .attribute("reduction", "that version knows no '\(name)'")
+      }
+    })
+}

@@ -62,3 +62,23 @@ struct Scatter: ElementScatterer, DifferentiableOperator {
     try backward.scatter("ScatterElements", "GatherElements", [.int("axis", axis)], reduction)
   }
 }
+
+extension ScatterElements {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(11) { change throws(OperatorError) in
+        change.node.operatorType = "Scatter"
+        try change.countFromFront("axis")
+      },
+      .reduction, .extremeReduction,
+    ]
+  }
+}
+
+extension Scatter {
+  static var versionSteps: [VersionStep] {
+    [
+      .replaced(11, by: "ScatterElements")
+    ]
+  }
+}

@@ -47,3 +47,11 @@ struct ScatterND: DifferentiableOperator {
     try backward.scatter("ScatterND", "GatherND", [], reduction)
   }
 }
+
+extension ScatterND {
+  static var versionSteps: [VersionStep] {
+    [
+      .reduction, .extremeReduction,
+    ]
+  }
+}

@@ -37,3 +37,21 @@ struct ShapeOperator: Operator {
     }
   }
 }
+
+extension ShapeOperator {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        15,
+        down: { change throws(OperatorError) in
+          let (start, end) = (try change.int("start") ?? 0, try change.int("end"))
+          change.drop("start", "end")
+          guard start != 0 || end != nil else { return }
+          let bounds = [
+            change.integers([start], "start"), change.integers([end ?? Int.max], "end"),
+          ]
+          change.follow(0, "Slice", bounds, type: TensorType(.int64, Shape(rank: 1)))
+        })
+    ]
+  }
+}

@@ -107,7 +107,7 @@ private func inferSplit(
   }
 }
 
-private func equalPieces(
+func equalPieces(
   of size: Int, _ count: Int, allowsRest: Bool
 ) throws(OperatorError) -> [Int] {
   let length = size / count + (size % count == 0 ? 0 : 1)
@@ -165,5 +165,40 @@ extension Backward {
     }
     set(
       0, parts.count == 1 ? parts[0] : builder.node("Concat", parts, [.int("axis", axis)]))
+  }
+}
+
+extension Split {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        2,
+        up: { change throws(OperatorError) in
+          guard change.has(1) else { return }
+          guard let lengths = change.constant(1) else {
+            throw .input(1, "must be a constant to become an attribute, and is not")
+          }
+          change.set(.ints("split", try lengths.wholeNumbers(input: 1)))
+          change.setInput(1, "")
+        }),
+      .negativeAxes(11), .integersBecameInput(13, "split", input: 1),
+      VersionStep(
+        18,
+        up: { change throws(OperatorError) in
+          if !change.has(1) { change.set(.int("num_outputs", change.node.outputs.count)) }
+        },
+        down: { change throws(OperatorError) in
+          change.drop("num_outputs")
+          guard !change.has(1) else { return }
+          let axis = try change.fromFront(try change.int("axis") ?? 0)
+          guard let shape = change.tensorType(0)?.shape, axis < shape.rank,
+            let size = shape[axis].size
+          else { throw .input(0, "the size along the axis must be known, and is not") }
+          let count = change.node.outputs.count
+          guard size % count != 0 else { return }
+          let pieces = try equalPieces(of: size, count, allowsRest: true)
+          change.setInput(1, change.integers(pieces, "split"))
+        }),
+    ]
   }
 }

@@ -56,3 +56,11 @@ private func squeeze(_ shape: Shape?, _ axes: [Int]?) throws(OperatorError) -> S
   }
   return Shape(shape.indices.filter { !dropped.contains($0) }.map { shape[$0] })
 }
+
+extension Squeeze {
+  static var versionSteps: [VersionStep] {
+    [
+      .negativeAxes(11, "axes"), .integersBecameInput(13, "axes", input: 1),
+    ]
+  }
+}

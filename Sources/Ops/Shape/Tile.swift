@@ -118,3 +118,39 @@ extension Backward {
       0, builder.reduceSum(builder.reshape(gradient, to: flat), axes: axes, keepAxes: false))
   }
 }
+
+extension Tile {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        6,
+        up: { change throws(OperatorError) in
+          guard let tiles = change.constant(1), let axis = change.constant(2),
+            let count = try tiles.wholeNumbers(input: 1).first,
+            let place = try axis.wholeNumbers(input: 2).first
+          else { throw .input(1, "must be a constant, and the axis too, and is not") }
+          var repeats = Array(repeating: 1, count: try change.rank(0))
+          repeats[try normalized(axis: place, rank: repeats.count)] = count
+          change.node.inputs = [try change.input(0), change.integers(repeats, "repeats")]
+        },
+        down: { change throws(OperatorError) in
+          let repeats = try change.integers(1)
+          let axes = repeats.indices.filter { repeats[$0] != 1 }
+          let type = try change.elementType(0)
+          for axis in axes.dropLast() {
+            let numbers = [
+              try change.scalar(Double(repeats[axis]), type, "tiles"),
+              try change.scalar(Double(axis), type, "axis"),
+            ]
+            change.precede(0, "Tile", numbers)
+          }
+          let last = axes.last ?? 0
+          change.node.inputs = [
+            try change.input(0),
+            try change.scalar(Double(repeats.isEmpty ? 1 : repeats[last]), type, "tiles"),
+            try change.scalar(Double(last), type, "axis"),
+          ]
+        })
+    ]
+  }
+}

@@ -53,3 +53,18 @@ private func unsqueeze(_ shape: Shape?, _ axes: [Int]) throws(OperatorError) -> 
   }
   return result
 }
+
+extension Unsqueeze {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        11,
+        down: { change throws(OperatorError) in
+          guard let axes = try change.ints("axes"), axes.contains(where: { $0 < 0 }) else { return }
+          let rank = try change.rank(0) + axes.count
+          change.set(.ints("axes", try normalized(axes: axes, rank: rank)))
+        }),
+      .integersBecameInput(13, "axes", input: 1),
+    ]
+  }
+}

@@ -125,6 +125,15 @@ extension ElementType {
       self = type
     }
   }
+
+  /// The type's name in `TensorProto.DataType`.
+  var standardName: String {
+    switch self {
+    case .float32: "FLOAT"
+    case .float64: "DOUBLE"
+    default: description.uppercased()
+    }
+  }
 }
 
 extension TypeSet {
@@ -133,4 +142,68 @@ extension TypeSet {
   static let float4 = TypeSet(.float4e2m1)
   static let float6s: TypeSet = [TypeSet(.float6e2m3), TypeSet(.float6e3m2)]
   static let scale8 = TypeSet(.float8e8m0)
+}
+
+extension Cast {
+  static var versionSteps: [VersionStep] {
+    let typed = schema.versions.dropFirst().map { version in
+      VersionStep(
+        version.since,
+        down: { change throws(OperatorError) in
+          try change.checkCast(before: version.since)
+        })
+    }
+    return typed + [
+      VersionStep(
+        6,
+        up: { change throws(OperatorError) in
+          guard let name = try change.string("to"), let type = ElementType(standardName: name)
+          else { throw .attribute("to", "is no element type") }
+          change.set(.int("to", Int(type.rawValue)))
+        },
+        down: { change throws(OperatorError) in
+          guard let number = try change.int("to"), let raw = Int32(exactly: number),
+            let type = ElementType(rawValue: raw)
+          else { throw .attribute("to", "is no element type") }
+          change.set(.string("to", type.standardName))
+        })
+    ]
+  }
+}
+
+extension CastLike {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(15) { change throws(OperatorError) in
+        change.node.operatorType = "Cast"
+        change.set(.int("to", Int(try change.elementType(1).rawValue)))
+        change.setInput(1, "")
+      }
+    ]
+      + schema.versions.dropFirst().map { version in
+        VersionStep(
+          version.since,
+          down: { change throws(OperatorError) in
+            let types = schema.versions.last { $0.since < version.since }?.types ?? []
+            let type = try change.elementType(1)
+            guard types.contains(type) else {
+              throw .input(1, "that version takes \(types) there, not \(type)")
+            }
+            if version.since == 19 { change.drop("saturate") }
+            if version.since == 24 { change.drop("round_mode") }
+          })
+      }
+  }
+}
+
+extension VersionChange {
+  /// Checks that the type to cast to was there before that version, and drops what it alone needs.
+  fileprivate mutating func checkCast(before version: Int) throws(OperatorError) {
+    let types = Cast.schema.versions.last { $0.since < version }?.types ?? []
+    guard let number = try int("to"), let type = ElementType(rawValue: Int32(clamping: number)),
+      types.contains(type)
+    else { throw .attribute("to", "that version knows \(types) only") }
+    if version == 19 { drop("saturate") }
+    if version == 24 { drop("round_mode") }
+  }
 }

@@ -69,3 +69,22 @@ struct DequantizeLinear: Operator {
     return .compute { buffers in buffers.parallel(rows.tasks, tile) }
   }
 }
+
+extension DequantizeLinear {
+  static var versionSteps: [VersionStep] {
+    [
+      .scalePerAxis, .added(21, ["block_size": .int(0)]),
+      VersionStep(
+        23,
+        down: { change throws(OperatorError) in
+          guard let type = try change.int("output_dtype"), type != 0 else {
+            return change.drop("output_dtype")
+          }
+          guard try change.elementType(1).rawValue == Int32(clamping: type) else {
+            throw .attribute("output_dtype", "that version's result has the scale's type")
+          }
+          change.drop("output_dtype")
+        }),
+    ]
+  }
+}

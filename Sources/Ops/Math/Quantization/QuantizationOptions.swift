@@ -64,3 +64,20 @@ extension ElementType {
     }
   }
 }
+
+extension VersionStep {
+  /// Since operator set 13 there may be a scale for each index of an axis.
+  static let scalePerAxis = VersionStep(
+    13,
+    down: { change throws(OperatorError) in
+      guard let sizes = change.sizes(1), sizes.elementCount == 1 else {
+        throw .input(1, "that version has one scale for all")
+      }
+      change.drop("axis")
+      if sizes != [] {
+        for input in 1...2 where change.has(input) {
+          change.setInput(input, change.squeeze(try change.input(input), Array(sizes.indices)))
+        }
+      }
+    })
+}

@@ -104,3 +104,32 @@ private func round(_ block: UnsafeMutablePointer<Float>, _ count: Int, to type: 
 extension TypeSet {
   fileprivate static let quantizable: TypeSet = [.float32, .float16, .bfloat16, .int32]
 }
+
+extension QuantizeLinear {
+  static var versionSteps: [VersionStep] {
+    [
+      .scalePerAxis,
+      VersionStep(19, down: { change throws(OperatorError) in change.drop("saturate") }),
+      VersionStep(
+        21,
+        down: { change throws(OperatorError) in
+          try change.dropNeutral("block_size", .int(0))
+          let type = try change.int("output_dtype") ?? 0
+          change.drop("output_dtype")
+          guard type != 0, !change.has(2) else { return }
+          guard let type = ElementType(rawValue: Int32(clamping: type)),
+            let sizes = change.sizes(1)
+          else { throw .attribute("output_dtype", "needs a scale of known shape") }
+          do throws(TensorError) {
+            let zeros = try Tensor(uninitialized: type, shape: sizes)
+            zeros.storage.pointer.initializeMemory(
+              as: UInt8.self, repeating: 0, count: zeros.storage.byteCount)
+            change.setInput(2, change.constant(zeros, "zero_point"))
+          } catch {
+            throw OperatorError(error)
+          }
+        }),
+      .added(23, ["precision": .int(0)]),
+    ]
+  }
+}

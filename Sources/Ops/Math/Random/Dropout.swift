@@ -144,3 +144,56 @@ struct Dropout: Operator {
     return [.tensor(output), .tensor(stays)]
   }
 }
+
+extension Dropout {
+  static var versionSteps: [VersionStep] {
+    [
+      // Without is_test it was training time before, and never from 7 to 11.
+      VersionStep(
+        7,
+        up: { change throws(OperatorError) in
+          guard try change.int("is_test") == 1 else {
+            throw .attribute("is_test", "it is training time, which that version does not know")
+          }
+          change.drop("is_test")
+        },
+        down: { change throws(OperatorError) in change.set(.int("is_test", 1)) }),
+      // The mask was of the data's type before.
+      VersionStep(
+        10,
+        up: { change throws(OperatorError) in
+          guard change.hasOutput(1) else { return }
+          let type = try change.elementType(0)
+          change.follow(
+            1, "Cast", [], [.int("to", Int(type.rawValue))],
+            type: TensorType(.bool, change.tensorType(0)?.shape))
+        },
+        down: { change throws(OperatorError) in
+          guard change.hasOutput(1) else { return }
+          change.follow(
+            1, "Cast", [], [.int("to", Int(ElementType.bool.rawValue))],
+            type: change.tensorType(0))
+        }),
+      VersionStep(
+        12,
+        up: { change throws(OperatorError) in
+          guard let ratio = try change.float("ratio") else { return }
+          change.setInput(1, change.constant(Tensor(ratio), "ratio"))
+          change.drop("ratio")
+        },
+        down: { change throws(OperatorError) in
+          if change.has(2) {
+            let isTraining = change.constant(2)?.elements(as: UInt8.self).first ?? 1
+            guard isTraining == 0 else {
+              throw .input(2, "it may be training time, which that version does not know")
+            }
+          }
+          if let ratio = change.constant(1) != nil ? try change.floats(1).first : nil {
+            change.set(.float("ratio", ratio))
+          }
+          change.drop("seed")
+          change.node.inputs = Array(change.node.inputs.prefix(1))
+        }),
+    ]
+  }
+}

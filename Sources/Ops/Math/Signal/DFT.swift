@@ -152,3 +152,22 @@ private struct SignalLane: Sendable {
     }
   }
 }
+
+extension DFT {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        20,
+        up: { change throws(OperatorError) in
+          let axis = try change.int("axis") ?? 1
+          change.setInput(2, change.constant(Tensor(Int64(axis)), "axis"))
+          change.drop("axis")
+        },
+        down: { change throws(OperatorError) in
+          let axis = change.has(2) ? try change.integers(2).first ?? -2 : -2
+          change.set(.int("axis", axis))
+          change.setInput(2, "")
+        })
+    ]
+  }
+}

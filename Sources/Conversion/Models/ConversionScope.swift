@@ -1,0 +1,128 @@
+import ONNX
+
+/// What is known of the values of one graph while its nodes are converted.
+final class ConversionScope: VersionContext {
+  private final class Names {
+    var taken: Set<String> = []
+    var counts: [String: Int] = [:]
+    var used: Set<String> = []
+  }
+
+  private let names: Names
+  private let outer: ConversionScope?
+  private var types: [String: ValueType] = [:]
+  private var constants: [String: Tensor] = [:]
+  /// Whether the model was found right, and the types of its values follow from it.
+  private(set) var isChecked = false
+  /// Whether a run may replace an initializer that is an input.
+  private let replacesInitializers: Bool
+
+  private init(names: Names, outer: ConversionScope?, replacesInitializers: Bool) {
+    self.names = names
+    self.outer = outer
+    self.replacesInitializers = replacesInitializers
+  }
+
+  /// The scope of a model's graph, with the types of its values as far as they can be inferred.
+  convenience init(_ model: Model) {
+    // Before IR version 4 every initializer had to be an input.
+    self.init(names: Names(), outer: nil, replacesInitializers: model.irVersion ?? 0 >= 4)
+    collect(model.graph)
+    for info in model.trainingInfos {
+      for graph in [info.initialization, info.algorithm] {
+        if let graph { collect(graph) }
+      }
+    }
+    if let found = try? Session(model, options: .checking).types() {
+      types = found
+      isChecked = true
+    }
+  }
+
+  /// The scope of a function's body.
+  convenience init(_ function: Function) {
+    self.init(names: Names(), outer: nil, replacesInitializers: false)
+    names.taken.formUnion(function.inputs + function.outputs)
+    names.used.formUnion(function.outputs)
+    for node in function.nodes { collect(node) }
+    for info in function.valueInfos { if let type = info.type { types[info.name] = type } }
+  }
+
+  /// The scope of a graph within this one.
+  func inner() -> ConversionScope {
+    ConversionScope(names: names, outer: self, replacesInitializers: replacesInitializers)
+  }
+
+  /// Takes in what a graph states of its own values.
+  func enter(_ graph: Graph) {
+    for info in graph.valueInfos + graph.inputs + graph.outputs {
+      guard types[info.name] == nil, let type = info.type else { continue }
+      types[info.name] = type
+    }
+    let inputs = Set(graph.inputs.map(\.name))
+    for initializer in graph.initializers {
+      guard let name = initializer.name else { continue }
+      declare(name, .tensor(initializer.tensor.type))
+      if !(replacesInitializers && inputs.contains(name)) { constants[name] = initializer.tensor }
+    }
+    for node in graph.nodes { note(node) }
+  }
+
+  /// Remembers the tensor that a `Constant` node makes.
+  func note(_ node: Node) {
+    guard node.operatorType == "Constant", let name = node.outputs.first,
+      constants[name] == nil
+    else { return }
+    for attribute in node.attributes {
+      switch attribute.value {
+      case .tensor(let tensor): declare(name, constant: tensor.tensor)
+      case .int(let int): declare(name, constant: Tensor(int))
+      case .ints(let ints): declare(name, constant: Tensor(shape: [ints.count], ints))
+      case .float(let float): declare(name, constant: Tensor(float))
+      case .floats(let floats): declare(name, constant: Tensor(shape: [floats.count], floats))
+      default: break
+      }
+    }
+  }
+
+  private func collect(_ graph: Graph) {
+    names.taken.formUnion(graph.inputs.map(\.name))
+    names.taken.formUnion(graph.initializers.compactMap(\.name))
+    names.used.formUnion(graph.outputs.map(\.name))
+    for node in graph.nodes { collect(node) }
+  }
+
+  private func collect(_ node: Node) {
+    names.taken.formUnion(node.inputs + node.outputs)
+    if let name = node.name { names.taken.insert(name) }
+    names.used.formUnion(node.inputs)
+    for attribute in node.attributes {
+      if case .graph(let graph) = attribute.value { collect(graph) }
+    }
+  }
+
+  // MARK: VersionContext
+
+  func unique(_ hint: String) -> String {
+    var name = hint
+    while !names.taken.insert(name).inserted {
+      let count = names.counts[hint, default: 0] + 1
+      names.counts[hint] = count
+      name = "\(hint)_\(count)"
+    }
+    names.used.insert(name)
+    return name
+  }
+
+  func isUsed(_ name: String) -> Bool { names.used.contains(name) }
+  func type(of name: String) -> ValueType? { types[name] ?? outer?.type(of: name) }
+  func constant(_ name: String) -> Tensor? {
+    if let tensor = constants[name] { return tensor }
+    return types[name] == nil ? outer?.constant(name) : nil
+  }
+  func declare(_ name: String, _ type: ValueType) { types[name] = type }
+  func declare(_ name: String, constant tensor: Tensor) {
+    constants[name] = tensor
+    types[name] = .tensor(tensor.type)
+  }
+}

@@ -1,0 +1,331 @@
+import ONNX
+
+extension Model {
+  /// The model with its float32 numbers in a 16-bit type, wherever operators take it; the others keep
+  /// float32, with casts around them, and so do the graph's inputs and outputs.
+  ///
+  /// - Parameters:
+  ///   - type: `.float16` or `.bfloat16`
+  ///   - kept: nodes, by name or operator, that keep float32
+  /// - Returns: the model, and the nodes that keep float32
+  /// - Throws: `ModelError`
+  public func narrowed(
+    to type: ElementType, keeping kept: NamePatterns = NamePatterns([])
+  ) throws(ModelError) -> (model: Model, kept: [String]) {
+    var base = try withoutFunctions()
+    // bfloat16 came with 13.
+    let least = type == .bfloat16 ? 13 : 1
+    let version = max(base.operatorSets.version(of: "") ?? 1, least)
+    base = try base.converted(toOperatorSet: version)
+    var narrowing = Narrowing(base, from: .float32, to: type, kept: kept)
+    try narrowing.convert(&base.graph)
+    base.removeUnused()
+    try base.check()
+    return (base, narrowing.left)
+  }
+
+  /// The model with its 16-bit floating-point numbers in float32.
+  /// - Throws: `ModelError`
+  public func widened() throws(ModelError) -> Model {
+    var result = self
+    for narrow in [ElementType.float16, .bfloat16] { result.graph.retype(from: narrow) }
+    try result.check()
+    return result
+  }
+}
+
+/// Names with `*` for any letters.
+public struct NamePatterns: Sendable {
+  private let patterns: [[Character]]
+  public init(_ patterns: [String]) { self.patterns = patterns.map(Array.init) }
+
+  /// Whether one of the patterns is the name.
+  public func contains(_ name: String) -> Bool {
+    let name = Array(name)
+    return patterns.contains { Self.matches($0[...], name[...]) }
+  }
+
+  private static func matches(_ pattern: ArraySlice<Character>, _ name: ArraySlice<Character>)
+    -> Bool
+  {
+    // Where the last star stood, and how much of the name it covers.
+    var (p, n) = (pattern.startIndex, name.startIndex)
+    var star: (pattern: Int, name: Int)?
+    while n < name.endIndex {
+      if p < pattern.endIndex, pattern[p] == "*" {
+        star = (p, n)
+        p += 1
+      } else if p < pattern.endIndex, pattern[p] == name[n] || pattern[p] == "?" {
+        p += 1
+        n += 1
+      } else if let last = star {
+        star = (last.pattern, last.name + 1)
+        p = last.pattern + 1
+        n = last.name + 1
+      } else {
+        return false
+      }
+    }
+    return pattern[p...].allSatisfy { $0 == "*" }
+  }
+}
+
+/// Gives nodes another floating-point type, one after the other.
+private struct Narrowing {
+  private let wide: ElementType
+  private let narrow: ElementType
+  private let patterns: NamePatterns
+  private let types: [String: ValueType]
+  private let versions: [String: Int]
+  private var names: GraphBuilder
+  /// What each value is now, where that is not what it was.
+  private var current: [String: ElementType] = [:]
+  /// The same value in another type.
+  private var copies: [String: String] = [:]
+  private var nodes: [Node] = []
+  private var initializers: [String: Tensor] = [:]
+  private var added: [NamedTensor] = []
+  private var version = 1
+  private(set) var left: [String] = []
+
+  init(_ model: Model, from wide: ElementType, to narrow: ElementType, kept: NamePatterns) {
+    self.wide = wide
+    self.narrow = narrow
+    self.patterns = kept
+    self.types = model.valueTypes()
+    var versions: [String: Int] = [:]
+    for set in model.operatorSets {
+      versions[Registry.normalized(domain: set.domain)] = Int(clamping: set.version)
+    }
+    self.versions = versions
+    self.version = versions[""] ?? 1
+    self.names = GraphBuilder(taken: model.graph.allNames)
+  }
+
+  mutating func convert(_ graph: inout Graph) throws(ModelError) {
+    for initializer in graph.initializers {
+      if let name = initializer.name { initializers[name] = initializer.tensor }
+    }
+    for node in graph.nodes { try convert(node) }
+    // The outputs keep their types under their names.
+    var renamed: [String: String] = [:]
+    for output in graph.outputs where current[output.name] == narrow {
+      if renamed[output.name] == nil {
+        renamed[output.name] = names.unique("\(output.name)_\(narrow)")
+      }
+    }
+    for index in nodes.indices { nodes[index].renameValues { renamed[$0] ?? $0 } }
+    for (name, inner) in renamed.sorted(by: { $0.key < $1.key }) {
+      nodes.append(cast(inner, to: wide, as: name))
+    }
+    graph.nodes = nodes
+    graph.initializers += added
+    graph.valueInfos.removeAll { current[$0.name] != nil }
+  }
+
+  private mutating func convert(_ node: Node) throws(ModelError) {
+    var node = node
+    let floats = node.inputs.indices.filter { elementType(node.inputs[$0]) == wide }
+    let makesFloats = node.outputs.contains { elementType($0) == wide }
+    guard !floats.isEmpty, node.subgraphs.isEmpty,
+      !patterns.contains(node.name ?? ""), !patterns.contains(node.operatorType),
+      let choice = choose(node, floats)
+    else {
+      if !floats.isEmpty || !node.subgraphs.isEmpty {
+        left.append(node.name ?? node.operatorType)
+        for index in floats { node.inputs[index] = value(node.inputs[index], in: wide) }
+        // What a subgraph takes from outside keeps its type, under another name.
+        for name in Set(node.usedNames) where current[name] == narrow && !node.inputs.contains(name)
+        {
+          let copy = value(name, in: wide)
+          node.renameInSubgraphs { $0 == name ? copy : $0 }
+        }
+      } else if makesFloats, node.operatorType == "Constant",
+        let tensor = node.attribute("value").flatMap(\.tensorValue), let name = node.outputs.first
+      {
+        initializers[name] = tensor
+      }
+      nodes.append(node)
+      return
+    }
+    for index in floats where choice.inputs.contains(index) {
+      node.inputs[index] = value(node.inputs[index], in: narrow)
+    }
+    for index in floats where !choice.inputs.contains(index) {
+      node.inputs[index] = value(node.inputs[index], in: wide)
+    }
+    nodes.append(node)
+    for (index, type) in choice.outputs.enumerated() where index < node.outputs.count {
+      if elementType(node.outputs[index]) == wide, type.tensorType?.elementType == narrow {
+        current[node.outputs[index]] = narrow
+      }
+    }
+  }
+
+  /// What the value was.
+  private func elementType(_ name: String) -> ElementType? {
+    name.isEmpty ? nil : types[name]?.tensorType?.elementType
+  }
+
+  /// Which inputs the node takes in the narrow type, and what it makes then; `nil` where it does not.
+  private func choose(
+    _ node: Node, _ floats: [Int]
+  ) -> (inputs: Set<Int>, outputs: [ValueType])? {
+    let domain = Registry.normalized(domain: node.domain)
+    guard let version = versions[domain],
+      let made = try? Registry.make(node, operatorSet: version)
+    else { return nil }
+    if floats.first == 0, !made.types.contains(narrow) { return nil }
+    // Large numbers would become infinite.
+    for index in floats {
+      if let tensor = initializers[node.inputs[index]], narrow == .float16, !tensor.fitsFloat16 {
+        return nil
+      }
+    }
+    var chosen = Set(floats)
+    while !chosen.isEmpty {
+      var given: [ValueType?] = []
+      for (index, name) in node.inputs.enumerated() {
+        guard !name.isEmpty else {
+          given.append(nil)
+          continue
+        }
+        guard var type = types[name] else { return nil }
+        if chosen.contains(index), let tensor = type.tensorType {
+          type = .tensor(narrow, tensor.shape)
+        }
+        given.append(type)
+      }
+      let constants = node.inputs.map { name in
+        initializers[name].flatMap { $0.elementType == wide ? nil : Value.tensor($0) }
+      }
+      do {
+        let outputs = try made.operator.infer(Inputs(types: given, constants: constants))
+        return (chosen, outputs)
+      } catch .input(let index, _) {
+        // An input that must be float32, or of the type of one that must.
+        guard index != floats.first, chosen.remove(index) != nil else { return nil }
+      } catch {
+        return nil
+      }
+    }
+    return nil
+  }
+
+  /// The value's name in that type.
+  private mutating func value(_ name: String, in type: ElementType) -> String {
+    let now = current[name] ?? wide
+    guard now != type else { return name }
+    if let copy = copies[name] { return copy }
+    if type == narrow, let tensor = initializers[name], let converted = tensor.narrowed(to: type) {
+      let copy = names.unique("\(name)_\(type)")
+      added.append(NamedTensor(copy, converted))
+      copies[name] = copy
+      return copy
+    }
+    let copy = names.unique("\(name)_\(type)")
+    nodes.append(cast(name, to: type, as: copy))
+    copies[name] = copy
+    return copy
+  }
+
+  private func cast(_ name: String, to type: ElementType, as output: String) -> Node {
+    Node(
+      "Cast", name: output, inputs: [name], outputs: [output],
+      attributes: [version < 6 ? .string("to", type.inCapitals) : .int("to", Int(type.rawValue))])
+  }
+}
+
+extension ElementType {
+  /// As operator set 1 calls the floating-point types.
+  fileprivate var inCapitals: String { self == .float32 ? "FLOAT" : description.uppercased() }
+}
+
+extension Attribute {
+  var tensorValue: Tensor? { if case .tensor(let named) = value { named.tensor } else { nil } }
+}
+
+extension Tensor {
+  fileprivate var fitsFloat16: Bool {
+    guard elementType == .float32 else { return true }
+    let largest = Float(Float16.greatestFiniteMagnitude)
+    return elements(as: Float.self).allSatisfy { !$0.isFinite || abs($0) <= largest }
+  }
+
+  /// The float32 elements in a 16-bit type; `nil` for others and without memory.
+  func narrowed(to type: ElementType) -> Tensor? {
+    guard elementType == .float32 else { return nil }
+    let source = elements(as: Float.self)
+    if type == .float16 {
+      return try? Tensor(Float16.self, shape: shape) { target in
+        for (index, number) in source.enumerated() { target[index] = Float16(number) }
+      }
+    }
+    return try? Tensor(BFloat16.self, shape: shape) { target in
+      for (index, number) in source.enumerated() { target[index] = BFloat16(number) }
+    }
+  }
+
+  /// 16-bit elements in float32; `nil` for others and without memory.
+  fileprivate var widened: Tensor? {
+    switch elementType {
+    case .float16:
+      let source = elements(as: Float16.self)
+      return try? Tensor(Float.self, shape: shape) { target in
+        for (index, number) in source.enumerated() { target[index] = Float(number) }
+      }
+    case .bfloat16:
+      let source = elements(as: BFloat16.self)
+      return try? Tensor(Float.self, shape: shape) { target in
+        for (index, number) in source.enumerated() { target[index] = number.float }
+      }
+    default: return nil
+    }
+  }
+}
+
+extension Graph {
+  /// Turns every value, constant and cast of a 16-bit type to float32, in subgraphs too.
+  fileprivate mutating func retype(from narrow: ElementType) {
+    func retype(_ infos: inout [ValueInfo]) {
+      for index in infos.indices { infos[index].type = infos[index].type?.retyped(from: narrow) }
+    }
+    retype(&inputs)
+    retype(&outputs)
+    retype(&valueInfos)
+    for index in initializers.indices where initializers[index].tensor.elementType == narrow {
+      if let wide = initializers[index].tensor.widened { initializers[index].tensor = wide }
+    }
+    for index in nodes.indices {
+      for place in nodes[index].attributes.indices {
+        switch nodes[index].attributes[place].value {
+        case .graph(var graph):
+          graph.retype(from: narrow)
+          nodes[index].attributes[place].value = .graph(graph)
+        case .tensor(var named) where named.tensor.elementType == narrow:
+          guard let wide = named.tensor.widened else { continue }
+          named.tensor = wide
+          nodes[index].attributes[place].value = .tensor(named)
+        case .int(Int64(narrow.rawValue))
+        where ["to", "dtype", "output_dtype"].contains(nodes[index].attributes[place].name):
+          nodes[index].attributes[place].value = .int(Int64(ElementType.float32.rawValue))
+        default: break
+        }
+      }
+    }
+  }
+}
+
+extension ValueType {
+  fileprivate func retyped(from narrow: ElementType) -> ValueType {
+    var result = self
+    switch kind {
+    case .tensor(let type) where type.elementType == narrow:
+      result.kind = .tensor(TensorType(.float32, type.shape))
+    case .sequence(let element): result.kind = .sequence(element?.retyped(from: narrow))
+    case .optional(let element): result.kind = .optional(element?.retyped(from: narrow))
+    default: break
+    }
+    return result
+  }
+}

@@ -1,0 +1,35 @@
+import ONNX
+
+extension Model {
+  /// The least version of the file format (`ir_version`) that knows each operator set of `ai.onnx`:
+  /// the first set that needs it, ascending.
+  private static let formatVersions = [
+    (1, 3), (9, 4), (10, 5), (11, 6), (12, 7), (15, 8), (19, 9), (21, 10), (23, 11), (24, 12),
+    (25, 13), (28, 14),
+  ]
+
+  /// Sets the file format's version to what the operator set and the model's parts need: readers of
+  /// an old operator set may know old formats only.
+  /// - Parameter isLower: whether the operator set was a newer one before
+  mutating func fitFormatVersion(isLower: Bool) {
+    let set = operatorSets.version(of: "") ?? 1
+    let own = Int64(Self.formatVersions.last { $0.0 <= set }?.1 ?? 3)
+    let current = irVersion ?? 3
+    // From 4 on an initializer need not be an input as well.
+    var needed = max(own, graph.hasInputsForInitializers ? 3 : 4)
+    if !functions.isEmpty {
+      needed = max(needed, functions.contains { $0.overload?.isEmpty == false } ? 10 : 8)
+    }
+    if !deviceConfigurations.isEmpty { needed = max(needed, 11) }
+    irVersion = isLower ? needed : max(current, needed)
+  }
+}
+
+extension Graph {
+  /// Whether every initializer is an input too, in subgraphs as well.
+  fileprivate var hasInputsForInitializers: Bool {
+    let inputs = Set(inputs.map(\.name))
+    return initializers.allSatisfy { inputs.contains($0.name ?? "") }
+      && nodes.allSatisfy { $0.subgraphs.allSatisfy(\.hasInputsForInitializers) }
+  }
+}

@@ -1,0 +1,242 @@
+import ONNX
+
+/// A model's graph as a picture: a box for each input, node and output, with what is constant in the
+/// node's box.
+public struct GraphDrawing: Sendable {
+  struct Box: Sendable {
+    enum Kind { case value, plain, weighted, nested }
+    var kind: Kind
+    var title: String
+    var lines: [String] = []
+  }
+  struct Edge: Sendable {
+    var from: Int
+    var to: Int
+    var label: String
+  }
+
+  private(set) var boxes: [Box] = []
+  private(set) var edges: [Edge] = []
+
+  public init(_ model: Model) {
+    let types = model.valueTypes()
+    let graph = model.graph
+    var constants: [String: String] = [:]
+    for initializer in graph.initializers {
+      if let name = initializer.name { constants[name] = initializer.tensor.type.drawn }
+    }
+    for sparse in graph.sparseInitializers {
+      if let name = sparse.values.name { constants[name] = "sparse \(Shape(sparse.shape).drawn)" }
+    }
+    var producers: [String: Int] = [:]
+    for input in graph.inputs where constants[input.name] == nil {
+      producers[input.name] = boxes.count
+      boxes.append(Box(kind: .value, title: input.name, lines: [input.type?.drawn ?? ""]))
+    }
+    let first = boxes.count
+    for (index, node) in graph.nodes.enumerated() {
+      for output in node.outputs where !output.isEmpty { producers[output] = first + index }
+      boxes.append(Self.box(node, constants))
+    }
+    for (index, node) in graph.nodes.enumerated() {
+      var seen: Set<String> = []
+      for name in node.usedNames where seen.insert(name).inserted {
+        connect(name, to: first + index, producers, types)
+      }
+    }
+    for output in graph.outputs {
+      boxes.append(Box(kind: .value, title: output.name, lines: [output.type?.drawn ?? ""]))
+      connect(output.name, to: boxes.count - 1, producers, [:])
+    }
+  }
+
+  private mutating func connect(
+    _ name: String, to box: Int, _ producers: [String: Int], _ types: [String: ValueType]
+  ) {
+    guard let from = producers[name] else { return }
+    // An input's box states its type.
+    let label = boxes[from].kind == .value ? "" : types[name]?.tensorType?.shape?.drawn ?? ""
+    edges.append(Edge(from: from, to: box, label: label))
+  }
+
+  private static func box(_ node: Node, _ constants: [String: String]) -> Box {
+    var box = Box(kind: .plain, title: node.operatorType)
+    for attribute in node.attributes {
+      switch attribute.value {
+      case .graph(let graph):
+        box.kind = .nested
+        box.lines.append("\(attribute.name): \(graph.nodes.count) nodes")
+      case .ints(let list) where list.count <= 6:
+        box.lines.append("\(attribute.name) \(list.map(String.init).joined(separator: ", "))")
+      case .int(let number): box.lines.append("\(attribute.name) \(number)")
+      case .float(let number): box.lines.append("\(attribute.name) \(number)")
+      case .string(let text) where text.bytes.count <= 24:
+        box.lines.append("\(attribute.name) \(text.string)")
+      default: break
+      }
+    }
+    box.lines = Array(box.lines.prefix(5))
+    for name in node.inputs {
+      guard let type = constants[name] else { continue }
+      if box.kind == .plain { box.kind = .weighted }
+      box.lines.append("\(Self.short(name)) \(type)")
+    }
+    return box
+  }
+
+  /// The end of a long name.
+  static func short(_ name: String) -> String {
+    name.count <= 24 ? name : "…" + name.suffix(23)
+  }
+
+  /// The graph in Graphviz's language.
+  public var dot: String {
+    var text = "digraph {\n  node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\"];\n"
+    for (index, box) in boxes.enumerated() {
+      let label = ([Self.short(box.title)] + box.lines).map(\.inQuotes).joined(separator: "\\n")
+      text += "  n\(index) [label=\"\(label)\", fillcolor=\"\(box.kind.fill)\"];\n"
+    }
+    for edge in edges {
+      let label = edge.label.isEmpty ? "" : " [label=\"\(edge.label.inQuotes)\"]"
+      text += "  n\(edge.from) -> n\(edge.to)\(label);\n"
+    }
+    return text + "}\n"
+  }
+
+  /// The graph as an SVG picture.
+  /// - Throws: `ConversionError` for a graph that goes round or is too large to place
+  public func svg() throws(ConversionError) -> String {
+    let sizes = boxes.map(\.size)
+    guard let layout = GraphLayout(sizes: sizes, edges: edges.map { ($0.from, $0.to) }) else {
+      throw ConversionError("the graph goes round, or is too large to draw; write it as .dot")
+    }
+    let margin = 16.0
+    var text = """
+      <svg xmlns="http://www.w3.org/2000/svg" width="\((layout.width + 2 * margin).drawn)" \
+      height="\((layout.height + 2 * margin).drawn)" font-family="sans-serif" font-size="11">
+      <style>path { fill: none; stroke: #667 } .t { font-weight: bold; font-size: 12px } \
+      .e { fill: #778; font-size: 9px } text { text-anchor: middle; fill: #112 }</style>
+      <rect width="100%" height="100%" fill="#fff"/>
+      <g transform="translate(\(margin.drawn) \(margin.drawn))">
+
+      """
+    for (edge, route) in zip(edges, layout.routes) {
+      text += Self.path(route.map { layout.vertices[$0] }, edge.label)
+    }
+    for (box, vertex) in zip(boxes, layout.vertices) { text += box.drawing(at: vertex) }
+    return text + "</g>\n</svg>\n"
+  }
+
+  private static func path(_ route: [GraphLayout.Vertex], _ label: String) -> String {
+    guard let first = route.first, let last = route.last else { return "" }
+    var points = route.map { ($0.x, $0.y) }
+    points[0].1 = first.y + first.height / 2
+    points[points.count - 1].1 = last.y - last.height / 2 - 4
+    var path = "M\(points[0].0.drawn) \(points[0].1.drawn)"
+    for (a, b) in zip(points, points.dropFirst()) {
+      let middle = (a.1 + b.1) / 2
+      path +=
+        "C\(a.0.drawn) \(middle.drawn) \(b.0.drawn) \(middle.drawn) \(b.0.drawn) \(b.1.drawn)"
+    }
+    let tip = points[points.count - 1]
+    var text = "<path d=\"\(path)\"/>\n"
+    text +=
+      "<path d=\"M\((tip.0 - 3).drawn) \((tip.1 - 2).drawn)l3 6l3 -6z\" style=\"fill:#667\"/>\n"
+    if !label.isEmpty {
+      let x = points[0].0 * 0.75 + points[1].0 * 0.25
+      text +=
+        "<text class=\"e\" x=\"\(x.drawn)\" y=\"\((points[0].1 + 13).drawn)\">\(label.inXML)</text>\n"
+    }
+    return text
+  }
+}
+
+extension GraphDrawing.Box {
+  private var texts: [String] { lines.filter { !$0.isEmpty } }
+
+  var size: (width: Double, height: Double) {
+    let title = Double(GraphDrawing.short(title).count) * 7.6
+    let longest = texts.map { Double($0.count) * 6.1 }.max() ?? 0
+    return (max(title, longest, 40) + 18, 24 + Double(texts.count) * 14)
+  }
+
+  func drawing(at vertex: GraphLayout.Vertex) -> String {
+    let (width, height) = size
+    let top = vertex.y - height / 2
+    var text = """
+      <rect x="\((vertex.x - width / 2).drawn)" y="\(top.drawn)" width="\(width.drawn)" \
+      height="\(height.drawn)" rx="\(kind == .value ? 12 : 4)" fill="\(kind.fill)" stroke="#99a"/>
+      <text class="t" x="\(vertex.x.drawn)" y="\((top + 16).drawn)">\
+      \(GraphDrawing.short(title).inXML)</text>
+
+      """
+    for (index, line) in texts.enumerated() {
+      let y = top + 30 + Double(index) * 14
+      text += "<text x=\"\(vertex.x.drawn)\" y=\"\(y.drawn)\">\(line.inXML)</text>\n"
+    }
+    return text
+  }
+}
+
+extension GraphDrawing.Box.Kind {
+  var fill: String {
+    switch self {
+    case .value: "#dcefdc"
+    case .plain: "#eef0f5"
+    case .weighted: "#d6e4f7"
+    case .nested: "#f9e6cf"
+    }
+  }
+}
+
+extension ValueType {
+  fileprivate var drawn: String { tensorType?.drawn ?? description }
+}
+
+extension TensorType {
+  fileprivate var drawn: String {
+    guard let shape, shape.rank > 0 else { return "\(elementType)" }
+    return elementType == .float32 ? shape.drawn : "\(elementType) \(shape.drawn)"
+  }
+}
+
+extension Shape {
+  fileprivate var drawn: String { map(\.description).joined(separator: "×") }
+}
+
+extension Double {
+  /// With one digit behind the point.
+  fileprivate var drawn: String {
+    let tenths = (self * 10).rounded()
+    guard abs(tenths) < 1e15 else { return "0" }
+    let number = Int(tenths)
+    let sign = number < 0 ? "-" : ""
+    return number % 10 == 0
+      ? "\(number / 10)" : "\(sign)\(abs(number) / 10).\(abs(number) % 10)"
+  }
+}
+
+extension String {
+  /// For a label of Graphviz.
+  fileprivate var inQuotes: String {
+    var result = ""
+    for character in escaped {
+      if character == "\"" || character == "\\" { result.append("\\") }
+      result.append(character)
+    }
+    return result
+  }
+
+  fileprivate var inXML: String {
+    var result = ""
+    for character in escaped {
+      switch character {
+      case "&": result += "&amp;"
+      case "<": result += "&lt;"
+      case ">": result += "&gt;"
+      default: result.append(character)
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,95 @@
+import ONNX
+
+/// What a change of a model costs: sizes, and how far its outputs on samples are from those before.
+public struct ModelDifference: Sendable {
+  /// Bytes of all constants.
+  public let bytesBefore: Int
+  public let bytesAfter: Int
+  /// The largest difference of a number of an output, and the largest finite number before.
+  public let largestDifference: Double
+  public let largestOutput: Double
+  /// The shortest time of a run.
+  public let timeBefore: Duration
+  public let timeAfter: Duration
+
+  /// Runs both models on the samples.
+  /// - Parameter samples: inputs of each run, by name
+  /// - Throws: `ModelError`
+  public init(
+    from before: Model, to after: Model, on samples: [[String: Value]]
+  ) throws(ModelError) {
+    bytesBefore = before.constantBytes
+    bytesAfter = after.constantBytes
+    let sessions = (try Session(before), try Session(after))
+    var difference = 0.0
+    var largest = 0.0
+    var times = (Duration.seconds(1 << 30), Duration.seconds(1 << 30))
+    for sample in samples {
+      let expected = try Self.run(sessions.0, sample, &times.0)
+      let results = try Self.run(sessions.1, sample, &times.1)
+      for (name, value) in expected {
+        guard let wanted = value.tensor?.doubles, let got = results[name]?.tensor?.doubles,
+          wanted.count == got.count
+        else { continue }
+        for (a, b) in zip(wanted, got) where a.isFinite {
+          largest = max(largest, abs(a))
+          difference = max(difference, b.isFinite ? abs(a - b) : .infinity)
+        }
+      }
+    }
+    largestDifference = difference
+    largestOutput = largest
+    timeBefore = times.0
+    timeAfter = times.1
+  }
+
+  private static func run(
+    _ session: Session, _ sample: [String: Value], _ time: inout Duration
+  ) throws(ModelError) -> [String: Value] {
+    var results = try session.run(values: sample)
+    // The first run plans.
+    let start = ContinuousClock.now
+    results = try session.run(values: sample)
+    time = min(time, ContinuousClock.now - start)
+    return results
+  }
+}
+
+extension Model {
+  /// Bytes that the constants take in a file.
+  var constantBytes: Int {
+    var bytes = 0
+    var waiting = [graph]
+    while let graph = waiting.popLast() {
+      for initializer in graph.initializers { bytes += initializer.tensor.bytesInFile }
+      for node in graph.nodes {
+        waiting += node.subgraphs
+        for attribute in node.attributes { bytes += attribute.tensorValue?.bytesInFile ?? 0 }
+      }
+    }
+    return bytes
+  }
+}
+
+extension Tensor {
+  fileprivate var bytesInFile: Int {
+    guard let bits = elementType.bitsInFile else { return 0 }
+    return (count.multipliedReportingOverflow(by: bits).partialValue + 7) / 8
+  }
+
+  /// The elements of a numeric type.
+  fileprivate var doubles: [Double]? {
+    switch elementType {
+    case .float32: elements(as: Float.self).map(Double.init)
+    case .float64: Array(elements(as: Double.self))
+    case .float16: elements(as: Float16.self).map(Double.init)
+    case .bfloat16: elements(as: BFloat16.self).map { Double($0.float) }
+    case .int64: elements(as: Int64.self).map(Double.init)
+    case .int32: elements(as: Int32.self).map(Double.init)
+    case .int8: elements(as: Int8.self).map(Double.init)
+    case .uint8: elements(as: UInt8.self).map(Double.init)
+    case .bool: elements(as: UInt8.self).map { $0 == 0 ? 0 : 1 }
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,294 @@
+import ONNX
+
+extension Model {
+  /// The model by the rules of another version of an operator set: graph, subgraphs, functions and
+  /// training. It computes the same.
+  ///
+  /// - Parameter domain: the operator set's domain; `ai.onnx` and empty both mean the standard's own
+  /// - Throws: `ModelError.node` for the first node whose meaning that version cannot express, and
+  ///   `ModelError.graph` for a version that is not known
+  public func converted(
+    toOperatorSet version: Int, domain: String = ""
+  ) throws(ModelError) -> Model {
+    let domain = Registry.normalized(domain: domain)
+    guard let newest = Registry.newestVersion(of: domain) else {
+      throw .graph("no operator set '\(domain)' is known")
+    }
+    guard (1...newest).contains(version) else {
+      throw .graph("operator set \(version): expected 1 to \(newest)")
+    }
+    var result = self
+    if result.operatorSets.isEmpty { result.operatorSets = [OperatorSetImport(version: 1)] }
+    var conversion = OperatorSetConversion(result, domain: domain, target: version)
+    try conversion.convert(&result)
+    let previous = result.operatorSets.first(where: { $0.isOf(domain) })?.version
+    result.operatorSets.set(domain, to: version, addingIt: domain.isEmpty)
+    for index in result.functions.indices {
+      result.functions[index].operatorSets.set(domain, to: version, addingIt: false)
+    }
+    if conversion.isCheckable { try result.check() }
+    if domain.isEmpty, let previous { result.fitFormatVersion(isLower: version < previous) }
+    return result
+  }
+}
+
+extension Model {
+  /// Holds every node to its operator.
+  /// - Throws: `ModelError`
+  func check() throws(ModelError) {
+    _ = try Session(self, options: .checking)
+  }
+}
+
+extension SessionOptions {
+  /// For a session that is not to run.
+  static var checking: SessionOptions {
+    var options = SessionOptions()
+    options.passes = []
+    options.threads = 1
+    return options
+  }
+}
+
+extension OperatorSetImport {
+  func isOf(_ domain: String) -> Bool { Registry.normalized(domain: self.domain) == domain }
+}
+
+extension [OperatorSetImport] {
+  fileprivate mutating func set(_ domain: String, to version: Int, addingIt: Bool) {
+    if let index = firstIndex(where: { $0.isOf(domain) }) {
+      self[index].version = Int64(version)
+    } else if addingIt {
+      append(OperatorSetImport(version: Int64(version)))
+    }
+  }
+
+  func version(of domain: String) -> Int? {
+    first { $0.isOf(domain) }.map { Int(clamping: $0.version) }
+  }
+}
+
+/// One conversion of a model's nodes of one domain.
+private struct OperatorSetConversion {
+  let domain: String
+  let target: Int
+  /// The version that nodes are of which do not say it themselves.
+  private var source: Int?
+  private let scope: ConversionScope
+  private let functions: Set<[String]>
+  /// Whether the model could be checked before.
+  var isCheckable: Bool { scope.isChecked }
+  private var histories: [String: (first: Int, steps: [VersionStep])] = [:]
+
+  init(_ model: Model, domain: String, target: Int) {
+    self.domain = domain
+    self.target = target
+    self.source = model.operatorSets.version(of: domain)
+    self.functions = Set(
+      model.functions.map { [Registry.normalized(domain: $0.domain), $0.name] })
+    self.scope = ConversionScope(model)
+  }
+
+  mutating func convert(_ model: inout Model) throws(ModelError) {
+    try convert(&model.graph, scope)
+    for index in model.trainingInfos.indices {
+      if var graph = model.trainingInfos[index].initialization {
+        try convert(&graph, scope.inner())
+        model.trainingInfos[index].initialization = graph
+      }
+      if var graph = model.trainingInfos[index].algorithm {
+        try convert(&graph, scope.inner())
+        model.trainingInfos[index].algorithm = graph
+      }
+    }
+    for index in model.functions.indices {
+      source = model.functions[index].operatorSets.version(of: domain)
+      let nodes = model.functions[index].nodes
+      let scope = ConversionScope(model.functions[index])
+      var converted = try convert(nodes, scope)
+      let wanted = model.functions[index].outputs
+      removeConstants(&converted, unusedSince: nodes, wanted: wanted)
+      model.functions[index].nodes = converted
+    }
+  }
+
+  private mutating func convert(
+    _ graph: inout Graph, _ scope: ConversionScope
+  ) throws(ModelError) {
+    scope.enter(graph)
+    let nodes = graph.nodes
+    graph.nodes = try convert(nodes, scope)
+    if domain.isEmpty, target < 9 { graph.moveConstantsToInitializers() }
+    let wanted = graph.outputs.map(\.name)
+    let used = removeConstants(&graph.nodes, unusedSince: nodes, wanted: wanted)
+    let before = Set(nodes.flatMap(\.usedNames))
+    let inputs = Set(graph.inputs.map(\.name))
+    graph.initializers.removeAll { initializer in
+      guard let name = initializer.name, !inputs.contains(name) else { return false }
+      return before.contains(name) && !used.contains(name)
+    }
+  }
+
+  private mutating func convert(
+    _ nodes: [Node], _ scope: ConversionScope
+  ) throws(ModelError) -> [Node] {
+    var result: [Node] = []
+    result.reserveCapacity(nodes.count)
+    for (index, var node) in nodes.enumerated() {
+      for index in node.attributes.indices {
+        guard case .graph(var graph) = node.attributes[index].value else { continue }
+        try convert(&graph, scope.inner())
+        node.attributes[index].value = .graph(graph)
+      }
+      do {
+        let converted = try convert(node, scope)
+        for node in converted { scope.note(node) }
+        result += converted
+      } catch {
+        let name = node.name.flatMap { $0.isEmpty ? nil : $0 } ?? "#\(index)"
+        throw .node(name: name, operatorType: node.operatorType, error)
+      }
+    }
+    return result
+  }
+
+  /// The nodes that do in the target version what the node did.
+  private mutating func convert(
+    _ node: Node, _ scope: ConversionScope
+  ) throws(OperatorError) -> [Node] {
+    guard Registry.normalized(domain: node.domain) == domain,
+      !functions.contains([domain, node.operatorType])
+    else { return [node] }
+    guard let source = node.operatorSetVersion ?? source else {
+      throw .invalid("the model does not import its domain")
+    }
+    var waiting = [(node: node, version: source)]
+    var result: [Node] = []
+    while let (waited, version) = waiting.popLast() {
+      var node = waited
+      node.operatorSetVersion = nil
+      if let step = try nextStep(for: node, at: version) {
+        let isUp = version < target
+        let reached = isUp ? step.version : step.version - 1
+        var change = VersionChange(node, to: reached, in: scope)
+        if isUp { try step.up(&change) } else { try step.down(&change) }
+        for node in change.nodes.reversed() { waiting.append((node, reached)) }
+        continue
+      }
+      while node.inputs.last == "" { node.inputs.removeLast() }
+      // Operator sets before 6 let a node name inputs whose memory it may take.
+      if target >= 6, version < 6 {
+        node.attributes.removeAll { $0.name == "consumed_inputs" }
+      }
+      result += try checked(node, scope)
+    }
+    return result
+  }
+
+  /// The next change between the node's version and the target.
+  private mutating func nextStep(
+    for node: Node, at version: Int
+  ) throws(OperatorError) -> VersionStep? {
+    let name = node.operatorType
+    if histories[name] == nil {
+      guard let history = Registry.history(of: name, domain: domain) else {
+        throw .unknownOperator(name, domain: domain, version: version)
+      }
+      histories[name] = history
+    }
+    guard let (first, steps) = histories[name], version != target else { return nil }
+    if version < target { return steps.first { $0.version > version && $0.version <= target } }
+    guard target >= first || steps.contains(where: { $0.version == first }) else {
+      throw .unsupported("the operator came with operator set \(first)")
+    }
+    return steps.last { $0.version <= version && $0.version > target }
+  }
+
+  /// The node, held to the version it has come to.
+  private func checked(
+    _ node: Node, _ scope: ConversionScope
+  ) throws(OperatorError) -> [Node] {
+    guard let entry = Registry.find(node.operatorType, domain: domain, operatorSet: target) else {
+      throw .unknownOperator(node.operatorType, domain: domain, version: target)
+    }
+    if !node.attributes.contains(where: \.isReference) {
+      _ = try Registry.make(node, operatorSet: target)
+    }
+    guard let first = node.inputs.first, let type = scope.type(of: first)?.tensorType,
+      type.elementType != .undefined, !entry.types.contains(type.elementType)
+    else { return [node] }
+    if let wide = type.elementType.computed, entry.types.contains(wide), !node.hasGraph,
+      node.operatorType != "Cast", target >= type.elementType.castableSince
+    {
+      return widened(node, type.elementType, to: wide, scope)
+    }
+    throw .input(
+      0, "operator set \(target) takes \(entry.types) there, not \(type.elementType)")
+  }
+
+  /// The node on inputs of a type that holds all values of their own, in which it computes anyway.
+  private func widened(
+    _ node: Node, _ narrow: ElementType, to wide: ElementType, _ scope: ConversionScope
+  ) -> [Node] {
+    var change = VersionChange(node, to: target, in: scope)
+    change.widen(narrow, to: wide)
+    return change.nodes
+  }
+}
+
+extension ElementType {
+  /// The type that operators compute in who take this one.
+  fileprivate var computed: ElementType? {
+    self == .float16 || self == .bfloat16 ? .float32 : nil
+  }
+
+  /// The first operator set in which this type can be made of float32.
+  fileprivate var castableSince: Int {
+    (1...Registry.newestVersion).first {
+      Registry.find("Cast", domain: "", operatorSet: $0)?.types.contains(self) == true
+    } ?? Int.max
+  }
+}
+
+extension Node {
+  fileprivate var hasGraph: Bool {
+    attributes.contains { if case .graph = $0.value { true } else { false } }
+  }
+}
+
+extension Attribute {
+  fileprivate var isReference: Bool { if case .reference = value { true } else { false } }
+}
+
+extension Graph {
+  /// Before operator set 9 `Constant` makes floating-point numbers only.
+  fileprivate mutating func moveConstantsToInitializers() {
+    let wanted = Set(outputs.map(\.name))
+    nodes.removeAll { node in
+      guard node.operatorType == "Constant", Registry.normalized(domain: node.domain).isEmpty,
+        let name = node.outputs.first, !wanted.contains(name),
+        let tensor = node.attribute("value")?.tensorValue,
+        !TypeSet.floats.contains(tensor.elementType)
+      else { return false }
+      initializers.append(NamedTensor(name, tensor))
+      return true
+    }
+  }
+}
+
+/// Removes `Constant` nodes that somebody used before and nobody does now.
+/// - Returns: the names that are used
+@discardableResult
+private func removeConstants(
+  _ nodes: inout [Node], unusedSince before: [Node], wanted: [String]
+) -> Set<String> {
+  let used = Set(nodes.flatMap(\.usedNames)).union(wanted)
+  let old = Set(before.flatMap(\.usedNames))
+  nodes.removeAll { node in
+    guard node.operatorType == "Constant", Registry.normalized(domain: node.domain).isEmpty,
+      let name = node.outputs.first
+    else { return false }
+    return old.contains(name) && !used.contains(name)
+  }
+  return used
+}

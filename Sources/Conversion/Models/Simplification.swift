@@ -1,0 +1,49 @@
+import ONNX
+
+extension Model {
+  /// The model with its functions expanded, everything that follows without a run computed, and
+  /// nothing left that no output depends on. Standard operators only, of the versions the model
+  /// imports.
+  /// - Throws: `ModelError`
+  public func simplified() throws(ModelError) -> Model {
+    var result = try withoutFunctions()
+    // Nodes of a function may be of another operator set than the model's.
+    for set in operatorSets {
+      let domain = Registry.normalized(domain: set.domain)
+      guard result.graph.mixesVersions(of: domain, than: Int(clamping: set.version)) else {
+        continue
+      }
+      result = try result.converted(toOperatorSet: Int(clamping: set.version), domain: domain)
+    }
+    result = try result.withConstantsComputed()
+    result.removeUnused()
+    let domains = result.graph.domains
+    result.operatorSets.removeAll {
+      let domain = Registry.normalized(domain: $0.domain)
+      return !domain.isEmpty && !domains.contains(domain)
+    }
+    return result
+  }
+}
+
+extension Graph {
+  fileprivate func mixesVersions(of domain: String, than version: Int) -> Bool {
+    nodes.contains { node in
+      if Registry.normalized(domain: node.domain) == domain,
+        let own = node.operatorSetVersion, own != version
+      {
+        return true
+      }
+      return node.subgraphs.contains { $0.mixesVersions(of: domain, than: version) }
+    }
+  }
+
+  fileprivate var domains: Set<String> {
+    var domains: Set<String> = []
+    for node in nodes {
+      domains.insert(Registry.normalized(domain: node.domain))
+      for graph in node.subgraphs { domains.formUnion(graph.domains) }
+    }
+    return domains
+  }
+}

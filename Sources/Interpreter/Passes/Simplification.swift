@@ -1,0 +1,68 @@
+import ONNXFormat
+import ONNXOps
+
+extension Model {
+  /// The model with every call of one of its functions replaced by the function's nodes, each of
+  /// which remembers the operator set it is of.
+  /// - Throws: `ModelError.graph` for functions that call themselves or make too many nodes
+  public func withoutFunctions(
+    maxNodes: Int = SessionOptions().maxNodes
+  ) throws(ModelError) -> Model {
+    var result = self
+    result.graph = try expandFunctions(self, maxNodes: maxNodes)
+    result.functions = []
+    return result
+  }
+
+  /// The model with what follows without a run computed: nodes whose inputs are constant, and
+  /// arithmetic on shapes that are known, become initializers.
+  /// - Parameter largest: bytes that a tensor made so may take, if it takes more than what it is made
+  ///   of
+  /// - Throws: `ModelError` for what is wrong with the model
+  public func withConstantsComputed(largest: Int = 1 << 20) throws(ModelError) -> Model {
+    var options = SessionOptions()
+    options.threads = 1
+    let engine = Engine(options)
+    let operatorSets = try OperatorSets(operatorSets)
+    let inputs = Set(graph.inputs.map(\.name))
+    let replaceable =
+      irVersion ?? 0 >= 4
+      ? Set(graph.initializers.compactMap(\.name).filter { inputs.contains($0) }) : []
+    var result = self
+    foldConstants(
+      &result.graph, operatorSets, engine, keeping: replaceable, largest: largest)
+    var checked = result.graph
+    checked.inputs.removeAll { input in
+      !replaceable.contains(input.name)
+        && result.graph.initializers.contains { $0.name == input.name }
+    }
+    checked.initializers.removeAll { replaceable.contains($0.name ?? "") }
+    let program = try Program(checked, operatorSets: operatorSets, options: options)
+    let inference = try Inference(
+      program, inputs: program.inputTypes, engine: engine, lenient: false)
+    var known: [String: Tensor] = [:]
+    for (name, value) in zip(program.names, inference.constants) {
+      if let tensor = value?.tensor, !tensor.isLong { known[name] = tensor }
+    }
+    var isGone = [Bool](repeating: false, count: result.graph.nodes.count)
+    for (index, node) in result.graph.nodes.enumerated() where !node.hasSubgraph {
+      let outputs = node.outputs.filter { !$0.isEmpty }
+      let tensors = outputs.compactMap { known[$0] }
+      guard !outputs.isEmpty, tensors.count == outputs.count else { continue }
+      isGone[index] = true
+      for (name, tensor) in zip(outputs, tensors) {
+        result.graph.initializers.append(NamedTensor(name, tensor))
+      }
+    }
+    result.graph.nodes = zip(result.graph.nodes, isGone).filter { !$0.1 }.map(\.0)
+    if result.graph.initializers.contains(where: { !inputs.contains($0.name ?? "") }) {
+      result.irVersion = max(result.irVersion ?? 4, 4)
+    }
+    return result
+  }
+}
+
+extension Tensor {
+  /// Whether it is more than arithmetic on shapes makes.
+  fileprivate var isLong: Bool { count > 1 << 12 }
+}

@@ -1,0 +1,428 @@
+import ONNXFormat
+
+/// What a change of version may ask of the graph that a node stands in.
+public protocol VersionContext: AnyObject {
+  /// A name that nothing has yet.
+  func unique(_ hint: String) -> String
+  /// What is known of a value.
+  func type(of name: String) -> ValueType?
+  /// The contents of a value that no run can change.
+  func constant(_ name: String) -> Tensor?
+  /// Whether anybody reads a value.
+  func isUsed(_ name: String) -> Bool
+  /// States what a new value is.
+  func declare(_ name: String, _ type: ValueType)
+  /// States what a new value holds.
+  func declare(_ name: String, constant tensor: Tensor)
+}
+
+/// A node on its way from one version of its operator to the next.
+public struct VersionChange {
+  /// The node. Its names may be changed, its operator too.
+  public var node: Node
+  /// Nodes that go before it and after it.
+  public private(set) var before: [Node] = []
+  public private(set) var after: [Node] = []
+  /// Whether `before` makes the outputs in its place.
+  public var isReplaced = false
+  /// The version that new nodes are of.
+  public let version: Int
+  private let context: any VersionContext
+
+  public init(_ node: Node, to version: Int, in context: any VersionContext) {
+    self.node = node
+    self.version = version
+    self.context = context
+  }
+
+  /// All nodes that take the node's place, in order.
+  public var nodes: [Node] { before + (isReplaced ? [] : [node]) + after }
+}
+
+// MARK: - What is known
+
+extension VersionChange {
+  /// Whether the node has that input.
+  func has(_ input: Int) -> Bool { input < node.inputs.count && !node.inputs[input].isEmpty }
+
+  /// Whether the node has that output.
+  func hasOutput(_ output: Int) -> Bool {
+    output < node.outputs.count && !node.outputs[output].isEmpty
+  }
+
+  func input(_ index: Int) throws(OperatorError) -> String {
+    guard has(index) else { throw .input(index, "is missing") }
+    return node.inputs[index]
+  }
+
+  func tensorType(_ input: Int) -> TensorType? {
+    has(input) ? context.type(of: node.inputs[input])?.tensorType : nil
+  }
+
+  func valueType(_ input: Int) -> ValueType? {
+    has(input) ? context.type(of: node.inputs[input]) : nil
+  }
+
+  func outputType(_ output: Int) -> TensorType? {
+    hasOutput(output) ? context.type(of: node.outputs[output])?.tensorType : nil
+  }
+
+  func elementType(_ input: Int) throws(OperatorError) -> ElementType {
+    guard let type = tensorType(input)?.elementType, type != .undefined else {
+      throw .input(input, "its element type must be known, and is not")
+    }
+    return type
+  }
+
+  func rank(_ input: Int) throws(OperatorError) -> Int {
+    guard let rank = tensorType(input)?.shape?.rank else {
+      throw .input(input, "its rank must be known, and is not")
+    }
+    return rank
+  }
+
+  func sizes(_ input: Int) -> [Int]? { tensorType(input)?.shape?.sizes }
+
+  func constant(_ input: Int) -> Tensor? {
+    has(input) ? context.constant(node.inputs[input]) : nil
+  }
+
+  /// The integers that an input holds.
+  func integers(_ input: Int) throws(OperatorError) -> [Int] {
+    guard let integers = constant(input)?.integers else {
+      throw .input(input, "must be a constant to become an attribute, and is not")
+    }
+    return integers
+  }
+
+  /// The floating-point numbers that an input holds.
+  func floats(_ input: Int) throws(OperatorError) -> [Float] {
+    guard let tensor = constant(input) else {
+      throw .input(input, "must be a constant to become an attribute, and is not")
+    }
+    switch tensor.elementType {
+    case .float32: return Array(tensor.elements(as: Float.self))
+    case .float16: return tensor.elements(as: Float16.self).map { Float($0) }
+    case .bfloat16: return tensor.elements(as: BFloat16.self).map(\.float)
+    case .float64:
+      let numbers = tensor.elements(as: Double.self)
+      let floats = numbers.map { Float($0) }
+      guard zip(numbers, floats).allSatisfy({ $0 == Double($1) || $0.isNaN }) else {
+        throw .input(input, "holds numbers that an attribute's float32 cannot")
+      }
+      return floats
+    default: throw .input(input, "expected floating point, got \(tensor.elementType)")
+    }
+  }
+}
+
+// MARK: - Attributes
+
+extension VersionChange {
+  func attribute(_ name: String) throws(OperatorError) -> Attribute.Value? {
+    guard let value = node.attribute(name)?.value else { return nil }
+    if case .reference(let outer, _) = value {
+      throw .attribute(name, "is the function's '\(outer)', which each call gives")
+    }
+    return value
+  }
+
+  func int(_ name: String) throws(OperatorError) -> Int? {
+    guard let value = try attribute(name) else { return nil }
+    guard case .int(let int) = value else { throw .attribute(name, "expected an integer") }
+    return Int(int)
+  }
+
+  func ints(_ name: String) throws(OperatorError) -> [Int]? {
+    guard let value = try attribute(name) else { return nil }
+    switch value {
+    case .ints(let ints): return ints.map(Int.init)
+    case .floats(let floats) where floats.isEmpty: return []
+    default: throw .attribute(name, "expected integers")
+    }
+  }
+
+  func float(_ name: String) throws(OperatorError) -> Float? {
+    guard let value = try attribute(name) else { return nil }
+    guard case .float(let float) = value else { throw .attribute(name, "expected a float") }
+    return float
+  }
+
+  func floats(_ name: String) throws(OperatorError) -> [Float]? {
+    guard let value = try attribute(name) else { return nil }
+    switch value {
+    case .floats(let floats): return floats
+    case .ints(let ints) where ints.isEmpty: return []
+    default: throw .attribute(name, "expected floats")
+    }
+  }
+
+  func string(_ name: String) throws(OperatorError) -> String? {
+    guard let value = try attribute(name) else { return nil }
+    guard case .string(let string) = value else { throw .attribute(name, "expected a string") }
+    return string.string
+  }
+
+  mutating func drop(_ names: String...) {
+    node.attributes.removeAll { names.contains($0.name) }
+  }
+
+  mutating func set(_ attribute: Attribute) {
+    drop(attribute.name)
+    node.attributes.append(attribute)
+  }
+
+  mutating func rename(_ old: String, to new: String) {
+    for index in node.attributes.indices where node.attributes[index].name == old {
+      node.attributes[index].name = new
+    }
+  }
+
+  /// Removes an attribute that must have no effect.
+  mutating func dropNeutral(
+    _ name: String, _ neutral: VersionStep.Neutral
+  ) throws(OperatorError) {
+    guard node.attribute(name) != nil else { return }
+    switch neutral {
+    case .int(let wanted):
+      let value = try int(name)
+      guard value == wanted else {
+        throw .attribute(name, "is \(value ?? 0); that version knows \(wanted) only")
+      }
+    case .ints(let wanted):
+      let values = try ints(name) ?? []
+      guard values.allSatisfy({ $0 == wanted }) else {
+        throw .attribute(name, "is \(values); that version knows \(wanted) only")
+      }
+    case .string(let wanted):
+      let value = try string(name) ?? ""
+      guard value == wanted else {
+        throw .attribute(name, "is '\(value)'; that version knows '\(wanted)' only")
+      }
+    case .any: break
+    }
+    drop(name)
+  }
+
+  /// Counts the axes of an attribute from the front of input 0.
+  mutating func countFromFront(_ name: String) throws(OperatorError) {
+    switch try attribute(name) {
+    case .int(let axis)? where axis < 0: set(.int(name, try fromFront(Int(axis))))
+    case .ints(let axes)? where axes.contains { $0 < 0 }:
+      var result: [Int] = []
+      for axis in axes { result.append(try fromFront(Int(axis))) }
+      set(.ints(name, result))
+    default: break
+    }
+  }
+
+  func fromFront(_ axis: Int) throws(OperatorError) -> Int {
+    if axis >= 0 { return axis }
+    return try normalized(axis: axis, rank: try self.rank(0))
+  }
+}
+
+// MARK: - Inputs and outputs
+
+extension VersionChange {
+  mutating func setInput(_ index: Int, _ name: String) {
+    while node.inputs.count <= index { node.inputs.append("") }
+    node.inputs[index] = name
+    while node.inputs.last == "" { node.inputs.removeLast() }
+  }
+
+  mutating func forbidInputs(_ range: PartialRangeFrom<Int>) throws(OperatorError) {
+    for index in node.inputs.indices where range.contains(index) && has(index) {
+      throw .input(index, "that version has no such input")
+    }
+    node.inputs = Array(node.inputs.prefix(range.lowerBound))
+  }
+
+  mutating func forbidOutputs(_ range: PartialRangeFrom<Int>) throws(OperatorError) {
+    for index in node.outputs.indices where range.contains(index) && hasOutput(index) {
+      if !context.isUsed(node.outputs[index]) { continue }
+      throw .output(index, "that version has no such output")
+    }
+    node.outputs = Array(node.outputs.prefix(range.lowerBound))
+  }
+
+  mutating func integersToInput(_ name: String, _ input: Int) throws(OperatorError) {
+    guard let value = node.attribute(name)?.value else { return }
+    if case .reference(let outer, let type) = value {
+      let constant = emit(
+        "Constant", [],
+        [
+          Attribute("value_ints", .reference(name: outer, type: type))
+        ])
+      setInput(input, constant)
+    } else if let list = try ints(name) {
+      setInput(input, integers(list, name))
+    }
+    drop(name)
+  }
+
+  mutating func integersToAttribute(_ name: String, _ input: Int) throws(OperatorError) {
+    guard has(input) else { return }
+    set(.ints(name, try integers(input)))
+    setInput(input, "")
+  }
+}
+
+// MARK: - New nodes
+
+extension VersionChange {
+  /// Adds a node before the node.
+  /// - Parameter output: the name of its output, where it has one already
+  @discardableResult
+  mutating func emit(
+    _ operatorType: String, _ inputs: [String], _ attributes: [Attribute] = [],
+    as output: String? = nil, type: TensorType? = nil
+  ) -> String {
+    let name = output ?? fresh(operatorType.lowercased())
+    var made = Node(operatorType, inputs: inputs, outputs: [name], attributes: attributes)
+    made.name = output == nil ? name : node.name
+    before.append(made)
+    if let type { context.declare(name, .tensor(type)) }
+    return name
+  }
+
+  /// A name that nothing has yet, told by that of the node's first output.
+  func fresh(_ hint: String) -> String {
+    context.unique("\(node.outputs.first { !$0.isEmpty } ?? node.operatorType)_\(hint)")
+  }
+
+  /// A constant, made before the node.
+  mutating func constant(_ tensor: Tensor, _ hint: String) -> String {
+    let name = fresh(hint)
+    before.append(
+      Node(
+        "Constant", name: name, inputs: [], outputs: [name],
+        attributes: [
+          .tensor("value", tensor)
+        ]))
+    context.declare(name, constant: tensor)
+    return name
+  }
+
+  mutating func integers(_ values: [Int], _ hint: String) -> String {
+    constant(Tensor(shape: [values.count], values.map(Int64.init)), hint)
+  }
+
+  /// A number of a floating-point or integer type, as a tensor of rank 0.
+  mutating func scalar(
+    _ value: Double, _ type: ElementType, _ hint: String = "scalar"
+  ) throws(OperatorError) -> String {
+    constant(try numberTensor(value, type), hint)
+  }
+
+  /// Puts a node between the node and one of its outputs.
+  mutating func follow(
+    _ output: Int, _ operatorType: String, _ others: [String] = [], _ attributes: [Attribute] = [],
+    type: TensorType? = nil
+  ) {
+    guard hasOutput(output) else { return }
+    let name = node.outputs[output]
+    let inner = fresh("inner")
+    if let type {
+      context.declare(inner, .tensor(type))
+    } else if let type = context.type(of: name) {
+      context.declare(inner, type)
+    }
+    node.outputs[output] = inner
+    after.insert(
+      Node(
+        operatorType, name: name, inputs: [inner] + others, outputs: [name], attributes: attributes),
+      at: 0)
+  }
+
+  /// Puts a node between one of the node's inputs and the node.
+  mutating func precede(
+    _ input: Int, _ operatorType: String, _ others: [String] = [], _ attributes: [Attribute] = [],
+    type: TensorType? = nil
+  ) {
+    guard has(input) else { return }
+    node.inputs[input] = emit(
+      operatorType, [node.inputs[input]] + others, attributes, type: type)
+  }
+
+  /// A tensor of rank 0 of that number.
+  private func numberTensor(
+    _ value: Double, _ type: ElementType
+  ) throws(OperatorError) -> Tensor {
+    switch type {
+    case .float32: return Tensor(Float(value))
+    case .float64: return Tensor(value)
+    case .float16: return Tensor(Float16(value))
+    case .bfloat16: return Tensor(BFloat16(Float(value)))
+    default: break
+    }
+    guard let whole = Int64(exactly: value) else {
+      throw .unsupported("a constant \(value) of type \(type)")
+    }
+    switch type {
+    case .int64: return Tensor(whole)
+    case .int32: return Tensor(Int32(truncatingIfNeeded: whole))
+    case .uint64: return Tensor(UInt64(truncatingIfNeeded: whole))
+    case .uint32: return Tensor(UInt32(truncatingIfNeeded: whole))
+    case .int16: return Tensor(Int16(truncatingIfNeeded: whole))
+    case .uint16: return Tensor(UInt16(truncatingIfNeeded: whole))
+    case .int8: return Tensor(Int8(truncatingIfNeeded: whole))
+    case .uint8: return Tensor(UInt8(truncatingIfNeeded: whole))
+    default: throw .unsupported("a constant of type \(type)")
+    }
+  }
+}
+
+// MARK: - Nodes whose form depends on the version
+
+extension VersionChange {
+  /// `x` with dimensions of size 1 at these axes of the result.
+  mutating func unsqueeze(_ x: String, _ axes: [Int]) -> String { withAxes("Unsqueeze", x, axes) }
+
+  /// `x` without the dimensions of size 1 at these axes.
+  mutating func squeeze(_ x: String, _ axes: [Int]) -> String { withAxes("Squeeze", x, axes) }
+
+  private mutating func withAxes(_ operatorType: String, _ x: String, _ axes: [Int]) -> String {
+    if version < 13 { return emit(operatorType, [x], [.ints("axes", axes)]) }
+    let list = integers(axes, "axes")
+    return emit(operatorType, [x, list])
+  }
+
+  /// The mean over these axes, which stay.
+  mutating func mean(_ x: String, _ axes: [Int], as output: String? = nil) -> String {
+    if version < 18 { return emit("ReduceMean", [x], [.ints("axes", axes)], as: output) }
+    let list = integers(axes, "axes")
+    return emit("ReduceMean", [x, list], as: output)
+  }
+
+  mutating func cast(_ x: String, to type: ElementType, shape: Shape?) -> String {
+    emit("Cast", [x], [castTarget(type)], type: TensorType(type, shape))
+  }
+
+  /// Has the node read and make elements of a wider type in place of one that it does not take.
+  public mutating func widen(_ narrow: ElementType, to wide: ElementType) {
+    for index in node.inputs.indices where tensorType(index)?.elementType == narrow {
+      let shape = tensorType(index)?.shape
+      precede(index, "Cast", [], [castTarget(wide)], type: TensorType(wide, shape))
+    }
+    for index in node.outputs.indices where outputType(index)?.elementType == narrow {
+      let shape = outputType(index)?.shape
+      follow(index, "Cast", [], [castTarget(narrow)], type: TensorType(wide, shape))
+    }
+  }
+
+  func castTarget(_ type: ElementType) -> Attribute {
+    version < 6 ? .string("to", type.standardName) : .int("to", Int(type.rawValue))
+  }
+
+  /// The name of an output that is wanted.
+  func output(_ index: Int) -> String? { hasOutput(index) ? node.outputs[index] : nil }
+
+  /// Names outputs that are not wanted but must be there.
+  mutating func addOutputs(upTo count: Int) {
+    while node.outputs.count < count { node.outputs.append("") }
+    for index in node.outputs.indices where node.outputs[index].isEmpty {
+      node.outputs[index] = fresh("unused")
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import ONNXFormat
+
+/// What a version changed for an operator beyond its element types, and how a node passes from one
+/// side of the change to the other without a change of its meaning.
+public struct VersionStep: Sendable {
+  public typealias Change = @Sendable (inout VersionChange) throws(OperatorError) -> Void
+
+  /// The first version of the operator set that has the new form.
+  public let version: Int
+  /// Turns a node of the version before into one of `version`.
+  public let up: Change
+  /// Turns a node of `version` into one of the version before.
+  public let down: Change
+
+  public init(
+    _ version: Int, up: @escaping Change = { _ throws(OperatorError) in },
+    down: @escaping Change = { _ throws(OperatorError) in }
+  ) {
+    self.version = version
+    self.up = up
+    self.down = down
+  }
+}
+
+extension VersionStep {
+  /// The value of an attribute under which a node means what it meant without that attribute.
+  public enum Neutral: Sendable {
+    case int(Int)
+    /// A list of any length of this number alone.
+    case ints(Int)
+    case string(String)
+    /// Whatever it is: the attribute does not change what is computed.
+    case any
+  }
+
+  /// The attributes came with that version.
+  static func added(_ version: Int, _ attributes: KeyValuePairs<String, Neutral>) -> VersionStep {
+    let attributes = attributes.map { ($0.key, $0.value) }
+    return VersionStep(
+      version,
+      down: { change throws(OperatorError) in
+        for (name, neutral) in attributes { try change.dropNeutral(name, neutral) }
+      })
+  }
+
+  /// The attributes went with that version.
+  static func removed(_ version: Int, _ attributes: KeyValuePairs<String, Neutral>) -> VersionStep {
+    let attributes = attributes.map { ($0.key, $0.value) }
+    return VersionStep(
+      version,
+      up: { change throws(OperatorError) in
+        for (name, neutral) in attributes { try change.dropNeutral(name, neutral) }
+      })
+  }
+
+  /// A list of integers that was an attribute is an input since that version.
+  static func integersBecameInput(
+    _ version: Int, _ attribute: String, input: Int
+  ) -> VersionStep {
+    VersionStep(
+      version,
+      up: { change throws(OperatorError) in try change.integersToInput(attribute, input) },
+      down: { change throws(OperatorError) in try change.integersToAttribute(attribute, input) })
+  }
+
+  /// Inputs from this one on came with that version.
+  static func addedInputs(_ version: Int, from first: Int) -> VersionStep {
+    VersionStep(
+      version, down: { change throws(OperatorError) in try change.forbidInputs(first...) })
+  }
+
+  /// Outputs from this one on came with that version.
+  static func addedOutputs(_ version: Int, from first: Int) -> VersionStep {
+    VersionStep(
+      version, down: { change throws(OperatorError) in try change.forbidOutputs(first...) })
+  }
+
+  /// Before that version the axis, or the axes, had to be counted from the front.
+  static func negativeAxes(_ version: Int, _ attribute: String = "axis") -> VersionStep {
+    VersionStep(
+      version, down: { change throws(OperatorError) in try change.countFromFront(attribute) })
+  }
+
+  /// The operator came with that version, and before it these nodes do what it does.
+  static func introduced(_ version: Int, before: @escaping Change) -> VersionStep {
+    VersionStep(version, down: before)
+  }
+
+  /// From that version on another operator has the operator's meaning and form.
+  static func replaced(_ version: Int, by name: String) -> VersionStep {
+    VersionStep(version, up: { change throws(OperatorError) in change.node.operatorType = name })
+  }
+}
