@@ -12,13 +12,8 @@ public enum ModelForm: Sendable, Hashable {
 
   /// The form that the ending of a file's name asks for: `.onnxtxt`, `.json`, or any other.
   public init(forPath path: String) {
-    if path.hasSuffix(".onnxtxt") {
-      self = .text
-    } else if path.hasSuffix(".json") {
-      self = .json
-    } else {
-      self = .onnx
-    }
+    let name = path.lowercased()
+    self = name.hasSuffix(".onnxtxt") ? .text : name.hasSuffix(".json") ? .json : .onnx
   }
 
   /// The form of a file that begins with these bytes. The text forms begin with other characters
