@@ -132,6 +132,11 @@ struct ModelOptions: ParsableArguments {
     switch path.split(separator: ".").last?.lowercased() {
     case "dot": try writeText(GraphDrawing(model).dot, to: path)
     case "svg": try writeText(try GraphDrawing(model).svg(), to: path)
+    case "onnxtxt", "json":
+      if external != nil { throw Failure("--external: texts hold their tensors themselves") }
+      for loss in try model.write(to: path, as: ModelForm(forPath: path)) {
+        print(loss.escaped)
+      }
     default:
       var options = WritingOptions()
       if let external {

@@ -9,7 +9,8 @@ struct OnnxConvert: ToolCommand {
     commandName: "onnx-convert",
     abstract: "Converts models and checkpoints.",
     discussion: """
-      The content of FROM decides how it is read, the extension of TO what is written.
+      The content of FROM decides how it is read, the extension of TO what is written: .onnxtxt is the
+      standard's text syntax, .json protobuf's, .dot and .svg the graph as a picture.
       Exit code: 0 fine, 2 anything that stopped the work.
       """)
 
@@ -21,7 +22,7 @@ struct OnnxConvert: ToolCommand {
   static func main() { runTool("onnx-convert", OnnxConvert.self) }
 
   mutating func perform() throws -> ExitStatus {
-    let model = try changes.apply(to: Model(contentsOf: from)) { print($0) }
+    let model = try changes.apply(to: Model(fileInAnyForm: from)) { print($0) }
     try changes.write(model, to: to)
     return .fine
   }
