@@ -15,7 +15,8 @@ enum PickleGlobal: Hashable {
   init(_ module: String, _ name: String) throws(FormatError) {
     guard let global = Self.find(module, name) else {
       let hint =
-        module.hasPrefix("__main__") || module.hasPrefix("torch.nn") || module.hasPrefix("__torch__")
+        module.hasPrefix("__main__") || module.hasPrefix("torch.nn")
+          || module.hasPrefix("__torch__")
         ? "; expected tensors in dictionaries, as torch.save(model.state_dict(), …) writes" : ""
       throw FormatError(
         .unsupported(

@@ -81,3 +81,15 @@ func inFile<R>(_ path: String, _ body: () throws(FormatError) -> R) throws(Forma
     throw error.context.first == path ? error : error.within(path)
   }
 }
+
+extension ElementType {
+  /// Whether the elements are real numbers with a fraction.
+  var isFloatingPoint: Bool {
+    switch self {
+    case .float16, .float32, .float64, .bfloat16, .float8e4m3fn, .float8e4m3fnuz, .float8e5m2,
+      .float8e5m2fnuz, .float8e8m0, .float4e2m1, .float6e2m3, .float6e3m2:
+      true
+    default: false
+    }
+  }
+}
