@@ -31,10 +31,29 @@ struct Binder {
   /// The number of each recurrent node among those of its module.
   var ordinals: [Int: Int] = [:]
 
+  /// Normalizations that the graph has folded into nodes, and the modules of these.
+  var foldedNorms: [Int: (map: String, norm: String)] = [:]
+  /// Initializers with a name of their own in each module.
+  private(set) var namedByModule: [String: [Int]] = [:]
+  /// Initializers with made-up names that one module takes in one role and shape, in the nodes' order.
+  private(set) var turns: [Turn: [Int]] = [:]
+  struct Turn: Hashable {
+    let path: String
+    let role: WeightUse.Role
+    let shape: [Int]
+  }
+  /// The node that adds something to a value.
+  let sums: [String: Int]
+
   init(_ model: Model, _ weights: Weights, _ options: BindingOptions) {
     graph = model.graph
     uses = WeightUses(model.graph)
     self.options = options
+    var sums: [String: Int] = [:]
+    for (index, node) in model.graph.nodes.enumerated() where node.isStandard("Add") {
+      for input in node.inputs { sums[input] = index }
+    }
+    self.sums = sums
     isOwn = model.producerName == "swift-onnx"
     table = WeightTable(
       weights, expected: Self.expectedNames(model.graph, uses), prefix: options.prefix)
@@ -47,6 +66,8 @@ struct Binder {
     if options.matchesByOrder { report.rules += matchByOrder() }
     countRecurrentNodes()
     findNormalizations()
+    findFolded()
+    listByModule()
   }
 
   // MARK: Names
@@ -107,6 +128,21 @@ struct Binder {
     }
   }
 
+  private mutating func listByModule() {
+    for (index, initializer) in graph.initializers.enumerated() {
+      guard let name = initializer.name, !ModulePath.isMadeUp(name) else { continue }
+      namedByModule[ModulePath.parent(name), default: []].append(index)
+    }
+    var seen: [Turn: Set<Int>] = [:]
+    for use in uses.uses where use.isCertain {
+      guard let place = use.initializer, let path = ModulePath.of(graph.nodes[use.node]),
+        ModulePath.isMadeUp(graph.initializers[place].name ?? "")
+      else { continue }
+      let turn = Turn(path: path, role: use.role, shape: graph.initializers[place].tensor.shape)
+      if seen[turn, default: []].insert(place).inserted { turns[turn, default: []].append(place) }
+    }
+  }
+
   private mutating func findNormalizations() {
     for use in uses.uses where use.role == .mean {
       for path in paths(of: use) where table.contains(ModulePath.join(path, "running_mean")) {
@@ -121,7 +157,7 @@ struct Binder {
   mutating func bind() throws(ConversionError) {
     var assignments: [Int: Assignment] = [:]
     for (index, use) in uses.uses.enumerated() {
-      assignments[index] = try assignment(for: use)
+      assignments[index] = try assignment(for: use) ?? derived(use)
     }
     try checkAbsent(&assignments)
     var byInitializer: [Int: [Int]] = [:]
@@ -281,6 +317,7 @@ struct Binder {
   ]
 
   private mutating func listUnused() throws(ConversionError) {
+    let bound = Dictionary(grouping: table.claimed.sorted()) { table.entry($0).shape }
     for (index, entry) in table.weights.entries.enumerated() where !table.claimed.contains(index) {
       var state = BindingReport.State.ignored
       var rule: String
@@ -289,7 +326,7 @@ struct Binder {
         rule = "needed in training only"
       } else if first != entry.name, Self.trainingParts.contains(first) {
         rule = "state of a training"
-      } else if let twin = try twin(of: index) {
+      } else if let twin = try twin(of: index, among: bound) {
         rule = "the same as \(twin.quoted)"
       } else {
         state = .unused
@@ -302,10 +339,12 @@ struct Binder {
   }
 
   /// A bound weight of the same numbers, as tied weights have.
-  private func twin(of index: Int) throws(ConversionError) -> String? {
+  private func twin(
+    of index: Int, among bound: [[Int]: [Int]]
+  ) throws(ConversionError) -> String? {
     let entry = table.entry(index)
-    let candidates = table.claimed.sorted().filter {
-      table.entry($0).shape == entry.shape && table.entry($0).elementType == entry.elementType
+    let candidates = (bound[entry.shape] ?? []).filter {
+      table.entry($0).elementType == entry.elementType
     }
     guard !candidates.isEmpty else { return nil }
     do throws(FormatError) {

@@ -38,12 +38,70 @@ extension Binder {
       if let found = fitted(name, use, node, isExact: name == old?.name) { return found }
     }
     if let old, let found = fitted(old.name ?? "", use, node, isExact: true) { return found }
-    guard let old, ModulePath.isMadeUp(old.name ?? ""), use.isCertain,
+    guard let old, use.isCertain, ModulePath.isMadeUp(old.name ?? ""),
       let path = ModulePath.of(node)
     else { return nil }
-    // Such as `in_proj_weight` of attention: the only one of the module that fits.
+    if let name = partner(of: node, in: path),
+      let found = fitted(name, use, node, isExact: false)
+    {
+      return found
+    }
+    return inTurn(use, path)
+  }
+
+  /// The weight beside the bias that is added behind a product: `in_proj_weight` beside
+  /// `in_proj_bias`.
+  private func partner(of node: Node, in path: String) -> String? {
+    guard let output = node.outputs.first, let sum = sums[output] else { return nil }
+    for name in graph.nodes[sum].inputs where name != output {
+      guard uses.places[name] != nil, ModulePath.parent(name) == path else { continue }
+      let leaf = path.isEmpty ? name : String(name.dropFirst(path.count + 1))
+      if leaf.hasPrefix("bias") { return ModulePath.join(path, "weight" + leaf.dropFirst(4)) }
+      if leaf.hasSuffix("bias") { return ModulePath.join(path, leaf.dropLast(4) + "weight") }
+    }
+    return nil
+  }
+
+  /// A module with several weights that are used one after the other, as the unrolled steps of an RNN
+  /// are: those of one shape are taken in the file's order, where there are as many as the graph wants.
+  private func inTurn(_ use: WeightUse, _ path: String) -> Assignment? {
+    guard let initializer = use.initializer else { return nil }
+    let shape = graph.initializers[initializer].tensor.shape
+    let wanted = turns[Turn(path: path, role: use.role, shape: shape)] ?? []
+    let node = graph.nodes[use.node]
     let found = table.leaves(of: path).compactMap { fitted($0, use, node, isExact: false) }
-    return found.count == 1 ? found[0] : nil
+    guard found.count == wanted.count, let turn = wanted.firstIndex(of: initializer) else {
+      return nil
+    }
+    return found[turn]
+  }
+
+  /// For a number that an exporter has computed from a bias, such as `0 · W + b`: the weight of the
+  /// initializer in the same module that holds the same numbers in the graph.
+  func derived(_ use: WeightUse) -> Assignment? {
+    guard let index = use.initializer, !use.isCertain,
+      let path = ModulePath.of(graph.nodes[use.node])
+    else { return nil }
+    let tensor = graph.initializers[index].tensor
+    guard tensor.elementType.isFloatingPoint, tensor.count > 1 else { return nil }
+    var found: [Assignment] = []
+    for place in namedByModule[path] ?? [] {
+      let other = graph.initializers[place]
+      guard let name = other.name,
+        other.tensor.elementType == tensor.elementType, other.tensor.count == tensor.count,
+        other.tensor.withUnsafeBytes({ a in tensor.withUnsafeBytes { a.elementsEqual($0) } }),
+        let exact = exact(name, other.tensor.shape)
+      else { continue }
+      found.append(exact)
+    }
+    guard found.count == 1, var result = found.first, tensor.shape.elementCount == tensor.count
+    else { return nil }
+    let make = result.make
+    let shape = tensor.shape
+    result.rule = "the same numbers as \(result.name.quoted) in the graph"
+    result.shape = shape
+    result.make = { () throws(FormatError) in try make().shaped(shape) }
+    return result
   }
 
   /// The weight of that name in the form that the place needs, where it has one.
@@ -120,8 +178,7 @@ extension Binder {
   private func folded(_ use: WeightUse) -> Assignment? {
     let node = graph.nodes[use.node]
     guard ["Conv", "ConvTranspose", "Gemm"].contains(node.operatorType), node.inputs.count > 1,
-      let place = uses.places[node.inputs[1]],
-      let (path, norm) = foldedModules(use, graph.initializers[place]),
+      let place = uses.places[node.inputs[1]], let (path, norm) = foldedNorms[use.node],
       let weight = table.index(ModulePath.join(path, "weight")),
       let mean = table.index(ModulePath.join(norm, "running_mean")),
       let variance = table.index(ModulePath.join(norm, "running_var"))
@@ -162,17 +219,38 @@ extension Binder {
     }
   }
 
+  /// Finds the normalizations that are folded, the surest first, each once.
+  mutating func findFolded() {
+    var taken: Set<String> = []
+    for evidence in FoldingEvidence.allCases {
+      for (index, node) in graph.nodes.enumerated() where foldedNorms[index] == nil {
+        guard node.hasStandardDomain,
+          ["Conv", "ConvTranspose", "Gemm"].contains(node.operatorType), node.inputs.count > 1,
+          let place = uses.places[node.inputs[1]],
+          let found = foldedModules(node, graph.initializers[place], evidence),
+          taken.insert(found.norm).inserted
+        else { continue }
+        foldedNorms[index] = found
+      }
+    }
+  }
+
+  /// What speaks for a normalization behind a linear map.
+  private enum FoldingEvidence: CaseIterable {
+    case scope, name, order
+  }
+
   /// The modules of the map and of the normalization that follows it.
   private func foldedModules(
-    _ use: WeightUse, _ weight: NamedTensor
+    _ node: Node, _ weight: NamedTensor, _ evidence: FoldingEvidence
   ) -> (map: String, norm: String)? {
-    let node = graph.nodes[use.node]
     let scope = ModulePath.of(node)
     let name = weight.name ?? ""
     let named = ModulePath.isMadeUp(name) ? nil : ModulePath.parent(name)
+    let outputs = outputs(of: node)
     func isNorm(_ path: String) -> Bool {
-      guard !normalized.contains(path) else { return false }
-      return table.contains(ModulePath.join(path, "running_mean"))
+      guard !normalized.contains(path), let outputs else { return false }
+      return table.shape(ModulePath.join(path, "running_mean")) == [outputs]
     }
     /// Whether the module's weight is that of the node, before folding.
     func isMap(_ path: String) -> Bool {
@@ -180,16 +258,20 @@ extension Binder {
       return shape == weight.tensor.shape
         || node.operatorType == "Gemm" && shape == weight.tensor.shape.reversed()
     }
-    let maps = [named, scope].compactMap { $0 }
-    guard let map = maps.first(where: isMap) else { return nil }
-    if let scope, scope != map, isNorm(scope) { return (map, scope) }
-    if let norm = Self.normNames(behind: map).first(where: isNorm) { return (map, norm) }
-    // The graph has a bias that the weights lack: a normalization must have brought it.
-    let hasBias = node.inputs.count > 2 && uses.places[node.inputs[2]] != nil
-    guard hasBias, !table.contains(ModulePath.join(map, "bias")),
-      let norm = table.module(behind: map), isNorm(norm)
-    else { return nil }
-    return (map, norm)
+    guard let map = [named, scope].compactMap({ $0 }).first(where: isMap) else { return nil }
+    switch evidence {
+    case .scope:
+      guard let scope, scope != map, isNorm(scope) else { return nil }
+      return (map, scope)
+    case .name: return Self.normNames(behind: map).first(where: isNorm).map { (map, $0) }
+    case .order:
+      // The graph has a bias that the weights lack: a normalization must have brought it.
+      let hasBias = node.inputs.count > 2 && uses.places[node.inputs[2]] != nil
+      guard hasBias, !table.contains(ModulePath.join(map, "bias")),
+        let norm = table.module(behind: map), isNorm(norm)
+      else { return nil }
+      return (map, norm)
+    }
   }
 
   /// What a normalization behind a module is usually called: `bn1` behind `conv1`, `3` behind `2`.

@@ -63,6 +63,9 @@ enum ModulePath {
     if name.allSatisfy({ $0.isNumber }) { return true }
     for start in ["val_", "_val_", "Constant", "constant", "const_", "lifted_tensor", "ortshared"]
     where name.hasPrefix(start) { return true }
-    return false
+    // What a node gave before it was computed once and for all: `linear_1`.
+    guard !name.contains("."), let mark = name.lastIndex(of: "_") else { return false }
+    let digits = name[name.index(after: mark)...]
+    return !digits.isEmpty && digits.allSatisfy { $0.isNumber }
   }
 }

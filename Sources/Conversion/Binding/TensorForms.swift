@@ -131,7 +131,8 @@ struct BatchNormValues {
   }
 
   private static func numbers(_ tensor: Tensor) throws(FormatError) -> [Double] {
-    Array(try tensor.converted(to: .float64).elements(as: Double.self))
+    let wide = try tensor.converted(to: .float64)
+    return withExtendedLifetime(wide) { Array(wide.elements(as: Double.self)) }
   }
 
   /// The weight of the map with the normalization in it.
@@ -142,12 +143,14 @@ struct BatchNormValues {
     }
     let wide = try weight.converted(to: .float64)
     let result = try Tensor.allocate(.float64, weight.shape)
-    let from = wide.elements(as: Double.self)
-    let to = result.storage.pointer.assumingMemoryBound(to: Double.self)
     let inner = weight.shape[(axis + 1)...].reduce(1, *)
-    for start in stride(from: 0, to: from.count, by: max(inner, 1)) {
-      let scale = scales[start / inner % scales.count]
-      for index in start..<start + inner { to[index] = from[index] * scale }
+    withExtendedLifetime(wide) {
+      let from = wide.elements(as: Double.self)
+      let to = result.storage.pointer.assumingMemoryBound(to: Double.self)
+      for start in stride(from: 0, to: from.count, by: max(inner, 1)) {
+        let scale = scales[start / inner % scales.count]
+        for index in start..<start + inner { to[index] = from[index] * scale }
+      }
     }
     return try result.converted(to: weight.elementType)
   }

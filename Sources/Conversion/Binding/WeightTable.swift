@@ -7,6 +7,10 @@ struct WeightTable {
   let prefix: String
   /// What the graph's names have in front that those of the weights lack.
   let graphPrefix: String
+  /// The modules that hold tensors, in the file's order.
+  let modules: [String]
+  private let order: [String: Int]
+  private let byModule: [String: [String]]
   private let indices: [String: Int]
   private(set) var claimed: Set<Int> = []
   /// Modules of the graph that bear another name among the weights.
@@ -22,10 +26,19 @@ struct WeightTable {
     self.prefix = best.source
     self.graphPrefix = best.graph
     var indices: [String: Int] = [:]
+    var modules: [String] = []
+    var byModule: [String: [String]] = [:]
     for (index, entry) in weights.entries.enumerated() where entry.name.hasPrefix(best.source) {
-      indices[best.graph + entry.name.dropFirst(best.source.count)] = index
+      let name = best.graph + entry.name.dropFirst(best.source.count)
+      let path = ModulePath.parent(name)
+      indices[name] = index
+      if byModule[path] == nil { modules.append(path) }
+      byModule[path, default: []].append(name)
     }
     self.indices = indices
+    self.modules = modules
+    self.byModule = byModule
+    order = Dictionary(uniqueKeysWithValues: modules.enumerated().map { ($1, $0) })
   }
 
   /// The prefix, of the weights' names or of the graph's, under which the most names meet.
@@ -73,10 +86,8 @@ struct WeightTable {
   func entry(_ index: Int) -> Weights.Entry { weights.entries[index] }
   mutating func claim(_ indices: [Int]) { claimed.formUnion(indices) }
 
-  /// The names of all tensors directly in a module.
-  func leaves(of path: String) -> [String] {
-    indices.keys.filter { ModulePath.parent($0) == path }.sorted()
-  }
+  /// The names of all tensors directly in a module, in the file's order.
+  func leaves(of path: String) -> [String] { byModule[aliases[path] ?? path] ?? [] }
 
   /// How many layers a recurrent module has; 0 where it is none.
   func layers(of path: String) -> Int {
@@ -85,23 +96,9 @@ struct WeightTable {
     return count
   }
 
-  /// The modules that hold tensors, in the file's order.
-  var modules: [String] {
-    var seen: Set<String> = []
-    return weights.entries.compactMap { entry in
-      guard entry.name.hasPrefix(prefix) else { return nil }
-      let path = ModulePath.parent(graphPrefix + entry.name.dropFirst(prefix.count))
-      return seen.insert(path).inserted ? path : nil
-    }
-  }
-
   /// The module whose tensors come next behind those of `path`, in the file's order.
   func module(behind path: String) -> String? {
-    var isBehind = false
-    for entry in weights.entries where entry.name.hasPrefix(prefix) {
-      let parent = ModulePath.parent(graphPrefix + entry.name.dropFirst(prefix.count))
-      if parent == path { isBehind = true } else if isBehind { return parent }
-    }
-    return nil
+    guard let place = order[aliases[path] ?? path], place + 1 < modules.count else { return nil }
+    return modules[place + 1]
   }
 }

@@ -99,7 +99,7 @@ extension TorchTensor {
     } else {
       let part = try Tensor.allocate(.uint8, [bytes.count])
       try storages.read(bytes, of: storage.key, into: part.storage.pointer)
-      result.gather(part.storage.pointer, strides)
+      withExtendedLifetime(part) { result.gather(part.storage.pointer, strides) }
     }
     if storages.isBigEndian { result.swapBytes(NPYDataType(elementType: elementType).wordSize) }
     result.unpackInPlace()
