@@ -98,7 +98,8 @@ let package = Package(
       ]),
 
     .testTarget(name: "FormatTests", dependencies: ["ONNX"]),
-    .testTarget(name: "ConversionTests", dependencies: ["ONNX", "ONNXConversion"]),
+    .testTarget(
+      name: "ConversionTests", dependencies: ["ONNX", "ONNXConversion"], exclude: ["Files"]),
     .testTarget(name: "OpsTests", dependencies: ["ONNX"]),
     .testTarget(name: "InterpreterTests", dependencies: ["ONNX"]),
     .testTarget(name: "TrainingTests", dependencies: ["ONNX"]),
