@@ -105,7 +105,7 @@ let package = Package(
     .testTarget(name: "FormatTests", dependencies: ["ONNX"]),
     .testTarget(
       name: "ConversionTests", dependencies: ["ONNX", "ONNXConversion", "ToolSupport"],
-      exclude: ["Texts"]),
+      exclude: ["Files", "Texts"]),
     .testTarget(
       name: "OpsTests", dependencies: ["ONNX", "ONNXImages"], exclude: ["SchemaHistory.txt"]),
     .testTarget(name: "InterpreterTests", dependencies: ["ONNX"]),

@@ -76,6 +76,12 @@ struct ModelOptions: ParsableArguments {
     }
   }
 
+  /// Whether anything is asked for.
+  var isAny: Bool {
+    simplify || strip || merge || extract != nil || precision != nil || external != nil
+      || !(setDim + opset + rename).isEmpty
+  }
+
   /// The model after all that was asked for.
   /// - Parameter report: takes a line about what was done
   /// - Throws: `ModelError`, `ConversionError`, `Failure`
