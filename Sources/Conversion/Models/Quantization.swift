@@ -98,8 +98,8 @@ struct QuantizedWeights {
     return QuantizedWeights(values: values, scales: Tensor(shape: [count], scales))
   }
 
-  /// int4 with a scale for each `block` elements along an axis; the element that is farthest from 0
-  /// becomes −8, so that all 16 values are used.
+  /// int4 with a scale for each `block` elements along an axis. The element that is farthest from 0
+  /// goes to −8, whatever its sign, or beyond: of several scales the one of least squared error.
   static func int4(_ weights: Tensor, axis: Int, block: Int) throws(TensorError) -> QuantizedWeights
   {
     let source = weights.elements(as: Float.self)
@@ -119,7 +119,23 @@ struct QuantizedWeights {
       let place = place(index)
       if abs(source[index]) > abs(extremes[place]) { extremes[place] = source[index] }
     }
-    let scales = extremes.map { $0 == 0 ? 1 : $0 / -8 }
+    // A smaller scale cuts the farthest elements off and is finer for all others.
+    var scales = [Float](repeating: 1, count: scaleCount)
+    var least = [Float](repeating: .infinity, count: scaleCount)
+    for step in 0...8 {
+      let candidates = extremes.map { $0 == 0 ? 1 : $0 / -8 * (1 - 0.04 * Float(step)) }
+      var errors = [Float](repeating: 0, count: scaleCount)
+      for index in 0..<weights.count {
+        let place = place(index)
+        let code = rounded(source[index] / candidates[place], -8, 7)
+        let error = source[index] - code * candidates[place]
+        errors[place] += error * error
+      }
+      for place in 0..<scaleCount where errors[place] < least[place] {
+        least[place] = errors[place]
+        scales[place] = candidates[place]
+      }
+    }
     let values = try Tensor(Int4.self, shape: weights.shape) { target in
       for index in 0..<weights.count {
         target[index] = Int4(rawValue: Int8(rounded(source[index] / scales[place(index)], -8, 7)))
