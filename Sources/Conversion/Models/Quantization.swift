@@ -76,9 +76,13 @@ struct QuantizedWeights {
   let scales: Tensor
   var scaleList: [Float] { Array(scales.elements(as: Float.self)) }
 
-  /// int8 with a scale for each index of an axis: `q = round(w / scale)` from −127 to 127, the
-  /// largest `|w|` being 127.
-  static func int8(_ weights: Tensor, axis: Int) throws(TensorError) -> QuantizedWeights {
+  /// What stands for 0 among the values of `bytes`.
+  static let zero: UInt8 = 128
+
+  /// Eight bits with a scale for each index of an axis: `q = round(w / scale) + 128`, the largest
+  /// `|w|` being 127 from there. They are uint8 because products of uint8 with int8 saturate in
+  /// engines on CPUs that add pairs of them in 16 bits.
+  static func bytes(_ weights: Tensor, axis: Int) throws(TensorError) -> QuantizedWeights {
     let source = weights.elements(as: Float.self)
     let count = weights.shape[axis]
     let inner = weights.shape[(axis + 1)...].reduce(1, *)
@@ -89,10 +93,12 @@ struct QuantizedWeights {
       }
     }
     let scales = largest.map { $0 > 0 ? $0 / 127 : 1 }
-    let values = try Tensor(Int8.self, shape: weights.shape) { target in
+    let values = try Tensor(UInt8.self, shape: weights.shape) { target in
       forEachRun(weights.count, inner, count) { channel, range in
         let scale = scales[channel]
-        for index in range { target[index] = Int8(rounded(source[index] / scale, -127, 127)) }
+        for index in range {
+          target[index] = UInt8(rounded(source[index] / scale, -127, 127) + Float(zero))
+        }
       }
     }
     return QuantizedWeights(values: values, scales: Tensor(shape: [count], scales))
