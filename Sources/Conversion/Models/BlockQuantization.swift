@@ -42,6 +42,7 @@ extension Model {
       replacements[product.index] = nodes + [node]
     }
     result.replace(replacements, adding: builder.initializers)
+    result.graph.makeNodeNamesUnique(keeping: graph)
     try result.check()
     return (result, products.count)
   }

@@ -36,17 +36,17 @@ extension Model {
       }
       let isTransposed = product.kind == .gemm && product.outputAxis == 0
       let matrix = isTransposed ? try product.weights.transposed() : product.weights
-      let weights = try QuantizedWeights.int8(
+      let weights = try QuantizedWeights.bytes(
         matrix, axis: isTransposed ? 1 : product.outputAxis)
       let own = node.inputs[1]
-      let values = builder.constant(weights.values, hint: "\(own)_int8")
+      let values = builder.constant(weights.values, hint: "\(own)_uint8")
       let alpha = product.kind == .gemm ? node.number("alpha") ?? 1 : 1
       let shape =
         [weights.scales.count]
         + (product.kind == .conv ? Array(repeating: 1, count: matrix.shape.count - 2) : [])
       let scales = builder.constant(
         Tensor(shape: shape, weights.scaleList.map { $0 * alpha }), hint: "\(own)_scale")
-      let zero = builder.constant(Tensor(Int8(0)), hint: "\(own)_zero_point")
+      let zero = builder.constant(Tensor(QuantizedWeights.zero), hint: "\(own)_zero_point")
       let output = node.outputs[0]
       let sum = builder.unique("\(output)_int32")
       add(
@@ -80,6 +80,7 @@ extension Model {
       replacements[product.index] = nodes
     }
     result.replace(replacements, adding: builder.initializers)
+    result.graph.makeNodeNamesUnique(keeping: graph)
     try result.check()
     return (result, products.count)
   }

@@ -20,6 +20,7 @@ extension Model {
     var narrowing = Narrowing(base, from: .float32, to: type, kept: kept)
     try narrowing.convert(&base.graph)
     base.removeUnused()
+    base.graph.makeNodeNamesUnique(keeping: graph)
     try base.check()
     return (base, narrowing.left)
   }

@@ -21,6 +21,7 @@ extension Model {
     if result.operatorSets.isEmpty { result.operatorSets = [OperatorSetImport(version: 1)] }
     var conversion = OperatorSetConversion(result, domain: domain, target: version)
     try conversion.convert(&result)
+    result.graph.makeNodeNamesUnique(keeping: graph)
     let previous = result.operatorSets.first(where: { $0.isOf(domain) })?.version
     result.operatorSets.set(domain, to: version, addingIt: domain.isEmpty)
     for index in result.functions.indices {

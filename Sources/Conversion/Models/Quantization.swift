@@ -76,9 +76,13 @@ struct QuantizedWeights {
   let scales: Tensor
   var scaleList: [Float] { Array(scales.elements(as: Float.self)) }
 
-  /// int8 with a scale for each index of an axis: `q = round(w / scale)` from −127 to 127, the
-  /// largest `|w|` being 127.
-  static func int8(_ weights: Tensor, axis: Int) throws(TensorError) -> QuantizedWeights {
+  /// What stands for 0 among the values of `bytes`.
+  static let zero: UInt8 = 128
+
+  /// Eight bits with a scale for each index of an axis: `q = round(w / scale) + 128`, the largest
+  /// `|w|` being 127 from there. They are uint8 because products of uint8 with int8 saturate in
+  /// engines on CPUs that add pairs of them in 16 bits.
+  static func bytes(_ weights: Tensor, axis: Int) throws(TensorError) -> QuantizedWeights {
     let source = weights.elements(as: Float.self)
     let count = weights.shape[axis]
     let inner = weights.shape[(axis + 1)...].reduce(1, *)
@@ -89,17 +93,19 @@ struct QuantizedWeights {
       }
     }
     let scales = largest.map { $0 > 0 ? $0 / 127 : 1 }
-    let values = try Tensor(Int8.self, shape: weights.shape) { target in
+    let values = try Tensor(UInt8.self, shape: weights.shape) { target in
       forEachRun(weights.count, inner, count) { channel, range in
         let scale = scales[channel]
-        for index in range { target[index] = Int8(rounded(source[index] / scale, -127, 127)) }
+        for index in range {
+          target[index] = UInt8(rounded(source[index] / scale, -127, 127) + Float(zero))
+        }
       }
     }
     return QuantizedWeights(values: values, scales: Tensor(shape: [count], scales))
   }
 
-  /// int4 with a scale for each `block` elements along an axis; the element that is farthest from 0
-  /// becomes −8, so that all 16 values are used.
+  /// int4 with a scale for each `block` elements along an axis. The element that is farthest from 0
+  /// goes to −8, whatever its sign, or beyond: of several scales the one of least squared error.
   static func int4(_ weights: Tensor, axis: Int, block: Int) throws(TensorError) -> QuantizedWeights
   {
     let source = weights.elements(as: Float.self)
@@ -119,7 +125,23 @@ struct QuantizedWeights {
       let place = place(index)
       if abs(source[index]) > abs(extremes[place]) { extremes[place] = source[index] }
     }
-    let scales = extremes.map { $0 == 0 ? 1 : $0 / -8 }
+    // A smaller scale cuts the farthest elements off and is finer for all others.
+    var scales = [Float](repeating: 1, count: scaleCount)
+    var least = [Float](repeating: .infinity, count: scaleCount)
+    for step in 0...8 {
+      let candidates = extremes.map { $0 == 0 ? 1 : $0 / -8 * (1 - 0.04 * Float(step)) }
+      var errors = [Float](repeating: 0, count: scaleCount)
+      for index in 0..<weights.count {
+        let place = place(index)
+        let code = rounded(source[index] / candidates[place], -8, 7)
+        let error = source[index] - code * candidates[place]
+        errors[place] += error * error
+      }
+      for place in 0..<scaleCount where errors[place] < least[place] {
+        least[place] = errors[place]
+        scales[place] = candidates[place]
+      }
+    }
     let values = try Tensor(Int4.self, shape: weights.shape) { target in
       for index in 0..<weights.count {
         target[index] = Int4(rawValue: Int8(rounded(source[index] / scales[place(index)], -8, 7)))

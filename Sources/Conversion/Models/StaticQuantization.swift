@@ -3,7 +3,7 @@ import ONNX
 extension Model {
   /// The model with `QuantizeLinear` and `DequantizeLinear` around its products, as inference engines
   /// want it to compute them in int8: activations in uint8 by the ranges that samples show, weights in
-  /// int8 with a scale for each output, biases in int32.
+  /// uint8 with a scale for each output, biases in int32.
   ///
   /// - Parameters:
   ///   - samples: inputs of runs that are typical, by name
@@ -39,6 +39,7 @@ extension Model {
     var quantization = StaticQuantization(result.graph, ranges)
     for product in products { try quantization.quantize(product, of: nodes[product.index]) }
     quantization.apply(to: &result)
+    result.graph.makeNodeNamesUnique(keeping: graph)
     try result.check()
     return (result, products.count)
   }
@@ -121,12 +122,14 @@ private struct StaticQuantization {
   mutating func quantize(_ product: QuantizedProduct, of node: Node) throws {
     guard let x = rounded[node.inputs[0]] else { return }
     let own = node.inputs[1]
-    let weights = try QuantizedWeights.int8(product.weights, axis: product.outputAxis)
+    let weights = try QuantizedWeights.bytes(product.weights, axis: product.outputAxis)
     let scales = builder.constant(weights.scales, hint: "\(own)_scale")
     let zeros = builder.constant(
-      Tensor(shape: [weights.scales.count], [Int8](repeating: 0, count: weights.scales.count)),
+      Tensor(
+        shape: [weights.scales.count],
+        [UInt8](repeating: QuantizedWeights.zero, count: weights.scales.count)),
       hint: "\(own)_zero_point")
-    let values = builder.constant(weights.values, hint: "\(own)_int8")
+    let values = builder.constant(weights.values, hint: "\(own)_uint8")
     inputs[product.index, default: [:]][1] = dequantize(
       [values, scales, zeros], own, [.int("axis", product.outputAxis)])
     // The sums of products are in steps of both scales, and so is what is added to them.

@@ -67,3 +67,7 @@ extension Call {
     return tensor.elements(as: Bool.self)[0]
   }
 }
+
+extension If {
+  static var versionSteps: [VersionStep] { VersionStep.kinds(sequences: 13, optionals: 16) }
+}

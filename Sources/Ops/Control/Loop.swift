@@ -95,3 +95,7 @@ struct Loop: Operator {
     return count
   }
 }
+
+extension Loop {
+  static var versionSteps: [VersionStep] { VersionStep.kinds(sequences: 13, optionals: 16) }
+}

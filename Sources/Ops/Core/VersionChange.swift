@@ -63,6 +63,18 @@ extension VersionChange {
     has(input) ? context.type(of: node.inputs[input]) : nil
   }
 
+  /// What is known of all inputs and outputs, and of the outputs of the graphs within.
+  var allTypes: [ValueType] {
+    var names = node.inputs + node.outputs
+    var types: [ValueType] = []
+    for attribute in node.attributes {
+      guard case .graph(let graph) = attribute.value else { continue }
+      types += (graph.inputs + graph.outputs).compactMap(\.type)
+    }
+    names.removeAll(where: \.isEmpty)
+    return types + names.compactMap { context.type(of: $0) }
+  }
+
   func outputType(_ output: Int) -> TensorType? {
     hasOutput(output) ? context.type(of: node.outputs[output])?.tensorType : nil
   }

@@ -90,4 +90,39 @@ extension VersionStep {
   static func replaced(_ version: Int, by name: String) -> VersionStep {
     VersionStep(version, up: { change throws(OperatorError) in change.node.operatorType = name })
   }
+
+  /// Which element types an input takes, by the version that changed them.
+  static func types(
+    ofInput input: Int, _ versions: [(since: Int, types: TypeSet)]
+  ) -> [VersionStep] {
+    zip(versions, versions.dropFirst()).map { old, new in
+      VersionStep(
+        new.since,
+        down: { change throws(OperatorError) in
+          guard let type = change.tensorType(input)?.elementType, type != .undefined,
+            !old.types.contains(type)
+          else { return }
+          throw .input(input, "that version takes \(old.types) there, not \(type)")
+        })
+    }
+  }
+
+  /// Sequences may pass since one version, optionals since another.
+  static func kinds(sequences: Int, optionals: Int) -> [VersionStep] {
+    func step(_ version: Int, _ name: String, _ isNew: @escaping @Sendable (ValueType) -> Bool)
+      -> VersionStep
+    {
+      VersionStep(
+        version,
+        down: { change throws(OperatorError) in
+          if change.allTypes.contains(where: isNew) {
+            throw .unsupported("\(name), which came with operator set \(version)")
+          }
+        })
+    }
+    return [
+      step(sequences, "a sequence") { if case .sequence = $0.kind { true } else { false } },
+      step(optionals, "an optional") { if case .optional = $0.kind { true } else { false } },
+    ]
+  }
 }

@@ -89,19 +89,32 @@ extension AveragePool {
           try change.dropNeutral("count_include_pad", .int(0))
         }),
       .added(10, ["ceil_mode": .int(0)]), .added(19, ["dilations": .ints(1)]),
-      // The last window may not start in the padding since.
-      VersionStep(
-        19,
-        down: { change throws(OperatorError) in
-          guard try change.int("ceil_mode") == 1 else { return }
-          let kernel = try change.ints("kernel_shape") ?? []
-          let ones = Array(repeating: 1, count: kernel.count)
-          let strides = try change.ints("strides") ?? ones
-          let pads = try change.ints("pads") ?? ones.flatMap { _ in [0, 0] }
-          guard strides.count == kernel.count, pads.count == 2 * kernel.count,
-            zip(zip(kernel, strides), pads[kernel.count...]).allSatisfy({ $0.0 >= $0.1 + $1 })
-          else { throw .attribute("ceil_mode", "the last window may lie in the padding") }
-        }),
+      .lastWindow(19),
     ]
+  }
+}
+
+extension VersionStep {
+  /// Since that version no window starts in the padding behind the last element.
+  static func lastWindow(_ version: Int) -> VersionStep {
+    VersionStep(version, up: { change throws(OperatorError) in try change.checkLastWindow() }) {
+      change throws(OperatorError) in try change.checkLastWindow()
+    }
+  }
+}
+
+extension VersionChange {
+  fileprivate func checkLastWindow() throws(OperatorError) {
+    guard try int("ceil_mode") == 1 else { return }
+    let kernel = try ints("kernel_shape") ?? []
+    let ones = Array(repeating: 1, count: kernel.count)
+    let strides = try ints("strides") ?? ones
+    let pads = try ints("pads") ?? ones.flatMap { _ in [0, 0] }
+    guard strides.count == kernel.count, pads.count == 2 * kernel.count,
+      zip(zip(kernel, strides), pads[kernel.count...]).allSatisfy({ sizes, padding in
+        let (reach, overflow) = sizes.1.addingReportingOverflow(padding)
+        return !overflow && sizes.0 >= reach
+      })
+    else { throw .attribute("ceil_mode", "the last window may lie in the padding") }
   }
 }

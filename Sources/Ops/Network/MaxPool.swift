@@ -173,7 +173,7 @@ extension MaxPool {
   static var versionSteps: [VersionStep] {
     [
       .added(8, ["storage_order": .int(0)]), .addedOutputs(8, from: 1),
-      .added(10, ["ceil_mode": .int(0), "dilations": .ints(1)]),
+      .added(10, ["ceil_mode": .int(0), "dilations": .ints(1)]), .lastWindow(22),
     ]
   }
 }

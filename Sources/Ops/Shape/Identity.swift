@@ -20,3 +20,7 @@ struct Identity: AttributeFreeOperator, DifferentiableOperator {
     if let gradient = backward.gradient() { backward.set(0, gradient) }
   }
 }
+
+extension Identity {
+  static var versionSteps: [VersionStep] { VersionStep.kinds(sequences: 14, optionals: 16) }
+}

@@ -88,6 +88,6 @@ extension OneHot {
           let rank = try change.rank(0) + 1
           change.set(.int("axis", try normalized(axis: axis, rank: rank)))
         })
-    ]
+    ] + VersionStep.types(ofInput: 2, [(9, .classic), (28, .all)])
   }
 }

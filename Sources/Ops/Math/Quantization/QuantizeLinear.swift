@@ -131,5 +131,9 @@ extension QuantizeLinear {
         }),
       .added(23, ["precision": .int(0)]),
     ]
+      // What can be quantised to is what can be turned back, but for int32.
+      + VersionStep.types(
+        ofInput: 2,
+        DequantizeLinear.schema.versions.map { ($0.since, $0.types.subtracting(.int32)) })
   }
 }

@@ -1,0 +1,26 @@
+import ONNX
+
+extension Graph {
+  /// Gives nodes that bear the name of another a name of their own. Those of `before` keep theirs.
+  mutating func makeNodeNamesUnique(keeping before: Graph) {
+    var taken = Set(before.nodes.compactMap(\.name))
+    // Of several nodes of one name those that have an operator of before may keep it.
+    var left: [[String]: Int] = [:]
+    for node in before.nodes { left[[node.name ?? "", node.operatorType], default: 0] += 1 }
+    for index in nodes.indices {
+      guard let name = nodes[index].name, !name.isEmpty else { continue }
+      let key = [name, nodes[index].operatorType]
+      if let count = left[key], count > 0 {
+        left[key] = count - 1
+        continue
+      }
+      var unique = name
+      var number = 1
+      while !taken.insert(unique).inserted {
+        unique = "\(name)_\(number)"
+        number += 1
+      }
+      nodes[index].name = unique
+    }
+  }
+}

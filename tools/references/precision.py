@@ -1,0 +1,122 @@
+"""Runs models with other numbers in onnxruntime and here.
+
+    python tools/references/precision.py ONNX_CONVERT ONNX_RUN MODEL…
+
+For each model and each of --to float16, int8, qdq and int4: converts it, runs it in onnxruntime and
+in onnx-run on noise, and prints the largest differences, in units of the largest output: between
+onnxruntime's outputs before and after, and between both engines after. Without models it makes
+some with PyTorch: a convolutional network with BatchNorm, a Transformer's layer and an LSTM.
+"""
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy
+import onnxruntime
+
+
+def make_models(folder):
+    import torch
+
+    torch.backends.mha.set_fastpath_enabled(False)
+
+    torch.manual_seed(0)
+
+    class Last(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = torch.nn.LSTM(16, 32, 2, bidirectional=True)
+            self.out = torch.nn.Linear(64, 10)
+
+        def forward(self, x):
+            return self.out(self.lstm(x)[0])
+
+    models = {
+        "cnn": (
+            torch.nn.Sequential(
+                torch.nn.Conv2d(3, 16, 3, padding=1), torch.nn.BatchNorm2d(16), torch.nn.ReLU(),
+                torch.nn.Conv2d(16, 32, 3, stride=2), torch.nn.ReLU(), torch.nn.AvgPool2d(2),
+                torch.nn.Flatten(), torch.nn.Linear(32 * 7 * 7, 10)),
+            torch.randn(2, 3, 32, 32)),
+        "transformer": (
+            torch.nn.TransformerEncoderLayer(64, 4, 128, batch_first=True), torch.randn(2, 9, 64)),
+        "lstm": (Last(), torch.randn(5, 3, 16)),
+    }
+    for name, (model, x) in models.items():
+        path = folder / f"{name}.onnx"
+        torch.onnx.export(
+            model.eval(), (x,), str(path), dynamo=False, opset_version=17, input_names=["x"],
+            output_names=["y"])
+        yield path
+
+
+def run(path, inputs):
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        str(path), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, inputs)))
+
+
+def noise(path):
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    generator = numpy.random.default_rng(0)
+    inputs = {}
+    for info in session.get_inputs():
+        shape = [size if isinstance(size, int) else 1 for size in info.shape]
+        if info.type == "tensor(float)":
+            inputs[info.name] = generator.random(shape, dtype=numpy.float32)
+        else:
+            inputs[info.name] = numpy.zeros(shape, numpy.int64)
+    return inputs
+
+
+def difference(a, b):
+    worst = 0.0
+    for name, value in a.items():
+        if value.dtype.kind == "f" and value.size:
+            largest = max(float(numpy.abs(value).max()), 1e-30)
+            other = b[name].astype(numpy.float64)
+            worst = max(worst, float(numpy.abs(value - other).max()) / largest)
+    return worst
+
+
+def main():
+    convert, tool = sys.argv[1:3]
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        models = [pathlib.Path(path) for path in sys.argv[3:]] or list(make_models(folder))
+        for model in models:
+            inputs = noise(model)
+            numpy.savez(folder / "inputs.npz", **inputs)
+            samples = folder / "samples"
+            samples.mkdir(exist_ok=True)
+            numpy.savez(samples / "0.npz", **inputs)
+            before = run(model, inputs)
+            for precision in ["float16", "int8", "qdq", "int4"]:
+                path = folder / f"{precision}.onnx"
+                command = [convert, str(model), str(path), "--to", precision,
+                           "--calibrate", str(samples)]
+                done = subprocess.run(command, capture_output=True, text=True)
+                if done.returncode:
+                    print(f"{model.name} {precision}: {done.stderr.strip()}")
+                    continue
+                try:
+                    after = run(path, inputs)
+                except Exception as error:
+                    print(f"{model.name} {precision}: onnxruntime: {str(error)[:300]}")
+                    continue
+                subprocess.run(
+                    [tool, str(path), "--input", str(folder / "inputs.npz"), "--output-dir",
+                     str(folder), "--output-format", "npz"], check=True, capture_output=True)
+                ours = dict(numpy.load(folder / "outputs.npz"))
+                ours = {name: ours[name] for name in before}
+                print(
+                    f"{model.name} {precision}: {model.stat().st_size} bytes before,"
+                    f" {path.stat().st_size} after; outputs differ by"
+                    f" {difference(before, after):.2g}, engines by {difference(after, ours):.2g}")
+
+
+main()
