@@ -64,11 +64,11 @@ enum SampleAttributes {
       [.floats("keys_floats", [1]), .ints("values_int64s", [1])],
       [.ints("keys_int64s", [1]), .strings("values_strings", ["a"])],
       [.strings("keys_strings", ["a"]), .floats("values_floats", [1])],
-      [
-        .tensor("keys_tensor", Tensor(shape: [1], [1] as [Float])),
-        .tensor("values_tensor", Tensor(shape: [1], [1] as [Float])),
-      ],
-    ],
+    ]
+      + [
+        one, Tensor(shape: [1], [1] as [Double]), Tensor(shape: [1], [1] as [Int16]),
+        Tensor(shape: [1], [1] as [Int32]),
+      ].map { [.tensor("keys_tensor", $0), .tensor("values_tensor", one)] },
     "TfIdfVectorizer": [
       grams + [.ints("pool_int64s", [1])], grams + [.strings("pool_strings", ["a"])],
     ],
@@ -95,7 +95,7 @@ enum SampleAttributes {
     "TreeEnsembleClassifier": [
       tree + [.floats("nodes_values", [0]), .ints("classlabels_int64s", [1])] + classes
         + [.floats("class_weights", [1])],
-      tree + [.floats("nodes_values", [0]), .strings("classlabels_strings", ["a"])] + classes
+      tree + [.floats("nodes_values", [0]), .strings("classlabels_strings", ["a", "b"])] + classes
         + [.floats("class_weights", [1])],
       tree + [.tensor("nodes_values_as_tensor", one), .ints("classlabels_int64s", [1])] + classes
         + [.tensor("class_weights_as_tensor", one)],

@@ -5,7 +5,10 @@ struct Resampling: Sendable {
   enum Mode: String { case nearest, linear, cubic }
   enum Coordinates: String, CaseIterable {
     case halfPixel = "half_pixel"
+    /// Since version 19.
     case halfPixelSymmetric = "half_pixel_symmetric"
+    /// In version 11 alone.
+    case halfPixelForNearest = "tf_half_pixel_for_nn"
     case pytorchHalfPixel = "pytorch_half_pixel"
     case alignCorners = "align_corners"
     case asymmetric
@@ -59,6 +62,7 @@ struct Resampling: Sendable {
     switch coordinates {
     case .alignCorners: return Double(width == 1 ? 0 : x * last / (width - 1))
     case .asymmetric: return Double(x / scale)
+    case .halfPixelForNearest: return Double((x + 0.5) / scale)
     case .halfPixel: return Double((x + 0.5) / scale - 0.5)
     case .pytorchHalfPixel: return Double(axis.output == 1 ? 0 : (x + 0.5) / scale - 0.5)
     case .halfPixelSymmetric:

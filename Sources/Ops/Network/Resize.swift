@@ -16,12 +16,13 @@ struct Resize: Operator {
     var rule = Resampling()
     let mode = try node.choice("mode", default: "nearest", among: ["nearest", "linear", "cubic"])
     rule.mode = Resampling.Mode(rawValue: mode) ?? .nearest
+    let missing: [Resampling.Coordinates] =
+      node.version < 13
+      ? [.halfPixelSymmetric]
+      : node.version < 19 ? [.halfPixelSymmetric, .halfPixelForNearest] : [.halfPixelForNearest]
     let coordinates = try node.choice(
       "coordinate_transformation_mode", default: "half_pixel",
-      among: Resampling.Coordinates.allCases.map(\.rawValue) + ["tf_half_pixel_for_nn"])
-    if coordinates == "tf_half_pixel_for_nn" {
-      throw .unsupported("coordinate_transformation_mode tf_half_pixel_for_nn")
-    }
+      among: Resampling.Coordinates.allCases.filter { !missing.contains($0) }.map(\.rawValue))
     rule.coordinates = Resampling.Coordinates(rawValue: coordinates) ?? .halfPixel
     let rounding = try node.choice(
       "nearest_mode", default: "round_prefer_floor",
