@@ -38,6 +38,9 @@ final class Run: RunContext {
   /// After so many bytes of allocations the process's own size is looked at.
   private static let checkInterval = 64 << 20
 
+  /// What a trip may leave behind beside the elements of tensors.
+  private static let tripBytes = 1 << 10
+
   init(_ engine: Engine, profile: Profile? = nil, seed: UInt64? = nil) {
     self.engine = engine
     self.profile = profile
@@ -74,6 +77,7 @@ final class Run: RunContext {
       throw .invalid("more than \(engine.options.maxTrips) trips of loops")
     }
     if hasDeadline { try checkTime() }
+    try reserve(bytes: Self.tripBytes)
   }
 
   func nextSeed() -> UInt64 {

@@ -1,3 +1,4 @@
+import Glibc
 import ONNX
 import ToolSupport
 
@@ -6,8 +7,11 @@ struct MutationRunner {
   private let paths: [String]
   private let count: Int
   private let seed: UInt64
+  private let seconds: Double
 
-  init(_ paths: [String], count: Int, seed: UInt64) {
+  /// - Parameter seconds: CPU time that one may take
+  init(_ paths: [String], count: Int, seed: UInt64, seconds: Double) {
+    self.seconds = seconds
     self.paths = paths
     self.count = count
     self.seed = seed
@@ -26,7 +30,8 @@ struct MutationRunner {
     var requests = paths.indices.map { Request(path: $0, range: 0..<count) }
     var (ran, results, errors, failures) = (0, 0, 0, 0)
     var pool = WorkerPool(
-      arguments: ["mutation-worker"], requests: requests.map(text), patience: .seconds(20))
+      arguments: ["mutation-worker", "\(seconds)"], requests: requests.map(text),
+      patience: .seconds(10 + 10 * seconds))
     try pool.run {
       paths[requests[min($0, requests.count - 1)].path]
     } _: { reply, progress in
@@ -49,6 +54,7 @@ struct MutationRunner {
           print(
             "FAILED \(paths[request.path]) mutant \(number) (\(mutant.changes)): \(mutant.problem)"
               .escaped)
+          fflush(nil)
         }
       }
       let next = request.range.lowerBound + mutants.count

@@ -9,8 +9,9 @@ struct MutationWorkerCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "mutation-worker", abstract: "Runs mutants for 'test'.", shouldDisplay: false)
 
-  /// CPU time that one mutant may take.
-  private static let seconds = 2.0
+  @Argument(help: "CPU time that one mutant may take.")
+  var seconds: Double
+
   /// Bytes that it may make the process grow by.
   private static let memory = 256 << 20
 
@@ -55,8 +56,8 @@ struct MutationWorkerCommand: ToolCommand {
       let text = "\(error)"
       outcome = text.isEmpty || text.contains { $0.isNewline } ? "no error of one line" : "error"
     }
-    let seconds = cpuSeconds() - start
-    if seconds > Self.seconds { return "took \(formatted(seconds)) s" }
+    let taken = cpuSeconds() - start
+    if taken > seconds { return "took \(formatted(taken)) s" }
     let growth = peakMemory() - memory
     return growth > Self.memory ? "took \(formattedBytes(growth))" : outcome
   }

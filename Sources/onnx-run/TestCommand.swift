@@ -59,8 +59,10 @@ struct TestCommand: ToolCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("How long a case may take.", valueName: "seconds"))
-  var timeout = 60.0
+    help: ArgumentHelp(
+      "How long a case may take. (default: 60; 2 of CPU time for a changed one)",
+      valueName: "seconds"))
+  var timeout: Double?
 
   @Option(
     help: ArgumentHelp(
@@ -83,7 +85,7 @@ struct TestCommand: ToolCommand {
     if let mutate, !(1...1_000_000).contains(mutate) {
       throw ValidationError("--mutate: expected 1 to 1000000, got \(mutate)")
     }
-    guard timeout > 0, timeout <= 1e6 else {
+    if let timeout, !(timeout > 0 && timeout <= 1e6) {
       throw ValidationError("--timeout: expected more than 0 seconds, got \(timeout)")
     }
   }
@@ -102,12 +104,14 @@ struct TestCommand: ToolCommand {
       throw Failure("no case in \(folders.joined(separator: ", "))")
     }
     if let mutate {
-      return try MutationRunner(paths, count: mutate, seed: seed).run() ? .fine : .differs
+      let mutants = MutationRunner(paths, count: mutate, seed: seed, seconds: timeout ?? 2)
+      return try mutants.run() ? .fine : .differs
     }
     let asked = Set(runner.joined())
     let variants = asked.isEmpty ? [.optimized] : CaseVariant.allCases.filter(asked.contains)
     let cases = CaseRunner(
-      paths, variants, timeout: .seconds(timeout), convolution: convolution, tolerance: tolerance)
+      paths, variants, timeout: .seconds(timeout ?? 60), convolution: convolution,
+      tolerance: tolerance)
     let results = try cases.run { result in
       let name = variants.count > 1 ? "\(result.path) (\(result.variant))" : result.path
       switch result.judgement {

@@ -125,6 +125,43 @@ import Testing
     #expect(try bound.withOutput("y", as: Float.self) { $0.baseAddress } == first)
   }
 
+  /// Operators make some outputs whether they have a name or not.
+  @Test func anyOutputMayBeLeftUnnamed() throws {
+    let nodes = [
+      Node("TopK", inputs: ["x", "k"], outputs: ["", "y"]),
+      Node("TopK", inputs: ["x", "k"], outputs: ["", ""]),
+      Node("Relu", inputs: ["x"], outputs: [""]),
+      Node(
+        "Split", inputs: ["x"], outputs: ["", "z"],
+        attributes: [.int("num_outputs", 2), .int("axis", 1)]),
+    ]
+    let model = Models.model(
+      nodes, outputs: ["y", "z"],
+      initializers: [NamedTensor("k", Tensor(shape: [1], [Int64(1)]))])
+    let x = floats([1, 2], [3, 7])
+    for passes in [[], Set(Pass.allCases)] {
+      var options = SessionOptions()
+      options.passes = passes
+      let session = try Session(model, options: options)
+      let outputs = try session.run(["x": x])
+      #expect(outputs["y"] == Tensor(shape: [1, 1], [Int64(1)]))
+      #expect(outputs["z"] == floats([1, 1], [7]))
+      #expect(try !session.types().keys.contains(""))
+    }
+  }
+
+  @Test func runsDrawOtherNumbersEachTimeAndTheSameInAnotherSession() throws {
+    let model = Models.model([Node("RandomNormalLike", inputs: ["x"], outputs: ["y"])])
+    let x = floats([3, 2], [0, 0, 0, 0, 0, 0])
+    let session = try Session(model)
+    let first = try session.run(["x": x])
+    let second = try session.run(["x": x])
+    #expect(first != second)
+    let other = try Session(model)
+    #expect(try other.run(["x": x]) == first)
+    #expect(try other.run(["x": x]) == second)
+  }
+
   @Test func aProfileHasEveryNode() throws {
     let profile = Profile()
     _ = try Session(Models.chain(3)).run(values: ["x": .tensor(x)], profile: profile)

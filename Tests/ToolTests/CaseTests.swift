@@ -125,14 +125,16 @@ import Testing
   @Test func changesCasesAtRandom() throws {
     try write("relu", expected: [0, 2])
     try write("endless", .endless, expected: [0, 0])
-    let tool = try Tool("test", folder.path, "--mutate", "100", "--seed", "5")
+    let tool = try Tool("test", folder.path, "--mutate", "100", "--seed", "5", "--timeout", "20")
     #expect(tool.status == 0, "\(tool.output)")
     #expect(tool.lines.count == 1)
     let words = tool.output.split(separator: " ")
     #expect(words.first == "200")
     let (results, errors) = (try #require(Int(words[2])), try #require(Int(words[6])))
     #expect(results + errors == 200 && results > 20 && errors > 20)
-    #expect(try Tool("test", folder.path, "--mutate", "100", "--seed", "5").output == tool.output)
+    #expect(
+      try Tool("test", folder.path, "--mutate", "100", "--seed", "5", "--timeout", "20").output
+        == tool.output)
     try expectStop(["test", folder.path, "--mutate", "0"], "--mutate")
   }
 

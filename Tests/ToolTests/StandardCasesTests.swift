@@ -62,7 +62,8 @@ let standardCases =
   /// What changed numbers, attributes, names and types do to every operator: a result or an error.
   @Test(.enabled(if: isFolder(standardCases), "tools/test writes the standard's cases first"))
   func changedCasesGiveAResultOrAnError() throws {
-    let tool = try Tool("test", "\(standardCases)/node", "--mutate", "4", "--seed", "1")
+    let tool = try Tool(
+      "test", "\(standardCases)/node", "--mutate", "4", "--seed", "1", "--timeout", "20")
     #expect(tool.status == 0, "\(tool.output)\(tool.errors)")
     print("Changed cases: \(tool.lines.last ?? "")")
   }
