@@ -152,6 +152,9 @@ def randomized(module, seed):
                 value.copy_(torch.randn(value.shape, generator=generator) * 0.5)
                 if name.endswith("running_var"):
                     value.abs_().add_(0.1)
+        for part in module.modules():
+            if isinstance(part, torch.nn.Embedding) and part.padding_idx is not None:
+                part.weight[part.padding_idx] = 0
     return module.eval()
 
 

@@ -55,8 +55,12 @@ struct Binder {
     }
     self.sums = sums
     isOwn = model.producerName == "swift-onnx"
+    let modules = Set(
+      uses.uses.filter { $0.isCertain && ($0.role == .weight || $0.role == .inputWeights) }
+        .map(\.initializer))
     table = WeightTable(
-      weights, expected: Self.expectedNames(model.graph, uses), prefix: options.prefix)
+      weights, expected: Self.expectedNames(model.graph, uses), modules: modules.count,
+      prefix: options.prefix)
     if !table.prefix.isEmpty {
       report.rules.append("prefix \(table.prefix.quoted) of the weights left out")
     }

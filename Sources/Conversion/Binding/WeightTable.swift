@@ -19,10 +19,13 @@ struct WeightTable {
   /// - Parameters:
   ///   - expected: names that the graph would like to find
   ///   - prefix: what to take off; `nil` for what gives the most of the expected names
-  init(_ weights: Weights, expected: Set<String>, prefix: String?) {
+  ///   - modules: how many weights, biases not counted, the graph has
+  init(_ weights: Weights, expected: Set<String>, modules: Int, prefix: String?) {
     self.weights = weights
     var best = (source: prefix.map { $0.hasSuffix(".") ? $0 : $0 + "." } ?? "", graph: "")
-    if prefix == nil { best = Self.bestPrefix(weights.entries.map(\.name), expected) }
+    if prefix == nil {
+      best = Self.bestPrefix(weights.entries.map(\.name), expected, modules: modules)
+    }
     self.prefix = best.source
     self.graphPrefix = best.graph
     var indices: [String: Int] = [:]
@@ -43,7 +46,7 @@ struct WeightTable {
 
   /// The prefix, of the weights' names or of the graph's, under which the most names meet.
   private static func bestPrefix(
-    _ names: [String], _ expected: Set<String>
+    _ names: [String], _ expected: Set<String>, modules: Int
   ) -> (source: String, graph: String) {
     var votes: [[String]: Int] = [:]
     let known = Set(names)
@@ -65,7 +68,8 @@ struct WeightTable {
         if !prefix.isEmpty, known.contains(rest) { votes[["", prefix], default: 0] += 1 }
       }
     }
-    let best = votes.max { a, b in
+    // A prefix under which hardly anything of the graph is found is an accident.
+    let best = votes.filter { $0.key == ["", ""] || 2 * $0.value >= modules }.max { a, b in
       (a.value, -a.key[0].count - a.key[1].count, b.key[0] + b.key[1])
         < (b.value, -b.key[0].count - b.key[1].count, a.key[0] + a.key[1])
     }
