@@ -3,11 +3,6 @@
 
 #include "dispatch.h"
 
-#define UNROLL _Pragma("clang loop unroll(full)")
-#define PASTED(a, b) a##_##b
-#define NAMED_(a, b) PASTED(a, b)
-#define NAMED(a, b) NAMED_(a, b)
-
 #if defined(__x86_64__)
 #define SUFFIX avx512
 #define TARGET __attribute__((target("arch=x86-64-v4")))

@@ -5,7 +5,7 @@
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
-// Results of a row are made in vectors of so many.
+// Results of a row are made in vectors of at most so many.
 #define LANES 16
 
 // A row of a copy holds what whole vectors of windows read of one phase.
@@ -37,12 +37,51 @@ static inline __attribute__((always_inline)) void copy_phase(const float *restri
   }
 }
 
+// Where the factors of a window lie: from one row of the image to the next, from the first column to
+// the second and third, and from the windows of one row of results to those of the next.
+typedef struct {
+  ptrdiff_t line, second, third, step;
+} places;
+
+// Vectors of results in `rows` rows that lie `width` apart, whose sums stay in registers. Only `left`
+// results of each are wanted; up to `end` more may be written, which the next rows correct.
+#define BLOCK(lanes)                                                                             \
+  static inline __attribute__((always_inline)) void block_##lanes(                               \
+      const float *x, places at, const float *weights, float bias, float low, float high,        \
+      float *y, ptrdiff_t width, ptrdiff_t left, const float *end, const int rows) {             \
+    typedef float vector __attribute__((vector_size(4 * lanes), aligned(4)));                    \
+    typedef int mask __attribute__((vector_size(4 * lanes), aligned(4)));                        \
+    vector sum[8];                                                                               \
+    UNROLL for (int r = 0; r < rows; r++) sum[r] = (vector){0} + bias;                           \
+    UNROLL for (int i = 0; i < 3; i++) {                                                         \
+      UNROLL for (int j = 0; j < 3; j++) {                                                       \
+        const float *from = x + i * at.line + (j == 0 ? 0 : j == 1 ? at.second : at.third);      \
+        UNROLL for (int r = 0; r < rows; r++)                                                    \
+          sum[r] += weights[3 * i + j] * *(const vector *)(from + r * at.step);                  \
+      }                                                                                          \
+    }                                                                                            \
+    const vector lows = (vector){0} + low, highs = (vector){0} + high;                           \
+    UNROLL for (int r = 0; r < rows; r++, y += width) {                                          \
+      /* A NaN fails every comparison and stays one. */                                          \
+      const mask less = sum[r] < lows, more = sum[r] > highs;                                    \
+      const vector result = (vector)((less & (mask)lows) | (more & (mask)highs) |                \
+                                     (~(less | more) & (mask)sum[r]));                           \
+      if (y + lanes <= end)                                                                      \
+        *(vector *)y = result;                                                                   \
+      else                                                                                       \
+        copy_phase((const float *)&result, left, 0, 1, left, y);                                 \
+    }                                                                                            \
+  }
+
+BLOCK(8)
+BLOCK(16)
+
 CK_MULTIVERSION void ck_depthwise3(const ck_window *w, const float *x, const float *weights,
                                    float *scratch, float *y, float bias, float low, float high) {
   const ptrdiff_t width = w->output[2], row = copied(width);
   const ptrdiff_t phases = w->stride[2], line = row * phases;
-  const ptrdiff_t end = least((w->output[1] - 1) * w->stride[1] + 3, w->pad[1] + w->input[1]);
-  for (ptrdiff_t r = w->pad[1]; r < end; r++) {
+  const ptrdiff_t last = least((w->output[1] - 1) * w->stride[1] + 3, w->pad[1] + w->input[1]);
+  for (ptrdiff_t r = w->pad[1]; r < last; r++) {
     const float *from = x + (r - w->pad[1]) * w->input[2];
     float *to = scratch + r * line;
     if (phases == 1) {
@@ -52,24 +91,34 @@ CK_MULTIVERSION void ck_depthwise3(const ck_window *w, const float *x, const flo
       copy_phase(from, w->input[2], 1 - w->pad[2], 2, row, to + row);
     }
   }
-  // Where the second and third column of a window lie from its first.
-  const ptrdiff_t second = phases == 1 ? 1 : row, third = phases == 1 ? 2 : 1;
-  for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, y += width) {
-    const float *a = scratch + oy * w->stride[1] * line, *b = a + line, *c = b + line;
-    for (ptrdiff_t first = 0; first < width; first += LANES) {
-      float result[LANES];
-      _Pragma("clang loop vectorize(assume_safety) unroll(disable)")
-      for (ptrdiff_t j = 0; j < LANES; j++) {
-        const ptrdiff_t k = first + j;
-        float sum = bias + weights[0] * a[k] + weights[1] * a[k + second] + weights[2] * a[k + third];
-        sum += weights[3] * b[k] + weights[4] * b[k + second] + weights[5] * b[k + third];
-        sum += weights[6] * c[k] + weights[7] * c[k + second] + weights[8] * c[k + third];
-        // A NaN fails every comparison and stays one.
-        sum = sum < low ? low : sum;
-        result[j] = sum > high ? high : sum;
+  const places at = {.line = line, .second = phases == 1 ? 1 : row, .third = phases == 1 ? 2 : 1,
+                     .step = w->stride[1] * line};
+  const float *const end = y + w->output[1] * width;
+  for (ptrdiff_t oy = 0; oy < w->output[1];) {
+    const ptrdiff_t left = w->output[1] - oy;
+    const ptrdiff_t rows = width <= 8 && left >= 7 ? 7 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+    const float *from = scratch + oy * at.step;
+    float *to = y + oy * width;
+#define CASE(lanes, rows)                                                                        \
+  block_##lanes(from + n, at, weights, bias, low, high, to + n, width, least(width - n, lanes),  \
+                end, rows)
+    // From the last vectors to the first, since those may reach into the next row.
+    for (ptrdiff_t n = (width - 1) / LANES * LANES; n >= 0; n -= LANES) {
+      if (width <= 8) {
+        switch (rows) {
+          case 7: CASE(8, 7); break;
+          case 4: CASE(8, 4); break;
+          case 2: CASE(8, 2); break;
+          default: CASE(8, 1);
+        }
+      } else {
+        switch (rows) {
+          case 4: CASE(16, 4); break;
+          case 2: CASE(16, 2); break;
+          default: CASE(16, 1);
+        }
       }
-      const ptrdiff_t left = least(width - first, LANES);
-      copy_phase(result, left, 0, 1, left, y + first);
     }
+    oy += rows;
   }
 }

@@ -7,10 +7,6 @@
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
-#define PASTED(a, b) a##_##b
-#define NAMED_(a, b) PASTED(a, b)
-#define NAMED(a, b) NAMED_(a, b)
-
 #if defined(__x86_64__)
 #define SUFFIX avx512
 #define TARGET __attribute__((target("arch=x86-64-v4")))

@@ -26,4 +26,12 @@
 #define CK_PER_LEVEL(AVX512, AVX2, PORTABLE) (PORTABLE)
 #endif
 
+// A name of a template, which is included once for each instruction set: NAMED(name, SUFFIX).
+#define PASTED(a, b) a##_##b
+#define NAMED_(a, b) PASTED(a, b)
+#define NAMED(a, b) NAMED_(a, b)
+
+#define UNROLL _Pragma("clang loop unroll(full)")
+
 #endif
+

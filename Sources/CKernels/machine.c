@@ -16,7 +16,6 @@
 #define STREAMS 8
 #define OPERATIONS (1 << 16)
 #define LONGEST 64
-#define UNROLL _Pragma("clang loop unroll(full)")
 
 // `multiply_add` returns its operations, `sweep` a number that depends on all it read.
 #define KERNELS(suffix, target, width)                                                      \

@@ -1,10 +1,9 @@
 // Products with packed matrices, for each instruction set (see packed_product.h).
 #include "ck_recurrent.h"
 
-#define UNROLL _Pragma("clang loop unroll(full)")
-#define JOIN2(a, b) a##_##b
-#define JOIN(a, b) JOIN2(a, b)
-#define NAME(x) JOIN(x, SUFFIX)
+#include "dispatch.h"
+
+#define NAME(x) NAMED(x, SUFFIX)
 
 #if defined(__x86_64__)
 #define PORTABLE_ROWS 3
@@ -76,8 +75,8 @@ size_t ck_product_panel(int level) { return level == 2 ? 128 : 64; }
 #if defined(__x86_64__)
 #define DISPATCH(name, ...)                         \
   switch (level) {                                  \
-    case 2: JOIN(name, avx512)(__VA_ARGS__); break; \
-    case 1: JOIN(name, avx2)(__VA_ARGS__); break;   \
+    case 2: NAMED(name, avx512)(__VA_ARGS__); break; \
+    case 1: NAMED(name, avx2)(__VA_ARGS__); break;   \
     default: name(__VA_ARGS__);                     \
   }
 #else

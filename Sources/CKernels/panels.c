@@ -10,11 +10,6 @@ static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; 
 // A block of A that stays in the second-level cache while panels pass by.
 #define GROUP_BYTES 131072
 
-#define UNROLL _Pragma("clang loop unroll(full)")
-#define PASTED(a, b) a##_##b
-#define NAMED_(a, b) PASTED(a, b)
-#define NAMED(a, b) NAMED_(a, b)
-
 #if defined(__x86_64__)
 #define SUFFIX avx512
 #define TARGET __attribute__((target("arch=x86-64-v4")))

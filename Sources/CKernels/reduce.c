@@ -41,28 +41,35 @@ CK_SUM(ck_reduce_sum, v, v)
 CK_SUM(ck_reduce_sum_abs, __builtin_elementwise_abs(v), fabsf(v))
 CK_SUM(ck_reduce_sum_squares, v *v, (double)v * v)
 
-// A NaN fails every comparison, so it is looked for apart.
+// A NaN fails every comparison, so it is looked for apart. The last vector may take elements a second
+// time.
 #define CK_EXTREME(name, operator)                                      \
   CK_MULTIVERSION float name(const float *x, size_t n, float start) {   \
-    vec best = start;                                                   \
-    mask number = -1;                                                   \
-    size_t i = 0;                                                       \
-    for (; i + lanes <= n; i += lanes) {                                \
-      vec v = LOAD(x + i);                                              \
-      number &= v == v;                                                 \
-      best = v operator best ? v : best;                                \
-    }                                                                   \
     float result = start;                                               \
-    int numbers = 1;                                                    \
-    for (int k = 0; k < lanes; k++) {                                   \
-      result = best[k] operator result ? best[k] : result;              \
-      numbers &= number[k] != 0;                                        \
+    int numbers = start == start;                                       \
+    if (n >= lanes) {                                                   \
+      vec best = start;                                                 \
+      mask number = -1;                                                 \
+      for (size_t i = 0; i < n; i += lanes) {                           \
+        vec v = LOAD(x + (i + lanes <= n ? i : n - lanes));             \
+        number &= v == v;                                               \
+        best = v operator best ? v : best;                              \
+      }                                                                 \
+      __auto_type half = best.lo operator best.hi ? best.lo : best.hi;  \
+      __auto_type eight = half.lo operator half.hi ? half.lo : half.hi; \
+      __auto_type four = eight.lo operator eight.hi ? eight.lo : eight.hi; \
+      __auto_type two = four.lo operator four.hi ? four.lo : four.hi;   \
+      result = two.x operator two.y ? two.x : two.y;                    \
+      __auto_type eights = number.lo.lo & number.lo.hi & number.hi.lo & number.hi.hi; \
+      __auto_type twos = eights.lo.lo & eights.lo.hi & eights.hi.lo & eights.hi.hi; \
+      numbers &= twos.x & twos.y;                                       \
+    } else {                                                            \
+      for (size_t i = 0; i < n; i++) {                                  \
+        result = x[i] operator result ? x[i] : result;                  \
+        numbers &= x[i] == x[i];                                        \
+      }                                                                 \
     }                                                                   \
-    for (; i < n; i++) {                                                \
-      result = x[i] operator result ? x[i] : result;                    \
-      numbers &= x[i] == x[i];                                          \
-    }                                                                   \
-    return numbers && start == start ? result : NAN;                    \
+    return numbers ? result : NAN;                                      \
   }
 
 CK_EXTREME(ck_reduce_max, >)

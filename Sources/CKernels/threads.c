@@ -6,10 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int ck_available_cpus(void) {
+int ck_affinity_cpus(void) {
   cpu_set_t set;
-  int cpus = 1;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) cpus = CPU_COUNT(&set);
+  int cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  return cpus < 1 ? 1 : cpus;
+}
+
+int ck_available_cpus(void) {
+  int cpus = ck_affinity_cpus();
   double quota = -1, period = -1;
   FILE *file = fopen("/sys/fs/cgroup/cpu.max", "r");
   if (file) {

@@ -28,7 +28,7 @@ public struct FormatError: Error, Sendable, Hashable {
   }
 
   /// The same error, seen from further out.
-  func within(_ place: String) -> FormatError {
+  package func within(_ place: String) -> FormatError {
     var error = self
     error.context.insert(place, at: 0)
     return error

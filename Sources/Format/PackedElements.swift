@@ -2,7 +2,7 @@
 /// memory each takes a byte, integers with their sign.
 extension ElementType {
   /// Bytes of `count` elements in a file; `nil` for strings and beyond `Int`.
-  func bytesInFile(_ count: Int) -> Int? {
+  package func bytesInFile(_ count: Int) -> Int? {
     guard let bits = bitsInFile else { return nil }
     let (total, overflow) = count.multipliedReportingOverflow(by: bits)
     return overflow ? nil : total / 8 + (total % 8 == 0 ? 0 : 1)
@@ -10,7 +10,7 @@ extension ElementType {
 
   /// Where in a tensor's memory the bytes of a file go so that `unpackInPlace` can spread them:
   /// the end of its margin for packed elements, else the beginning.
-  func packedOffset(count: Int) -> Int {
+  package func packedOffset(count: Int) -> Int {
     guard let bits = bitsInFile, bits < 8, let packed = bytesInFile(count) else { return 0 }
     return count + TensorStorage.margin - packed
   }
@@ -19,7 +19,7 @@ extension ElementType {
 extension Tensor {
   /// Turns the bytes of a file into elements: spreads those at `packedOffset`, and makes every
   /// `Bool` 0 or 1. For a tensor that nobody else has seen.
-  func unpackInPlace() {
+  package func unpackInPlace() {
     let bytes = storage.pointer.assumingMemoryBound(to: UInt8.self)
     let packed = bytes + elementType.packedOffset(count: count)
     switch elementType {
@@ -51,7 +51,7 @@ extension Tensor {
   }
 
   /// Calls `body` with the bytes of a file, piece by piece.
-  func forEachPackedPiece(
+  package func forEachPackedPiece(
     _ body: (UnsafeRawBufferPointer) throws(FormatError) -> Void
   ) throws(FormatError) {
     guard let bits = elementType.bitsInFile, count > 0 else { return }

@@ -27,7 +27,7 @@ public struct ReadingLimits: Sendable {
 
   public init() {}
 
-  func memoryLimit(fileSize: Int) -> Int {
+  package func memoryLimit(fileSize: Int) -> Int {
     if let memory { return memory }
     let (scaled, overflow) = fileSize.multipliedReportingOverflow(by: Self.memoryPerFileByte)
     let (sum, carry) = scaled.addingReportingOverflow(Self.baseMemory)
@@ -36,11 +36,11 @@ public struct ReadingLimits: Sendable {
 }
 
 /// Counts the memory that a file asks for.
-struct MemoryBudget {
+package struct MemoryBudget {
   private(set) var limit: Int
   private(set) var used = 0
 
-  init(limit: Int) { self.limit = limit }
+  package init(limit: Int) { self.limit = limit }
 
   var remaining: Int { limit - used }
 
@@ -50,7 +50,7 @@ struct MemoryBudget {
   }
 
   /// - Throws: `FormatError.Reason.limit`
-  mutating func take(_ bytes: Int) throws(FormatError) {
+  package mutating func take(_ bytes: Int) throws(FormatError) {
     guard bytes >= 0, bytes <= remaining else { throw exceeded }
     used += bytes
   }

@@ -4,33 +4,71 @@ import Glibc
 extension Image {
   /// The formats that can be decoded.
   public enum Format: Sendable {
-    case png, jpeg
+    case png, jpeg, bmp, tiff, webp, jpeg2000
+    /// PBM, PGM, PPM, PAM
+    case pnm
+
+    /// How many of a file's first bytes tell its format.
+    public static let signatureLength = 18
 
     /// The format by a file's first bytes; `nil` for any other file.
     public init?(signature: some Sequence<UInt8>) {
-      let head = Array(signature.prefix(8))
-      if head.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) {
-        self = .png
-      } else if head.starts(with: [0xFF, 0xD8, 0xFF]) {
-        self = .jpeg
+      let head = Array(signature.prefix(Self.signatureLength))
+      if let known = Self.signatures.first(where: { head.starts(with: $0.bytes) }) {
+        self = known.format
+      } else if head.starts(with: Array("RIFF".utf8)), head.dropFirst(8).starts(with: "WEBP".utf8) {
+        self = .webp
+      } else if BMP.isSignature(head) {
+        self = .bmp
+      } else if PNM.isSignature(head) {
+        self = .pnm
       } else {
         return nil
       }
     }
+
+    private static let signatures: [(bytes: [UInt8], format: Format)] = [
+      ([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A], .png),
+      ([0xFF, 0xD8, 0xFF], .jpeg),
+      ([0x49, 0x49, 42, 0], .tiff),
+      ([0x4D, 0x4D, 0, 42], .tiff),
+      ([0x49, 0x49, 43, 0], .tiff),
+      ([0x4D, 0x4D, 0, 43], .tiff),
+      ([0, 0, 0, 12, 0x6A, 0x50, 0x20, 0x20, 0x0D, 0x0A, 0x87, 0x0A], .jpeg2000),
+      ([0xFF, 0x4F, 0xFF, 0x51], .jpeg2000),
+    ]
   }
 
-  /// Decodes a PNG or JPEG file in memory. Transparency is dropped, 16 bits become 8, palettes and
-  /// YCbCr become RGB, and inks (CMYK) the light they leave.
+  /// Decodes a file in memory, by its first bytes: PNG, JPEG, BMP, TIFF (its first picture), WebP
+  /// (of a moving picture the first frame), JPEG 2000, PBM, PGM, PPM or PAM. Transparency is
+  /// dropped, 16 bits become 8, palettes and YCbCr become RGB, and inks (CMYK) the light they leave.
   /// - Throws: `ImageError`; a file cut short is an error too.
   public init(
     decoding data: [UInt8], pixelLimit: Int = Image.defaultPixelLimit
   ) throws(ImageError) {
     guard let format = Format(signature: data) else { throw .unknownFormat }
-    let decode =
-      switch format {
-      case .png: ci_decode_png
-      case .jpeg: ci_decode_jpeg
-      }
+    switch format {
+    case .png: try self.init(data, pixelLimit, ci_decode_png)
+    case .jpeg: try self.init(data, pixelLimit, ci_decode_jpeg)
+    case .tiff: try self.init(data, pixelLimit, ci_decode_tiff)
+    case .webp: try self.init(data, pixelLimit, ci_decode_webp)
+    case .jpeg2000:
+      var header = try JPEG2000Header(data)
+      try header.check()
+      try self.init(data, pixelLimit, ci_decode_jpeg2000)
+    case .bmp: self = try BMP.decode(data, pixelLimit: pixelLimit)
+    case .pnm: self = try PNM.decode(data, pixelLimit: pixelLimit)
+    }
+  }
+
+  private typealias Decoder = (
+    UnsafePointer<UInt8>?, Int, UInt64, UnsafeMutablePointer<ci_image>?,
+    UnsafeMutablePointer<ci_message>?
+  ) -> Int32
+
+  private init(
+    _ data: [UInt8], _ pixelLimit: Int, _ decode: Decoder
+  ) throws(ImageError) {
     var image = ci_image()
     var message = ci_message()
     let status = data.withUnsafeBufferPointer {
@@ -44,12 +82,20 @@ extension Image {
       pixels: Array(UnsafeBufferPointer(start: memory, count: width * height * channels)))
   }
 
-  /// Reads a PNG or JPEG file.
+  /// Reads a file of any format that `init(decoding:)` knows.
   /// - Throws: `ImageError`
   public init(
     contentsOf path: String, pixelLimit: Int = Image.defaultPixelLimit
   ) throws(ImageError) {
     try self.init(decoding: readFile(path), pixelLimit: pixelLimit)
+  }
+
+  /// Throws where a file's header asks for no pixels, or for more than the limit.
+  static func checkSize(width: Int, height: Int, limit: Int) throws(ImageError) {
+    guard width > 0, height > 0 else { throw .codec("it has no pixels") }
+    guard width <= limit, height <= limit / width else {
+      throw .codec("it has \(width) x \(height) pixels, the limit is \(limit) pixels")
+    }
   }
 
   /// The picture as a PNG file in memory.

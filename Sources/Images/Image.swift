@@ -27,7 +27,7 @@ public struct Image: Sendable, Equatable {
 public enum ImageError: Error, Sendable, Hashable {
   /// The system's error number for a file that cannot be read or written.
   case file(path: String, Int32)
-  /// Neither PNG nor JPEG.
+  /// Of no format that is known.
   case unknownFormat
   /// The decoder's or encoder's own words.
   case codec(String)
@@ -43,7 +43,7 @@ extension ImageError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .file(let path, let code): "\(path): \(systemMessage(code))"
-    case .unknownFormat: "neither a PNG nor a JPEG file"
+    case .unknownFormat: "a file of no known picture format"
     case .codec(let message): message
     case .tooLarge(let pixels, let limit): "\(pixels) pixels, the limit is \(limit)"
     case .notAnImage(let reason): "not a picture: \(reason)"

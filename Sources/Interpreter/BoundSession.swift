@@ -7,6 +7,7 @@ import Synchronization
 ///
 /// One thread at a time may run it or touch its buffers; bind once for each thread.
 public final class BoundSession: Sendable {
+  private let program: Program
   private let plan: Plan
   private let state: RunState
   private let context: Run
@@ -19,6 +20,7 @@ public final class BoundSession: Sendable {
     kept: Set<String>
   ) throws(ModelError) {
     self.plan = plan
+    program = plan.program
     state = try RunState(plan)
     state.keepsOutputs = true
     context = Run(plan.engine)
@@ -46,6 +48,7 @@ public final class BoundSession: Sendable {
   public func run() throws(ModelError) {
     guard !isRunning.exchange(true, ordering: .acquiring) else { throw .busy }
     defer { isRunning.store(false, ordering: .releasing) }
+    context.restart()
     try state.execute(context)
   }
 

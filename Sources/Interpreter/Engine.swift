@@ -9,12 +9,18 @@ final class Engine: Sendable {
   let pool: ThreadPool
   let memoryLimit: Int
   let packed: PackedTensors
+  private let runs = Atomic<UInt64>(0)
 
   init(_ options: SessionOptions) {
     self.options = options
     self.pool = ThreadPool(threads: options.threads)
     self.packed = PackedTensors(pool: pool)
     self.memoryLimit = options.memoryLimit ?? availableMemory() / 10 * 8
+  }
+
+  /// Where the next run's random operators start: the first where the options say.
+  func nextSeed() -> UInt64 {
+    options.seed &+ runs.wrappingAdd(1, ordering: .relaxed).oldValue &* 0xD1B5_4A32_D192_ED03
   }
 }
 
@@ -25,7 +31,9 @@ final class Run: RunContext {
   private let reserved = Atomic<Int>(0)
   private let trips = Atomic<Int>(0)
   private let seeds: Atomic<UInt64>
-  private let deadline: ContinuousClock.Instant?
+  /// When the time is up; looked at before every node.
+  let hasDeadline: Bool
+  private let deadline: Mutex<ContinuousClock.Instant?>
 
   /// After so many bytes of allocations the process's own size is looked at.
   private static let checkInterval = 64 << 20
@@ -33,8 +41,21 @@ final class Run: RunContext {
   init(_ engine: Engine, profile: Profile? = nil, seed: UInt64? = nil) {
     self.engine = engine
     self.profile = profile
-    self.seeds = Atomic(seed ?? engine.options.seed)
-    self.deadline = engine.options.timeLimit.map { .now + $0 }
+    self.seeds = Atomic(seed ?? engine.nextSeed())
+    self.hasDeadline = engine.options.timeLimit != nil
+    self.deadline = Mutex(engine.options.timeLimit.map { .now + $0 })
+  }
+
+  /// Begins another run within the same limits, its random numbers those that follow.
+  func restart() {
+    trips.store(0, ordering: .relaxed)
+    guard let limit = engine.options.timeLimit else { return }
+    deadline.withLock { $0 = .now + limit }
+  }
+
+  func checkTime() throws(OperatorError) {
+    guard let deadline = deadline.withLock({ $0 }), ContinuousClock.now > deadline else { return }
+    throw .invalid("the time limit is over")
   }
 
   func reserve(bytes: Int) throws(OperatorError) {
@@ -52,7 +73,7 @@ final class Run: RunContext {
     guard trips.add(1, ordering: .relaxed).newValue <= engine.options.maxTrips else {
       throw .invalid("more than \(engine.options.maxTrips) trips of loops")
     }
-    if let deadline, ContinuousClock.now > deadline { throw .invalid("the time limit is over") }
+    if hasDeadline { try checkTime() }
   }
 
   func nextSeed() -> UInt64 {

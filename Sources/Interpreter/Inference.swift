@@ -29,7 +29,7 @@ struct Inference {
       constants[Int(number)] = value
       types[Int(number)] = value.type
     }
-    let run = Run(engine)
+    let run = Run(engine, seed: 0)
     for node in program.nodes {
       do { try infer(node, run, lenient: lenient) } catch { throw node.error(error) }
     }
@@ -38,7 +38,9 @@ struct Inference {
   /// The types found, by name.
   func types(of program: Program) -> [String: ValueType] {
     var result: [String: ValueType] = [:]
-    for (name, type) in zip(program.names, types) where type != nil { result[name] = type }
+    for (name, type) in zip(program.names, types) where type != nil && !name.isEmpty {
+      result[name] = type
+    }
     return result
   }
 

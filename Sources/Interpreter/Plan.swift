@@ -39,7 +39,8 @@ final class Plan: Sendable {
     }
   }
 
-  let program: Program
+  /// Whoever runs the plan keeps its program, which keeps its plans.
+  unowned let program: Program
   let engine: Engine
   let steps: [Step]
   /// For each step the values its kernel reads and writes, views replaced by what they show.
@@ -116,7 +117,8 @@ final class Plan: Sendable {
 
 /// Memory and values of one run at a time of a plan.
 final class RunState: @unchecked Sendable {
-  let plan: Plan
+  /// Whoever runs it keeps the plan, which keeps the states that are idle.
+  unowned let plan: Plan
   /// The address of every value with one; what `Buffers.table` points to.
   private let table: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   /// Values that are not in the arena.
@@ -164,6 +166,7 @@ final class RunState: @unchecked Sendable {
       guard let base = slots.baseAddress else { return }
       for step in plan.steps {
         do throws(OperatorError) {
+          if run.hasDeadline { try run.checkTime() }
           if let profile = run.profile {
             let start = ContinuousClock.now
             try execute(step, base, run)

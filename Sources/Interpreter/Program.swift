@@ -122,12 +122,20 @@ final class Program: Sendable {
         subgraphs.append(
           (attribute.name, program, program.captureNames.compactMap { number(of: $0) }))
       }
+      // Outputs that the operator always makes have a place, named or not.
+      let required = type(of: made.operator).schema.outputs.lowerBound
+      var outputs: [Int32] = []
+      for (position, name) in node.outputs.enumerated() {
+        if name.isEmpty {
+          outputs.append(position < required ? table.addUnnamed() : -1)
+        } else {
+          outputs.append(table.numbers[name] ?? -1)
+        }
+      }
       nodes.append(
         Node(
           name: label, position: index, operatorType: node.operatorType, body: made.operator,
-          types: made.types,
-          inputs: numbers, outputs: node.outputs.map { $0.isEmpty ? -1 : table.numbers[$0] ?? -1 },
-          subgraphs: subgraphs))
+          types: made.types, inputs: numbers, outputs: outputs, subgraphs: subgraphs))
     }
 
     var outputs: [Int32] = []
@@ -159,10 +167,15 @@ private struct NameTable {
   var names: [String] = []
 
   mutating func add(_ name: String) -> Int32 {
-    let number = Int32(names.count)
+    let number = addUnnamed()
     numbers[name] = number
-    names.append(name)
+    names[Int(number)] = name
     return number
+  }
+
+  mutating func addUnnamed() -> Int32 {
+    names.append("")
+    return Int32(names.count - 1)
   }
 
   mutating func define(_ name: String, _ what: String) throws(ModelError) -> Int32 {

@@ -7,7 +7,7 @@ public struct SessionOptions: Sendable {
   /// Bytes that weights, intermediate values and outputs may take; `nil` for 80 % of what the
   /// machine and the cgroup have left.
   public var memoryLimit: Int?
-  /// Where random operators without a seed of their own start.
+  /// Where random operators without a seed of their own start in the first run; later runs go on.
   public var seed: UInt64 = 0
   /// Passes over the graph before it is planned.
   public var passes: Set<Pass> = Set(Pass.allCases)
@@ -17,7 +17,7 @@ public struct SessionOptions: Sendable {
   public var maxNodes = 10_000_000
   /// Trips of all loops in one run.
   public var maxTrips = 100_000_000
-  /// Time that one run may take, looked at once a trip of a loop; `nil` for no limit.
+  /// Time that one run may take, looked at before every node; `nil` for no limit.
   public var timeLimit: Duration?
   /// Whether a run may give values in place of initializers that are inputs too. Without that, a
   /// session that owns its model keeps such weights in one form only, the one its kernels read.

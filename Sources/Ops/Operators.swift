@@ -230,6 +230,7 @@ enum Operators {
     // Classic
     ArrayFeatureExtractor.self,
     Binarizer.self,
+    CastMap.self,
     CategoryMapper.self,
     DictVectorizer.self,
     FeatureVectorizer.self,
@@ -241,6 +242,8 @@ enum Operators {
     NonMaxSuppression.self,
     Normalizer.self,
     OneHotEncoder.self,
+    SVMClassifier.self,
+    SVMRegressor.self,
     Scaler.self,
     TfIdfVectorizer.self,
     TreeEnsemble.self,
@@ -254,6 +257,9 @@ enum Operators {
     LinearAttention.self,
     RotaryEmbedding.self,
     SwiGLU.self,
+
+    // Images
+    ImageDecoder.self,
 
     // Training
     Adagrad.self,

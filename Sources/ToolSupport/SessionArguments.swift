@@ -18,6 +18,17 @@ public struct SessionArguments: ParsableArguments {
     parsing: .unconditional, help: "Where random operators and inputs without a file start.")
   public var seed: UInt64 = 0
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Trips that all loops of a run may make. (default: 100000000)", valueName: "trips"))
+  public var maxTrips: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Time that a run may take. (default: no limit)", valueName: "seconds"))
+  public var timeLimit: Double?
+
   @Flag(
     help: ArgumentHelp(
       "No convolution by Winograd's algorithm, which is faster and off by 1e-5 or so of the "
@@ -34,6 +45,12 @@ public struct SessionArguments: ParsableArguments {
     if let maxMemory, maxMemory < 1 {
       throw ValidationError("--max-memory: expected at least 1, got \(maxMemory)")
     }
+    if let maxTrips, maxTrips < 0 {
+      throw ValidationError("--max-trips: expected at least 0, got \(maxTrips)")
+    }
+    if let timeLimit, !(timeLimit > 0 && timeLimit <= 1e9) {
+      throw ValidationError("--time-limit: expected more than 0 seconds, got \(timeLimit)")
+    }
   }
 
   /// The options as a session takes them.
@@ -42,6 +59,8 @@ public struct SessionArguments: ParsableArguments {
     options.threads = threads
     options.memoryLimit = maxMemory
     options.seed = seed
+    if let maxTrips { options.maxTrips = maxTrips }
+    options.timeLimit = timeLimit.map { .seconds($0) }
     if exact { options.convolution = .exact }
     return options
   }

@@ -26,12 +26,14 @@ public struct Table {
       rows.map { $0[column].count }.max() ?? 0
     }
     return rows.map { row in
-      let cells = row.indices.map { column in
+      var line = ""
+      for column in row.indices {
+        if column > 0 { line += "  " }
         let space = String(repeating: " ", count: widths[column] - row[column].count)
-        return alignments[column] == .left ? row[column] + space : space + row[column]
+        line += alignments[column] == .left ? row[column] + space : space + row[column]
       }
-      let line = cells.joined(separator: "  ")
-      return String(line.reversed().drop { $0 == " " }.reversed())
+      while line.last == " " { line.removeLast() }
+      return line
     }
   }
 }

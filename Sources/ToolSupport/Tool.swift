@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import ONNX
+import ONNXImages
 
 /// A command that says how it ended instead of throwing an exit code.
 public protocol ToolCommand: ParsableCommand {
@@ -12,6 +13,7 @@ public protocol ToolCommand: ParsableCommand {
 public func runTool(_ name: String, _ root: any ParsableCommand.Type) -> Never {
   // A reader that goes away ends the output, not with a signal in the middle of a file.
   signal(SIGPIPE, SIG_IGN)
+  Image.registerDecoder()
   var status = status(of: name, root)
   if fflush(nil) != 0, errno != EPIPE {
     printError("\(name): standard output: \(String(cString: strerror(errno)))")

@@ -3,23 +3,19 @@ import ONNXImages
 
 /// What a file of values holds, by its first bytes.
 public enum ValueFileKind: Sendable {
-  case npy, npz, png, jpeg
+  case npy, npz, picture
   /// A protobuf message; nothing in it says which.
   case message
 
   /// - Throws: `Failure` where the file cannot be read
   public init(ofFile path: String) throws(Failure) {
-    let head = try firstBytes(of: path, count: 8)
+    let head = try firstBytes(of: path, count: Image.Format.signatureLength)
     if head.starts(with: [0x93] + Array("NUMPY".utf8)) {
       self = .npy
     } else if head.starts(with: [0x50, 0x4B, 3, 4]) || head.starts(with: [0x50, 0x4B, 5, 6]) {
       self = .npz
     } else {
-      switch Image.Format(signature: head) {
-      case .png: self = .png
-      case .jpeg: self = .jpeg
-      case nil: self = .message
-      }
+      self = Image.Format(signature: head) == nil ? .message : .picture
     }
   }
 }
@@ -38,7 +34,7 @@ public func readValue(_ path: String, _ type: ValueType?) throws(Failure) -> Val
       throw Failure("\(path): expected one array, got \(arrays.count)")
     }
     tensor = arrays[0].tensor
-  case .png, .jpeg: throw Failure("\(path): a picture serves as an input only")
+  case .picture: throw Failure("\(path): a picture serves as an input only")
   case .message: return try readMessage(path, type)
   }
   do { return .tensor(try narrowed(tensor, to: type?.tensorType?.elementType)) } catch {

@@ -76,6 +76,12 @@ struct ModelOptions: ParsableArguments {
     }
   }
 
+  /// Whether anything is asked for.
+  var isAny: Bool {
+    simplify || strip || merge || extract != nil || precision != nil || external != nil
+      || !(setDim + opset + rename).isEmpty
+  }
+
   /// The model after all that was asked for.
   /// - Parameter report: takes a line about what was done
   /// - Throws: `ModelError`, `ConversionError`, `Failure`
@@ -132,6 +138,11 @@ struct ModelOptions: ParsableArguments {
     switch path.split(separator: ".").last?.lowercased() {
     case "dot": try writeText(GraphDrawing(model).dot, to: path)
     case "svg": try writeText(try GraphDrawing(model).svg(), to: path)
+    case "onnxtxt", "json":
+      if external != nil { throw Failure("--external: texts hold their tensors themselves") }
+      for loss in try model.write(to: path, as: ModelForm(forPath: path)) {
+        print(loss.escaped)
+      }
     default:
       var options = WritingOptions()
       if let external {

@@ -57,6 +57,8 @@ struct BenchCommand: ToolCommand {
     options += measurement.shape.map { "--shape=\($0)" }
     if let threads = arguments.threads { options.append("--threads=\(threads)") }
     if let memory = arguments.maxMemory { options.append("--max-memory=\(memory)") }
+    if let trips = arguments.maxTrips { options.append("--max-trips=\(trips)") }
+    if let limit = arguments.timeLimit { options.append("--time-limit=\(limit)") }
     let worker = try Subprocess(arguments: options + ["--", model], keepsErrors: true)
     var reply: [UInt8] = []
     while true {

@@ -18,11 +18,12 @@ struct Case {
   ///   - convolution: how all convolutions are to be computed
   ///   - wanted: how far off results may be, in units of the largest expected number; by default
   ///     what the convolution costs, or else what the case says
-  /// - Returns: what is wrong with the outputs, if anything
+  /// - Returns: how it was judged, and what is wrong with the outputs, if anything
   /// - Throws: whatever keeps the model from running
   func run(
-    _ convolution: ConvolutionChoice? = nil, tolerance wanted: Double? = nil
-  ) throws -> String? {
+    _ variant: CaseVariant = .optimized, _ convolution: ConvolutionChoice? = nil,
+    tolerance wanted: Double? = nil
+  ) throws -> (judgement: CaseJudgement, difference: String?) {
     let own = try tolerance()
     let tolerance =
       (wanted ?? convolution?.tolerance).map {
@@ -31,14 +32,31 @@ struct Case {
     var options = SessionOptions()
     // Cases run side by side, one a CPU.
     options.threads = 1
+    options.passes = variant.passes
     if let convolution { options.convolution = convolution.algorithm }
-    let session = try Session(contentsOf: "\(path)/model.onnx", options: options)
+    let model = try variant.model(contentsOf: "\(path)/model.onnx")
+    let drawn = DrawnCase(model, options)
+    let keepsModel = drawn != nil || variant == .plain
+    let session =
+      keepsModel
+      ? try Session(model, options: options) : try Session(owning: model, options: options)
+    let judgement = drawn?.judgement ?? .values
     for dataSet in try dataSets(of: path) {
-      if let difference = try run(session, "\(path)/\(dataSet)", tolerance) {
-        return "\(dataSet): \(difference)"
+      let data = try DataSet("\(path)/\(dataSet)", model.graph)
+      var difference: String?
+      if let drawn {
+        difference = try drawn.difference(data.inputs, from: data.outputs)
+      } else {
+        difference = data.difference(try session.run(values: data.inputs), tolerance)
+        if difference == nil, variant == .plain {
+          difference = try inferenceDifference(model, options, data.inputs) { outputs in
+            data.difference(outputs, tolerance)
+          }
+        }
       }
+      if let difference { return (judgement, "\(dataSet): \(difference)") }
     }
-    return nil
+    return (judgement, nil)
   }
 
   private func tolerance() throws(Failure) -> Tolerance {
@@ -47,31 +65,45 @@ struct Case {
     let text = try readText(file)
     do { return try Tolerance(parsing: text) } catch { throw Failure(file, error) }
   }
+}
 
-  private func run(
-    _ session: Session, _ folder: String, _ tolerance: Tolerance
-  ) throws -> String? {
+/// Inputs of a model and what they must lead to, by name.
+struct DataSet {
+  private(set) var inputs: [String: Value] = [:]
+  private(set) var outputs: [String: Value] = [:]
+
+  /// - Parameter graph: whose inputs and outputs the files' numbers mean, initializers not counted
+  /// - Throws: `Failure` for files that cannot be read or do not fit the model
+  init(_ folder: String, _ graph: Graph) throws(Failure) {
+    let initializers = Set(
+      graph.initializers.compactMap(\.name) + graph.sparseInitializers.compactMap(\.values.name))
+    let infos = graph.inputs.filter { !initializers.contains($0.name) }
     let files = try entries(of: folder)
-    var inputs: [String: Value] = [:]
     for (index, file) in numbered(files, "input_") {
-      guard index < session.inputs.count else {
-        return "\(file): the model has \(session.inputs.count) inputs"
+      guard index < infos.count else {
+        throw Failure("\(file): the model has \(infos.count) inputs")
       }
-      let info = session.inputs[index]
+      let info = infos[index]
       inputs[info.name] = try readMessage("\(folder)/\(file)", info.type)
     }
     let expected = numbered(files, "output_")
-    guard expected.count == session.outputs.count else {
-      return "expected \(expected.count) outputs, the model has \(session.outputs.count)"
+    guard expected.count == graph.outputs.count else {
+      throw Failure(
+        "expected \(expected.count) outputs, the model has \(graph.outputs.count)")
     }
-    let outputs = try session.run(values: inputs)
     for (index, file) in expected {
-      guard index < session.outputs.count else { return "\(file): there is no such output" }
-      let info = session.outputs[index]
-      let wanted = try readMessage("\(folder)/\(file)", info.type)
-      guard let output = outputs[info.name] else { return "output '\(info.name)' is missing" }
-      if let difference = difference(output, from: wanted, tolerance) {
-        return "output '\(info.name)': \(difference)"
+      guard index < graph.outputs.count else { throw Failure("\(file): there is no such output") }
+      let info = graph.outputs[index]
+      outputs[info.name] = try readMessage("\(folder)/\(file)", info.type)
+    }
+  }
+
+  /// What is wrong with the outputs of a run, if anything.
+  func difference(_ actual: [String: Value], _ tolerance: Tolerance) -> String? {
+    for (name, wanted) in outputs.sorted(by: { $0.key < $1.key }) {
+      guard let output = actual[name] else { return "output '\(name)' is missing" }
+      if let difference = ToolSupport.difference(output, from: wanted, tolerance) {
+        return "output '\(name)': \(difference)"
       }
     }
     return nil
@@ -99,7 +131,7 @@ func findCases(_ folder: String) throws(Failure) -> [Case] {
 }
 
 /// The folders `test_data_set_*` that hold values.
-private func dataSets(of folder: String) throws(Failure) -> [String] {
+func dataSets(of folder: String) throws(Failure) -> [String] {
   var sets: [String] = []
   for entry in try entries(of: folder)
   where entry.hasPrefix("test_data_set_") && isFolder("\(folder)/\(entry)") {

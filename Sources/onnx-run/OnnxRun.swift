@@ -20,8 +20,8 @@ struct OnnxRun: ParsableCommand {
       """,
     subcommands: [
       RunCommand.self, TestCommand.self, BenchCommand.self, InspectCommand.self,
-      GenerateCommand.self, ExplainCommand.self, TestWorkerCommand.self, BenchWorkerCommand.self,
-      MachineCommand.self,
+      GenerateCommand.self, ExplainCommand.self, OperatorsCommand.self, TestWorkerCommand.self,
+      MutationWorkerCommand.self, BenchWorkerCommand.self, MachineCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 

@@ -13,7 +13,8 @@ struct RunCommand: ToolCommand {
     commandName: "run",
     abstract: "Runs a model once and says what came out. (default)",
     discussion: """
-      Inputs are .npy, .npz, .pb (TensorProto, SequenceProto, OptionalProto), .png or .jpg files.
+      Inputs are .npy, .npz, .pb (TensorProto, SequenceProto, OptionalProto) or pictures: PNG, JPEG,
+      BMP, TIFF, WebP, JPEG 2000, PBM, PGM, PPM, PAM; a file's first bytes tell which.
       Standard output gets a line an output, 'NAME TYPE[SHAPE] min mean max', and the best classes
       where an output is one row of scores.
 

@@ -56,7 +56,7 @@ struct RunInputs {
     _ path: String, into info: ValueInfo, _ normalization: PictureNormalization
   ) throws(Failure) {
     switch try ValueFileKind(ofFile: path) {
-    case .png, .jpeg:
+    case .picture:
       do {
         let image = try Image(contentsOf: path)
         pictures.append(image)

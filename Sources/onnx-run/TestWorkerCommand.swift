@@ -1,10 +1,8 @@
 import ArgumentParser
-import Glibc
 import ONNX
 import ToolSupport
 
-/// Reads case folders from standard input, each ended by a zero byte, and answers each with what is
-/// wrong, nothing where it passed, and a zero byte.
+/// Reads `VARIANT FOLDER` and answers with how the case was judged, or with what is wrong.
 struct TestWorkerCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "test-worker", abstract: "Runs cases for 'test'.", shouldDisplay: false)
@@ -16,31 +14,21 @@ struct TestWorkerCommand: ToolCommand {
   @Option var tolerance: Double?
 
   func perform() throws -> ExitStatus {
-    var pending: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-      let count = read(STDIN_FILENO, &chunk, chunk.count)
-      if count <= 0 { return .fine }
-      pending += chunk.prefix(count)
-      while let end = pending.firstIndex(of: 0) {
-        let path = String(decoding: pending[..<end], as: UTF8.self)
-        pending.removeSubrange(...end)
-        alarm(seconds)
-        let message = message(path)
-        alarm(0)
-        print(message, terminator: "\0")
-        fflush(nil)
-      }
+    answerRequests(patience: seconds) { request in
+      print(String(answer(request).map { $0 == "\0" ? " " : $0 }), terminator: "")
     }
   }
 
-  /// What is wrong with a case; empty where it passed.
-  private func message(_ path: String) -> String {
+  private func answer(_ request: String) -> String {
+    let words = request.split(separator: " ", maxSplits: 1).map(String.init)
+    guard words.count == 2, let variant = CaseVariant(rawValue: words[0]) else {
+      return "'\(request)' is no request"
+    }
     do {
-      let difference = try Case(path: path).run(convolution, tolerance: tolerance) ?? ""
-      return String(difference.map { $0 == "\0" ? " " : $0 })
+      let verdict = try Case(path: words[1]).run(variant, convolution, tolerance: tolerance)
+      return verdict.difference ?? verdict.judgement.rawValue
     } catch {
-      let text = "\(error)".split(separator: "\0").joined(separator: " ")
+      let text = "\(error)"
       return text.isEmpty ? "failed" : text
     }
   }

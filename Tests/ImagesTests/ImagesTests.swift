@@ -4,12 +4,12 @@ import ONNXImages
 import Testing
 
 /// A picture of `write_pictures.py`.
-private func path(_ name: String) -> String {
+func path(_ name: String) -> String {
   "\(#filePath.dropLast("ImagesTests.swift".count))Pictures/\(name)"
 }
 
-private let grey = picture { x, y in [10 * x + 30 * y + 5] }
-private let colour = picture { x, y in [20 * x + 10, 40 * y + 20, 5 * x + 25 * y + 30] }
+let grey = picture { x, y in [10 * x + 30 * y + 5] }
+let colour = picture { x, y in [20 * x + 10, 40 * y + 20, 5 * x + 25 * y + 30] }
 
 private func picture(_ samples: (_ x: Int, _ y: Int) -> [Int]) -> Image {
   var pixels: [UInt8] = []
@@ -19,7 +19,7 @@ private func picture(_ samples: (_ x: Int, _ y: Int) -> [Int]) -> Image {
   return Image(width: 9, height: 5, channels: pixels.count / 45, pixels: pixels)
 }
 
-private func bytes(of name: String) throws -> [UInt8] {
+func bytes(of name: String) throws -> [UInt8] {
   let file = try #require(fopen(path(name), "r"))
   defer { fclose(file) }
   var bytes = [UInt8](repeating: 0, count: 4096)

@@ -75,6 +75,69 @@ def write_jpegs():
     picture.convert("CMYK").save(FOLDER / "cmyk.jpg", quality=98, subsampling=0)
 
 
+def write_bmp(name, bits, compression, height, rows, table=b""):
+    """A BMP file by hand: `table` is what follows the header."""
+    offset = 14 + 40 + len(table)
+    header = struct.pack(
+        "<IiiHHIIiiII", 40, WIDTH, height, 1, bits, compression, len(rows), 0, 0, 0, 0)
+    data = b"BM" + struct.pack("<IHHI", offset + len(rows), 0, 0, offset) + header + table + rows
+    (FOLDER / name).write_bytes(data)
+
+
+def write_bmps():
+    Image.fromarray(grey).save(FOLDER / "grey.bmp")
+    Image.fromarray(colour).save(FOLDER / "colour.bmp")
+    Image.open(FOLDER / "palette.png").save(FOLDER / "palette.bmp")
+    Image.open(FOLDER / "bits.png").save(FOLDER / "bits.bmp")
+    # 32 bits from the top down, the highest byte to be ignored.
+    wide = np.concatenate([colour[:, :, ::-1], np.full((HEIGHT, WIDTH, 1), 9, np.uint8)], axis=-1)
+    write_bmp("wide.bmp", 32, 0, -HEIGHT, wide.tobytes())
+    # Red, green and blue in 8, 8 and 8 of 32 bits, the other way round.
+    masks = struct.pack("<III", 0xFF, 0xFF00, 0xFF0000)
+    fields = np.concatenate([colour, np.zeros((HEIGHT, WIDTH, 1), np.uint8)], axis=-1)[::-1]
+    write_bmp("fields.bmp", 32, 3, HEIGHT, fields.tobytes(), masks)
+    # Run lengths: a run of one, pixels as they are, ends of lines, the end; grey as a palette.
+    table = b"".join(bytes([i, i, i, 0]) for i in range(256))
+    rows = b"".join(
+        bytes([1, row[0], 0, WIDTH - 1, *row[1:], *([0] * ((WIDTH - 1) % 2)), 0, 0])
+        for row in grey[::-1].tolist())
+    write_bmp("runs.bmp", 8, 1, HEIGHT, rows + b"\0\1", table)
+    write_bmp("huge.bmp", 24, 0, 2_000_000_000, b"\0" * 100)
+
+
+def write_others():
+    picture, plain = Image.fromarray(colour), Image.fromarray(grey)
+    alpha = np.concatenate([colour, np.full((HEIGHT, WIDTH, 1), 77, np.uint8)], axis=-1)
+    picture.save(FOLDER / "colour.tif")
+    picture.save(FOLDER / "lzw.tif", compression="tiff_lzw")
+    picture.save(FOLDER / "deflate.tif", compression="tiff_adobe_deflate")
+    picture.save(FOLDER / "big.tif", big_tiff=True)
+    picture.transpose(Image.Transpose.ROTATE_180).save(FOLDER / "turned.tif", tiffinfo={274: 3})
+    Image.open(FOLDER / "palette.png").save(FOLDER / "palette.tif")
+    Image.open(FOLDER / "bits.png").save(FOLDER / "bits.tif", compression="group4")
+    Image.fromarray(alpha).save(FOLDER / "alpha.tif")
+    plain.save(FOLDER / "grey.tif")
+    Image.fromarray(grey.astype(np.uint16) * 257).save(FOLDER / "sixteen.tif")
+
+    picture.save(FOLDER / "colour.webp", lossless=True)
+    Image.fromarray(alpha).save(FOLDER / "alpha.webp", lossless=True, exact=True)
+    picture.save(FOLDER / "lossy.webp", quality=100)
+    picture.save(
+        FOLDER / "moving.webp", lossless=True, save_all=True, duration=100,
+        append_images=[picture.transpose(Image.Transpose.ROTATE_180)])
+
+    picture.save(FOLDER / "colour.jp2", irreversible=False)
+    picture.save(FOLDER / "colour.j2k", irreversible=False)
+    picture.save(FOLDER / "tiles.jp2", irreversible=False, tile_size=(4, 4))
+    Image.fromarray(alpha).save(FOLDER / "alpha.jp2", irreversible=False)
+    plain.save(FOLDER / "grey.jp2", irreversible=False)
+    picture.save(FOLDER / "lossy.jp2", irreversible=True, quality_layers=[2])
+
+    picture.save(FOLDER / "colour.ppm")
+    plain.save(FOLDER / "grey.pgm")
+    Image.open(FOLDER / "bits.png").save(FOLDER / "bits.pbm")
+
+
 def print_resized(width, height):
     resized = Image.fromarray(grey.astype(np.float32)).resize(
         (width, height), Image.Resampling.BILINEAR)
@@ -84,5 +147,7 @@ def print_resized(width, height):
 FOLDER.mkdir(exist_ok=True)
 write_pngs()
 write_jpegs()
+write_bmps()
+write_others()
 for size in [(3, 2), (4, 7), (11, 3)]:
     print_resized(*size)

@@ -89,4 +89,41 @@ import Testing
     #expect(isGivenBack(model))
     #expect(throws: ModelError.self) { try closed.run(["x": x, "w": weights]) }
   }
+
+  /// A session's plans, its subgraphs' among them, go with it.
+  @Test func nothingOutlivesASession() throws {
+    weak var storage: TensorStorage?
+    func use() throws {
+      let body = Graph(
+        nodes: [
+          Node("Identity", inputs: ["before"], outputs: ["after"]),
+          Node("Conv", inputs: ["state", "w"], outputs: ["next"]),
+        ],
+        inputs: ["trip", "before", "state"].map { ValueInfo($0, nil) },
+        outputs: ["after", "next"].map { ValueInfo($0, nil) })
+      let model = try model([
+        Node("Conv", inputs: ["x", "w"], outputs: ["a"]),
+        Node(
+          "Loop", inputs: ["trips", "", "a"], outputs: ["y"], attributes: [.graph("body", body)]),
+      ])
+      var looping = model
+      looping.graph.initializers.append(NamedTensor("trips", Tensor(Int64(2))))
+      storage = model.graph.initializers[0].tensor.storage
+      let session = try Session(looping)
+      let y = try session.run(["x": x])["y"]
+      let bound = try session.bind(inputs: ["x": x])
+      try bound.run()
+      #expect(try bound.output("y") == y)
+      #expect(storage != nil)
+    }
+    try use()
+    #expect(storage == nil)
+  }
+
+  @Test func aBoundSessionNeedsNoOther() throws {
+    func bind() throws -> BoundSession { try Session(model()).bind(inputs: ["x": x]) }
+    let bound = try bind()
+    try bound.run()
+    #expect(try bound.output("y") == Session(model()).run(["x": x])["y"])
+  }
 }

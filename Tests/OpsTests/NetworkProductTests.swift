@@ -169,4 +169,33 @@ import Testing
       ])
     #expect(y == [Tensor(shape: [2, 3], [41, -12, -9, 1, -75, -128] as [Int8])])
   }
+
+  /// A float8 has no zero point but 0, and rounds to the nearest of its own values.
+  @Test func multipliesFloat8Matrices() throws {
+    func codes<T: SmallFloat>(_ shape: [Int], _ values: [Float], _ type: T.Type) -> Tensor {
+      Tensor(shape: shape, values.map { T($0) })
+    }
+    let names = ["a", "sa", "za", "b", "sb", "zb", "sy", "zy"]
+    let node = Node("QLinearMatMul", inputs: names, outputs: ["y"])
+    let zero = codes([1], [0], Float8E4M3FN.self)
+    let inputs = [
+      codes([2, 2], [1.5, -2, 0.25, 448], Float8E4M3FN.self), float32([1], [0.5]), zero,
+      codes([2, 2], [4, 0.5, -1, 8], Float8E4M3FN.self), float32([1], [2]), zero,
+      float32([1], [2]), zero,
+    ]
+    // [[8, −15.25], [−447, 3584.125]] · 0.5 · 2 / 2, to 4 bits; 448 is the largest.
+    let y = try checkOperator(node, inputs)
+    #expect(y == [codes([2, 2], [4, -7.5, -224, 448], Float8E4M3FN.self)])
+
+    var mixed = inputs
+    mixed[0] = Tensor(shape: [2, 2], [3, -4, 0, 127] as [Int8])
+    mixed[2] = Tensor(shape: [1], [1] as [Int8])
+    mixed[7] = codes([1], [0], Float8E5M2.self)
+    // [[13, −39], [−130, 1007.5]] / 2, to 3 bits.
+    let other = try checkOperator(node, mixed)
+    #expect(other == [codes([2, 2], [6, -20, -64, 512], Float8E5M2.self)])
+    #expect(throws: OperatorError.self) { try checkOperator(node, inputs, opset: 20) }
+    mixed[7] = Tensor(shape: [1], [0] as [Int16])
+    #expect(throws: OperatorError.self) { try checkOperator(node, mixed) }
+  }
 }

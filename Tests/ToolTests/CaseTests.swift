@@ -38,9 +38,11 @@ import Testing
     let results = try #require(parsed as? [[String: Any]])
     #expect(results.count == 6)
     for result in results {
-      #expect(Set(result.keys) == ["case", "passed", "seconds", "message"])
+      #expect(Set(result.keys) == ["case", "runner", "passed", "judged", "seconds", "message"])
+      #expect(result["runner"] as? String == "optimized")
       let passed = try #require(result["passed"] as? Bool)
       #expect((result["message"] as? String == "") == passed)
+      #expect((result["judged"] as? String == "values") == passed)
       #expect(try #require(result["seconds"] as? Double) >= 0)
     }
     #expect(results.map { $0["case"] as? String }.contains(folder.path("deep/er/good")))
@@ -51,6 +53,87 @@ import Testing
     let tool = try Tool("test", folder.path("good/"), folder.path)
     #expect(tool.status == 0)
     #expect(tool.output == "1 passed, 0 failed\n")
+  }
+
+  @Test func runsEveryCaseInSeveralWays() throws {
+    try write("good", expected: [0, 2])
+    try write("wrong", expected: [0, 2.5])
+    // Right as a file states it, and nowhere else.
+    let stated = Model(
+      [Node("Flatten", inputs: ["x"], outputs: ["y"], attributes: [.int("axis", 3)])],
+      inputs: [ValueInfo("x", .tensor(.float32, [2]))],
+      outputs: [ValueInfo("y", .tensor(.float32, [2, 1]))])
+    try write("broken", stated, expected: [0, 2])
+    let all = try Tool("test", folder.path, "--runner", "all")
+    #expect(all.status == 1)
+    #expect(
+      all.lines.suffix(4)
+        == ["plain", "optimized", "saved", "dynamic"].map { "\($0): 1 passed, 2 failed" })
+    #expect(all.lines.count { $0.hasPrefix("FAILED") } == 8)
+    #expect(all.output.contains("wrong (saved): test_data_set_0: output 'y': 1 of 2 elements"))
+    let two = try Tool("test", folder.path("good"), "--runner", "saved", "--runner", "plain")
+    #expect(two.lines == ["plain: 1 passed, 0 failed", "saved: 1 passed, 0 failed"])
+    try expectStop(["test", folder.path, "--runner", "slow"], "got 'slow'")
+  }
+
+  /// `y` is made by this operator from `x = [-1, 2]`.
+  private func random(_ name: String, _ attributes: [Attribute] = [], inputs: [String]) -> Model {
+    Model(
+      [
+        Node("Abs", inputs: ["x"], outputs: ["a"]),
+        Node(name, inputs: inputs, outputs: ["r"], attributes: attributes),
+        Node("Sqrt", inputs: ["r"], outputs: ["y"]),
+      ], inputs: [ValueInfo("x", .tensor(.float32, [2]))], outputs: [ValueInfo("y", nil)])
+  }
+
+  @Test func judgesDrawsByTheirDistribution() throws {
+    let uniform: [Attribute] = [.float("high", 9), .float("low", 4)]
+    try write("uniform", random("RandomUniformLike", uniform, inputs: ["x"]), expected: [0, 0])
+    try write(
+      "seeded",
+      random("RandomUniform", uniform + [.ints("shape", [2]), .float("seed", 1)], inputs: []),
+      expected: [0, 0])
+    let normal: [Attribute] = [.float("mean", 900)]
+    try write("normal", random("RandomNormalLike", normal, inputs: ["a"]), expected: [0, 0])
+    try write("shape", random("RandomUniformLike", uniform, inputs: ["x"]), expected: [0, 0, 0])
+    // The square roots are NaN, of which no distribution can be said.
+    try write(
+      "nan", random("RandomNormalLike", [.float("mean", -900)], inputs: ["a"]), expected: [0, 0])
+    let tool = try Tool("test", folder.path)
+    #expect(tool.status == 1)
+    #expect(tool.lines.last == "0 passed, 3 judged by distribution, 2 failed")
+    #expect(tool.lines.contains { $0 == "judged by distribution \(folder.path("normal"))" })
+    #expect(tool.output.contains("shape: test_data_set_0: output 'y': expected float32[3]"))
+    #expect(tool.output.contains("nan: test_data_set_0: output 'y': number 0: a NaN was drawn"))
+  }
+
+  @Test func judgesOtherDrawsByShape() throws {
+    let model = Model(
+      [
+        Node("RandomUniformLike", inputs: ["x"], outputs: ["a"]),
+        Node("RandomUniformLike", inputs: ["x"], outputs: ["b"]),
+        Node("Mul", inputs: ["a", "b"], outputs: ["y"]),
+      ], inputs: [ValueInfo("x", .tensor(.float32, [2]))], outputs: [ValueInfo("y", nil)])
+    try write("good", model, expected: [0, 0])
+    try write("shape", model, expected: [0, 0, 0])
+    let tool = try Tool("test", folder.path, "--runner", "plain", "--runner", "dynamic")
+    #expect(
+      tool.lines.suffix(2)
+        == ["plain", "dynamic"].map { "\($0): 0 passed, 1 judged by shape, 1 failed" })
+  }
+
+  @Test func changesCasesAtRandom() throws {
+    try write("relu", expected: [0, 2])
+    try write("endless", .endless, expected: [0, 0])
+    let tool = try Tool("test", folder.path, "--mutate", "100", "--seed", "5")
+    #expect(tool.status == 0, "\(tool.output)")
+    #expect(tool.lines.count == 1)
+    let words = tool.output.split(separator: " ")
+    #expect(words.first == "200")
+    let (results, errors) = (try #require(Int(words[2])), try #require(Int(words[6])))
+    #expect(results + errors == 200 && results > 20 && errors > 20)
+    #expect(try Tool("test", folder.path, "--mutate", "100", "--seed", "5").output == tool.output)
+    try expectStop(["test", folder.path, "--mutate", "0"], "--mutate")
   }
 
   @Test func wantsAtLeastOneCase() throws {

@@ -137,6 +137,14 @@ import ToolSupport
     try expectStop([relu, "--shape", "x=1x2", "--input", x], "given as [2,2], not [1,2]")
   }
 
+  @Test func endsLoopsThatDoNotEnd() throws {
+    let model = try folder.write(.endless, to: "endless.onnx")
+    try expectStop([model, "--max-trips", "1000"], "(Loop): more than 1000 trips of loops")
+    try expectStop([model, "--time-limit", "0.2"], "the time limit is over")
+    try expectStop([model, "--max-trips", "-1"], "--max-trips: expected at least 0")
+    try expectStop([model, "--time-limit", "0"], "--time-limit: expected more than 0")
+  }
+
   @Test func keepsToTheMemoryLimit() throws {
     try expectStop([relu, "--shape", "x=1000000000000x2"], "memory")
     try expectStop([relu, "--shape", "x=4611686018427387904x2"], "memory")

@@ -12,10 +12,12 @@ let standardCases =
   /// `operator NAME: reason` for the cases that need an operator that is not there. Any other
   /// failure fails this test, and so does a line that nothing proves any more.
   @Test(.enabled(if: isFolder(standardCases), "tools/test writes the standard's cases first"))
-  func allPassButThoseListed() throws {
+  func allPassUnderEveryRunnerButThoseListed() throws {
     let folder = try Folder()
-    let json = folder.path("results.json")
-    let tool = try Tool("test", standardCases, "--json", json, "--timeout", "300")
+    let (json, table) = (folder.path("results.json"), folder.path("operators.md"))
+    let tool = try Tool(
+      "test", standardCases, "--runner", "all", "--json", json, "--operators", table, "--timeout",
+      "300")
     #expect(tool.status < 2, "\(tool.errors)")
     let parsed = try JSONSerialization.jsonObject(
       with: Data(contentsOf: URL(fileURLWithPath: json)))
@@ -27,17 +29,42 @@ let standardCases =
     for result in results where result["passed"] as? Bool == false {
       let path = try #require(result["case"] as? String)
       let message = try #require(result["message"] as? String)
+      let runner = try #require(result["runner"] as? String)
       let name = String(path.dropFirst(standardCases.count + 1))
       let key = missingOperator(message).map { "operator \($0)" } ?? name
       unproven.remove(key)
-      if !known.contains(key) { unlisted[key] = message }
+      if !known.contains(key) { unlisted["\(key), \(runner)"] = message }
     }
     let failures = unlisted.map { "\($0.key): \($0.value)" }.sorted().joined(separator: "\n")
     #expect(unlisted.isEmpty, "failures that KnownFailures.txt does not list:\n\(failures)")
     #expect(
       unproven.isEmpty,
       "delete from KnownFailures.txt:\n\(unproven.sorted().joined(separator: "\n"))")
-    print("Standard's cases: \(tool.lines.last ?? "")")
+    for line in tool.lines.suffix(4) { print("Standard's cases, \(line)") }
+
+    let judged = Set(results.compactMap { $0["judged"] as? String })
+    #expect(judged == ["values", "distribution"])
+    #expect(
+      try readText(table) == readText(packageFile("docs/operators.md")),
+      "docs/operators.md is stale; the file itself says how it is made")
+  }
+
+  @Test func theTableOfOperatorsIsThatOfTheRegistry() throws {
+    let tool = try Tool("operators")
+    #expect(tool.status == 0)
+    let document = try readText(packageFile("docs/operators.md"))
+    let rows = tool.lines.filter { $0.hasPrefix("| ") }
+    #expect(rows.count > 200)
+    let missing = rows.filter { !document.contains("\n\($0)") }
+    #expect(missing.isEmpty, "\(missing)")
+  }
+
+  /// What changed numbers, attributes, names and types do to every operator: a result or an error.
+  @Test(.enabled(if: isFolder(standardCases), "tools/test writes the standard's cases first"))
+  func changedCasesGiveAResultOrAnError() throws {
+    let tool = try Tool("test", "\(standardCases)/node", "--mutate", "4", "--seed", "1")
+    #expect(tool.status == 0, "\(tool.output)\(tool.errors)")
+    print("Changed cases: \(tool.lines.last ?? "")")
   }
 
   /// The operator that a message says is not there.

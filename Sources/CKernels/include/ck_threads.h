@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
+/// CPUs in the process's affinity mask, at least 1.
+int ck_affinity_cpus(void);
 /// CPUs in the process's affinity mask, at most the cgroup's quota, at least 1.
 int ck_available_cpus(void);
 

@@ -1,7 +1,7 @@
 internal import CZlib
 
 /// Bytes read once from front to back.
-protocol ArrayInput: AnyObject {
+package protocol ArrayInput: AnyObject {
   /// Bytes not read yet.
   var remaining: Int { get }
   /// - Throws: `FormatError` where `count` is more than remains.
@@ -9,7 +9,7 @@ protocol ArrayInput: AnyObject {
 }
 
 extension ArrayInput {
-  func bytes(_ count: Int) throws(FormatError) -> [UInt8] {
+  package func bytes(_ count: Int) throws(FormatError) -> [UInt8] {
     guard count <= remaining else {
       throw FormatError(.malformed("the data ends early", offset: count))
     }
@@ -29,18 +29,18 @@ extension ArrayInput {
 }
 
 /// A part of a file as it is.
-final class PlainInput: ArrayInput {
+package final class PlainInput: ArrayInput {
   private let source: ByteSource
   private var range: Range<Int>
 
-  init(_ source: ByteSource, _ range: Range<Int>) {
+  package init(_ source: ByteSource, _ range: Range<Int>) {
     self.source = source
     self.range = range
   }
 
-  var remaining: Int { range.count }
+  package var remaining: Int { range.count }
 
-  func read(_ count: Int, into target: UnsafeMutableRawPointer) throws(FormatError) {
+  package func read(_ count: Int, into target: UnsafeMutableRawPointer) throws(FormatError) {
     guard count <= range.count else {
       throw FormatError(.malformed("the data ends early", offset: range.upperBound))
     }
@@ -50,16 +50,16 @@ final class PlainInput: ArrayInput {
 }
 
 /// A part of a file that is compressed (deflate), of a known size when it is not.
-final class InflatingInput: ArrayInput {
+package final class InflatingInput: ArrayInput {
   private let source: ByteSource
   private var compressed: Range<Int>
-  private(set) var remaining: Int
+  package private(set) var remaining: Int
   private var stream = z_stream()
   private var piece: [UInt8] = []
   /// How many bytes of `piece` are used up.
   private var used = 0
 
-  init(_ source: ByteSource, _ compressed: Range<Int>, size: Int) throws(FormatError) {
+  package init(_ source: ByteSource, _ compressed: Range<Int>, size: Int) throws(FormatError) {
     self.source = source
     self.compressed = compressed
     self.remaining = size
@@ -72,7 +72,7 @@ final class InflatingInput: ArrayInput {
 
   deinit { inflateEnd(&stream) }
 
-  func read(_ count: Int, into target: UnsafeMutableRawPointer) throws(FormatError) {
+  package func read(_ count: Int, into target: UnsafeMutableRawPointer) throws(FormatError) {
     guard count <= remaining else {
       throw FormatError(.malformed("the data ends early", offset: compressed.upperBound))
     }

@@ -1,7 +1,7 @@
 /// The header of a NumPy file: `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
-struct NPYHeader {
+package struct NPYHeader {
   var dataType = NPYDataType(elementType: .float32)
-  var isFortranOrder = false
+  package var isFortranOrder = false
   var shape: [Int] = []
 
   private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
@@ -10,7 +10,7 @@ struct NPYHeader {
   /// Data begins at a multiple of this.
   private static let alignment = 64
 
-  init(_ dataType: NPYDataType, shape: [Int]) {
+  package init(_ dataType: NPYDataType, shape: [Int]) {
     self.dataType = dataType
     self.shape = shape
   }
@@ -75,19 +75,19 @@ struct NPYHeader {
 }
 
 /// The type of a NumPy array's elements.
-struct NPYDataType {
-  enum Text { case utf32, bytes }
+package struct NPYDataType: Sendable {
+  package enum Text: Sendable { case utf32, bytes }
 
-  var elementType: ElementType
+  package var elementType: ElementType
   /// For strings: what each is made of, and how many units.
-  var text: Text?
+  package var text: Text?
   var length = 0
-  var isBigEndian = false
+  package var isBigEndian = false
 
-  init(elementType: ElementType) { self.elementType = elementType }
+  package init(elementType: ElementType) { self.elementType = elementType }
 
   /// Bytes of one element in the file.
-  var size: Int {
+  package var size: Int {
     switch text {
     case .utf32: length.multipliedReportingOverflow(by: 4).partialValue
     case .bytes: length
@@ -96,7 +96,7 @@ struct NPYDataType {
   }
 
   /// The size of the numbers that a byte order applies to.
-  var wordSize: Int {
+  package var wordSize: Int {
     switch elementType {
     case .complex64: 4
     case .complex128: 8
@@ -112,7 +112,7 @@ struct NPYDataType {
   ]
 
   /// - Throws: `FormatError.Reason.unsupported` for what a tensor cannot hold.
-  init(_ description: String) throws(FormatError) {
+  package init(_ description: String) throws(FormatError) {
     var name = description[...]
     let order = name.first.flatMap { "<>|=".contains($0) ? $0 : nil }
     if order != nil { name.removeFirst() }

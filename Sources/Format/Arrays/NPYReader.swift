@@ -16,6 +16,13 @@ extension Tensor {
   /// Reads a whole array.
   init(npy input: some ArrayInput, limits: ReadingLimits) throws(FormatError) {
     let header = try NPYHeader(from: input, limits: limits)
+    try self.init(npy: input, header: header, limits: limits)
+  }
+
+  /// Reads what follows the header.
+  package init(
+    npy input: some ArrayInput, header: NPYHeader, limits: ReadingLimits
+  ) throws(FormatError) {
     let type = header.dataType
     guard let count = header.shape.elementCount,
       case let (size, overflow) = count.multipliedReportingOverflow(by: type.size), !overflow
@@ -50,7 +57,8 @@ extension Tensor {
     self = tensor
   }
 
-  private func swapBytes(_ wordSize: Int) {
+  /// Turns each word of that many bytes round, in memory that nobody else has seen.
+  package func swapBytes(_ wordSize: Int) {
     func swap<T: FixedWidthInteger>(_ type: T.Type) {
       let words = UnsafeMutableBufferPointer(
         start: storage.pointer.assumingMemoryBound(to: T.self),

@@ -6,21 +6,13 @@ public enum NPZ {
     throws(FormatError) -> [(name: String, tensor: Tensor)]
   {
     do throws(FormatError) {
-      let file = try InputFile(path)
-      guard file.count > 0 else { throw FormatError(.invalid("the file is empty")) }
-      let source = ByteSource(file)
+      let archive = try NPZArchive(path, limits: options.limits)
       var arrays: [(name: String, tensor: Tensor)] = []
-      var budget = MemoryBudget(limit: options.limits.inflatedSize)
-      let zip = try ZipReader(source)
-      for entry in zip.entries where !entry.name.hasSuffix("/") {
-        let name = entry.name.hasSuffix(".npy") ? String(entry.name.dropLast(4)) : entry.name
+      for array in archive.arrays {
         do throws(FormatError) {
-          // The same bytes may stand in the directory many times.
-          try budget.take(max(0, entry.size))
-          let data = try zip.data(of: entry, in: source)
-          arrays.append((name, try read(entry, data, in: source, options.limits)))
+          arrays.append((array.name, try archive.tensor(array)))
         } catch {
-          throw error.within("array \(name.quoted)")
+          throw error.within("array \(array.name.quoted)")
         }
       }
       return arrays
@@ -29,34 +21,23 @@ public enum NPZ {
     }
   }
 
-  private static func read(
-    _ entry: ZipReader.Entry, _ data: Range<Int>, in source: ByteSource, _ limits: ReadingLimits
-  ) throws(FormatError) -> Tensor {
-    let tensor: Tensor
-    let checksum: UInt32
-    if entry.isCompressed {
-      let input = CheckedInput(try InflatingInput(source, data, size: entry.size))
-      tensor = try Tensor(npy: input, limits: limits)
-      checksum = input.checksum
-    } else {
-      let input = CheckedInput(PlainInput(source, data))
-      tensor = try Tensor(npy: input, limits: limits)
-      checksum = input.checksum
-    }
-    guard checksum == entry.checksum else {
-      throw FormatError(.malformed("the check sum is wrong", offset: data.lowerBound))
-    }
-    return tensor
-  }
-
   /// Writes the arrays under their names, compressed or as they are.
   public static func write(
     _ arrays: [(name: String, tensor: Tensor)], to path: String, compressed: Bool = false
   ) throws(FormatError) {
+    try write(arrays.map(\.name), to: path, compressed: compressed) { arrays[$0].tensor }
+  }
+
+  /// Writes arrays, each of which is asked for once, in their order.
+  package static func write(
+    _ names: [String], to path: String, compressed: Bool = false,
+    tensor: (Int) throws(FormatError) -> Tensor
+  ) throws(FormatError) {
     do throws(FormatError) {
       let file = try OutputFile(path)
       var zip = ZipWriter(file)
-      for (name, tensor) in arrays {
+      for (index, name) in names.enumerated() {
+        let tensor = try tensor(index)
         if compressed {
           try zip.addCompressed(name + ".npy") { (write) throws(FormatError) in
             try tensor.writeNPY(write)

@@ -1,15 +1,15 @@
 /// The table of contents of a zip file. Sizes are believed only as far as the file bears them out.
-struct ZipReader {
-  struct Entry {
-    var name: String
-    var isCompressed: Bool
-    var checksum: UInt32
-    var size: Int
+package struct ZipReader: Sendable {
+  package struct Entry: Sendable {
+    package var name: String
+    package var isCompressed: Bool
+    package var checksum: UInt32
+    package var size: Int
     fileprivate var packedSize: Int
     fileprivate var header: Int
   }
 
-  let entries: [Entry]
+  package let entries: [Entry]
 
   private enum Signature {
     static let end: UInt32 = 0x0605_4B50
@@ -20,7 +20,7 @@ struct ZipReader {
   }
 
   /// Reads the directory at the end of the file.
-  init(_ source: ByteSource) throws(FormatError) {
+  package init(_ source: ByteSource) throws(FormatError) {
     let directory = try Self.directory(source)
     var entries: [Entry] = []
     var position = directory.lowerBound
@@ -116,7 +116,7 @@ struct ZipReader {
   }
 
   /// Where in the file the entry's bytes lie.
-  func data(of entry: Entry, in source: ByteSource) throws(FormatError) -> Range<Int> {
+  package func data(of entry: Entry, in source: ByteSource) throws(FormatError) -> Range<Int> {
     let header = ZipRecord(bytes: try source.bytes(entry.header..<entry.header + 30))
     let start = entry.header + 30 + Int(header.uint16(26)) + Int(header.uint16(28))
     guard header.uint32(0) == Signature.local, start <= source.count,

@@ -1,7 +1,7 @@
 /// Bytes of a file or in memory, read at any offset. A file is seen through a window of its bytes
 /// that moves as they are asked for.
-final class ByteSource {
-  let count: Int
+package final class ByteSource {
+  package let count: Int
   let file: InputFile?
   private let window: UnsafeMutableRawPointer?
   private var base: UnsafeRawPointer
@@ -10,7 +10,7 @@ final class ByteSource {
 
   private static let windowSize = 64 << 10
 
-  init(_ file: InputFile) {
+  package init(_ file: InputFile) {
     let window = UnsafeMutableRawPointer.allocate(byteCount: Self.windowSize, alignment: 64)
     self.file = file
     self.count = file.count
@@ -32,7 +32,7 @@ final class ByteSource {
 
   /// Calls `body` with a source of these bytes, which must not outlive the call.
   /// - Throws: `FormatError` where there are none.
-  static func reading<R>(
+  package static func reading<R>(
     _ bytes: [UInt8], _ body: (ByteSource) throws(FormatError) -> R
   ) throws(FormatError) -> R {
     let result: Result<R, FormatError> = bytes.withUnsafeBytes { buffer in
@@ -61,7 +61,7 @@ final class ByteSource {
 
   /// The byte at `offset`.
   @inline(__always)
-  func byte(at offset: Int) throws(FormatError) -> UInt8 {
+  package func byte(at offset: Int) throws(FormatError) -> UInt8 {
     if UInt(bitPattern: offset &- start) >= UInt(bitPattern: length) { try move(to: offset) }
     return base.load(fromByteOffset: offset &- start, as: UInt8.self)
   }
@@ -77,7 +77,7 @@ final class ByteSource {
   }
 
   /// Copies the bytes of `range`, past the window where they are many.
-  func read(_ range: Range<Int>, into target: UnsafeMutableRawPointer) throws(FormatError) {
+  package func read(_ range: Range<Int>, into target: UnsafeMutableRawPointer) throws(FormatError) {
     guard range.lowerBound >= 0, range.upperBound <= count else {
       throw FormatError(.malformed("the data ends early", offset: count))
     }
@@ -96,7 +96,7 @@ final class ByteSource {
   }
 
   /// The bytes of `range`.
-  func bytes(_ range: Range<Int>) throws(FormatError) -> [UInt8] {
+  package func bytes(_ range: Range<Int>) throws(FormatError) -> [UInt8] {
     var result: [UInt8] = []
     try append(range, to: &result)
     return result

@@ -1,9 +1,9 @@
 import Glibc
 
 /// A regular file, opened once and read at any offset.
-final class InputFile: Sendable {
-  let path: String
-  let count: Int
+package final class InputFile: Sendable {
+  package let path: String
+  package let count: Int
   let linkCount: Int
   /// What tells one file from another.
   let identity: Identity
@@ -15,7 +15,7 @@ final class InputFile: Sendable {
   }
 
   /// - Throws: `FormatError` where the file cannot be opened or is not a regular one.
-  init(_ path: String) throws(FormatError) {
+  package init(_ path: String) throws(FormatError) {
     if path.utf8.contains(0) {
       throw FormatError(.invalid("a path cannot hold a NUL character"), in: path)
     }
@@ -43,7 +43,7 @@ final class InputFile: Sendable {
   deinit { close(descriptor) }
 
   /// Reads `count` bytes from `offset` on into `target`.
-  func read(_ count: Int, at offset: Int, into target: UnsafeMutableRawPointer)
+  package func read(_ count: Int, at offset: Int, into target: UnsafeMutableRawPointer)
     throws(FormatError)
   {
     var done = 0

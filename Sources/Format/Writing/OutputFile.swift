@@ -1,7 +1,7 @@
 import Glibc
 
 /// A file that is written beside its place and takes it once it is whole.
-final class OutputFile {
+package final class OutputFile {
   private let path: String
   private let temporary: String?
   private let descriptor: Int32
@@ -9,7 +9,7 @@ final class OutputFile {
   private static let bufferSize = 256 << 10
 
   /// - Throws: `FormatError` where the file cannot be made. Only `commit` touches what is there.
-  init(_ path: String) throws(FormatError) {
+  package init(_ path: String) throws(FormatError) {
     if path.utf8.contains(0) {
       throw FormatError(.invalid("a path cannot hold a NUL character"), in: path)
     }
@@ -45,7 +45,7 @@ final class OutputFile {
     if let temporary { unlink(temporary) }
   }
 
-  func write(_ bytes: UnsafeRawBufferPointer) throws(FormatError) {
+  package func write(_ bytes: UnsafeRawBufferPointer) throws(FormatError) {
     if buffer.count + bytes.count > Self.bufferSize { try flush() }
     if bytes.count >= Self.bufferSize {
       try put(bytes)
@@ -76,7 +76,7 @@ final class OutputFile {
   }
 
   /// Writes what is left and puts the file in its place.
-  func commit() throws(FormatError) {
+  package func commit() throws(FormatError) {
     try flush()
     isOpen = false
     guard close(descriptor) == 0 else {

@@ -14,7 +14,7 @@ func foldConstants(
   for initializer in graph.initializers {
     if let name = initializer.name, !kept.contains(name) { constants[name] = initializer.tensor }
   }
-  let run = Run(engine)
+  let run = Run(engine, seed: 0)
   var nodes: [Node] = []
   for node in graph.nodes {
     guard let results = fold(node, constants, operatorSets, run, largest: largest) else {

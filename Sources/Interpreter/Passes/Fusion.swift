@@ -42,7 +42,7 @@ func fuseNodes(
       let node = graph.nodes[place]
       guard node.outputs.count == 1, let output = node.outputs.first, !outputs.contains(output),
         let list = users[output], list.count == 1, let nextPlace = list.first,
-        let first = made(node) as? any FusingOperator,
+        let first = made(node)?.asFusing,
         case let next = graph.nodes[nextPlace],
         let position = next.inputs.firstIndex(of: output),
         let second = made(next),

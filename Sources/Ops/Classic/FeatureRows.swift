@@ -21,36 +21,51 @@ extension Preparation {
   func rowKernel(
     cost: Int, _ body: @escaping @Sendable (Buffers, Int, UnsafePointer<Double>) -> Void
   ) throws(OperatorError) -> Kernel {
+    try rowKernel(cost: cost, scratch: 0) { buffers, row, x, _ in body(buffers, row, x) }
+  }
+
+  /// The same, with memory for `scratch` numbers to work in.
+  func rowKernel(
+    cost: Int, scratch: Int, _ body: @escaping RowBody
+  ) throws(OperatorError) -> Kernel {
     // Rows without features may be more than anybody can count.
     guard try inputCount(0) > 0 else { return .compute { _ in } }
     return switch try elementType(0) {
-    case .float32: try rowKernel(Float.self, cost, body) { Double($0) }
-    case .float64: try rowKernel(Double.self, cost, body) { $0 }
-    case .int32: try rowKernel(Int32.self, cost, body) { Double($0) }
-    case .int64: try rowKernel(Int64.self, cost, body) { Double($0) }
+    case .float32: try rowKernel(Float.self, cost, scratch, body) { Double($0) }
+    case .float64: try rowKernel(Double.self, cost, scratch, body) { $0 }
+    case .int32: try rowKernel(Int32.self, cost, scratch, body) { Double($0) }
+    case .int64: try rowKernel(Int64.self, cost, scratch, body) { Double($0) }
     case let type: throw .input(0, "expected \(TypeSet.features), got \(type)")
     }
   }
 
+  typealias RowBody =
+    @Sendable (
+      _ buffers: Buffers, _ row: Int, _ features: UnsafePointer<Double>,
+      _ scratch: UnsafeMutablePointer<Double>
+    ) -> Void
+
   private func rowKernel<T>(
-    _ type: T.Type, _ cost: Int,
-    _ body: @escaping @Sendable (Buffers, Int, UnsafePointer<Double>) -> Void,
+    _ type: T.Type, _ cost: Int, _ scratch: Int, _ body: @escaping RowBody,
     _ convert: @escaping @Sendable (T) -> Double
   ) throws(OperatorError) -> Kernel {
     let sizes = try inputSizes(0)
     let columns = sizes.last ?? 1
     let tiles = Tiles(sizes.dropLast().wrappingProduct, cost: columns &* cost)
-    let tile: Buffers.Tile = { buffers, task, _ in
+    // A row as numbers, then what the body works in, for each thread.
+    let stride = columns + scratch
+    guard let bytes = [stride, threads, MemoryLayout<Double>.stride].elementCount else {
+      throw .memory(needed: Int.max, limit: Int.max)
+    }
+    let tile: Buffers.Tile = { buffers, task, thread in
       let x = buffers.input(0, as: T.self)
-      withUnsafeTemporaryAllocation(of: Double.self, capacity: columns) { row in
-        guard let features = row.baseAddress else { return }
-        for index in tiles[task] {
-          let line = x + index * columns
-          for i in 0..<columns { features[i] = convert(line[i]) }
-          body(buffers, index, UnsafePointer(features))
-        }
+      let features = buffers.scratch.assumingMemoryBound(to: Double.self) + thread * stride
+      for index in tiles[task] {
+        let line = x + index * columns
+        for i in 0..<columns { features[i] = convert(line[i]) }
+        body(buffers, index, UnsafePointer(features), features + columns)
       }
     }
-    return .compute { buffers in buffers.parallel(tiles.count, tile) }
+    return .compute(scratch: bytes) { buffers in buffers.parallel(tiles.count, tile) }
   }
 }

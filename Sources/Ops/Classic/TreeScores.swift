@@ -20,12 +20,16 @@ enum TreeTransform: Int, CaseIterable, Sendable {
   }
 
   func apply(_ scores: inout [Double]) {
+    scores.withUnsafeMutableBufferPointer { apply($0) }
+  }
+
+  func apply(_ scores: UnsafeMutableBufferPointer<Double>) {
     switch self {
     case .none: break
     case .softmax:
       let top = scores.max() ?? 0
       for i in scores.indices { scores[i] = .exp(scores[i] - top) }
-      scale(&scores)
+      scale(scores)
     case .softmaxZero:
       let top = scores.max() ?? 0
       let factor = Double.exp(-top)
@@ -33,14 +37,14 @@ enum TreeTransform: Int, CaseIterable, Sendable {
       for i in scores.indices {
         scores[i] = abs(scores[i]) > 1e-7 ? .exp(scores[i] - top) : scores[i] * factor
       }
-      scale(&scores)
+      scale(scores)
     case .logistic: for i in scores.indices { scores[i] = 1 / (1 + .exp(-scores[i])) }
     case .probit:
       for i in scores.indices { scores[i] = 1.41421356 * inverseErf(2 * scores[i] - 1) }
     }
   }
 
-  private func scale(_ scores: inout [Double]) {
+  private func scale(_ scores: UnsafeMutableBufferPointer<Double>) {
     let sum = scores.reduce(0, +)
     for i in scores.indices { scores[i] = sum == 0 ? 0.5 : scores[i] / sum }
   }

@@ -8,7 +8,7 @@ struct Loop: Operator {
     [
       1: .int64, 11: .int64, 13: .int64, 16: .int64, 19: .int64, 21: .int64, 23: .int64,
       24: .int64, 25: .int64,
-    ], inputs: .atLeast(2), outputs: .atLeast(1))
+    ], inputs: .atLeast(0), outputs: .atLeast(1))
 
   init(_ node: inout NodeReader) throws(OperatorError) { _ = try node.graph("body") }
 

@@ -38,7 +38,8 @@ public struct Buffers: @unchecked Sendable {
   }
 
   @inlinable func address(_ index: Int) -> UnsafeMutableRawPointer {
-    guard let address = table[Int(slots[index])] else {
+    let slot = Int(slots[index])
+    guard slot >= 0, let address = table[slot] else {
       preconditionFailure("a kernel asked for a value that is left out")
     }
     return address

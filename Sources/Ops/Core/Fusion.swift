@@ -6,6 +6,10 @@ public protocol FusingOperator: Operator {
   func fused(with next: FusionPartner) -> Fusion?
 }
 
+extension FusingOperator {
+  public var asFusing: (any FusingOperator)? { self }
+}
+
 /// A node and the only node that uses its output.
 public struct FusionPartner {
   /// The node whose operator is asked.

@@ -34,6 +34,10 @@ public protocol Operator: Sendable {
   /// Inputs whose memory output 0 may take over: the kernel reads each element of such an input
   /// before it writes the element at the same place. Offered only for equal shape and element size.
   var overwritableInputs: [Int] { get }
+
+  /// Itself, where it can do the work of the node behind it: to ask the runtime whether a type
+  /// conforms, it reads the records of all types.
+  var asFusing: (any FusingOperator)? { get }
 }
 
 extension Operator {
@@ -41,6 +45,7 @@ extension Operator {
   public var isPure: Bool { true }
   public var needsOnlyTypes: Bool { false }
   public var overwritableInputs: [Int] { [] }
+  public var asFusing: (any FusingOperator)? { nil }
 }
 
 /// What `prepare` returns: how the outputs come about.

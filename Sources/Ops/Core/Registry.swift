@@ -31,6 +31,11 @@ public enum Registry {
     return table.mapValues { $0.sorted { $0.since < $1.since } }
   }
 
+  /// What the standard says of the operators that are here, one schema for each meaning.
+  public static var schemas: [Schema] {
+    Operators.forward.map { $0.schema }.filter { $0.domain != privateDomain }
+  }
+
   /// A domain as the registry spells it: `ai.onnx` is the empty string.
   public static func normalized(domain: String?) -> String {
     guard let domain, domain != "ai.onnx" else { return "" }

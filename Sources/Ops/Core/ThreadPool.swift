@@ -3,8 +3,8 @@ import Glibc
 import Synchronization
 
 /// Threads that share the tasks of one kernel at a time. They spin briefly before they sleep, so
-/// that the kernels of a running plan find them awake. The first run that has more than one task
-/// starts them.
+/// that the kernels of a running plan find them awake; where there are more of them than CPUs they
+/// sleep at once. The first run that has more than one task starts them.
 ///
 /// A task's result must not depend on which thread takes it: work is cut into the same tasks
 /// whatever the number of threads.
@@ -16,12 +16,15 @@ public final class ThreadPool: Sendable {
 
   /// The caller's thread included.
   public let threads: Int
+  /// Every thread can have a CPU of its own, so that waiting for a moment keeps nobody from working.
+  let canSpin: Bool
   private let shared: Shared
 
   /// - Parameter threads: at least 1; `nil` for as many as this process may use.
   public init(threads: Int? = nil) {
     self.threads = max(1, threads ?? Self.available)
-    self.shared = Shared()
+    canSpin = self.threads <= Int(ck_affinity_cpus())
+    self.shared = Shared(canSpin: canSpin)
   }
 
   deinit { shared.stop() }
@@ -88,8 +91,11 @@ private final class Shared: Sendable {
   private let started = Atomic<Bool>(false)
   private let stopping = Atomic<Bool>(false)
   private let sleepers = Atomic<Int>(0)
+  /// Turns to wait for a job before sleeping, and for the other threads before giving way to them.
+  private let turns: (job: Int, others: Int)
   nonisolated(unsafe) private let gate = ck_gate_create()
 
+  init(canSpin: Bool) { turns = canSpin ? (20_000, 4000) : (0, 0) }
   deinit { ck_gate_destroy(gate) }
 
   func acquire() -> Bool { !busy.exchange(true, ordering: .acquiring) }
@@ -135,7 +141,7 @@ private final class Shared: Sendable {
     var spins = 0
     while done.load(ordering: .acquiring) < count {
       spins += 1
-      if spins < 4000 { ck_pause() } else { sched_yield() }
+      if spins < turns.others { ck_pause() } else { sched_yield() }
     }
   }
 
@@ -169,7 +175,7 @@ private final class Shared: Sendable {
       while ticket.load(ordering: .acquiring) >> 32 == last {
         if stopping.load(ordering: .relaxed) { return }
         spins += 1
-        if spins < 20_000 {
+        if spins < turns.job {
           ck_pause()
         } else {
           sleep(unlessPast: last)

@@ -1,3 +1,4 @@
+import ComplexModule
 import ONNXFormat
 
 /// Columns `[N, C · block, windows]` added up to images `[N, C, …]`: the reverse of cutting an image
@@ -56,7 +57,10 @@ struct Col2Im: Operator {
     case .uint16: return try kernel(call, UInt16.self)
     case .uint32: return try kernel(call, UInt32.self)
     case .uint64: return try kernel(call, UInt64.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case .bool: return try kernel(call, Bool.self)
+    case .complex64: return try kernel(call, Complex<Float>.self)
+    case .complex128: return try kernel(call, Complex<Double>.self)
+    case let type: throw .input(0, "\(type) cannot be added")
     }
   }
 

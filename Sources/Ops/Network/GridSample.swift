@@ -1,3 +1,4 @@
+import ComplexModule
 import ONNXFormat
 import RealModule
 
@@ -59,11 +60,15 @@ struct GridSample: Operator {
     case .uint16: return try kernel(call, UInt16.self)
     case .uint32: return try kernel(call, UInt32.self)
     case .uint64: return try kernel(call, UInt64.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case .bool: return try kernel(call, Bool.self)
+    case .complex64: return try kernel(call, Complex<Float>.self)
+    case .complex128: return try kernel(call, Complex<Double>.self)
+    case .string where sampler.mode == .nearest: return try kernel(call, String.self)
+    case let type: throw .input(0, "\(type) cannot be interpolated")
     }
   }
 
-  private func kernel<T: ResampledElement>(
+  private func kernel<T: SampledElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)
@@ -86,14 +91,10 @@ struct GridSample: Operator {
             let coordinates = grid.read(
               buffers.bytes(input: 1), at: (n * places + place) * axes, axes, room: room)
             let count = sampler.taps(at: coordinates, spatial, taps)
-            for channel in 0..<sizes[1] {
-              let x = buffers.input(0, as: T.self) + (n * sizes[1] + channel) * image
-              var sum = 0.0
-              for tap in taps[..<count] {
-                sum += tap.weight * x[tap.place].resampled(as: Double.self)
-              }
-              buffers.output(0, as: T.self)[(n * sizes[1] + channel) * places + place] =
-                T(resampled: sum)
+            for channel in n * sizes[1]..<(n + 1) * sizes[1] {
+              let x = buffers.input(0, as: T.self) + channel * image
+              buffers.output(0, as: T.self)[channel * places + place] =
+                T.sample(x, UnsafeMutableBufferPointer(rebasing: taps[..<count]))
             }
           }
         }
@@ -101,6 +102,41 @@ struct GridSample: Operator {
     }
     return .compute { buffers in buffers.parallel(sizes[0] * tiles.count, tile) }
   }
+}
+
+/// An element that a grid can sample.
+protocol SampledElement: Element {
+  /// The weighted sum of the elements at some places.
+  static func sample(
+    _ x: UnsafePointer<Self>, _ taps: UnsafeMutableBufferPointer<GridSampler.Tap>
+  ) -> Self
+}
+
+extension ResampledElement {
+  @inline(__always) static func sample(
+    _ x: UnsafePointer<Self>, _ taps: UnsafeMutableBufferPointer<GridSampler.Tap>
+  ) -> Self {
+    var sum = 0.0
+    for tap in taps { sum += tap.weight * x[tap.place].resampled(as: Double.self) }
+    return Self(resampled: sum)
+  }
+}
+
+extension Complex: SampledElement where RealType: ComplexPart & BinaryFloatingPoint {
+  static func sample(
+    _ x: UnsafePointer<Self>, _ taps: UnsafeMutableBufferPointer<GridSampler.Tap>
+  ) -> Self {
+    var sum = Self.zero
+    for tap in taps { sum += x[tap.place].multiplied(by: RealType(tap.weight)) }
+    return sum
+  }
+}
+
+extension String: SampledElement {
+  /// The nearest element; outside there is nothing.
+  static func sample(
+    _ x: UnsafePointer<Self>, _ taps: UnsafeMutableBufferPointer<GridSampler.Tap>
+  ) -> Self { taps[0].weight == 0 ? "" : x[taps[0].place] }
 }
 
 /// Finds the elements around a place of an image, and their weights.

@@ -1,3 +1,4 @@
+import ComplexModule
 import ONNXFormat
 import RealModule
 
@@ -27,6 +28,21 @@ extension FixedWidthInteger {
   }
   @inline(__always) static func add(_ sum: inout Self, _ x: Self) { sum &+= x }
   @inline(__always) init(sum: Self) { self = sum }
+}
+
+/// Sums of booleans are disjunctions.
+extension Bool: ProductElement {
+  static var emptySum: Bool { false }
+  static func add(_ sum: inout Bool, _ x: Bool, times y: Bool) { sum = sum || x && y }
+  static func add(_ sum: inout Bool, _ x: Bool) { sum = sum || x }
+  init(sum: Bool) { self = sum }
+}
+
+extension Complex: ProductElement where RealType: ComplexPart {
+  static var emptySum: Self { .zero }
+  static func add(_ sum: inout Self, _ x: Self, times y: Self) { sum += x * y }
+  static func add(_ sum: inout Self, _ x: Self) { sum += x }
+  init(sum: Self) { self = sum }
 }
 
 extension Float: ProductElement {}

@@ -45,6 +45,11 @@ struct QuantizationParameter: Sendable {
     numbers.map { Int32($0[line * self.line]) } ?? 0
   }
 
+  /// The code of the number for a line, of a type of 8 bits; that of 0 where it is left out.
+  @inline(__always) func code(_ numbers: UnsafePointer<UInt8>?, _ line: Int) -> UInt8 {
+    numbers.map { $0[line * self.line] } ?? 0
+  }
+
   /// The scale for a line, of whatever type it is.
   func scale(_ buffers: Buffers, _ type: ElementType, line: Int, matrix: Int = 0) -> Float {
     guard let input else { return 1 }

@@ -35,6 +35,9 @@ struct Resampling: Sendable {
     var scale: Double
     var start = 0.0
     var end = 1.0
+
+    /// Real and imaginary part, which stay as they are.
+    static let complexParts = Axis(input: 2, output: 2, scale: 1)
   }
 
   /// Whether the axis stays as it is.

@@ -35,6 +35,10 @@ extension Resampling {
     case .uint16: return kernel(axes, UInt16.self, Double.self)
     case .uint32: return kernel(axes, UInt32.self, Double.self)
     case .uint64: return kernel(axes, UInt64.self, Double.self)
+    case .complex64 where extrapolation == 0:
+      return kernel(axes + [.complexParts], Float.self, Float.self)
+    case .complex128 where extrapolation == 0:
+      return kernel(axes + [.complexParts], Double.self, Double.self)
     default: throw .input(0, "\(type) cannot be interpolated")
     }
   }
@@ -273,36 +277,3 @@ extension Pass {
     }
   }
 }
-
-/// An element type that can be interpolated.
-protocol ResampledElement: Element {
-  init<C: BinaryFloatingPoint>(resampled value: C)
-  func resampled<C: BinaryFloatingPoint>(as type: C.Type) -> C
-}
-
-extension RealElement {
-  init<C: BinaryFloatingPoint>(resampled value: C) { self.init(compute: Compute(value)) }
-  func resampled<C: BinaryFloatingPoint>(as type: C.Type) -> C { C(compute) }
-}
-
-extension FixedWidthInteger {
-  /// The nearest integer, halves to even, within the type's range.
-  init<C: BinaryFloatingPoint>(resampled value: C) {
-    let rounded = value.rounded(.toNearestOrEven)
-    self = Self(exactly: rounded) ?? (rounded > 0 ? .max : rounded < 0 ? .min : 0)
-  }
-  func resampled<C: BinaryFloatingPoint>(as type: C.Type) -> C { C(self) }
-}
-
-extension Float: ResampledElement {}
-extension Double: ResampledElement {}
-extension Float16: ResampledElement {}
-extension BFloat16: ResampledElement {}
-extension Int8: ResampledElement {}
-extension Int16: ResampledElement {}
-extension Int32: ResampledElement {}
-extension Int64: ResampledElement {}
-extension UInt8: ResampledElement {}
-extension UInt16: ResampledElement {}
-extension UInt32: ResampledElement {}
-extension UInt64: ResampledElement {}

@@ -14,7 +14,7 @@ struct RoiAlign: Operator {
   let scale: Float
   let isHalfPixel: Bool
 
-  /// More points than this along an axis of a bin are refused.
+  /// More points than this along an axis of a bin are refused, and so are its square for a region.
   private static let limit = 4096
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -103,9 +103,11 @@ struct RoiAlign: Operator {
         guard let image = Int(exactly: indices[region]), image >= 0, image < sizes[0] else {
           throw .input(2, "\(indices[region]) is none of \(sizes[0]) images")
         }
-        guard this.axis(rois, region, 0, this.width, sizes[3]).points <= Self.limit,
-          this.axis(rois, region, 1, this.height, sizes[2]).points <= Self.limit
-        else { throw .input(1, "region \(region) has bins of more than \(Self.limit) elements") }
+        let columns = this.axis(rois, region, 0, this.width, sizes[3]).points
+        let rows = this.axis(rois, region, 1, this.height, sizes[2]).points
+        guard columns <= Self.limit, rows <= Self.limit,
+          columns * rows <= Self.limit * Self.limit / (this.width * this.height)
+        else { throw .input(1, "region \(region) has too many points to interpolate") }
       }
       buffers.parallel(regions, tile)
     }

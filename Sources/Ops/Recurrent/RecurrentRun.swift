@@ -40,7 +40,9 @@ struct RecurrentRun<E: RealElement, C: RecurrentCell> where C.Value == E.Compute
   }
 
   var team: StepTeam {
-    StepTeam(buffers.scratch + layer.memory.team, tiles: layer.tiling.count)
+    StepTeam(
+      buffers.scratch + layer.memory.team, tiles: layer.tiling.count,
+      canSpin: buffers.pool.canSpin)
   }
 
   /// The state after `step` steps, `[batch, padded]`: two take turns.

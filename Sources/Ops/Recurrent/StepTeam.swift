@@ -14,6 +14,7 @@ struct StepTeam {
   /// tile's usual thread finds the second in its own cache.
   private let counters: UnsafeMutableRawPointer
   private let tiles: Int
+  private let canSpin: Bool
 
   /// Two cache lines, since processors fetch neighbours in pairs.
   private static let lineSize = 128
@@ -24,9 +25,10 @@ struct StepTeam {
   static func byteCount(tiles: Int) -> Int { (2 * tiles + 1) * lineSize }
 
   /// A team at memory where `reset` was called.
-  init(_ memory: UnsafeMutableRawPointer, tiles: Int) {
+  init(_ memory: UnsafeMutableRawPointer, tiles: Int, canSpin: Bool) {
     counters = memory
     self.tiles = tiles
+    self.canSpin = canSpin
   }
 
   private func counter(_ index: Int) -> UnsafeMutablePointer<Atomic<Int>> {
@@ -51,7 +53,7 @@ struct StepTeam {
     for tile in 0..<tiles {
       phase = min(phase, done(tile).pointee.load(ordering: .acquiring))
     }
-    var patience = Self.patience
+    var patience = canSpin ? Self.patience : 0
     while true {
       for tile in 0..<tiles { finish(phase, tile, &patience, body) }
       guard phase < phases else { return }
@@ -90,8 +92,8 @@ struct StepTeam {
         return
       }
       turns += 1
-      if turns < 500 { ck_pause() } else { sched_yield() }
+      if canSpin && turns < 500 { ck_pause() } else { sched_yield() }
     }
-    if turns > 0 { patience = Self.patience }
+    if canSpin && turns > 0 { patience = Self.patience }
   }
 }

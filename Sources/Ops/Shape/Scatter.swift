@@ -1,3 +1,4 @@
+import ComplexModule
 import ONNXFormat
 import RealModule
 
@@ -46,6 +47,16 @@ extension Bool: ScatterElement {
   static func scatterMultiply(_ a: Bool, _ b: Bool) -> Bool { a && b }
   static func scatterMax(_ a: Bool, _ b: Bool) -> Bool { a || b }
   static func scatterMin(_ a: Bool, _ b: Bool) -> Bool { a && b }
+}
+/// Complex numbers have the order of their real parts, then of their imaginary ones, as in NumPy.
+extension Complex: ScatterElement where RealType: ComplexPart {
+  static func scatterAdd(_ a: Self, _ b: Self) -> Self { a + b }
+  static func scatterMultiply(_ a: Self, _ b: Self) -> Self { a * b }
+  static func scatterMax(_ a: Self, _ b: Self) -> Self { isLess(a, b) ? b : a }
+  static func scatterMin(_ a: Self, _ b: Self) -> Self { isLess(b, a) ? b : a }
+  private static func isLess(_ a: Self, _ b: Self) -> Bool {
+    (a.real, a.imaginary) < (b.real, b.imaginary)
+  }
 }
 extension Int8: ScatterElement {}
 extension Int16: ScatterElement {}
@@ -104,6 +115,8 @@ struct Scattering: Sendable {
     case .bfloat16: reduce(BFloat16.self)
     case .float32: reduce(Float.self)
     case .float64: reduce(Double.self)
+    case .complex64: reduce(Complex<Float>.self)
+    case .complex128: reduce(Complex<Double>.self)
     default: nil
     }
   }

@@ -60,16 +60,15 @@ struct Unique: Operator {
       moveBlocks(
         data.elementType, block: block, from: source.storage.pointer, to: result.storage.pointer,
         offsets: groups.first)
-    } else {
+    } else if result.count > 0 {
       let inner = sizes[(axis + 1)...].wrappingProduct
       let outer = sizes[..<axis].wrappingProduct
       var offsets: [Int] = []
+      try call.reserve(result.count / inner, bytesEach: 8)
       for row in 0..<outer { offsets += groups.first.map { row &* length &+ $0 } }
-      if result.count > 0 {
-        moveBlocks(
-          data.elementType, block: inner, from: data.storage.pointer, to: result.storage.pointer,
-          offsets: offsets)
-      }
+      moveBlocks(
+        data.elementType, block: inner, from: data.storage.pointer, to: result.storage.pointer,
+        offsets: offsets)
     }
     return [
       .tensor(result), .tensor(try list(groups.first, call)),

@@ -1,0 +1,36 @@
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdio.h>
+
+// A library that few programs need is opened when it is first used: with all that they depend on,
+// linking them would cost every start a millisecond or two.
+//
+//     #define FUNCTIONS(F) F(WebPFree) F(WebPDecode)
+//     CI_LIBRARY(webp, "libwebp.so.7", FUNCTIONS)
+//
+// makes `webp.WebPFree` and the rest, and `webp_open`, which returns what went wrong or NULL.
+
+#define CI_FIELD(function) __typeof__(function) *function;
+#define CI_FIND(function) \
+  if ((*(void **)&ci_table->function = dlsym(handle, #function)) == NULL) return #function;
+
+#define CI_LIBRARY(name, file, functions)                                                     \
+  static struct {                                                                             \
+    functions(CI_FIELD) char problem[200];                                                    \
+  } name;                                                                                     \
+  static const char *name##_find(void *handle) {                                              \
+    __typeof__(name) *ci_table = &name;                                                       \
+    functions(CI_FIND) return NULL;                                                           \
+  }                                                                                           \
+  static void name##_load(void) {                                                             \
+    void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);                                       \
+    const char *missing = handle != NULL ? name##_find(handle) : NULL;                        \
+    if (handle == NULL) snprintf(name.problem, sizeof name.problem, "%s", dlerror());         \
+    if (missing) snprintf(name.problem, sizeof name.problem, "%s lacks %s", file, missing);   \
+  }                                                                                           \
+  static const char *name##_open(void) {                                                      \
+    static pthread_once_t once = PTHREAD_ONCE_INIT;                                           \
+    pthread_once(&once, name##_load);                                                         \
+    return name.problem[0] != 0 ? name.problem : NULL;                                        \
+  }

@@ -1,0 +1,60 @@
+import ONNX
+
+/// The models of `onnx-train new`, which weights alone can become.
+public enum ArchitectureName: String, Sendable, CaseIterable {
+  case mlp, lenet5
+  case resnetSmall = "resnet-small"
+  case charRNN = "char-rnn"
+  case charLSTM = "char-lstm"
+  case charGRU = "char-gru"
+  case wordLSTM = "word-lstm"
+  case textCNN = "text-cnn"
+  case bilstm, seq2seq, caption, autoencoder, forecast, parity, adding
+
+  /// The model whose sizes are those of the weights.
+  /// - Parameter sizes: what does not follow from them, by name, or is to be other than usual
+  /// - Throws: `ConversionError` where a size neither follows nor is stated, or a name is unknown.
+  public func model(
+    for weights: Weights, sizes: [String: Int] = [:]
+  ) throws(ConversionError) -> Model {
+    var shapes = ArchitectureShapes(weights, stated: sizes, name: rawValue)
+    let architecture = try architecture(&shapes)
+    try shapes.checkNames()
+    do throws(ModelError) { return try architecture.model() } catch {
+      throw ConversionError("\(rawValue): \(error)")
+    }
+  }
+
+  private func architecture(
+    _ shapes: inout ArchitectureShapes
+  ) throws(ConversionError) -> any Architecture {
+    switch self {
+    case .mlp: try shapes.mlp()
+    case .lenet5: try shapes.lenet5()
+    case .resnetSmall: try shapes.resnetSmall()
+    case .autoencoder: try shapes.autoencoder()
+    case .charRNN: try shapes.language(CharRNN(vocabulary: try shapes.vocabulary()))
+    case .charLSTM: try shapes.language(CharLSTM(vocabulary: try shapes.vocabulary()))
+    case .charGRU: try shapes.language(CharGRU(vocabulary: try shapes.vocabulary()))
+    case .wordLSTM: try shapes.language(WordLSTM(vocabulary: try shapes.vocabulary()))
+    case .textCNN: try shapes.textCNN()
+    case .bilstm: try shapes.bilstm()
+    case .seq2seq: try shapes.sequenceToSequence()
+    case .caption: try shapes.caption()
+    case .forecast: try shapes.forecast()
+    case .parity: try shapes.parity()
+    case .adding: try shapes.adding()
+    }
+  }
+}
+
+/// The language models, whose sizes go by the same names.
+protocol SizedLanguageModel: LanguageModel {
+  var embedding: Int? { get set }
+  var hidden: Int { get set }
+  var layers: Int { get set }
+}
+extension CharRNN: SizedLanguageModel {}
+extension CharLSTM: SizedLanguageModel {}
+extension CharGRU: SizedLanguageModel {}
+extension WordLSTM: SizedLanguageModel {}

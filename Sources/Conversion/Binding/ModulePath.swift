@@ -1,0 +1,71 @@
+import ONNXFormat
+
+/// Where in a PyTorch module a node comes from, as the exporters note it.
+enum ModulePath {
+  /// The module's path, from the scope in the node's metadata or from a name such as
+  /// `/layer1/layer1.0/conv1/Conv`; `nil` where there is none.
+  static func of(_ node: Node) -> String? {
+    if let scopes = node.metadata.first(where: { $0.key == "pkg.torch.onnx.name_scopes" }) {
+      // The last is the operation's own name.
+      let names = quotedStrings(scopes.value).dropLast()
+      if let name = names.last { return name }
+    }
+    guard let name = node.name, name.hasPrefix("/") else { return nil }
+    var path = ""
+    for part in name.split(separator: "/").dropLast() {
+      // A child of a Sequential bears the name of its parent too.
+      let parent = path.split(separator: ".").last.map(String.init) ?? ""
+      if !parent.isEmpty, part.hasPrefix(parent + ".") {
+        path += part.dropFirst(parent.count)
+      } else if path.isEmpty || part.hasPrefix(path + ".") {
+        path = String(part)
+      } else {
+        path += ".\(part)"
+      }
+    }
+    return path
+  }
+
+  /// The strings of a Python list such as `['', 'rnn', "it's"]`.
+  private static func quotedStrings(_ text: String) -> [String] {
+    var strings: [String] = []
+    var quote: Character?
+    var current = ""
+    for character in text {
+      if let open = quote {
+        if character == open {
+          strings.append(current)
+          quote = nil
+        } else {
+          current.append(character)
+        }
+      } else if character == "'" || character == "\"" {
+        quote = character
+        current = ""
+      }
+    }
+    return strings
+  }
+
+  /// The name without its last part; empty where it has one.
+  static func parent(_ name: String) -> String {
+    name.lastIndex(of: ".").map { String(name[..<$0]) } ?? ""
+  }
+
+  /// The name of something in a module.
+  static func join(_ path: String, _ leaf: String) -> String {
+    path.isEmpty ? leaf : "\(path).\(leaf)"
+  }
+
+  /// Whether an exporter made the name up: `onnx::LSTM_380`, `val_108`, `/rnn/Constant_output_0`.
+  static func isMadeUp(_ name: String) -> Bool {
+    if name.hasPrefix("onnx::") || name.hasPrefix("/") || name.contains("::") { return true }
+    if name.allSatisfy({ $0.isNumber }) { return true }
+    for start in ["val_", "_val_", "Constant", "constant", "const_", "lifted_tensor", "ortshared"]
+    where name.hasPrefix(start) { return true }
+    // What a node gave before it was computed once and for all: `linear_1`.
+    guard !name.contains("."), let mark = name.lastIndex(of: "_") else { return false }
+    let digits = name[name.index(after: mark)...]
+    return !digits.isEmpty && digits.allSatisfy { $0.isNumber }
+  }
+}

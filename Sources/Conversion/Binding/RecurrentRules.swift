@@ -1,0 +1,121 @@
+import ONNXFormat
+
+extension Binder {
+  /// Which of PyTorch's blocks of gates stands first, second, … in the standard: LSTM i f g o → i o f c,
+  /// GRU r z n → z r h.
+  private static func gateOrder(_ operatorType: String) -> (order: [Int], name: String) {
+    switch operatorType {
+    case "LSTM": ([0, 3, 1, 2], "gates i f g o to i o f c")
+    case "GRU": ([1, 0, 2], "gates r z n to z r h")
+    default: ([0], "directions stacked")
+    }
+  }
+
+  /// `W`, `R` or `B` of an RNN, LSTM or GRU from PyTorch's `weight_ih_l0` and its kin.
+  func recurrent(_ use: WeightUse) throws(ConversionError) -> Assignment? {
+    let node = graph.nodes[use.node]
+    let old = use.initializer.map { graph.initializers[$0] }
+    if let old, let exact = exact(old.name ?? "", old.tensor.shape) { return exact }
+    guard let (path, layer) = layer(of: use, node) else { return nil }
+    let leaves: [String]
+    switch use.role {
+    case .inputWeights: leaves = ["weight_ih"]
+    case .stateWeights: leaves = ["weight_hh"]
+    default: leaves = ["bias_ih", "bias_hh"]
+    }
+    let isBidirectional =
+      node.attribute("direction").map {
+        if case .string(let text) = $0.value { text.string == "bidirectional" } else { false }
+      } ?? false
+    let suffixes = isBidirectional ? ["", "_reverse"] : [""]
+    var from: [Int] = []
+    for suffix in suffixes {
+      for leaf in leaves {
+        let name = ModulePath.join(path, "\(leaf)_l\(layer)\(suffix)")
+        guard let index = table.index(name) else { return nil }
+        from.append(index)
+      }
+    }
+    let (order, ruleName) = Self.gateOrder(node.operatorType)
+    guard let shape = stackedShape(use, from, gates: order.count, directions: suffixes.count),
+      old == nil || old?.tensor.shape == shape
+    else { return nil }
+    if node.operatorType == "GRU", node.int("linear_before_reset", default: 0) == 0 {
+      throw ConversionError(
+        "node \((node.name ?? node.outputs.first ?? "").quoted) (GRU): PyTorch applies the reset "
+          + "gate behind the recurrent weights (linear_before_reset 1), the graph before them")
+    }
+    let entries = from.map { table.entry($0) }
+    let leaf = use.role == .inputWeights ? "W" : use.role == .stateWeights ? "R" : "B"
+    return Assignment(
+      from: from, rule: "module \(path.quoted), layer \(layer), \(ruleName)", shape: shape,
+      name: ModulePath.join(path, "\(leaf)_l\(layer)")
+    ) { () throws(FormatError) in
+      var parts: [Tensor] = []
+      for entry in entries { parts.append(try entry.tensor()) }
+      return try Tensor.stacked(parts, order: order, shape: shape)
+    }
+  }
+
+  /// The shape that the weights have once they are stacked, where they go together.
+  private func stackedShape(
+    _ use: WeightUse, _ from: [Int], gates: Int, directions: Int
+  ) -> [Int]? {
+    let shapes = from.map { table.entry($0).shape }
+    guard let first = shapes.first, shapes.allSatisfy({ $0 == first }), let rows = first.first,
+      rows % gates == 0
+    else { return nil }
+    if use.role == .gateBiases { return first.count == 1 ? [directions, 2 * rows] : nil }
+    return first.count == 2 ? [directions] + first : nil
+  }
+
+  /// The module and the layer of a recurrent node.
+  private func layer(of use: WeightUse, _ node: Node) -> (path: String, layer: Int)? {
+    // `rnn.weight_ih_l1`, whichever of the node's weights bears such a name.
+    for name in node.inputs.dropFirst().prefix(3) {
+      guard let mark = name.range(ofLast: "_l"), let layer = Int(name[mark.upperBound...]) else {
+        continue
+      }
+      let path = ModulePath.parent(name)
+      if layer >= 0, layer < table.layers(of: path) { return (path, layer) }
+    }
+    guard let path = ModulePath.of(node), let ordinal = ordinals[use.node] else { return nil }
+    let layers = table.layers(of: path)
+    // A module that is applied several times has as many nodes a layer.
+    return layers > 0 ? (path, ordinal % layers) : nil
+  }
+}
+
+extension String {
+  /// Where the text stands last.
+  fileprivate func range(ofLast text: String) -> Range<String.Index>? {
+    var end = endIndex
+    while end > startIndex {
+      let start = index(before: end)
+      if self[start...].hasPrefix(text) {
+        return start..<(index(start, offsetBy: text.count, limitedBy: endIndex) ?? endIndex)
+      }
+      end = start
+    }
+    return nil
+  }
+}
+
+extension Model {
+  /// This model with weights in the place of its own, and what happened to each tensor.
+  /// - Throws: `ConversionError` where no weight fits, or one cannot be read. That some are left over
+  ///   is for `BindingReport.checkComplete()` to say.
+  public func bound(
+    to weights: Weights, _ options: BindingOptions = .init()
+  ) throws(ConversionError) -> (model: Model, report: BindingReport) {
+    var binder = Binder(self, weights, options)
+    try binder.bind()
+    let (graph, report) = binder.finish()
+    guard report.count(.bound) > 0 else {
+      throw ConversionError("no weight fits the graph: the names and shapes have nothing in common")
+    }
+    var model = self
+    model.graph = graph
+    return (model, report)
+  }
+}

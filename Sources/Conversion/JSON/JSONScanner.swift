@@ -1,0 +1,150 @@
+/// The marks, texts and numbers of a JSON text.
+struct JSONScanner {
+  let bytes: [UInt8]
+  private(set) var position = 0
+
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  func error(_ message: String, at place: Int? = nil) -> ConversionError {
+    ConversionError("\(linePosition(in: bytes, place ?? position)): \(message)")
+  }
+
+  private var current: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+  /// The next character, of those in ASCII; `nil` at the end.
+  mutating func peek() -> Unicode.Scalar? {
+    while let byte = current, [0x20, 0x09, 0x0A, 0x0D].contains(byte) { position += 1 }
+    return current.map { Unicode.Scalar($0) }
+  }
+
+  mutating func place() -> Int {
+    _ = peek()
+    return position
+  }
+
+  mutating func take(_ character: Unicode.Scalar) -> Bool {
+    guard peek() == character else { return false }
+    position += 1
+    return true
+  }
+
+  mutating func expect(_ character: Unicode.Scalar) throws(ConversionError) {
+    guard take(character) else {
+      throw error("expected '\(character)', found \(peek().map { "'\($0)'" } ?? "the end")")
+    }
+  }
+
+  /// Steps over `null`, if that comes next.
+  mutating func takeNull() -> Bool {
+    guard peek() == "n", bytes[position...].starts(with: Array("null".utf8)) else { return false }
+    position += 4
+    return true
+  }
+
+  /// A number as it is written, or nothing where none comes next.
+  mutating func number() throws(ConversionError) -> String? {
+    let start = place()
+    if current == UInt8(ascii: "-") { position += 1 }
+    let digits = position
+    skipDigits()
+    if position == digits {
+      position = start
+      return nil
+    }
+    if bytes[digits] == UInt8(ascii: "0"), position > digits + 1 {
+      throw error("a number begins with 0", at: start)
+    }
+    if current == UInt8(ascii: ".") {
+      position += 1
+      try requireDigits(start)
+    }
+    if current == UInt8(ascii: "e") || current == UInt8(ascii: "E") {
+      position += 1
+      if current == UInt8(ascii: "+") || current == UInt8(ascii: "-") { position += 1 }
+      try requireDigits(start)
+    }
+    return String(decoding: bytes[start..<position], as: UTF8.self)
+  }
+
+  private mutating func requireDigits(_ start: Int) throws(ConversionError) {
+    let digits = position
+    skipDigits()
+    if position == digits { throw error("a number lacks digits", at: start) }
+  }
+
+  private mutating func skipDigits() {
+    while let byte = current, byte.isDigit { position += 1 }
+  }
+
+  /// A text in quotes, as UTF-8.
+  mutating func string() throws(ConversionError) -> [UInt8] {
+    let start = place()
+    try expect("\"")
+    var text: [UInt8] = []
+    var isASCII = true
+    while let byte = current, byte != UInt8(ascii: "\"") {
+      if byte < 0x20 { throw error("a text holds a control character") }
+      if byte == UInt8(ascii: "\\") {
+        position += 1
+        try escape(&text, start)
+      } else {
+        isASCII = isASCII && byte < 0x80
+        text.append(byte)
+        position += 1
+      }
+    }
+    guard current != nil else { throw error("a text has no end", at: start) }
+    position += 1
+    guard isASCII || String(validating: text, as: UTF8.self) != nil else {
+      throw error("a text is not UTF-8", at: start)
+    }
+    return text
+  }
+
+  /// What is behind a `\`.
+  private mutating func escape(_ text: inout [UInt8], _ start: Int) throws(ConversionError) {
+    guard let byte = current else { throw error("a text has no end", at: start) }
+    position += 1
+    switch Unicode.Scalar(byte) {
+    case "\"", "\\", "/": text.append(byte)
+    case "b": text.append(0x08)
+    case "f": text.append(0x0C)
+    case "n": text.append(0x0A)
+    case "r": text.append(0x0D)
+    case "t": text.append(0x09)
+    case "u":
+      var code = try hexadecimal()
+      if (0xD800..<0xDC00).contains(code), current == UInt8(ascii: "\\") {
+        position += 1
+        guard current == UInt8(ascii: "u") else { throw error("half a character") }
+        position += 1
+        let low = try hexadecimal()
+        guard (0xDC00..<0xE000).contains(low) else { throw error("half a character") }
+        code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
+      }
+      guard let scalar = Unicode.Scalar(code) else { throw error("half a character") }
+      text.append(contentsOf: String(Character(scalar)).utf8)
+    default: throw error("an unknown escape", at: position - 1)
+    }
+  }
+
+  private mutating func hexadecimal() throws(ConversionError) -> UInt32 {
+    var value: UInt32 = 0
+    for _ in 0..<4 {
+      guard let byte = current, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+        throw error("expected four hexadecimal digits")
+      }
+      value = value << 4 | UInt32(digit)
+      position += 1
+    }
+    return value
+  }
+}
+
+/// Where that byte is, for people: `line 3, column 7`.
+func linePosition(in bytes: [UInt8], _ place: Int) -> String {
+  let before = bytes.prefix(place)
+  let line = before.count { $0 == UInt8(ascii: "\n") } + 1
+  let start = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+  return "line \(line), column \(before.count - start + 1)"
+}

@@ -1,0 +1,180 @@
+import ONNXFormat
+
+/// What the names of `PickleGlobal` make of their arguments.
+extension PickleReader {
+  mutating func make(
+    _ global: PickleGlobal, _ arguments: [PickleValue]
+  ) throws(FormatError) -> PickleValue {
+    switch global {
+    case .orderedDictionary: return dictionary(try pairs(of: arguments.first))
+    case .defaultDictionary: return dictionary(try pairs(of: arguments.dropFirst().first))
+    case .set, .size:
+      guard let first = arguments.first else { return sequence([]) }
+      return sequence(try elements(first))
+    case .ignoredCall: return .other
+    case .rebuildTensor: return try tensor(arguments, elementType: nil)
+    case .rebuildTensorV2: return try tensor(arguments, elementType: nil)
+    case .rebuildTensorV3:
+      guard arguments.count > 6, case .global(.elementType(let type)) = arguments[6] else {
+        throw error("a tensor without an element type")
+      }
+      return try tensor(arguments, elementType: type)
+    case .rebuildParameter:
+      guard case .tensor(let index)? = arguments.first else {
+        throw error("a parameter that is no tensor")
+      }
+      return .tensor(index)
+    case .rebuildFromType:
+      guard arguments.count > 2, case .global(let function) = arguments[0],
+        case .global(.ignoredType) = arguments[1]
+      else { throw error("a tensor of an unknown class") }
+      guard function != .rebuildFromType else { throw error("a tensor within itself") }
+      return try make(function, try elements(arguments[2]))
+    case .encode:
+      guard case .string(let text)? = arguments.first,
+        text.unicodeScalars.allSatisfy({ $0.value < 256 })
+      else { throw error("bytes that are no Latin-1 text") }
+      return .bytes(text.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) })
+    case .numPyDataType:
+      objects.dataTypes.append(try NPYDataType(try text(arguments.first)))
+      return .dataType(objects.dataTypes.count - 1)
+    case .numPyReconstruct:
+      guard case .global(.numPyArray)? = arguments.first else {
+        throw error("a NumPy object that is no array")
+      }
+      objects.arrays.append(PickledArray())
+      return .array(objects.arrays.count - 1)
+    case .numPyScalar:
+      guard arguments.count == 2, case .dataType(let type) = arguments[0],
+        case .bytes(let bytes) = arguments[1]
+      else { throw error("a NumPy number in an unknown form") }
+      objects.arrays.append(
+        PickledArray(dataType: objects.dataTypes[type], shape: [], bytes: bytes))
+      return .array(objects.arrays.count - 1)
+    case .storage, .elementType, .ignoredType, .numPyArray:
+      throw error("it calls what is no function")
+    }
+  }
+
+  /// Takes what a pickle adds to an object once it is made. Attributes of dictionaries and tensors
+  /// are of no use here.
+  mutating func setState(of object: PickleValue, _ state: PickleValue) throws(FormatError) {
+    switch object {
+    case .dictionary, .tensor: return
+    case .dataType(let index):
+      let parts = try elements(state)
+      guard parts.count > 1 else { throw error("a NumPy type in an unknown form") }
+      if case .string(">") = parts[1] { objects.dataTypes[index].isBigEndian = true }
+    case .array(let index):
+      // Version, shape, type, order, bytes.
+      let parts = try elements(state)
+      guard parts.count == 5, case .dataType(let type) = parts[2],
+        case .bool(let isFortranOrder) = parts[3], case .bytes(let bytes) = parts[4]
+      else { throw error("a NumPy array in an unknown form") }
+      objects.arrays[index] = PickledArray(
+        dataType: objects.dataTypes[type], shape: try sizes(parts[1]),
+        isFortranOrder: isFortranOrder, bytes: bytes)
+    default: throw error("it sets the state of what has none")
+    }
+  }
+
+  /// `('storage', class, key, place, count)`, and in old files part of another storage:
+  /// `(key, offset, count)`.
+  mutating func persistent(_ parts: [PickleValue]) throws(FormatError) -> PickleValue {
+    guard parts.count >= 5, try text(parts[0]) == "storage",
+      case .global(.storage(let type)) = parts[1], case .int(let count) = parts[4], count >= 0
+    else { throw error("a reference to something that is no storage") }
+    var storage = TorchStorage(key: try text(parts[2]), elementType: type, count: count)
+    if parts.count > 5, case .tuple = parts[5] {
+      let view = try elements(parts[5])
+      guard view.count == 3, case .int(let offset) = view[1], case .int(let size) = view[2],
+        offset >= 0, size >= 0, offset <= count, size <= count - offset
+      else { throw error("a part that lies outside of its storage") }
+      storage.offset = offset
+      storage.count = size
+    }
+    objects.storages.append(storage)
+    return .storage(objects.storages.count - 1)
+  }
+
+  private mutating func tensor(
+    _ arguments: [PickleValue], elementType: ElementType?
+  ) throws(FormatError) -> PickleValue {
+    guard arguments.count >= 4, case .storage(let index) = arguments[0],
+      case .int(let offset) = arguments[1], offset >= 0
+    else { throw error("a tensor in an unknown form") }
+    let storage = objects.storages[index]
+    guard let type = elementType ?? storage.elementType else {
+      throw error("a tensor without an element type")
+    }
+    let shape = try sizes(arguments[2])
+    let strides = try sizes(arguments[3])
+    guard shape.count == strides.count, let count = shape.elementCount else {
+      throw error("a tensor of shape \(shape) with strides \(strides)")
+    }
+    // A storage of bytes counts bytes.
+    let available = storage.elementType == nil ? storage.count / type.stride : storage.count
+    var last = offset
+    if count > 0 {
+      for (size, stride) in zip(shape, strides) {
+        let (step, overflow) = (size - 1).multipliedReportingOverflow(by: stride)
+        let (sum, carry) = last.addingReportingOverflow(step)
+        guard !overflow, !carry else { throw error("a tensor beyond its storage") }
+        last = sum
+      }
+      guard last < available else {
+        throw error("a tensor needs \(last) elements of a storage of \(available)")
+      }
+    }
+    objects.tensors.append(
+      TorchTensor(
+        storage: index, elementType: type, offset: offset, shape: shape, strides: strides))
+    return .tensor(objects.tensors.count - 1)
+  }
+
+  private mutating func sequence(_ values: [PickleValue]) -> PickleValue {
+    objects.sequences.append(values)
+    return .list(objects.sequences.count - 1)
+  }
+
+  private func elements(_ value: PickleValue) throws(FormatError) -> [PickleValue] {
+    switch value {
+    case .tuple(let index), .list(let index): return objects.sequences[index]
+    default: throw error("expected a tuple or a list")
+    }
+  }
+
+  private func sizes(_ value: PickleValue) throws(FormatError) -> [Int] {
+    let values = try elements(value)
+    guard values.count <= 64 else { throw error("a tensor of more than 64 dimensions") }
+    var sizes: [Int] = []
+    for value in values {
+      guard case .int(let size) = value, size >= 0 else { throw error("a size that is none") }
+      sizes.append(size)
+    }
+    return sizes
+  }
+
+  /// A string, which Python 2 wrote as bytes.
+  private func text(_ value: PickleValue?) throws(FormatError) -> String {
+    switch value {
+    case .string(let text): return text
+    case .bytes(let bytes): return String(decoding: bytes, as: UTF8.self)
+    default: throw error("expected a string")
+    }
+  }
+
+  private func pairs(
+    of value: PickleValue?
+  ) throws(FormatError) -> [(key: PickleValue, value: PickleValue)] {
+    guard let value else { return [] }
+    if case .dictionary(let index) = value { return objects.dictionaries[index] }
+    var pairs: [(key: PickleValue, value: PickleValue)] = []
+    for element in try elements(value) {
+      let pair = try elements(element)
+      guard pair.count == 2 else { throw error("a dictionary of what are no pairs") }
+      pairs.append((pair[0], pair[1]))
+    }
+    return pairs
+  }
+}

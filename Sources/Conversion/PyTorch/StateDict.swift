@@ -1,0 +1,67 @@
+import ONNXFormat
+
+/// The tensors of nested dictionaries and lists, named by their keys joined with points.
+struct StateDict {
+  enum Leaf {
+    case tensor(Int)
+    case array(Int)
+  }
+  private(set) var leaves: [(name: String, leaf: Leaf)] = []
+  /// Numbers and strings that stand beside the tensors.
+  private(set) var metadata: [MetadataEntry] = []
+
+  private let objects: PickleObjects
+  private var visits = 0
+
+  private static let depthLimit = 64
+  /// Dictionaries can share parts, and so grow with every level.
+  private static let visitLimit = 4 << 20
+  private static let leafLimit = 1 << 20
+
+  init(_ root: PickleValue, _ objects: PickleObjects) throws(FormatError) {
+    self.objects = objects
+    try visit(root, "", depth: 0)
+    guard !leaves.isEmpty else { throw FormatError(.invalid("it holds no tensors")) }
+  }
+
+  private mutating func visit(
+    _ value: PickleValue, _ path: String, depth: Int
+  ) throws(FormatError) {
+    visits += 1
+    guard depth <= Self.depthLimit, visits <= Self.visitLimit, leaves.count <= Self.leafLimit
+    else {
+      throw FormatError(
+        .limit(
+          "dictionaries nested more than \(Self.depthLimit) deep, or more than \(Self.leafLimit) "
+            + "tensors"))
+    }
+    func inside(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
+    switch value {
+    case .dictionary(let index):
+      for (key, value) in objects.dictionaries[index] {
+        switch key {
+        case .string(let name): try visit(value, inside(name), depth: depth + 1)
+        case .bytes(let bytes):
+          try visit(value, inside(String(decoding: bytes, as: UTF8.self)), depth: depth + 1)
+        case .int(let number): try visit(value, inside("\(number)"), depth: depth + 1)
+        default: continue
+        }
+      }
+    case .list(let index), .tuple(let index):
+      for (number, value) in objects.sequences[index].enumerated() {
+        try visit(value, inside("\(number)"), depth: depth + 1)
+      }
+    case .tensor(let index): leaves.append((path.isEmpty ? "tensor" : path, .tensor(index)))
+    case .array(let index): leaves.append((path.isEmpty ? "array" : path, .array(index)))
+    case .int(let number) where depth == 1: note(path, "\(number)")
+    case .double(let number) where depth == 1: note(path, "\(number)")
+    case .bool(let value) where depth == 1: note(path, value ? "true" : "false")
+    case .string(let text) where depth == 1: note(path, text)
+    default: return
+    }
+  }
+
+  private mutating func note(_ key: String, _ value: String) {
+    metadata.append(MetadataEntry(key: key, value: value))
+  }
+}

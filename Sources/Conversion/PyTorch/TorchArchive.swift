@@ -1,0 +1,125 @@
+import ONNXFormat
+import Synchronization
+
+/// What `torch.save` writes since PyTorch 1.6: a zip file with `NAME/data.pkl`, one `NAME/data/KEY` for
+/// each storage, and since 2.1 `NAME/byteorder`.
+final class TorchArchive: TorchStorages {
+  private let file: InputFile
+  private let zip: ZipReader
+  private let limits: ReadingLimits
+  private let storages: [String: ZipReader.Entry]
+  private let pickle: ZipReader.Entry
+  let isBigEndian: Bool
+  /// The storage that was decompressed last.
+  private let inflated = Mutex<(key: String, tensor: Tensor)?>(nil)
+
+  /// Whether a zip file with an entry of that name is one.
+  static func isPickle(_ name: String) -> Bool { name == "data.pkl" || name.hasSuffix("/data.pkl") }
+
+  init(_ file: InputFile, limits: ReadingLimits) throws(FormatError) {
+    let source = ByteSource(file)
+    let zip = try ZipReader(source)
+    guard let pickle = zip.entries.first(where: { Self.isPickle($0.name) }) else {
+      throw FormatError(.invalid("it has no data.pkl"))
+    }
+    let folder = String(pickle.name.dropLast("data.pkl".count))
+    var storages: [String: ZipReader.Entry] = [:]
+    var isBigEndian = false
+    var plain = 0
+    for entry in zip.entries {
+      guard entry.name.hasPrefix(folder) else { continue }
+      if !entry.isCompressed {
+        // Two entries cannot share bytes without more of them than the file has.
+        plain += entry.size
+        guard entry.size >= 0, plain <= file.count else {
+          throw FormatError(.invalid("entries of the zip file share their bytes"))
+        }
+      }
+      let name = entry.name.dropFirst(folder.count)
+      if name.hasPrefix("data/") {
+        guard storages.updateValue(entry, forKey: String(name.dropFirst(5))) == nil else {
+          throw FormatError(.invalid("entry \(entry.name.quoted) is there twice"))
+        }
+      } else if name == "byteorder" {
+        let word = try Self.bytes(of: entry, zip, source, limit: 16)
+        guard word == Array("little".utf8) || word == Array("big".utf8) else {
+          throw FormatError(.invalid("the byte order is neither little nor big"))
+        }
+        isBigEndian = word.count == 3
+      }
+    }
+    self.file = file
+    self.zip = zip
+    self.limits = limits
+    self.storages = storages
+    self.pickle = pickle
+    self.isBigEndian = isBigEndian
+  }
+
+  /// Reads the table of tensors.
+  func weights() throws(FormatError) -> Weights {
+    let bytes = try Self.bytes(of: pickle, zip, ByteSource(file), limit: PickleReader.longest)
+    let (root, objects) = try ByteSource.reading(bytes) { (source) throws(FormatError) in
+      var reader = PickleReader(source, 0..<bytes.count)
+      let root = try reader.load()
+      return (root, reader.objects)
+    }
+    var size = 0
+    for entry in storages.values {
+      let (sum, overflow) = size.addingReportingOverflow(entry.size)
+      size = overflow ? Int.max : sum
+    }
+    return try Weights(root, objects, in: self, size: size, limits: limits)
+  }
+
+  /// A small entry, whole.
+  private static func bytes(
+    of entry: ZipReader.Entry, _ zip: ZipReader, _ source: ByteSource, limit: Int
+  ) throws(FormatError) -> [UInt8] {
+    guard entry.size <= limit else {
+      throw FormatError(.limit("entry \(entry.name.quoted) of \(entry.size) bytes is too large"))
+    }
+    let data = try zip.data(of: entry, in: source)
+    return entry.isCompressed
+      ? try InflatingInput(source, data, size: entry.size).bytes(entry.size)
+      : try source.bytes(data)
+  }
+
+  private func entry(_ key: String) throws(FormatError) -> ZipReader.Entry {
+    guard let entry = storages[key] else {
+      throw FormatError(.invalid("storage \(key.quoted) is missing"))
+    }
+    return entry
+  }
+
+  func size(of key: String) throws(FormatError) -> Int { try entry(key).size }
+
+  func isCompressed(_ key: String) -> Bool { storages[key]?.isCompressed == true }
+
+  func read(
+    _ range: Range<Int>, of key: String, into target: UnsafeMutableRawPointer
+  ) throws(FormatError) {
+    let entry = try entry(key)
+    let source = ByteSource(file)
+    let data = try zip.data(of: entry, in: source)
+    guard entry.isCompressed else {
+      return try file.read(range.count, at: data.lowerBound + range.lowerBound, into: target)
+    }
+    let result = inflated.withLock { cached -> Result<Tensor, FormatError> in
+      if let cached, cached.key == key { return .success(cached.tensor) }
+      cached = nil
+      return Result { () throws(FormatError) in
+        let tensor = try Tensor.allocate(.uint8, [entry.size])
+        try InflatingInput(source, data, size: entry.size)
+          .read(entry.size, into: tensor.storage.pointer)
+        cached = (key, tensor)
+        return tensor
+      }
+    }
+    try result.get().withUnsafeBytes { bytes in
+      if let start = bytes.baseAddress {
+        target.copyMemory(from: start + range.lowerBound, byteCount: range.count)
+      }
+    }
+  }
+}

@@ -1,0 +1,161 @@
+import ONNXFormat
+
+/// The bytes behind the tensors of a file of `torch.save`.
+protocol TorchStorages: Sendable {
+  /// Bytes of the storage of that key.
+  /// - Throws: `FormatError` where there is none.
+  func size(of key: String) throws(FormatError) -> Int
+  /// Reads some of its bytes.
+  /// - Precondition: they lie within it.
+  func read(
+    _ range: Range<Int>, of key: String, into target: UnsafeMutableRawPointer) throws(FormatError)
+  func isCompressed(_ key: String) -> Bool
+  /// Whether its numbers stand highest byte first.
+  var isBigEndian: Bool { get }
+}
+
+extension Weights {
+  /// The tensors of a pickle whose storages lie in the same file.
+  /// - Parameter size: bytes of the storages
+  init(
+    _ root: PickleValue, _ objects: PickleObjects, in storages: some TorchStorages, size: Int,
+    limits: ReadingLimits
+  ) throws(FormatError) {
+    let state = try StateDict(root, objects)
+    var entries: [Entry] = []
+    var budget = MemoryBudget(limit: limits.memoryLimit(fileSize: size))
+    var inflated = MemoryBudget(limit: limits.inflatedSize)
+    var lastKey: String?
+    for (name, leaf) in state.leaves {
+      do throws(FormatError) {
+        switch leaf {
+        case .tensor(let index):
+          let tensor = objects.tensors[index]
+          let storage = objects.storages[tensor.storage]
+          let size = try storages.size(of: storage.key)
+          try tensor.check(storage, size: size)
+          try budget.take(max(tensor.byteCount, tensor.bytes(storage).count))
+          if storage.key != lastKey, storages.isCompressed(storage.key) { try inflated.take(size) }
+          lastKey = storage.key
+          entries.append(
+            Entry(name, tensor.elementType, tensor.shape) { () throws(FormatError) in
+              try tensor.read(storage, in: storages)
+            })
+        case .array(let index): entries.append(Entry(name, try objects.arrays[index].tensor()))
+        }
+      } catch {
+        throw error.within("tensor \(name.quoted)")
+      }
+    }
+    self.init(entries)
+    metadata = state.metadata
+    layout = .pyTorch
+  }
+}
+
+extension TorchTensor {
+  /// The first element of the storage that is used, and one behind the last.
+  private var span: Range<Int> {
+    guard let count = shape.elementCount, count > 0 else { return 0..<0 }
+    return offset..<zip(shape, strides).reduce(offset + 1) { $0 + ($1.0 - 1) * $1.1 }
+  }
+
+  fileprivate var byteCount: Int { (shape.elementCount ?? 0) * elementType.stride }
+
+  /// Where in the storage of the file the used bytes lie.
+  fileprivate func bytes(_ storage: TorchStorage) -> Range<Int> {
+    let first = (span.lowerBound + storage.offset) * elementType.stride
+    return first..<first + span.count * elementType.stride
+  }
+
+  /// Whether the elements lie in row-major order without gaps.
+  private var isContiguous: Bool {
+    var expected = 1
+    for (size, stride) in zip(shape, strides).reversed() where size != 1 {
+      guard stride == expected else { return false }
+      expected *= size
+    }
+    return true
+  }
+
+  /// - Parameter size: bytes of the storage in the file
+  fileprivate func check(_ storage: TorchStorage, size: Int) throws(FormatError) {
+    let (end, overflow) = span.upperBound.addingReportingOverflow(storage.offset)
+    let (bytes, carry) = end.multipliedReportingOverflow(by: elementType.stride)
+    guard !overflow, !carry, shape.elementCount == 0 || bytes <= size else {
+      throw FormatError(
+        .invalid("it lies outside of storage \(storage.key.quoted) of \(size) bytes"))
+    }
+  }
+
+  fileprivate func read(
+    _ storage: TorchStorage, in storages: some TorchStorages
+  ) throws(FormatError) -> Tensor {
+    let result = try Tensor.allocate(elementType, shape)
+    guard result.count > 0 else { return result }
+    let bytes = self.bytes(storage)
+    if isContiguous {
+      try storages.read(bytes, of: storage.key, into: result.storage.pointer)
+    } else {
+      let part = try Tensor.allocate(.uint8, [bytes.count])
+      try storages.read(bytes, of: storage.key, into: part.storage.pointer)
+      withExtendedLifetime(part) { result.gather(part.storage.pointer, strides) }
+    }
+    if storages.isBigEndian { result.swapBytes(NPYDataType(elementType: elementType).wordSize) }
+    result.unpackInPlace()
+    return result
+  }
+}
+
+extension Tensor {
+  static func allocate(
+    _ elementType: ElementType, _ shape: [Int]
+  ) throws(FormatError) -> Tensor {
+    do throws(TensorError) { return try Tensor(uninitialized: elementType, shape: shape) } catch {
+      throw FormatError(.invalid(error.description))
+    }
+  }
+
+  /// Copies elements that lie so many elements apart; nobody else has seen this tensor.
+  fileprivate func gather(_ source: UnsafeRawPointer, _ strides: [Int]) {
+    func copy<T>(_ type: T.Type) {
+      let from = source.assumingMemoryBound(to: T.self)
+      let to = storage.pointer.assumingMemoryBound(to: T.self)
+      let last = shape.count - 1
+      let (size, step) = last < 0 ? (1, 1) : (shape[last], strides[last])
+      var index = [Int](repeating: 0, count: shape.count)
+      var start = 0
+      var next = 0
+      while next < count {
+        for element in 0..<size { to[next + element] = from[start + element * step] }
+        next += size
+        var axis = last - 1
+        while axis >= 0 {
+          index[axis] += 1
+          start += strides[axis]
+          if index[axis] < shape[axis] { break }
+          start -= shape[axis] * strides[axis]
+          index[axis] = 0
+          axis -= 1
+        }
+      }
+    }
+    switch elementType.stride {
+    case 1: copy(UInt8.self)
+    case 2: copy(UInt16.self)
+    case 4: copy(UInt32.self)
+    case 8: copy(UInt64.self)
+    default: copy((UInt64, UInt64).self)
+    }
+  }
+}
+
+extension PickledArray {
+  func tensor() throws(FormatError) -> Tensor {
+    var header = NPYHeader(dataType, shape: shape)
+    header.isFortranOrder = isFortranOrder
+    return try ByteSource.reading(bytes.isEmpty ? [0] : bytes) { (source) throws(FormatError) in
+      try Tensor(npy: PlainInput(source, 0..<bytes.count), header: header, limits: .init())
+    }
+  }
+}

@@ -1,0 +1,142 @@
+import ONNXFormat
+
+extension Weights {
+  /// Reads the table of a safetensors file.
+  init(safetensors file: InputFile) throws(FormatError) {
+    let header = try SafetensorsHeader(file)
+    let start = header.dataStart
+    self.init(
+      header.items.map { item in
+        Entry(item.name, item.elementType, item.shape) { () throws(FormatError) in
+          try Tensor(
+            item.elementType, item.shape, in: file,
+            at: start + item.range.lowerBound..<start + item.range.upperBound)
+        }
+      })
+    metadata = header.metadata
+    if header.metadata.contains(where: { $0.key == "format" && $0.value == "pt" }) {
+      layout = .pyTorch
+    }
+  }
+
+  /// Writes a safetensors file: elements of many bytes first, so that each tensor is aligned; the
+  /// data begin at a multiple of 64.
+  func writeSafetensors(to path: String) throws(FormatError) {
+    let types = try entries.map { (entry) throws(FormatError) in try Self.storedType(of: entry) }
+    let order = entries.indices.sorted {
+      (types[$1].type.bitsInFile ?? 0, $0) < (types[$0].type.bitsInFile ?? 0, $1)
+    }
+    var ranges = [Range<Int>](repeating: 0..<0, count: entries.count)
+    var end = 0
+    for index in order {
+      let size = try Self.storedSize(of: entries[index], types[index].type)
+      let (next, overflow) = end.addingReportingOverflow(size)
+      guard !overflow else { throw FormatError(.limit("the tensors are too large")) }
+      ranges[index] = end..<next
+      end = next
+    }
+    var text = "{"
+    if !metadata.isEmpty {
+      let pairs = metadata.map { Self.json($0.key) + ":" + Self.json($0.value) }
+      text += "\"__metadata__\":{\(pairs.joined(separator: ","))}"
+    }
+    for (index, entry) in entries.enumerated() {
+      if text.utf8.count > 1 { text += "," }
+      let shape = entry.shape.map(String.init).joined(separator: ",")
+      text += "\(Self.json(entry.name)):{\"dtype\":\"\(types[index].name)\",\"shape\":[\(shape)],"
+      text += "\"data_offsets\":[\(ranges[index].lowerBound),\(ranges[index].upperBound)]}"
+    }
+    text += "}"
+    let alignment = 64
+    text += String(
+      repeating: " ", count: (alignment - (8 + text.utf8.count) % alignment) % alignment)
+
+    let file = try OutputFile(path)
+    var head: [UInt8] = []
+    for byte in 0..<8 { head.append(UInt8(truncatingIfNeeded: text.utf8.count >> (8 * byte))) }
+    try file.write(head + Array(text.utf8))
+    for index in order {
+      let tensor = try entries[index].tensor()
+      if types[index].type == tensor.elementType {
+        try tensor.forEachPackedPiece { (bytes) throws(FormatError) in try file.write(bytes) }
+      } else {
+        try tensor.withUnsafeBytes { (bytes) throws(FormatError) in try file.write(bytes) }
+      }
+    }
+    try file.commit()
+  }
+
+  /// The type under which a tensor is stored. Small integers, which the format lacks, take a byte.
+  private static func storedType(
+    of entry: Entry
+  ) throws(FormatError) -> (name: String, type: ElementType) {
+    let type: ElementType =
+      switch entry.elementType {
+      case .int4, .int2: .int8
+      case .uint4, .uint2: .uint8
+      default: entry.elementType
+      }
+    guard let stored = SafetensorsHeader.types.first(where: { $0.type == type }) else {
+      throw FormatError(
+        .unsupported("\(type) in a safetensors file"), in: "tensor \(entry.name.quoted)")
+    }
+    return stored
+  }
+
+  private static func storedSize(
+    of entry: Entry, _ type: ElementType
+  ) throws(FormatError) -> Int {
+    guard let count = entry.shape.elementCount, let bits = type.bitsInFile,
+      case let (total, overflow) = count.multipliedReportingOverflow(by: bits), !overflow,
+      total % 8 == 0
+    else {
+      throw FormatError(
+        .unsupported("\(type) \(entry.shape), which does not fill its last byte"),
+        in: "tensor \(entry.name.quoted)")
+    }
+    return total / 8
+  }
+
+  /// A string as JSON.
+  private static func json(_ string: String) -> String {
+    var text = "\""
+    for scalar in string.unicodeScalars {
+      switch scalar {
+      case "\"": text += "\\\""
+      case "\\": text += "\\\\"
+      case _ where scalar.value < 0x20:
+        let digits = String(scalar.value, radix: 16)
+        text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      default: text.unicodeScalars.append(scalar)
+      }
+    }
+    return text + "\""
+  }
+}
+
+extension Tensor {
+  /// Reads a tensor whose elements lie in a file as the standard's `raw_data` does.
+  init(
+    _ elementType: ElementType, _ shape: [Int], in file: InputFile, at range: Range<Int>
+  ) throws(FormatError) {
+    do throws(TensorError) {
+      self = try Tensor(uninitialized: elementType, shape: shape)
+    } catch { throw FormatError(.invalid(error.description)) }
+    guard elementType.bytesInFile(count) == range.count else {
+      throw FormatError(.invalid("\(range.count) bytes do not fill \(elementType) \(shape)"))
+    }
+    try file.read(
+      range.count, at: range.lowerBound,
+      into: storage.pointer + elementType.packedOffset(count: count))
+    unpackInPlace()
+  }
+}
+
+extension OutputFile {
+  func write(_ bytes: [UInt8]) throws(FormatError) {
+    let result: Result<Void, FormatError> = bytes.withUnsafeBytes { buffer in
+      Result { () throws(FormatError) in try write(buffer) }
+    }
+    try result.get()
+  }
+}

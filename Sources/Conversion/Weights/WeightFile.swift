@@ -1,0 +1,88 @@
+import ONNXFormat
+
+/// What a file to be converted holds, by its first bytes.
+public enum FileKind: Sendable, Hashable {
+  /// An ONNX model, or nothing that is known.
+  case model
+  case safetensors
+  case numPyArchive
+  case numPyArray
+  /// `torch.save` as a zip file.
+  case torchArchive
+  /// `torch.save` before PyTorch 1.6.
+  case torchLegacy
+
+  /// - Throws: `FormatError` with the path, where the file cannot be read.
+  public init(ofFile path: String) throws(FormatError) {
+    self = try inFile(path) { () throws(FormatError) in
+      let file = try InputFile(path)
+      guard file.count > 0 else { throw FormatError(.invalid("the file is empty")) }
+      let source = ByteSource(file)
+      let head = try source.bytes(0..<min(16, file.count))
+      if head.starts(with: [0x93] + Array("NUMPY".utf8)) { return .numPyArray }
+      if head.starts(with: [0x50, 0x4B, 3, 4]) || head.starts(with: [0x50, 0x4B, 5, 6]) {
+        return try ZipReader(source).entries.contains { TorchArchive.isPickle($0.name) }
+          ? .torchArchive : .numPyArchive
+      }
+      if TorchLegacy.isOne(head) { return .torchLegacy }
+      return SafetensorsHeader.isOne(head, fileSize: file.count) ? .safetensors : .model
+    }
+  }
+}
+
+extension Weights {
+  /// Opens a file of weights: safetensors, NumPy's `.npz` or `.npy`, or what `torch.save` writes.
+  /// The file's table is read and checked at once, its tensors when they are asked for.
+  /// - Throws: `FormatError`, with the path, where the file is none of these, or damaged.
+  public init(contentsOf path: String, limits: ReadingLimits = .init()) throws(FormatError) {
+    let kind = try FileKind(ofFile: path)
+    self = try inFile(path) { () throws(FormatError) in
+      let weights: Weights
+      switch kind {
+      case .safetensors: weights = try Weights(safetensors: InputFile(path))
+      case .numPyArchive: weights = try Weights(npz: path, limits: limits)
+      case .numPyArray:
+        let tensor = try Tensor(npyContentsOf: path)
+        weights = Weights([Entry("arr_0", tensor)])
+      case .torchArchive: weights = try TorchArchive(InputFile(path), limits: limits).weights()
+      case .torchLegacy: weights = try TorchLegacy(InputFile(path), limits: limits).weights()
+      case .model:
+        throw FormatError(
+          .invalid("no weights: expected safetensors, .npz, .npy, or what torch.save writes"))
+      }
+      try weights.checkNames()
+      return weights
+    }
+  }
+
+  private init(npz path: String, limits: ReadingLimits) throws(FormatError) {
+    let archive = try NPZArchive(path, limits: limits)
+    self.init(
+      archive.arrays.map { array in
+        Entry(array.name, array.elementType, array.shape) { () throws(FormatError) in
+          try archive.tensor(array)
+        }
+      })
+  }
+
+  /// The endings of files that `write` makes.
+  public static let fileExtensions = ["safetensors", "npz"]
+
+  /// Writes the tensors, one in memory at a time, as the path's ending says: `.safetensors` or
+  /// `.npz`. The file takes its place once it is whole.
+  /// - Throws: `FormatError` with the path.
+  public func write(to path: String) throws(FormatError) {
+    try inFile(path) { () throws(FormatError) in
+      try checkNames()
+      if path.hasSuffix(".safetensors") {
+        try writeSafetensors(to: path)
+      } else if path.hasSuffix(".npz") {
+        try NPZ.write(entries.map(\.name), to: path) { (index) throws(FormatError) in
+          try entries[index].tensor()
+        }
+      } else {
+        throw FormatError(.invalid("weights are written as .safetensors or .npz"))
+      }
+    }
+  }
+}

@@ -1,0 +1,78 @@
+/// The table of a `.npz` file: each array's name, type and shape. Arrays are read one by one.
+package struct NPZArchive: Sendable {
+  package struct Array: Sendable {
+    package let name: String
+    package let elementType: ElementType
+    package let shape: [Int]
+    fileprivate let entry: ZipReader.Entry
+  }
+
+  package let arrays: [Array]
+  private let file: InputFile
+  private let zip: ZipReader
+  private let limits: ReadingLimits
+
+  /// Reads the headers of all arrays.
+  /// - Throws: `FormatError` without the path.
+  package init(_ path: String, limits: ReadingLimits) throws(FormatError) {
+    let file = try InputFile(path)
+    guard file.count > 0 else { throw FormatError(.invalid("the file is empty")) }
+    let source = ByteSource(file)
+    let zip = try ZipReader(source)
+    var arrays: [Array] = []
+    var inflated = MemoryBudget(limit: limits.inflatedSize)
+    var plain = MemoryBudget(limit: file.count)
+    for entry in zip.entries where !entry.name.hasSuffix("/") {
+      let name = entry.name.hasSuffix(".npy") ? String(entry.name.dropLast(4)) : entry.name
+      do throws(FormatError) {
+        // The same bytes may stand in the directory many times.
+        if entry.isCompressed {
+          try inflated.take(max(0, entry.size))
+        } else if plain.remaining < entry.size {
+          throw FormatError(.invalid("its bytes belong to another entry of the zip file too"))
+        } else {
+          try plain.take(entry.size)
+        }
+        let data = try zip.data(of: entry, in: source)
+        let header: NPYHeader
+        if entry.isCompressed {
+          header = try NPYHeader(
+            from: InflatingInput(source, data, size: entry.size), limits: limits)
+        } else {
+          header = try NPYHeader(from: PlainInput(source, data), limits: limits)
+        }
+        arrays.append(
+          Array(
+            name: name, elementType: header.dataType.elementType, shape: header.shape,
+            entry: entry))
+      } catch {
+        throw error.within("array \(name.quoted)")
+      }
+    }
+    self.arrays = arrays
+    self.file = file
+    self.zip = zip
+    self.limits = limits
+  }
+
+  /// Reads an array.
+  package func tensor(_ array: Array) throws(FormatError) -> Tensor {
+    let source = ByteSource(file)
+    let data = try zip.data(of: array.entry, in: source)
+    if array.entry.isCompressed {
+      return try read(
+        array, CheckedInput(InflatingInput(source, data, size: array.entry.size)), data)
+    }
+    return try read(array, CheckedInput(PlainInput(source, data)), data)
+  }
+
+  private func read<Base: ArrayInput>(
+    _ array: Array, _ input: CheckedInput<Base>, _ data: Range<Int>
+  ) throws(FormatError) -> Tensor {
+    let tensor = try Tensor(npy: input, limits: limits)
+    guard input.checksum == array.entry.checksum else {
+      throw FormatError(.malformed("the check sum is wrong", offset: data.lowerBound))
+    }
+    return tensor
+  }
+}

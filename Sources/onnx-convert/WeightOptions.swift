@@ -1,0 +1,119 @@
+import ArgumentParser
+import ONNX
+import ONNXConversion
+import ToolSupport
+
+/// How weights and graphs come together.
+struct WeightOptions: ParsableArguments {
+  @Option(help: "Put the weights of FROM into this model.")
+  var graph: String?
+
+  @Option(help: "Make the model that FROM holds the weights of: \(ArchitectureName.list).")
+  var architecture: ArchitectureName?
+
+  @Option(
+    name: .customLong("size"), parsing: .unconditionalSingleValue,
+    help: "A size of the architecture that does not follow from the weights: NAME=NUMBER.")
+  var sizes: [String] = []
+
+  @Option(
+    help: """
+      What the names of the weights begin with that those of the graph lack; by itself what makes \
+      the most names agree.
+      """)
+  var prefix: String?
+
+  @Flag(help: "Match weights that no name fits by order and shape.")
+  var byOrder = false
+
+  @Flag(help: "Keep what has no weight, and leave out weights that have no place.")
+  var allowMissing = false
+
+  @Option(help: "The ε of batch normalizations that the graph has folded into its convolutions.")
+  var batchNormEpsilon = 1e-5
+
+  @Option(help: "Write what became of each tensor to this file, as JSON.")
+  var report: String?
+
+  func validate() throws {
+    if graph != nil, architecture != nil {
+      throw ValidationError("--graph and --architecture exclude each other")
+    }
+    if !sizes.isEmpty, architecture == nil {
+      throw ValidationError("--size belongs to --architecture")
+    }
+    guard batchNormEpsilon.isFinite, batchNormEpsilon >= 0 else {
+      throw ValidationError("--batch-norm-epsilon: expected a number from 0 on")
+    }
+  }
+
+  /// Whether weights become a model.
+  var makesModel: Bool { graph != nil || architecture != nil }
+
+  /// The model with the weights in it.
+  func bind(_ weights: Weights) throws -> Model {
+    var options = BindingOptions()
+    options.prefix = prefix
+    options.batchNormEpsilon = batchNormEpsilon
+    options.matchesByOrder = byOrder || architecture != nil
+    let base: Model
+    if let graph {
+      base = try Model(contentsOf: graph)
+    } else if let architecture {
+      base = try architecture.model(for: weights, sizes: statedSizes())
+    } else {
+      throw Failure("expected --graph or --architecture")
+    }
+    let (model, bindings) = try base.bound(to: weights, options)
+    print(bindings)
+    if let report { try writeText("\(json(bindings))\n", to: report) }
+    if !allowMissing { try bindings.checkComplete() }
+    return model
+  }
+
+  private func statedSizes() throws -> [String: Int] {
+    var values: [String: Int] = [:]
+    for text in sizes {
+      let parts = text.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
+      guard parts.count == 2, let value = Int(parts[1]), (0...1 << 24).contains(value),
+        values.updateValue(value, forKey: parts[0]) == nil
+      else { throw Failure("--size: expected NAME=NUMBER, each name once, got '\(text)'") }
+    }
+    return values
+  }
+
+  private func print(_ report: BindingReport) {
+    for rule in report.rules { Swift.print(rule.escaped) }
+    var table = Table(["initializer": .left, "weights": .left, "rule": .left, "shape": .left])
+    for row in report.rows {
+      table.append([
+        row.to.escaped, row.from.joined(separator: " + ").escaped,
+        (row.state == .bound ? row.rule : "\(row.state.rawValue): \(row.rule)").escaped,
+        "\(row.shape)",
+      ])
+    }
+    for line in table.lines { Swift.print(line) }
+    Swift.print(
+      "\(report.count(.bound)) bound, \(report.count(.kept)) constants kept, "
+        + "\(report.count(.ignored)) weights ignored, \(report.count(.missing)) missing, "
+        + "\(report.count(.unused)) unused")
+  }
+
+  private func json(_ report: BindingReport) -> JSON {
+    .object([
+      "rules": .array(report.rules.map(JSON.string)),
+      "tensors": .array(
+        report.rows.map { row in
+          .object([
+            "state": .string(row.state.rawValue), "to": row.to.isEmpty ? .null : .string(row.to),
+            "from": .array(row.from.map(JSON.string)), "rule": .string(row.rule),
+            "shape": .array(row.shape.map(JSON.int)),
+          ])
+        }),
+    ])
+  }
+}
+
+extension ArchitectureName: ExpressibleByArgument {
+  static var list: String { allCases.map(\.rawValue).joined(separator: ", ") }
+}

@@ -1,0 +1,96 @@
+import ONNX
+import Testing
+
+@testable import ONNXConversion
+
+struct ArchitectureNameTests {
+  /// Every architecture with sizes other than its usual ones, where they follow from the weights.
+  static var models: [(ArchitectureName, any Architecture, [String: Int])] {
+    var mlp = MLP()
+    (mlp.channels, mlp.height, mlp.width, mlp.hidden, mlp.classes) = (3, 4, 4, [9, 8, 7], 5)
+    var lenet = LeNet5()
+    (lenet.channels, lenet.height, lenet.width, lenet.classes) = (2, 32, 32, 7)
+    var resnet = ResNetSmall()
+    (resnet.filters, resnet.blocks, resnet.classes) = ([3, 4], 2, 6)
+    var autoencoder = Autoencoder()
+    (autoencoder.height, autoencoder.width, autoencoder.hidden) = (6, 6, [9, 8, 7])
+    autoencoder.code = 3
+    func language<L: SizedLanguageModel>(_ model: L, _ embedding: Int?) -> L {
+      var model = model
+      (model.hidden, model.layers, model.embedding) = (6, 3, embedding)
+      return model
+    }
+    var text = TextCNN(vocabulary: 12)
+    (text.embedding, text.windows, text.maps, text.classes) = (5, [2, 3], 4, 3)
+    var sentence = BiLSTM(vocabulary: 12)
+    (sentence.embedding, sentence.hidden, sentence.classes) = (5, 4, 3)
+    var translator = SequenceToSequence(sourceVocabulary: 9, targetVocabulary: 10)
+    (translator.embedding, translator.hidden) = (4, 6)
+    var caption = Caption(vocabulary: 11)
+    (caption.height, caption.width, caption.filters) = (8, 8, [3, 4])
+    (caption.features, caption.embedding, caption.hidden) = (7, 5, 6)
+    var forecast = Forecast()
+    (forecast.features, forecast.horizon, forecast.hidden, forecast.layers) = (3, 4, 6, 2)
+    var parity = Parity()
+    (parity.kind, parity.hidden) = (.gru, 6)
+    var adding = Adding()
+    (adding.kind, adding.hidden) = (.rnn, 6)
+    return [
+      (.mlp, mlp, [:]), (.lenet5, lenet, [:]), (.resnetSmall, resnet, [:]),
+      (.autoencoder, autoencoder, [:]), (.charRNN, language(CharRNN(vocabulary: 9), nil), [:]),
+      (.charLSTM, language(CharLSTM(vocabulary: 9), 4), [:]),
+      (.charGRU, language(CharGRU(vocabulary: 9), nil), [:]),
+      (.wordLSTM, language(WordLSTM(vocabulary: 9), 4), [:]), (.textCNN, text, [:]),
+      (.bilstm, sentence, [:]), (.seq2seq, translator, [:]), (.caption, caption, [:]),
+      (.forecast, forecast, [:]), (.parity, parity, [:]), (.adding, adding, [:]),
+    ]
+  }
+
+  @Test func sizesFollowFromTheWeights() throws {
+    #expect(Set(Self.models.map(\.0)) == Set(ArchitectureName.allCases))
+    for (name, architecture, sizes) in Self.models {
+      let model = try architecture.model(seed: 3)
+      // As PyTorch's, the numbers that are no weights are no part of it.
+      var weights = try Weights(of: model)
+      weights.entries.removeAll { $0.elementType == .int64 }
+      let built = try name.model(for: weights, sizes: sizes)
+      var options = BindingOptions()
+      options.matchesByOrder = true
+      let (bound, report) = try built.bound(to: weights, options)
+      try report.checkComplete()
+      #expect(
+        bound.graph.initializers.map(\.tensor) == model.graph.initializers.map(\.tensor),
+        "\(name)")
+    }
+  }
+
+  @Test func aSizeThatDoesNotFollowMustBeStated() throws {
+    var mlp = MLP()
+    (mlp.height, mlp.width) = (3, 5)
+    let weights = try Weights(of: mlp.model())
+    let error = #expect(throws: ConversionError.self) {
+      try ArchitectureName.mlp.model(for: weights)
+    }
+    #expect(error?.description.contains("--size") == true)
+    let sizes = ["channels": 1, "height": 3, "width": 5]
+    #expect(throws: Never.self) { try ArchitectureName.mlp.model(for: weights, sizes: sizes) }
+    #expect(throws: ConversionError.self) {
+      try ArchitectureName.mlp.model(for: weights, sizes: ["wheels": 4])
+    }
+  }
+
+  @Test(arguments: ArchitectureName.allCases)
+  func weightsOfSomethingElseAreRefused(name: ArchitectureName) {
+    let odd: [Weights] = [
+      Weights([]), Weights([.init("weight", Tensor(shape: [0, 0], [] as [Float]))]),
+      Weights([
+        .init("a.weight", Tensor(shape: [1, 0, 3, 3], [] as [Float])),
+        .init("r.weight_ih_l0", Tensor(shape: [0, 1], [] as [Float])),
+        .init("b.weight", Tensor(shape: [1, 1], [1] as [Float])),
+        .init("c.weight", Tensor(shape: [1, 1], [1] as [Float])),
+      ]),
+    ]
+    for weights in odd { _ = try? name.model(for: weights) }
+    #expect(throws: ConversionError.self) { try name.model(for: odd[0]) }
+  }
+}

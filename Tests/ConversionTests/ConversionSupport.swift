@@ -1,0 +1,58 @@
+import Foundation
+import ONNX
+@testable import ONNXConversion
+
+/// A folder for the files of one test, which goes with it.
+final class TemporaryFolder {
+  private let url: URL
+
+  init() throws {
+    url = FileManager.default.temporaryDirectory
+      .appendingPathComponent("conversion-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(at: url) }
+
+  func path(_ name: String) -> String { url.appendingPathComponent(name).path }
+
+  /// Writes a file and gives its path.
+  func write(_ bytes: [UInt8], _ name: String = "file") throws -> String {
+    try Data(bytes).write(to: URL(fileURLWithPath: path(name)))
+    return path(name)
+  }
+
+  var names: [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []).sorted()
+  }
+}
+
+/// A file that `tools/references/conversion_files.py` wrote.
+func reference(_ name: String) -> String {
+  URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appendingPathComponent("Files").appendingPathComponent(name).path
+}
+
+func bytes(of path: String) throws -> [UInt8] {
+  Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+}
+
+extension Weights {
+  /// All tensors by name.
+  func tensors() throws -> [String: Tensor] {
+    var tensors: [String: Tensor] = [:]
+    for entry in entries { tensors[entry.name] = try entry.tensor() }
+    return tensors
+  }
+
+  /// The sentence with which a file is refused, or one of its tensors; `nil` where all is read.
+  static func refusal(_ path: String) -> String? {
+    do {
+      let weights = try Weights(contentsOf: path)
+      for entry in weights.entries { _ = try entry.tensor() }
+      return nil
+    } catch {
+      return "\(error)"
+    }
+  }
+}
