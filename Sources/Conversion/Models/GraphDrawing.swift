@@ -17,6 +17,8 @@ public struct GraphDrawing: Sendable {
 
   private(set) var boxes: [Box] = []
   private(set) var edges: [Edge] = []
+  /// Values whose types are written beside an edge.
+  private var stated: Set<String> = []
 
   public init(_ model: Model) {
     let types = model.valueTypes()
@@ -54,8 +56,9 @@ public struct GraphDrawing: Sendable {
     _ name: String, to box: Int, _ producers: [String: Int], _ types: [String: ValueType]
   ) {
     guard let from = producers[name] else { return }
-    // An input's box states its type.
-    let label = boxes[from].kind == .value ? "" : types[name]?.tensorType?.shape?.drawn ?? ""
+    // An input's box states its type, and once is enough.
+    let isStated = boxes[from].kind == .value || !stated.insert(name).inserted
+    let label = isStated ? "" : types[name]?.tensorType?.shape?.drawn ?? ""
     edges.append(Edge(from: from, to: box, label: label))
   }
 
@@ -66,6 +69,12 @@ public struct GraphDrawing: Sendable {
       case .graph(let graph):
         box.kind = .nested
         box.lines.append("\(attribute.name): \(graph.nodes.count) nodes")
+      // What many operators state though it is the default.
+      case .ints(let list) where attribute.name == "pads" && list.allSatisfy { $0 == 0 }: break
+      case .ints(let list)
+      where ["strides", "dilations"].contains(attribute.name) && list.allSatisfy { $0 == 1 }:
+        break
+      case .int(1) where attribute.name == "group": break
       case .ints(let list) where list.count <= 6:
         box.lines.append("\(attribute.name) \(list.map(String.init).joined(separator: ", "))")
       case .int(let number): box.lines.append("\(attribute.name) \(number)")
@@ -107,7 +116,11 @@ public struct GraphDrawing: Sendable {
   /// - Throws: `ConversionError` for a graph that goes round or is too large to place
   public func svg() throws(ConversionError) -> String {
     let sizes = boxes.map(\.size)
-    guard let layout = GraphLayout(sizes: sizes, edges: edges.map { ($0.from, $0.to) }) else {
+    let inputs = Set(boxes.indices.filter { boxes[$0].kind == .value })
+    guard
+      let layout = GraphLayout(
+        sizes: sizes, inputs: inputs, edges: edges.map { ($0.from, $0.to) })
+    else {
       throw ConversionError("the graph goes round, or is too large to draw; write it as .dot")
     }
     let margin = 16.0
@@ -115,7 +128,8 @@ public struct GraphDrawing: Sendable {
       <svg xmlns="http://www.w3.org/2000/svg" width="\((layout.width + 2 * margin).drawn)" \
       height="\((layout.height + 2 * margin).drawn)" font-family="sans-serif" font-size="11">
       <style>path { fill: none; stroke: #667 } .t { font-weight: bold; font-size: 12px } \
-      .e { fill: #778; font-size: 9px } text { text-anchor: middle; fill: #112 }</style>
+      text { text-anchor: middle; fill: #112 } .e { fill: #778; font-size: 9px; text-anchor: start; \
+      paint-order: stroke; stroke: #fff; stroke-width: 3px }</style>
       <rect width="100%" height="100%" fill="#fff"/>
       <g transform="translate(\(margin.drawn) \(margin.drawn))">
 
@@ -143,7 +157,7 @@ public struct GraphDrawing: Sendable {
     text +=
       "<path d=\"M\((tip.0 - 3).drawn) \((tip.1 - 2).drawn)l3 6l3 -6z\" style=\"fill:#667\"/>\n"
     if !label.isEmpty {
-      let x = points[0].0 * 0.75 + points[1].0 * 0.25
+      let x = points[0].0 + 5
       text +=
         "<text class=\"e\" x=\"\(x.drawn)\" y=\"\((points[0].1 + 13).drawn)\">\(label.inXML)</text>\n"
     }
@@ -156,7 +170,7 @@ extension GraphDrawing.Box {
 
   var size: (width: Double, height: Double) {
     let title = Double(GraphDrawing.short(title).count) * 7.6
-    let longest = texts.map { Double($0.count) * 6.1 }.max() ?? 0
+    let longest = texts.map { Double($0.count) * 6.5 }.max() ?? 0
     return (max(title, longest, 40) + 18, 24 + Double(texts.count) * 14)
   }
 

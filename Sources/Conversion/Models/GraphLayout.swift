@@ -29,19 +29,24 @@ struct GraphLayout {
 
   /// - Parameters:
   ///   - sizes: width and height of each box
+  ///   - inputs: boxes where data come in; what does not depend on them stands near its use
   ///   - edges: pairs of boxes, the first above the second; they must not form a circle
   /// - Returns: `nil` where edges go round, or the picture would be too large
-  init?(sizes: [(width: Double, height: Double)], edges: [(from: Int, to: Int)]) {
+  init?(
+    sizes: [(width: Double, height: Double)], inputs: Set<Int>, edges: [(from: Int, to: Int)]
+  ) {
     vertices = sizes.enumerated().map { index, size in
       Vertex(width: size.width, height: size.height, box: index)
     }
-    guard assignLayers(edges), addRoutes(edges) else { return nil }
+    guard assignLayers(edges, inputs), addRoutes(edges) else { return nil }
     order()
     place()
   }
 
   /// - Returns: whether there is an order
-  private mutating func assignLayers(_ edges: [(from: Int, to: Int)]) -> Bool {
+  private mutating func assignLayers(
+    _ edges: [(from: Int, to: Int)], _ inputs: Set<Int>
+  ) -> Bool {
     var waiting = [Int](repeating: 0, count: vertices.count)
     var next = [[Int]](repeating: [], count: vertices.count)
     for edge in edges {
@@ -60,9 +65,12 @@ struct GraphLayout {
       }
     }
     guard done == vertices.count else { return false }
-    // What nothing leads to stands right above what it leads to.
-    let isSource = Set(edges.map(\.to))
-    for vertex in vertices.indices where !isSource.contains(vertex) {
+    // Inputs, and what does not depend on them, stand right above where they are used.
+    var depends = [Bool](repeating: false, count: vertices.count)
+    for vertex in ready where inputs.contains(vertex) || depends[vertex] {
+      for other in next[vertex] { depends[other] = true }
+    }
+    for vertex in ready.reversed() where !depends[vertex] {
       if let least = next[vertex].map({ vertices[$0].layer }).min() {
         vertices[vertex].layer = least - 1
       }

@@ -114,6 +114,7 @@ extension Scan {
         9,
         up: { change throws(OperatorError) in
           guard !change.has(0) else { throw .input(0, "that version knows no lengths") }
+          guard !change.node.inputs.isEmpty else { throw .input(1, "is missing") }
           for input in change.node.inputs.indices.dropFirst() {
             guard change.tensorType(input)?.shape?.first == 1 else {
               throw .input(input, "that version knows no batches")

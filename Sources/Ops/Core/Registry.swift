@@ -63,7 +63,8 @@ public enum Registry {
     }
     var seen: Set<ObjectIdentifier> = []
     let types = entries.map(\.operator).filter { seen.insert(ObjectIdentifier($0)).inserted }
-    return (first.since, types.flatMap { $0.versionSteps }.sorted { $0.version < $1.version })
+    let steps = Dictionary(grouping: types.flatMap { $0.versionSteps }, by: \.version)
+    return (first.since, steps.keys.sorted().map { VersionStep($0, all: steps[$0] ?? []) })
   }
 
   /// The newest version of a domain's operator set that has changed an operator; `nil` for a domain

@@ -23,6 +23,17 @@ public struct VersionStep: Sendable {
 }
 
 extension VersionStep {
+  /// Several changes that one version brought, as one. The last to be undone may put another operator
+  /// in the node's place.
+  init(_ version: Int, all steps: [VersionStep]) {
+    self.init(
+      version,
+      up: { change throws(OperatorError) in for step in steps { try step.up(&change) } },
+      down: { change throws(OperatorError) in
+        for step in steps.reversed() { try step.down(&change) }
+      })
+  }
+
   /// The value of an attribute under which a node means what it meant without that attribute.
   public enum Neutral: Sendable {
     case int(Int)

@@ -195,7 +195,7 @@ extension Split {
             let size = shape[axis].size
           else { throw .input(0, "the size along the axis must be known, and is not") }
           let count = change.node.outputs.count
-          guard size % count != 0 else { return }
+          guard count > 0, size % count != 0 else { return }
           let pieces = try equalPieces(of: size, count, allowsRest: true)
           change.setInput(1, change.integers(pieces, "split"))
         }),

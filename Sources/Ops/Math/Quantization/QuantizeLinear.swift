@@ -118,7 +118,8 @@ extension QuantizeLinear {
           change.drop("output_dtype")
           guard type != 0, !change.has(2) else { return }
           guard let type = ElementType(rawValue: Int32(clamping: type)),
-            let sizes = change.sizes(1)
+            TypeSet.quantized.contains(type), let sizes = change.sizes(1),
+            let count = sizes.elementCount, count <= 1 << 24
           else { throw .attribute("output_dtype", "needs a scale of known shape") }
           do throws(TensorError) {
             let zeros = try Tensor(uninitialized: type, shape: sizes)

@@ -183,8 +183,9 @@ extension Dropout {
         },
         down: { change throws(OperatorError) in
           if change.has(2) {
-            let isTraining = change.constant(2)?.elements(as: UInt8.self).first ?? 1
-            guard isTraining == 0 else {
+            guard let mode = change.constant(2), mode.elementType == .bool,
+              mode.elements(as: UInt8.self).first == 0
+            else {
               throw .input(2, "it may be training time, which that version does not know")
             }
           }

@@ -1,0 +1,35 @@
+/// Names with `*` for any letters.
+public struct NamePatterns: Sendable {
+  private let patterns: [[Character]]
+  public init(_ patterns: [String]) { self.patterns = patterns.map(Array.init) }
+
+  /// Whether one of the patterns is the name.
+  public func contains(_ name: String) -> Bool {
+    let name = Array(name)
+    return patterns.contains { Self.matches($0[...], name[...]) }
+  }
+
+  private static func matches(_ pattern: ArraySlice<Character>, _ name: ArraySlice<Character>)
+    -> Bool
+  {
+    // Where the last star stood, and how much of the name it covers.
+    var (p, n) = (pattern.startIndex, name.startIndex)
+    var star: (pattern: Int, name: Int)?
+    while n < name.endIndex {
+      if p < pattern.endIndex, pattern[p] == "*" {
+        star = (p, n)
+        p += 1
+      } else if p < pattern.endIndex, pattern[p] == name[n] || pattern[p] == "?" {
+        p += 1
+        n += 1
+      } else if let last = star {
+        star = (last.pattern, last.name + 1)
+        p = last.pattern + 1
+        n = last.name + 1
+      } else {
+        return false
+      }
+    }
+    return pattern[p...].allSatisfy { $0 == "*" }
+  }
+}

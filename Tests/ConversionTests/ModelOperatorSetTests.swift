@@ -1,0 +1,159 @@
+import ONNX
+import ONNXConversion
+import Testing
+
+@Suite struct ModelOperatorSetTests {
+  @Test func attributesBecomeInputsAndBack() throws {
+    let old = model(
+      6, [2, 3],
+      [
+        Node(
+          "Clip", name: "clip", inputs: ["x"], outputs: ["y"],
+          attributes: [.float("min", -0.5), .float("max", 0.25)])
+      ])
+    let x = noise([2, 3])
+    let new = try old.converted(toOperatorSet: 21)
+    #expect(new.standardVersion == 21)
+    #expect(new.operatorNames == ["Constant", "Constant", "Clip"])
+    #expect(try run(new, x) == run(old, x))
+    let back = try new.converted(toOperatorSet: 6)
+    #expect(back.operatorNames == ["Clip"])
+    #expect(back.graph.nodes[0].attributes.count == 2)
+    #expect(try run(back, x) == run(old, x))
+  }
+
+  @Test(arguments: [0, 1, 2])
+  func softmaxOverSeveralDimensions(axis: Int) throws {
+    let old = model(
+      11, [2, 3, 4],
+      [Node("Softmax", inputs: ["x"], outputs: ["y"], attributes: [.int("axis", axis)])])
+    let x = noise([2, 3, 4])
+    let new = try old.converted(toOperatorSet: 13)
+    #expect(
+      new.operatorNames == (axis == 2 ? ["Softmax"] : ["Shape", "Flatten", "Softmax", "Reshape"]))
+    #expect(try run(new, x) == run(old, x))
+  }
+
+  @Test func operandsAreLaidByAttribute() throws {
+    let bias = NamedTensor("b", noise([3, 1], seed: 1))
+    let new = model(
+      13, [2, 3, 4], [Node("Add", name: "sum", inputs: ["b", "x"], outputs: ["y"])],
+      constants: [bias])
+    let old = try new.converted(toOperatorSet: 6)
+    let sum = try #require(old.graph.nodes.last)
+    #expect(sum.attribute("broadcast") != nil)
+    #expect(sum.inputs[0] == "x")
+    let x = noise([2, 3, 4])
+    #expect(try run(old, x) == run(new, x))
+    #expect(try run(try old.converted(toOperatorSet: 13), x) == run(new, x))
+  }
+
+  @Test func replacedOperators() throws {
+    let old = model(
+      7, [1, 1, 2, 2],
+      [
+        Node(
+          "Upsample", inputs: ["x"], outputs: ["y"],
+          attributes: [.floats("scales", [1, 1, 2, 3]), .string("mode", "nearest")])
+      ])
+    let x = noise([1, 1, 2, 2])
+    let new = try old.converted(toOperatorSet: 19)
+    #expect(new.operatorNames.last == "Resize")
+    #expect(try run(new, x) == run(old, x))
+    let back = try new.converted(toOperatorSet: 1)
+    #expect(back.operatorNames == ["Upsample"])
+    #expect(back.graph.nodes[0].attribute("height_scale") != nil)
+    #expect(try run(back, x) == run(old, x))
+  }
+
+  @Test func operatorsThatDidNotExist() throws {
+    let new = model(
+      20, [2, 3], [Node("Gelu", name: "gelu", inputs: ["x"], outputs: ["y"])])
+    let x = noise([2, 3])
+    let old = try new.converted(toOperatorSet: 13)
+    #expect(old.operatorNames.contains("Erf"))
+    for (a, b) in zip(try run(old, x), try run(new, x)) { #expect(abs(a - b) < 1e-6) }
+  }
+
+  @Test func subgraphsAndFunctions() throws {
+    let branch = Graph(
+      name: "branch",
+      nodes: [
+        Node("Squeeze", inputs: ["x"], outputs: ["inner"], attributes: [.ints("axes", [0])]),
+        Node("Twice", domain: "own", inputs: ["inner"], outputs: ["result"]),
+      ], outputs: [ValueInfo("result", .tensor(.float32, nil))])
+    var old = model(
+      11, [1, 3],
+      [
+        Node(
+          "If", name: "if", inputs: ["condition"], outputs: ["y"],
+          attributes: [.graph("then_branch", branch), .graph("else_branch", branch)])
+      ], constants: [NamedTensor("condition", Tensor(true))])
+    old.operatorSets.append(OperatorSetImport(domain: "own", version: 1))
+    old.functions = [
+      Function(
+        "Twice", domain: "own", inputs: ["a"], outputs: ["b"],
+        nodes: [
+          Node("Unsqueeze", inputs: ["a"], outputs: ["c"], attributes: [.ints("axes", [0])]),
+          Node("Add", inputs: ["c", "c"], outputs: ["b"]),
+        ], operatorSets: [OperatorSetImport(version: 11)])
+    ]
+    let new = try old.converted(toOperatorSet: 21)
+    #expect(new.functions[0].operatorSets[0].version == 21)
+    #expect(new.functions[0].nodes.map(\.operatorType) == ["Constant", "Unsqueeze", "Add"])
+    let x = noise([1, 3])
+    #expect(try run(new, x) == run(old, x))
+  }
+
+  @Test func refusalsNameTheNodeAndTheReason() {
+    let dynamic = model(
+      13, [2, 3], [Node("CumSum", name: "sums", inputs: ["x", "axis"], outputs: ["y"])],
+      constants: [NamedTensor("axis", Tensor(Int64(0)))])
+    #expect {
+      try dynamic.converted(toOperatorSet: 10)
+    } throws: {
+      "\($0)" == "node 'sums' (CumSum): not supported: the operator came with operator set 11"
+    }
+    let wrapped = model(
+      19, [2],
+      [
+        Node(
+          "Pad", name: "pad", inputs: ["x", "pads"], outputs: ["y"],
+          attributes: [.string("mode", "wrap")])
+      ], constants: [NamedTensor("pads", Tensor(shape: [2], [1, 1] as [Int64]))])
+    #expect {
+      try wrapped.converted(toOperatorSet: 18)
+    } throws: {
+      "\($0)".hasPrefix("node 'pad' (Pad): attribute 'mode'")
+    }
+    #expect(throws: ModelError.self) { try wrapped.converted(toOperatorSet: 99) }
+    #expect(throws: ModelError.self) { try wrapped.converted(toOperatorSet: 1, domain: "none") }
+  }
+
+  @Test func formatVersionFollows() throws {
+    let relu = model(13, [1], [Node("Relu", inputs: ["x"], outputs: ["y"])])
+    #expect(try relu.converted(toOperatorSet: 21).irVersion == 10)
+    #expect(try relu.converted(toOperatorSet: 11).irVersion == 6)
+  }
+
+  @Test func otherDomains() throws {
+    let graph = Graph(
+      name: "labels",
+      nodes: [
+        Node(
+          "LabelEncoder", domain: "ai.onnx.ml", inputs: ["x"], outputs: ["y"],
+          attributes: [.strings("classes_strings", ["a", "b"])])
+      ], inputs: [ValueInfo("x", .tensor(.string, [2]))],
+      outputs: [ValueInfo("y", .tensor(.int64, [2]))])
+    let old = Model(
+      graph: graph,
+      operatorSets: [
+        OperatorSetImport(version: 13), OperatorSetImport(domain: "ai.onnx.ml", version: 1),
+      ])
+    let new = try old.converted(toOperatorSet: 4, domain: "ai.onnx.ml")
+    let x = Tensor(shape: [2], ["b", "?"])
+    let outputs = try Session(new).run(["x": x])
+    #expect(outputs["y"] == (try Session(old).run(["x": x])["y"]))
+    #expect(outputs["y"] == Tensor(shape: [2], [1, -1] as [Int64]))
+  }
+}
