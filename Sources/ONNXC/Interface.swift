@@ -9,6 +9,7 @@ public func onnx_load(
 ) -> OpaquePointer? {
   reportingErrors { () throws -> OpaquePointer in
     guard threads >= 0 else { throw CallError("\(threads) threads cannot compute") }
+    Image.registerDecoder()
     var options = SessionOptions()
     options.threads = threads == 0 ? nil : Int(threads)
     let model = try Model(
