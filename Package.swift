@@ -120,7 +120,7 @@ let package = Package(
       name: "allocations", dependencies: ["AllocationCounter", "ONNX"],
       path: "Tests/Allocations/Tool"),
     .testTarget(
-      name: "ToolTests", dependencies: ["ONNX", "ToolSupport", "onnx-run"],
+      name: "ToolTests", dependencies: ["ONNX", "ToolSupport", "onnx-run", "onnx-convert"],
       exclude: ["KnownFailures.txt"]),
   ],
   swiftLanguageModes: [.v6]

@@ -106,6 +106,24 @@ struct TorchTests {
     #expect(try refusal(deep)?.contains("nested") == true)
   }
 
+  /// Instructions of a few bytes that copy much, again and again.
+  @Test func repeatedCopies() throws {
+    let name: [UInt8] = [0x58, 0x10, 0x27, 0, 0] + .init(repeating: 0x61, count: 10_000)
+    let encode = Array("c_codecs\nencode\nq\u{1}0".utf8)
+    var body = name + Array("q\u{0}0".utf8) + encode
+    for _ in 0..<10_000 { body += Array("h\u{1}h\u{0}".utf8) + [0x85] + Array("R0".utf8) }
+    #expect(try refusal(body + Array("N".utf8))?.contains("copies more") == true)
+
+    var pairs = Array("](".utf8)
+    for _ in 0..<10_000 { pairs += Array("NN".utf8) + [0x86] }
+    pairs += Array("eq\u{0}0ccollections\nOrderedDict\nq\u{1}0".utf8)
+    for _ in 0..<10_000 { pairs += Array("h\u{1}h\u{0}".utf8) + [0x85] + Array("R0".utf8) }
+    #expect(try refusal(pairs + Array("N".utf8))?.contains("copies more") == true)
+
+    // A key of 10,000 bytes.
+    #expect(try refusal(Array("}".utf8) + name + Array("Ns".utf8))?.contains("name of") == true)
+  }
+
   @Test(arguments: ["zip.pt", "legacy.pt", "protocol4.pt"])
   func cutAndChangedAnywhere(name: String) throws {
     var bytes = try bytes(of: reference(name))

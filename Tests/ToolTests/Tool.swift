@@ -6,11 +6,13 @@ import ToolSupport
 /// The built `onnx-run`, run as a user runs it.
 struct Tool {
   /// Beside the running tests, unless the environment names another.
-  static let path: String = {
-    if let path = ProcessInfo.processInfo.environment["ONNX_RUN"] { return path }
+  static let path = ProcessInfo.processInfo.environment["ONNX_RUN"] ?? path(of: "onnx-run")
+
+  /// A tool beside the running tests.
+  static func path(of name: String) -> String {
     let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-    return tests.deletingLastPathComponent().appendingPathComponent("onnx-run").path
-  }()
+    return tests.deletingLastPathComponent().appendingPathComponent(name).path
+  }
 
   let status: Int32
   let output: String
@@ -20,14 +22,16 @@ struct Tool {
 
   /// Runs the tool to its end.
   /// - Parameter meanwhile: called while it runs
-  init(_ arguments: [String], meanwhile: (Process) throws -> Void = { _ in }) throws {
+  init(
+    _ arguments: [String], path: String = path, meanwhile: (Process) throws -> Void = { _ in }
+  ) throws {
     let folder = try Folder()
     let (outputPath, errorPath) = (folder.path("output"), folder.path("errors"))
     for path in [outputPath, errorPath] {
       _ = FileManager.default.createFile(atPath: path, contents: nil)
     }
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: Self.path)
+    process.executableURL = URL(fileURLWithPath: path)
     process.arguments = arguments
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle(forWritingAtPath: outputPath)

@@ -25,7 +25,7 @@ struct Binder {
   /// Whether the graph was built by this project's layers, whose names are PyTorch's with the
   /// weights of `MatMul` as the standard has them.
   let isOwn: Bool
-  private(set) var report = BindingReport()
+  var report = BindingReport()
   /// Normalizations that nodes of the graph compute: they are not folded.
   var normalized: Set<String> = []
   /// The number of each recurrent node among those of its module.
@@ -308,55 +308,5 @@ struct Binder {
     let nodes = graph.nodes.enumerated().filter { !gone.contains($0.offset) }.map(\.element)
     graph.nodes = nodes
     return (graph, report)
-  }
-
-  // MARK: What is left
-
-  /// Parts of a checkpoint that only training needs.
-  private static let trainingParts: Set<String> = [
-    "optimizer", "optimizers", "optim", "opt", "optimizer_state_dict", "optimizer_state",
-    "optimizer_states", "optim_state_dict", "scheduler", "schedulers", "scheduler_state_dict",
-    "lr_scheduler", "lr_schedulers", "scaler", "grad_scaler", "amp", "rng_state",
-    "cuda_rng_state", "torch_rng_state", "random_state", "loops", "callbacks", "epoch", "loss",
-  ]
-
-  private mutating func listUnused() throws(ConversionError) {
-    let bound = Dictionary(grouping: table.claimed.sorted()) { table.entry($0).shape }
-    for (index, entry) in table.weights.entries.enumerated() where !table.claimed.contains(index) {
-      var state = BindingReport.State.ignored
-      var rule: String
-      let first = entry.name.split(separator: ".").first.map(String.init) ?? ""
-      if entry.name == "num_batches_tracked" || entry.name.hasSuffix(".num_batches_tracked") {
-        rule = "needed in training only"
-      } else if first != entry.name, Self.trainingParts.contains(first) {
-        rule = "state of a training"
-      } else if let twin = try twin(of: index, among: bound) {
-        rule = "the same as \(twin.quoted)"
-      } else {
-        state = .unused
-        rule = "no place in the graph"
-      }
-      report.rows.append(
-        BindingReport.Row(
-          state: state, to: "", from: [entry.name], rule: rule, shape: entry.shape))
-    }
-  }
-
-  /// A bound weight of the same numbers, as tied weights have.
-  private func twin(
-    of index: Int, among bound: [[Int]: [Int]]
-  ) throws(ConversionError) -> String? {
-    let entry = table.entry(index)
-    let candidates = (bound[entry.shape] ?? []).filter {
-      table.entry($0).elementType == entry.elementType
-    }
-    guard !candidates.isEmpty else { return nil }
-    do throws(FormatError) {
-      let tensor = try entry.tensor()
-      for candidate in candidates.prefix(64) where try table.entry(candidate).tensor() == tensor {
-        return table.entry(candidate).name
-      }
-    } catch { throw ConversionError("\(error)") }
-    return nil
   }
 }

@@ -6,11 +6,12 @@ extension PickleReader {
     _ global: PickleGlobal, _ arguments: [PickleValue]
   ) throws(FormatError) -> PickleValue {
     switch global {
-    case .orderedDictionary: return dictionary(try pairs(of: arguments.first))
-    case .defaultDictionary: return dictionary(try pairs(of: arguments.dropFirst().first))
+    case .orderedDictionary: return try dictionary(of: arguments.first)
+    case .defaultDictionary: return try dictionary(of: arguments.dropFirst().first)
     case .set, .size:
       guard let first = arguments.first else { return sequence([]) }
-      return sequence(try elements(first))
+      _ = try elements(first)
+      return first
     case .ignoredCall: return .other
     case .rebuildTensor: return try tensor(arguments, elementType: nil)
     case .rebuildTensorV2: return try tensor(arguments, elementType: nil)
@@ -34,6 +35,7 @@ extension PickleReader {
       guard case .string(let text)? = arguments.first,
         text.unicodeScalars.allSatisfy({ $0.value < 256 })
       else { throw error("bytes that are no Latin-1 text") }
+      try chargeCopy(text.utf8.count)
       return .bytes(text.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) })
     case .numPyDataType:
       objects.dataTypes.append(try NPYDataType(try text(arguments.first)))
@@ -159,22 +161,23 @@ extension PickleReader {
   private func text(_ value: PickleValue?) throws(FormatError) -> String {
     switch value {
     case .string(let text): return text
-    case .bytes(let bytes): return String(decoding: bytes, as: UTF8.self)
+    case .bytes(let bytes) where bytes.count <= 1000:
+      return String(decoding: bytes, as: UTF8.self)
     default: throw error("expected a string")
     }
   }
 
-  private func pairs(
-    of value: PickleValue?
-  ) throws(FormatError) -> [(key: PickleValue, value: PickleValue)] {
-    guard let value else { return [] }
-    if case .dictionary(let index) = value { return objects.dictionaries[index] }
+  /// A dictionary made of another, of a list of pairs, or of nothing.
+  private mutating func dictionary(of value: PickleValue?) throws(FormatError) -> PickleValue {
+    guard let value else { return dictionary([]) }
+    if case .dictionary = value { return value }
     var pairs: [(key: PickleValue, value: PickleValue)] = []
     for element in try elements(value) {
       let pair = try elements(element)
       guard pair.count == 2 else { throw error("a dictionary of what are no pairs") }
       pairs.append((pair[0], pair[1]))
     }
-    return pairs
+    try chargeCopy(pairs.count)
+    return dictionary(pairs)
   }
 }

@@ -15,6 +15,9 @@ struct PickleReader {
 
   /// Bytes of one pickle.
   static let longest = 64 << 20
+  /// Elements that are copied from one object to another: what is recalled often costs much.
+  private static let copyLimit = 64 << 20
+  private var copied = 0
   /// Lists, tuples, dictionaries and tensors of one file.
   private static let objectLimit = 4 << 20
 
@@ -48,6 +51,14 @@ struct PickleReader {
       guard try reference(code) else {
         throw error("an instruction \(code) that torch.save does not write")
       }
+    }
+  }
+
+  /// - Throws: `FormatError.Reason.limit` where more is copied than a file of tensors has use for.
+  mutating func chargeCopy(_ count: Int) throws(FormatError) {
+    copied += count
+    guard copied <= Self.copyLimit else {
+      throw FormatError(.limit("a pickle that copies more than \(Self.copyLimit) elements"))
     }
   }
 

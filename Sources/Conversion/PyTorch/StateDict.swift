@@ -12,11 +12,16 @@ struct StateDict {
 
   private let objects: PickleObjects
   private var visits = 0
+  private var namesSize = 0
 
   private static let depthLimit = 64
   /// Dictionaries can share parts, and so grow with every level.
   private static let visitLimit = 4 << 20
   private static let leafLimit = 1 << 20
+  /// Bytes of a name, and of a text beside the tensors.
+  private static let nameLimit = 4096
+  /// Bytes of all names.
+  private static let namesLimit = 64 << 20
 
   init(_ root: PickleValue, _ objects: PickleObjects) throws(FormatError) {
     self.objects = objects
@@ -35,13 +40,16 @@ struct StateDict {
           "dictionaries nested more than \(Self.depthLimit) deep, or more than \(Self.leafLimit) "
             + "tensors"))
     }
+    guard path.utf8.count <= Self.nameLimit else {
+      throw FormatError(.limit("a name of more than \(Self.nameLimit) bytes"))
+    }
     func inside(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
     switch value {
     case .dictionary(let index):
       for (key, value) in objects.dictionaries[index] {
         switch key {
         case .string(let name): try visit(value, inside(name), depth: depth + 1)
-        case .bytes(let bytes):
+        case .bytes(let bytes) where bytes.count <= Self.nameLimit:
           try visit(value, inside(String(decoding: bytes, as: UTF8.self)), depth: depth + 1)
         case .int(let number): try visit(value, inside("\(number)"), depth: depth + 1)
         default: continue
@@ -51,8 +59,8 @@ struct StateDict {
       for (number, value) in objects.sequences[index].enumerated() {
         try visit(value, inside("\(number)"), depth: depth + 1)
       }
-    case .tensor(let index): leaves.append((path.isEmpty ? "tensor" : path, .tensor(index)))
-    case .array(let index): leaves.append((path.isEmpty ? "array" : path, .array(index)))
+    case .tensor(let index): try add(path.isEmpty ? "tensor" : path, .tensor(index))
+    case .array(let index): try add(path.isEmpty ? "array" : path, .array(index))
     case .int(let number) where depth == 1: note(path, "\(number)")
     case .double(let number) where depth == 1: note(path, "\(number)")
     case .bool(let value) where depth == 1: note(path, value ? "true" : "false")
@@ -61,7 +69,16 @@ struct StateDict {
     }
   }
 
+  private mutating func add(_ name: String, _ leaf: Leaf) throws(FormatError) {
+    namesSize += name.utf8.count
+    guard namesSize <= Self.namesLimit else {
+      throw FormatError(.limit("names of more than \(Self.namesLimit) bytes"))
+    }
+    leaves.append((name, leaf))
+  }
+
   private mutating func note(_ key: String, _ value: String) {
+    guard value.utf8.count <= Self.nameLimit, metadata.count < 1000 else { return }
     metadata.append(MetadataEntry(key: key, value: value))
   }
 }

@@ -1,18 +1,14 @@
 import ONNXFormat
-import Synchronization
 
 /// What `torch.save` writes since PyTorch 1.6: a zip file with `NAME/data.pkl`, one `NAME/data/KEY` for
 /// each storage, and since 2.1 `NAME/byteorder`.
-final class TorchArchive: TorchStorages {
+struct TorchArchive: TorchStorages {
   private let file: InputFile
   private let zip: ZipReader
   private let limits: ReadingLimits
   private let storages: [String: ZipReader.Entry]
   private let pickle: ZipReader.Entry
   let isBigEndian: Bool
-  /// The storage that was decompressed last.
-  private let inflated = Mutex<(key: String, tensor: Tensor)?>(nil)
-
   /// Whether a zip file with an entry of that name is one.
   static func isPickle(_ name: String) -> Bool { name == "data.pkl" || name.hasSuffix("/data.pkl") }
 
@@ -105,21 +101,9 @@ final class TorchArchive: TorchStorages {
     guard entry.isCompressed else {
       return try file.read(range.count, at: data.lowerBound + range.lowerBound, into: target)
     }
-    let result = inflated.withLock { cached -> Result<Tensor, FormatError> in
-      if let cached, cached.key == key { return .success(cached.tensor) }
-      cached = nil
-      return Result { () throws(FormatError) in
-        let tensor = try Tensor.allocate(.uint8, [entry.size])
-        try InflatingInput(source, data, size: entry.size)
-          .read(entry.size, into: tensor.storage.pointer)
-        cached = (key, tensor)
-        return tensor
-      }
-    }
-    try result.get().withUnsafeBytes { bytes in
-      if let start = bytes.baseAddress {
-        target.copyMemory(from: start + range.lowerBound, byteCount: range.count)
-      }
-    }
+    let input = try InflatingInput(source, data, size: entry.size)
+    var before = range.lowerBound
+    while before > 0 { before -= try input.bytes(min(before, 1 << 16)).count }
+    try input.read(range.count, into: target)
   }
 }

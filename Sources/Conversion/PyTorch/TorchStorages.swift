@@ -25,7 +25,6 @@ extension Weights {
     var entries: [Entry] = []
     var budget = MemoryBudget(limit: limits.memoryLimit(fileSize: size))
     var inflated = MemoryBudget(limit: limits.inflatedSize)
-    var lastKey: String?
     for (name, leaf) in state.leaves {
       do throws(FormatError) {
         switch leaf {
@@ -35,13 +34,25 @@ extension Weights {
           let size = try storages.size(of: storage.key)
           try tensor.check(storage, size: size)
           try budget.take(max(tensor.byteCount, tensor.bytes(storage).count))
-          if storage.key != lastKey, storages.isCompressed(storage.key) { try inflated.take(size) }
-          lastKey = storage.key
+          // What is compressed is read from its beginning on.
+          if storages.isCompressed(storage.key) {
+            try inflated.take(tensor.bytes(storage).upperBound)
+          }
           entries.append(
             Entry(name, tensor.elementType, tensor.shape) { () throws(FormatError) in
               try tensor.read(storage, in: storages)
             })
-        case .array(let index): entries.append(Entry(name, try objects.arrays[index].tensor()))
+        case .array(let index):
+          let array = objects.arrays[index]
+          try budget.take(array.bytes.count)
+          guard let count = array.shape.elementCount,
+            count.multipliedReportingOverflow(by: array.dataType.size)
+              == (array.bytes.count, false)
+          else { throw FormatError(.invalid("\(array.bytes.count) bytes for \(array.shape)")) }
+          entries.append(
+            Entry(name, array.dataType.elementType, array.shape) { () throws(FormatError) in
+              try array.tensor()
+            })
         }
       } catch {
         throw error.within("tensor \(name.quoted)")
