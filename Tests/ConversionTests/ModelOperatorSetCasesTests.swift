@@ -8,11 +8,11 @@ import ToolSupport
 /// Every case of the standard computes the same by the rules of other operator sets.
 ///
 /// `ONNX_OPSETS=all` takes each case to all versions at which one of its operators changed, to those
-/// right before, and back again; by default it goes to the newest version and to one older one.
+/// right before, and back again; by default every fourth goes to the newest version and to one older one.
 /// `ONNX_CONVERTED=FOLDER` keeps the converted models, for `tools/references/opsets.py`.
 @Suite struct ModelOperatorSetCasesTests {
   private static let environment = ProcessInfo.processInfo.environment
-  private static let takesAll = environment["ONNX_OPSETS"] == "all"
+  private static let takesAll = ModelCase.takesAll
   private static let folder = environment["ONNX_CONVERTED"]
 
   struct Counts {
@@ -71,7 +71,7 @@ import ToolSupport
       try result.refusals.sorted().joined(separator: "\n").write(
         toFile: "\(folder)/refused.txt", atomically: true, encoding: .utf8)
     }
-    #expect(result.cases > 1000)
+    #expect(result.cases > 400)
     #expect(result.wrong.isEmpty, "\(result.wrong.sorted().joined(separator: "\n"))")
   }
 
@@ -96,7 +96,6 @@ import ToolSupport
 
   private static func convert(_ item: ModelCase, _ tally: Tally) throws {
     guard let (domain, source, targets) = targets(item.model) else { return }
-    if item.model.graph.nodes.contains(where: { $0.operatorType == "ImageDecoder" }) { return }
     let before = try item.run(item.model)
     let again = try item.run(item.model)
     let isRandom = before.contains { name, value in

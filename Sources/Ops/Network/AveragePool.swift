@@ -89,7 +89,7 @@ extension AveragePool {
           try change.dropNeutral("count_include_pad", .int(0))
         }),
       .added(10, ["ceil_mode": .int(0)]), .added(19, ["dilations": .ints(1)]),
-      .lastWindow(19),
+      .lastWindow(22),
     ]
   }
 }

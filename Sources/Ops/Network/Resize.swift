@@ -243,9 +243,11 @@ extension VersionChange {
         throw .input(3, "does not fit the input")
       }
       let found = zip(wanted, input).map { Float($0) / Float($1) }
-      guard zip(zip(found, input), wanted).allSatisfy({
-        Int(exactly: ($0.0 * Float($0.1)).rounded(.down)) == $1
-      }) else {
+      guard
+        zip(zip(found, input), wanted).allSatisfy({
+          Int(exactly: ($0.0 * Float($0.1)).rounded(.down)) == $1
+        })
+      else {
         throw .input(3, "no scales give exactly these sizes")
       }
       scales = found
