@@ -44,7 +44,7 @@ struct FloatConvolution: Sendable {
 
   /// Whether to read the windows where they lie: what is computed over the ends of rows is wasted, but
   /// larger kernels need no packing. Measured on AVX2, in units of a product: to pack a factor of a
-  /// window takes 7 + 130 / width, a product in place 1 / 0.9, to bring a result to its place 15.
+  /// window takes 7 + 130 / width, a product in place 1 / 0.95, to bring a result to its place 15.
   private func isFasterInPlace(_ layout: DirectLayout) -> Bool {
     if geometry.maps <= Self.mapsInPlace { return true }
     let window = geometry.window
@@ -52,7 +52,7 @@ struct FloatConvolution: Sendable {
     guard window.kernelCount > 1, layout.plane <= 1024 else { return false }
     let (maps, outputs) = (Double(geometry.maps), window.y.output * window.x.output)
     let packed = Double(outputs) * (maps + 7 + 130 / Double(window.x.output))
-    return Double(layout.places) * maps * (1 / 0.9 + 15 / Double(geometry.depth)) < packed
+    return Double(layout.places) * maps * (1 / 0.95 + 15 / Double(geometry.depth)) < packed
   }
 
   private func shape(_ layout: DirectLayout, _ offsets: UnsafePointer<Int>?) -> ck_direct {
