@@ -55,9 +55,10 @@ struct Binder {
     }
     self.sums = sums
     isOwn = model.producerName == "swift-onnx"
-    let modules = Set(
-      uses.uses.filter { $0.isCertain && ($0.role == .weight || $0.role == .inputWeights) }
-        .map(\.initializer))
+    let certain = uses.uses.filter {
+      $0.isCertain && ($0.role == .weight || $0.role == .inputWeights)
+    }
+    let modules = Set(certain.compactMap { Self.paths(of: $0, model.graph).first })
     table = WeightTable(
       weights, expected: Self.expectedNames(model.graph, uses), modules: modules.count,
       prefix: options.prefix)

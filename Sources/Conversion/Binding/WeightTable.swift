@@ -19,7 +19,7 @@ struct WeightTable {
   /// - Parameters:
   ///   - expected: names that the graph would like to find
   ///   - prefix: what to take off; `nil` for what gives the most of the expected names
-  ///   - modules: how many weights, biases not counted, the graph has
+  ///   - modules: how many modules of the graph have weights
   init(_ weights: Weights, expected: Set<String>, modules: Int, prefix: String?) {
     self.weights = weights
     var best = (source: prefix.map { $0.hasSuffix(".") ? $0 : $0 + "." } ?? "", graph: "")
