@@ -88,13 +88,7 @@ struct ModelOptions: ParsableArguments {
   func apply(to model: Model, report: (String) -> Void) throws -> Model {
     var model = model
     if let extract {
-      let lists = extract.split(separator: ":", omittingEmptySubsequences: false).map {
-        $0.split(separator: ",").map(String.init)
-      }
-      guard lists.count == 2 else {
-        throw Failure("--extract \(extract): expected IN,…:OUT,…")
-      }
-      model = try model.extracting(inputs: lists[0], outputs: lists[1])
+      model = try Self.part(of: model, extract)
     }
     for argument in setDim {
       let (name, value) = try Self.pair(argument, "--set-dim", "NAME=N or NAME=free")
@@ -151,6 +145,21 @@ struct ModelOptions: ParsableArguments {
       }
       try model.write(to: path, options: options)
     }
+  }
+
+  /// Names may hold colons: of those in the argument the last counts that leaves names of values on
+  /// both sides.
+  private static func part(of model: Model, _ argument: String) throws -> Model {
+    var problem: any Error = Failure("--extract \(argument): expected IN,…:OUT,…")
+    for colon in argument.indices.reversed() where argument[colon] == ":" {
+      let lists = [argument[..<colon], argument[argument.index(after: colon)...]].map {
+        $0.split(separator: ",").map(String.init)
+      }
+      do { return try model.extracting(inputs: lists[0], outputs: lists[1]) } catch {
+        problem = error
+      }
+    }
+    throw problem
   }
 
   private static func pair(
