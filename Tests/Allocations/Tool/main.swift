@@ -1,7 +1,7 @@
 // Prints how often bound runs ask for memory, after a few to warm up: a line `NAME THREADS COUNT`
 // for each model, after one for an array, which shows that the count works. Fails where a run does:
 //
-//     swift run -c release --static-swift-stdlib allocations models/lenet5.onnx
+//     tools/build allocations && .build/release/allocations models/lenet5.onnx
 import AllocationCounter
 import Glibc
 import ONNX
