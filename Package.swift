@@ -108,12 +108,14 @@ let package = Package(
       exclude: ["Files", "Texts"]),
     .testTarget(
       name: "OpsTests", dependencies: ["ONNX", "ONNXImages"], exclude: ["SchemaHistory.txt"]),
-    .testTarget(name: "InterpreterTests", dependencies: ["ONNX"]),
+    .target(name: "TestThreads", path: "Tests/Threads"),
+    .testTarget(name: "InterpreterTests", dependencies: ["ONNX", "TestThreads"]),
     .testTarget(name: "TrainingTests", dependencies: ["ONNX"]),
     .testTarget(
       name: "ImagesTests", dependencies: ["ONNXImages"],
       exclude: ["Pictures", "write_pictures.py"]),
-    .testTarget(name: "InterfaceTests", dependencies: ["COnnxInterface", "ONNX", "ONNXC"]),
+    .testTarget(
+      name: "InterfaceTests", dependencies: ["COnnxInterface", "ONNX", "ONNXC", "TestThreads"]),
     // Counts what bound runs allocate. Only optimised code allocates nothing.
     .target(name: "AllocationCounter", path: "Tests/Allocations/CCounter"),
     .executableTarget(

@@ -22,16 +22,7 @@ struct NewCommand: ToolCommand {
   @OptionGroup var arguments: TrainingArguments
   @OptionGroup var sizes: SizeArguments
 
-  enum Kind: String, ExpressibleByArgument, CaseIterable {
-    case mlp, lenet5
-    case resnetSmall = "resnet-small"
-    case charRNN = "char-rnn"
-    case charLSTM = "char-lstm"
-    case charGRU = "char-gru"
-    case wordLSTM = "word-lstm"
-    case textCNN = "text-cnn"
-    case bilstm, seq2seq, caption, autoencoder, forecast, parity, adding
-  }
+  typealias Kind = ArchitectureName
 
   func perform() throws -> ExitStatus {
     var recipe = try makeRecipe()
@@ -112,3 +103,5 @@ extension TrainingArguments {
     return data
   }
 }
+
+extension ArchitectureName: ExpressibleByArgument {}

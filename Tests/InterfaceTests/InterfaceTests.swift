@@ -2,6 +2,7 @@ import COnnxInterface
 import ONNX
 import ONNXC
 import Synchronization
+import TestThreads
 import Testing
 
 /// The functions of `onnxc.h`, called as C calls them.

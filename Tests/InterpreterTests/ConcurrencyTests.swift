@@ -1,5 +1,6 @@
 import ONNX
 import Synchronization
+import TestThreads
 import Testing
 
 /// Models of every kind of kernel, on many threads. `tools/test --sanitize thread --filter

@@ -1,5 +1,6 @@
 import ONNX
 import Synchronization
+import TestThreads
 import Testing
 
 @Suite struct SessionTests {

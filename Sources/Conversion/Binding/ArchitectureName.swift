@@ -1,16 +1,6 @@
 import ONNX
 
-/// The models of `onnx-train new`, which weights alone can become.
-public enum ArchitectureName: String, Sendable, CaseIterable {
-  case mlp, lenet5
-  case resnetSmall = "resnet-small"
-  case charRNN = "char-rnn"
-  case charLSTM = "char-lstm"
-  case charGRU = "char-gru"
-  case wordLSTM = "word-lstm"
-  case textCNN = "text-cnn"
-  case bilstm, seq2seq, caption, autoencoder, forecast, parity, adding
-
+extension ArchitectureName {
   /// The model whose sizes are those of the weights.
   /// - Parameter sizes: what does not follow from them, by name, or is to be other than usual
   /// - Throws: `ConversionError` where a size neither follows nor is stated, or a name is unknown.

@@ -1,31 +1,12 @@
 /// The marks, texts and numbers of a JSON text.
-struct JSONScanner {
+struct JSONScanner: CharacterScanner {
   let bytes: [UInt8]
-  private(set) var position = 0
+  var position = 0
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  func error(_ message: String, at place: Int? = nil) -> ConversionError {
-    ConversionError("\(linePosition(in: bytes, place ?? position)): \(message)")
-  }
-
-  private var current: UInt8? { position < bytes.count ? bytes[position] : nil }
-
-  /// The next character, of those in ASCII; `nil` at the end.
-  mutating func peek() -> Unicode.Scalar? {
+  mutating func skipSpace() {
     while let byte = current, [0x20, 0x09, 0x0A, 0x0D].contains(byte) { position += 1 }
-    return current.map { Unicode.Scalar($0) }
-  }
-
-  mutating func place() -> Int {
-    _ = peek()
-    return position
-  }
-
-  mutating func take(_ character: Unicode.Scalar) -> Bool {
-    guard peek() == character else { return false }
-    position += 1
-    return true
   }
 
   mutating func expect(_ character: Unicode.Scalar) throws(ConversionError) {
@@ -139,12 +120,4 @@ struct JSONScanner {
     }
     return value
   }
-}
-
-/// Where that byte is, for people: `line 3, column 7`.
-func linePosition(in bytes: [UInt8], _ place: Int) -> String {
-  let before = bytes.prefix(place)
-  let line = before.count { $0 == UInt8(ascii: "\n") } + 1
-  let start = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
-  return "line \(line), column \(before.count - start + 1)"
 }

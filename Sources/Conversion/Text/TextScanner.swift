@@ -1,7 +1,7 @@
 import ONNX
 
 /// The words, numbers and quoted texts of a model in the standard's text syntax.
-struct TextScanner {
+struct TextScanner: CharacterScanner {
   enum Literal {
     /// A whole number as it is written.
     case integer(String)
@@ -11,19 +11,12 @@ struct TextScanner {
   }
 
   let bytes: [UInt8]
-  private(set) var position = 0
+  var position = 0
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  /// An error at the position where the last word begins or nothing fits.
-  func error(_ message: String, at place: Int? = nil) -> ConversionError {
-    ConversionError("\(linePosition(in: bytes, place ?? position)): \(message)")
-  }
-
-  private var current: UInt8? { position < bytes.count ? bytes[position] : nil }
-
   /// Steps over white space and comments, which begin with `#`.
-  private mutating func skipSpace() {
+  mutating func skipSpace() {
     while let byte = current {
       if byte == UInt8(ascii: "#") {
         while let byte = current, byte != UInt8(ascii: "\n") { position += 1 }
@@ -33,25 +26,6 @@ struct TextScanner {
         return
       }
     }
-  }
-
-  /// The next character, of those in ASCII; `nil` at the end.
-  mutating func peek() -> Unicode.Scalar? {
-    skipSpace()
-    return current.map { Unicode.Scalar($0) }
-  }
-
-  /// Where the next word begins.
-  mutating func place() -> Int {
-    skipSpace()
-    return position
-  }
-
-  /// Steps over the character, if it is the next one.
-  mutating func take(_ character: Unicode.Scalar) -> Bool {
-    guard peek() == character else { return false }
-    position += 1
-    return true
   }
 
   mutating func expect(_ character: Unicode.Scalar) throws(ConversionError) {

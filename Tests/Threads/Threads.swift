@@ -1,7 +1,7 @@
 import Glibc
 
 /// Runs `body` on that many threads at once, and waits for all.
-func withThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+public func withThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
   final class Job {
     let index: Int
     let body: @Sendable (Int) -> Void

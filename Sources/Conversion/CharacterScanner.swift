@@ -1,0 +1,44 @@
+/// Walks over a text whose words are separated by what `skipSpace` steps over.
+protocol CharacterScanner {
+  var bytes: [UInt8] { get }
+  /// The next byte.
+  var position: Int { get set }
+  mutating func skipSpace()
+}
+
+extension CharacterScanner {
+  /// An error at a place in the text, by itself the current one.
+  func error(_ message: String, at place: Int? = nil) -> ConversionError {
+    ConversionError("\(linePosition(in: bytes, place ?? position)): \(message)")
+  }
+
+  /// The byte at `position`; `nil` at the end.
+  var current: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+  /// The next character, of those in ASCII; `nil` at the end.
+  mutating func peek() -> Unicode.Scalar? {
+    skipSpace()
+    return current.map { Unicode.Scalar($0) }
+  }
+
+  /// Where the next word begins.
+  mutating func place() -> Int {
+    skipSpace()
+    return position
+  }
+
+  /// Steps over the character, if it is the next one.
+  mutating func take(_ character: Unicode.Scalar) -> Bool {
+    guard peek() == character else { return false }
+    position += 1
+    return true
+  }
+}
+
+/// Where that byte is, for people: `line 3, column 7`.
+func linePosition(in bytes: [UInt8], _ place: Int) -> String {
+  let before = bytes.prefix(place)
+  let line = before.count { $0 == UInt8(ascii: "\n") } + 1
+  let start = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+  return "line \(line), column \(before.count - start + 1)"
+}
