@@ -172,4 +172,11 @@ import Testing
       }
     }
   }
+
+  @Test func filesOfAnySizeRaiseTheLimitOfMemory() throws {
+    var budget = MemoryBudget(limit: 100)
+    try budget.take(100)
+    budget.raiseLimit(fileSize: 1 << 61)
+    try budget.take(1 << 61)
+  }
 }
