@@ -148,7 +148,7 @@ final class RunState: @unchecked Sendable {
       subgraphs[subgraph.attribute] = Subgraph(
         program: subgraph.program, engine: plan.engine,
         captureTypes: call.captures[first..<last].map { $0?.type }, firstCapture: first,
-        lenient: true)
+        lenient: true, steps: InferenceSteps(subgraph.program))
       first = last
     }
     let inputs = Inputs(
