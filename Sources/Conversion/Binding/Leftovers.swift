@@ -12,12 +12,15 @@ extension Binder {
 
   mutating func listUnused() throws(ConversionError) {
     let bound = Dictionary(grouping: table.claimed.sorted()) { table.entry($0).shape }
-    for (index, entry) in table.weights.entries.enumerated() where !table.claimed.contains(index) {
+    for index in table.unclaimed {
+      let entry = table.entry(index)
       var state = BindingReport.State.ignored
       var rule: String
       let first = entry.name.split(separator: ".").first.map(String.init) ?? ""
       if entry.name == "num_batches_tracked" || entry.name.hasSuffix(".num_batches_tracked") {
         rule = "needed in training only"
+      } else if !entry.elementType.isFloatingPoint {
+        rule = "a constant of its module"
       } else if first != entry.name, Self.trainingParts.contains(first) {
         rule = "state of a training"
       } else if let twin = try twin(of: index, among: bound) {
