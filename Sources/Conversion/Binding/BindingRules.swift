@@ -29,7 +29,10 @@ extension Binder {
     let node = graph.nodes[use.node]
     let old = use.initializer.map { graph.initializers[$0] }
     let merging = merging(of: use)
-    if merging == .none, let old, let found = fitted(old.name ?? "", use, node, isExact: true) {
+    // A name that was made up is among the weights where they were taken from such a graph.
+    if let old, merging == .none || ModulePath.isMadeUp(old.name ?? ""),
+      let found = fitted(old.name ?? "", use, node, isExact: true)
+    {
       return found
     }
     let module = ModulePath.of(node)
@@ -47,7 +50,7 @@ extension Binder {
       if let found = sibling(of: name, use, node) { return found }
       if let found = module.flatMap(byRole) { return found }
     }
-    if merging == .accidental { return nil }
+    if merging == .accidental, module.map(table.holds) ?? false { return nil }
     for path in paths(of: use) { if let found = byRole(path) { return found } }
     if let old, let found = fitted(old.name ?? "", use, node, isExact: true) { return found }
     guard let old, use.isCertain, ModulePath.isMadeUp(old.name ?? ""), let module else {

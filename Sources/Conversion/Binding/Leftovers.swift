@@ -11,7 +11,7 @@ extension Binder {
   ]
 
   mutating func listUnused() throws(ConversionError) {
-    let bound = Dictionary(grouping: table.claimed.sorted()) { table.entry($0).shape }
+    let bound = byShape(table.claimed)
     for index in table.unclaimed {
       let entry = table.entry(index)
       var state = BindingReport.State.ignored
@@ -35,8 +35,12 @@ extension Binder {
     }
   }
 
+  func byShape(_ indices: Set<Int>) -> [[Int]: [Int]] {
+    Dictionary(grouping: indices.sorted()) { table.entry($0).shape }
+  }
+
   /// A bound weight of the same numbers, as tied weights have.
-  private func twin(
+  func twin(
     of index: Int, among bound: [[Int]: [Int]]
   ) throws(ConversionError) -> String? {
     let entry = table.entry(index)

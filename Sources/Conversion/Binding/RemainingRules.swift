@@ -148,10 +148,11 @@ extension Binder {
   private func leadingRows(
     _ assignments: [Int: Assignment], _ claimed: Set<Int>
   ) -> [Int: Assignment] {
-    let tables = table.weights.entries.indices.filter {
-      let shape = table.entry($0).shape
-      return !claimed.contains($0) && shape.count == 2 && shape[0] > 1
-        && table.entry($0).elementType.isFloatingPoint
+    let bound = byShape(claimed)
+    let tables = table.weights.entries.indices.filter { index in
+      let entry = table.entry(index)
+      return !claimed.contains(index) && entry.shape.count == 2 && entry.shape[0] > 1
+        && entry.elementType.isFloatingPoint && (try? twin(of: index, among: bound)) == nil
     }
     guard tables.count == 1, let index = tables.first else { return [:] }
     let entry = table.entry(index)
