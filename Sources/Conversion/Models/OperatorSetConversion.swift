@@ -17,6 +17,16 @@ extension Model {
     guard (1...newest).contains(version) else {
       throw .graph("operator set \(version): expected 1 to \(newest)")
     }
+    do { return try following(version, of: domain) } catch {
+      // What a node needs to know may follow from shapes and constants.
+      guard trainingInfos.isEmpty, case .node = error, var known = try? withConstantsComputed()
+      else { throw error }
+      known.removeUnused()
+      return try known.following(version, of: domain)
+    }
+  }
+
+  private func following(_ version: Int, of domain: String) throws(ModelError) -> Model {
     var result = self
     if result.operatorSets.isEmpty { result.operatorSets = [OperatorSetImport(version: 1)] }
     var conversion = OperatorSetConversion(result, domain: domain, target: version)
@@ -218,10 +228,12 @@ private struct OperatorSetConversion {
     guard let first = node.inputs.first, let type = scope.type(of: first)?.tensorType,
       type.elementType != .undefined, !entry.types.contains(type.elementType)
     else { return [node] }
-    if let wide = type.elementType.computed, entry.types.contains(wide), !node.hasGraph,
-      node.operatorType != "Cast", target >= type.elementType.castableSince
-    {
-      return widened(node, type.elementType, to: wide, scope)
+    let wider = type.elementType.wider(for: node.operatorType).first { wide in
+      entry.types.contains(wide)
+        && target >= max(type.elementType.castableSince, wide.castableSince)
+    }
+    if let wider, !node.hasGraph, node.operatorType != "Cast" {
+      return widened(node, type.elementType, to: wider, scope)
     }
     throw .input(
       0, "operator set \(target) takes \(entry.types) there, not \(type.elementType)")
@@ -234,20 +246,6 @@ private struct OperatorSetConversion {
     var change = VersionChange(node, to: target, in: scope)
     change.widen(narrow, to: wide)
     return change.nodes
-  }
-}
-
-extension ElementType {
-  /// The type that operators compute in who take this one.
-  fileprivate var computed: ElementType? {
-    self == .float16 || self == .bfloat16 ? .float32 : nil
-  }
-
-  /// The first operator set in which this type can be made of float32.
-  fileprivate var castableSince: Int {
-    (1...Registry.newestVersion).first {
-      Registry.find("Cast", domain: "", operatorSet: $0)?.types.contains(self) == true
-    } ?? Int.max
   }
 }
 

@@ -16,3 +16,25 @@ struct IsInf: ClassificationOperator {
     x == .infinity && detectsPositive || x == -.infinity && detectsNegative
   }
 }
+
+extension IsInf {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(10) { change throws(OperatorError) in
+        let x = try change.input(0)
+        let type = try change.elementType(0)
+        let largest =
+          type == .float64
+          ? Double.greatestFiniteMagnitude : Double(Float.greatestFiniteMagnitude)
+        let finds = [
+          try change.int("detect_positive") ?? 1, try change.int("detect_negative") ?? 1,
+        ]
+        let isMore = change.emit(
+          "Greater", [x, finds[0] != 0 ? try change.scalar(largest, type, "largest") : x])
+        let isLess = change.emit(
+          "Less", [x, finds[1] != 0 ? try change.scalar(-largest, type, "least") : x])
+        change.become("Or", [isMore, isLess])
+      }
+    ]
+  }
+}
