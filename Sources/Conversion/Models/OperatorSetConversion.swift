@@ -210,7 +210,7 @@ private struct OperatorSetConversion {
     guard let (first, steps) = histories[name], version != target else { return nil }
     if version < target { return steps.first { $0.version > version && $0.version <= target } }
     guard target >= first || steps.contains(where: { $0.version == first }) else {
-      throw .unsupported("the operator came with operator set \(first)")
+      throw .unsupported("\(name) came with operator set \(first)")
     }
     return steps.last { $0.version <= version && $0.version > target }
   }

@@ -95,7 +95,7 @@ extension VersionStep {
   static func cumulative(_ version: Int, by combine: String, from identity: Int) -> VersionStep {
     .introduced(version) { change throws(OperatorError) in
       guard change.version >= 9 else {
-        throw .unsupported("the operator came with operator set \(version)")
+        throw .unsupported("\(change.node.operatorType) came with operator set \(version)")
       }
       let x = try change.input(0)
       let type = try change.elementType(0)

@@ -91,7 +91,7 @@ extension Where {
       .introduced(9) { change throws(OperatorError) in
         guard let sizes = change.outputType(0)?.shape?.sizes else {
           throw .unsupported(
-            "it came with operator set 9, and its shape is not known before the run")
+            "Where came with operator set 9, and its shape is not known before the run")
         }
         let count = try change.elementCount(sizes)
         // Picks from all of one input and all of the other, one behind the other.

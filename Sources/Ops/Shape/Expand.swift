@@ -50,7 +50,7 @@ extension Expand {
       .introduced(8) { change throws(OperatorError) in
         guard let sizes = change.outputType(0)?.shape?.sizes else {
           throw .unsupported(
-            "it came with operator set 8, and its shape is not known before the run")
+            "Expand came with operator set 8, and its shape is not known before the run")
         }
         change.become("Identity", [try change.broadcast(try change.input(0), to: sizes)])
       }

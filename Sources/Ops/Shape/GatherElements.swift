@@ -107,7 +107,8 @@ extension GatherElements {
     [
       .introduced(11) { change throws(OperatorError) in
         guard let data = change.sizes(0), let sizes = change.sizes(1) else {
-          throw .unsupported("it came with operator set 11, and its shapes are not known")
+          throw .unsupported(
+            "GatherElements came with operator set 11, and its shapes are not known")
         }
         let count = try change.elementCount(sizes)
         let axis = try normalized(axis: try change.int("axis") ?? 0, rank: data.count)
