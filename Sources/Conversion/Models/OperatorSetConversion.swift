@@ -173,6 +173,7 @@ private struct OperatorSetConversion {
     guard let source = node.operatorSetVersion ?? source else {
       throw .invalid("the model does not import its domain")
     }
+    scope.infer(node, operatorSet: source)
     var waiting = [(node: node, version: source)]
     var result: [Node] = []
     while let (waited, version) = waiting.popLast() {

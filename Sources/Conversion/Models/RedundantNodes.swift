@@ -6,7 +6,8 @@ extension Model {
     var result = self
     let types = valueTypes()
     let versions = operatorSets.version(of: "") ?? 1
-    var redundancy = Redundancy(graph)
+    let replaceable = Set(irVersion ?? 0 >= 4 ? graph.inputs.map(\.name) : [])
+    var redundancy = Redundancy(graph, replaceable: replaceable)
     result.graph.nodes = graph.nodes.compactMap { node in
       var node = node
       redundancy.rename(&node)
@@ -106,7 +107,40 @@ private struct Redundancy {
   private let outputs: Set<String>
   private(set) var isAny = false
 
-  init(_ graph: Graph) { outputs = Set(graph.outputs.map(\.name)) }
+  /// What is all 0, or all 1, of float32.
+  private var neutral: [String: Float] = [:]
+
+  init(_ graph: Graph, replaceable: Set<String>) {
+    outputs = Set(graph.outputs.map(\.name))
+    for initializer in graph.initializers {
+      guard let name = initializer.name, !replaceable.contains(name),
+        initializer.tensor.elementType == .float32, initializer.tensor.count <= 1 << 16,
+        let numbers = try? initializer.tensor.array(as: Float.self), let first = numbers.first,
+        first == 0 || first == 1, numbers.allSatisfy({ $0 == first })
+      else { continue }
+      neutral[name] = first
+    }
+  }
+
+  /// Which input arithmetic hands on: the other is 0 in a sum, or 1 in a product.
+  private func operand(_ node: Node, _ types: [String: ValueType]) -> String? {
+    let number: Float = ["Add", "Sub"].contains(node.operatorType) ? 0 : 1
+    guard ["Add", "Sub", "Mul", "Div"].contains(node.operatorType), node.attributes.isEmpty,
+      node.inputs.count == 2, let output = node.outputs.first,
+      let shape = types[output]?.tensorType?.shape
+    else { return nil }
+    let places = ["Sub", "Div"].contains(node.operatorType) ? [1] : [1, 0]
+    for place in places where neutral[node.inputs[place]] == number {
+      let other = node.inputs[1 - place]
+      guard let own = types[other]?.tensorType?.shape, own.rank == shape.rank,
+        let constant = types[node.inputs[place]]?.tensorType?.shape?.sizes
+      else { continue }
+      // What is constant must not make more of the other.
+      let padded = Array(repeating: 1, count: max(0, own.rank - constant.count)) + constant
+      if zip(padded, own).allSatisfy({ $0 == 1 || $0 == $1.size }) { return other }
+    }
+    return nil
+  }
 
   func rename(_ node: inout Node) {
     guard !names.isEmpty else { return }
@@ -121,7 +155,7 @@ private struct Redundancy {
     guard Registry.normalized(domain: node.domain).isEmpty, node.subgraphs.isEmpty,
       let output = node.outputs.first, !output.isEmpty, !outputs.contains(output)
     else { return true }
-    if let input = node.inputs.first, node.handsOn(types) {
+    if let input = node.handsOn(types) ? node.inputs.first : operand(node, types) {
       names[output] = input
       isAny = true
       return false

@@ -7,7 +7,7 @@ extension Model {
   /// the model imports.
   /// - Throws: `ModelError`
   public func simplified() throws(ModelError) -> Model {
-    var result = try withoutFunctions()
+    var result = try withOwnInitializers().withoutFunctions()
     // Nodes of a function may be of another operator set than the model's.
     for set in operatorSets {
       let domain = Registry.normalized(domain: set.domain)

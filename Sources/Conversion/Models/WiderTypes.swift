@@ -22,7 +22,7 @@ extension ElementType {
   private static let moving: Set<String> = [
     "ArgMax", "ArgMin", "Clip", "Compress", "Concat", "DepthToSpace", "Equal", "Expand", "Flatten",
     "Gather", "GatherElements", "GatherND", "Greater", "GreaterOrEqual", "Identity", "Less",
-    "LessOrEqual", "Max", "MaxPool", "Min", "NonZero", "Pad", "ReduceMax", "ReduceMin", "Relu",
+    "LessOrEqual", "Max", "MaxPool", "Min", "NonZero", "Pad", "Relu",
     "Reshape", "ReverseSequence", "Shape", "Sign", "Size", "Slice", "SpaceToDepth", "Split",
     "Squeeze", "Tile", "TopK", "Transpose", "Unsqueeze",
   ]

@@ -24,8 +24,13 @@ extension IsInf {
         let x = try change.input(0)
         let type = try change.elementType(0)
         let largest =
-          type == .float64
-          ? Double.greatestFiniteMagnitude : Double(Float.greatestFiniteMagnitude)
+          switch type {
+          case .float64: Double.greatestFiniteMagnitude
+          case .float16: Double(Float16.greatestFiniteMagnitude)
+          // The greatest of the 16 bits that are the upper half of float32's.
+          case .bfloat16: Double(Float(bitPattern: 0x7F7F_0000))
+          default: Double(Float.greatestFiniteMagnitude)
+          }
         let finds = [
           try change.int("detect_positive") ?? 1, try change.int("detect_negative") ?? 1,
         ]
