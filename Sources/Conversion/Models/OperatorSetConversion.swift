@@ -130,6 +130,7 @@ private struct OperatorSetConversion {
     let nodes = graph.nodes
     graph.nodes = try convert(nodes, scope)
     if domain.isEmpty, target < 9 { graph.moveConstantsToInitializers() }
+    if domain.isEmpty, target < 6 { graph.stateTypesOfCasts(scope) }
     let wanted = graph.outputs.map(\.name)
     let used = removeConstants(&graph.nodes, unusedSince: nodes, wanted: wanted)
     let before = Set(nodes.flatMap(\.usedNames))
@@ -258,37 +259,4 @@ extension Node {
 
 extension Attribute {
   fileprivate var isReference: Bool { if case .reference = value { true } else { false } }
-}
-
-extension Graph {
-  /// Before operator set 9 `Constant` makes floating-point numbers only.
-  fileprivate mutating func moveConstantsToInitializers() {
-    let wanted = Set(outputs.map(\.name))
-    nodes.removeAll { node in
-      guard node.operatorType == "Constant", Registry.normalized(domain: node.domain).isEmpty,
-        let name = node.outputs.first, !wanted.contains(name),
-        let tensor = node.attribute("value")?.tensorValue,
-        !TypeSet.floats.contains(tensor.elementType)
-      else { return false }
-      initializers.append(NamedTensor(name, tensor))
-      return true
-    }
-  }
-}
-
-/// Removes `Constant` nodes that somebody used before and nobody does now.
-/// - Returns: the names that are used
-@discardableResult
-private func removeConstants(
-  _ nodes: inout [Node], unusedSince before: [Node], wanted: [String]
-) -> Set<String> {
-  let used = Set(nodes.flatMap(\.usedNames)).union(wanted)
-  let old = Set(before.flatMap(\.usedNames))
-  nodes.removeAll { node in
-    guard node.operatorType == "Constant", Registry.normalized(domain: node.domain).isEmpty,
-      let name = node.outputs.first
-    else { return false }
-    return old.contains(name) && !used.contains(name)
-  }
-  return used
 }
