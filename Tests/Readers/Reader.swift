@@ -5,7 +5,7 @@ import ONNXImages
 /// What reads files that may be hostile, each the way a program calls it. `tools/fuzz` lets libFuzzer
 /// change the files; `FuzzTests` goes through those that it found worth keeping.
 public enum Reader: String, CaseIterable, Sendable {
-  case model, session, text, json, values, arrays, safetensors, torch, pictures, data
+  case model, session, changes, text, json, values, arrays, safetensors, torch, pictures, data
 
   /// Reads the file with all that is in it. What was read must come back the same when it is
   /// written and read again.
@@ -25,6 +25,15 @@ public enum Reader: String, CaseIterable, Sendable {
       // Constants are computed when a session is made; what operators do is not the readers' matter.
       options.passes.remove(.constantFolding)
       _ = try Session(Model(contentsOf: path), options: options)
+    case .changes:
+      let model = try Model(contentsOf: path)
+      for version in [1, 7, 12, 20, 28] { _ = try? model.converted(toOperatorSet: version) }
+      _ = try? model.simplified()
+      _ = try? model.narrowed(to: .float16)
+      _ = try? model.dynamicallyQuantized()
+      _ = try? model.blockQuantized()
+      _ = model.stripped()
+      _ = try GraphDrawing(model).svg()
     case .text:
       try comeBack(Model(fileInAnyForm: path)) { model in
         let text = model.text()

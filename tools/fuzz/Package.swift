@@ -2,8 +2,8 @@
 import PackageDescription
 
 let readers = [
-  "Model", "Session", "Text", "JSON", "Values", "Arrays", "Safetensors", "Torch", "Pictures",
-  "Data",
+  "Model", "Session", "Changes", "Text", "JSON", "Values", "Arrays", "Safetensors", "Torch",
+  "Pictures", "Data",
 ]
 
 /// The readers of files under libFuzzer; `tools/fuzz/run` builds and runs them.
