@@ -16,19 +16,21 @@ struct ComputedWeights {
   init(_ weights: Weights, isTransposed: (String) -> Bool) {
     var indices: [String: Int] = [:]
     for (index, entry) in weights.entries.enumerated() { indices[entry.name] = index }
+    var made: Set<String> = []
     for entry in weights.entries {
       for form in Form.all {
         guard let (stem, target) = form.split(entry.name), indices[target] == nil,
-          !items.contains(where: { $0.entry.name == target })
+          !made.contains(target)
         else { continue }
         let sources = form.parts.compactMap { indices[stem + $0] }
         guard sources.count == form.parts.count else { continue }
         let parts = sources.map { weights.entries[$0] }
         let axis = isTransposed(ModulePath.parent(target)) ? 1 : 0
-        guard let made = form.isSpectral ? spectral(parts, axis) : directed(parts) else { continue }
+        guard let read = form.isSpectral ? spectral(parts, axis) : directed(parts) else { continue }
+        made.insert(target)
         items.append(
           Item(
-            entry: Weights.Entry(target, parts[0].elementType, parts[0].shape, read: made),
+            entry: Weights.Entry(target, parts[0].elementType, parts[0].shape, read: read),
             sources: sources, rule: form.isSpectral ? "spectral_norm" : "weight_norm"))
         break
       }
