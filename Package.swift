@@ -111,6 +111,11 @@ let package = Package(
     .testTarget(
       name: "OpsTests", dependencies: ["ONNX", "ONNXImages"], exclude: ["SchemaHistory.txt"]),
     .target(name: "TestThreads", path: "Tests/Threads"),
+    // Every reader of files, as tools/fuzz and FuzzTests call it.
+    .target(
+      name: "Readers", dependencies: ["ONNX", "ONNXConversion", "ONNXImages"],
+      path: "Tests/Readers"),
+    .testTarget(name: "FuzzTests", dependencies: ["Readers"]),
     .testTarget(name: "InterpreterTests", dependencies: ["ONNX", "TestThreads"]),
     .testTarget(name: "TrainingTests", dependencies: ["ONNX", "TestFiles"]),
     .testTarget(

@@ -183,7 +183,7 @@ extension ModelOptions {
     switch precision {
     case .float16, .bfloat16:
       let (made, left) = try model.narrowed(
-        to: precision == .float16 ? .float16 : .bfloat16, keeping: kept)
+        to: precision == .float16 ? .float16 : .bfloat16, keeping: kept, samples: samples)
       if !left.isEmpty {
         let list = left.prefix(8).joined(separator: ", ")
         report("\(left.count) nodes keep float32: \(list)\(left.count > 8 ? ", …" : "")")
@@ -212,6 +212,9 @@ extension ModelOptions {
       a run: \(milliseconds(difference.timeBefore)) ms before, \
       \(milliseconds(difference.timeAfter)) ms after
       """)
+    if !difference.largestDifference.isFinite {
+      report("warning: outputs are infinite or no numbers where they were numbers before")
+    }
     let source = calibrate == nil ? "noise" : "\(samples.count) samples"
     report(
       """

@@ -42,7 +42,7 @@ import Testing
     let bound: Float = type == .float16 ? 2e-3 : 2e-2
     let difference = try difference(narrow)
     #expect(difference < bound && difference > 0)
-    #expect(left.isEmpty == (type == .float16))
+    #expect(left.isEmpty)
     let wide = try narrow.widened()
     #expect(!wide.graph.initializers.contains { $0.tensor.elementType == type })
     #expect(try self.difference(wide) < bound)
@@ -63,6 +63,21 @@ import Testing
     let (narrow, left) = try large.narrowed(to: .float16)
     #expect(left == ["large"])
     #expect(try run(narrow, Tensor(shape: [2], [1, 2] as [Float])) == [1e6, 2])
+  }
+
+  @Test func whatGoesBeyondFloat16OnSamplesStaysFloat32() throws {
+    let products = model(
+      13, [2],
+      [
+        Node("Mul", name: "first", inputs: ["x", "c"], outputs: ["a"]),
+        Node("Mul", name: "second", inputs: ["a", "c"], outputs: ["b"]),
+        Node("Div", name: "third", inputs: ["b", "c"], outputs: ["d"]),
+        Node("Div", name: "fourth", inputs: ["d", "c"], outputs: ["y"]),
+      ], constants: [NamedTensor("c", Tensor(Float(300)))])
+    let x = Tensor(shape: [2], [1, 2] as [Float])
+    let (narrow, left) = try products.narrowed(to: .float16, samples: [["x": .tensor(x)]])
+    #expect(left == ["second", "third"])
+    #expect(try run(narrow, x) == [1, 2])
   }
 
   @Test func dynamicInt8() throws {

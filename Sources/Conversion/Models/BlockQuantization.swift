@@ -19,27 +19,46 @@ extension Model {
     var made: [String: String] = [:]
     var replacements: [Int: [Node]] = [:]
     for product in products {
-      guard let axis = product.sumAxis else { continue }
+      guard var axis = product.sumAxis else { continue }
       var node = result.graph.nodes[product.index]
       let own = node.inputs[1]
       var nodes: [Node] = []
-      if made["\(own) \(axis)"] == nil {
+      var weights = product.weights
+      var bias: [Node] = []
+      if product.kind == .gemm, node.number("alpha") ?? 1 == 1, node.number("beta") ?? 1 == 1 {
+        // Engines fuse the weights' scales with `MatMul`, not with `Gemm`.
+        if axis == 1 { weights = try weights.transposed() }
+        axis = 0
+        let sum = builder.unique("\(node.outputs[0])_product")
+        if node.inputs.count > 2, !node.inputs[2].isEmpty {
+          bias = [
+            Node("Add", name: node.name, inputs: [sum, node.inputs[2]], outputs: node.outputs)
+          ]
+          node.name = sum
+          node.outputs = [sum]
+        }
+        node.operatorType = "MatMul"
+        node.attributes = []
+        node.inputs = Array(node.inputs.prefix(2))
+      }
+      let key = "\(own) \(axis) \(node.operatorType) \(weights.shape)"
+      if made[key] == nil {
         // Shorter than a block, all of the axis has one scale.
-        let size = min(block, product.weights.shape[axis])
-        let weights = try QuantizedWeights.int4(product.weights, axis: axis, block: size)
+        let size = min(block, weights.shape[axis])
+        let quantized = try QuantizedWeights.int4(weights, axis: axis, block: size)
         let names = [
-          builder.constant(weights.values, hint: "\(own)_int4"),
-          builder.constant(weights.scales, hint: "\(own)_scale"),
+          builder.constant(quantized.values, hint: "\(own)_int4"),
+          builder.constant(quantized.scales, hint: "\(own)_scale"),
         ]
         let output = builder.unique("\(own)_float")
         nodes.append(
           Node(
             "DequantizeLinear", name: output, inputs: names, outputs: [output],
             attributes: [.int("axis", axis), .int("block_size", size)]))
-        made["\(own) \(axis)"] = output
+        made[key] = output
       }
-      node.inputs[1] = made["\(own) \(axis)"] ?? own
-      replacements[product.index] = nodes + [node]
+      node.inputs[1] = made[key] ?? own
+      replacements[product.index] = nodes + [node] + bias
     }
     result.replace(replacements, adding: builder.initializers)
     result.graph.makeNodeNamesUnique(keeping: graph)

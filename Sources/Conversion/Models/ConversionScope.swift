@@ -85,6 +85,22 @@ final class ConversionScope: VersionContext {
     }
   }
 
+  /// Finds out the types of what a node makes, where nothing states them.
+  func infer(_ node: Node, operatorSet: Int) {
+    guard node.outputs.contains(where: { !$0.isEmpty && type(of: $0) == nil }),
+      let operation = try? Registry.make(node, operatorSet: operatorSet)
+    else { return }
+    let inputs = Inputs(
+      types: node.inputs.map { $0.isEmpty ? nil : type(of: $0) },
+      constants: node.inputs.map { constant($0).map(Value.tensor) })
+    guard zip(node.inputs, inputs.types).allSatisfy({ $0.isEmpty || $1 != nil }),
+      let found = try? operation.operator.infer(inputs)
+    else { return }
+    for (name, type) in zip(node.outputs, found) where !name.isEmpty && types[name] == nil {
+      types[name] = type
+    }
+  }
+
   private func collect(_ graph: Graph) {
     names.taken.formUnion(graph.inputs.map(\.name))
     names.taken.formUnion(graph.initializers.compactMap(\.name))

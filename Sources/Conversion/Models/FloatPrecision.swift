@@ -7,17 +7,31 @@ extension Model {
   /// - Parameters:
   ///   - type: `.float16` or `.bfloat16`
   ///   - kept: nodes, by name or operator, that keep float32
+  ///   - samples: inputs of runs, by name: what makes or takes numbers in them that the type cannot
+  ///     hold keeps float32
   /// - Returns: the model, and the nodes that keep float32
   /// - Throws: `ModelError`
   public func narrowed(
-    to type: ElementType, keeping kept: NamePatterns = NamePatterns([])
+    to type: ElementType, keeping kept: NamePatterns = NamePatterns([]),
+    samples: [[String: Value]] = []
   ) throws(ModelError) -> (model: Model, kept: [String]) {
-    var base = try withoutFunctions()
-    // bfloat16 came with 13.
-    let least = type == .bfloat16 ? 13 : 1
-    let version = max(base.operatorSets.version(of: "") ?? 1, least)
-    base = try base.converted(toOperatorSet: version)
+    var base = try withOwnInitializers().withoutFunctions()
+    // Arithmetic knows bfloat16 since 13, convolutions and recurrent layers since 22.
+    let version = base.operatorSets.version(of: "") ?? 1
+    if type == .bfloat16, version < 22 {
+      do { base = try base.converted(toOperatorSet: 22) } catch {
+        base = try base.converted(toOperatorSet: max(version, 13))
+      }
+    }
     var narrowing = Narrowing(base, from: .float32, to: type, kept: kept)
+    if type == .float16, !samples.isEmpty {
+      let floats = base.valueTypes().filter { $0.value.tensorType?.elementType == .float32 }
+      let largest = Float(Float16.greatestFiniteMagnitude)
+      narrowing.large = Set(
+        try base.ranges(of: floats.keys.sorted(), samples).filter {
+          max(-$0.value.lowerBound, $0.value.upperBound) > largest
+        }.keys)
+    }
     try narrowing.convert(&base.graph)
     base.removeUnused()
     base.graph.makeNodeNamesUnique(keeping: graph)
@@ -42,6 +56,8 @@ private struct Narrowing {
   private var initializers: [String: Tensor] = [:]
   private var added: [NamedTensor] = []
   private var version = 1
+  /// Values that the narrow type cannot hold.
+  var large: Set<String> = []
   private(set) var left: [String] = []
 
   init(_ model: Model, from wide: ElementType, to narrow: ElementType, kept: NamePatterns) {
@@ -85,6 +101,7 @@ private struct Narrowing {
     let makesFloats = node.outputs.contains { elementType($0) == wide }
     guard !floats.isEmpty, node.subgraphs.isEmpty,
       !patterns.contains(node.name ?? ""), !patterns.contains(node.operatorType),
+      large.isDisjoint(with: node.inputs), large.isDisjoint(with: node.outputs),
       let choice = choose(node, floats)
     else {
       if !floats.isEmpty || !node.subgraphs.isEmpty {

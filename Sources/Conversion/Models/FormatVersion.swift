@@ -25,6 +25,19 @@ extension Model {
   }
 }
 
+extension Model {
+  /// The model in a version of the format in which initializers need not be inputs: those that had to
+  /// be are none any more, so that no run can replace them.
+  func withOwnInitializers() -> Model {
+    guard irVersion ?? 3 < 4 else { return self }
+    var result = self
+    let names = Set(graph.initializers.compactMap(\.name))
+    result.graph.inputs.removeAll { names.contains($0.name) }
+    result.irVersion = 4
+    return result
+  }
+}
+
 extension Graph {
   /// Whether every initializer is an input too, in subgraphs as well.
   fileprivate var hasInputsForInitializers: Bool {

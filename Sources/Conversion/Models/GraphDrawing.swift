@@ -25,10 +25,21 @@ public struct GraphDrawing: Sendable {
     let graph = model.graph
     var constants: [String: String] = [:]
     for initializer in graph.initializers {
-      if let name = initializer.name { constants[name] = initializer.tensor.type.drawn }
+      if let name = initializer.name { constants[name] = Self.text(initializer.tensor, name) }
+    }
+    for node in graph.nodes where node.isConstant {
+      guard let name = node.outputs.first else { continue }
+      constants[name] = Self.text(node.attributes[0], name)
+    }
+    // What is constant and an output has a box of its own.
+    let outputs = Set(graph.outputs.map(\.name))
+    let nodes = graph.nodes.filter { node in
+      guard node.isConstant, let name = node.outputs.first else { return true }
+      return outputs.contains(name)
     }
     for sparse in graph.sparseInitializers {
-      if let name = sparse.values.name { constants[name] = "sparse \(Shape(sparse.shape).drawn)" }
+      guard let name = sparse.values.name else { continue }
+      constants[name] = "\(Self.short(name)) sparse \(Shape(sparse.shape).drawn)"
     }
     var producers: [String: Int] = [:]
     for input in graph.inputs where constants[input.name] == nil {
@@ -36,11 +47,11 @@ public struct GraphDrawing: Sendable {
       boxes.append(Box(kind: .value, title: input.name, lines: [input.type?.drawn ?? ""]))
     }
     let first = boxes.count
-    for (index, node) in graph.nodes.enumerated() {
+    for (index, node) in nodes.enumerated() {
       for output in node.outputs where !output.isEmpty { producers[output] = first + index }
       boxes.append(Self.box(node, constants))
     }
-    for (index, node) in graph.nodes.enumerated() {
+    for (index, node) in nodes.enumerated() {
       var seen: Set<String> = []
       for name in node.usedNames where seen.insert(name).inserted {
         connect(name, to: first + index, producers, types)
@@ -86,11 +97,34 @@ public struct GraphDrawing: Sendable {
     }
     box.lines = Array(box.lines.prefix(5))
     for name in node.inputs {
-      guard let type = constants[name] else { continue }
-      if box.kind == .plain { box.kind = .weighted }
-      box.lines.append("\(Self.short(name)) \(type)")
+      guard let text = constants[name] else { continue }
+      if box.kind == .plain, text.hasPrefix(Self.short(name)) { box.kind = .weighted }
+      box.lines.append(text)
     }
     return box
+  }
+
+  /// The numbers of a small constant; name and type of others.
+  private static func text(_ tensor: Tensor, _ name: String) -> String {
+    if tensor.count <= 6, tensor.shape.count <= 1 {
+      if let integers = tensor.integers { return integers.map(String.init).joined(separator: ", ") }
+      if tensor.elementType == .float32, let numbers = try? tensor.array(as: Float.self) {
+        return numbers.map(\.description).joined(separator: ", ")
+      }
+    }
+    return "\(short(name)) \(tensor.type.drawn)"
+  }
+
+  private static func text(_ attribute: Attribute, _ name: String) -> String {
+    switch attribute.value {
+    case .tensor(let tensor): text(tensor.tensor, name)
+    case .int(let number): "\(number)"
+    case .float(let number): "\(number)"
+    case .ints(let list) where list.count <= 6: list.map(String.init).joined(separator: ", ")
+    case .floats(let list) where list.count <= 6:
+      list.map(\.description).joined(separator: ", ")
+    default: short(name)
+    }
   }
 
   /// The end of a long name.
@@ -128,8 +162,8 @@ public struct GraphDrawing: Sendable {
       <svg xmlns="http://www.w3.org/2000/svg" width="\((layout.width + 2 * margin).drawn)" \
       height="\((layout.height + 2 * margin).drawn)" font-family="sans-serif" font-size="11">
       <style>path { fill: none; stroke: #667 } .t { font-weight: bold; font-size: 12px } \
-      text { text-anchor: middle; fill: #112 } .e { fill: #778; font-size: 9px; text-anchor: start; \
-      paint-order: stroke; stroke: #fff; stroke-width: 3px }</style>
+      text { text-anchor: middle; fill: #112 } .e { fill: #778; font-size: 9px; text-anchor: start } \
+      .h { stroke: #fff; stroke-width: 3px }</style>
       <rect width="100%" height="100%" fill="#fff"/>
       <g transform="translate(\(margin.drawn) \(margin.drawn))">
 
@@ -157,11 +191,21 @@ public struct GraphDrawing: Sendable {
     text +=
       "<path d=\"M\((tip.0 - 3).drawn) \((tip.1 - 2).drawn)l3 6l3 -6z\" style=\"fill:#667\"/>\n"
     if !label.isEmpty {
-      let x = points[0].0 + 5
-      text +=
-        "<text class=\"e\" x=\"\(x.drawn)\" y=\"\((points[0].1 + 13).drawn)\">\(label.inXML)</text>\n"
+      let place = "x=\"\((points[0].0 + 5).drawn)\" y=\"\((points[0].1 + 13).drawn)\""
+      // White behind it, so that lines do not cross it.
+      for style in ["e h", "e"] {
+        text += "<text class=\"\(style)\" \(place)>\(label.inXML)</text>\n"
+      }
     }
     return text
+  }
+}
+
+extension Node {
+  /// Whether it only states a value.
+  fileprivate var isConstant: Bool {
+    operatorType == "Constant" && Registry.normalized(domain: domain).isEmpty
+      && attributes.count == 1
   }
 }
 
@@ -200,57 +244,5 @@ extension GraphDrawing.Box.Kind {
     case .weighted: "#d6e4f7"
     case .nested: "#f9e6cf"
     }
-  }
-}
-
-extension ValueType {
-  fileprivate var drawn: String { tensorType?.drawn ?? description }
-}
-
-extension TensorType {
-  fileprivate var drawn: String {
-    guard let shape, shape.rank > 0 else { return "\(elementType)" }
-    return elementType == .float32 ? shape.drawn : "\(elementType) \(shape.drawn)"
-  }
-}
-
-extension Shape {
-  fileprivate var drawn: String { map(\.description).joined(separator: "×") }
-}
-
-extension Double {
-  /// With one digit behind the point.
-  fileprivate var drawn: String {
-    let tenths = (self * 10).rounded()
-    guard abs(tenths) < 1e15 else { return "0" }
-    let number = Int(tenths)
-    let sign = number < 0 ? "-" : ""
-    return number % 10 == 0
-      ? "\(number / 10)" : "\(sign)\(abs(number) / 10).\(abs(number) % 10)"
-  }
-}
-
-extension String {
-  /// For a label of Graphviz.
-  fileprivate var inQuotes: String {
-    var result = ""
-    for character in escaped {
-      if character == "\"" || character == "\\" { result.append("\\") }
-      result.append(character)
-    }
-    return result
-  }
-
-  fileprivate var inXML: String {
-    var result = ""
-    for character in escaped {
-      switch character {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      default: result.append(character)
-      }
-    }
-    return result
   }
 }

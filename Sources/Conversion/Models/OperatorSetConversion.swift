@@ -17,6 +17,16 @@ extension Model {
     guard (1...newest).contains(version) else {
       throw .graph("operator set \(version): expected 1 to \(newest)")
     }
+    do { return try following(version, of: domain) } catch {
+      // What a node needs to know may follow from shapes and constants.
+      guard trainingInfos.isEmpty, case .node = error, var known = try? withConstantsComputed()
+      else { throw error }
+      known.removeUnused()
+      return try known.following(version, of: domain)
+    }
+  }
+
+  private func following(_ version: Int, of domain: String) throws(ModelError) -> Model {
     var result = self
     if result.operatorSets.isEmpty { result.operatorSets = [OperatorSetImport(version: 1)] }
     var conversion = OperatorSetConversion(result, domain: domain, target: version)
@@ -120,6 +130,7 @@ private struct OperatorSetConversion {
     let nodes = graph.nodes
     graph.nodes = try convert(nodes, scope)
     if domain.isEmpty, target < 9 { graph.moveConstantsToInitializers() }
+    if domain.isEmpty, target < 6 { graph.stateTypesOfCasts(scope) }
     let wanted = graph.outputs.map(\.name)
     let used = removeConstants(&graph.nodes, unusedSince: nodes, wanted: wanted)
     let before = Set(nodes.flatMap(\.usedNames))
@@ -163,6 +174,7 @@ private struct OperatorSetConversion {
     guard let source = node.operatorSetVersion ?? source else {
       throw .invalid("the model does not import its domain")
     }
+    scope.infer(node, operatorSet: source)
     var waiting = [(node: node, version: source)]
     var result: [Node] = []
     while let (waited, version) = waiting.popLast() {
@@ -200,7 +212,7 @@ private struct OperatorSetConversion {
     guard let (first, steps) = histories[name], version != target else { return nil }
     if version < target { return steps.first { $0.version > version && $0.version <= target } }
     guard target >= first || steps.contains(where: { $0.version == first }) else {
-      throw .unsupported("the operator came with operator set \(first)")
+      throw .unsupported("\(name) came with operator set \(first)")
     }
     return steps.last { $0.version <= version && $0.version > target }
   }
@@ -218,10 +230,12 @@ private struct OperatorSetConversion {
     guard let first = node.inputs.first, let type = scope.type(of: first)?.tensorType,
       type.elementType != .undefined, !entry.types.contains(type.elementType)
     else { return [node] }
-    if let wide = type.elementType.computed, entry.types.contains(wide), !node.hasGraph,
-      node.operatorType != "Cast", target >= type.elementType.castableSince
-    {
-      return widened(node, type.elementType, to: wide, scope)
+    let wider = type.elementType.wider(for: node.operatorType).first { wide in
+      entry.types.contains(wide)
+        && target >= max(type.elementType.castableSince, wide.castableSince)
+    }
+    if let wider, !node.hasGraph, node.operatorType != "Cast" {
+      return widened(node, type.elementType, to: wider, scope)
     }
     throw .input(
       0, "operator set \(target) takes \(entry.types) there, not \(type.elementType)")
@@ -237,20 +251,6 @@ private struct OperatorSetConversion {
   }
 }
 
-extension ElementType {
-  /// The type that operators compute in who take this one.
-  fileprivate var computed: ElementType? {
-    self == .float16 || self == .bfloat16 ? .float32 : nil
-  }
-
-  /// The first operator set in which this type can be made of float32.
-  fileprivate var castableSince: Int {
-    (1...Registry.newestVersion).first {
-      Registry.find("Cast", domain: "", operatorSet: $0)?.types.contains(self) == true
-    } ?? Int.max
-  }
-}
-
 extension Node {
   fileprivate var hasGraph: Bool {
     attributes.contains { if case .graph = $0.value { true } else { false } }
@@ -259,37 +259,4 @@ extension Node {
 
 extension Attribute {
   fileprivate var isReference: Bool { if case .reference = value { true } else { false } }
-}
-
-extension Graph {
-  /// Before operator set 9 `Constant` makes floating-point numbers only.
-  fileprivate mutating func moveConstantsToInitializers() {
-    let wanted = Set(outputs.map(\.name))
-    nodes.removeAll { node in
-      guard node.operatorType == "Constant", Registry.normalized(domain: node.domain).isEmpty,
-        let name = node.outputs.first, !wanted.contains(name),
-        let tensor = node.attribute("value")?.tensorValue,
-        !TypeSet.floats.contains(tensor.elementType)
-      else { return false }
-      initializers.append(NamedTensor(name, tensor))
-      return true
-    }
-  }
-}
-
-/// Removes `Constant` nodes that somebody used before and nobody does now.
-/// - Returns: the names that are used
-@discardableResult
-private func removeConstants(
-  _ nodes: inout [Node], unusedSince before: [Node], wanted: [String]
-) -> Set<String> {
-  let used = Set(nodes.flatMap(\.usedNames)).union(wanted)
-  let old = Set(before.flatMap(\.usedNames))
-  nodes.removeAll { node in
-    guard node.operatorType == "Constant", Registry.normalized(domain: node.domain).isEmpty,
-      let name = node.outputs.first
-    else { return false }
-    return old.contains(name) && !used.contains(name)
-  }
-  return used
 }

@@ -54,7 +54,7 @@ extension Model {
 
   /// The model without functions, of an operator set not older than `version`.
   func prepared(forOperatorSet version: Int) throws(ModelError) -> Model {
-    let plain = try withoutFunctions()
+    let plain = try withOwnInitializers().withoutFunctions()
     return try plain.converted(
       toOperatorSet: max(version, plain.operatorSets.version(of: "") ?? 1))
   }

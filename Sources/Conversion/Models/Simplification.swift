@@ -1,12 +1,13 @@
 import ONNX
 
 extension Model {
-  /// The model with its functions expanded, everything that follows without a run computed, and
-  /// nothing left that no output depends on. Standard operators only, of the versions the model
-  /// imports.
+  /// The model with its functions expanded, everything that follows without a run computed, scales
+  /// and shifts of channels worked into what makes them, and nothing left that hands its input on,
+  /// that is computed twice or that no output depends on. Standard operators only, of the versions
+  /// the model imports.
   /// - Throws: `ModelError`
   public func simplified() throws(ModelError) -> Model {
-    var result = try withoutFunctions()
+    var result = try withOwnInitializers().withoutFunctions()
     // Nodes of a function may be of another operator set than the model's.
     for set in operatorSets {
       let domain = Registry.normalized(domain: set.domain)
@@ -15,8 +16,14 @@ extension Model {
       }
       result = try result.converted(toOperatorSet: Int(clamping: set.version), domain: domain)
     }
-    result = try result.withConstantsComputed()
-    result.removeUnused()
+    // What one finds out may be of use to the others.
+    for _ in 0..<8 {
+      let count = result.graph.nodes.count
+      result = try result.withConstantsComputed()
+      result.removeUnused()
+      result = result.withKnownSizes().withoutRedundantNodes().withChannelsFolded()
+      if result.graph.nodes.count == count { break }
+    }
     let domains = result.graph.domains
     result.operatorSets.removeAll {
       let domain = Registry.normalized(domain: $0.domain)

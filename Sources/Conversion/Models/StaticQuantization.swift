@@ -35,7 +35,24 @@ extension Model {
       observed.insert(nodes[product.index].inputs[0])
       observed.insert(resultName(nodes[product.index]))
     }
-    let ranges = try result.ranges(of: observed.sorted(), samples)
+    // What engines compute in int8 between products, of values that are in int8 anyway.
+    for node in nodes
+    where ["Add", "AveragePool", "Concat", "GlobalAveragePool"]
+      .contains(node.operatorType)
+    {
+      if kept.contains(node.name ?? "") || kept.contains(node.operatorType) { continue }
+      if node.inputs.allSatisfy(observed.contains) { observed.insert(resultName(node)) }
+    }
+    var ranges = try result.ranges(of: observed.sorted(), samples)
+    // What only moves numbers keeps their scale.
+    for node in nodes
+    where ["Flatten", "MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze"]
+      .contains(node.operatorType)
+    {
+      if let range = ranges[node.inputs[0]], ranges[node.outputs[0]] != nil {
+        ranges[node.outputs[0]] = range
+      }
+    }
     var quantization = StaticQuantization(result.graph, ranges)
     for product in products { try quantization.quantize(product, of: nodes[product.index]) }
     quantization.apply(to: &result)
@@ -45,9 +62,9 @@ extension Model {
   }
 
   /// The least and the greatest number that values take in runs on samples, 0 always among them.
-  private func ranges(
+  func ranges(
     of names: [String], _ samples: [[String: Value]]
-  ) throws -> [String: ClosedRange<Float>] {
+  ) throws(ModelError) -> [String: ClosedRange<Float>] {
     var observed = self
     let present = Set(graph.outputs.map(\.name))
     let made = Set(graph.nodes.flatMap(\.outputs))

@@ -129,7 +129,9 @@ final class MessageWriter {
     guard let external, let size = tensor.elementType.bytesInFile(tensor.count) else {
       return false
     }
-    return size > 0 && size >= external.threshold
+    // Readers infer shapes by short lists of integers, and do so before they open other files.
+    let isShape = tensor.elementType == .int64 && tensor.shape.count <= 1 && size < 1024
+    return size > 0 && size >= external.threshold && !isShape
   }
 
   /// Writes the elements to the external file.

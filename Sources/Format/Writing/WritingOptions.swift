@@ -11,7 +11,8 @@ public struct WritingOptions: Sendable {
 public struct ExternalDataOptions: Sendable {
   /// The file's name, without a folder.
   public var name: String
-  /// Tensors of fewer bytes stay in the model's file.
+  /// Tensors of fewer bytes stay in the model's file, and so do lists of less than 128 int64, which
+  /// may be shapes.
   public var threshold: Int
 
   public init(name: String, threshold: Int = 1024) {

@@ -113,12 +113,3 @@ extension NodeReader {
     return type
   }
 }
-
-extension Attention {
-  static var versionSteps: [VersionStep] {
-    [
-      .addedInputs(24, from: 6),
-      .added(25, ["left_window_size": .int(-1), "right_window_size": .int(-1)]),
-    ]
-  }
-}

@@ -142,3 +142,61 @@ struct RotaryEmbedding: Operator {
     }
   }
 }
+
+extension RotaryEmbedding {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(23) { change throws(OperatorError) in try change.expandRotaryEmbedding() }
+    ]
+  }
+}
+
+extension VersionChange {
+  /// Turns the pairs by products with the cosines and the sines.
+  fileprivate mutating func expandRotaryEmbedding() throws(OperatorError) {
+    let rank = try self.rank(0)
+    var x = try input(0)
+    if rank == 4 {
+      x = transpose(x, [0, 2, 1, 3])
+    } else {
+      guard let heads = try int("num_heads"), heads > 0 else {
+        throw .attribute("num_heads", "inputs of rank 3 need a positive number")
+      }
+      x = reshape(x, [0, 0, heads, -1])
+    }
+    // Pairs and, of the turned part, the size of a head.
+    var factors: [String] = []
+    for index in 1...2 {
+      let table = try input(index)
+      factors.append(
+        unsqueeze(
+          has(3) ? emit("Gather", [table, try input(3)], [.int("axis", 0)]) : table, [2]))
+    }
+    let given = try int("rotary_embedding_dim") ?? 0
+    guard let size = given > 0 ? given : tensorType(1)?.shape?.last?.size.map({ 2 * $0 }) else {
+      throw .input(1, "its shape must be known, and is not")
+    }
+    let isInterleaved = try int("interleaved") == 1
+    let parts =
+      isInterleaved
+      ? [
+        slice(x, axis: 3, from: 0, to: size, step: 2),
+        slice(x, axis: 3, from: 1, to: size, step: 2),
+      ]
+      : [slice(x, axis: 3, from: 0, to: size / 2), slice(x, axis: 3, from: size / 2, to: size)]
+    func product(_ part: Int, _ factor: Int) -> String {
+      emit("Mul", [parts[part], factors[factor]])
+    }
+    var turned = [
+      emit("Sub", [product(0, 0), product(1, 1)]), emit("Add", [product(0, 1), product(1, 0)]),
+    ]
+    if isInterleaved {
+      turned = turned.map { unsqueeze($0, [4]) }
+      turned = [reshape(emit("Concat", turned, [.int("axis", 4)]), [0, 0, 0, size])]
+    }
+    if given > 0 { turned.append(slice(x, axis: 3, from: size, to: Int(Int32.max))) }
+    let whole = turned.count == 1 ? turned[0] : emit("Concat", turned, [.int("axis", 3)])
+    if rank == 4 { return become("Transpose", [whole], [.ints("perm", [0, 2, 1, 3])]) }
+    become("Reshape", [whole, integers([0, 0, -1], "shape")])
+  }
+}

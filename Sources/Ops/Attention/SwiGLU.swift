@@ -52,3 +52,21 @@ struct SwiGLU: Operator {
     return .compute { buffers in buffers.parallel(tiles.count, tile) }
   }
 }
+
+extension SwiGLU {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(28) { change throws(OperatorError) in
+        let x = try change.input(0)
+        let alpha = try change.float("alpha") ?? 1
+        var scaled = x
+        if alpha != 1 {
+          let factor = try change.scalar(Double(alpha), try change.elementType(0), "alpha")
+          scaled = change.emit("Mul", [x, factor])
+        }
+        let gated = change.emit("Mul", [x, change.emit("Sigmoid", [scaled])])
+        change.become("Mul", [gated, try change.input(1)])
+      }
+    ]
+  }
+}

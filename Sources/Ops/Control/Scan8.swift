@@ -115,10 +115,8 @@ extension Scan {
         up: { change throws(OperatorError) in
           guard !change.has(0) else { throw .input(0, "that version knows no lengths") }
           guard !change.node.inputs.isEmpty else { throw .input(1, "is missing") }
+          guard change.hasBatchOfOne else { return change.scanBatch() }
           for input in change.node.inputs.indices.dropFirst() {
-            guard change.tensorType(input)?.shape?.first == 1 else {
-              throw .input(input, "that version knows no batches")
-            }
             change.setInput(input, change.squeeze(try change.input(input), [0]))
           }
           change.node.inputs.removeFirst()
@@ -141,5 +139,37 @@ extension Scan {
           }
         })
     ]
+  }
+}
+
+extension VersionChange {
+  /// Whether all inputs have a first dimension of 1.
+  fileprivate var hasBatchOfOne: Bool {
+    node.inputs.indices.dropFirst().allSatisfy { tensorType($0)?.shape?.first == 1 }
+  }
+
+  /// Scans the items of a batch one after the other: a `Scan` within a `Scan`.
+  fileprivate mutating func scanBatch() {
+    rename("directions", to: "scan_input_directions")
+    var inner = node
+    inner.inputs = node.inputs.indices.dropFirst().map { fresh("item\($0)") }
+    inner.outputs = node.outputs.map { $0.isEmpty ? "" : fresh("item") }
+    inner.name = fresh("items")
+    func info(_ name: String, like whole: String) -> ValueInfo {
+      let type = context.type(of: whole)?.tensorType
+      return ValueInfo(
+        name,
+        .tensor(type?.elementType ?? .undefined, type?.shape.map { Shape(Array($0.dropFirst())) }))
+    }
+    let wanted = node.outputs.filter { !$0.isEmpty }
+    let body = Graph(
+      name: "batch", nodes: [inner],
+      inputs: zip(inner.inputs, node.inputs.dropFirst()).map { info($0, like: $1) },
+      outputs: zip(inner.outputs.filter { !$0.isEmpty }, wanted).map { info($0, like: $1) })
+    node.attributes = [
+      Attribute("body", .graph(body)), .int("num_scan_inputs", inner.inputs.count),
+    ]
+    node.inputs.removeFirst()
+    node.outputs = wanted
   }
 }

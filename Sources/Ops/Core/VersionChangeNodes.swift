@@ -13,8 +13,24 @@ extension VersionChange {
     var made = Node(operatorType, inputs: inputs, outputs: [name], attributes: attributes)
     made.name = output == nil ? name : node.name
     before.append(made)
-    if let type { context.declare(name, .tensor(type)) }
+    if let type {
+      context.declare(name, .tensor(type))
+    } else if context.type(of: name) == nil, let type = inferredType(of: made) {
+      context.declare(name, type)
+    }
     return name
+  }
+
+  /// The type of a new node's output, where it follows from what is known of its inputs.
+  private func inferredType(of made: Node) -> ValueType? {
+    var types: [ValueType?] = []
+    for name in made.inputs {
+      guard let type = context.type(of: name) else { return nil }
+      types.append(type)
+    }
+    let constants = made.inputs.map { context.constant($0).map(Value.tensor) }
+    guard let operation = try? Registry.make(made, operatorSet: version) else { return nil }
+    return try? operation.operator.infer(Inputs(types: types, constants: constants)).first
   }
 
   /// A name that nothing has yet, told by that of the node's first output.
@@ -85,6 +101,7 @@ extension VersionChange {
     case .float64: return Tensor(value)
     case .float16: return Tensor(Float16(value))
     case .bfloat16: return Tensor(BFloat16(Float(value)))
+    case .bool: return Tensor(value != 0)
     default: break
     }
     guard let whole = Int64(exactly: value) else {
@@ -141,6 +158,7 @@ extension VersionChange {
     }
   }
 
+  /// The attribute of a `Cast` to that type.
   func castTarget(_ type: ElementType) -> Attribute {
     version < 6 ? .string("to", type.standardName) : .int("to", Int(type.rawValue))
   }

@@ -135,7 +135,23 @@ extension BFloat16: RankedElement { var order: Float { compute } }
 extension ArgExtremeOperator {
   static var versionSteps: [VersionStep] {
     [
-      .negativeAxes(11), .added(12, ["select_last_index": .int(0)]),
+      .negativeAxes(11),
+      VersionStep(
+        12,
+        down: { change throws(OperatorError) in
+          let selectsLast = try change.int("select_last_index") == 1
+          change.drop("select_last_index")
+          guard selectsLast else { return }
+          let axis = try change.fromFront(try change.int("axis") ?? 0)
+          guard let shape = change.tensorType(0)?.shape, axis < shape.rank,
+            let size = shape[axis].size, size <= 1 << 20
+          else { throw .attribute("select_last_index", "the size along the axis must be known") }
+          // The last is the first from the end.
+          let order = change.integers((0..<size).reversed(), "order")
+          change.precede(0, "Gather", [order], [.int("axis", axis)], type: change.tensorType(0))
+          change.follow(0, "Neg")
+          change.follow(0, "Sub", [change.integer(size - 1, "last")])
+        }),
     ]
   }
 }

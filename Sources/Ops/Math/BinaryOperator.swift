@@ -173,14 +173,16 @@ extension VersionChange {
     }
     if a.rank == b.rank, zip(a, b).allSatisfy(certainlyEqual) { return }
     if try lay(b, of: 1, on: a) { return }
-    guard let exchanged = Self.exchanged[node.operatorType], node.inputs.count == 2 else {
-      throw .input(1, "its shape \(b) does not lie on \(a)")
+    if let exchanged = Self.exchanged[node.operatorType], try lay(a, of: 0, on: b) {
+      node.operatorType = exchanged
+      node.inputs.swapAt(0, 1)
+      return
     }
-    node.operatorType = exchanged
-    node.inputs.swapAt(0, 1)
-    guard try lay(a, of: 1, on: b) else {
+    // What lies on nothing is repeated.
+    guard let sizes = Broadcast.combine(a, b)?.sizes else {
       throw .input(1, "neither of the shapes \(a) and \(b) lies on the other")
     }
+    for index in 0...1 { setInput(index, try broadcast(try input(index), to: sizes)) }
   }
 
   private static let exchanged = [

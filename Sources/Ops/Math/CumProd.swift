@@ -11,3 +11,7 @@ struct CumProd: CumulativeOperator {
   static var identity: Int { 1 }
   static func combine<T: ArithmeticElement>(_ a: T, _ b: T) -> T { .multiply(a, b) }
 }
+
+extension CumProd {
+  static var versionSteps: [VersionStep] { [.cumulative(26, by: "Mul", from: 1)] }
+}

@@ -24,3 +24,7 @@ struct CumSum: CumulativeOperator, DifferentiableOperator {
       0, backward.builder.node("CumSum", [gradient, backward.input(1)], attributes))
   }
 }
+
+extension CumSum {
+  static var versionSteps: [VersionStep] { [.cumulative(11, by: "Add", from: 0)] }
+}

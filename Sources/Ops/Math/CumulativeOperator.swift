@@ -89,3 +89,43 @@ extension UInt32: CumulativeElement {}
 extension UInt64: CumulativeElement {}
 extension Float16: CumulativeElement { init(order: Float) { self.init(compute: order) } }
 extension BFloat16: CumulativeElement { init(order: Float) { self.init(compute: order) } }
+
+extension VersionStep {
+  /// The operator came with that version; before, a `Scan` along the axis does what it does.
+  static func cumulative(_ version: Int, by combine: String, from identity: Int) -> VersionStep {
+    .introduced(version) { change throws(OperatorError) in
+      guard change.version >= 9 else {
+        throw .unsupported("\(change.node.operatorType) came with operator set \(version)")
+      }
+      let x = try change.input(0)
+      let type = try change.elementType(0)
+      guard let axis = try change.integers(1).first else { throw .input(1, "is empty") }
+      let rank = try change.rank(0)
+      let place = try normalized(axis: axis, rank: rank)
+      var axes = Array(0..<rank)
+      axes.remove(at: place)
+      let sizes = change.emit("Gather", [change.emit("Shape", [x]), change.integers(axes, "axes")])
+      let number = change.reshape(try change.scalar(Double(identity), type, "first"), [])
+      let first = change.emit("Expand", [number, sizes])
+      let isExclusive = try change.int("exclusive") == 1
+      let body = Graph(
+        name: "step",
+        nodes: [
+          Node(combine, inputs: ["state", "element"], outputs: ["next"]),
+          Node("Identity", inputs: [isExclusive ? "state" : "next"], outputs: ["shown"]),
+        ],
+        inputs: ["state", "element"].map { ValueInfo($0, .tensor(type, nil)) },
+        outputs: ["next", "shown"].map { ValueInfo($0, .tensor(type, nil)) })
+      let directions = [try change.int("reverse") == 1 ? 1 : 0]
+      change.node.operatorType = "Scan"
+      change.node.attributes = [
+        Attribute("body", .graph(body)), .int("num_scan_inputs", 1),
+        .ints("scan_input_axes", [place]), .ints("scan_output_axes", [place]),
+        .ints("scan_input_directions", directions), .ints("scan_output_directions", directions),
+      ]
+      let output = change.node.outputs
+      change.node.inputs = [first, x]
+      change.node.outputs = [change.fresh("last")] + output
+    }
+  }
+}

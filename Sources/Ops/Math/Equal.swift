@@ -30,3 +30,24 @@ struct Equal: ComparisonOperator {
     }
   }
 }
+
+extension Equal {
+  static var versionSteps: [VersionStep] {
+    [
+      .broadcast,
+      // Before, floating-point numbers are not compared: equal ones are neither less nor greater.
+      VersionStep(
+        11,
+        down: { change throws(OperatorError) in
+          let type = try change.elementType(0)
+          guard TypeSet.floats.contains(type) else { return }
+          let (a, b) = (try change.input(0), try change.input(1))
+          let differs = change.emit(
+            "Or", [change.emit("Less", [a, b]), change.emit("Greater", [a, b])])
+          let areNumbers = change.emit(
+            "And", [try change.isNumber(a, type), try change.isNumber(b, type)])
+          change.become("And", [change.emit("Not", [differs]), areNumbers])
+        }),
+    ]
+  }
+}

@@ -13,15 +13,16 @@ struct GreaterOrEqual: ComparisonOperator {
 }
 
 extension GreaterOrEqual {
-  static var versionSteps: [VersionStep] {
-    [
-      .introduced(12) { change throws(OperatorError) in
-        let operands = change.node.inputs
-        let isMore = change.emit("Greater", operands)
-        let isEqual = change.emit("Equal", operands)
-        change.emit("Or", [isMore, isEqual], as: change.node.outputs.first)
-        change.isReplaced = true
-      }
-    ]
+  static var versionSteps: [VersionStep] { [.orEqual(to: "Greater")] }
+}
+
+extension VersionStep {
+  /// The operator came with operator set 12; before, that comparison and `Equal` make it.
+  static func orEqual(to comparison: String) -> VersionStep {
+    .introduced(12) { change throws(OperatorError) in
+      let operands = change.node.inputs
+      let isBeyond = change.emit(comparison, operands)
+      change.become("Or", [isBeyond, change.emit("Equal", operands)])
+    }
   }
 }

@@ -16,3 +16,30 @@ struct IsInf: ClassificationOperator {
     x == .infinity && detectsPositive || x == -.infinity && detectsNegative
   }
 }
+
+extension IsInf {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(10) { change throws(OperatorError) in
+        let x = try change.input(0)
+        let type = try change.elementType(0)
+        let largest =
+          switch type {
+          case .float64: Double.greatestFiniteMagnitude
+          case .float16: Double(Float16.greatestFiniteMagnitude)
+          // The greatest of the 16 bits that are the upper half of float32's.
+          case .bfloat16: Double(Float(bitPattern: 0x7F7F_0000))
+          default: Double(Float.greatestFiniteMagnitude)
+          }
+        let finds = [
+          try change.int("detect_positive") ?? 1, try change.int("detect_negative") ?? 1,
+        ]
+        let isMore = change.emit(
+          "Greater", [x, finds[0] != 0 ? try change.scalar(largest, type, "largest") : x])
+        let isLess = change.emit(
+          "Less", [x, finds[1] != 0 ? try change.scalar(-largest, type, "least") : x])
+        change.become("Or", [isMore, isLess])
+      }
+    ]
+  }
+}

@@ -8,3 +8,14 @@ struct IsNaN: ClassificationOperator, AttributeFreeOperator {
 
   func test<T: BinaryFloatingPoint>(_ x: T) -> Bool { x.isNaN }
 }
+
+extension IsNaN {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(9) { change throws(OperatorError) in
+        let type = try change.elementType(0)
+        change.become("Not", [try change.isNumber(try change.input(0), type)])
+      }
+    ]
+  }
+}

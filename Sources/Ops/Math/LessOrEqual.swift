@@ -13,15 +13,5 @@ struct LessOrEqual: ComparisonOperator {
 }
 
 extension LessOrEqual {
-  static var versionSteps: [VersionStep] {
-    [
-      .introduced(12) { change throws(OperatorError) in
-        let operands = change.node.inputs
-        let isMore = change.emit("Less", operands)
-        let isEqual = change.emit("Equal", operands)
-        change.emit("Or", [isMore, isEqual], as: change.node.outputs.first)
-        change.isReplaced = true
-      }
-    ]
-  }
+  static var versionSteps: [VersionStep] { [.orEqual(to: "Less")] }
 }

@@ -9,3 +9,14 @@ struct Round: ElementwiseOperator, AttributeFreeOperator, FlatOperator {
   func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T { x.rounded(.toNearestOrEven) }
   var vectorised: UnaryLoop<Float, Float>? { ck_round }
 }
+
+extension Round {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(11) { change throws(OperatorError) in
+        let type = try change.elementType(0)
+        change.become("Identity", [try change.roundToEven(try change.input(0), type)])
+      }
+    ]
+  }
+}

@@ -98,10 +98,17 @@ extension VariadicOperator {
       VersionStep(
         8,
         down: { change throws(OperatorError) in
-          for index in change.node.inputs.indices.dropFirst() {
-            guard let a = change.tensorType(0)?.shape, let b = change.tensorType(index)?.shape,
-              a.rank == b.rank, zip(a, b).allSatisfy(certainlyEqual)
-            else { throw .input(index, "that version does not broadcast, and shapes may differ") }
+          let shapes = change.node.inputs.map { change.shape(of: $0) }
+          let isEqual = shapes.allSatisfy { shape in
+            guard let a = shapes[0], let b = shape, a.rank == b.rank else { return false }
+            return zip(a, b).allSatisfy(certainlyEqual)
+          }
+          if isEqual { return }
+          guard let sizes = change.outputType(0)?.shape?.sizes else {
+            throw .input(1, "that version does not broadcast, and shapes may differ")
+          }
+          for index in change.node.inputs.indices {
+            change.setInput(index, try change.broadcast(try change.input(index), to: sizes))
           }
         })
     ]

@@ -88,11 +88,33 @@ private func select<T>(
 extension Where {
   static var versionSteps: [VersionStep] {
     [
+      .introduced(9) { change throws(OperatorError) in
+        guard let sizes = change.outputType(0)?.shape?.sizes else {
+          throw .unsupported(
+            "Where came with operator set 9, and its shape is not known before the run")
+        }
+        let count = try change.elementCount(sizes)
+        // Picks from all of one input and all of the other, one behind the other.
+        var parts: [String] = []
+        for index in [2, 1] {
+          parts.append(
+            change.reshape(try change.broadcast(try change.input(index), to: sizes), [-1]))
+        }
+        let both = change.emit("Concat", parts, [.int("axis", 0)])
+        let condition = change.emit(
+          "Cast", [try change.input(0)], [change.castTarget(.int64)])
+        let choice = change.reshape(try change.broadcast(condition, to: sizes), [-1])
+        let offset = change.emit("Mul", [choice, change.integer(count, "count")])
+        let place = change.emit(
+          "Add", [offset, change.integers(Array(0..<count), "places")])
+        let picked = change.emit("Gather", [both, place], [.int("axis", 0)])
+        change.become("Identity", [change.reshape(picked, sizes)])
+      },
       VersionStep(
         16,
         down: { change throws(OperatorError) in
           if try change.elementType(1) == .bfloat16 { change.widen(.bfloat16, to: .float32) }
-        })
+        }),
     ]
   }
 }

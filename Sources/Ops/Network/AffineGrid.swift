@@ -76,3 +76,37 @@ struct AffineGrid: Operator {
     return .compute { buffers in buffers.parallel(tiles.count, tile) }
   }
 }
+
+extension AffineGrid {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(20) { change throws(OperatorError) in
+        let sizes = try change.integers(1)
+        guard sizes.count == 4 || sizes.count == 5 else { throw .input(1, "expected 4 or 5 sizes") }
+        let space = Array(sizes.dropFirst(2))
+        let count = try change.elementCount(space + [space.count + 1])
+        let alignsCorners = try change.int("align_corners") == 1
+        // Each place of the image, the last axis first, and 1.
+        var places = [Float](repeating: 1, count: count)
+        let strides = rowMajorStrides(space)
+        for index in 0..<count / (space.count + 1) {
+          for (axis, size) in space.enumerated() {
+            let place = Float(index / max(strides[axis], 1) % size)
+            places[index * (space.count + 1) + space.count - 1 - axis] =
+              alignsCorners
+              ? (size > 1 ? 2 * place / Float(size - 1) - 1 : -1)
+              : (2 * place + 1) / Float(size) - 1
+          }
+        }
+        let type = try change.elementType(0)
+        let grid = change.constant(
+          Tensor(shape: [count / (space.count + 1), space.count + 1], places), "places")
+        let turned = change.transpose(try change.input(0), [0, 2, 1])
+        let own = type == .float32 ? grid : change.emit("Cast", [grid], [change.castTarget(type)])
+        let result = change.emit("MatMul", [own, turned])
+        change.become(
+          "Reshape", [result, change.integers([sizes[0]] + space + [space.count], "shape")])
+      }
+    ]
+  }
+}

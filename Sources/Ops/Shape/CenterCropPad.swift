@@ -46,3 +46,34 @@ struct CenterCropPad: DifferentiableOperator {
       backward.builder.node("CenterCropPad", [gradient, shape], backward.forward.attributes))
   }
 }
+
+extension CenterCropPad {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(18) { change throws(OperatorError) in
+        guard let sizes = change.sizes(0) else {
+          throw .input(0, "its shape must be known, and is not")
+        }
+        let targets = try change.integers(1)
+        let axes = try normalized(
+          axes: try change.ints("axes") ?? Array(sizes.indices), rank: sizes.count)
+        guard targets.count == axes.count else {
+          throw .input(1, "expected \(axes.count) sizes, got \(targets.count)")
+        }
+        var x = try change.input(0)
+        var pads = [Int](repeating: 0, count: 2 * sizes.count)
+        for (axis, target) in zip(axes, targets) {
+          let added = target - sizes[axis]
+          let front = abs(added) / 2
+          if added < 0 {
+            x = change.slice(x, axis: axis, from: front, to: front + target)
+          } else {
+            pads[axis] = front
+            pads[sizes.count + axis] = added - front
+          }
+        }
+        change.become("Pad", [x, change.integers(pads, "pads")])
+      }
+    ]
+  }
+}

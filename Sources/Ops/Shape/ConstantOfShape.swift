@@ -38,3 +38,18 @@ extension CopyJob {
       from: .tensor(value), to: output)
   }
 }
+
+extension ConstantOfShape {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(9) { change throws(OperatorError) in
+        var value = Tensor(Float(0))
+        if case .tensor(let named)? = try change.attribute("value") { value = named.tensor }
+        // Of rank 0, it has any shape.
+        let number = change.constant(value, "value")
+        let scalar = change.reshape(number, [])
+        change.become("Expand", [scalar, try change.input(0)])
+      }
+    ]
+  }
+}

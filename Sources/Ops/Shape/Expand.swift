@@ -43,3 +43,17 @@ struct Expand: AttributeFreeOperator, DifferentiableOperator {
     if let gradient = backward.gradient() { backward.setSum(0, gradient) }
   }
 }
+
+extension Expand {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(8) { change throws(OperatorError) in
+        guard let sizes = change.outputType(0)?.shape?.sizes else {
+          throw .unsupported(
+            "Expand came with operator set 8, and its shape is not known before the run")
+        }
+        change.become("Identity", [try change.broadcast(try change.input(0), to: sizes)])
+      }
+    ]
+  }
+}

@@ -101,3 +101,36 @@ struct ElementOffsets: Sendable {
     }
   }
 }
+
+extension GatherElements {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(11) { change throws(OperatorError) in
+        guard let data = change.sizes(0), let sizes = change.sizes(1) else {
+          throw .unsupported(
+            "GatherElements came with operator set 11, and its shapes are not known")
+        }
+        let count = try change.elementCount(sizes)
+        let axis = try normalized(axis: try change.int("axis") ?? 0, rank: data.count)
+        let strides = rowMajorStrides(data)
+        var offsets = [Int64](repeating: 0, count: count)
+        for (other, inner) in rowMajorStrides(sizes).enumerated() where other != axis {
+          for place in 0..<count {
+            offsets[place] += Int64(place / max(inner, 1) % sizes[other] * strides[other])
+          }
+        }
+        // Negative indices count from the end.
+        let given = change.emit("Cast", [try change.input(1)], [change.castTarget(.int64)])
+        let isNegative = change.emit(
+          "Cast", [try change.isNegative(given)], [change.castTarget(.int64)])
+        let wrapped = change.emit(
+          "Add", [given, change.emit("Mul", [isNegative, change.integer(data[axis], "size")])])
+        let steps = change.emit("Mul", [wrapped, change.integer(strides[axis], "stride")])
+        let places = change.emit(
+          "Add", [steps, change.constant(Tensor(shape: sizes, offsets), "offsets")])
+        change.become(
+          "Gather", [change.reshape(try change.input(0), [-1]), places], [.int("axis", 0)])
+      }
+    ]
+  }
+}

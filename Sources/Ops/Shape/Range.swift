@@ -124,7 +124,40 @@ struct RangeOperator: Operator {
 extension RangeOperator {
   static var versionSteps: [VersionStep] {
     [
-      .added(27, ["stash_type": .int(1)])
+      .introduced(11) { change throws(OperatorError) in try change.expandRange() },
+      .added(27, ["stash_type": .int(1)]),
     ]
+  }
+}
+
+extension VersionChange {
+  /// Counts by the places of ones, or puts down the numbers where the bounds are constant.
+  fileprivate mutating func expandRange() throws(OperatorError) {
+    let type = try elementType(0)
+    let (start, limit, delta) = (try input(0), try input(1), try input(2))
+    let numbers: String
+    if let count = outputType(0)?.shape?.first?.size, count <= 1 << 20 {
+      numbers = integers(Array(0..<count), "places")
+    } else {
+      let distance = emit("Sub", [wide(limit), wide(start)])
+      let count = emit("Relu", [emit("Ceil", [emit("Div", [distance, wide(delta)])])])
+      let whole = reshape(emit("Cast", [count], [castTarget(.int64)]), [1])
+      let ones = emit(
+        "ConstantOfShape", [whole], [.tensor("value", Tensor(shape: [1], [Int64(1)]))])
+      numbers = reshape(emit("NonZero", [ones]), [-1])
+    }
+    // Arithmetic knows no int16 yet.
+    let target = type == .int16 ? ElementType.int32 : type
+    let ends =
+      type == target
+      ? [start, delta] : [start, delta].map { emit("Cast", [$0], [castTarget(target)]) }
+    let steps = emit("Mul", [emit("Cast", [numbers], [castTarget(target)]), ends[1]])
+    let sum = emit("Add", [ends[0], steps])
+    if type == target { return become("Identity", [sum]) }
+    become("Cast", [sum], [castTarget(type)])
+  }
+
+  private mutating func wide(_ x: String) -> String {
+    emit("Cast", [x], [castTarget(.float64)])
   }
 }

@@ -229,37 +229,3 @@ struct Slices {
     return try CopyTasks([CopyJob(copy)]).kernel.amidZeros(call)
   }
 }
-
-extension SliceOperator {
-  static var versionSteps: [VersionStep] {
-    [
-      VersionStep(
-        10,
-        up: { change throws(OperatorError) in
-          for (input, name) in [(1, "starts"), (2, "ends"), (3, "axes")] {
-            try change.integersToInput(name, input)
-          }
-        },
-        down: { change throws(OperatorError) in
-          if change.has(4) {
-            guard try change.integers(4).allSatisfy({ $0 == 1 }) else {
-              throw .input(4, "that version knows steps of 1 only")
-            }
-            change.setInput(4, "")
-          }
-          for (input, name) in [(3, "axes"), (2, "ends"), (1, "starts")] {
-            try change.integersToAttribute(name, input)
-          }
-        }),
-      VersionStep(
-        11,
-        down: { change throws(OperatorError) in
-          guard let axes = change.constant(3)?.integers, axes.contains(where: { $0 < 0 }) else {
-            return
-          }
-          let list = try normalized(axes: axes, rank: try change.rank(0))
-          change.setInput(3, change.integers(list, "axes"))
-        }),
-    ]
-  }
-}

@@ -73,3 +73,21 @@ struct Trilu: DifferentiableOperator {
       backward.builder.node("Trilu", [gradient, backward.input(1)], backward.forward.attributes))
   }
 }
+
+extension Trilu {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(14) { change throws(OperatorError) in
+        let x = try change.input(0)
+        let isUpper = try change.int("upper") ?? 1 != 0
+        let columns = change.places(change.size(of: x, axis: -1))
+        var rows = change.places(change.size(of: x, axis: -2))
+        if change.has(1) { rows = change.emit("Add", [rows, try change.input(1)]) }
+        rows = change.unsqueeze(rows, [1])
+        let isOutside = change.emit(isUpper ? "Less" : "Greater", [columns, rows])
+        let zero = try change.scalar(0, try change.elementType(0), "zero")
+        change.become("Where", [isOutside, zero, x])
+      }
+    ]
+  }
+}

@@ -146,7 +146,7 @@ extension TypeSet {
 
 extension Cast {
   static var versionSteps: [VersionStep] {
-    let typed = schema.versions.dropFirst().map { version in
+    let typed = schema.versions.filter { $0.since > 6 }.map { version in
       VersionStep(
         version.since,
         down: { change throws(OperatorError) in
@@ -162,6 +162,7 @@ extension Cast {
           change.set(.int("to", Int(type.rawValue)))
         },
         down: { change throws(OperatorError) in
+          try change.checkCast(before: 6)
           guard let number = try change.int("to"), let raw = Int32(exactly: number),
             let type = ElementType(rawValue: raw)
           else { throw .attribute("to", "is no element type") }

@@ -131,3 +131,40 @@ struct LossLabels {
     .input(1, "label \(label) is none of \(classes) classes")
   }
 }
+
+extension VersionChange {
+  /// Puts a look-up of the labels' logarithms in the place of a loss.
+  mutating func expandLoss(logarithms: String) throws(OperatorError) {
+    let type = try elementType(0)
+    var labels = try input(1)
+    var ignored: String?
+    if let number = try int("ignore_index") {
+      let labelType = try elementType(1)
+      let isIgnored = emit("Equal", [labels, try scalar(Double(number), labelType, "ignored")])
+      labels = emit("Where", [isIgnored, try scalar(0, labelType, "first"), labels])
+      ignored = isIgnored
+    }
+    let picked = emit(
+      "GatherElements", [logarithms, unsqueeze(labels, [1])], [.int("axis", 1)])
+    var loss = emit("Neg", [squeeze(picked, [1])])
+    var weights = has(2) ? emit("Gather", [try input(2), labels]) : nil
+    if let given = weights { loss = emit("Mul", [loss, given]) }
+    if let ignored {
+      let zero = try scalar(0, type, "zero")
+      loss = emit("Where", [ignored, zero, loss])
+      var given = try scalar(1, type, "one")
+      if let weights { given = weights }
+      weights = emit("Where", [ignored, zero, given])
+    }
+    switch try string("reduction") ?? "mean" {
+    case "none": become("Identity", [loss])
+    case "sum": become("Identity", [reduce("ReduceSum", loss, [], keepsAxes: false)])
+    default:
+      guard let weights else {
+        return become("Identity", [reduce("ReduceMean", loss, [], keepsAxes: false)])
+      }
+      let sum = reduce("ReduceSum", loss, [], keepsAxes: false)
+      become("Div", [sum, reduce("ReduceSum", weights, [], keepsAxes: false)])
+    }
+  }
+}

@@ -53,3 +53,13 @@ struct NegativeLogLikelihoodLossGrad: LossGradient {
 
   init(_ node: inout NodeReader) throws(OperatorError) { options = try LossOptions(&node) }
 }
+
+extension NegativeLogLikelihoodLoss {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(12) { change throws(OperatorError) in
+        try change.expandLoss(logarithms: try change.input(0))
+      }
+    ]
+  }
+}

@@ -136,3 +136,18 @@ extension Double: LogSoftmaxElement {
     }
   }
 }
+
+extension SoftmaxCrossEntropyLoss {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(12) { change throws(OperatorError) in
+        let x = try change.input(0)
+        let rest = change.emit("Sub", [x, change.reduce("ReduceMax", x, [1])])
+        let sum = change.reduce("ReduceSum", change.emit("Exp", [rest]), [1])
+        let logarithms = change.emit(
+          "Sub", [rest, change.emit("Log", [sum])], as: change.output(1))
+        try change.expandLoss(logarithms: logarithms)
+      }
+    ]
+  }
+}

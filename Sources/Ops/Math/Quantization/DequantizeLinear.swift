@@ -73,6 +73,14 @@ struct DequantizeLinear: Operator {
 extension DequantizeLinear {
   static var versionSteps: [VersionStep] {
     [
+      .introduced(10) { change throws(OperatorError) in
+        var x = change.emit("Cast", [try change.input(0)], [change.castTarget(.float32)])
+        if change.has(2) {
+          let zero = change.emit("Cast", [try change.input(2)], [change.castTarget(.float32)])
+          x = change.emit("Sub", [x, zero])
+        }
+        change.become("Mul", [x, try change.input(1)])
+      },
       .scalePerAxis, .added(21, ["block_size": .int(0)]),
       VersionStep(
         23,

@@ -47,3 +47,28 @@ struct DynamicQuantizeLinear: AttributeFreeOperator {
     }
   }
 }
+
+extension DynamicQuantizeLinear {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(11) { change throws(OperatorError) in
+        let x = try change.input(0)
+        let zero = try change.scalar(0, .float32, "zero")
+        let high = change.emit("Max", [change.reduce("ReduceMax", x, [], keepsAxes: false), zero])
+        let low = change.emit("Min", [change.reduce("ReduceMin", x, [], keepsAxes: false), zero])
+        let range = change.emit("Sub", [high, low])
+        let isEmpty = change.emit("Not", [change.emit("Greater", [range, zero])])
+        let width = change.emit(
+          "Add", [range, change.emit("Cast", [isEmpty], [change.castTarget(.float32)])])
+        let levels = try change.scalar(255, .float32, "levels")
+        let scale = change.emit("Div", [width, levels], as: change.output(1))
+        let place = change.emit(
+          "Clip", [change.emit("Div", [change.emit("Neg", [low]), scale])],
+          [.float("min", 0), .float("max", 255)])
+        let whole = try change.roundToEven(place, .float32)
+        let point = change.emit("Cast", [whole], [change.castTarget(.uint8)], as: change.output(2))
+        change.become("QuantizeLinear", [x, scale, point])
+      }
+    ]
+  }
+}

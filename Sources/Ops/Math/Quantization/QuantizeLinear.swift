@@ -108,6 +108,22 @@ extension TypeSet {
 extension QuantizeLinear {
   static var versionSteps: [VersionStep] {
     [
+      .introduced(10) { change throws(OperatorError) in
+        let type = change.has(2) ? try change.elementType(2) : .uint8
+        var x = try change.input(0)
+        if try change.elementType(0) != .float32 {
+          x = change.emit("Cast", [x], [change.castTarget(.float32)])
+        }
+        x = change.emit("Div", [x, try change.input(1)])
+        x = try change.roundToEven(x, .float32)
+        if change.has(2) {
+          let zero = change.emit("Cast", [try change.input(2)], [change.castTarget(.float32)])
+          x = change.emit("Add", [x, zero])
+        }
+        let bounds: [Float] = type == .int8 ? [-128, 127] : [0, 255]
+        x = change.emit("Clip", [x], [.float("min", bounds[0]), .float("max", bounds[1])])
+        change.become("Cast", [x], [change.castTarget(type)])
+      },
       .scalePerAxis,
       VersionStep(19, down: { change throws(OperatorError) in change.drop("saturate") }),
       VersionStep(

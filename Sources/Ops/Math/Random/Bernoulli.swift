@@ -39,3 +39,20 @@ struct Bernoulli: FlatOperator {
     }
   }
 }
+
+extension Bernoulli {
+  static var versionSteps: [VersionStep] {
+    [
+      .introduced(15) { change throws(OperatorError) in
+        let x = try change.input(0)
+        let type = try change.elementType(0)
+        let noise = change.emit(
+          "RandomUniformLike", [x],
+          [.int("dtype", Int(type.rawValue))] + change.node.attributes.filter { $0.name == "seed" })
+        let isLess = change.emit("Less", [noise, x])
+        let wanted = try change.int("dtype").flatMap { ElementType(rawValue: Int32(clamping: $0)) }
+        change.become("Cast", [isLess], [change.castTarget(wanted ?? type)])
+      }
+    ]
+  }
+}

@@ -12,3 +12,7 @@ struct BlackmanWindow: WindowOperator {
     0.42 - 0.5 * .cos(phase) + 0.08 * .cos(2 * phase)
   }
 }
+
+extension BlackmanWindow {
+  static var versionSteps: [VersionStep] { [.window(0.42, 0.5, 0.08)] }
+}

@@ -12,3 +12,7 @@ struct HammingWindow: WindowOperator {
     25.0 / 46 - 21.0 / 46 * .cos(phase)
   }
 }
+
+extension HammingWindow {
+  static var versionSteps: [VersionStep] { [.window(25.0 / 46, 21.0 / 46, 0)] }
+}

@@ -12,3 +12,7 @@ struct HannWindow: WindowOperator {
     0.5 - 0.5 * .cos(phase)
   }
 }
+
+extension HannWindow {
+  static var versionSteps: [VersionStep] { [.window(0.5, 0.5, 0)] }
+}

@@ -69,3 +69,36 @@ func fillKernel(
     }
   }
 }
+
+extension VersionStep {
+  /// A window `a − b · cos t + c · cos 2t`, which came with operator set 17.
+  static func window(_ a: Double, _ b: Double, _ c: Double) -> VersionStep {
+    .introduced(17) { change throws(OperatorError) in
+      let type = ElementType.float32
+      let size = change.emit("Cast", [try change.input(0)], [change.castTarget(.int64)])
+      let count =
+        change.constant(0)?.integers?.first.map { change.integer($0, "size") }
+        ?? change.reshape(size, [])
+      var period = change.emit("Cast", [count], [change.castTarget(type)])
+      if try change.int("periodic") == 0 {
+        period = change.emit("Sub", [period, try change.scalar(1, type, "one")])
+      }
+      let places = change.emit("Cast", [change.places(count)], [change.castTarget(type)])
+      let step = change.emit("Div", [try change.scalar(2 * .pi, type, "turn"), period])
+      let angle = change.emit("Mul", [places, step])
+      let first = change.emit(
+        "Mul", [change.emit("Cos", [angle]), try change.scalar(b, type, "factor")])
+      var sum = change.emit("Sub", [try change.scalar(a, type, "mean"), first])
+      if c != 0 {
+        let double = change.emit("Mul", [angle, try change.scalar(2, type, "two")])
+        let second = change.emit(
+          "Mul", [change.emit("Cos", [double]), try change.scalar(c, type, "factor")])
+        sum = change.emit("Add", [sum, second])
+      }
+      let wanted = try change.int("output_datatype").flatMap {
+        ElementType(rawValue: Int32(clamping: $0))
+      }
+      change.become("Cast", [sum], [change.castTarget(wanted ?? .float32)])
+    }
+  }
+}
