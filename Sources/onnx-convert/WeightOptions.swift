@@ -58,7 +58,7 @@ struct WeightOptions: ParsableArguments {
     options.matchesByOrder = byOrder || architecture != nil
     let base: Model
     if let graph {
-      base = try Model(contentsOf: graph)
+      base = try Model(fileInAnyForm: graph)
     } else if let architecture {
       base = try architecture.model(for: weights, sizes: statedSizes())
     } else {
