@@ -63,7 +63,8 @@ struct OnnxConvert: ToolCommand {
     guard let precision = changes.precision else { return weights }
     guard let type = types[precision], changes.calibrate == nil else {
       throw Failure(
-        "\(from): weights alone become float16, bfloat16 or float32; the rest of --to needs a model")
+        "\(from): weights alone become float16, bfloat16 or float32; the rest of --to needs a model"
+      )
     }
     return weights.converted(to: type, keeping: NamePatterns(changes.keep))
   }

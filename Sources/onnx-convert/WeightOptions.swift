@@ -64,7 +64,7 @@ struct WeightOptions: ParsableArguments {
     } else {
       throw Failure("expected --graph or --architecture")
     }
-    let (model, bindings) = try base.bound(to: weights, options)
+    let (model, bindings) = try (consume base).bound(to: weights, options)
     print(bindings)
     if let report { try writeText("\(json(bindings))\n", to: report) }
     if !allowMissing { try bindings.checkComplete() }

@@ -67,7 +67,8 @@ enum PickleGlobal: Hashable {
 
   private static let builtins: [String: PickleGlobal] = [
     "set": .set, "frozenset": .set, "list": .ignoredType, "dict": .ignoredType,
-    "bytearray": .ignoredCall, "complex": .ignoredCall, "int": .ignoredType, "float": .ignoredType, "str": .ignoredType, "bool": .ignoredType,
+    "bytearray": .ignoredCall, "complex": .ignoredCall, "int": .ignoredType, "float": .ignoredType,
+    "str": .ignoredType, "bool": .ignoredType,
   ]
 
   private static let rebuilding: [String: PickleGlobal] = [

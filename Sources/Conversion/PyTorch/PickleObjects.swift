@@ -154,7 +154,8 @@ extension PickleReader {
     for (key, value) in objects.dictionaries[notes] {
       if case .string(let name) = key, name == "conj" || name == "neg", case .bool(true) = value {
         throw FormatError(
-          .unsupported("a tensor marked \(name.quoted); expected what tensor.resolve_\(name)() makes"))
+          .unsupported(
+            "a tensor marked \(name.quoted); expected what tensor.resolve_\(name)() makes"))
       }
     }
   }
@@ -202,7 +203,7 @@ extension PickleReader {
       guard pair.count == 2 else { throw error("a dictionary of what are no pairs") }
       pairs.append((pair[0], pair[1]))
     }
-    try chargeCopy(pairs.count)
+    try chargeCopy(pairs.count * 2 * MemoryLayout<PickleValue>.stride)
     return dictionary(pairs)
   }
 }

@@ -32,7 +32,8 @@ struct ShardIndex {
           guard names.insert(tensor).inserted else {
             throw ConversionError("tensor \(tensor.quoted) is named twice")
           }
-          guard !["", ".", ".."].contains(name), !name.utf8.contains(where: { $0 == 0x2F || $0 == 0 })
+          guard !["", ".", ".."].contains(name),
+            !name.utf8.contains(where: { $0 == 0x2F || $0 == 0 })
           else { throw ConversionError("\(name.quoted) is not a name of a file in this folder") }
           places.append((tensor, name))
         }
