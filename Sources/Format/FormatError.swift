@@ -54,7 +54,7 @@ extension FormatError: CustomStringConvertible {
 extension FormatError {
   init(_ error: TensorError) {
     switch error {
-    case .outOfMemory(let bytes): self.init(.outOfMemory(bytes: bytes))
+    case .outOfMemory(let bytes): self.init(Reason.outOfMemory(bytes: bytes))
     default: self.init(.invalid(error.description))
     }
   }

@@ -10,10 +10,11 @@ struct OnnxConvert: ToolCommand {
     abstract: "Converts models and checkpoints.",
     discussion: """
       The content of FROM decides how it is read: a model (ONNX, its text syntax, or protobuf's JSON)
-      or weights (safetensors, .npz, what PyTorch's torch.save writes). The extension of TO decides
+      or weights (safetensors, .npz, what PyTorch's torch.save writes, the index of several files). The extension of TO decides
       what is written: .onnx, .onnxtxt, .json, .dot, .svg, .safetensors or .npz.
 
         onnx-convert model.onnx weights.safetensors
+        onnx-convert --to float16 checkpoint.pt weights.safetensors
         onnx-convert --graph model.onnx weights.pt out.onnx
         onnx-convert --architecture lenet5 lenet.pt lenet.onnx
         onnx-convert --opset 13 --simplify model.onnx older.onnx
@@ -47,9 +48,25 @@ struct OnnxConvert: ToolCommand {
         "\(to): weights alone are written as .safetensors or .npz; --graph or --architecture makes a "
           + "model of them")
     }
-    guard !changes.isAny else { throw Failure("\(from): expected a model to change, got weights") }
-    try read.write(to: to)
+    try converted(read).write(to: to)
     return .fine
+  }
+
+  /// Weights alone, in another type where one is asked for.
+  private func converted(_ weights: Weights) throws -> Weights {
+    var others = changes
+    (others.precision, others.calibrate) = (nil, nil)
+    guard !others.isAny else { throw Failure("\(from): expected a model to change, got weights") }
+    let types: [ModelOptions.Precision: ElementType] = [
+      .float16: .float16, .bfloat16: .bfloat16, .float32: .float32,
+    ]
+    guard let precision = changes.precision else { return weights }
+    guard let type = types[precision], changes.calibrate == nil else {
+      throw Failure(
+        "\(from): weights alone become float16, bfloat16 or float32; the rest of --to needs a model"
+      )
+    }
+    return weights.converted(to: type, keeping: NamePatterns(changes.keep))
   }
 
   /// Whether TO holds weights.

@@ -58,13 +58,13 @@ struct WeightOptions: ParsableArguments {
     options.matchesByOrder = byOrder || architecture != nil
     let base: Model
     if let graph {
-      base = try Model(contentsOf: graph)
+      base = try Model(fileInAnyForm: graph)
     } else if let architecture {
       base = try architecture.model(for: weights, sizes: statedSizes())
     } else {
       throw Failure("expected --graph or --architecture")
     }
-    let (model, bindings) = try base.bound(to: weights, options)
+    let (model, bindings) = try (consume base).bound(to: weights, options)
     print(bindings)
     if let report { try writeText("\(json(bindings))\n", to: report) }
     if !allowMissing { try bindings.checkComplete() }

@@ -70,6 +70,21 @@ struct TorchTests {
     #expect(try refusal(modern)?.contains("'\(module).\(name)'") == true)
   }
 
+  /// Tensors under keys that make no name are not left out in silence.
+  @Test func keysThatAreNoTexts() throws {
+    // A NumPy number stands for a tensor.
+    let number =
+      Array("cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\nU\u{2}f4".utf8) + [0x85]
+      + Array("RC\u{4}aaaa".utf8) + [0x86] + Array("R".utf8)
+    let file = try folder.write(
+      legacy(
+        Array("}N".utf8) + number + Array("sK\u{3}".utf8) + number
+          + Array("sG".utf8) + [0x3F, 0xF8, 0, 0, 0, 0, 0, 0] + number + Array("s".utf8)))
+    #expect(try Weights(contentsOf: file).entries.map(\.name) == ["None", "3", "1.5"])
+    let tuple = Array("}K\u{1}".utf8) + [0x85] + number + Array("s".utf8)
+    #expect(try refusal(tuple)?.contains("neither a text nor a number") == true)
+  }
+
   @Test func damagedPickles() throws {
     let cases: [(body: [UInt8], says: String)] = [
       (Array("]".utf8), "holds no tensors"), (Array("0".utf8), "not there"),

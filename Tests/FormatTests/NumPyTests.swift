@@ -230,4 +230,9 @@ import Testing
     plain[directory + 10] = 12
     #expect(archiveError(plain)?.contains("method 12") == true)
   }
+
+  @Test func wantOfMemoryIsAnError() {
+    let error = FormatError(TensorError.outOfMemory(bytes: 5))
+    #expect(error.description == "no memory for 5 bytes")
+  }
 }

@@ -261,7 +261,6 @@ class Raw(nn.Module):
         self.mixers = nn.ParameterList([nn.Parameter(torch.randn(6, 6)) for _ in range(3)])
         self.by_name = nn.ParameterDict({"a": nn.Parameter(torch.randn(6, 4)),
                                          "b": nn.Parameter(torch.randn(4))})
-        self.log_scale = nn.Parameter(torch.tensor(0.0))
         self.register_buffer("mean", torch.randn(6))
         self.gamma = nn.Parameter(torch.ones(6))
 
@@ -270,7 +269,7 @@ class Raw(nn.Module):
         x = x * self.scale + self.shift
         for mixer in self.mixers:
             x = torch.tanh(x @ mixer)
-        x = self.gamma * x / self.log_scale.exp()
+        x = self.gamma * x
         return x @ self.by_name["a"] + self.by_name["b"]
 
 

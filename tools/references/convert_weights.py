@@ -24,6 +24,7 @@ import safetensors.torch
 import torch
 
 import conversion_modules as modules
+import conversion_zoo as zoo
 
 warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
@@ -223,6 +224,64 @@ def check_bindings(tool, folder):
             say(f"{name} extracted and bound again", False, str(error)[:300])
 
 
+# Layers
+
+
+def scaled(module, seed):
+    """The module with weights of an ordinary size, so that deep ones stay within bounds."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, value in [*module.named_parameters(), *module.named_buffers()]:
+            if not value.is_floating_point():
+                continue
+            noise = torch.randn(value.shape, generator=generator)
+            if name.endswith("running_var"):
+                value.copy_(noise.abs() * 0.5 + 0.5)
+            elif value.dim() >= 2:
+                value.copy_(noise * (1.5 / max(1, value[0].numel())) ** 0.5)
+            elif name.endswith(("weight", "original0", "weight_g", "gamma")):
+                value.copy_(1 + 0.3 * noise)
+            else:
+                value.copy_(0.3 * noise)
+        for part in module.modules():
+            if isinstance(part, torch.nn.Embedding) and part.padding_idx is not None:
+                part.weight[part.padding_idx] = 0
+    return module.eval()
+
+
+def check_layers(tool, folder):
+    """Each into graphs of random weights, and into new ones, whose equal weights exporters merge."""
+    # Embeddings of positions, and of types that are all 0, are looked up once and for all.
+    options = {"gpt": ["--by-order"], "bert": ["--by-order"]}
+    # These have no such operator.
+    lacking = {"norms": (False,), "bilinear": (False,), "computed_spectral": (False,)}
+    # New layers that are copies of each other, and parameters of 0 and 1, leave no trace.
+    merged = {"raw", "states", "transformer", "transformer_pre"}
+    for name, (make, inputs) in zoo.cases().items():
+        trained = scaled(make(), 5)
+        torch.save(trained.state_dict(), folder / "layer.pt")
+        for dynamo in (False, True):
+            if dynamo in lacking.get(name, ()):
+                continue
+            for start in ("random", "fresh"):
+                if start == "fresh" and dynamo and name in merged:
+                    continue
+                torch.manual_seed(4)
+                module = make().eval() if start == "fresh" else scaled(make(), 4)
+                exporter = "dynamo" if dynamo else "torchscript"
+                label = f"{name} into {start} {exporter} graph"
+                graph, out = folder / "layer.onnx", folder / "layer_bound.onnx"
+                # Every other one has its weights in a second file.
+                external = dict(external_data=start == "random", verbose=False) if dynamo else {}
+                torch.onnx.export(module, inputs, str(graph), dynamo=dynamo, **external)
+                try:
+                    convert(tool, "--graph", graph, *options.get(name, []), folder / "layer.pt",
+                            out)
+                    compare(label, out, trained, inputs)
+                except RuntimeError as error:
+                    say(label, False, str(error)[:300])
+
+
 # Architectures
 
 
@@ -263,13 +322,13 @@ def check_architectures(tool, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tool", default=".build/debug/onnx-convert")
-    parser.add_argument("--only", choices=["formats", "bindings", "architectures"])
+    parser.add_argument("--only", choices=["formats", "bindings", "layers", "architectures"])
     parser.add_argument("--keep", type=Path, help="a folder for the files, to look at")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        for check in (check_formats, check_bindings, check_architectures):
+        for check in (check_formats, check_bindings, check_layers, check_architectures):
             if arguments.only is None or check.__name__.endswith(arguments.only):
                 check(arguments.tool, folder)
     print(f"{failures} failed")

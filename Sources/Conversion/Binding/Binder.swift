@@ -49,6 +49,8 @@ struct Binder {
 
   private var changes: FlatChanges
   private var added: Set<String> = []
+  /// Rows of constants that may be weights.
+  private var doubtful: [Int] = []
 
   init(_ model: Model, _ weights: Weights, _ options: BindingOptions) {
     graph = FlatGraph(model)
@@ -97,6 +99,12 @@ struct Binder {
     }
     keepOrigins()
     try listUnused()
+    // They are none where every weight has its place.
+    if report.count(.unused) == 0 {
+      for row in doubtful {
+        (report.rows[row].state, report.rows[row].rule) = (.kept, Self.constantRule)
+      }
+    }
     return (changes, report)
   }
 
@@ -156,12 +164,16 @@ struct Binder {
         || !isShared && !ModulePath.isMadeUp(name) && initializer.tensor.count > 1
           && !isNode(index))
     if !isWeight, isNode(index) { return }
+    // Exporters call what they have computed like a parameter of the outermost module.
+    if isWeight, !isCertain, !name.contains(".") { doubtful.append(report.rows.count) }
     report.rows.append(
       BindingReport.Row(
         state: isWeight ? .missing : .kept, to: name, from: [],
-        rule: isWeight ? "no weight fits" : "constant of the graph",
+        rule: isWeight ? "no weight fits" : Self.constantRule,
         shape: initializer.tensor.shape))
   }
+
+  private static let constantRule = "constant of the graph"
 
   /// Whether a normalization has no weights that were trained: the graph's are 1 and 0.
   private func isConstant(_ use: WeightUse) -> Bool {
@@ -256,7 +268,7 @@ extension Model {
     guard report.count(.bound) > 0 else {
       throw ConversionError("no weight fits the graph: the names and shapes have nothing in common")
     }
-    var model = self
+    var model = consume self
     do throws(FormatError) { try changes.apply(to: &model) } catch {
       throw ConversionError("\(error)")
     }

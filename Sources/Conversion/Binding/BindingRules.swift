@@ -90,7 +90,9 @@ extension Binder {
   /// For an initializer that exporters have merged with that of another module: the weight that is
   /// called the same in the node's own.
   private func sibling(of name: String, _ use: WeightUse, _ node: Node) -> Assignment? {
-    guard !name.isEmpty, !ModulePath.isMadeUp(name), let path = ModulePath.of(node) else { return nil }
+    guard !name.isEmpty, !ModulePath.isMadeUp(name), let path = ModulePath.of(node) else {
+      return nil
+    }
     let names = name.split(separator: ".")
     for start in names.indices {
       let leaf = names[start...].joined(separator: ".")

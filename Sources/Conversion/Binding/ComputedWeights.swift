@@ -80,7 +80,8 @@ struct ComputedWeights {
       var stride = g.count
       for (size, own) in zip(shape, sizes) {
         stride /= max(own, 1)
-        owners = owners.flatMap { start in (0..<size).map { own == 1 ? start : start + $0 * stride } }
+        owners = owners.flatMap { start in (0..<size).map { own == 1 ? start : start + $0 * stride }
+        }
       }
       var squares = [Double](repeating: 0, count: g.count)
       for (owner, x) in zip(owners, v) { squares[owner] += x * x }

@@ -63,6 +63,11 @@ extension Binder {
         foldedNorms[index] = found
       }
     }
+    if !taken.isEmpty {
+      report.rules.append(
+        "\(taken.count) batch normalizations folded as the graph has them, with ε "
+          + "\(options.batchNormEpsilon), which it does not tell")
+    }
   }
 
   /// What speaks for a normalization behind a linear map.

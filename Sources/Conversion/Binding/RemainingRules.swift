@@ -173,7 +173,8 @@ extension Binder {
     let isRepeated = graph.initializers[initializer].tensor.hasEqualRows
     guard isRepeated || count <= entry.shape[0] else { return [:] }
     let assignment = Assignment(
-      from: [index], rule: isRepeated ? "by order, the first row" : "by order, the first \(count) rows",
+      from: [index],
+      rule: isRepeated ? "by order, the first row" : "by order, the first \(count) rows",
       shape: shape, name: entry.name, elementType: entry.elementType
     ) { () throws(FormatError) in
       let tensor = try entry.tensor()

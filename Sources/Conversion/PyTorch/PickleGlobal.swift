@@ -9,21 +9,34 @@ enum PickleGlobal: Hashable {
   case storage(ElementType?)
   case elementType(ElementType)
   case encode
-  case numPyScalar, numPyArray, numPyReconstruct, numPyDataType
+  case numPyScalar, numPyArray, numPyReconstruct, numPyFromBuffer, numPyDataType
 
   /// - Throws: `FormatError.Reason.unsupported` for every other name.
   init(_ module: String, _ name: String) throws(FormatError) {
     guard let global = Self.find(module, name) else {
-      let hint =
-        module.hasPrefix("__main__") || module.hasPrefix("torch.nn")
-          || module.hasPrefix("__torch__")
-        ? "; expected tensors in dictionaries, as torch.save(model.state_dict(), …) writes" : ""
       throw FormatError(
         .unsupported(
           "the file asks for \("\(module).\(name)".quoted), and nothing of a pickle is ever run"
-            + hint))
+            + Self.hint(module, name)))
     }
     self = global
+  }
+
+  /// What else would be read, for names that are met often.
+  private static func hint(_ module: String, _ name: String) -> String {
+    let word = name.lowercased()
+    if word.contains("sparse") { return "; expected dense tensors, as tensor.to_dense() makes" }
+    if word.contains("qtensor") || name.hasPrefix("Q") && name.hasSuffix("Storage") {
+      return "; expected numbers that are not quantized, as tensor.dequantize() makes"
+    }
+    if word.contains("meta_tensor") { return "; a tensor on the device meta has no elements" }
+    if word.contains("nested_tensor") { return "; expected tensors that are not nested" }
+    if module.hasPrefix("__main__") || module.hasPrefix("torch.nn")
+      || module.hasPrefix("__torch__")
+    {
+      return "; expected tensors in dictionaries, as torch.save(model.state_dict(), …) writes"
+    }
+    return ""
   }
 
   private static func find(_ module: String, _ name: String) -> PickleGlobal? {
@@ -41,6 +54,8 @@ enum PickleGlobal: Hashable {
     case "numpy": ["ndarray": .numPyArray, "dtype": .numPyDataType][name]
     case "numpy.core.multiarray", "numpy._core.multiarray":
       ["scalar": .numPyScalar, "_reconstruct": .numPyReconstruct][name]
+    case "numpy.core.numeric", "numpy._core.numeric":
+      name == "_frombuffer" ? .numPyFromBuffer : nil
     default: nil
     }
   }
@@ -52,7 +67,8 @@ enum PickleGlobal: Hashable {
 
   private static let builtins: [String: PickleGlobal] = [
     "set": .set, "frozenset": .set, "list": .ignoredType, "dict": .ignoredType,
-    "int": .ignoredType, "float": .ignoredType, "str": .ignoredType, "bool": .ignoredType,
+    "bytearray": .ignoredCall, "complex": .ignoredCall, "int": .ignoredType, "float": .ignoredType,
+    "str": .ignoredType, "bool": .ignoredType,
   ]
 
   private static let rebuilding: [String: PickleGlobal] = [

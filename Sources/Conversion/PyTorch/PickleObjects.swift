@@ -14,11 +14,14 @@ extension PickleReader {
       return first
     case .ignoredCall: return .other
     case .rebuildTensor: return try tensor(arguments, elementType: nil)
-    case .rebuildTensorV2: return try tensor(arguments, elementType: nil)
+    case .rebuildTensorV2:
+      try checkForm(arguments, at: 6)
+      return try tensor(arguments, elementType: nil)
     case .rebuildTensorV3:
       guard arguments.count > 6, case .global(.elementType(let type)) = arguments[6] else {
         throw error("a tensor without an element type")
       }
+      try checkForm(arguments, at: 7)
       return try tensor(arguments, elementType: type)
     case .rebuildParameter:
       guard case .tensor(let index)? = arguments.first else {
@@ -45,6 +48,17 @@ extension PickleReader {
         throw error("a NumPy object that is no array")
       }
       objects.arrays.append(PickledArray())
+      return .array(objects.arrays.count - 1)
+    case .numPyFromBuffer:
+      // Bytes, type, shape, order.
+      guard arguments.count == 4, case .bytes(let bytes) = arguments[0],
+        case .dataType(let type) = arguments[1], case .string(let order) = arguments[3]
+      else { throw error("a NumPy array in an unknown form") }
+      try chargeCopy(bytes.count)
+      objects.arrays.append(
+        PickledArray(
+          dataType: objects.dataTypes[type], shape: try sizes(arguments[2]),
+          isFortranOrder: order == "F", bytes: bytes))
       return .array(objects.arrays.count - 1)
     case .numPyScalar:
       guard arguments.count == 2, case .dataType(let type) = arguments[0],
@@ -134,6 +148,18 @@ extension PickleReader {
     return .tensor(objects.tensors.count - 1)
   }
 
+  /// Tensors may be kept as they are before their numbers are conjugated or negated.
+  private func checkForm(_ arguments: [PickleValue], at index: Int) throws(FormatError) {
+    guard index < arguments.count, case .dictionary(let notes) = arguments[index] else { return }
+    for (key, value) in objects.dictionaries[notes] {
+      if case .string(let name) = key, name == "conj" || name == "neg", case .bool(true) = value {
+        throw FormatError(
+          .unsupported(
+            "a tensor marked \(name.quoted); expected what tensor.resolve_\(name)() makes"))
+      }
+    }
+  }
+
   private mutating func sequence(_ values: [PickleValue]) -> PickleValue {
     objects.sequences.append(values)
     return .list(objects.sequences.count - 1)
@@ -177,7 +203,7 @@ extension PickleReader {
       guard pair.count == 2 else { throw error("a dictionary of what are no pairs") }
       pairs.append((pair[0], pair[1]))
     }
-    try chargeCopy(pairs.count)
+    try chargeCopy(pairs.count * 2 * MemoryLayout<PickleValue>.stride)
     return dictionary(pairs)
   }
 }

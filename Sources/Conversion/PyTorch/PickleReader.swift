@@ -15,7 +15,7 @@ struct PickleReader {
 
   /// Bytes of one pickle.
   static let longest = 64 << 20
-  /// Elements that are copied from one object to another: what is recalled often costs much.
+  /// Bytes that are copied from one object to another: what is recalled often costs much.
   private static let copyLimit = 64 << 20
   private var copied = 0
   /// Lists, tuples, dictionaries and tensors of one file.
@@ -55,10 +55,10 @@ struct PickleReader {
   }
 
   /// - Throws: `FormatError.Reason.limit` where more is copied than a file of tensors has use for.
-  mutating func chargeCopy(_ count: Int) throws(FormatError) {
-    copied += count
+  mutating func chargeCopy(_ bytes: Int) throws(FormatError) {
+    copied += bytes
     guard copied <= Self.copyLimit else {
-      throw FormatError(.limit("a pickle that copies more than \(Self.copyLimit) elements"))
+      throw FormatError(.limit("a pickle that copies more than \(Self.copyLimit) bytes"))
     }
   }
 

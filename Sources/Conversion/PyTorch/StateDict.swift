@@ -47,12 +47,16 @@ struct StateDict {
     switch value {
     case .dictionary(let index):
       for (key, value) in objects.dictionaries[index] {
-        switch key {
-        case .string(let name): try visit(value, inside(name), depth: depth + 1)
-        case .bytes(let bytes) where bytes.count <= Self.nameLimit:
-          try visit(value, inside(String(decoding: bytes, as: UTF8.self)), depth: depth + 1)
-        case .int(let number): try visit(value, inside("\(number)"), depth: depth + 1)
-        default: continue
+        if let name = Self.name(key) {
+          try visit(value, inside(name), depth: depth + 1)
+        } else {
+          let before = leaves.count
+          try visit(value, inside("?"), depth: depth + 1)
+          guard leaves.count == before else {
+            throw FormatError(
+              .unsupported("a tensor under a key that is neither a text nor a number"),
+              in: path.isEmpty ? "the outermost dictionary" : "dictionary \(path.quoted)")
+          }
         }
       }
     case .list(let index), .tuple(let index):
@@ -66,6 +70,19 @@ struct StateDict {
     case .bool(let value) where depth == 1: note(path, value ? "true" : "false")
     case .string(let text) where depth == 1: note(path, text)
     default: return
+    }
+  }
+
+  /// A key as a part of a name, as Python prints it.
+  private static func name(_ key: PickleValue) -> String? {
+    switch key {
+    case .string(let name): name
+    case .bytes(let bytes) where bytes.count <= nameLimit: String(decoding: bytes, as: UTF8.self)
+    case .int(let number): "\(number)"
+    case .double(let number): "\(number)"
+    case .bool(let value): value ? "True" : "False"
+    case .none: "None"
+    default: nil
     }
   }
 

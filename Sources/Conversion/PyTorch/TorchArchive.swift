@@ -15,8 +15,9 @@ struct TorchArchive: TorchStorages {
   init(_ file: InputFile, limits: ReadingLimits) throws(FormatError) {
     let source = ByteSource(file)
     let zip = try ZipReader(source)
-    guard let pickle = zip.entries.first(where: { Self.isPickle($0.name) }) else {
-      throw FormatError(.invalid("it has no data.pkl"))
+    let pickles = zip.entries.filter { Self.isPickle($0.name) }
+    guard let pickle = pickles.first, pickles.count == 1 else {
+      throw FormatError(.invalid("expected one data.pkl, found \(pickles.count)"))
     }
     let folder = String(pickle.name.dropLast("data.pkl".count))
     var storages: [String: ZipReader.Entry] = [:]

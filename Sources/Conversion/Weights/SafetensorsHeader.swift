@@ -61,7 +61,11 @@ struct SafetensorsHeader {
         throw parser.error("the header names \(key.quoted) twice")
       }
       if key == "__metadata__" {
+        var keys: Set<String> = []
         try parser.members { (parser, key) throws(FormatError) in
+          guard keys.insert(key).inserted else {
+            throw parser.error("the metadata name \(key.quoted) twice")
+          }
           metadata.append(MetadataEntry(key: key, value: try parser.string()))
         }
       } else {

@@ -11,6 +11,8 @@ public enum FileKind: Sendable, Hashable {
   case torchArchive
   /// `torch.save` before PyTorch 1.6.
   case torchLegacy
+  /// The table of a checkpoint in several files, as JSON.
+  case shardIndex
 
   /// - Throws: `FormatError` with the path, where the file cannot be read.
   public init(ofFile path: String) throws(FormatError) {
@@ -25,16 +27,23 @@ public enum FileKind: Sendable, Hashable {
           ? .torchArchive : .numPyArchive
       }
       if TorchLegacy.isOne(head) { return .torchLegacy }
-      return SafetensorsHeader.isOne(head, fileSize: file.count) ? .safetensors : .model
+      if SafetensorsHeader.isOne(head, fileSize: file.count) { return .safetensors }
+      return ShardIndex.isOne(try source.bytes(0..<min(4096, file.count))) ? .shardIndex : .model
     }
   }
 }
 
 extension Weights {
-  /// Opens a file of weights: safetensors, NumPy's `.npz` or `.npy`, or what `torch.save` writes.
-  /// The file's table is read and checked at once, its tensors when they are asked for.
+  /// Opens a file of weights: safetensors, NumPy's `.npz` or `.npy`, what `torch.save` writes, or the
+  /// index of several of these. The file's table is read and checked at once, its tensors when they
+  /// are asked for.
   /// - Throws: `FormatError`, with the path, where the file is none of these, or damaged.
   public init(contentsOf path: String, limits: ReadingLimits = .init()) throws(FormatError) {
+    try self.init(contentsOf: path, limits: limits, isShard: false)
+  }
+
+  /// - Parameter isShard: whether the file is named by an index
+  init(contentsOf path: String, limits: ReadingLimits, isShard: Bool) throws(FormatError) {
     let kind = try FileKind(ofFile: path)
     self = try inFile(path) { () throws(FormatError) in
       let weights: Weights
@@ -46,6 +55,9 @@ extension Weights {
         weights = Weights([Entry("arr_0", tensor)])
       case .torchArchive: weights = try TorchArchive(InputFile(path), limits: limits).weights()
       case .torchLegacy: weights = try TorchLegacy(InputFile(path), limits: limits).weights()
+      case .shardIndex:
+        guard !isShard else { throw FormatError(.invalid("an index within an index")) }
+        weights = try Weights(index: path, limits: limits)
       case .model:
         throw FormatError(
           .invalid("no weights: expected safetensors, .npz, .npy, or what torch.save writes"))
