@@ -108,6 +108,7 @@ extension Tensor {
     case .float32: elements(as: Float.self).map { Double($0) }
     case .float64: Array(elements(as: Double.self))
     case .float16: elements(as: Float16.self).map { Double($0) }
+    case .bfloat16: elements(as: BFloat16.self).map { Double($0.float) }
     default: nil
     }
   }
