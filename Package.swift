@@ -102,15 +102,22 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
-    .testTarget(name: "FormatTests", dependencies: ["ONNX"]),
+    .target(name: "TestFiles", path: "Tests/Files"),
+    .testTarget(name: "FormatTests", dependencies: ["ONNX", "TestFiles"]),
     .testTarget(
-      name: "ConversionTests", dependencies: ["ONNX", "ONNXConversion", "ToolSupport"],
+      name: "ConversionTests",
+      dependencies: ["ONNX", "ONNXConversion", "TestFiles", "ToolSupport"],
       exclude: ["Files", "Texts"]),
     .testTarget(
       name: "OpsTests", dependencies: ["ONNX", "ONNXImages"], exclude: ["SchemaHistory.txt"]),
     .target(name: "TestThreads", path: "Tests/Threads"),
+    // Every reader of files, as tools/fuzz and FuzzTests call it.
+    .target(
+      name: "Readers", dependencies: ["ONNX", "ONNXConversion", "ONNXImages"],
+      path: "Tests/Readers"),
+    .testTarget(name: "FuzzTests", dependencies: ["Readers"]),
     .testTarget(name: "InterpreterTests", dependencies: ["ONNX", "TestThreads"]),
-    .testTarget(name: "TrainingTests", dependencies: ["ONNX"]),
+    .testTarget(name: "TrainingTests", dependencies: ["ONNX", "TestFiles"]),
     .testTarget(
       name: "ImagesTests", dependencies: ["ONNXImages"],
       exclude: ["Pictures", "write_pictures.py"]),
@@ -122,7 +129,8 @@ let package = Package(
       name: "allocations", dependencies: ["AllocationCounter", "ONNX"],
       path: "Tests/Allocations/Tool"),
     .testTarget(
-      name: "ToolTests", dependencies: ["ONNX", "ToolSupport", "onnx-run", "onnx-convert"],
+      name: "ToolTests",
+      dependencies: ["ONNX", "TestFiles", "ToolSupport", "onnx-run", "onnx-convert"],
       exclude: ["KnownFailures.txt"]),
   ],
   swiftLanguageModes: [.v6]

@@ -55,8 +55,11 @@ package struct MemoryBudget {
     used += bytes
   }
 
-  mutating func raiseLimit(by bytes: Int) {
-    let (sum, overflow) = limit.addingReportingOverflow(bytes)
-    limit = overflow ? Int.max : sum
+  /// Another file is read too.
+  package mutating func raiseLimit(fileSize: Int) {
+    let (bytes, overflow) = fileSize.multipliedReportingOverflow(
+      by: ReadingLimits.memoryPerFileByte)
+    let (sum, carry) = limit.addingReportingOverflow(bytes)
+    limit = overflow || carry ? Int.max : sum
   }
 }

@@ -83,11 +83,11 @@ public struct Tensor: Sendable {
     return Array(elements(as: T.self))
   }
 
-  /// The elements where they lie; valid while the tensor's `storage` lives.
+  /// The elements where they lie.
   /// - Precondition: `T` is the type of the elements, or one of the same size and layout.
-  public func elements<T>(as type: T.Type) -> UnsafeBufferPointer<T> {
+  public func elements<T>(as type: T.Type) -> TensorElements<T> {
     precondition(MemoryLayout<T>.stride == elementType.stride)
-    return UnsafeBufferPointer(start: storage.pointer.assumingMemoryBound(to: T.self), count: count)
+    return TensorElements(storage, count: count)
   }
 
   /// Calls `body` with the bytes of the elements.

@@ -30,7 +30,7 @@ public struct Differentiation: Sendable {
     _ graph: Graph, operatorSets: OperatorSets, inputTypes: [String: ValueType] = [:],
     engine: Engine
   ) throws(ModelError) {
-    let program = try Program(graph, operatorSets: operatorSets, options: engine.options)
+    let program = try Program(graph, operatorSets: operatorSets, engine: engine)
     let declared = zip(program.inputs, program.inputTypes).map { number, type in
       inputTypes[program.names[Int(number)]] ?? type
     }

@@ -64,12 +64,16 @@ final class Run: RunContext {
   func reserve(bytes: Int) throws(OperatorError) {
     let limit = engine.memoryLimit
     guard bytes <= limit else { throw .memory(needed: bytes, limit: limit) }
-    let total = reserved.add(bytes, ordering: .relaxed).newValue
+    // Negative: more than can be counted.
+    let total = reserved.wrappingAdd(bytes, ordering: .relaxed).newValue
     // Much of it is freed again; what counts is what the process holds.
-    guard total > Self.checkInterval else { return }
+    guard total < 0 || total > Self.checkInterval else { return }
     reserved.store(0, ordering: .relaxed)
     let resident = residentMemory()
-    guard resident <= limit - bytes else { throw .memory(needed: resident + bytes, limit: limit) }
+    guard resident <= limit - bytes else {
+      let (needed, overflow) = resident.addingReportingOverflow(bytes)
+      throw .memory(needed: overflow ? .max : needed, limit: limit)
+    }
   }
 
   func countTrip() throws(OperatorError) {

@@ -1,11 +1,13 @@
 import ONNXFormat
 import ONNXOps
+import Synchronization
 
 /// Types and, where they follow without a run, contents of every value of a program.
 struct Inference {
   /// `nil` where nothing is known.
   private(set) var types: [ValueType?]
   private(set) var constants: [Value?]
+  private let steps: InferenceSteps
 
   /// Larger results are left to the run: a plan should not hold a second copy of them.
   private static let largestConstant = 1 << 16
@@ -16,11 +18,13 @@ struct Inference {
   ///   - captures: types of the captured values
   ///   - lenient: a subgraph that does not fit its inputs has unknown outputs instead of an error,
   ///     since it may never run
+  ///   - steps: what is left for subgraphs; by itself what suits the program
   /// - Throws: `ModelError.node`
   init(
     _ program: Program, inputs: [ValueType?], captures: [ValueType?] = [], engine: Engine,
-    lenient: Bool
+    lenient: Bool, steps: InferenceSteps? = nil
   ) throws(ModelError) {
+    self.steps = steps ?? InferenceSteps(program)
     types = Array(repeating: nil, count: program.names.count)
     constants = Array(repeating: nil, count: program.names.count)
     for (number, type) in zip(program.inputs, inputs) { types[Int(number)] = type }
@@ -53,7 +57,7 @@ struct Inference {
       subgraphs[subgraph.attribute] = Subgraph(
         program: subgraph.program, engine: engine,
         captureTypes: subgraph.captures.map { types[Int($0)] },
-        firstCapture: first, lenient: lenient)
+        firstCapture: first, lenient: lenient, steps: steps)
       first += subgraph.captures.count
     }
     return Inputs(
@@ -90,6 +94,22 @@ struct Inference {
     return zip(node.outputs, results).allSatisfy { output, type in
       output < 0 || (type.tensorType?.byteCount).map { $0 <= Self.largestConstant } == true
     }
+  }
+}
+
+/// How many nodes of subgraphs may still be looked at. Loops look at their bodies again and again
+/// until the types settle, which multiplies where they are nested; when the steps are used up, the
+/// rest is left open until the run.
+final class InferenceSteps: Sendable {
+  private let rest: Atomic<Int>
+
+  init(_ program: Program) {
+    rest = Atomic(64 * program.size)
+  }
+
+  /// Whether there are so many left, which are then taken.
+  func take(_ count: Int) -> Bool {
+    rest.wrappingSubtract(count + 1, ordering: .relaxed).newValue >= 0
   }
 }
 

@@ -20,7 +20,9 @@ struct Placement {
 
   /// Puts a value that is alone into another.
   mutating func put(_ number: Int32, in container: Int32, at offset: Int) {
-    homes[Int(number)] = (container, offset)
+    // Resolved at once, so that chains stay short.
+    let home = place(container)
+    homes[Int(number)] = (home.block, home.offset + offset)
   }
 
   /// Makes `whole` the place where `parts`, each with its size, lie behind one another already.

@@ -33,25 +33,10 @@ public final class Profile: Sendable {
       let start = event.start / .microseconds(1)
       let length = event.duration / .microseconds(1)
       return """
-        {"name":"\(jsonEscaped(event.name))","cat":"\(jsonEscaped(event.operatorType))",\
+        {"name":\(event.name.asJSON),"cat":\(event.operatorType.asJSON),\
         "ph":"X","pid":1,"tid":1,"ts":\(start),"dur":\(length)}
         """
     }
     return "[\n" + lines.joined(separator: ",\n") + "\n]\n"
   }
-}
-
-private func jsonEscaped(_ text: String) -> String {
-  var result = ""
-  for scalar in text.unicodeScalars {
-    switch scalar {
-    case "\"": result += "\\\""
-    case "\\": result += "\\\\"
-    case _ where scalar.value < 0x20:
-      let digits = String(scalar.value, radix: 16)
-      result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-    default: result.unicodeScalars.append(scalar)
-    }
-  }
-  return result
 }

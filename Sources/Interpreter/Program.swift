@@ -23,6 +23,8 @@ final class Program: Sendable {
   }
 
   let nodes: [Node]
+  /// How many nodes there are, those of subgraphs included.
+  let size: Int
   /// The name of every value, by number.
   let names: [String]
   let inputs: [Int32]
@@ -42,7 +44,7 @@ final class Program: Sendable {
   ///   - ownsInitializers: whether nobody but this program reads the initializers
   /// - Throws: `ModelError` for everything that is wrong whatever the inputs are.
   init(
-    _ graph: Graph, operatorSets: OperatorSets, options: SessionOptions,
+    _ graph: Graph, operatorSets: OperatorSets, engine: Engine,
     outer: ((String) -> Bool)? = nil, ownsInitializers: Bool = false
   ) throws(ModelError) {
     var table = NameTable()
@@ -64,12 +66,17 @@ final class Program: Sendable {
       }
       constants[try table.define(name, "initializer")] = .tensor(initializer.tensor)
     }
+    let run = Run(engine, seed: 0)
     for initializer in graph.sparseInitializers {
       guard let name = initializer.values.name, !name.isEmpty else {
         throw .graph("a sparse initializer has no name")
       }
       let dense: Tensor
-      do { dense = try initializer.dense() } catch {
+      do {
+        let type = TensorType(initializer.values.tensor.elementType, initializer.shape)
+        try run.reserve(bytes: type.byteCount ?? .max)
+        dense = try initializer.dense()
+      } catch {
         throw .graph("sparse initializer '\(name)': \(error)")
       }
       constants[try table.define(name, "sparse initializer")] = .tensor(dense)
@@ -116,7 +123,7 @@ final class Program: Sendable {
       for attribute in node.attributes {
         guard case .graph(let body) = attribute.value else { continue }
         let program = try Program(
-          body, operatorSets: operatorSets, options: options,
+          body, operatorSets: operatorSets, engine: engine,
           outer: { table.numbers[$0] != nil || outer?($0) == true })
         // Every captured name is defined here or further out, so none is lost.
         subgraphs.append(
@@ -146,6 +153,7 @@ final class Program: Sendable {
       outputs.append(number)
     }
 
+    self.size = nodes.reduce(nodes.count) { $0 + $1.subgraphs.reduce(0) { $0 + $1.program.size } }
     self.nodes = try sorted(nodes, valueCount: table.names.count)
     self.names = table.names
     self.inputs = inputs
@@ -157,7 +165,7 @@ final class Program: Sendable {
     // Inputs of another shape would need another plan, and that one the constants.
     self.ownsConstants =
       ownsInitializers && outer == nil && types.allSatisfy { $0?.isFixed == true }
-    self.plans = PlanCache(limit: options.maxPlans)
+    self.plans = PlanCache(limit: engine.options.maxPlans)
   }
 }
 

@@ -70,7 +70,7 @@ public final class Session: Sendable {
         &graph, passes, types: types, operatorSets: operatorSets, engine: engine,
         ownsInitializers: ownsInitializers)
       return try Program(
-        graph, operatorSets: operatorSets, options: options, ownsInitializers: ownsInitializers)
+        graph, operatorSets: operatorSets, engine: engine, ownsInitializers: ownsInitializers)
     }
     // Checked before any pass could remove what is wrong.
     let checked = try build([], [])
@@ -117,7 +117,8 @@ public final class Session: Sendable {
     inputs: [String: Tensor], outputs: [String]? = nil
   ) throws(ModelError) -> BoundSession {
     let names = self.outputs.map(\.name)
-    for name in outputs ?? [] where !names.contains(name) {
+    let known = Set(names)
+    for name in outputs ?? [] where !known.contains(name) {
       throw .unknownName(name, nearest: nearest(name, names))
     }
     let (program, arguments) = try match(inputs.mapValues(Value.tensor))
@@ -162,7 +163,8 @@ public final class Session: Sendable {
     }
     if arguments.count != values.count {
       let names = (inputs + optionalInputs).map(\.name)
-      for name in values.keys.sorted() where !names.contains(name) {
+      let known = Set(names)
+      for name in values.keys.sorted() where !known.contains(name) {
         throw .unknownName(name, nearest: nearest(name, names))
       }
     }

@@ -9,6 +9,7 @@ struct Subgraph: SubgraphRunner {
   /// Where its captured values begin among those of the node's call.
   let firstCapture: Int
   let lenient: Bool
+  let steps: InferenceSteps
 
   var inputCount: Int { program.inputs.count }
   var outputCount: Int { program.outputs.count }
@@ -17,9 +18,13 @@ struct Subgraph: SubgraphRunner {
     guard inputs.count == inputCount else {
       throw .subgraph("the subgraph has \(inputCount) inputs, \(inputs.count) are given")
     }
+    guard steps.take(program.nodes.count) else {
+      return program.outputs.map { _ in ValueType(.undefined) }
+    }
     do {
       let inference = try Inference(
-        program, inputs: inputs, captures: captureTypes, engine: engine, lenient: lenient)
+        program, inputs: inputs, captures: captureTypes, engine: engine, lenient: lenient,
+        steps: steps)
       return program.outputs.map { inference.types[Int($0)] ?? ValueType(.undefined) }
     } catch {
       if lenient { return program.outputs.map { _ in ValueType(.undefined) } }

@@ -158,7 +158,7 @@ private struct TensorComparison {
   }
 
   private func largest<T>(
-    _ elements: UnsafeBufferPointer<T>, _ value: (T) -> Double
+    _ elements: TensorElements<T>, _ value: (T) -> Double
   ) -> Double {
     elements.reduce(0) { largest, element in
       let size = abs(value(element))

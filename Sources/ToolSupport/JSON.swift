@@ -25,7 +25,7 @@ extension JSON: CustomStringConvertible {
     case .bool(let value): text += value ? "true" : "false"
     case .int(let value): text += "\(value)"
     case .double(let value): text += value.isFinite ? formatted(value, "%.9g") : "null"
-    case .string(let value): Self.write(value, to: &text)
+    case .string(let value): text += value.asJSON
     case .array(let values):
       text += "["
       for (index, value) in values.enumerated() {
@@ -37,28 +37,10 @@ extension JSON: CustomStringConvertible {
       text += "{"
       for (index, member) in members.enumerated() {
         if index > 0 { text += ", " }
-        Self.write(member.key, to: &text)
-        text += ": "
+        text += member.key.asJSON + ": "
         member.value.write(to: &text)
       }
       text += "}"
     }
-  }
-
-  private static func write(_ string: String, to text: inout String) {
-    text += "\""
-    for scalar in string.unicodeScalars {
-      switch scalar {
-      case "\"": text += "\\\""
-      case "\\": text += "\\\\"
-      case "\n": text += "\\n"
-      case "\t": text += "\\t"
-      case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-        let digits = String(scalar.value, radix: 16)
-        text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: text.unicodeScalars.append(scalar)
-      }
-    }
-    text += "\""
   }
 }

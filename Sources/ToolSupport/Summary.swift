@@ -42,7 +42,7 @@ private func smallFloats<T: SmallFloat>(_ tensor: Tensor, _ type: T.Type) -> Str
   floats(tensor.elements(as: T.self)) { Double($0.float) }
 }
 
-private func floats<T>(_ elements: UnsafeBufferPointer<T>, _ value: (T) -> Double) -> String {
+private func floats<T>(_ elements: TensorElements<T>, _ value: (T) -> Double) -> String {
   var (least, sum, most) = (Double.infinity, 0.0, -Double.infinity)
   for element in elements {
     let value = value(element)
@@ -54,7 +54,7 @@ private func floats<T>(_ elements: UnsafeBufferPointer<T>, _ value: (T) -> Doubl
   return "\(formatted(least)) \(formatted(sum / Double(elements.count))) \(formatted(most))"
 }
 
-private func integers<T: FixedWidthInteger>(_ elements: UnsafeBufferPointer<T>) -> String {
+private func integers<T: FixedWidthInteger>(_ elements: TensorElements<T>) -> String {
   var (least, sum, most) = (T.max, 0.0, T.min)
   for element in elements {
     least = min(least, element)

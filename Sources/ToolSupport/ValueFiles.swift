@@ -145,15 +145,10 @@ public func tensor(
 /// `[1, C, H, W]` to `[1, H, W, C]`.
 private func withChannelsLast(_ tensor: Tensor) throws(TensorError) -> Tensor {
   let (channels, height, width) = (tensor.shape[1], tensor.shape[2], tensor.shape[3])
-  let count = height * width
-  let source = tensor.elements(as: Float.self)
-  return try Tensor(Float.self, shape: [1, height, width, channels]) { target in
-    for channel in 0..<channels {
-      for index in 0..<count {
-        target[index * channels + channel] = source[channel * count + index]
-      }
-    }
-  }
+  let result = try Tensor(
+    uninitialized: tensor.elementType, shape: [1, height, width, channels])
+  result.gather(tensor.storage.pointer, strides: [tensor.count, width, 1, height * width])
+  return result
 }
 
 private func converted(_ tensor: Tensor, to type: ElementType) throws -> Tensor {

@@ -52,16 +52,5 @@ struct ExplainInputArguments: ParsableArguments {
     help: "A text for the input of tokens, in the vocabulary of the model's metadata.")
   var prompt: String?
 
-  @Option(
-    parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Sizes of an input; free ones are 1.", valueName: "name=1x3x224x224"))
-  var shape: [String] = []
-
-  @Option(
-    parsing: .unconditional,
-    help: "Subtracted from a picture's samples, which go from 0 to 1; one, or one a channel.")
-  var mean = "0"
-
-  @Option(parsing: .unconditional, help: "What the difference is multiplied by.")
-  var scale = "1"
+  @OptionGroup var form: InputFormArguments
 }

@@ -50,12 +50,8 @@ struct ExplainedModel {
   /// - Returns: the pictures among them
   mutating func read(_ arguments: ExplainInputArguments) throws(Failure) -> [Image] {
     let session = try session(model)
-    var inputs = try RunInputs(session, requestedShapes: arguments.shape)
-    try inputs.read(
-      arguments.input,
-      PictureNormalization(
-        mean: RunCommand.numbers(arguments.mean, "--mean"),
-        scale: RunCommand.numbers(arguments.scale, "--scale")))
+    var inputs = try RunInputs(session, requestedShapes: arguments.form.shape)
+    try inputs.read(arguments.input, arguments.form.normalization)
     if let prompt = arguments.prompt { try give(prompt, to: &inputs, session) }
     let outputs = Set(session.outputs.map(\.name))
     for state in session.inputs

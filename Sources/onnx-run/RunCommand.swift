@@ -36,18 +36,7 @@ struct RunCommand: ToolCommand {
       valueName: "[name=]file"))
   var input: [String] = []
 
-  @Option(
-    parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Sizes of an input; free ones are 1.", valueName: "name=1x3x224x224"))
-  var shape: [String] = []
-
-  @Option(
-    parsing: .unconditional,
-    help: "Subtracted from a picture's samples, which go from 0 to 1; one, or one a channel.")
-  var mean = "0"
-
-  @Option(parsing: .unconditional, help: "What the difference is multiplied by.")
-  var scale = "1"
+  @OptionGroup var form: InputFormArguments
 
   @Option(
     parsing: .unconditional,
@@ -104,12 +93,11 @@ struct RunCommand: ToolCommand {
 
   func perform() throws -> ExitStatus {
     let start = ContinuousClock.now
-    let normalization = PictureNormalization(
-      mean: try Self.numbers(mean, "--mean"), scale: try Self.numbers(scale, "--scale"))
+    let normalization = try form.normalization
     let labels = try self.labels.map { try readText($0).split(whereSeparator: \.isNewline) } ?? []
 
     let session = try openSession(model, arguments.options, inputs: input)
-    var inputs = try RunInputs(session, requestedShapes: shape)
+    var inputs = try RunInputs(session, requestedShapes: form.shape)
     try inputs.read(input, normalization)
     try inputs.fillMissing(seed: arguments.seed, memoryLimit: session.memoryLimit)
     let expectations = try Expectations(expect, session)
@@ -164,17 +152,5 @@ struct RunCommand: ToolCommand {
       if rankings.count > 1 { print("  best of \(name.escaped)") }
       ranking.lines(labels: labels, on: .standardOutput).forEach { print($0) }
     }
-  }
-
-  /// The numbers of `--mean` or `--scale`.
-  static func numbers(_ text: String, _ option: String) throws(Failure) -> [Float] {
-    var numbers: [Float] = []
-    for word in text.split(separator: ",", omittingEmptySubsequences: false) {
-      guard let number = Float(word), number.isFinite else {
-        throw Failure("\(option): expected a number, or one a channel with commas, got '\(text)'")
-      }
-      numbers.append(number)
-    }
-    return numbers
   }
 }

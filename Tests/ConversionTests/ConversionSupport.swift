@@ -1,29 +1,12 @@
 import Foundation
 import ONNX
+@_exported import TestFiles
 @testable import ONNXConversion
 
-/// A folder for the files of one test, which goes with it.
-final class TemporaryFolder {
-  private let url: URL
-
-  init() throws {
-    url = FileManager.default.temporaryDirectory
-      .appendingPathComponent("conversion-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
-
-  func path(_ name: String) -> String { url.appendingPathComponent(name).path }
-
+extension TemporaryFolder {
   /// Writes a file and gives its path.
   func write(_ bytes: [UInt8], _ name: String = "file") throws -> String {
-    try Data(bytes).write(to: URL(fileURLWithPath: path(name)))
-    return path(name)
-  }
-
-  var names: [String] {
-    ((try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []).sorted()
+    try write(bytes, to: name)
   }
 }
 

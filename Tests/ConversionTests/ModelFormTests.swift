@@ -15,31 +15,25 @@ import Testing
   }
 
   @Test func filesOfEveryFormHoldTheSameModel() throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
+    let folder = try TemporaryFolder()
     let model = try Model(contentsOf: TextExamples.path("everything.onnx"))
     let expected = try model.serialized()
     for name in ["m.onnx", "m.onnxtxt", "m.json"] {
-      let path = folder.appending(path: name).path
+      let path = folder.path(name)
       #expect(try model.write(to: path, as: ModelForm(forPath: path)).isEmpty)
       #expect(try Model(fileInAnyForm: path).serialized() == expected)
     }
   }
 
   @Test func externalDataLiesBesideTheText() throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    try Data([1, 2, 3, 4]).write(to: folder.appending(path: "w.bin"))
+    let folder = try TemporaryFolder()
+    try folder.write([1, 2, 3, 4], to: "w.bin")
     func read(_ location: String) throws -> Model {
-      let path = folder.appending(path: "m.onnxtxt")
-      try Data(
+      let path = try folder.write(
         """
         g () => () <uint8[2] w = ["location": "\(location)", "offset": "1", "length": "2"]> {}
-        """.utf8
-      ).write(to: path)
-      return try Model(fileInAnyForm: path.path)
+        """, to: "m.onnxtxt")
+      return try Model(fileInAnyForm: path)
     }
     let initializer = try #require(try read("w.bin").graph.initializers.first)
     #expect(initializer.name == "w")

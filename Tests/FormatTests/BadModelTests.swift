@@ -23,8 +23,8 @@ import Testing
     }
   }
 
-  @Test func notAFile() {
-    let folder = TemporaryFolder()
+  @Test func notAFile() throws {
+    let folder = try TemporaryFolder()
     func error(_ path: String) -> String {
       do throws(FormatError) {
         _ = try Model(contentsOf: path)
@@ -32,15 +32,15 @@ import Testing
       } catch { return error.description }
     }
     #expect(error(folder.path) == "\(folder.path): is a directory, not a file")
-    #expect(error(folder.file("none")) == "\(folder.file("none")): No such file or directory")
-    let empty = folder.write([], "empty")
+    #expect(error(folder.path("none")) == "\(folder.path("none")): No such file or directory")
+    let empty = try folder.write([], to: "empty")
     #expect(error(empty) == "\(empty): the file is empty")
-    mkfifo(folder.file("pipe"), 0o600)
-    #expect(error(folder.file("pipe")).contains("pipe"))
-    #expect(error(folder.write(Array("hello, world".utf8), "text")) != "")
-    #expect(error(folder.write([8, 7], "nograph")).contains("it has no graph"))
+    mkfifo(folder.path("pipe"), 0o600)
+    #expect(error(folder.path("pipe")).contains("pipe"))
+    #expect(try error(folder.write(Array("hello, world".utf8), to: "text")) != "")
+    #expect(try error(folder.write([8, 7], to: "nograph")).contains("it has no graph"))
     #expect(error("a\0b").contains("NUL"))
-    #expect(error(folder.file("a\nb")).contains("a\\u{a}b"))
+    #expect(error(folder.path("a\nb")).contains("a\\u{a}b"))
   }
 
   @Test func nestedDeep() throws {

@@ -37,23 +37,23 @@ import Testing
   }
 
   @Test func aFileIsReplacedWhole() throws {
-    let folder = TemporaryFolder()
-    let path = folder.write([1, 2, 3], "model.onnx")
+    let folder = try TemporaryFolder()
+    let path = try folder.write([1, 2, 3], to: "model.onnx")
     let model = fullModel()
     try model.write(to: path)
     #expect(try folder.bytes("model.onnx") == model.serialized())
     #expect(try Model(contentsOf: path).serialized() == model.serialized())
     // A link goes on pointing to the file.
-    symlink("model.onnx", folder.file("link.onnx"))
+    symlink("model.onnx", folder.path("link.onnx"))
     var other = model
     other.docString = "other"
-    try other.write(to: folder.file("link.onnx"))
+    try other.write(to: folder.path("link.onnx"))
     #expect(try Model(contentsOf: path).docString == "other")
     // Nothing is left behind where writing fails.
     other.graph.name = "a\0b"
     #expect(throws: FormatError.self) { try other.write(to: path) }
     #expect(try Model(contentsOf: path).docString == "other")
-    #expect(listing(folder.path) == ["link.onnx", "model.onnx"])
+    #expect(folder.names == ["link.onnx", "model.onnx"])
   }
 
   @Test func presenceOfEmptyValuesSurvives() throws {
@@ -103,25 +103,12 @@ import Testing
     let model = Model(
       graph: Graph(name: "g", nodes: nodes + [wide]),
       operatorSets: [OperatorSetImport(version: 20)])
-    let folder = TemporaryFolder()
+    let folder = try TemporaryFolder()
     // Past several windows of the file.
-    try model.write(to: folder.file("model.onnx"))
-    let copy = try Model(contentsOf: folder.file("model.onnx"))
+    try model.write(to: folder.path("model.onnx"))
+    let copy = try Model(contentsOf: folder.path("model.onnx"))
     #expect(copy.graph.nodes.count == count + 1)
     #expect(copy.graph.nodes[count - 1].outputs == ["value\(count)"])
     #expect(copy.graph.nodes[count].inputs.count == count)
-  }
-
-  private func listing(_ path: String) -> [String] {
-    var names: [String] = []
-    guard let folder = opendir(path) else { return [] }
-    defer { closedir(folder) }
-    while let entry = readdir(folder) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if !name.hasPrefix(".") { names.append(name) }
-    }
-    return names.sorted()
   }
 }

@@ -5,7 +5,9 @@ import Testing
 @testable import ONNXFormat
 
 @Suite struct NumPyTests {
-  private let folder = TemporaryFolder()
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
 
   /// A file that NumPy wrote.
   private func reference(_ name: String) throws -> [UInt8] {
@@ -21,7 +23,7 @@ import Testing
   }
 
   private func load(_ bytes: [UInt8]) throws -> Tensor {
-    try Tensor(npyContentsOf: folder.write(bytes, "array.npy"))
+    try Tensor(npyContentsOf: folder.write(bytes, to: "array.npy"))
   }
 
   private func error(_ bytes: [UInt8]) -> String? {
@@ -72,16 +74,16 @@ import Testing
   @Test func writtenAsNumPyWrites() throws {
     for name in ["float32", "bool", "scalar", "empty", "complex64", "float16", "strings"] {
       let bytes = try reference(name)
-      let path = folder.file("copy.npy")
+      let path = folder.path("copy.npy")
       try load(bytes).writeNPY(to: path)
-      #expect(folder.bytes("copy.npy") == bytes, "\(name)")
+      #expect(try folder.bytes("copy.npy") == bytes, "\(name)")
     }
   }
 
   @Test func typesThatNumPyLacks() throws {
     func written(_ tensor: Tensor) throws -> Tensor {
-      try tensor.writeNPY(to: folder.file("tensor.npy"))
-      return try Tensor(npyContentsOf: folder.file("tensor.npy"))
+      try tensor.writeNPY(to: folder.path("tensor.npy"))
+      return try Tensor(npyContentsOf: folder.path("tensor.npy"))
     }
     #expect(
       try written(Tensor(shape: [2], [BFloat16(1.5), BFloat16(-2)]))
@@ -139,7 +141,7 @@ import Testing
 
   @Test func archivesOfNumPy() throws {
     for name in ["plain.npz", "compressed.npz"] {
-      let arrays = try NPZ.read(folder.write(reference(name), name))
+      let arrays = try NPZ.read(folder.write(reference(name), to: name))
       #expect(arrays.map(\.name) == ["first", "a/b", "zeros"])
       #expect(
         arrays.map(\.tensor) == [
@@ -155,7 +157,7 @@ import Testing
       ("ä", Tensor(shape: [2], [1, 2] as [Int64])), ("empty", Tensor(shape: [0], [] as [Float])),
       ("long", Tensor(shape: [300, 300], (0..<90_000).map(Int32.init))),
     ]
-    let path = folder.file("arrays.npz")
+    let path = folder.path("arrays.npz")
     try NPZ.write(arrays, to: path, compressed: compressed)
     let copy = try NPZ.read(path)
     #expect(copy.map(\.name) == arrays.map(\.name) && copy.map(\.tensor) == arrays.map(\.tensor))
@@ -165,7 +167,7 @@ import Testing
 
   @Test(arguments: [0, 100]) func archivesWith64BitSizes(wideFrom: Int) throws {
     let tensor = Tensor(shape: [2], [1, 2] as [Int64])
-    let path = folder.file("wide.npz")
+    let path = folder.path("wide.npz")
     let file = try OutputFile(path)
     var zip = ZipWriter(file, wideFrom: wideFrom)
     try zip.addPlain("a.npy") { (write) throws(FormatError) in try tensor.writeNPY(write) }
@@ -178,7 +180,7 @@ import Testing
 
   private func archiveError(_ bytes: [UInt8], _ options: ReadingOptions = .init()) -> String? {
     do {
-      _ = try NPZ.read(folder.write(bytes, "bad.npz"), options: options)
+      _ = try NPZ.read(folder.write(bytes, to: "bad.npz"), options: options)
       return nil
     } catch { return "\(error)" }
   }

@@ -1,5 +1,5 @@
-import Glibc
 import ONNX
+@_exported import TestFiles
 
 /// A protobuf message, built field by field, for what no writer would write.
 struct Wire {
@@ -38,59 +38,6 @@ struct Wire {
   var asAttribute: Wire { Wire().text(4, "Test").message(5, self).asNode }
   /// A model with this message as an initializer.
   var asInitializer: Wire { Wire().message(5, self).asGraph }
-}
-
-/// A folder for one test, removed with the value.
-final class TemporaryFolder {
-  let path: String
-
-  init() {
-    var template = Array("/tmp/onnx-format-tests.XXXXXX".utf8CString)
-    path = mkdtemp(&template).map { String(cString: $0) } ?? "/nowhere"
-  }
-
-  deinit { remove(path) }
-
-  private func remove(_ path: String) {
-    var status = stat()
-    guard lstat(path, &status) == 0 else { return }
-    if status.st_mode & S_IFMT == S_IFDIR, let folder = opendir(path) {
-      while let entry = readdir(folder) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) {
-          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        }
-        if name != ".", name != ".." { remove(path + "/" + name) }
-      }
-      closedir(folder)
-      rmdir(path)
-    } else {
-      unlink(path)
-    }
-  }
-
-  func file(_ name: String) -> String { path + "/" + name }
-
-  @discardableResult
-  func write(_ bytes: [UInt8], _ name: String) -> String {
-    let path = file(name)
-    guard let stream = fopen(path, "w") else { return path }
-    fwrite(bytes, 1, bytes.count, stream)
-    fclose(stream)
-    return path
-  }
-
-  func bytes(_ name: String) -> [UInt8] { Self.bytes(of: file(name)) }
-
-  static func bytes(of path: String) -> [UInt8] {
-    guard let stream = fopen(path, "r") else { return [] }
-    defer { fclose(stream) }
-    var bytes: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 1 << 16)
-    while case let count = fread(&piece, 1, piece.count, stream), count > 0 {
-      bytes += piece[..<count]
-    }
-    return bytes
-  }
 }
 
 /// The error's line, or `nil` where the bytes are a model.

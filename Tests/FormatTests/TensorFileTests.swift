@@ -223,14 +223,14 @@ import Testing
       (.optional(.optional(one, type: nil), type: nil), .optional),
       (.map(strings), .map), (.map(integers), .map), (.sparseTensor(sparse), .sparseTensor),
     ]
-    let folder = TemporaryFolder()
+    let folder = try TemporaryFolder()
     for (value, kind) in values {
       let bytes = try value.serialized(name: "n")
       let copy = try Value(serialized: bytes, as: kind)
       #expect(try copy.serialized(name: "n") == bytes)
-      try value.write(to: folder.file("value.pb"))
+      try value.write(to: folder.path("value.pb"))
       #expect(
-        try Value(contentsOf: folder.file("value.pb"), as: kind).serialized() == value.serialized())
+        try Value(contentsOf: folder.path("value.pb"), as: kind).serialized() == value.serialized())
     }
     #expect(Value.FileKind(.sequence(nil)) == .sequence)
     guard

@@ -1,5 +1,6 @@
 import Foundation
 import ONNX
+@_exported import TestFiles
 import Testing
 import ToolSupport
 
@@ -64,24 +65,9 @@ func expectStop(
   #expect(tool.errors.contains(text), "\(tool.errors)", sourceLocation: sourceLocation)
 }
 
-/// A new folder that goes with this object.
-final class Folder {
-  private let url: URL
+typealias Folder = TemporaryFolder
 
-  init() throws {
-    url = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
-
-  var path: String { url.path }
-  func path(_ name: String) -> String { url.appendingPathComponent(name).path }
-
-  func write(_ text: String, to name: String) throws -> String {
-    try writeText(text, to: path(name))
-    return path(name)
-  }
+extension TemporaryFolder {
   func write(_ value: Value, to name: String) throws -> String {
     try value.write(to: path(name))
     return path(name)
@@ -91,10 +77,6 @@ final class Folder {
   }
   func write(_ model: Model, to name: String = "model.onnx") throws -> String {
     try model.write(to: path(name))
-    return path(name)
-  }
-  func makeFolder(_ name: String) throws -> String {
-    try ToolSupport.makeFolder(path(name))
     return path(name)
   }
 }

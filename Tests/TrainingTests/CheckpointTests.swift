@@ -2,15 +2,10 @@ import Foundation
 import ONNX
 import Testing
 
-@Suite final class CheckpointTests {
-  let folder = FileManager.default.temporaryDirectory
-    .appendingPathComponent("checkpoints-\(UUID().uuidString)")
+@Suite struct CheckpointTests {
+  let folder: TemporaryFolder
 
-  init() throws {
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: folder) }
+  init() throws { folder = try TemporaryFolder() }
 
   private func loop(
     _ settings: TrainingSettings, optimizer: any Optimizer = Adam()
@@ -27,7 +22,7 @@ import Testing
     settings.epochs = 3
     settings.rate = .oneCycle(peak: 0.01)
     settings.keepsBest = true
-    settings.checkpoint = folder.appendingPathComponent(name).path
+    settings.checkpoint = folder.path(name)
     settings.configuration = "test"
     return settings
   }
@@ -95,7 +90,7 @@ import Testing
     #expect(throws: TrainingError.self) {
       try loop(other, optimizer: SGD()).resume(checkpoint)
     }
-    let plain = folder.appendingPathComponent("plain.onnx").path
+    let plain = folder.path("plain.onnx")
     try TrainerTests.network().write(to: plain)
     #expect(throws: TrainingError.self) { try Checkpoint(contentsOf: plain) }
     try Data([1, 2, 3]).write(to: URL(fileURLWithPath: plain))

@@ -3,8 +3,8 @@ import ONNX
 import Testing
 
 @Suite struct IDXTests {
-  let folder: DataFolder
-  init() throws { folder = try DataFolder() }
+  let folder: TemporaryFolder
+  init() throws { folder = try TemporaryFolder() }
 
   private func writePart(_ part: String, labels: [UInt8]) throws {
     let pixels = (0..<labels.count * 6).map { UInt8($0 * 5 % 256) }
@@ -152,7 +152,7 @@ import Testing
     expectDataError("1 column") { try CSVTable("1\n2\n") }
     expectDataError("at least 2 classes", "'x'") { try CSVTable("1,x\n2,x\n") }
     expectDataError("expected a quote") { try CSVTable("1,\"x\n2,y") }
-    let folder = try DataFolder()
+    let folder = try TemporaryFolder()
     let path = try folder.write("1,2\n1\n", to: "table.csv")
     expectDataError(path, "line 2") { try CSVTable(contentsOf: path) }
     expectDataError(path, "at most 3 bytes") { try CSVTable(contentsOf: path, limit: 3) }
@@ -164,7 +164,7 @@ import Testing
   let y = Tensor(shape: [3], [0, 2, 1] as [Int32])
 
   @Test func readsArchivesAndFolders() throws {
-    let folder = try DataFolder()
+    let folder = try TemporaryFolder()
     try NPZ.write([("x", x), ("y", y)], to: folder.path("data.npz"), compressed: true)
     try x.writeNPY(to: folder.path("x.npy"))
     try y.writeNPY(to: folder.path("y.npy"))
@@ -178,7 +178,7 @@ import Testing
   }
 
   @Test func refusesWhatDoesNotFit() throws {
-    let folder = try DataFolder()
+    let folder = try TemporaryFolder()
     let path = folder.path("data.npz")
     try NPZ.write([("x", x), ("z", y)], to: path)
     expectDataError(path, "'x' and 'y', found 'x', 'z'") { try ArrayFiles.read(path) }
@@ -192,9 +192,9 @@ import Testing
 }
 
 @Suite struct ImageFolderTests {
-  let folder: DataFolder
+  let folder: TemporaryFolder
   init() throws {
-    folder = try DataFolder()
+    folder = try TemporaryFolder()
     for name in ["dog/2.PNG", "cat/b.jpg", "cat/a.png", "cat/notes.txt"] {
       try folder.write(name, to: name)
     }

@@ -46,10 +46,10 @@ func parameterCount(_ model: Model) -> Int {
 
 /// Calls `body` with the path of a file that is removed afterwards.
 func withTemporaryFile<R>(_ body: (URL) throws -> R) throws -> R {
-  let url = FileManager.default.temporaryDirectory
-    .appendingPathComponent("\(UUID().uuidString).onnx")
-  defer { try? FileManager.default.removeItem(at: url) }
-  return try body(url)
+  let folder = try TemporaryFolder()
+  return try withExtendedLifetime(folder) {
+    try body(URL(fileURLWithPath: folder.path("model.onnx")))
+  }
 }
 
 func expectClose(

@@ -90,7 +90,7 @@ import Testing
   }
 
   @Test func readsLatin1AsWellAsUTF8() throws {
-    let folder = try DataFolder()
+    let folder = try TemporaryFolder()
     let latin = try folder.write([0x63, 0x61, 0x66, 0xE9], to: "latin.txt")
     let utf8 = try folder.write("\u{FEFF}café", to: "utf8.txt")
     #expect(try readTextData(latin) == "café")
@@ -112,7 +112,7 @@ import Testing
   }
 
   @Test func readsAFolder() throws {
-    let folder = try DataFolder()
+    let folder = try TemporaryFolder()
     try folder.write("good film\n\nvery good\n", to: "a.pos")
     try folder.write(Array("bad caf".utf8) + [0xE9, 0x0A], to: "a.neg")
     let polarity = try PolarityFolder(folder.path)
@@ -125,7 +125,7 @@ import Testing
   }
 
   @Test func refusesMissingAndEmptyKinds() throws {
-    let folder = try DataFolder()
+    let folder = try TemporaryFolder()
     try folder.write("good\n", to: "a.pos")
     expectDataError(folder.path, "*.neg") { try PolarityFolder(folder.path) }
     try folder.write("...\n", to: "a.neg")

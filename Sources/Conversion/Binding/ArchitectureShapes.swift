@@ -206,30 +206,28 @@ struct ArchitectureShapes {
   }
 
   /// The kind and units of a single recurrent layer: its outputs are what the linear layer takes.
-  private func cell() throws(ConversionError) -> (kind: RecurrentKind, hidden: Int) {
+  private mutating func cell() throws(ConversionError) -> (kind: RecurrentKind, hidden: Int) {
     let hidden = try linear(matrices.last).inputs
     let rows = try recurrence(gates: 1).hidden
+    let kind: RecurrentKind
     switch hidden > 0 ? rows / hidden : 0 {
-    case 1: return (.rnn, hidden)
-    case 3: return (.gru, hidden)
-    case 4: return (.lstm, hidden)
+    case 1: kind = .rnn
+    case 3: kind = .gru
+    case 4: kind = .lstm
     default: throw ConversionError("\(name): \(rows) rows of weights do not suit \(hidden) units")
     }
+    return (kind, try size("hidden", hidden))
   }
 
   mutating func parity() throws(ConversionError) -> Parity {
     var net = Parity()
-    let cell = try cell()
-    net.kind = cell.kind
-    net.hidden = try size("hidden", cell.hidden)
+    (net.kind, net.hidden) = try cell()
     return net
   }
 
   mutating func adding() throws(ConversionError) -> Adding {
     var net = Adding()
-    let cell = try cell()
-    net.kind = cell.kind
-    net.hidden = try size("hidden", cell.hidden)
+    (net.kind, net.hidden) = try cell()
     return net
   }
 

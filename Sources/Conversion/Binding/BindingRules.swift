@@ -5,7 +5,7 @@ extension Binder {
   func assignment(for use: WeightUse) throws(ConversionError) -> Assignment? {
     switch use.role {
     case .inputWeights, .stateWeights, .gateBiases: return try recurrent(use)
-    case .mean, .variance: return plain(use)
+    case .mean, .variance, .other: return plain(use)
     case .weight, .bias: return folded(use) ?? plain(use)
     }
   }
@@ -15,7 +15,7 @@ extension Binder {
     guard let index = table.index(name), table.entry(index).shape == shape else { return nil }
     let entry = table.entry(index)
     return Assignment(
-      from: [index], rule: nameRule, shape: shape, name: name
+      from: [index], rule: nameRule, shape: shape, name: name, elementType: entry.elementType
     ) { () throws(FormatError) in try entry.tensor() }
   }
 
@@ -28,25 +28,75 @@ extension Binder {
   private func plain(_ use: WeightUse) -> Assignment? {
     let node = graph.nodes[use.node]
     let old = use.initializer.map { graph.initializers[$0] }
-    let paths = paths(of: use)
-    let isShared = use.initializer.map { uses.counts[$0, default: 0] > 1 } ?? false
-    if !isShared, let old, let found = fitted(old.name ?? "", use, node, isExact: true) {
+    let merging = merging(of: use)
+    // A name that was made up is among the weights where they were taken from such a graph.
+    if let old, merging == .none || ModulePath.isMadeUp(old.name ?? ""),
+      let found = fitted(old.name ?? "", use, node, isExact: true)
+    {
       return found
     }
-    for path in paths {
+    let module = ModulePath.of(node)
+    let name = old?.name ?? Self.biasName(node)
+    let leaf = name.split(separator: ".").last.map(String.init) ?? ""
+    func byRole(_ path: String) -> Assignment? {
+      guard use.role != .other else { return nil }
       let name = ModulePath.join(path, use.role.rawValue)
-      if let found = fitted(name, use, node, isExact: name == old?.name) { return found }
+      return fitted(name, use, node, isExact: name == old?.name)
     }
+    if merging != .none {
+      // What bears another name than its role is asked for by that first.
+      let isOrdinary = WeightUse.Role(rawValue: leaf) != nil
+      if isOrdinary, let found = module.flatMap(byRole) { return found }
+      if let found = sibling(of: name, use, node) { return found }
+      if let found = module.flatMap(byRole) { return found }
+    }
+    if merging == .accidental, module.map(table.holds) ?? false { return nil }
+    for path in paths(of: use) { if let found = byRole(path) { return found } }
     if let old, let found = fitted(old.name ?? "", use, node, isExact: true) { return found }
-    guard let old, use.isCertain, ModulePath.isMadeUp(old.name ?? ""),
-      let path = ModulePath.of(node)
-    else { return nil }
-    if let name = partner(of: node, in: path),
+    guard let old, use.isCertain, ModulePath.isMadeUp(old.name ?? ""), let module else {
+      return nil
+    }
+    if let name = partner(of: node, in: module),
       let found = fitted(name, use, node, isExact: false)
     {
       return found
     }
-    return inTurn(use, path)
+    return inTurn(use, module)
+  }
+
+  /// Exporters merge initializers that are equal.
+  private enum Merging {
+    case none
+    /// Of numbers that are all alike, as new biases are.
+    case accidental
+    /// Of a weight that several modules share.
+    case meant
+  }
+
+  private func merging(of use: WeightUse) -> Merging {
+    let weight = graph.nodes[use.node].inputs.dropFirst().first.flatMap { graph.places[$0] }
+    guard let place = use.initializer ?? weight, uses.counts[place, default: 0] > 1 else {
+      return .none
+    }
+    return graph.initializers[place].tensor.isUniform ? .accidental : .meant
+  }
+
+  /// What a bias that the graph lacks would be called.
+  private static func biasName(_ node: Node) -> String {
+    guard node.inputs.count > 1, !ModulePath.isMadeUp(node.inputs[1]) else { return "" }
+    return ModulePath.join(ModulePath.parent(node.inputs[1]), WeightUse.Role.bias.rawValue)
+  }
+
+  /// For an initializer that exporters have merged with that of another module: the weight that is
+  /// called the same in the node's own.
+  private func sibling(of name: String, _ use: WeightUse, _ node: Node) -> Assignment? {
+    guard !name.isEmpty, !ModulePath.isMadeUp(name), let path = ModulePath.of(node) else { return nil }
+    let names = name.split(separator: ".")
+    for start in names.indices {
+      let leaf = names[start...].joined(separator: ".")
+      if let found = fitted(ModulePath.join(path, leaf), use, node, isExact: true) { return found }
+    }
+    return nil
   }
 
   /// The weight beside the bias that is added behind a product: `in_proj_weight` beside
@@ -54,7 +104,7 @@ extension Binder {
   private func partner(of node: Node, in path: String) -> String? {
     guard let output = node.outputs.first, let sum = sums[output] else { return nil }
     for name in graph.nodes[sum].inputs where name != output {
-      guard uses.places[name] != nil, ModulePath.parent(name) == path else { continue }
+      guard graph.places[name] != nil, ModulePath.parent(name) == path else { continue }
       let leaf = path.isEmpty ? name : String(name.dropFirst(path.count + 1))
       if leaf.hasPrefix("bias") { return ModulePath.join(path, "weight" + leaf.dropFirst(4)) }
       if leaf.hasSuffix("bias") { return ModulePath.join(path, leaf.dropLast(4) + "weight") }
@@ -69,39 +119,55 @@ extension Binder {
     let shape = graph.initializers[initializer].tensor.shape
     let wanted = turns[Turn(path: path, role: use.role, shape: shape)] ?? []
     let node = graph.nodes[use.node]
-    let found = table.leaves(of: path).compactMap { fitted($0, use, node, isExact: false) }
+    let found = leaves(around: path).compactMap {
+      graph.places[$0] == nil ? fitted($0, use, node, isExact: false) : nil
+    }
     guard found.count == wanted.count, let turn = wanted.firstIndex(of: initializer) else {
       return nil
     }
     return found[turn]
   }
 
-  /// For a number that an exporter has computed from a bias, such as `0 · W + b`: the weight of the
-  /// initializer in the same module that holds the same numbers in the graph.
+  /// For what an exporter has computed from a weight that the graph holds too, such as `0 · W + b` or
+  /// `W` as a matrix: the weight of the initializer with the same numbers in the graph, in the same
+  /// module or, for a name that was made up, in any.
   func derived(_ use: WeightUse) -> Assignment? {
-    guard let index = use.initializer, !use.isCertain,
-      let path = ModulePath.of(graph.nodes[use.node])
-    else { return nil }
+    guard let index = use.initializer, let path = ModulePath.of(graph.nodes[use.node]) else {
+      return nil
+    }
     let tensor = graph.initializers[index].tensor
     guard tensor.elementType.isFloatingPoint, tensor.count > 1 else { return nil }
+    let isMadeUp = ModulePath.isMadeUp(graph.initializers[index].name ?? "")
+    if use.isCertain && !isMadeUp { return nil }
     var found: [Assignment] = []
-    for place in namedByModule[path] ?? [] {
+    let isSearched = isMadeUp && !tensor.isUniform
+    let places =
+      isSearched ? namedByModule.values.flatMap(\.self).sorted() : namedByModule[path] ?? []
+    for place in places where place != index {
       let other = graph.initializers[place]
-      guard let name = other.name,
-        other.tensor.elementType == tensor.elementType, other.tensor.count == tensor.count,
-        other.tensor.withUnsafeBytes({ a in tensor.withUnsafeBytes { a.elementsEqual($0) } }),
-        let exact = exact(name, other.tensor.shape)
+      guard let name = other.name, other.tensor.elementType == tensor.elementType,
+        other.tensor.count == tensor.count, var result = exact(name, other.tensor.shape)
       else { continue }
-      found.append(exact)
+      let make = result.make
+      let shape = tensor.shape
+      if Self.areEqual(other.tensor, tensor) {
+        result.make = { () throws(FormatError) in try make().shaped(shape) }
+      } else if isSearched, let turned = try? other.tensor.exchanged(),
+        Self.areEqual(turned, tensor)
+      {
+        result.make = { () throws(FormatError) in try make().exchanged().shaped(shape) }
+      } else {
+        continue
+      }
+      result.rule = "the same numbers as \(name.quoted) in the graph"
+      result.shape = shape
+      found.append(result)
     }
-    guard found.count == 1, var result = found.first, tensor.shape.elementCount == tensor.count
-    else { return nil }
-    let make = result.make
-    let shape = tensor.shape
-    result.rule = "the same numbers as \(result.name.quoted) in the graph"
-    result.shape = shape
-    result.make = { () throws(FormatError) in try make().shaped(shape) }
-    return result
+    return found.count == 1 ? found.first : nil
+  }
+
+  private static func areEqual(_ a: Tensor, _ b: Tensor) -> Bool {
+    a.withUnsafeBytes { a in b.withUnsafeBytes { a.elementsEqual($0) } }
   }
 
   /// The weight of that name in the form that the place needs, where it has one.
@@ -109,7 +175,7 @@ extension Binder {
   {
     guard let index = table.index(name) else { return nil }
     let entry = table.entry(index)
-    let isLinear = use.role == .weight && entry.shape.count == 2 && isLinearWeight(use, node)
+    let isLinear = entry.shape.count == 2 && self.isLinear(use)
     let shape: [Int]
     if let initializer = use.initializer {
       shape = graph.initializers[initializer].tensor.shape
@@ -121,31 +187,66 @@ extension Binder {
       shape = entry.shape
     }
     let path = ModulePath.parent(name)
-    let rule =
-      table.aliases[path].map { "by order, module \($0.quoted)" }
+    var rule =
+      table.aliases[path].map { "module \($0.quoted)" }
       ?? (isExact ? nameRule : "module \(path.quoted)")
+    if let computation = table.computation(index) { rule += ", \(computation)" }
     let turnsSquare = isLinear && needsTransposition(node, isExact: isExact)
-    if isLinear, shape == entry.shape.reversed(), shape != entry.shape || turnsSquare {
-      return Assignment(
-        from: [index], rule: rule + ", transposed", shape: shape, name: name
-      ) { () throws(FormatError) in try entry.tensor().transposedMatrix() }
+    func assignment(
+      _ note: String, _ make: @escaping () throws(FormatError) -> Tensor
+    ) -> Assignment {
+      Assignment(
+        from: [index], rule: rule + note, shape: shape, name: name,
+        elementType: entry.elementType, make: make)
     }
-    if shape == entry.shape {
-      return Assignment(from: [index], rule: rule, shape: shape, name: name) {
-        () throws(FormatError) in try entry.tensor()
+    if isLinear, shape == entry.shape.reversed(), shape != entry.shape || turnsSquare {
+      return assignment(", transposed") { () throws(FormatError) in
+        try entry.tensor().transposedMatrix()
       }
     }
+    if shape == entry.shape {
+      return assignment("") { () throws(FormatError) in try entry.tensor() }
+    }
+    guard let count = shape.elementCount, let given = entry.shape.elementCount, given > 0 else {
+      return nil
+    }
     // `[C]` for `[C, 1, 1]`, but no number for another.
-    guard shape.elementCount == entry.shape.elementCount,
-      shape.filter({ $0 != 1 }) == entry.shape.filter({ $0 != 1 }), !shape.isEmpty
-    else { return nil }
-    return Assignment(
-      from: [index], rule: rule + ", reshaped from \(entry.shape)", shape: shape, name: name
-    ) { () throws(FormatError) in try entry.tensor().shaped(shape) }
+    if count == given, shape.filter({ $0 != 1 }) == entry.shape.filter({ $0 != 1 }),
+      !shape.isEmpty
+    {
+      return assignment(", reshaped from \(entry.shape)") { () throws(FormatError) in
+        try entry.tensor().shaped(shape)
+      }
+    }
+    // A bilinear layer as a product of two: `[outputs, left, right]` as `[left, outputs · right]`.
+    if self.isLinear(use), entry.shape.count == 3,
+      shape == [entry.shape[1], entry.shape[0] * entry.shape[2]]
+    {
+      return assignment(", dimensions exchanged") { () throws(FormatError) in
+        try entry.tensor().exchanged().shaped(shape)
+      }
+    }
+    // A normalization of each sample's channels.
+    if node.operatorType == "BatchNormalization", entry.shape.count == 1, shape.count == 1,
+      count % given == 0
+    {
+      return assignment(", repeated") { () throws(FormatError) in
+        try entry.tensor().repeated(count / given)
+      }
+    }
+    return nil
   }
 
-  private func isLinearWeight(_ use: WeightUse, _ node: Node) -> Bool {
-    node.operatorType == "MatMul" && use.input == 1 || node.operatorType == "Gemm"
+  /// Whether a place takes the matrix of a linear layer.
+  func isLinear(_ use: WeightUse) -> Bool {
+    let type = graph.nodes[use.node].operatorType
+    return use.role == .weight && (type == "MatMul" && use.input == 1 || type == "Gemm")
+  }
+
+  /// Whether the matrix of a linear layer stands in the graph as PyTorch has it.
+  func keepsRows(_ use: WeightUse) -> Bool {
+    let node = graph.nodes[use.node]
+    return node.operatorType == "Gemm" && node.int("transB", default: 0) != 0
   }
 
   /// Whether a square weight of PyTorch's layout is to be turned. One that kept its name in an
@@ -158,8 +259,8 @@ extension Binder {
   }
 
   /// The number of outputs that a bias belongs to.
-  private func outputs(of node: Node) -> Int? {
-    guard node.inputs.count > 1, let place = uses.places[node.inputs[1]] else { return nil }
+  func outputs(of node: Node) -> Int? {
+    guard node.inputs.count > 1, let place = graph.places[node.inputs[1]] else { return nil }
     let shape = graph.initializers[place].tensor.shape
     switch node.operatorType {
     case "Conv": return shape.first
@@ -170,124 +271,5 @@ extension Binder {
       return node.int("transB", default: 0) == 0 ? shape[1] : shape[0]
     default: return shape.last
     }
-  }
-
-  // MARK: Folded batch normalizations
-
-  /// The weight or bias of a linear map into which the graph has folded a batch normalization.
-  private func folded(_ use: WeightUse) -> Assignment? {
-    let node = graph.nodes[use.node]
-    guard ["Conv", "ConvTranspose", "Gemm"].contains(node.operatorType), node.inputs.count > 1,
-      let place = uses.places[node.inputs[1]], let (path, norm) = foldedNorms[use.node],
-      let weight = table.index(ModulePath.join(path, "weight")),
-      let mean = table.index(ModulePath.join(norm, "running_mean")),
-      let variance = table.index(ModulePath.join(norm, "running_var"))
-    else { return nil }
-    let scale = table.index(ModulePath.join(norm, "weight"))
-    let shift = table.index(ModulePath.join(norm, "bias"))
-    let bias = table.index(ModulePath.join(path, "bias"))
-    let table = table
-    let epsilon = options.batchNormEpsilon
-    func values() throws(FormatError) -> BatchNormValues {
-      try BatchNormValues(
-        weight: tensor(scale), bias: tensor(shift), mean: table.entry(mean).tensor(),
-        variance: table.entry(variance).tensor(), epsilon: epsilon)
-    }
-    func tensor(_ index: Int?) throws(FormatError) -> Tensor? {
-      guard let index else { return nil }
-      return try table.entry(index).tensor()
-    }
-    let rule = "batch norm \(norm.quoted) folded, ε \(epsilon)"
-    if use.role == .bias {
-      let type = table.entry(weight).elementType
-      return Assignment(
-        from: [bias, scale, shift, mean, variance].compactMap { $0 }, rule: rule,
-        shape: table.entry(mean).shape, name: ModulePath.join(path, "bias")
-      ) { () throws(FormatError) in
-        try values().folded(bias: tensor(bias), elementType: type)
-      }
-    }
-    let axis = node.operatorType == "ConvTranspose" ? 1 : 0
-    let shape = graph.initializers[place].tensor.shape
-    let turns = node.operatorType == "Gemm" && node.int("transB", default: 0) == 0
-    return Assignment(
-      from: [weight, scale, mean, variance].compactMap { $0 }, rule: rule, shape: shape,
-      name: ModulePath.join(path, "weight")
-    ) { () throws(FormatError) in
-      let folded = try values().folded(weight: table.entry(weight).tensor(), axis: axis)
-      return turns ? try folded.transposedMatrix() : folded
-    }
-  }
-
-  /// Finds the normalizations that are folded, the surest first, each once.
-  mutating func findFolded() {
-    var taken: Set<String> = []
-    for evidence in FoldingEvidence.allCases {
-      for (index, node) in graph.nodes.enumerated() where foldedNorms[index] == nil {
-        guard node.hasStandardDomain,
-          ["Conv", "ConvTranspose", "Gemm"].contains(node.operatorType), node.inputs.count > 1,
-          let place = uses.places[node.inputs[1]],
-          let found = foldedModules(node, graph.initializers[place], evidence),
-          taken.insert(found.norm).inserted
-        else { continue }
-        foldedNorms[index] = found
-      }
-    }
-  }
-
-  /// What speaks for a normalization behind a linear map.
-  private enum FoldingEvidence: CaseIterable {
-    case scope, name, order
-  }
-
-  /// The modules of the map and of the normalization that follows it.
-  private func foldedModules(
-    _ node: Node, _ weight: NamedTensor, _ evidence: FoldingEvidence
-  ) -> (map: String, norm: String)? {
-    let scope = ModulePath.of(node)
-    let name = weight.name ?? ""
-    let named = ModulePath.isMadeUp(name) ? nil : ModulePath.parent(name)
-    let outputs = outputs(of: node)
-    func isNorm(_ path: String) -> Bool {
-      guard !normalized.contains(path), let outputs else { return false }
-      return table.shape(ModulePath.join(path, "running_mean")) == [outputs]
-    }
-    /// Whether the module's weight is that of the node, before folding.
-    func isMap(_ path: String) -> Bool {
-      guard let shape = table.shape(ModulePath.join(path, "weight")) else { return false }
-      return shape == weight.tensor.shape
-        || node.operatorType == "Gemm" && shape == weight.tensor.shape.reversed()
-    }
-    guard let map = [named, scope].compactMap({ $0 }).first(where: isMap) else { return nil }
-    switch evidence {
-    case .scope:
-      guard let scope, scope != map, isNorm(scope) else { return nil }
-      return (map, scope)
-    case .name: return Self.normNames(behind: map).first(where: isNorm).map { (map, $0) }
-    case .order:
-      // The graph has a bias that the weights lack: a normalization must have brought it.
-      let hasBias = node.inputs.count > 2 && uses.places[node.inputs[2]] != nil
-      guard hasBias, !table.contains(ModulePath.join(map, "bias")),
-        let norm = table.module(behind: map), isNorm(norm)
-      else { return nil }
-      return (map, norm)
-    }
-  }
-
-  /// What a normalization behind a module is usually called: `bn1` behind `conv1`, `3` behind `2`.
-  private static func normNames(behind path: String) -> [String] {
-    let parent = ModulePath.parent(path)
-    let leaf = parent.isEmpty ? path : String(path.dropFirst(parent.count + 1))
-    if let number = Int(leaf), number < Int.max {
-      return [ModulePath.join(parent, "\(number + 1)")]
-    }
-    var names: [String] = []
-    for word in ["conv", "fc", "linear", "deconv"] where leaf.hasPrefix(word) {
-      let rest = leaf.dropFirst(word.count)
-      for norm in ["bn", "norm", "batchnorm", "batch_norm", "bn_\(word)"] {
-        names.append(ModulePath.join(parent, norm + rest))
-      }
-    }
-    return names
   }
 }

@@ -11,13 +11,16 @@ extension Binder {
   ]
 
   mutating func listUnused() throws(ConversionError) {
-    let bound = Dictionary(grouping: table.claimed.sorted()) { table.entry($0).shape }
-    for (index, entry) in table.weights.entries.enumerated() where !table.claimed.contains(index) {
+    let bound = byShape(table.claimed)
+    for index in table.unclaimed {
+      let entry = table.entry(index)
       var state = BindingReport.State.ignored
       var rule: String
       let first = entry.name.split(separator: ".").first.map(String.init) ?? ""
       if entry.name == "num_batches_tracked" || entry.name.hasSuffix(".num_batches_tracked") {
         rule = "needed in training only"
+      } else if !entry.elementType.isFloatingPoint {
+        rule = "a constant of its module"
       } else if first != entry.name, Self.trainingParts.contains(first) {
         rule = "state of a training"
       } else if let twin = try twin(of: index, among: bound) {
@@ -32,8 +35,12 @@ extension Binder {
     }
   }
 
+  func byShape(_ indices: Set<Int>) -> [[Int]: [Int]] {
+    Dictionary(grouping: indices.sorted()) { table.entry($0).shape }
+  }
+
   /// A bound weight of the same numbers, as tied weights have.
-  private func twin(
+  func twin(
     of index: Int, among bound: [[Int]: [Int]]
   ) throws(ConversionError) -> String? {
     let entry = table.entry(index)

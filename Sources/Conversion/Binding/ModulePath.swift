@@ -11,19 +11,14 @@ enum ModulePath {
       if let name = names.last { return name }
     }
     guard let name = node.name, name.hasPrefix("/") else { return nil }
-    var path = ""
+    var path: [Substring] = []
     for part in name.split(separator: "/").dropLast() {
-      // A child of a Sequential bears the name of its parent too.
-      let parent = path.split(separator: ".").last.map(String.init) ?? ""
-      if !parent.isEmpty, part.hasPrefix(parent + ".") {
-        path += part.dropFirst(parent.count)
-      } else if path.isEmpty || part.hasPrefix(path + ".") {
-        path = String(part)
-      } else {
-        path += ".\(part)"
-      }
+      // A child of a Sequential bears the names of its parents too, up to the outermost one.
+      let names = part.split(separator: ".")
+      let shared = (0..<names.count).last { path.suffix($0).elementsEqual(names.prefix($0)) } ?? 0
+      path += names.dropFirst(min(shared, path.count))
     }
-    return path
+    return path.joined(separator: ".")
   }
 
   /// The strings of a Python list such as `['', 'rnn', "it's"]`.

@@ -1,5 +1,6 @@
 import ONNXFormat
 
+/// Modules that only their order and shapes bring together.
 extension Binder {
   private enum Kind { case recurrent, normalization, other }
 

@@ -49,7 +49,8 @@ extension Binder {
     let leaf = use.role == .inputWeights ? "W" : use.role == .stateWeights ? "R" : "B"
     return Assignment(
       from: from, rule: "module \(path.quoted), layer \(layer), \(ruleName)", shape: shape,
-      name: ModulePath.join(path, "\(leaf)_l\(layer)")
+      name: ModulePath.join(path, "\(leaf)_l\(layer)"),
+      elementType: entries.first?.elementType ?? .float32
     ) { () throws(FormatError) in
       var parts: [Tensor] = []
       for entry in entries { parts.append(try entry.tensor()) }
@@ -98,24 +99,5 @@ extension String {
       end = start
     }
     return nil
-  }
-}
-
-extension Model {
-  /// This model with weights in the place of its own, and what happened to each tensor.
-  /// - Throws: `ConversionError` where no weight fits, or one cannot be read. That some are left over
-  ///   is for `BindingReport.checkComplete()` to say.
-  public func bound(
-    to weights: Weights, _ options: BindingOptions = .init()
-  ) throws(ConversionError) -> (model: Model, report: BindingReport) {
-    var binder = Binder(self, weights, options)
-    try binder.bind()
-    let (graph, report) = binder.finish()
-    guard report.count(.bound) > 0 else {
-      throw ConversionError("no weight fits the graph: the names and shapes have nothing in common")
-    }
-    var model = self
-    model.graph = graph
-    return (model, report)
   }
 }

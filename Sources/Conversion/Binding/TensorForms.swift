@@ -33,6 +33,62 @@ extension Tensor {
     return result
   }
 
+  /// The tensor with its first two dimensions exchanged.
+  func exchanged() throws(FormatError) -> Tensor {
+    guard shape.count > 1, elementType != .string else {
+      throw FormatError(.invalid("expected two dimensions, got \(self)"))
+    }
+    let (rows, columns) = (shape[0], shape[1])
+    let result = try Tensor.allocate(elementType, [columns, rows] + shape.dropFirst(2))
+    guard count > 0 else { return result }
+    let block = storage.byteCount / (rows * columns)
+    for row in 0..<rows {
+      for column in 0..<columns {
+        (result.storage.pointer + (column * rows + row) * block).copyMemory(
+          from: storage.pointer + (row * columns + column) * block, byteCount: block)
+      }
+    }
+    return result
+  }
+
+  /// A part of the first dimension.
+  func rows(_ range: Range<Int>) throws(FormatError) -> Tensor {
+    guard let rows = shape.first, range.upperBound <= rows, rows > 0, elementType != .string else {
+      throw FormatError(.invalid("rows \(range) of \(self)"))
+    }
+    let result = try Tensor.allocate(elementType, [range.count] + shape.dropFirst())
+    let size = storage.byteCount / rows
+    result.storage.pointer.copyMemory(
+      from: storage.pointer + range.lowerBound * size, byteCount: range.count * size)
+    return result
+  }
+
+  /// The same numbers several times, one behind the other.
+  func repeated(_ times: Int) throws(FormatError) -> Tensor {
+    let result = try Tensor.allocate(elementType, [count * times])
+    for index in 0..<times {
+      (result.storage.pointer + index * storage.byteCount).copyMemory(
+        from: storage.pointer, byteCount: storage.byteCount)
+    }
+    return result
+  }
+
+  /// Whether all elements are the same.
+  var isUniform: Bool { repeats(elementType.stride) }
+
+  /// Whether all rows of the last dimension are the same, and the elements of a row are not.
+  var hasEqualRows: Bool {
+    let rows = shape.dropLast().reduce(1, *)
+    return rows > 1 && count > 0 && !isUniform && repeats(storage.byteCount / rows)
+  }
+
+  /// Whether every so many bytes are the same.
+  private func repeats(_ size: Int) -> Bool {
+    withUnsafeBytes { bytes in
+      bytes.count <= size || bytes[size...].elementsEqual(bytes[..<(bytes.count - size)])
+    }
+  }
+
   /// Blocks of rows in another order, one tensor behind the other, under a shape.
   /// - Parameter order: which block of each part comes first, second, …
   static func stacked(
@@ -68,7 +124,13 @@ extension Tensor {
     case .float16: return try narrowed(Float16.self, to: type) { Double($0) }
     case .bfloat16: return try narrowed(BFloat16.self, to: type) { Double($0.float) }
     case .float8e4m3fn: return try narrowed(Float8E4M3FN.self, to: type) { Double($0.float) }
+    case .float8e4m3fnuz: return try narrowed(Float8E4M3FNUZ.self, to: type) { Double($0.float) }
     case .float8e5m2: return try narrowed(Float8E5M2.self, to: type) { Double($0.float) }
+    case .float8e5m2fnuz: return try narrowed(Float8E5M2FNUZ.self, to: type) { Double($0.float) }
+    case .float8e8m0: return try narrowed(Float8E8M0.self, to: type) { Double($0.float) }
+    case .float4e2m1: return try narrowed(Float4E2M1.self, to: type) { Double($0.float) }
+    case .float6e2m3: return try narrowed(Float6E2M3.self, to: type) { Double($0.float) }
+    case .float6e3m2: return try narrowed(Float6E3M2.self, to: type) { Double($0.float) }
     default: throw FormatError(.unsupported("\(elementType) in place of \(type)"))
     }
   }
@@ -99,72 +161,5 @@ extension Tensor {
     do throws(TensorError) { return try reshaped(to: shape) } catch {
       throw FormatError(.invalid(error.description))
     }
-  }
-}
-
-/// `y = (x − mean) / √(variance + ε) · weight + bias` behind a linear map of `C` outputs.
-struct BatchNormValues {
-  /// `weight / √(variance + ε)` for each output.
-  let scales: [Double]
-  let means: [Double]
-  let biases: [Double]
-
-  /// - Parameters:
-  ///   - weight: `[C]`, or `nil` for 1; `bias` likewise, `nil` for 0
-  init(
-    weight: Tensor?, bias: Tensor?, mean: Tensor, variance: Tensor, epsilon: Double
-  ) throws(FormatError) {
-    let variances = try Self.numbers(variance)
-    let means = try Self.numbers(mean)
-    let weights = try weight.map { (tensor) throws(FormatError) in try Self.numbers(tensor) }
-    let biases =
-      try bias.map { (tensor) throws(FormatError) in try Self.numbers(tensor) }
-      ?? means.map { _ in 0 }
-    guard means.count == variances.count, biases.count == means.count,
-      weights.map({ $0.count == means.count }) ?? true
-    else { throw FormatError(.invalid("a batch normalization of vectors of different lengths")) }
-    var scales: [Double] = []
-    for (index, variance) in variances.enumerated() {
-      scales.append((weights?[index] ?? 1) / (variance + epsilon).squareRoot())
-    }
-    (self.scales, self.means, self.biases) = (scales, means, biases)
-  }
-
-  private static func numbers(_ tensor: Tensor) throws(FormatError) -> [Double] {
-    let wide = try tensor.converted(to: .float64)
-    return withExtendedLifetime(wide) { Array(wide.elements(as: Double.self)) }
-  }
-
-  /// The weight of the map with the normalization in it.
-  /// - Parameter axis: that of the outputs
-  func folded(weight: Tensor, axis: Int) throws(FormatError) -> Tensor {
-    guard axis < weight.shape.count, weight.shape[axis] == scales.count else {
-      throw FormatError(.invalid("\(scales.count) means do not suit a weight \(weight)"))
-    }
-    let wide = try weight.converted(to: .float64)
-    let result = try Tensor.allocate(.float64, weight.shape)
-    let inner = weight.shape[(axis + 1)...].reduce(1, *)
-    withExtendedLifetime(wide) {
-      let from = wide.elements(as: Double.self)
-      let to = result.storage.pointer.assumingMemoryBound(to: Double.self)
-      for start in stride(from: 0, to: from.count, by: max(inner, 1)) {
-        let scale = scales[start / inner % scales.count]
-        for index in start..<start + inner { to[index] = from[index] * scale }
-      }
-    }
-    return try result.converted(to: weight.elementType)
-  }
-
-  /// The bias of the map with the normalization in it.
-  /// - Parameter bias: `[C]`, or `nil` for 0
-  func folded(bias: Tensor?, elementType: ElementType) throws(FormatError) -> Tensor {
-    let before =
-      try bias.map { (tensor) throws(FormatError) in try Self.numbers(tensor) }
-      ?? means.map { _ in 0 }
-    guard before.count == scales.count else {
-      throw FormatError(.invalid("\(scales.count) means do not suit \(before.count) biases"))
-    }
-    let values = scales.indices.map { (before[$0] - means[$0]) * scales[$0] + biases[$0] }
-    return try Tensor(shape: [values.count], values).converted(to: elementType)
   }
 }

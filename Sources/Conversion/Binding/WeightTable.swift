@@ -13,6 +13,9 @@ struct WeightTable {
   private let byModule: [String: [String]]
   private let indices: [String: Int]
   private(set) var claimed: Set<Int> = []
+  /// Weights behind those of the file that are computed from these, and by what.
+  private let computed: [ComputedWeights.Item]
+  private let fileCount: Int
   /// Modules of the graph that bear another name among the weights.
   var aliases: [String: String] = [:]
 
@@ -20,7 +23,18 @@ struct WeightTable {
   ///   - expected: names that the graph would like to find
   ///   - prefix: what to take off; `nil` for what gives the most of the expected names
   ///   - modules: how many modules of the graph have weights
-  init(_ weights: Weights, expected: Set<String>, modules: Int, prefix: String?) {
+  ///   - transposed: modules of the graph that are transposed convolutions
+  init(
+    _ weights: Weights, expected: Set<String>, modules: Int, prefix: String?,
+    transposed: Set<String>
+  ) {
+    fileCount = weights.entries.count
+    computed =
+      ComputedWeights(weights) { path in
+        transposed.contains { $0 == path || $0.hasSuffix(".\(path)") || path.hasSuffix(".\($0)") }
+      }.items
+    var weights = weights
+    weights.entries += computed.map(\.entry)
     self.weights = weights
     var best = (source: prefix.map { $0.hasSuffix(".") ? $0 : $0 + "." } ?? "", graph: "")
     if prefix == nil {
@@ -88,7 +102,32 @@ struct WeightTable {
   func contains(_ name: String) -> Bool { index(name) != nil }
   func shape(_ name: String) -> [Int]? { index(name).map { weights.entries[$0].shape } }
   func entry(_ index: Int) -> Weights.Entry { weights.entries[index] }
-  mutating func claim(_ indices: [Int]) { claimed.formUnion(indices) }
+
+  /// The tensors of the file that these come from.
+  func sources(of indices: [Int]) -> [Int] {
+    indices.flatMap { $0 < fileCount ? [$0] : computed[$0 - fileCount].sources }
+  }
+
+  /// How the weight is computed, where it is.
+  func computation(_ index: Int) -> String? {
+    index < fileCount ? nil : computed[index - fileCount].rule
+  }
+
+  /// Notes that these have a place.
+  /// - Returns: the tensors of the file that they come from
+  @discardableResult mutating func claim(_ indices: [Int]) -> [Int] {
+    let sources = sources(of: indices)
+    claimed.formUnion(indices + sources)
+    return sources
+  }
+
+  /// The tensors of the file that have no place.
+  var unclaimed: [Int] { (0..<fileCount).filter { !claimed.contains($0) } }
+
+  /// Whether there is something in that module or in one within it.
+  func holds(_ path: String) -> Bool {
+    byModule[path] != nil || modules.contains { $0.hasPrefix(path + ".") }
+  }
 
   /// The names of all tensors directly in a module, in the file's order.
   func leaves(of path: String) -> [String] { byModule[aliases[path] ?? path] ?? [] }

@@ -7,41 +7,31 @@ struct WeightUse {
     case mean = "running_mean"
     case variance = "running_var"
     case inputWeights, stateWeights, gateBiases
+    /// Of an operator that no layer of PyTorch stands for.
+    case other
   }
 
   let node: Int
   let input: Int
   let role: Role
-  /// The initializer it takes now, and its shape; `nil` where the optional input is left out.
+  /// The initializer it takes now; `nil` where the optional input is left out.
   let initializer: Int?
   /// Whether only a weight makes sense here. What is added or multiplied can be any constant.
   let isCertain: Bool
 }
 
-/// The initializers of a graph and who takes them.
+/// The weights of a graph and who takes them.
 struct WeightUses {
   private(set) var uses: [WeightUse] = []
-  /// Initializers by name, `Identity` seen through.
-  private(set) var places: [String: Int] = [:]
   /// How often each initializer is taken, roles or not.
   private(set) var counts: [Int: Int] = [:]
-  private(set) var aliases: Set<Int> = []
+  private let places: [String: Int]
 
-  init(_ graph: Graph) {
-    for (index, initializer) in graph.initializers.enumerated() {
-      places[initializer.name ?? ""] = index
-    }
-    places[""] = nil
-    for (index, node) in graph.nodes.enumerated() where node.isStandard("Identity") {
-      if let from = node.inputs.first, let to = node.outputs.first, let place = places[from] {
-        places[to] = place
-        aliases.insert(index)
-      }
-    }
-    for output in graph.outputs { count(output.name) }
-    for (index, node) in graph.nodes.enumerated() where !aliases.contains(index) {
+  init(_ graph: FlatGraph) {
+    places = graph.places
+    for output in graph.outputs { count(output) }
+    for (index, node) in graph.nodes.enumerated() where !graph.order.passing.contains(index) {
       for name in node.inputs { count(name) }
-      countCaptured(node)
       add(index, node)
     }
   }
@@ -50,21 +40,18 @@ struct WeightUses {
     if let place = places[name] { counts[place, default: 0] += 1 }
   }
 
-  /// Counts what the node's subgraphs take.
-  private mutating func countCaptured(_ node: Node) {
-    for attribute in node.attributes {
-      var graphs: [Graph] = []
-      if case .graph(let graph) = attribute.value { graphs = [graph] }
-      if case .graphs(let several) = attribute.value { graphs = several }
-      for inner in graphs.flatMap(\.nodes) {
-        for name in inner.inputs { count(name) }
-        countCaptured(inner)
-      }
-    }
-  }
-
   private mutating func add(_ index: Int, _ node: Node) {
     guard node.hasStandardDomain else { return }
+    let first = uses.count
+    defer {
+      let known = Set(uses[first...].map(\.input))
+      for (input, name) in node.inputs.enumerated() where !known.contains(input) {
+        guard let initializer = places[name] else { continue }
+        uses.append(
+          WeightUse(
+            node: index, input: input, role: .other, initializer: initializer, isCertain: false))
+      }
+    }
     /// Adds a place; one that is left out only where a bias may stand.
     func place(_ input: Int, _ role: WeightUse.Role, isCertain: Bool = true) {
       let name = input < node.inputs.count ? node.inputs[input] : ""

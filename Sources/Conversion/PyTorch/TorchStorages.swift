@@ -110,7 +110,7 @@ extension TorchTensor {
     } else {
       let part = try Tensor.allocate(.uint8, [bytes.count])
       try storages.read(bytes, of: storage.key, into: part.storage.pointer)
-      withExtendedLifetime(part) { result.gather(part.storage.pointer, strides) }
+      withExtendedLifetime(part) { result.gather(part.storage.pointer, strides: strides) }
     }
     if storages.isBigEndian { result.swapBytes(NPYDataType(elementType: elementType).wordSize) }
     result.unpackInPlace()
@@ -124,39 +124,6 @@ extension Tensor {
   ) throws(FormatError) -> Tensor {
     do throws(TensorError) { return try Tensor(uninitialized: elementType, shape: shape) } catch {
       throw FormatError(.invalid(error.description))
-    }
-  }
-
-  /// Copies elements that lie so many elements apart; nobody else has seen this tensor.
-  fileprivate func gather(_ source: UnsafeRawPointer, _ strides: [Int]) {
-    func copy<T>(_ type: T.Type) {
-      let from = source.assumingMemoryBound(to: T.self)
-      let to = storage.pointer.assumingMemoryBound(to: T.self)
-      let last = shape.count - 1
-      let (size, step) = last < 0 ? (1, 1) : (shape[last], strides[last])
-      var index = [Int](repeating: 0, count: shape.count)
-      var start = 0
-      var next = 0
-      while next < count {
-        for element in 0..<size { to[next + element] = from[start + element * step] }
-        next += size
-        var axis = last - 1
-        while axis >= 0 {
-          index[axis] += 1
-          start += strides[axis]
-          if index[axis] < shape[axis] { break }
-          start -= shape[axis] * strides[axis]
-          index[axis] = 0
-          axis -= 1
-        }
-      }
-    }
-    switch elementType.stride {
-    case 1: copy(UInt8.self)
-    case 2: copy(UInt16.self)
-    case 4: copy(UInt32.self)
-    case 8: copy(UInt64.self)
-    default: copy((UInt64, UInt64).self)
     }
   }
 }

@@ -37,13 +37,13 @@ extension Weights {
     }
     var text = "{"
     if !metadata.isEmpty {
-      let pairs = metadata.map { Self.json($0.key) + ":" + Self.json($0.value) }
+      let pairs = metadata.map { $0.key.asJSON + ":" + $0.value.asJSON }
       text += "\"__metadata__\":{\(pairs.joined(separator: ","))}"
     }
     for (index, entry) in entries.enumerated() {
       if text.utf8.count > 1 { text += "," }
       let shape = entry.shape.map(String.init).joined(separator: ",")
-      text += "\(Self.json(entry.name)):{\"dtype\":\"\(types[index].name)\",\"shape\":[\(shape)],"
+      text += "\(entry.name.asJSON):{\"dtype\":\"\(types[index].name)\",\"shape\":[\(shape)],"
       text += "\"data_offsets\":[\(ranges[index].lowerBound),\(ranges[index].upperBound)]}"
     }
     text += "}"
@@ -95,22 +95,6 @@ extension Weights {
         in: "tensor \(entry.name.quoted)")
     }
     return total / 8
-  }
-
-  /// A string as JSON.
-  private static func json(_ string: String) -> String {
-    var text = "\""
-    for scalar in string.unicodeScalars {
-      switch scalar {
-      case "\"": text += "\\\""
-      case "\\": text += "\\\\"
-      case _ where scalar.value < 0x20:
-        let digits = String(scalar.value, radix: 16)
-        text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: text.unicodeScalars.append(scalar)
-      }
-    }
-    return text + "\""
   }
 }
 

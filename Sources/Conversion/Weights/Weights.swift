@@ -50,20 +50,48 @@ public struct Weights: Sendable {
 
   public init(_ entries: [Entry]) { self.entries = entries }
 
-  /// The initializers of a model's graph, under their names.
+  /// The initializers of a model, those of graphs within nodes too, and the tensors of `Constant`
+  /// nodes that hold several floating-point numbers, under the names of the values. A name that stands
+  /// in several graphs gets that of the node in front.
   /// - Throws: `ConversionError` where one has no name or a name that another has.
   public init(of model: Model) throws(ConversionError) {
-    var names: Set<String> = []
-    entries = []
-    for initializer in model.graph.initializers {
-      guard let name = initializer.name, !name.isEmpty else {
-        throw ConversionError("an initializer has no name")
-      }
-      guard names.insert(name).inserted else {
-        throw ConversionError("two initializers are called \(name.quoted)")
-      }
-      entries.append(Entry(name, initializer.tensor))
+    let graph = FlatGraph(model)
+    entries = graph.initializers.map { Entry($0.name ?? "", $0.tensor) }
+    for tensor in graph.sparse {
+      let type = tensor.values.tensor.elementType
+      entries.append(
+        Entry(tensor.values.name ?? "", type, tensor.shape) { () throws(FormatError) in
+          do throws(TensorError) { return try tensor.dense() } catch {
+            throw FormatError(.invalid(error.description))
+          }
+        })
     }
+    var names: Set<String> = []
+    for entry in entries {
+      guard !entry.name.isEmpty else { throw ConversionError("an initializer has no name") }
+      guard names.insert(entry.name).inserted else {
+        throw ConversionError("two initializers are called \(entry.name.quoted)")
+      }
+    }
+  }
+
+  /// These weights with floating-point numbers of another type, each converted when it is read.
+  /// - Parameters:
+  ///   - type: `.float64`, `.float32`, `.float16` or `.bfloat16`
+  ///   - isKept: names of tensors that stay as they are
+  public func converted(
+    to type: ElementType, keeping isKept: NamePatterns = NamePatterns([])
+  ) -> Weights {
+    var result = self
+    result.entries = entries.map { entry in
+      guard entry.elementType.isFloatingPoint, entry.elementType != type,
+        !isKept.contains(entry.name)
+      else { return entry }
+      return Entry(entry.name, type, entry.shape) { () throws(FormatError) in
+        try entry.tensor().converted(to: type)
+      }
+    }
+    return result
   }
 
   /// - Throws: `FormatError` where two tensors have the same name.

@@ -111,38 +111,10 @@ extension Tensor {
   /// The same elements in row-major order, where they lie with the first index running fastest.
   private func fromFortranOrder() throws(TensorError) -> Tensor {
     guard shape.count > 1, count > 1 else { return self }
+    var strides = [Int](repeating: 1, count: shape.count)
+    for axis in 1..<shape.count { strides[axis] = strides[axis - 1] * shape[axis - 1] }
     let result = try Tensor(uninitialized: elementType, shape: shape)
-    func copy<T>(_ type: T.Type) {
-      let source = elements(as: T.self)
-      let target = result.storage.pointer.assumingMemoryBound(to: T.self)
-      var strides = [Int](repeating: 1, count: shape.count)
-      for axis in 1..<shape.count { strides[axis] = strides[axis - 1] * shape[axis - 1] }
-      let last = shape.count - 1
-      var index = [Int](repeating: 0, count: shape.count)
-      var from = 0
-      var next = 0
-      while next < count {
-        for step in 0..<shape[last] { target[next + step] = source[from + step * strides[last]] }
-        next += shape[last]
-        var axis = last - 1
-        while axis >= 0 {
-          index[axis] += 1
-          from += strides[axis]
-          if index[axis] < shape[axis] { break }
-          from -= shape[axis] * strides[axis]
-          index[axis] = 0
-          axis -= 1
-        }
-      }
-    }
-    switch elementType.stride {
-    case _ where elementType == .string: copy(String.self)
-    case 1: copy(UInt8.self)
-    case 2: copy(UInt16.self)
-    case 4: copy(UInt32.self)
-    case 8: copy(UInt64.self)
-    default: copy((UInt64, UInt64).self)
-    }
+    result.gather(storage.pointer, strides: strides)
     return result
   }
 }

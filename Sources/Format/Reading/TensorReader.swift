@@ -144,7 +144,7 @@ extension MessageReader {
       throw FormatError(.invalid("it has external data, but there is no folder to look in"))
     }
     let (file, newBytes) = try externalData.file(range.location)
-    budget.raiseLimit(by: newBytes &* ReadingLimits.memoryPerFileByte)
+    budget.raiseLimit(fileSize: newBytes)
     let available = max(0, file.count - range.offset)
     let length = range.length ?? available
     guard range.offset <= file.count, length <= available else {

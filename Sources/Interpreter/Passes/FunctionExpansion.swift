@@ -6,7 +6,7 @@ import ONNXOps
 ///   make more than `maxNodes` nodes.
 func expandFunctions(_ model: Model, maxNodes: Int) throws(ModelError) -> Graph {
   guard !model.functions.isEmpty else { return model.graph }
-  var expansion = try FunctionExpansion(model.functions)
+  var expansion = try FunctionExpansion(model.functions, maxNodes: maxNodes)
   let size = expansion.size(of: model.graph.nodes)
   guard size <= maxNodes else {
     throw .graph("with its functions expanded the model has more than \(maxNodes) nodes")
@@ -26,8 +26,13 @@ private struct FunctionExpansion {
   private let functions: [Key: Function]
   private var sizes: [Key: Int] = [:]
   private var calls = 0
+  /// Bytes of lists and names that calls may still make.
+  private var rest: Int
+  private let limit: Int
 
-  init(_ list: [Function]) throws(ModelError) {
+  init(_ list: [Function], maxNodes: Int) throws(ModelError) {
+    limit = (1 << 26) + 128 * min(max(maxNodes, 0), 1 << 40)
+    rest = limit
     var functions: [Key: Function] = [:]
     for function in list {
       let key = Key(
@@ -112,6 +117,14 @@ private struct FunctionExpansion {
     }
   }
 
+  /// - Throws: `ModelError.graph` where that is more than is left
+  private mutating func take(_ bytes: Int) throws(ModelError) {
+    guard bytes <= rest else {
+      throw .graph("with its functions expanded the model's names take more than \(limit) bytes")
+    }
+    rest -= bytes
+  }
+
   mutating func expand(_ graph: Graph) throws(ModelError) -> Graph {
     var result = graph
     result.nodes = []
@@ -142,6 +155,10 @@ private struct FunctionExpansion {
       throw fail("the function has \(function.outputs.count) outputs, got \(node.outputs.count)")
     }
     var body = FunctionBody(prefix: "\(label)#\(calls)/")
+    try take(
+      FunctionBody.bytesEach
+        * (function.inputs.count + function.outputs.count + function.operatorSets.count
+          + function.attributes.count + function.attributeDefaults.count))
     for (index, name) in function.inputs.enumerated() {
       body.names[name] = index < node.inputs.count ? node.inputs[index] : ""
     }
@@ -170,7 +187,10 @@ private struct FunctionExpansion {
         copies.append(Node("Identity", inputs: [body.names[name] ?? ""], outputs: [output]))
       }
     }
-    for inner in function.nodes { try expand(body.renamed(inner), into: &nodes) }
+    for inner in function.nodes {
+      try take(body.bytes(of: inner))
+      try expand(body.renamed(inner), into: &nodes)
+    }
     nodes += copies
   }
 }
@@ -186,6 +206,33 @@ struct FunctionBody {
 
   private func rename(_ name: String) -> String {
     name.isEmpty ? "" : names[name] ?? prefix + name
+  }
+
+  /// What an entry of a list or table takes, at most, beside its text.
+  static let bytesEach = 64
+
+  /// An upper bound of the bytes that `renamed` makes.
+  func bytes(of node: Node) -> Int {
+    var total = 0
+    func add(_ names: [String]) {
+      for name in names where total < 1 << 60 {
+        total += Self.bytesEach + prefix.utf8.count + name.utf8.count
+      }
+    }
+    var waiting = [node]
+    while let node = waiting.popLast() {
+      add([node.name ?? node.operatorType])
+      add(node.inputs)
+      add(node.outputs)
+      for attribute in node.attributes {
+        total += 2 * Self.bytesEach
+        guard case .graph(let graph) = attribute.value else { continue }
+        add((graph.inputs + graph.outputs).map(\.name))
+        add((graph.initializers + graph.sparseInitializers.map(\.values)).map { $0.name ?? "" })
+        waiting += graph.nodes
+      }
+    }
+    return total
   }
 
   func renamed(_ node: Node) -> Node {

@@ -58,9 +58,8 @@ func fuseNodes(
         if let name = initializer.name { constants[name] = initializer.tensor }
         names[ObjectIdentifier(initializer.tensor.storage), default: 0] += 1
       }
-      for name in node.usedNames {
-        users[name] = users[name]?.map { $0 == place ? nextPlace : $0 }
-      }
+      // Where there are more users, only their number counts.
+      for name in node.usedNames where users[name]?.count == 1 { users[name] = [nextPlace] }
       place = nextPlace
     }
   }

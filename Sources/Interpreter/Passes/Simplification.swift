@@ -32,12 +32,10 @@ extension Model {
     foldConstants(
       &result.graph, operatorSets, engine, keeping: replaceable, largest: largest)
     var checked = result.graph
-    checked.inputs.removeAll { input in
-      !replaceable.contains(input.name)
-        && result.graph.initializers.contains { $0.name == input.name }
-    }
+    let given = Set(result.graph.initializers.compactMap(\.name)).subtracting(replaceable)
+    checked.inputs.removeAll { given.contains($0.name) }
     checked.initializers.removeAll { replaceable.contains($0.name ?? "") }
-    let program = try Program(checked, operatorSets: operatorSets, options: options)
+    let program = try Program(checked, operatorSets: operatorSets, engine: engine)
     let inference = try Inference(
       program, inputs: program.inputTypes, engine: engine, lenient: false)
     var known: [String: Tensor] = [:]

@@ -111,6 +111,7 @@ extension VersionChange {
     guard keys > 0, queries % keys == 0 else {
       throw .unsupported("\(queries) heads of queries for \(keys) of keys")
     }
+    _ = try elementCount([queries])
     return (0..<queries).map { $0 / (queries / keys) }
   }
 

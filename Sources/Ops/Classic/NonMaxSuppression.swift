@@ -81,7 +81,7 @@ struct NonMaxSuppression: Operator {
     let left, right, top, bottom: Float
     let area: Float
 
-    init(_ numbers: Slice<UnsafeBufferPointer<Float>>, hasCenters: Bool) {
+    init(_ numbers: Slice<TensorElements<Float>>, hasCenters: Bool) {
       let p = Array(numbers)
       if hasCenters {
         (left, right) = (p[0] - p[2] / 2, p[0] + p[2] / 2)

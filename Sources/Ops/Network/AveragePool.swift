@@ -38,8 +38,7 @@ struct AveragePool: PoolOperator {
   private func vectorised(_ window: Window, _ images: Int, threads: Int) -> Kernel {
     let shape = window.c
     let row = images == 0 ? 0 : window.scratchCount
-    let axes = [window.z, window.y, window.x]
-    let counts = images == 0 ? 0 : axes.reduce(0) { $0 + $1.output }.vectors
+    let counts = images == 0 ? 0 : (window.z.output + window.y.output + window.x.output).vectors
     let countsPadding = countsPadding
     let tiles = Tiles(images, cost: window.inputCount + window.outputCount)
     let tile: Buffers.Tile = { buffers, task, thread in
@@ -57,14 +56,8 @@ struct AveragePool: PoolOperator {
       scratch: .work(counts + .work(threads, row), MemoryLayout<Float>.stride)
     ) { buffers in
       guard images > 0 else { return }
-      var next = buffers.scratch.assumingMemoryBound(to: Float.self)
-      for axis in axes {
-        for index in 0..<axis.output {
-          next.pointee = Float(
-            countsPadding ? axis.countWithPadding(index) : axis.clipped(index).count)
-          next += 1
-        }
-      }
+      window.writeCounts(
+        buffers.scratch.assumingMemoryBound(to: Float.self), withPadding: countsPadding)
       buffers.parallel(tiles.count, tile)
     }
   }

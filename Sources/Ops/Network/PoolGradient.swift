@@ -126,8 +126,7 @@ struct PoolGrad<Base: DifferentiablePool>: Operator {
   private func spread(_ window: Window, _ images: Int, _ threads: Int) -> Kernel {
     let shape = window.c
     let row = window.x.output.vectors
-    let axes = [window.z, window.y, window.x]
-    let counts = axes.reduce(0) { $0 + $1.output }.vectors
+    let counts = (window.z.output + window.y.output + window.x.output).vectors
     let countsPadding = base.countsPadding
     let tiles = Tiles(images, cost: window.inputCount + window.outputCount)
     let tile: Buffers.Tile = { buffers, task, thread in
@@ -143,14 +142,8 @@ struct PoolGrad<Base: DifferentiablePool>: Operator {
     }
     let scratch = Int.work(.total(counts, .work(threads, row)), MemoryLayout<Float>.stride)
     return .compute(scratch: scratch) { buffers in
-      var next = buffers.scratch.assumingMemoryBound(to: Float.self)
-      for axis in axes {
-        for index in 0..<axis.output {
-          next.pointee = Float(
-            countsPadding ? axis.countWithPadding(index) : axis.clipped(index).count)
-          next += 1
-        }
-      }
+      window.writeCounts(
+        buffers.scratch.assumingMemoryBound(to: Float.self), withPadding: countsPadding)
       buffers.parallel(tiles.count, tile)
     }
   }

@@ -42,6 +42,13 @@ struct WindowAxis: Sendable, Hashable {
     let room = input + padEnd + padBegin - index * stride
     return room <= 0 ? 0 : min((room + dilation - 1) / dilation, kernel)
   }
+
+  /// Writes how many elements of each window lie inside the input, or its padding too.
+  func writeCounts(_ counts: UnsafeMutablePointer<Float>, withPadding: Bool) {
+    for index in 0..<output {
+      counts[index] = Float(withPadding ? countWithPadding(index) : clipped(index).count)
+    }
+  }
 }
 
 /// The windows over an image of up to three axes, `z` the outermost; axes an image lacks have
@@ -107,6 +114,13 @@ struct Window: Sendable, Hashable {
     z.countWithPadding(index / x.output / y.output)
       * y.countWithPadding(index / x.output % y.output)
       * x.countWithPadding(index % x.output)
+  }
+
+  /// Writes how many elements of each window lie inside the input, or its padding too, axis by axis.
+  func writeCounts(_ counts: UnsafeMutablePointer<Float>, withPadding: Bool) {
+    z.writeCounts(counts, withPadding: withPadding)
+    y.writeCounts(counts + z.output, withPadding: withPadding)
+    x.writeCounts(counts + z.output + y.output, withPadding: withPadding)
   }
 
   /// Calls `body` with the clipped runs and the number of every window, in order.

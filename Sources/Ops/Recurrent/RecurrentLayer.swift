@@ -44,9 +44,15 @@ struct RecurrentLayer<E: RealElement, C: RecurrentCell>: Sendable where C.Value 
     }
     let (layout, directions) = (layout, sizes.directions)
     packed = try attributes.cache.parameters(of: weights) { () throws(OperatorError) in
-      try PackedParameters(
-        layout, directions: directions,
-        ParameterSource { inputs.constant($0)?.elements(as: E.self).baseAddress })
+      try withExtendedLifetime(inputs) { () throws(OperatorError) in
+        try PackedParameters(
+          layout, directions: directions,
+          ParameterSource {
+            inputs.constant($0).map {
+              UnsafePointer($0.storage.pointer.assumingMemoryBound(to: E.self))
+            }
+          })
+      }
     }
   }
 

@@ -6,6 +6,7 @@ struct RecurrentMemory: Sendable {
   let ahead: Int
   /// The number of steps of the longest sequence lies first.
   static let steps = 0
+  private static let stepsSize = 64
   private(set) var team = 0
   private(set) var table = 0
   private(set) var tableCount = 0
@@ -16,7 +17,7 @@ struct RecurrentMemory: Sendable {
   private(set) var hidden = 0
   private(set) var cell = 0
   private(set) var extra = 0
-  private(set) var byteCount = 64
+  let byteCount: Int
 
   /// Rows of input that make an efficient product.
   private static let rowsAhead = 64
@@ -29,29 +30,18 @@ struct RecurrentMemory: Sendable {
     tableCount = ahead * sizes.batch
     let value = MemoryLayout<C.Value>.stride
     let (directions, batch, padded) = (sizes.directions, sizes.batch, layout.input.padded)
-    var overflows = false
-    func reserve(_ counts: Int..., bytes: Int) -> Int {
-      let start = byteCount
-      var size = bytes
-      for count in counts {
-        let (product, overflow) = size.multipliedReportingOverflow(by: count)
-        overflows = overflows || overflow
-        size = product
-      }
-      let (end, overflow) = start.addingReportingOverflow((size &+ 63) & ~63)
-      overflows = overflows || overflow || size > Int.max - 64
-      byteCount = overflows ? 0 : end
-      return start
-    }
-    team = reserve(StepTeam.byteCount(tiles: tiling.count), bytes: 1)
-    table = reserve(tiling.count, tableCount, bytes: MemoryLayout<ck_row>.stride)
-    rows = reserve(tiling.count, sizes.batch, bytes: MemoryLayout<Int32>.stride)
-    if packs { parameters = reserve(sizes.directions, layout.count, bytes: value) }
-    if convertsInput { input = reserve(sizes.steps, sizes.batch, sizes.input, bytes: value) }
-    sums = reserve(ahead, directions, batch, padded, layout.gates, bytes: value)
-    hidden = reserve(2, directions, batch, padded, bytes: value)
-    if cell.hasCellState { self.cell = reserve(directions, batch, padded, bytes: value) }
-    if cell.hasExtraRows { extra = reserve(directions, batch, padded, bytes: value) }
-    if overflows { throw .memory(needed: Int.max, limit: Int.max) }
+    var parts = MemoryParts()
+    _ = parts.reserve(Self.stepsSize, bytes: 1)
+    team = parts.reserve(StepTeam.byteCount(tiles: tiling.count), bytes: 1)
+    table = parts.reserve(tiling.count, tableCount, bytes: MemoryLayout<ck_row>.stride)
+    rows = parts.reserve(tiling.count, sizes.batch, bytes: MemoryLayout<Int32>.stride)
+    if packs { parameters = parts.reserve(sizes.directions, layout.count, bytes: value) }
+    if convertsInput { input = parts.reserve(sizes.steps, sizes.batch, sizes.input, bytes: value) }
+    sums = parts.reserve(ahead, directions, batch, padded, layout.gates, bytes: value)
+    hidden = parts.reserve(2, directions, batch, padded, bytes: value)
+    if cell.hasCellState { self.cell = parts.reserve(directions, batch, padded, bytes: value) }
+    if cell.hasExtraRows { extra = parts.reserve(directions, batch, padded, bytes: value) }
+    try parts.check()
+    byteCount = parts.byteCount
   }
 }

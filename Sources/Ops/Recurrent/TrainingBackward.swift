@@ -161,8 +161,9 @@ struct TrainingBackward<C: TrainingCell>: Sendable {
     let state = sizes.batch * padded
     let hidden = values(buffers, states) + direction * 3 * state
     let cell = hidden + state
-    start(buffers, 10, hidden, direction, range)
-    start(buffers, 11, cell, direction, range)
+    layer.readStates(
+      given[10] ? buffers.input(10, as: T.self) : nil, hidden, direction, range)
+    layer.readStates(given[11] ? buffers.input(11, as: T.self) : nil, cell, direction, range)
     let sums = sums(buffers, direction, block)
     sums.clear((slots + 3) * padded)
     let indices =
@@ -207,36 +208,8 @@ struct TrainingBackward<C: TrainingCell>: Sendable {
           spare: cell + state, biasGradients: sums, peepholeGradients: sums + slots * padded,
           table: table))
     }
-    finish(buffers, 4, hidden, direction, range)
-    finish(buffers, 5, cell, direction, range)
-  }
-
-  /// The gradients of the last states.
-  private func start(
-    _ buffers: Buffers, _ input: Int, _ state: Values, _ direction: Int, _ rows: Range<Int>
-  ) {
-    let (hidden, padded) = (layer.sizes.hidden, layer.padded)
-    for row in rows {
-      (state + row * padded).clear(padded)
-      if given[input] {
-        (state + row * padded).update(
-          from: buffers.input(input, as: T.self)
-            + layer.sizes.stateRow(direction, row) * hidden, count: hidden)
-      }
-    }
-  }
-
-  /// The gradients of the initial states.
-  private func finish(
-    _ buffers: Buffers, _ output: Int, _ state: Values, _ direction: Int, _ rows: Range<Int>
-  ) {
-    guard wanted[output] else { return }
-    let (hidden, padded) = (layer.sizes.hidden, layer.padded)
-    for row in rows {
-      let place =
-        buffers.output(output, as: T.self) + layer.sizes.stateRow(direction, row) * hidden
-      place.update(from: state + row * padded, count: hidden)
-    }
+    if wanted[4] { layer.write(hidden, to: buffers.output(4, as: T.self), direction, range) }
+    if wanted[5] { layer.write(cell, to: buffers.output(5, as: T.self), direction, range) }
   }
 
   /// The gradients of B and P, from the sums of all blocks.

@@ -122,9 +122,13 @@ struct TrainingForward<C: TrainingCell>: Sendable {
     let lengths = lengths(buffers)
     let state = sizes.batch * padded
     let begin = layer.reversed[direction] ? sizes.steps : 0
-    start(buffers, 5, part(layer.hiddenAt) + begin * state, direction, block)
+    layer.readStates(
+      given[5] ? buffers.input(5, as: T.self) : nil, part(layer.hiddenAt) + begin * state,
+      direction, block)
     if layer.cell.hasCellState {
-      start(buffers, 6, part(layer.cellAt) + begin * state, direction, block)
+      layer.readStates(
+        given[6] ? buffers.input(6, as: T.self) : nil, part(layer.cellAt) + begin * state,
+        direction, block)
     }
     let indices =
       (buffers.scratch + rows).assumingMemoryBound(to: Int32.self) + direction * sizes.batch
@@ -180,8 +184,13 @@ struct TrainingForward<C: TrainingCell>: Sendable {
       }
     }
     let end = (layer.reversed[direction] ? 0 : sizes.steps) * state
-    finish(buffers, 1, part(layer.hiddenAt) + end, direction, block)
-    if layer.cell.hasCellState { finish(buffers, 2, part(layer.cellAt) + end, direction, block) }
+    if wanted[1] {
+      layer.write(
+        part(layer.hiddenAt) + end, to: buffers.output(1, as: T.self), direction, block)
+    }
+    if layer.cell.hasCellState, wanted[2] {
+      layer.write(part(layer.cellAt) + end, to: buffers.output(2, as: T.self), direction, block)
+    }
   }
 
   /// Carries the states of a row over a step that its sequence does not have.
@@ -192,34 +201,6 @@ struct TrainingForward<C: TrainingCell>: Sendable {
         .update(from: step.part(step.previousCell, row), count: layer.padded)
     }
     if layer.cell.hasExtraRows { step.part(step.extra, row).clear(layer.padded) }
-  }
-
-  /// Sets initial states.
-  private func start(
-    _ buffers: Buffers, _ input: Int, _ state: Values, _ direction: Int, _ block: Range<Int>
-  ) {
-    let (hidden, padded) = (layer.sizes.hidden, layer.padded)
-    for row in block {
-      (state + row * padded).clear(padded)
-      if given[input] {
-        (state + row * padded).update(
-          from: buffers.input(input, as: T.self)
-            + layer.sizes.stateRow(direction, row) * hidden, count: hidden)
-      }
-    }
-  }
-
-  /// Writes last states.
-  private func finish(
-    _ buffers: Buffers, _ output: Int, _ state: Values, _ direction: Int, _ block: Range<Int>
-  ) {
-    guard wanted[output] else { return }
-    let (hidden, padded) = (layer.sizes.hidden, layer.padded)
-    for row in block {
-      let place =
-        buffers.output(output, as: T.self) + layer.sizes.stateRow(direction, row) * hidden
-      place.update(from: state + row * padded, count: hidden)
-    }
   }
 }
 

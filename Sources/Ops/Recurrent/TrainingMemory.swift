@@ -127,4 +127,30 @@ struct TrainingLayer<C: TrainingCell>: Sendable {
       }
     }
   }
+
+  /// Fills up the states of some rows, those of `given` or 0.
+  func readStates(
+    _ given: UnsafePointer<T>?, _ states: UnsafeMutablePointer<T>, _ direction: Int,
+    _ rows: Range<Int>
+  ) {
+    for row in rows {
+      let state = states + row * padded
+      state.clear(padded)
+      if let given {
+        state.update(
+          from: given + sizes.stateRow(direction, row) * sizes.hidden, count: sizes.hidden)
+      }
+    }
+  }
+
+  /// Writes the states of some rows without what fills them up.
+  func write(
+    _ states: UnsafePointer<T>, to target: UnsafeMutablePointer<T>, _ direction: Int,
+    _ rows: Range<Int>
+  ) {
+    for row in rows {
+      (target + sizes.stateRow(direction, row) * sizes.hidden)
+        .update(from: states + row * padded, count: sizes.hidden)
+    }
+  }
 }

@@ -38,15 +38,7 @@ struct SliceOperator: AttributeFreeOperator, DifferentiableOperator {
   }
 
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
-    guard let gradient = backward.gradient() else { return }
-    let shape = backward.builder.shape(of: backward.input(0))
-    let inputs = [gradient, shape] + backward.forward.inputs.dropFirst()
-    backward.set(
-      0,
-      backward.builder.node(
-        SliceGrad.schema.name, inputs, backward.forward.attributes,
-        domain: Registry.privateDomain, operatorSet: backward.operatorSet,
-        hint: "\(backward.input(0))_grad"))
+    backward.putSlicesBack()
   }
 }
 
@@ -78,15 +70,20 @@ struct Slice1: DifferentiableOperator {
   }
 
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
-    guard let gradient = backward.gradient() else { return }
-    let shape = backward.builder.shape(of: backward.input(0))
-    let inputs = [gradient, shape] + backward.forward.inputs.dropFirst()
-    backward.set(
+    backward.putSlicesBack()
+  }
+}
+
+extension Backward {
+  /// States the gradient of the data of a `Slice`.
+  fileprivate mutating func putSlicesBack() {
+    guard let gradient = gradient() else { return }
+    let inputs = [gradient, builder.shape(of: input(0))] + forward.inputs.dropFirst()
+    set(
       0,
-      backward.builder.node(
-        SliceGrad.schema.name, inputs, backward.forward.attributes,
-        domain: Registry.privateDomain, operatorSet: backward.operatorSet,
-        hint: "\(backward.input(0))_grad"))
+      builder.node(
+        SliceGrad.schema.name, inputs, forward.attributes, domain: Registry.privateDomain,
+        operatorSet: operatorSet, hint: "\(input(0))_grad"))
   }
 }
 

@@ -112,7 +112,7 @@ public struct TileSheet: Sendable {
     }
   }
 
-  private static func range(_ samples: UnsafeBufferPointer<Float>) -> (Float, Float) {
+  private static func range(_ samples: TensorElements<Float>) -> (Float, Float) {
     var (low, high) = (Float.infinity, -Float.infinity)
     for sample in samples where sample.isFinite {
       low = min(low, sample)

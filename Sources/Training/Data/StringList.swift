@@ -2,27 +2,7 @@
 enum StringList {
   /// The array on one line. Control characters are escaped.
   static func json(_ strings: [String]) -> String {
-    "[" + strings.map(quoted).joined(separator: ", ") + "]"
-  }
-
-  private static func quoted(_ string: String) -> String {
-    var text = String.UnicodeScalarView()
-    for scalar in string.unicodeScalars {
-      switch scalar {
-      case "\"": text.append(contentsOf: "\\\"".unicodeScalars)
-      case "\\": text.append(contentsOf: "\\\\".unicodeScalars)
-      case "\n": text.append(contentsOf: "\\n".unicodeScalars)
-      case "\r": text.append(contentsOf: "\\r".unicodeScalars)
-      case "\t": text.append(contentsOf: "\\t".unicodeScalars)
-      case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-        let digits = String(scalar.value, radix: 16)
-        text.append(
-          contentsOf: ("\\u" + String(repeating: "0", count: 4 - digits.count) + digits)
-            .unicodeScalars)
-      default: text.append(scalar)
-      }
-    }
-    return "\"\(String(text))\""
+    "[" + strings.map(\.asJSON).joined(separator: ", ") + "]"
   }
 
   /// Reads an array of strings (RFC 8259).

@@ -24,6 +24,16 @@ public struct RecurrentOptions: Sendable {
 
   public init(hidden: Int) { self.hidden = hidden }
 
+  fileprivate init(
+    _ hidden: Int, _ layers: Int, _ isBidirectional: Bool, _ isTimeFirst: Bool, _ dropout: Double
+  ) {
+    self.hidden = hidden
+    self.layers = layers
+    self.isBidirectional = isBidirectional
+    self.isTimeFirst = isTimeFirst
+    self.dropout = dropout
+  }
+
   var directions: Int { isBidirectional ? 2 : 1 }
 }
 
@@ -200,11 +210,7 @@ public struct RNN: RecurrentLayer {
     _ hidden: Int, layers: Int = 1, isBidirectional: Bool = false, isTimeFirst: Bool = false,
     dropout: Double = 0, usesRelu: Bool = false
   ) {
-    options = RecurrentOptions(hidden: hidden)
-    options.layers = layers
-    options.isBidirectional = isBidirectional
-    options.isTimeFirst = isTimeFirst
-    options.dropout = dropout
+    options = RecurrentOptions(hidden, layers, isBidirectional, isTimeFirst, dropout)
     self.usesRelu = usesRelu
   }
 
@@ -232,11 +238,7 @@ public struct LSTM: RecurrentLayer {
     _ hidden: Int, layers: Int = 1, isBidirectional: Bool = false, isTimeFirst: Bool = false,
     dropout: Double = 0, forgetBias: Double? = nil
   ) {
-    options = RecurrentOptions(hidden: hidden)
-    options.layers = layers
-    options.isBidirectional = isBidirectional
-    options.isTimeFirst = isTimeFirst
-    options.dropout = dropout
+    options = RecurrentOptions(hidden, layers, isBidirectional, isTimeFirst, dropout)
     self.forgetBias = forgetBias
   }
 
@@ -260,11 +262,7 @@ public struct GRU: RecurrentLayer {
     _ hidden: Int, layers: Int = 1, isBidirectional: Bool = false, isTimeFirst: Bool = false,
     dropout: Double = 0, resetsAfter: Bool = true
   ) {
-    options = RecurrentOptions(hidden: hidden)
-    options.layers = layers
-    options.isBidirectional = isBidirectional
-    options.isTimeFirst = isTimeFirst
-    options.dropout = dropout
+    options = RecurrentOptions(hidden, layers, isBidirectional, isTimeFirst, dropout)
     self.resetsAfter = resetsAfter
   }
 

@@ -1,0 +1,123 @@
+import ONNXFormat
+
+/// Batch normalizations that a graph has folded into the linear map before them.
+extension Binder {
+  /// The weight or bias of a linear map into which the graph has folded a batch normalization.
+  func folded(_ use: WeightUse) -> Assignment? {
+    let node = graph.nodes[use.node]
+    guard ["Conv", "ConvTranspose", "Gemm"].contains(node.operatorType), node.inputs.count > 1,
+      let place = graph.places[node.inputs[1]], let (path, norm) = foldedNorms[use.node],
+      let weight = table.index(ModulePath.join(path, "weight")),
+      let mean = table.index(ModulePath.join(norm, "running_mean")),
+      let variance = table.index(ModulePath.join(norm, "running_var"))
+    else { return nil }
+    let scale = table.index(ModulePath.join(norm, "weight"))
+    let shift = table.index(ModulePath.join(norm, "bias"))
+    let bias = table.index(ModulePath.join(path, "bias"))
+    let table = table
+    let epsilon = options.batchNormEpsilon
+    func values() throws(FormatError) -> BatchNormValues {
+      try BatchNormValues(
+        weight: tensor(scale), bias: tensor(shift), mean: table.entry(mean).tensor(),
+        variance: table.entry(variance).tensor(), epsilon: epsilon)
+    }
+    func tensor(_ index: Int?) throws(FormatError) -> Tensor? {
+      guard let index else { return nil }
+      return try table.entry(index).tensor()
+    }
+    let rule = "batch norm \(norm.quoted) folded, ε \(epsilon)"
+    if use.role == .bias {
+      let type = table.entry(weight).elementType
+      return Assignment(
+        from: [bias, scale, shift, mean, variance].compactMap { $0 }, rule: rule,
+        shape: table.entry(mean).shape, name: ModulePath.join(path, "bias"), elementType: type
+      ) { () throws(FormatError) in
+        try values().folded(bias: tensor(bias), elementType: type)
+      }
+    }
+    let axis = node.operatorType == "ConvTranspose" ? 1 : 0
+    let groups = axis == 1 ? node.int("group", default: 1) : 1
+    let shape = graph.initializers[place].tensor.shape
+    let turns = node.operatorType == "Gemm" && node.int("transB", default: 0) == 0
+    return Assignment(
+      from: [weight, scale, mean, variance].compactMap { $0 }, rule: rule, shape: shape,
+      name: ModulePath.join(path, "weight"), elementType: table.entry(weight).elementType
+    ) { () throws(FormatError) in
+      let folded = try values().folded(
+        weight: table.entry(weight).tensor(), axis: axis, groups: groups)
+      return turns ? try folded.transposedMatrix() : folded
+    }
+  }
+
+  /// Finds the normalizations that are folded, the surest first, each once.
+  mutating func findFolded() {
+    var taken: Set<String> = []
+    for evidence in FoldingEvidence.allCases {
+      for (index, node) in graph.nodes.enumerated() where foldedNorms[index] == nil {
+        guard node.hasStandardDomain,
+          ["Conv", "ConvTranspose", "Gemm"].contains(node.operatorType), node.inputs.count > 1,
+          let place = graph.places[node.inputs[1]],
+          let found = foldedModules(node, graph.initializers[place], evidence),
+          taken.insert(found.norm).inserted
+        else { continue }
+        foldedNorms[index] = found
+      }
+    }
+  }
+
+  /// What speaks for a normalization behind a linear map.
+  private enum FoldingEvidence: CaseIterable {
+    case scope, name, order
+  }
+
+  /// The modules of the map and of the normalization that follows it.
+  private func foldedModules(
+    _ node: Node, _ weight: NamedTensor, _ evidence: FoldingEvidence
+  ) -> (map: String, norm: String)? {
+    let scope = ModulePath.of(node)
+    let name = weight.name ?? ""
+    let named = ModulePath.isMadeUp(name) ? nil : ModulePath.parent(name)
+    let outputs = outputs(of: node)
+    func isNorm(_ path: String) -> Bool {
+      guard !normalized.contains(path), let outputs else { return false }
+      return table.shape(ModulePath.join(path, "running_mean")) == [outputs]
+    }
+    /// Whether the module's weight is that of the node, before folding.
+    func isMap(_ path: String) -> Bool {
+      guard let shape = table.shape(ModulePath.join(path, "weight")) else { return false }
+      return shape == weight.tensor.shape
+        || node.operatorType == "Gemm" && shape == weight.tensor.shape.reversed()
+    }
+    guard let map = [named, scope].compactMap({ $0 }).first(where: isMap) else { return nil }
+    switch evidence {
+    case .scope:
+      guard let scope, scope != map, isNorm(scope) else { return nil }
+      return (map, scope)
+    case .name: return Self.normNames(behind: map).first(where: isNorm).map { (map, $0) }
+    case .order:
+      // The graph has a bias that the weights lack: a normalization must have brought it.
+      let hasBias = node.inputs.count > 2 && graph.places[node.inputs[2]] != nil
+      guard hasBias, !table.contains(ModulePath.join(map, "bias")),
+        let norm = table.module(behind: map), isNorm(norm)
+      else { return nil }
+      return (map, norm)
+    }
+  }
+
+  /// What a normalization behind a module is usually called: `bn1` behind `conv1`, `3` behind `2`.
+  private static func normNames(behind path: String) -> [String] {
+    let parent = ModulePath.parent(path)
+    let leaf = parent.isEmpty ? path : String(path.dropFirst(parent.count + 1))
+    if let number = Int(leaf), number < Int.max {
+      return [ModulePath.join(parent, "\(number + 1)")]
+    }
+    var names: [String] = []
+    for word in ["conv", "fc", "linear", "deconv"] where leaf.hasPrefix(word) {
+      let rest = leaf.dropFirst(word.count)
+      for norm in ["bn", "norm", "batchnorm", "batch_norm", "bn_\(word)"] {
+        names.append(ModulePath.join(parent, norm + rest))
+      }
+    }
+    return names
+  }
+}

@@ -1,0 +1,24 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let readers = [
+  "Model", "Session", "Changes", "Text", "JSON", "Values", "Arrays", "Safetensors", "Torch",
+  "Pictures", "Data",
+]
+
+/// The readers of files under libFuzzer; `tools/fuzz/run` builds and runs them.
+let package = Package(
+  name: "fuzz",
+  products: readers.map { .executable(name: "Fuzz\($0)", targets: ["Fuzz\($0)"]) },
+  dependencies: [.package(name: "swift-onnx", path: "../..")],
+  targets: [
+    // What the tests read the corpus by: a link to Tests/Readers.
+    .target(
+      name: "Readers",
+      dependencies: ["ONNX", "ONNXConversion", "ONNXImages"].map {
+        .product(name: $0, package: "swift-onnx")
+      }),
+    .target(name: "Fuzzing", dependencies: ["Readers"]),
+  ] + readers.map { .executableTarget(name: "Fuzz\($0)", dependencies: ["Fuzzing"]) },
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,6 @@
+import Fuzzing
+
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+  Fuzzing.fuzz(.values, start, count)
+}
