@@ -82,12 +82,13 @@ extension VersionChange {
     }
 
     var list = LeafNodeTrees()
+    var total = 0
     for (tree, root) in try requiredInts("tree_roots").enumerated() {
       /// What stands at each number of the tree: a leaf, or a node and which of its set.
       var pending: [(isLeaf: Bool, index: Int, member: Int)] = [(false, root, 0)]
       var number = 0
       while number < pending.count {
-        guard pending.count <= maxTreeNodes else {
+        guard total + pending.count <= maxTreeNodes else {
           throw .unsupported("more than \(maxTreeNodes) nodes where each has a place of its own")
         }
         let (isLeaf, index, member) = pending[number]
@@ -112,6 +113,7 @@ extension VersionChange {
           tracksTrue: mode == "BRANCH_NEQ" || missing[safe: index] == 1, children: next)
         number += 1
       }
+      total += number
     }
     let aggregate = TreeAggregate.names[safe: try int("aggregate_function") ?? 1]
     let transform = TreeTransform.names[safe: try int("post_transform") ?? 0]
