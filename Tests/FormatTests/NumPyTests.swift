@@ -178,6 +178,18 @@ import Testing
     #expect(copy.map(\.name) == ["a", "b"] && copy.map(\.tensor) == [tensor, tensor])
   }
 
+  @Test func stringsOfManyArraysHaveOneLimit() throws {
+    let names = Tensor(shape: [1000], [String](repeating: "", count: 1000))
+    let path = folder.path("strings.npz")
+    try NPZ.write((0..<3).map { ("\($0)", names) }, to: path)
+    #expect(try NPZ.read(path).allSatisfy { $0.tensor == names })
+    var options = ReadingOptions()
+    options.limits.memory = 40_000
+    #expect(throws: FormatError.self) { try NPZ.read(path, options: options) }
+    try NPZ.write([("one", names)], to: path)
+    #expect(try NPZ.read(path, options: options)[0].tensor == names)
+  }
+
   private func archiveError(_ bytes: [UInt8], _ options: ReadingOptions = .init()) -> String? {
     do {
       _ = try NPZ.read(folder.write(bytes, to: "bad.npz"), options: options)

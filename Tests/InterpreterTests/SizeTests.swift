@@ -21,4 +21,40 @@ import Testing
     #expect(results.count == count)
     #expect(results.values.allSatisfy { $0 == floats([1, 2], [0, 1]) })
   }
+
+  @Test func nodesOfAGradientMayStandInAnyOrder() throws {
+    let count = 3_000
+    let chain = (0..<count).map { index in
+      Node(
+        "Neg", inputs: [index == 0 ? "x" : "v\(index)"],
+        outputs: [index == count - 1 ? "z" : "v\(index + 1)"])
+    }
+    let gradient = Node(
+      "Gradient", domain: "ai.onnx.preview.training", inputs: ["x"], outputs: ["y"],
+      attributes: [
+        Attribute("xs", .strings([ByteString("x")])), Attribute("y", .string(ByteString("z"))),
+      ])
+    var model = Models.model([gradient] + chain.reversed())
+    model.operatorSets.append(OperatorSetImport(domain: "ai.onnx.preview.training", version: 1))
+    let y = try Session(model).run(["x": floats([1, 2], [-1, 1])])["y"]
+    #expect(y == floats([1, 2], [1, 1]))
+  }
+
+  @Test func aWeightOfManyFusedNodesIsNoTrouble() throws {
+    let count = 5_000
+    let nodes = (0..<count).flatMap { index in
+      [
+        Node("Conv", inputs: ["x", "w"], outputs: ["a\(index)"]),
+        Models.relu("a\(index)", "b\(index)"),
+      ]
+    }
+    let session = try Session(
+      Models.model(
+        nodes, inputs: [ValueInfo("x", .tensor(.float32, [1, 1, 2]))],
+        outputs: (0..<count).map { "b\($0)" },
+        initializers: [NamedTensor("w", floats([1, 1, 1], [2]))]))
+    let results = try session.run(["x": floats([1, 1, 2], [-1, 1])])
+    #expect(results.count == count)
+    #expect(results.values.allSatisfy { $0 == floats([1, 1, 2], [0, 2]) })
+  }
 }

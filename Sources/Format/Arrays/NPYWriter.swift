@@ -23,10 +23,7 @@ extension Tensor {
       type.length = max(1, strings.lazy.map(\.unicodeScalars.count).max() ?? 1)
     }
     try Self.pass(NPYHeader(type, shape: shape).serialized(), to: write)
-    guard let strings else {
-      return try write(
-        UnsafeRawBufferPointer(start: known.storage.pointer, count: known.storage.byteCount))
-    }
+    guard let strings else { return try known.withUnsafeBytes(write) }
     for string in strings {
       var words = string.unicodeScalars.map { $0.value.littleEndian }
       words.append(contentsOf: repeatElement(0, count: type.length - words.count))

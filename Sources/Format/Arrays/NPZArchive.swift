@@ -22,6 +22,13 @@ package struct NPZArchive: Sendable {
     var arrays: [Array] = []
     var inflated = MemoryBudget(limit: limits.inflatedSize)
     var plain = MemoryBudget(limit: file.count)
+    // Strings take memory even where their text takes no bytes of the file.
+    var strings = MemoryBudget(
+      limit: limits.memoryLimit(
+        fileSize: zip.entries.reduce(0) { sum, entry in
+          let (next, overflow) = sum.addingReportingOverflow(entry.size)
+          return overflow ? Int.max : next
+        }))
     for entry in zip.entries where !entry.name.hasSuffix("/") {
       let name = entry.name.hasSuffix(".npy") ? String(entry.name.dropLast(4)) : entry.name
       do throws(FormatError) {
@@ -41,6 +48,7 @@ package struct NPZArchive: Sendable {
         } else {
           header = try NPYHeader(from: PlainInput(source, data), limits: limits)
         }
+        try strings.take(header.stringBytes(dataSize: entry.size))
         arrays.append(
           Array(
             name: name, elementType: header.dataType.elementType, shape: header.shape,
@@ -74,5 +82,16 @@ package struct NPZArchive: Sendable {
       throw FormatError(.malformed("the check sum is wrong", offset: data.lowerBound))
     }
     return tensor
+  }
+}
+
+extension NPYHeader {
+  /// Bytes of memory that the array's strings take beside their text, as far as so many bytes of
+  /// data bear them out.
+  fileprivate func stringBytes(dataSize: Int) -> Int {
+    guard dataType.elementType == .string, let count = shape.elementCount else { return 0 }
+    let most = dataType.size > 0 ? min(count, dataSize / dataType.size) : count
+    let (bytes, overflow) = most.multipliedReportingOverflow(by: ElementType.string.stride)
+    return overflow ? Int.max : bytes
   }
 }

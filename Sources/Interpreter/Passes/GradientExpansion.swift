@@ -49,7 +49,8 @@ private func expand(
 
   // The part of the graph between the given values and y, with the inputs in their place.
   var slice = graph
-  slice.nodes = needed(for: y, from: Set(xs + zs), graph)
+  slice.nodes = zip(graph.nodes, graph.nodes(neededFor: [y], from: Set(xs + zs)).isNeeded)
+    .filter(\.1).map(\.0)
   guard slice.nodes.allSatisfy({ !$0.isGradient }) else {
     throw .unsupported("y depends on a Gradient node further down")
   }
@@ -95,25 +96,5 @@ private func expand(
     var node = Node(type, inputs: inputs, outputs: [output])
     node.operatorSetVersion = GraphBuilder.operatorSet
     graph.nodes.append(node)
-  }
-}
-
-/// The nodes that `y` depends on, those before `ends` left out.
-private func needed(for y: String, from ends: Set<String>, _ graph: Graph) -> [Node] {
-  var wanted: Set<String> = [y]
-  var nodes: [Node] = []
-  var waiting = Array(graph.nodes.reversed())
-  // Nodes may stand in any order, so the walk repeats until it finds no more.
-  while true {
-    let before = nodes.count
-    waiting.removeAll { node in
-      guard node.outputs.contains(where: { wanted.contains($0) && !ends.contains($0) }) else {
-        return false
-      }
-      nodes.append(node)
-      wanted.formUnion(node.usedNames)
-      return true
-    }
-    if nodes.count == before { return nodes.reversed() }
   }
 }
