@@ -129,7 +129,8 @@ struct ModelOptions: ParsableArguments {
 
   /// Writes a model, or its picture, by the file's extension.
   func write(_ model: Model, to path: String) throws {
-    switch path.split(separator: ".").last?.lowercased() {
+    let name = path.split(separator: "/").last.map(String.init) ?? path
+    switch name.contains(".") ? name.split(separator: ".").last?.lowercased() : nil {
     case "dot": try writeText(GraphDrawing(model).dot, to: path)
     case "svg": try writeText(try GraphDrawing(model).svg(), to: path)
     case "onnxtxt", "json":
@@ -137,10 +138,12 @@ struct ModelOptions: ParsableArguments {
       for loss in try model.write(to: path, as: ModelForm(forPath: path)) {
         print(loss.escaped)
       }
+    case let ending? where !["onnx", "pb"].contains(ending):
+      throw Failure(
+        "\(path): expected .onnx, .onnxtxt, .json, .dot, .svg, .safetensors or .npz to write")
     default:
       var options = WritingOptions()
       if let external {
-        let name = path.split(separator: "/").last.map(String.init) ?? path
         options.externalData = ExternalDataOptions(name: "\(name).data", threshold: external)
       }
       try model.write(to: path, options: options)

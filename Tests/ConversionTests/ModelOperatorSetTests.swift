@@ -105,6 +105,53 @@ import Testing
     #expect(try run(new, x) == run(old, x))
   }
 
+  /// Two trees, one with a set of members, which older versions know as nodes of their own.
+  @Test func treesGoDownAndUp() throws {
+    let modes = Tensor(shape: [3], [0, 6, 4] as [UInt8])
+    let node = Node(
+      "TreeEnsemble", domain: "ai.onnx.ml", inputs: ["x"], outputs: ["y"],
+      attributes: [
+        .int("n_targets", 2), .int("aggregate_function", 1), .int("post_transform", 0),
+        .ints("tree_roots", [0, 2]), .ints("nodes_featureids", [0, 1, 1]),
+        .ints("nodes_truenodeids", [1, 0, 2]), .ints("nodes_falsenodeids", [1, 1, 3]),
+        .ints("nodes_trueleafs", [0, 1, 1]), .ints("nodes_falseleafs", [1, 1, 1]),
+        .tensor("nodes_modes", modes),
+        .tensor("nodes_splits", Tensor(shape: [3], [0.5, 0, 2] as [Float])),
+        .tensor("membership_values", Tensor(shape: [3], [1, 3, .nan] as [Float])),
+        .ints("leaf_targetids", [0, 1, 0, 1]),
+        .tensor("leaf_weights", Tensor(shape: [4], [1, 10, 100, 1000] as [Float])),
+      ])
+    var trees = model(17, [4, 2], [node])
+    trees.operatorSets.append(OperatorSetImport(domain: "ai.onnx.ml", version: 5))
+    let x = Tensor(shape: [4, 2], [0, 1, 0, 2, 0, 3, 1, 2] as [Float])
+    let expected: [Float] = [1, 1000, 100, 10, 1, 1000, 100, 10]
+    #expect(try run(trees, x) == expected)
+    for version in [1, 3] {
+      let old = try trees.converted(toOperatorSet: version, domain: "ai.onnx.ml")
+      #expect(old.operatorNames == ["TreeEnsembleRegressor"])
+      #expect(try run(old, x) == expected)
+      let new = try old.converted(toOperatorSet: 5, domain: "ai.onnx.ml")
+      #expect(new.operatorNames == ["TreeEnsemble"])
+      #expect(try run(new, x) == expected)
+    }
+  }
+
+  /// Shapes that follow from the input's are constants where an old version needs them.
+  @Test func constantsThatFollowHelp() throws {
+    let padded = model(
+      13, [2, 3],
+      [
+        Node("Shape", inputs: ["x"], outputs: ["shape"]),
+        Node(
+          "Concat", inputs: ["shape", "shape"], outputs: ["pads"], attributes: [.int("axis", 0)]),
+        Node("Pad", inputs: ["x", "pads"], outputs: ["y"]),
+      ])
+    let old = try padded.converted(toOperatorSet: 9)
+    #expect(old.operatorNames == ["Pad"])
+    let x = noise([2, 3])
+    #expect(try run(old, x) == run(padded, x))
+  }
+
   @Test func refusalsNameTheNodeAndTheReason() {
     let dynamic = model(
       13, [3, 3], [Node("Det", name: "volume", inputs: ["x"], outputs: ["y"])])

@@ -60,6 +60,19 @@ import Testing
     #expect(text.contains(shared.replacing(", ", with: ",")))
   }
 
+  /// What has a kind and no value is for the caller to give.
+  @Test func kindsOfAFunctionsAttributesNeedNoValue() throws {
+    let model = try Model(
+      text: """
+        <ir_version: 10, opset_import: ["" : 19, "own": 1]>
+        g (float[N] x) => (float[N] y) { y = own.f <a = 0.5> (x) }
+        <domain: "own", opset_import: ["" : 19]>
+        f <a : float, b, c : float = 1.0, d : int> (p) => (q) { q = Elu <alpha : float = @a> (p) }
+        """)
+    #expect(model.functions[0].attributes == ["a", "b", "d"])
+    #expect(model.functions[0].attributeDefaults.map(\.name) == ["c"])
+  }
+
   @Test func listsOfTensorsGraphsAndTypesReadBack() throws {
     let tensors = [NamedTensor("", Tensor(shape: [2], [1, 2] as [Float]))]
     let graphs = ["inner", "a name", "float"].map { Graph(name: $0) }

@@ -1,16 +1,23 @@
 """Runs models with other numbers in onnxruntime and here.
 
-    python tools/references/precision.py ONNX_CONVERT ONNX_RUN MODEL…
+    python tools/references/precision.py ONNX_CONVERT ONNX_RUN [--peers] [MODEL…]
 
 For each model and each of --to float16, int8, qdq and int4: converts it, runs it in onnxruntime and
 in onnx-run on noise, and prints the largest differences, in units of the largest output: between
-onnxruntime's outputs before and after, and between both engines after. Without models it makes
-some with PyTorch: a convolutional network with BatchNorm, a Transformer's layer and an LSTM.
+onnxruntime's outputs before and after, and between both engines after; then the milliseconds of a
+run, here (as onnx-convert reports them, of a release build) and in onnxruntime, before
+and after. Without models it makes some with PyTorch: a convolutional network with BatchNorm, a
+Transformer's layer and an LSTM.
+
+With --peers onnxruntime's own quantisers follow: quantize_dynamic and quantize_static with a scale
+for each channel, MatMulNBits with blocks of 32, and its float16 converter.
 """
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
+import time
 
 import numpy
 import onnxruntime
@@ -61,13 +68,28 @@ def make_models(folder):
         yield path
 
 
-def run(path, inputs):
+def open_session(path):
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     # Its layout passes crash on a float16 LSTM without sequence lengths.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    session = onnxruntime.InferenceSession(
-        str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def milliseconds(path, inputs):
+    session = open_session(path)
+    session.run(None, inputs)
+    times = []
+    end = time.perf_counter() + 0.5
+    while len(times) < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        session.run(None, inputs)
+        times.append(time.perf_counter() - start)
+    return min(times) * 1e3
+
+
+def run(path, inputs):
+    session = open_session(path)
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(None, inputs)))
 
@@ -95,11 +117,39 @@ def difference(a, b):
     return worst
 
 
+def make_peer(model, precision, path, inputs):
+    """What onnxruntime's own tools make of the model."""
+    import onnx
+    from onnxruntime import quantization
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    class Reader(quantization.CalibrationDataReader):
+        def __init__(self):
+            self.left = [inputs]
+
+        def get_next(self):
+            return self.left.pop() if self.left else None
+
+    if precision == "int8":
+        quantization.quantize_dynamic(str(model), str(path), per_channel=True)
+    elif precision == "qdq":
+        quantization.quantize_static(str(model), str(path), Reader(), per_channel=True)
+    elif precision == "int4":
+        quantizer = MatMulNBitsQuantizer(onnx.load(model), block_size=32, is_symmetric=True)
+        quantizer.process()
+        onnx.save(quantizer.model.model, path)
+    else:
+        onnx.save(convert_float_to_float16(onnx.load(model), keep_io_types=True), path)
+
+
 def main():
-    convert, tool = sys.argv[1:3]
+    arguments = sys.argv[1:]
+    has_peers = "--peers" in arguments
+    convert, tool, *paths = [argument for argument in arguments if argument != "--peers"]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        models = [pathlib.Path(path) for path in sys.argv[3:]] or list(make_models(folder))
+        models = [pathlib.Path(path) for path in paths] or list(make_models(folder))
         for model in models:
             inputs = noise(model)
             numpy.savez(folder / "inputs.npz", **inputs)
@@ -125,10 +175,25 @@ def main():
                      str(folder), "--output-format", "npz"], check=True, capture_output=True)
                 ours = dict(numpy.load(folder / "outputs.npz"))
                 ours = {name: ours[name] for name in before}
+                times = re.search(r"a run: (\S+) ms before, (\S+) ms", done.stdout)
+                here = " -> ".join(times.groups()) if times else "?"
                 print(
                     f"{model.name} {precision}: {model.stat().st_size} bytes before,"
                     f" {path.stat().st_size} after; outputs differ by"
-                    f" {difference(before, after):.2g}, engines by {difference(after, ours):.2g}")
+                    f" {difference(before, after):.2g}, engines by {difference(after, ours):.2g};"
+                    f" ms here {here}, in onnxruntime {milliseconds(model, inputs):.3g} ->"
+                    f" {milliseconds(path, inputs):.3g}", flush=True)
+                if not has_peers:
+                    continue
+                peer = folder / "peer.onnx"
+                try:
+                    make_peer(model, precision, peer, inputs)
+                    print(
+                        f"  onnxruntime's own: {peer.stat().st_size} bytes; outputs differ by"
+                        f" {difference(before, run(peer, inputs)):.2g}; ms"
+                        f" {milliseconds(peer, inputs):.3g}", flush=True)
+                except Exception as error:
+                    print(f"  onnxruntime's own: {str(error)[:200]}")
 
 
 main()

@@ -163,7 +163,8 @@ private struct ChannelFolding {
     let shiftInput = 2
     let shift = floats(maker, shiftInput) ?? Array(repeating: 0, count: map.factor.count)
     let newShift = zip(shift, zip(map.factor, map.offset)).map { Float(Double($0) * $1.0 + $1.1) }
-    guard newShift.allSatisfy(\.isFinite), let old = constants[maker.inputs[1]],
+    guard newShift.count == map.factor.count, newShift.allSatisfy(\.isFinite),
+      let old = constants[maker.inputs[1]],
       var numbers = floats(maker.inputs[1])
     else { return nil }
     let axis = maker.operatorType == "ConvTranspose" ? 1 : 0

@@ -180,6 +180,10 @@ private struct OperatorSetConversion {
     while let (waited, version) = waiting.popLast() {
       var node = waited
       node.operatorSetVersion = nil
+      guard Registry.normalized(domain: node.domain) == domain else {
+        result.append(node)
+        continue
+      }
       if let step = try nextStep(for: node, at: version) {
         let isUp = version < target
         let reached = isUp ? step.version : step.version - 1

@@ -77,15 +77,22 @@ extension Model {
       let results = try session.run(values: sample).merging(sample) { result, _ in result }
       for name in names {
         guard let tensor = results[name]?.tensor, tensor.elementType == .float32 else { continue }
-        var (low, high) = (ranges[name]?.lowerBound ?? 0, ranges[name]?.upperBound ?? 0)
-        for number in tensor.elements(as: Float.self) where number.isFinite {
-          low = min(low, number)
-          high = max(high, number)
-        }
-        ranges[name] = low...high
+        ranges[name] = tensor.range(with: ranges[name] ?? 0...0)
       }
     }
     return ranges
+  }
+}
+
+extension Tensor {
+  /// The least and the greatest finite number of float32 elements, and of `known`.
+  fileprivate func range(with known: ClosedRange<Float>) -> ClosedRange<Float> {
+    var (low, high) = (known.lowerBound, known.upperBound)
+    for number in elements(as: Float.self) where number.isFinite {
+      low = min(low, number)
+      high = max(high, number)
+    }
+    return low...high
   }
 }
 

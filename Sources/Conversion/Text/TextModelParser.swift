@@ -64,7 +64,11 @@ extension TextParser {
       repeat {
         let name = try scanner.name()
         let next = scanner.peek()
-        if next == ":" || next == "=" {
+        if next == ":", scanner.takeLoneKind() {
+          // A kind without a value: a caller gives it.
+          try take(MemoryLayout<String>.stride)
+          function.attributes.append(name)
+        } else if next == ":" || next == "=" {
           function.attributeDefaults.append(try attribute(name))
         } else {
           try take(MemoryLayout<String>.stride)
@@ -94,5 +98,15 @@ extension TextParser {
     }
     infos += values.filter { $0.type != nil }
     return values.map(\.name)
+  }
+}
+
+extension TextScanner {
+  /// Takes `: kind` where no value follows.
+  fileprivate mutating func takeLoneKind() -> Bool {
+    let start = position
+    if take(":"), TextNames.kindNumber(word()) != nil, [",", ">"].contains(peek()) { return true }
+    position = start
+    return false
   }
 }

@@ -173,7 +173,8 @@ extension VersionChange {
           has(3) ? emit("Gather", [table, try input(3)], [.int("axis", 0)]) : table, [2]))
     }
     let given = try int("rotary_embedding_dim") ?? 0
-    guard let size = given > 0 ? given : tensorType(1)?.shape?.last?.size.map({ 2 * $0 }) else {
+    let pairs = tensorType(1)?.shape?.last?.size
+    guard let size = given > 0 ? given : pairs.map({ $0 &* 2 }), size > 0 else {
       throw .input(1, "its shape must be known, and is not")
     }
     let isInterleaved = try int("interleaved") == 1

@@ -74,11 +74,12 @@ extension TreeForest {
 }
 
 extension TreeForest.Comparison {
+  static let names = [
+    "BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ",
+  ]
+
   init?(name: String) {
-    let names = [
-      "BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ",
-    ]
-    guard let index = names.firstIndex(of: name) else { return nil }
+    guard let index = Self.names.firstIndex(of: name) else { return nil }
     self.init(rawValue: UInt8(index))
   }
 }
@@ -107,6 +108,7 @@ extension Tensor {
     case .float32: elements(as: Float.self).map { Double($0) }
     case .float64: Array(elements(as: Double.self))
     case .float16: elements(as: Float16.self).map { Double($0) }
+    case .bfloat16: elements(as: BFloat16.self).map { Double($0.float) }
     default: nil
     }
   }

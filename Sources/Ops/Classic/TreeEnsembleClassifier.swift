@@ -85,7 +85,8 @@ extension TreeEnsembleClassifier {
           for name in ["base_values", "class_weights", "nodes_hitrates", "nodes_values"] {
             try change.floatsInPlaceOfTensor(name)
           }
-        })
+        }),
+      .treesWithoutLabels,
     ]
   }
 }

@@ -59,7 +59,8 @@ extension TreeEnsembleRegressor {
           for name in ["base_values", "nodes_hitrates", "nodes_values", "target_weights"] {
             try change.floatsInPlaceOfTensor(name)
           }
-        })
+        }),
+      .treesWithoutLeafNodes,
     ]
   }
 }

@@ -112,17 +112,14 @@ extension VersionChange {
     guard let tensor = constant(input) else {
       throw .input(input, "must be a constant to become an attribute, and is not")
     }
-    switch tensor.elementType {
-    case .float32: return Array(tensor.elements(as: Float.self))
-    case .float16: return tensor.elements(as: Float16.self).map { Float($0) }
-    case .bfloat16: return tensor.elements(as: BFloat16.self).map(\.float)
-    case .float64:
-      let numbers = tensor.elements(as: Double.self)
+    switch (tensor.elementType, tensor.doubles) {
+    case (.float64, let numbers?):
       let floats = numbers.map { Float($0) }
       guard zip(numbers, floats).allSatisfy({ $0 == Double($1) || $0.isNaN }) else {
         throw .input(input, "holds numbers that an attribute's float32 cannot")
       }
       return floats
+    case (_, let numbers?): return numbers.map { Float($0) }
     default: throw .input(input, "expected floating point, got \(tensor.elementType)")
     }
   }

@@ -57,8 +57,8 @@ extension CenterCropPad {
         let targets = try change.integers(1)
         let axes = try normalized(
           axes: try change.ints("axes") ?? Array(sizes.indices), rank: sizes.count)
-        guard targets.count == axes.count else {
-          throw .input(1, "expected \(axes.count) sizes, got \(targets.count)")
+        guard targets.count == axes.count, targets.allSatisfy({ $0 >= 0 }) else {
+          throw .input(1, "expected \(axes.count) sizes, got \(targets)")
         }
         var x = try change.input(0)
         var pads = [Int](repeating: 0, count: 2 * sizes.count)

@@ -106,7 +106,8 @@ extension GatherElements {
   static var versionSteps: [VersionStep] {
     [
       .introduced(11) { change throws(OperatorError) in
-        guard let data = change.sizes(0), let sizes = change.sizes(1) else {
+        guard let data = change.sizes(0), data.elementCount != nil, let sizes = change.sizes(1)
+        else {
           throw .unsupported(
             "GatherElements came with operator set 11, and its shapes are not known")
         }

@@ -53,13 +53,15 @@ extension VersionChange {
         throw .input(4, "that version knows steps of 1 only, or sizes must be known")
       }
       let isUp = steps[index] > 0
+      // A longer step is past all elements too.
+      let step = min(max(steps[index], -size - 1), size + 1)
       func place(_ given: Int) -> Int {
         min(max(given < 0 ? given + size : given, isUp ? 0 : -1), isUp ? size : size - 1)
       }
       let places = Array(
         stride(
           from: place(starts[index]), to: ends[index] < -size && !isUp ? -1 : place(ends[index]),
-          by: steps[index]))
+          by: step))
       x = emit("Gather", [x, integers(places, "places")], [.int("axis", axis)])
     }
     if kept.isEmpty { return become("Identity", [x]) }
