@@ -223,4 +223,21 @@ struct BindingGraphTests {
     let report = try base.bound(to: weights([scale, ("offset", tensor([3]))])).report
     #expect(report.count(.unused) == 1 && report.count(.missing) == 1)
   }
+
+  /// Averaged weights stand beside those of the model.
+  @Test func aStatedPrefixChoosesAmongCopies() throws {
+    let graph = Graph(
+      name: "g", nodes: [Node("Mul", inputs: ["x", "a.scale"], outputs: ["y"])],
+      inputs: [input("x", [2])], outputs: [output("y")],
+      initializers: [NamedTensor("a.scale", tensor([2]))])
+    let copies = weights([
+      ("ema.a.scale", tensor([2], from: 3)), ("model.a.scale", tensor([2], from: 5)),
+    ])
+    #expect(try !model(graph).bound(to: copies).report.isComplete)
+    var options = BindingOptions()
+    options.prefix = "model"
+    let (bound, report) = try model(graph).bound(to: copies, options)
+    try report.checkComplete()
+    #expect(try numbers(bound, "a.scale") == [5, 6])
+  }
 }

@@ -23,6 +23,8 @@ extension Binder {
         rule = "a constant of its module"
       } else if first != entry.name, Self.trainingParts.contains(first) {
         rule = "state of a training"
+      } else if options.prefix != nil, !entry.name.hasPrefix(table.prefix) {
+        rule = "outside of the prefix"
       } else if let twin = try twin(of: index, among: bound) {
         rule = "the same as \(twin.quoted)"
       } else {
