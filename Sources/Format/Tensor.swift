@@ -47,6 +47,13 @@ public struct Tensor: Sendable {
       storage: try TensorStorage(elementType, count: count), count: count)
   }
 
+  /// Elements that lie in memory already.
+  /// - Precondition: there are as many as the shape has.
+  package init(_ storage: TensorStorage, of elementType: ElementType, shape: [Int]) {
+    self.init(
+      elementType: elementType, shape: shape, storage: storage, count: shape.elementCount ?? 0)
+  }
+
   private init(elementType: ElementType, shape: [Int], storage: TensorStorage, count: Int) {
     self.elementType = elementType
     self.shape = shape

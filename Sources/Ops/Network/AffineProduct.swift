@@ -61,8 +61,8 @@ struct AffineProduct: Sendable {
       if let kernel = try panels(problem, activation, call) { return kernel }
       return try blas(problem, activation, Float.self)
     case .float64: return try blas(problem, activation, Double.self)
-    case .float16: return try real(problem, activation, Float16.self)
-    case .bfloat16: return try real(problem, activation, BFloat16.self)
+    case .float16, .bfloat16:
+      return try call.widened { (wide) throws(OperatorError) in try kernel(wide, activation) }
     case .int32: return try integer(problem, Int32.self)
     case .int64: return try integer(problem, Int64.self)
     case .uint32: return try integer(problem, UInt32.self)
@@ -137,16 +137,6 @@ struct AffineProduct: Sendable {
   private func plain(_ problem: Problem) throws(OperatorError) -> PlainProduct {
     let sizes = try ProductSizes([problem.rows, problem.depth], [problem.depth, problem.columns])
     return PlainProduct(sizes: sizes, transposeA: transposeA, transposeB: transposeB)
-  }
-
-  private func real<T: RealElement & ProductElement>(
-    _ problem: Problem, _ activation: Activation, _ type: T.Type
-  ) throws(OperatorError) -> Kernel where T.Sum == T.Compute {
-    try plain(problem).kernel(
-      AffineRule<T>(addend: problem.c) { sum, c in
-        let c = c.map { T.Compute(beta) * $0.compute } ?? 0
-        return T(compute: activation.apply(T.Compute(alpha) * sum + c))
-      })
   }
 
   private func integer<T: FixedWidthInteger & ProductElement>(

@@ -87,13 +87,13 @@ extension Convolution {
     if geometry.isEmpty { return .compute { _ in } }
     let direct = DirectConvolution(geometry: geometry)
     switch try call.elementType(0) {
+    case .float16, .bfloat16:
+      return try call.widened { (wide) throws(OperatorError) in try realKernel(wide, epilogue) }
     case .float32:
       let fast = FloatConvolution(geometry: geometry, epilogue: epilogue)
       return try fast.kernel(call)
         ?? direct.kernel(RealConvolution<Float>(epilogue: epilogue))
     case .float64: return direct.kernel(RealConvolution<Double>(epilogue: epilogue))
-    case .float16: return direct.kernel(RealConvolution<Float16>(epilogue: epilogue))
-    case .bfloat16: return direct.kernel(RealConvolution<BFloat16>(epilogue: epilogue))
     case let type: throw .input(0, "no kernel for \(type)")
     }
   }

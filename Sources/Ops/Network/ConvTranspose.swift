@@ -164,8 +164,7 @@ struct ConvTranspose: Operator {
     switch try call.elementType(0) {
     case .float32: return try problem.floatKernel(threads: call.threads)
     case .float64: return problem.kernel(threads: call.threads, Double.self)
-    case .float16: return problem.kernel(threads: call.threads, Float16.self)
-    case .bfloat16: return problem.kernel(threads: call.threads, BFloat16.self)
+    case .float16, .bfloat16: return try call.widened(prepare)
     case let type: throw .input(0, "no kernel for \(type)")
     }
   }

@@ -19,6 +19,7 @@ struct MatMul: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    if try call.elementType(0).isNarrowFloat { return try call.widened(prepare) }
     let sizes = try ProductSizes(try call.inputSizes(0), try call.inputSizes(1)).folded
     if sizes.matrices == 1, try call.elementType(0) == .float32, call.inputs.constant(1) != nil {
       let product = PanelProduct(
@@ -56,6 +57,7 @@ struct TransposedMatMul: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    if try call.elementType(0).isNarrowFloat { return try call.widened(prepare) }
     var (a, b) = (try call.inputSizes(0), try call.inputSizes(1))
     if transposeA { a.swapAt(a.count - 1, a.count - 2) }
     if transposeB { b.swapAt(b.count - 1, b.count - 2) }
@@ -149,8 +151,6 @@ private struct MatrixProduct {
     switch try call.elementType(0) {
     case .float32: return try blas(sizes, Float.self)
     case .float64: return try blas(sizes, Double.self)
-    case .float16: return plain.kernel(ProductSum<Float16>())
-    case .bfloat16: return plain.kernel(ProductSum<BFloat16>())
     case .int32: return plain.kernel(ProductSum<Int32>())
     case .int64: return plain.kernel(ProductSum<Int64>())
     case .uint32: return plain.kernel(ProductSum<UInt32>())
