@@ -5,49 +5,21 @@ extension Tensor {
   /// The matrix with rows and columns exchanged.
   func transposedMatrix() throws(FormatError) -> Tensor {
     guard shape.count == 2 else { throw FormatError(.invalid("expected a matrix, got \(self)")) }
-    let (rows, columns) = (shape[0], shape[1])
-    let result = try Tensor.allocate(elementType, [columns, rows])
-    func copy<T>(_ type: T.Type) {
-      let from = elements(as: T.self)
-      let to = result.storage.pointer.assumingMemoryBound(to: T.self)
-      // Blocks of a cache line or so on both sides.
-      let side = 16
-      for top in stride(from: 0, to: rows, by: side) {
-        for left in stride(from: 0, to: columns, by: side) {
-          for row in top..<min(top + side, rows) {
-            for column in left..<min(left + side, columns) {
-              to[column * rows + row] = from[row * columns + column]
-            }
-          }
-        }
-      }
-    }
-    switch elementType.stride {
-    case _ where elementType == .string: throw FormatError(.unsupported("matrices of strings"))
-    case 1: copy(UInt8.self)
-    case 2: copy(UInt16.self)
-    case 4: copy(UInt32.self)
-    case 8: copy(UInt64.self)
-    default: copy((UInt64, UInt64).self)
-    }
-    return result
+    return try exchanged()
   }
 
   /// The tensor with its first two dimensions exchanged.
   func exchanged() throws(FormatError) -> Tensor {
-    guard shape.count > 1, elementType != .string else {
+    guard shape.count > 1 else {
       throw FormatError(.invalid("expected two dimensions, got \(self)"))
     }
-    let (rows, columns) = (shape[0], shape[1])
-    let result = try Tensor.allocate(elementType, [columns, rows] + shape.dropFirst(2))
-    guard count > 0 else { return result }
-    let block = storage.byteCount / (rows * columns)
-    for row in 0..<rows {
-      for column in 0..<columns {
-        (result.storage.pointer + (column * rows + row) * block).copyMemory(
-          from: storage.pointer + (row * columns + column) * block, byteCount: block)
-      }
+    var strides = [Int](repeating: 1, count: shape.count)
+    for axis in shape.indices.dropLast().reversed() {
+      strides[axis] = strides[axis + 1] * shape[axis + 1]
     }
+    strides.swapAt(0, 1)
+    let result = try Tensor.allocate(elementType, [shape[1], shape[0]] + shape.dropFirst(2))
+    withExtendedLifetime(self) { result.gather(storage.pointer, strides: strides) }
     return result
   }
 
