@@ -60,7 +60,8 @@ func evaluateUnknown(_ node: Node, _ tensors: [Tensor], opset: Int = 24) throws 
 /// - Parameter constants: inputs whose contents are known when it is prepared
 func evaluatePrepared(
   _ node: Node, _ tensors: [Tensor?], constants: Set<Int> = [], threads: Int = 2,
-  convolution: ConvolutionAlgorithm = .automatic, opset: Int = 24
+  convolution: ConvolutionAlgorithm = .automatic, packed: PackedTensors = PackedTensors(),
+  opset: Int = 24
 ) throws -> Tensor {
   let made = try Registry.make(node, operatorSet: opset).operator
   let inputs = Inputs(
@@ -73,7 +74,8 @@ func evaluatePrepared(
   let y = try Tensor(uninitialized: type?.elementType ?? .float32, shape: sizes)
   let pool = ThreadPool(threads: threads)
   let kernel = try made.prepare(
-    Preparation(inputs: inputs, outputs: [type], threads: threads, convolution: convolution))
+    Preparation(
+      inputs: inputs, outputs: [type], threads: threads, packed: packed, convolution: convolution))
   guard case .compute(let scratch, let body) = kernel else { return y }
   let fence = 1024
   let memory = try TensorStorage(byteCount: scratch + fence)

@@ -19,9 +19,23 @@ public final class PackedTensors: Sendable {
   }
   private let entries = Mutex<[Key: Entry]>([:])
   private let pool: ThreadPool?
+  /// Who keeps all there is to keep, under which tensor and beginning of a layout's name.
+  private let keeper: (tensors: PackedTensors, tensor: Tensor, layout: String)?
 
   /// - Parameter pool: threads that share the tiles of a tensor
-  public init(pool: ThreadPool? = nil) { self.pool = pool }
+  public init(pool: ThreadPool? = nil) {
+    self.pool = pool
+    keeper = nil
+  }
+
+  /// Layouts of another form of a tensor, which is made anew for each plan: `other` keeps them, and
+  /// not that form.
+  ///
+  /// - Parameter layout: names how the form follows from the tensor
+  init(of tensor: Tensor, as layout: String, in other: PackedTensors) {
+    pool = other.pool
+    keeper = (other, tensor, layout)
+  }
 
   /// The tensor in a layout, made by `pack` where it is not there yet.
   ///
@@ -29,6 +43,10 @@ public final class PackedTensors: Sendable {
   func packed(
     _ tensor: Tensor, layout: String, pack: () throws(OperatorError) -> TensorStorage
   ) throws(OperatorError) -> TensorStorage {
+    if let keeper {
+      return try keeper.tensors.packed(
+        keeper.tensor, layout: "\(keeper.layout) \(layout)", pack: pack)
+    }
     let key = Key(tensor: ObjectIdentifier(tensor.storage), layout: layout)
     if let entry = entries.withLock({ $0[key] }) { return entry.packed }
     let entry = Entry(source: tensor.storage, packed: try pack())

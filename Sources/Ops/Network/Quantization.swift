@@ -50,6 +50,18 @@ struct QuantizationParameter: Sendable {
     numbers.map { $0[line * self.line] } ?? 0
   }
 
+  /// The first number, where it is known before the run: 0 where it is left out.
+  func constant(_ call: Preparation, _ code: ByteCode) -> Int32? {
+    guard let input else { return 0 }
+    guard let tensor = call.inputs.constant(input), tensor.count > 0 else { return nil }
+    return code.value(tensor.elements(as: UInt8.self)[0])
+  }
+
+  /// Whether there is one number for a whole tensor.
+  func isOne(_ call: Preparation) throws(OperatorError) -> Bool {
+    try input.map { input throws(OperatorError) in try call.inputCount(input) == 1 } ?? true
+  }
+
   /// The scale for a line, of whatever type it is.
   func scale(_ buffers: Buffers, _ type: ElementType, line: Int, matrix: Int = 0) -> Float {
     guard let input else { return 1 }

@@ -1,0 +1,141 @@
+import ONNX
+import Testing
+
+/// Products of bytes whose weights are known before the run, which are computed in float32, against
+/// those of unknown weights, which are computed in int32.
+@Suite struct IntegerProductTests {
+  @Test(arguments: 0..<60) func convolvesConstantWeightsAsUnknownOnes(seed: UInt64) throws {
+    var random = Random(seed)
+    let rank = [1, 2, 2, 3].randomElement(using: &random) ?? 2
+    let groups = [1, 1, 2, 5].randomElement(using: &random) ?? 1
+    let channels = rank == 3 ? 2 : [1, 3, 30].randomElement(using: &random) ?? 1
+    let maps = [1, 3, 20].randomElement(using: &random) ?? 1
+    let kernel = (0..<rank).map { _ in Int.random(in: 1...4, using: &random) }
+    let sizes = kernel.map { $0 * 2 + Int.random(in: 0...3, using: &random) }
+    let node = Node(
+      "ConvInteger", inputs: ["x", "w", "zx", "zw"], outputs: ["y"],
+      attributes: [
+        .int("group", groups),
+        .ints("strides", kernel.map { _ in Int.random(in: 1...2, using: &random) }),
+        .ints("dilations", kernel.map { _ in Int.random(in: 1...2, using: &random) }),
+        .ints("pads", (0..<2 * rank).map { _ in Int.random(in: 0...2, using: &random) }),
+      ])
+    let batch = Int.random(in: 1...3, using: &random)
+    try expectEqualSums(
+      node, x: [batch, groups * channels] + sizes, w: [groups * maps, channels] + kernel,
+      lines: groups * maps, &random)
+  }
+
+  @Test(arguments: 0..<60) func multipliesConstantMatricesAsUnknownOnes(seed: UInt64) throws {
+    var random = Random(seed)
+    let rows = [[], [1], [7], [2, 3], [40]].randomElement(using: &random) ?? []
+    let columns = [1, 5, 16, 70].randomElement(using: &random) ?? 1
+    let depth = [1, 3, 257, 700].randomElement(using: &random) ?? 1
+    let node = Node("MatMulInteger", inputs: ["a", "b", "za", "zb"], outputs: ["y"])
+    try expectEqualSums(
+      node, x: rows + [depth], w: [depth, columns], lines: columns, &random)
+  }
+
+  /// Both zero points, of all types; bytes are random ones or the extremes, and zero points may be
+  /// left out, known or unknown.
+  private func expectEqualSums(
+    _ node: Node, x: [Int], w: [Int], lines: Int, _ random: inout Random
+  ) throws {
+    func bytes(_ shape: [Int], isSigned: Bool) -> Tensor {
+      let isExtreme = Bool.random(using: &random)
+      let extreme: UInt8 = [0, 127, 128, 255].randomElement(using: &random) ?? 0
+      let values = (0..<shape.reduce(1, *)).map { _ in
+        isExtreme ? extreme : UInt8.random(in: 0...255, using: &random)
+      }
+      return isSigned
+        ? Tensor(shape: shape, values.map { Int8(bitPattern: $0) }) : Tensor(shape: shape, values)
+    }
+    let (signedX, signedW) = (Bool.random(using: &random), Bool.random(using: &random))
+    var inputs: [Tensor?] = [bytes(x, isSigned: signedX), bytes(w, isSigned: signedW)]
+    inputs.append(Bool.random(using: &random) ? bytes([], isSigned: signedX) : nil)
+    let count = [[], [1], [lines], nil].randomElement(using: &random) ?? nil
+    inputs.append(count.map { bytes($0, isSigned: signedW) })
+    let expected = try evaluatePrepared(node, inputs)
+    for constants in [[1, 3], [1, 2, 3]] as [Set<Int>] {
+      for threads in 1...3 {
+        let y = try evaluatePrepared(node, inputs, constants: constants, threads: threads)
+        #expect(y == expected, "\(x) by \(w), known are \(constants), \(threads) threads")
+      }
+    }
+  }
+
+  @Test func addsSumsThatFloat32CannotHold() throws {
+    // 255 · 255 · 40 000 and one more, modulo 2³².
+    let depth = 40_000
+    var b = [UInt8](repeating: 0, count: depth)
+    b[7] = 1
+    var a = [UInt8](repeating: 255, count: depth)
+    a[7] = 254
+    let node = Node("MatMulInteger", inputs: ["a", "b", "za", "zb"], outputs: ["y"])
+    let y = try evaluatePrepared(
+      node,
+      [
+        Tensor(shape: [1, depth], a), Tensor(shape: [depth, 1], b), Tensor(0 as UInt8),
+        Tensor(255 as UInt8),
+      ], constants: [1, 3])
+    let sum = -255 * 255 * (depth - 1) - 254 * 254
+    #expect(y == Tensor(shape: [1, 1], [Int32(truncatingIfNeeded: sum)]))
+  }
+
+  @Test func readsConstantWeightsBeforeTheRunOnly() throws {
+    let x = Tensor(shape: [2, 300, 6, 6], [UInt8](repeating: 255, count: 21600))
+    let w = Tensor(shape: [20, 300, 3, 3], [Int8](repeating: -128, count: 54000))
+    let matrix = Tensor(shape: [300, 20], [Int8](repeating: -128, count: 6000))
+    for (type, x, w) in [
+      ("ConvInteger", x, w), ("MatMulInteger", Tensor(shape: [2, 300], ramp(600).bytes), matrix),
+    ] {
+      let made = try Registry.make(
+        Node(type, inputs: ["x", "w"], outputs: ["y"]), operatorSet: 24
+      ).operator
+      let types: [ValueType?] = [.tensor(x.type), .tensor(w.type)]
+      for weights in [Value.tensor(w), nil] {
+        let inputs = Inputs(types: types, constants: [nil, weights])
+        let call = Preparation(
+          inputs: inputs, outputs: try made.infer(inputs).map(\.tensorType), threads: 2)
+        _ = try made.prepare(call)
+        #expect(call.replaced.all == (weights == nil ? [] : [1]))
+      }
+    }
+  }
+
+  @Test func keepsApartWhatOtherZeroPointsMakeOfTheSameWeights() throws {
+    let packed = PackedTensors()
+    let x = Tensor(shape: [5, 8], ramp(40).bytes)
+    let w = Tensor(shape: [8, 3], ramp(24).bytes)
+    let node = Node("MatMulInteger", inputs: ["a", "b", "", "zb"], outputs: ["y"])
+    for rows in [5, 2, 5] {
+      for zero in [3, 9, 3] as [UInt8] {
+        let inputs = [
+          Tensor(shape: [rows, 8], Array(x.elements(as: UInt8.self).prefix(rows * 8))), w, nil,
+          Tensor(zero),
+        ]
+        #expect(
+          try evaluatePrepared(node, inputs, constants: [1, 3], packed: packed)
+            == evaluatePrepared(node, inputs))
+      }
+    }
+  }
+}
+
+extension [Float] {
+  /// The numbers modulo 256.
+  fileprivate var bytes: [UInt8] { map { UInt8(truncatingIfNeeded: Int($0)) } }
+}
+
+private struct Random: RandomNumberGenerator {
+  private var state: UInt64
+  init(_ seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
