@@ -90,6 +90,9 @@ import Testing
       let one = Wire.varint(field << 3 | 2) + [0]
       let graph = [[UInt8]](repeating: one, count: 100_000).flatMap { $0 }
       #expect(modelError(Wire().bytes(7, graph))?.contains("an empty") == true)
+      // Nothing of the standard in it: it would be written as an empty one.
+      let strange = Wire.varint(field << 3 | 2) + [3] + Wire.varint(127 << 3) + [0]
+      #expect(modelError(Wire().bytes(7, strange))?.contains("an empty") == true)
     }
   }
 

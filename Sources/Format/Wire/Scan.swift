@@ -9,7 +9,11 @@ import Glibc
 struct Scan {
   private struct Frame {
     var message: MessageDescriptor
+    /// Where its field begins.
+    var start: Int
     var end: Int
+    /// Whether no field of the standard was met so far.
+    var isEmpty = true
     /// The single submessages met so far, a bit a field.
     var met: UInt64 = 0
     var dimensions = 0
@@ -51,18 +55,19 @@ struct Scan {
   private mutating func run(_ message: MessageDescriptor, budget: inout MemoryBudget)
     throws(FormatError)
   {
-    frames.append(Frame(message: message, end: source.count))
+    frames.append(Frame(message: message, start: 0, end: source.count))
     var position = 0
     while var frame = frames.popLast() {
       var inner: Frame?
       while position < frame.end, inner == nil {
         let field = try source.field(at: &position, end: frame.end)
         guard let known = frame.message.field(field.number) else { continue }
+        frame.isEmpty = false
         if field.type == .bytes, let message = known.message {
           try enter(message, field, known, &frame)
           try budget.take(memory(of: message))
           position = field.body.lowerBound
-          inner = Frame(message: message, end: field.body.upperBound)
+          inner = Frame(message: message, start: field.start, end: field.body.upperBound)
         } else {
           try budget.take(try check(field, known, &frame))
         }
@@ -70,6 +75,8 @@ struct Scan {
       if let inner {
         frames.append(frame)
         frames.append(inner)
+      } else if frame.isEmpty, types.notEmpty.contains(frame.message) {
+        throw FormatError(.malformed("an empty \(frame.message.name)", offset: frame.start))
       }
     }
   }
@@ -87,9 +94,6 @@ struct Scan {
       throw FormatError(
         .limit(
           "messages are nested deeper than \(limits.nesting), at byte \(field.start)"))
-    }
-    if field.body.isEmpty, types.notEmpty.contains(message) {
-      throw FormatError(.malformed("an empty \(message.name)", offset: field.start))
     }
     if !known.isRepeated {
       let bit: UInt64 = 1 << UInt64(known - frame.message.pointee.fields)
