@@ -79,13 +79,7 @@ struct TreeEnsembleClassifier: Operator {
 extension TreeEnsembleClassifier {
   static var versionSteps: [VersionStep] {
     [
-      VersionStep(
-        3,
-        down: { change throws(OperatorError) in
-          for name in ["base_values", "class_weights", "nodes_hitrates", "nodes_values"] {
-            try change.floatsInPlaceOfTensor(name)
-          }
-        }),
+      .treeTensors(["base_values", "class_weights", "nodes_hitrates", "nodes_values"]),
       .treesWithoutLabels,
     ]
   }

@@ -53,13 +53,7 @@ extension NodeReader {
 extension TreeEnsembleRegressor {
   static var versionSteps: [VersionStep] {
     [
-      VersionStep(
-        3,
-        down: { change throws(OperatorError) in
-          for name in ["base_values", "nodes_hitrates", "nodes_values", "target_weights"] {
-            try change.floatsInPlaceOfTensor(name)
-          }
-        }),
+      .treeTensors(["base_values", "nodes_hitrates", "nodes_values", "target_weights"]),
       .treesWithoutLeafNodes,
     ]
   }

@@ -11,6 +11,15 @@ extension VersionStep {
   static let treesWithoutLeafNodes = VersionStep(
     5, up: { change throws(OperatorError) in try change.becomeTreeEnsemble() })
 
+  /// Version 3 knows tensors in the place of these lists of floats.
+  static func treeTensors(_ names: [String]) -> VersionStep {
+    VersionStep(
+      3,
+      down: { change throws(OperatorError) in
+        for name in names { try change.floatsInPlaceOfTensor(name) }
+      })
+  }
+
   static let treesWithoutLabels = VersionStep(
     5,
     up: { change throws(OperatorError) in
