@@ -16,6 +16,7 @@ let package = Package(
   name: "swift-onnx",
   products: [
     .library(name: "ONNX", targets: ["ONNX"]),
+    .library(name: "ONNXOperators", targets: ["ONNXOperators"]),
     .library(name: "ONNXImages", targets: ["ONNXImages"]),
     .library(name: "ONNXC", type: .dynamic, targets: ["ONNXC"]),
     .executable(name: "onnx-run", targets: ["onnx-run"]),
@@ -47,13 +48,29 @@ let package = Package(
         "COnnx", "CZlib", .product(name: "Numerics", package: "swift-numerics"),
       ],
       path: "Sources/Format"),
+    // The operators: what all build on, then a module for each kind, and the list of all.
+    .target(
+      name: "ONNXOperators",
+      dependencies: [
+        "ONNXFormat", "CKernels", .product(name: "Numerics", package: "swift-numerics"),
+      ],
+      path: "Sources/Ops/Core"),
+    .target(
+      name: "ONNXProducts", dependencies: ["ONNXOperators", "COpenBLAS"],
+      path: "Sources/Ops/Products"),
+    .target(name: "ONNXMath", dependencies: ["ONNXOperators"], path: "Sources/Ops/Math"),
+    .target(name: "ONNXShape", dependencies: ["ONNXOperators"], path: "Sources/Ops/Shape"),
+    .target(name: "ONNXNetwork", dependencies: ["ONNXProducts"], path: "Sources/Ops/Network"),
+    .target(name: "ONNXRecurrent", dependencies: ["ONNXProducts"], path: "Sources/Ops/Recurrent"),
+    .target(name: "ONNXAttention", dependencies: ["ONNXProducts"], path: "Sources/Ops/Attention"),
+    .target(name: "ONNXOther", dependencies: ["ONNXShape"], path: "Sources/Ops/Other"),
     .target(
       name: "ONNXOps",
       dependencies: [
-        "ONNXFormat", "CKernels", "COpenBLAS",
-        .product(name: "Numerics", package: "swift-numerics"),
+        "ONNXAttention", "ONNXMath", "ONNXNetwork", "ONNXOther", "ONNXProducts", "ONNXRecurrent",
+        "ONNXShape",
       ],
-      path: "Sources/Ops"),
+      path: "Sources/Ops/All"),
     .target(
       name: "ONNXInterpreter",
       dependencies: ["ONNXFormat", "ONNXOps", .product(name: "Logging", package: "swift-log")],

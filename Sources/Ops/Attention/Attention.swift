@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// Scaled dot-product attention `y = softmax(cap(scale · Q · Kᵀ) + mask) · V` for each head of
 /// `[batch, heads, length, head size]` or, packed, `[batch, length, heads · head size]`.

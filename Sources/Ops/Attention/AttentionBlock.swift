@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// Computes one block of queries of one head at a time.
 struct AttentionBlock<C: RowElement>: Sendable {

@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// Keys or values: the input alone, or the past and the input one after the other,
 /// `[batch, heads, keys, width]`, in an output or in scratch memory.

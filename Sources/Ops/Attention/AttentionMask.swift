@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// Which keys a query sees by their places: causal order, a window and the length of the cache.
 struct AttentionWindow: Sendable {

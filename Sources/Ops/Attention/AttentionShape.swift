@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// The sizes of an attention, as far as they are known; made only where they fit each other.
 struct AttentionShape {

@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// The known sizes of an attention, and how it is cut into blocks of queries that threads take.
 struct AttentionSizes: Sendable {

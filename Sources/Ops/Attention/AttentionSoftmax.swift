@@ -1,5 +1,7 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 import RealModule
 
 /// The row operations of attention, in place.

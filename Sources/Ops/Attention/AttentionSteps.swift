@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 extension Attention {
   static var versionSteps: [VersionStep] {

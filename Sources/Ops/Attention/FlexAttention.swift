@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// Attention whose scores and weights graphs may change:
 /// `y = prob_mod(softmax(score_mod(scale · Q · Kᵀ))) · V` for each head of

@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// How the heads of a query, key, value or result lie in memory: `[batch, heads, length, width]`,
 /// or packed as `[batch, length, heads · width]`.

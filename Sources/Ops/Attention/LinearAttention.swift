@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 import RealModule
 
 /// Attention with a state `S` for each head of key and value instead of scores. For each token in

@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 import RealModule
 
 /// Turns pairs `(a, b)` of each head's first elements by the angle of their place:

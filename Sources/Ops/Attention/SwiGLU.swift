@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 import RealModule
 
 /// `y = a · σ(alpha · a) · b`, element by element.

@@ -147,5 +147,5 @@ public struct Backward {
 
 extension Shape {
   /// Whether equal shapes of this kind mean equal sizes: every dimension is known or named.
-  var isCertain: Bool { dimensions.allSatisfy { $0 != .unknown } }
+  package var isCertain: Bool { dimensions.allSatisfy { $0 != .unknown } }
 }

@@ -2,9 +2,9 @@ import ONNXFormat
 
 /// One run of a `.compute` kernel: where its inputs and outputs lie.
 public struct Buffers: @unchecked Sendable {
-  @usableFromInline let table: UnsafePointer<UnsafeMutableRawPointer?>
-  @usableFromInline let slots: UnsafePointer<Int32>
-  @usableFromInline let inputCount: Int
+  @usableFromInline package let table: UnsafePointer<UnsafeMutableRawPointer?>
+  @usableFromInline package let slots: UnsafePointer<Int32>
+  @usableFromInline package let inputCount: Int
   /// As many bytes as the kernel asked for.
   public let scratch: UnsafeMutableRawPointer
   // Whoever makes the call keeps it alive.
@@ -37,7 +37,7 @@ public struct Buffers: @unchecked Sendable {
     address(inputCount + index).assumingMemoryBound(to: T.self)
   }
 
-  @inlinable func address(_ index: Int) -> UnsafeMutableRawPointer {
+  @inlinable package func address(_ index: Int) -> UnsafeMutableRawPointer {
     let slot = Int(slots[index])
     guard slot >= 0, let address = table[slot] else {
       preconditionFailure("a kernel asked for a value that is left out")

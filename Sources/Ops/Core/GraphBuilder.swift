@@ -156,3 +156,17 @@ extension GraphBuilder {
     return node("Gemm", [a, b], attributes)
   }
 }
+
+extension GraphBuilder {
+  /// Zeros in the shape of another value.
+  package mutating func zeros(like value: String, _ type: ElementType) -> String {
+    let zero: Tensor =
+      switch type {
+      case .float64: Tensor(shape: [1], [0 as Double])
+      case .float16: Tensor(shape: [1], [0 as Float16])
+      case .bfloat16: Tensor(shape: [1], [BFloat16(0)])
+      default: Tensor(shape: [1], [0 as Float])
+      }
+    return node("ConstantOfShape", [shape(of: value)], [.tensor("value", zero)])
+  }
+}

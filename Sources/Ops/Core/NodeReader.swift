@@ -5,12 +5,15 @@ public struct NodeReader {
   public let node: Node
   /// The newest version of the operator that is not newer than the operator set of the model.
   public let version: Int
+  /// The operators of the session that runs the node.
+  public let registry: Registry
   private var unread: Set<String>
 
   /// - Throws: `OperatorError.attribute` where two attributes have one name.
-  public init(_ node: Node, version: Int) throws(OperatorError) {
+  public init(_ node: Node, version: Int, registry: Registry) throws(OperatorError) {
     self.node = node
     self.version = version
+    self.registry = registry
     self.unread = []
     for attribute in node.attributes where !unread.insert(attribute.name).inserted {
       throw .attribute(attribute.name, "is given twice")

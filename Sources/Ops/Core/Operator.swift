@@ -38,6 +38,9 @@ public protocol Operator: Sendable {
   /// Itself, where it can do the work of the node behind it: to ask the runtime whether a type
   /// conforms, it reads the records of all types.
   var asFusing: (any FusingOperator)? { get }
+
+  /// Operators of the private domain that `differentiate` adds, for the registry to know.
+  static var gradientOperators: [any Operator.Type] { get }
 }
 
 extension Operator {
@@ -46,6 +49,7 @@ extension Operator {
   public var needsOnlyTypes: Bool { false }
   public var overwritableInputs: [Int] { [] }
   public var asFusing: (any FusingOperator)? { nil }
+  public static var gradientOperators: [any Operator.Type] { [] }
 }
 
 /// What `prepare` returns: how the outputs come about.

@@ -32,7 +32,7 @@ public final class PackedTensors: Sendable {
   /// not that form.
   ///
   /// - Parameter layout: names how the form follows from the tensor
-  init(of tensor: Tensor, as layout: String, in other: PackedTensors) {
+  package init(of tensor: Tensor, as layout: String, in other: PackedTensors) {
     pool = other.pool
     keeper = (other, tensor, layout)
   }
@@ -40,7 +40,7 @@ public final class PackedTensors: Sendable {
   /// The tensor in a layout, made by `pack` where it is not there yet.
   ///
   /// - Parameter layout: names what `pack` does, its sizes included
-  func packed(
+  package func packed(
     _ tensor: Tensor, layout: String, pack: () throws(OperatorError) -> TensorStorage
   ) throws(OperatorError) -> TensorStorage {
     if let keeper {
@@ -62,7 +62,7 @@ public final class PackedTensors: Sendable {
   /// - Parameters:
   ///   - layout: names what `pack` does, its sizes included
   ///   - tiles: how many parts `pack` makes, each from front to end without those of others
-  func packed(
+  package func packed(
     _ tensor: Tensor, layout: String, byteCount: Int, tiles: Int, pack: @escaping Tile
   ) throws(OperatorError) -> TensorStorage {
     try packed(tensor, layout: layout) { () throws(OperatorError) in
@@ -90,7 +90,7 @@ public final class ReplacedInputs: Sendable {
 
   /// The inputs that `Preparation.packed` was asked for.
   public var all: Set<Int> { indices.withLock { $0 } }
-  func insert(_ index: Int) { indices.withLock { _ = $0.insert(index) } }
+  package func insert(_ index: Int) { indices.withLock { _ = $0.insert(index) } }
 }
 
 extension Preparation {
@@ -100,7 +100,7 @@ extension Preparation {
   /// - Parameters:
   ///   - layout: names what `pack` does, its sizes included
   ///   - tiles: how many parts `pack` makes, on all threads at once
-  func packed(
+  package func packed(
     input index: Int, layout: String, byteCount: Int, tiles: Int,
     pack: @escaping PackedTensors.Tile
   ) throws(OperatorError) -> TensorStorage? {

@@ -1,7 +1,8 @@
 import ONNXFormat
+import Synchronization
 
-/// Finds the operator type that a node means.
-public enum Registry {
+/// Operators by domain, name and version.
+public struct Registry: Sendable {
   /// The operator set version of `ai.onnx` that this package knows: a newer one is an error.
   public static let newestVersion = 28
 
@@ -15,8 +16,54 @@ public enum Registry {
 
   private typealias Table = [Key: [(since: Int, types: TypeSet, operator: any Operator.Type)]]
 
-  private static let forward = table(Operators.forward)
-  private static let gradients = table(Operators.gradients)
+  private let operators: [any Operator.Type]
+  private let forward: Table
+  private let gradients: LazyTable
+
+  /// - Parameters:
+  ///   - operators: one type for each meaning of each operator
+  ///   - gradients: operators of the private domain that only gradients use
+  public init(_ operators: [any Operator.Type], gradients: [any Operator.Type] = []) {
+    self.operators = operators
+    forward = Self.table(operators)
+    self.gradients = LazyTable(gradients)
+  }
+
+  private init(_ operators: [any Operator.Type], forward: Table, gradients: LazyTable) {
+    self.operators = operators
+    self.forward = forward
+    self.gradients = gradients
+  }
+
+  /// This registry with more operators, which come before those of the same domain, name and
+  /// version that it has. A differentiable elementwise operator brings its gradient along.
+  public func adding(_ types: [any Operator.Type]) -> Registry {
+    guard !types.isEmpty else { return self }
+    var forward = forward
+    for (key, entries) in Self.table(types) {
+      let versions = Set(entries.map(\.since))
+      let kept = forward[key, default: []].filter { !versions.contains($0.since) }
+      forward[key] = (kept + entries).sorted { $0.since < $1.since }
+    }
+    let gradients = LazyTable(gradients.types + types.flatMap { $0.gradientOperators })
+    return Registry(operators + types, forward: forward, gradients: gradients)
+  }
+
+  /// A table that is made when it is first asked for: running a model needs no gradients.
+  private final class LazyTable: Sendable {
+    let types: [any Operator.Type]
+    private let table = Mutex<Table?>(nil)
+
+    init(_ types: [any Operator.Type]) { self.types = types }
+
+    subscript(key: Key) -> [(since: Int, types: TypeSet, operator: any Operator.Type)]? {
+      table.withLock { table in
+        let made = table ?? Registry.table(types)
+        table = made
+        return made[key]
+      }
+    }
+  }
 
   private static func table(_ types: [any Operator.Type]) -> Table {
     var table: Table = [:]
@@ -31,9 +78,9 @@ public enum Registry {
     return table.mapValues { $0.sorted { $0.since < $1.since } }
   }
 
-  /// What the standard says of the operators that are here, one schema for each meaning.
-  public static var schemas: [Schema] {
-    Operators.forward.map { $0.schema }.filter { $0.domain != privateDomain }
+  /// The standard's description of each operator that is here, one schema for each meaning.
+  public var schemas: [Schema] {
+    operators.map { $0.schema }.filter { $0.domain != Self.privateDomain }
   }
 
   /// A domain as the registry spells it: `ai.onnx` is the empty string.
@@ -43,11 +90,11 @@ public enum Registry {
   }
 
   /// The schema and version that serve an operator in an operator set, if any.
-  public static func find(
+  public func find(
     _ name: String, domain: String, operatorSet: Int
   ) -> (operator: any Operator.Type, since: Int, types: TypeSet)? {
     let key = Key(domain: domain, name: name)
-    let entries = forward[key] ?? (domain == privateDomain ? gradients[key] : nil)
+    let entries = forward[key] ?? (domain == Self.privateDomain ? gradients[key] : nil)
     guard let entry = entries?.last(where: { $0.since <= operatorSet }) else { return nil }
     if let removed = entry.operator.schema.removed, operatorSet >= removed { return nil }
     return (entry.operator, entry.since, entry.types)
@@ -55,7 +102,7 @@ public enum Registry {
 
   /// The first version that has the operator, and what later ones changed, ascending; `nil` for one
   /// that is not known.
-  public static func history(
+  public func history(
     of name: String, domain: String
   ) -> (first: Int, steps: [VersionStep])? {
     guard let entries = forward[Key(domain: domain, name: name)], let first = entries.first else {
@@ -69,18 +116,18 @@ public enum Registry {
 
   /// The newest version of a domain's operator set that has changed an operator; `nil` for a domain
   /// that is not known.
-  public static func newestVersion(of domain: String) -> Int? {
-    if domain.isEmpty { return newestVersion }
-    if domain == privateDomain { return nil }
+  public func newestVersion(of domain: String) -> Int? {
+    if domain.isEmpty { return Self.newestVersion }
+    if domain == Self.privateDomain { return nil }
     return forward.filter { $0.key.domain == domain }.values.joined().map(\.since).max()
   }
 
   /// The operator of a node.
   /// - Throws: `OperatorError` where there is none, or where its attributes are wrong.
-  public static func make(
+  public func make(
     _ node: Node, operatorSet: Int
   ) throws(OperatorError) -> (operator: any Operator, types: TypeSet) {
-    let domain = normalized(domain: node.domain)
+    let domain = Self.normalized(domain: node.domain)
     guard let entry = find(node.operatorType, domain: domain, operatorSet: operatorSet) else {
       throw .unknownOperator(node.operatorType, domain: domain, version: operatorSet)
     }
@@ -91,7 +138,7 @@ public enum Registry {
     guard schema.outputs.contains(node.outputs.count) else {
       throw .invalid("expected \(schema.outputs.text) outputs, got \(node.outputs.count)")
     }
-    var reader = try NodeReader(node, version: entry.since)
+    var reader = try NodeReader(node, version: entry.since, registry: self)
     let made = try entry.operator.init(&reader)
     try reader.finish()
     return (made, entry.types)

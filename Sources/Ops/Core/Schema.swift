@@ -31,8 +31,9 @@ public struct Schema: Sendable {
 
   /// The schema of an operator of this package's own that has the versions of `base`, because it
   /// reads the same attributes: its gradient.
-  init(_ name: String, gradientOf base: Schema, inputs: ClosedRange<Int>, outputs: ClosedRange<Int>)
-  {
+  package init(
+    _ name: String, gradientOf base: Schema, inputs: ClosedRange<Int>, outputs: ClosedRange<Int>
+  ) {
     self.name = name
     self.domain = Registry.privateDomain
     self.versions = base.versions

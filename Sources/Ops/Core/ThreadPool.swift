@@ -17,7 +17,7 @@ public final class ThreadPool: Sendable {
   /// The caller's thread included.
   public let threads: Int
   /// Every thread can have a CPU of its own, so that waiting for a moment keeps nobody from working.
-  let canSpin: Bool
+  package let canSpin: Bool
   private let shared: Shared
 
   /// - Parameter threads: at least 1; `nil` for as many as this process may use.

@@ -4,7 +4,7 @@ import ONNXFormat
 extension Preparation {
   /// The kernel that `make` gives for float32 in the place of every 16-bit float: such inputs are
   /// widened before it runs, constant ones at once, and such outputs rounded behind it.
-  func widened(
+  package func widened(
     _ make: (Preparation) throws(OperatorError) -> Kernel
   ) throws(OperatorError) -> Kernel {
     let types = inputs.types.map { $0?.tensorType?.widened.map(ValueType.tensor) ?? $0 }
@@ -58,7 +58,7 @@ extension Preparation {
 
 extension ElementType {
   /// Whether it is float16 or bfloat16.
-  var isNarrowFloat: Bool { self == .float16 || self == .bfloat16 }
+  package var isNarrowFloat: Bool { self == .float16 || self == .bfloat16 }
 }
 
 extension TensorType {
@@ -103,10 +103,10 @@ private struct Tasks {
 private struct WideLayout: Sendable {
   /// A tensor that is converted.
   struct Passage: Sendable {
-    let place: Int
-    let offset: Int
-    let tasks: Int
-    let tile: Buffers.Tile
+    package let place: Int
+    package let offset: Int
+    package let tasks: Int
+    package let tile: Buffers.Tile
   }
 
   private let places: Int

@@ -1,5 +1,7 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// The windows of a convolution or pooling along one axis: window `o` begins at
 /// `o · stride − padBegin` and has `kernel` elements, `dilation` apart. Elements outside

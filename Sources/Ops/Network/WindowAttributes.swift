@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// The attributes that say where windows lie: `kernel_shape`, `strides`, `dilations`, `pads`,
 /// `auto_pad`, `ceil_mode`.

@@ -1,5 +1,7 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 extension GRU: TrainableRecurrence {
   static let gateCount = 3

@@ -1,5 +1,7 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 import RealModule
 
 /// A type in which the gates of recurrent cells are computed: `Float`, or `Double` for float64.

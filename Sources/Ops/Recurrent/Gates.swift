@@ -1,4 +1,6 @@
 import CKernels
+import ONNXOperators
+import ONNXProducts
 
 /// What a recurrent cell works on: one step of one direction, for some of the hidden units, and for
 /// the rows of the batch whose sequences reach that step.

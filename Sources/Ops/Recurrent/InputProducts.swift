@@ -1,4 +1,6 @@
 import CKernels
+import ONNXOperators
+import ONNXProducts
 
 /// The products of a layer that is trained with its input's matrix: `X · Wᵀ` for the gates of all
 /// steps, and `dX = Σ dG · W` over directions. Rows are a step's row of the batch each; tasks take

@@ -1,5 +1,7 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 extension LSTM: TrainableRecurrence {
   static let gateCount = 4

@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 import Synchronization
 
 /// Lets all plans of a node share its packed parameters, which depend on no input but the weights,

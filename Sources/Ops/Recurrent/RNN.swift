@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// A layer of plain recurrent units: `Ht = f(Xt Wiᵀ + Ht−1 Riᵀ + Wbi + Rbi)`.
 ///

@@ -1,3 +1,5 @@
+import ONNXOperators
+import ONNXProducts
 import RealModule
 
 /// An activation function of RNN, LSTM and GRU with its parameters.

@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// The attributes that RNN, LSTM and GRU share.
 struct RecurrentAttributes: Sendable {

@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// Back-propagation through time: the gradients of a layer over its whole sequence.
 ///

@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// A recurrent layer ready to run: a cell that goes along sequences of known sizes, in one or both
 /// directions.

@@ -1,4 +1,6 @@
 import CKernels
+import ONNXOperators
+import ONNXProducts
 
 /// Where the parts of a layer's scratch memory begin, in bytes.
 struct RecurrentMemory: Sendable {

@@ -1,5 +1,7 @@
 import Glibc
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// How the parameters of one direction lie in memory: packed matrices, and biases and peepholes a
 /// row of `padded` units for each gate.

@@ -1,5 +1,7 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// One run of a recurrent layer: the addresses of its tensors and of its scratch memory.
 struct RecurrentRun<E: RealElement, C: RecurrentCell> where C.Value == E.Compute {

@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// Sizes of a recurrent layer as far as its inputs tell.
 struct RecurrentShape: Sendable {

@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// Sizes of a recurrent layer that is about to run, and where rows lie in its tensors.
 struct RecurrentSizes: Sendable {

@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// RNN, LSTM or GRU, which can be trained.
 protocol TrainableRecurrence: DifferentiableOperator {

@@ -1,5 +1,7 @@
 import CKernels
 import Glibc
+import ONNXOperators
+import ONNXProducts
 import Synchronization
 
 /// Lets threads walk through phases together, such as the steps of a sequence: every phase consists

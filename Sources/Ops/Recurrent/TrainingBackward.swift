@@ -1,5 +1,7 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// The backward pass: blocks of rows go along the sequence against its direction and leave the
 /// gradients of all sums; what they mean for weights and X is one product each over all steps.

@@ -1,4 +1,6 @@
 import CKernels
+import ONNXOperators
+import ONNXProducts
 
 /// `Float` or `Double`: what recurrent layers are trained in.
 protocol TrainingValue: GateValue, BLASElement {}

@@ -1,5 +1,7 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// The forward pass: the input's part of all sums is one product, then blocks of rows go along the
 /// sequence, each by itself.

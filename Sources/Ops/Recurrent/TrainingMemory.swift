@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// Hands out parts of a piece of memory, in bytes.
 struct MemoryParts: Sendable {

@@ -1,4 +1,6 @@
 import ONNXFormat
+import ONNXOperators
+import ONNXProducts
 
 /// Matrix products as one list of tasks. Their operands lie at offsets from addresses that are
 /// known when they run.

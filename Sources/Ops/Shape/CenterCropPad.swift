@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The middle of the input where `shape` is smaller, the input amid zeros where it is larger.
 struct CenterCropPad: DifferentiableOperator {

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The slices along `axis`, or without one the elements, at which `condition` holds.
 struct Compress: DifferentiableOperator {

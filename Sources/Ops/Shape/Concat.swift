@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The inputs behind one another along `axis`; all other sizes are equal.
 struct Concat: DifferentiableOperator {
@@ -66,7 +67,7 @@ struct Concat: DifferentiableOperator {
 }
 
 /// The shape of tensors behind one another along `axis`.
-func concatenate(_ shapes: [Shape?], axis: Int) throws(OperatorError) -> Shape? {
+package func concatenate(_ shapes: [Shape?], axis: Int) throws(OperatorError) -> Shape? {
   guard var result = shapes.lazy.compactMap({ $0 }).first else { return nil }
   let axis = try normalized(axis: axis, rank: result.rank)
   var length: Int? = 0

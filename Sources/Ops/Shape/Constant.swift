@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The value of the one attribute that is given; a sparse one comes out as an ordinary tensor.
 struct Constant: Operator {

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// A tensor of the shape that the input holds, filled with the one element of `value`.
 struct ConstantOfShape: Operator {

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// Channels become blocks of space: `[N, C · b², H, W]` → `[N, C, H · b, W · b]`, the block's
 /// position being the outer (DCR) or the inner (CRD) part of the channel.

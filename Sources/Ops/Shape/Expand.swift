@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The input repeated along its dimensions of size 1 (and new ones in front) so that its shape and
 /// `shape` are broadcast to each other.

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// A matrix of the input's shape with ones on its `k`-th diagonal, else zeros.
 struct EyeLike: FlatOperator {

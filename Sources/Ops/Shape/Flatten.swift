@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The same elements as a matrix: the sizes before `axis` multiplied, and those from it on.
 struct Flatten: DifferentiableOperator {

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// Slices of `data` along `axis`, one for each index: `y[a…, i…, b…] = data[a…, indices[i…], b…]`.
 struct Gather: DifferentiableOperator {
@@ -42,7 +43,7 @@ struct Gather: DifferentiableOperator {
 
 /// The kernel that picks from data (input 0) seen as `[outer, size, block]` the blocks at the
 /// indices of input 1.
-func gatherKernel(
+package func gatherKernel(
   _ call: Preparation, outer: Int, size: Int, block: Int
 ) throws(OperatorError) -> Kernel {
   let places = try call.inputCount(1)

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// `y[i, j, k] = data[indices[i, j, k], j, k]` for `axis` 0, and so on for the others.
 struct GatherElements: DifferentiableOperator {

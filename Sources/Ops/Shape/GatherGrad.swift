@@ -1,5 +1,6 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
 
 /// The gradient of `Gather`: slices of the gradient of its output added up where they came from, among
 /// zeros. Inputs are that gradient, the shape of the data, and the indices.

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// Slices of `data`, one for each tuple of positions along the last axis of `indices`; the first
 /// `batch_dims` dimensions are common to both.

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// `y = x`, for a value of any kind.
 struct Identity: AttributeFreeOperator, DifferentiableOperator {

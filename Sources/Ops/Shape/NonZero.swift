@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The positions of the elements that are not zero, one a column: `[rank, count]`.
 struct NonZero: AttributeFreeOperator {

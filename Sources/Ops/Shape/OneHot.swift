@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// A new axis of size `depth` which holds the "on" value at the index, and "off" elsewhere, or
 /// everywhere for an index outside `[−depth, depth)`. `values` is `[off, on]`.

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The input with elements added before and after along some axes (removed, where the number is
 /// negative): a constant, the reflection at the border, the border itself, or the other end.

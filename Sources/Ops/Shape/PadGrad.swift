@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 extension Backward {
   /// The gradient of what was padded (and of the constant, input 2).

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// How many elements are added before and after along each axis, and which.
 struct Padding: Sendable {

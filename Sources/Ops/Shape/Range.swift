@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// `start + i · delta` for `i` = 0, 1, … before `limit`.
 struct RangeOperator: Operator {

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The same elements under another shape: −1 stands for what is left, 0 for the input's size there
 /// (for 0 itself with `allowzero`).

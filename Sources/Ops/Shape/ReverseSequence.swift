@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// For each row of the batch the first `sequence_lens` elements along the time axis in reverse,
 /// and the rest as it is.

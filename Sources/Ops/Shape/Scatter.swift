@@ -1,5 +1,6 @@
 import ComplexModule
 import ONNXFormat
+import ONNXOperators
 import RealModule
 
 /// What becomes of an element that is written to.

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// A copy of `data` where `y[indices[i, j, k], j, k] = updates[i, j, k]` for `axis` 0, and so on
 /// for the others; with `reduction` the old value and the update are combined.

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// A copy of `data` with the slice that each tuple of `indices` names replaced by, or combined
 /// with, a slice of `updates`.

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The sizes of the input's dimensions from `start` up to, but not including, `end`.
 struct ShapeOperator: Operator {

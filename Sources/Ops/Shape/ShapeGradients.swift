@@ -1,24 +1,11 @@
 import ONNXFormat
+import ONNXOperators
 
 extension Backward {
   /// The gradient of what was only given another shape.
   mutating func reshapeGradient() {
     guard let gradient = gradient() else { return }
     set(0, builder.reshape(gradient, to: builder.shape(of: input(0))))
-  }
-}
-
-extension GraphBuilder {
-  /// Zeros in the shape of another value.
-  mutating func zeros(like value: String, _ type: ElementType) -> String {
-    let zero: Tensor =
-      switch type {
-      case .float64: Tensor(shape: [1], [0 as Double])
-      case .float16: Tensor(shape: [1], [0 as Float16])
-      case .bfloat16: Tensor(shape: [1], [BFloat16(0)])
-      default: Tensor(shape: [1], [0 as Float])
-      }
-    return node("ConstantOfShape", [shape(of: value)], [.tensor("value", zero)])
   }
 }
 
@@ -33,17 +20,6 @@ extension Inputs {
       throw .input(index, "no tensor has shape \(sizes)")
     }
     return Shape(sizes)
-  }
-
-  /// Checks that an input may have that shape.
-  func require(_ index: Int, _ expected: Shape) throws(OperatorError) {
-    guard let shape = try tensor(index).shape else { return }
-    let fits =
-      shape.rank == expected.rank
-      && zip(shape, expected).allSatisfy { a, b in
-        a.size == nil || b.size == nil || a.size == b.size
-      }
-    guard fits else { throw .input(index, "expected shape \(expected), got \(shape)") }
   }
 }
 

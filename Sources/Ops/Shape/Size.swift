@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The number of the input's elements.
 struct Size: AttributeFreeOperator {

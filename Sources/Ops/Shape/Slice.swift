@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// Of each of the `axes` the elements `start`, `start + step`, … before `end`; negative positions
 /// count from the end, positions beyond it mean the end.

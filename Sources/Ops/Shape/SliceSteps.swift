@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 extension SliceOperator {
   static var versionSteps: [VersionStep] {

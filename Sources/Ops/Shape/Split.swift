@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The input cut into pieces along `axis`: of the lengths in `split`, or equal ones.
 struct Split: DifferentiableOperator {

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The same elements without the dimensions of size 1 at `axes`; without axes, without any.
 struct Squeeze: AttributeFreeOperator, DifferentiableOperator {

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// A copy of the cache with `update` written along `axis` from `write_indices` on, one for each row
 /// of the batch; in mode `circular` what goes beyond the end goes on at the beginning.

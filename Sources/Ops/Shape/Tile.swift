@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The input repeated `repeats[k]` times along each axis `k`.
 struct Tile: AttributeFreeOperator, DifferentiableOperator {

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The input with its axes in the order `perm`, by default reversed:
 /// `y[i…] = x[j…]` where `j[perm[k]] = i[k]`.

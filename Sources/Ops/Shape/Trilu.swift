@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The upper or lower triangle of each matrix, from its `k`-th diagonal on; zeros elsewhere.
 struct Trilu: DifferentiableOperator {

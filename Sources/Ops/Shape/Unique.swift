@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The different elements, or slices along `axis`, in ascending order or that of their first
 /// occurrence; where each occurs first, which one every element is, and how often each occurs.

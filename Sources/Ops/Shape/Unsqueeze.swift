@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The same elements with dimensions of size 1 at `axes` of the result.
 struct Unsqueeze: AttributeFreeOperator, DifferentiableOperator {

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// The same bits as elements of another type of the same width.
 struct BitCast: Operator {

@@ -1,5 +1,6 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
 
 /// A type that every number passes through on its way to another.
 enum WideType {

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// How values become elements of another type: a chain of loops, through `Float`, `Double`, `Int64`
 /// or `UInt64` where there is no direct one.

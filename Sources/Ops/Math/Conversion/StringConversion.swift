@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// A kernel that writes the numbers of input 0 as text.
 func textKernel(_ source: ElementType, _ count: Int) -> Kernel? {

@@ -1,5 +1,6 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
 
 extension DifferentiableOperator {
   /// Adds the node that computes a loss's gradient by the scores, of logarithms of probabilities.

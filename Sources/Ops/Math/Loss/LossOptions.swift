@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// How losses of single positions become one.
 enum LossReduction: String, Sendable {

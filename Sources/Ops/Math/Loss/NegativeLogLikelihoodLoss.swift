@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// `−weight[label] · x[label]` at each position, of logarithms of probabilities; the sum of these, or
 /// their mean by the weights.

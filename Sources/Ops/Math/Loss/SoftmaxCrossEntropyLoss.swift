@@ -1,5 +1,6 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
 import RealModule
 
 /// `−weight[label] · ln softmax(x)[label]` at each position; the sum of these, or their mean by the

@@ -1,5 +1,6 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
 
 /// `y = (x − zeroPoint) · scale`
 struct DequantizeLinear: Operator {

@@ -1,5 +1,6 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
 
 /// Quantises to uint8 with the scale and zero point (outputs 1 and 2, scalars) that spread the range
 /// of the elements, 0 included, over 0…255.

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// Reads elements of any number type as float32, a block at a time.
 struct FloatReader: Sendable {

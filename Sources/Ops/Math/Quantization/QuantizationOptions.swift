@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// Which numbers of a scale belong to which elements, as the attributes say.
 struct QuantizationOptions: Sendable {

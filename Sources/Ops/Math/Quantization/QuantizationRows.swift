@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// A tensor as rows of contiguous elements that share a scale, or have one each side by side.
 ///

@@ -1,5 +1,6 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
 
 /// `y = saturate(round(x / scale) + zeroPoint)`, halves to even; no rounding to integers where `y` is
 /// of a floating-point type.

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// 1 with the probability that the input's element is, else 0.
 struct Bernoulli: FlatOperator {

@@ -1,5 +1,6 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
 
 /// While training each element is 0 with probability `ratio` and else `x / (1 − ratio)`; otherwise
 /// `y = x`. Output 1 is 1 for the elements that stay.

@@ -1,5 +1,6 @@
 import CKernels
 import ONNXFormat
+import ONNXOperators
 
 extension Dropout: ModalOperator, DifferentiableOperator {
   /// The node as of version 13 at the earliest, with its ratio, in training mode.

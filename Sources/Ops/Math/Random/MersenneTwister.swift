@@ -1,3 +1,4 @@
+import ONNXOperators
 import RealModule
 
 /// The generator MT19937 (Matsumoto and Nishimura 1998) with the draws of NumPy's `RandomState`, so

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import RealModule
 
 /// Classes drawn with the probabilities that the input's rows, `[batch, classes]`, give as logarithms

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// Numbers of the normal distribution, in a tensor of a given shape.
 struct RandomNormal: RandomOperator {

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// Numbers of the normal distribution, in a tensor of the shape of the input.
 struct RandomNormalLike: RandomOperator {

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// A tensor whose elements, one after the other, are `draw`'s numbers in that type.
 @inline(__always)

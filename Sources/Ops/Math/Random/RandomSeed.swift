@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// Where a random operator's numbers come from: its own seed, or the run's.
 enum RandomSeed: Sendable {

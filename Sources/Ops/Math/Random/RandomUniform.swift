@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// Numbers evenly from `low` to `high`, in a tensor of a given shape.
 struct RandomUniform: RandomOperator {

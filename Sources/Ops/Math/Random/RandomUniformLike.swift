@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 
 /// Numbers evenly from `low` to `high`, in a tensor of the shape of the input.
 struct RandomUniformLike: RandomOperator {

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import RealModule
 
 /// `0.42 − ½ cos t + 0.08 cos 2t`

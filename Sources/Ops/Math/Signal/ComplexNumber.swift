@@ -1,3 +1,5 @@
+import ONNXOperators
+
 /// A complex number without the rules for infinities that cost time. Its arithmetic has names: more
 /// operators would slow the type checker down everywhere.
 struct ComplexNumber<Part: BinaryFloatingPoint> {

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import RealModule
 
 /// The discrete Fourier transform along an axis, or its inverse; the last dimension holds the real

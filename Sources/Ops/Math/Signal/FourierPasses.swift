@@ -1,3 +1,4 @@
+import ONNXOperators
 import RealModule
 
 /// The Fourier transform of numbers whose count has small prime factors: one pass for each factor

@@ -1,3 +1,4 @@
+import ONNXOperators
 import RealModule
 
 /// The discrete Fourier transform of `length` complex numbers, `X[k] = Σ x[j] e^(−2πi jk / length)`:

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import RealModule
 
 /// `α − (1 − α) cos t` with `α = 25/46`

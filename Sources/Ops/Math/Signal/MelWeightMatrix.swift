@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import RealModule
 
 /// The weights `[dft_length / 2 + 1, num_mel_bins]` that make mel bands of a spectrum: triangles

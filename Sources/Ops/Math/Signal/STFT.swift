@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import RealModule
 
 /// The Fourier transforms of frames of a signal: of `[batch, length, 1 or 2]` becomes

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import RealModule
 
 /// A window function of so many points, which scalar input 0 tells; periodic, or else symmetric.

@@ -1,0 +1,20 @@
+import ONNXAttention
+import ONNXMath
+import ONNXNetwork
+import ONNXOperators
+import ONNXOther
+import ONNXProducts
+import ONNXRecurrent
+import ONNXShape
+
+extension Registry {
+  /// The operators of this package: the standard's, and those of the private domain that its own
+  /// passes and gradients use.
+  public static let standard = Registry(
+    MathOperators.forward + ProductsOperators.forward + ShapeOperators.forward
+      + NetworkOperators.forward + RecurrentOperators.forward + AttentionOperators.forward
+      + OtherOperators.forward,
+    gradients: MathOperators.gradients + ProductsOperators.gradients + ShapeOperators.gradients
+      + NetworkOperators.gradients + RecurrentOperators.gradients + AttentionOperators.gradients
+      + OtherOperators.gradients)
+}

@@ -1,0 +1,15 @@
+import ONNXOperators
+
+/// The operators of this module: attention and what stands beside it. A test compares the lists with the folder.
+package enum AttentionOperators {
+  package static let forward: [any Operator.Type] = [
+    Attention.self,
+    FlexAttention.self,
+    LinearAttention.self,
+    RotaryEmbedding.self,
+    SwiGLU.self,
+  ]
+
+  /// Operators of the private domain that only gradients use.
+  package static let gradients: [any Operator.Type] = []
+}

@@ -1,0 +1,92 @@
+import ONNXFormat
+
+/// `y[i] = f(a[i · aStep], b[i · bStep])` for so many elements; a step is 0 or 1.
+public typealias BinaryLoop<A, B, Y> =
+  @Sendable (
+    _ a: UnsafePointer<A>, _ aStep: Int, _ b: UnsafePointer<B>, _ bStep: Int,
+    _ y: UnsafeMutablePointer<Y>, _ count: Int
+  ) -> Void
+
+/// A binary loop over elements of types that its user need not know.
+public struct AnyBinaryLoop: Sendable {
+  /// The loop over elements in a row, each operand running on by 1 or standing still by 0.
+  public let run:
+    @Sendable (
+      UnsafeRawPointer, Int, UnsafeRawPointer, Int, UnsafeMutableRawPointer, Int
+    ) -> Void
+  private let strides: (a: Int, b: Int, y: Int)
+
+  public init<A, B, Y>(_ loop: @escaping BinaryLoop<A, B, Y>) {
+    strides = (MemoryLayout<A>.stride, MemoryLayout<B>.stride, MemoryLayout<Y>.stride)
+    run = { a, aStep, b, bStep, y, count in
+      loop(
+        a.assumingMemoryBound(to: A.self), aStep, b.assumingMemoryBound(to: B.self), bStep,
+        y.assumingMemoryBound(to: Y.self), count)
+    }
+  }
+
+  /// The rows of one task.
+  public func callAsFunction(
+    _ rows: BroadcastRows, _ task: Int, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer,
+    _ y: UnsafeMutableRawPointer
+  ) {
+    rows.forEach(in: task) { output, operands, count in
+      run(
+        a + operands[0] * strides.a, rows.steps[0], b + operands[1] * strides.b, rows.steps[1],
+        y + output * strides.y, count)
+    }
+  }
+
+  /// A kernel on inputs 0 and 1 that fills output 0.
+  public func kernel(_ rows: BroadcastRows) -> Kernel {
+    let tile: Buffers.Tile = { buffers, task, _ in
+      self(
+        rows, task, UnsafeRawPointer(buffers.input(0, as: UInt8.self)),
+        UnsafeRawPointer(buffers.input(1, as: UInt8.self)),
+        UnsafeMutableRawPointer(buffers.output(0, as: UInt8.self)))
+    }
+    return .compute { buffers in buffers.parallel(rows.tasks, tile) }
+  }
+}
+
+/// One row of a binary loop: the compiler sees which operand stands still.
+@inline(__always)
+public func mapRow<A, B, Y>(
+  _ a: UnsafePointer<A>, _ aStep: Int, _ b: UnsafePointer<B>, _ bStep: Int,
+  _ y: UnsafeMutablePointer<Y>, _ count: Int, _ f: (A, B) -> Y
+) {
+  switch (aStep, bStep) {
+  case (0, 0):
+    let value = f(a[0], b[0])
+    for i in 0..<count { y[i] = value }
+  case (0, _):
+    let left = a[0]
+    for i in 0..<count { y[i] = f(left, b[i]) }
+  case (_, 0):
+    let right = b[0]
+    for i in 0..<count { y[i] = f(a[i], right) }
+  default:
+    for i in 0..<count { y[i] = f(a[i], b[i]) }
+  }
+}
+
+/// A binary loop over 16-bit elements that goes through blocks of `Float`.
+public func throughFloat<T: HalfFloat>(
+  _ type: T.Type, _ loop: @escaping BinaryLoop<Float, Float, Float>
+) -> BinaryLoop<T, T, T> {
+  { a, aStep, b, bStep, y, count in
+    T.withBlocks(3) { left in
+      let right = left + T.block
+      let result = right + T.block
+      if aStep == 0 { T.widen(a, left, 1) }
+      if bStep == 0 { T.widen(b, right, 1) }
+      for start in stride(from: 0, to: count, by: T.block) {
+        let size = min(T.block, count - start)
+        if aStep != 0 { T.widen(a + start, left, size) }
+        if bStep != 0 { T.widen(b + start, right, size) }
+        loop(left, aStep, right, bStep, result, size)
+        T.narrow(result, y + start, size)
+      }
+    }
+  }
+}

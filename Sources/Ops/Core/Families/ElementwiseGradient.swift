@@ -1,0 +1,130 @@
+import ONNXFormat
+import RealModule
+
+/// What of an elementwise operator's input x and output y its derivative is computed from.
+public enum DerivativeSource: Sendable {
+  case input, output, both
+}
+
+/// `gx[i] = f′(x[i]) · g[i]` for so many elements; `gx` may be `g`. A pointer that the derivative
+/// does not need is one to something else.
+public typealias GradientLoop<T> =
+  @Sendable (
+    _ x: UnsafePointer<T>, _ y: UnsafePointer<T>, _ g: UnsafePointer<T>,
+    _ gx: UnsafeMutablePointer<T>, _ count: Int
+  ) -> Void
+
+/// An elementwise operator with a derivative.
+public protocol DifferentiableElementwise: ElementwiseOperator, DifferentiableOperator {
+  /// What `derivative` looks at; the other argument is anything.
+  static var derivativeSource: DerivativeSource { get }
+
+  /// `dy/dx` at `x`, where `y = f(x)`.
+  func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T
+
+  /// A loop over contiguous float32 elements that is faster than `derivative`, where there is one.
+  var vectorisedGradient: GradientLoop<Float>? { get }
+
+  /// The kernel of the gradient: a requirement, so that its loops are compiled for each operator.
+  func gradientKernel(_ call: Preparation) throws(OperatorError) -> Kernel
+}
+
+extension DifferentiableElementwise {
+  public static var gradientOperators: [any Operator.Type] { [ElementwiseGradient<Self>.self] }
+  public var vectorisedGradient: GradientLoop<Float>? { nil }
+
+  public func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let x = Self.derivativeSource == .output ? "" : backward.input(0)
+    let y = Self.derivativeSource == .input ? "" : backward.output(0)
+    backward.set(
+      0,
+      backward.builder.node(
+        ElementwiseGradient<Self>.schema.name, [gradient, x, y], backward.forward.attributes,
+        domain: Registry.privateDomain, operatorSet: backward.operatorSet,
+        hint: "\(backward.input(0))_grad"))
+  }
+}
+
+/// The gradient of an elementwise operator: inputs are the gradient of its output, and of its input
+/// x and output y those that the derivative needs.
+public struct ElementwiseGradient<Base: DifferentiableElementwise>: Operator {
+  public static var schema: Schema {
+    Schema(Base.schema.name + "Grad", gradientOf: Base.schema, inputs: 2...3, outputs: 1...1)
+  }
+  public let base: Base
+
+  public init(_ node: inout NodeReader) throws(OperatorError) { base = try Base(&node) }
+
+  public var overwritableInputs: [Int] { [0] }
+
+  public func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let gradient = try inputs.tensor(0, [.floats, .bfloat16])
+    var shape = gradient.shape
+    for index in 1...2 where inputs.has(index) {
+      shape = try OperandAlignment.none.shape(shape, inputs.tensor(index, sameTypeAs: 0).shape)
+    }
+    return [.tensor(gradient.elementType, shape)]
+  }
+
+  public func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    try base.gradientKernel(call)
+  }
+}
+
+extension DifferentiableElementwise {
+  public func gradientKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
+    switch try call.elementType(0) {
+    case .float32: try kernel(call, vectorisedGradient ?? loop(Float.self))
+    case .float64: try kernel(call, loop(Double.self))
+    case .float16: try kernel(call, loop(Float16.self))
+    case .bfloat16: try kernel(call, loop(BFloat16.self))
+    case let type: throw .input(0, "unexpected element type \(type)")
+    }
+  }
+
+  private func loop<T: RealElement>(_ type: T.Type) -> GradientLoop<T> {
+    { x, y, g, gx, count in
+      for i in 0..<count {
+        gx[i] = T(compute: self.derivative(x[i].compute, y[i].compute) * g[i].compute)
+      }
+    }
+  }
+
+  private func kernel<T>(
+    _ call: Preparation, _ loop: @escaping GradientLoop<T>
+  ) throws(OperatorError) -> Kernel {
+    let tiles = Tiles(try call.inputCount(0), cost: cost)
+    // One that is not there is never looked at.
+    let x = call.inputs.has(1) ? 1 : 0
+    let y = call.inputs.has(2) ? 2 : 0
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let range = tiles[task]
+      let start = range.lowerBound
+      loop(
+        buffers.input(x, as: T.self) + start, buffers.input(y, as: T.self) + start,
+        buffers.input(0, as: T.self) + start, buffers.output(0, as: T.self) + start, range.count)
+    }
+    return .compute { buffers in buffers.parallel(tiles.count, tile) }
+  }
+}
+
+/// A loop of CKernels that looks at `x`.
+public func inputLoop(
+  _ loop:
+    @escaping @Sendable (
+      UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int
+    ) -> Void
+) -> GradientLoop<Float> {
+  { x, _, g, gx, count in loop(x, g, gx, count) }
+}
+
+/// A loop of CKernels that looks at `y`.
+public func outputLoop(
+  _ loop:
+    @escaping @Sendable (
+      UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int
+    ) -> Void
+) -> GradientLoop<Float> {
+  { _, y, g, gx, count in loop(y, g, gx, count) }
+}

@@ -1,0 +1,68 @@
+/// The output of an operation on up to four tensors that broadcast to it, as rows of contiguous
+/// elements, along each of which an operand either runs on or stands still. Adjacent dimensions
+/// become one wherever no operand can tell.
+public struct BroadcastRows: Sendable {
+  /// Elements from one of a row to the next, of each operand: 0 or 1.
+  public let steps: SIMD4<Int>
+  /// How many tasks the work is cut into.
+  public let tasks: Int
+
+  private let rowSize: Int
+  private let rows: Int
+  private let walk: StridedWalk
+  private let rowsPerTask: Int
+  private let piecesPerRow: Int
+  private let pieceSize: Int
+
+  /// - Parameters:
+  ///   - operands: shapes that broadcast to `output`, four at most
+  ///   - cost: work of one element, in units of a simple arithmetic operation
+  public init(_ output: [Int], _ operands: [[Int]], cost: Int = 1) {
+    var sizes: [Int] = []
+    var strides: [SIMD4<Int>] = []
+    var next = SIMD4<Int>(repeating: 1)
+    // From the last dimension to the first; the row is `sizes[0]`.
+    for (distance, size) in output.reversed().enumerated() {
+      var stride = SIMD4<Int>.zero
+      for (index, operand) in operands.enumerated() where distance < operand.count {
+        let own = operand[operand.count - 1 - distance]
+        if own != 1 { stride[index] = next[index] }
+        next[index] &*= own
+      }
+      if size == 1 { continue }
+      if let inner = strides.last, let innerSize = sizes.last, stride == inner &* innerSize {
+        sizes[sizes.count - 1] = innerSize &* size
+      } else {
+        sizes.append(size)
+        strides.append(stride)
+      }
+    }
+    steps = strides.first ?? .zero
+    rowSize = sizes.first ?? 1
+    walk = StridedWalk(innermostFirst: Array(sizes.dropFirst()), Array(strides.dropFirst()))
+    let isEmpty = output.contains(0)
+    rows = isEmpty ? 0 : walk.count
+    let taskSize = max(1, 32768 / max(cost, 1))
+    rowsPerTask = max(1, taskSize / max(rowSize, 1))
+    piecesPerRow = rowSize > taskSize ? (rowSize - 1) / taskSize + 1 : 1
+    pieceSize = piecesPerRow > 1 ? taskSize : rowSize
+    tasks = isEmpty ? 0 : ((rows - 1) / rowsPerTask + 1) * piecesPerRow
+  }
+
+  /// Calls `body` for each row, or the piece of a row, that belongs to a task, with the place of its
+  /// first element in the output and in each operand, and the number of its elements.
+  @inline(__always)
+  public func forEach(
+    in task: Int, _ body: (_ output: Int, _ operands: SIMD4<Int>, _ count: Int) -> Void
+  ) {
+    if piecesPerRow > 1 {
+      let start = task % piecesPerRow * pieceSize
+      let row = task / piecesPerRow
+      let count = min(pieceSize, rowSize - start)
+      walk.forEach(row..<row + 1) { body($0 * rowSize + start, $1 &+ steps &* start, count) }
+    } else {
+      let first = task * rowsPerTask
+      walk.forEach(first..<min(rows, first + rowsPerTask)) { body($0 * rowSize, $1, rowSize) }
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import ONNXFormat
+
+/// Places of up to four tensors along nested dimensions, in row-major order of the dimensions.
+public struct StridedWalk: Sendable {
+  /// How many places there are.
+  public let count: Int
+  private let sizes: [Int]
+  private let strides: [SIMD4<Int>]
+
+  /// - Parameters:
+  ///   - sizes: of the dimensions, the innermost first
+  ///   - strides: elements from one index to the next along each, of every tensor
+  public init(innermostFirst sizes: [Int], _ strides: [SIMD4<Int>]) {
+    self.sizes = sizes
+    self.strides = strides
+    count = sizes.elementCount ?? 0
+  }
+
+  /// Calls `body` with each number of the range and the tensors' places there.
+  @inline(__always)
+  public func forEach(_ range: Range<Int>, _ body: (_ index: Int, _ places: SIMD4<Int>) -> Void) {
+    if sizes.isEmpty {
+      for index in range { body(index, .zero) }
+      return
+    }
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: sizes.count) { index in
+      var places = SIMD4<Int>.zero
+      var rest = range.lowerBound
+      for axis in sizes.indices {
+        index[axis] = rest % max(sizes[axis], 1)
+        rest /= max(sizes[axis], 1)
+        places &+= strides[axis] &* index[axis]
+      }
+      for number in range {
+        body(number, places)
+        for axis in sizes.indices {
+          index[axis] &+= 1
+          places &+= strides[axis]
+          if index[axis] < sizes[axis] { break }
+          places &-= strides[axis] &* sizes[axis]
+          index[axis] = 0
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import ONNXFormat
+
+/// One copy of a kernel that is nothing but copies.
+package struct CopyJob: Sendable {
+  package enum Source: Sendable {
+    case input(Int)
+    case tensor(Tensor)
+  }
+
+  package let copy: StridedCopy
+  package let source: Source
+  package let output: Int
+
+  package init(_ copy: StridedCopy, from source: Source = .input(0), to output: Int = 0) {
+    self.copy = copy
+    self.source = source
+    self.output = output
+  }
+
+  package func run(_ units: Range<Int>, _ buffers: Buffers) {
+    let target = UnsafeMutableRawPointer(buffers.output(output, as: UInt8.self))
+    switch source {
+    case .input(let index):
+      copy.run(units, from: UnsafeRawPointer(buffers.input(index, as: UInt8.self)), to: target)
+    case .tensor(let tensor): copy.run(units, from: tensor.storage.pointer, to: target)
+    }
+  }
+}
+
+/// Copies, none of which depends on another, cut into tasks.
+package struct CopyTasks: Sendable {
+  private struct Piece {
+    let job: Int
+    let units: Range<Int>
+  }
+
+  private let jobs: [CopyJob]
+  private var pieces: [Piece] = []
+  /// Ranges of `pieces`.
+  private var tasks: [Range<Int>] = []
+
+  package init(_ jobs: [CopyJob]) {
+    self.jobs = jobs
+    // Larger tasks for what is huge, so that their list stays short.
+    let total = jobs.reduce(0.0) { $0 + Double($1.copy.units) * Double($1.copy.unitSize) }
+    let taskSize = max(StridedCopy.taskSize, Int(exactly: (total / 1024).rounded()) ?? Int.max)
+    var first = 0
+    var size = 0
+    for (index, job) in jobs.enumerated() {
+      let unit = max(job.copy.unitSize, 1)
+      var start = 0
+      while start < job.copy.units {
+        let room = max((taskSize - size) / unit, 1)
+        let end = min(start + room, job.copy.units)
+        pieces.append(Piece(job: index, units: start..<end))
+        size += (end - start) &* unit
+        start = end
+        if size + unit > taskSize {
+          tasks.append(first..<pieces.count)
+          (first, size) = (pieces.count, 0)
+        }
+      }
+    }
+    if first < pieces.count { tasks.append(first..<pieces.count) }
+  }
+
+  /// The kernel that runs them all.
+  package var kernel: Kernel { .compute(body) }
+
+  package var body: Kernel.Body {
+    let count = tasks.count
+    let tile: Buffers.Tile = { buffers, task, _ in
+      for index in tasks[task] {
+        let piece = pieces[index]
+        jobs[piece.job].run(piece.units, buffers)
+      }
+    }
+    return { buffers in buffers.parallel(count, tile) }
+  }
+}
+
+extension Call {
+  /// Counts working memory for that many things.
+  package func reserve(_ count: Int, bytesEach size: Int) throws(OperatorError) {
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: size)
+    try context.reserve(bytes: overflow ? Int.max : bytes)
+  }
+}
+
+extension Tensor {
+  /// Sets every element of a fresh tensor to zero; strings are empty from the start.
+  package func clear() {
+    if elementType != .string {
+      storage.pointer.initializeMemory(as: UInt8.self, repeating: 0, count: storage.byteCount)
+    }
+  }
+}

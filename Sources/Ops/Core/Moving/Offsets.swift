@@ -1,0 +1,94 @@
+import ONNXFormat
+
+/// Positions that an int32 or int64 input holds, turned into offsets in another tensor.
+///
+/// They are checked and computed once, into scratch memory; whoever moves the elements then reads
+/// plain numbers, whatever type the indices have.
+package struct Offsets: Sendable {
+  package let input: Int
+  package let type: ElementType
+
+  package init(_ call: Preparation, input: Int) throws(OperatorError) {
+    self.input = input
+    type = try call.inputs.tensor(input, [.int32, .int64]).elementType
+  }
+
+  /// Fills `offsets[i]` with `body(i, position i of the input)`, which throws the position's error.
+  @inline(__always)
+  package func fill(
+    _ buffers: Buffers, count: Int, _ offsets: UnsafeMutablePointer<Int>,
+    _ body: (_ index: Int, _ position: Int) throws(OperatorError) -> Int
+  ) throws(OperatorError) {
+    if type == .int32 {
+      let x = buffers.input(input, as: Int32.self)
+      for i in 0..<count { offsets[i] = try body(i, Int(x[i])) }
+    } else {
+      let x = buffers.input(input, as: Int64.self)
+      for i in 0..<count { offsets[i] = try body(i, Int(x[i])) }
+    }
+  }
+
+  /// A position counted from the end where negative.
+  @inline(__always)
+  package func check(_ position: Int, _ size: Int, at index: Int) throws(OperatorError) -> Int {
+    let resolved = position < 0 ? position &+ size : position
+    guard resolved >= 0, resolved < size else { throw outOfBounds(position, size, index) }
+    return resolved
+  }
+
+  @inline(never)
+  private func outOfBounds(_ position: Int, _ size: Int, _ index: Int) -> OperatorError {
+    .input(input, "index \(position) at element \(index) is beyond size \(size)")
+  }
+}
+
+/// `y[i] = x[offsets[i]]`, elements or blocks of them, `offsets` lying at the start of the scratch.
+package struct BlockGather: Mover {
+  /// Elements of a block.
+  package let block: Int
+  package let count: Int
+  package let tiles: Tiles
+
+  package init(block: Int, count: Int) {
+    self.block = block
+    self.count = count
+    tiles = Tiles(count, cost: block)
+  }
+
+  package func move<T>(_ type: T.Type, _ buffers: Buffers, task: Int) {
+    let offsets = buffers.scratch.assumingMemoryBound(to: Int.self)
+    let x = buffers.input(0, as: T.self)
+    let y = buffers.output(0, as: T.self)
+    if block == 1 {
+      for i in tiles[task] { y[i] = x[offsets[i]] }
+    } else {
+      for i in tiles[task] { (y + i * block).update(from: x + offsets[i] * block, count: block) }
+    }
+  }
+
+  /// A kernel that lets `fill` write the offsets, in blocks, and then moves the elements.
+  package func kernel(
+    _ type: ElementType,
+    _ fill: @escaping @Sendable (Buffers, UnsafeMutablePointer<Int>) throws(OperatorError) -> Void
+  ) throws(OperatorError) -> Kernel {
+    var mover = self
+    var chunk = Chunk(type)
+    if let wide = chunk.times(block) {
+      chunk = wide
+      mover = BlockGather(block: 1, count: count)
+    }
+    let tile = mover.tile(chunk)
+    let tasks = mover.tiles.count
+    return .compute(scratch: try scratchBytes(count)) { buffers throws(OperatorError) in
+      try fill(buffers, buffers.scratch.assumingMemoryBound(to: Int.self))
+      buffers.parallel(tasks, tile)
+    }
+  }
+}
+
+/// Scratch memory for that many `Int`s.
+package func scratchBytes(_ count: Int) throws(OperatorError) -> Int {
+  let (bytes, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Int>.stride)
+  if overflow { throw .memory(needed: Int.max, limit: Int.max) }
+  return bytes
+}

@@ -1,0 +1,87 @@
+import CKernels
+import ONNXFormat
+import RealModule
+
+/// A floating-point element: float16 and bfloat16 compute in `Float`.
+public protocol RealElement: Element {
+  associatedtype Compute: Real & BinaryFloatingPoint & Sendable
+  init(compute value: Compute)
+  var compute: Compute { get }
+}
+
+extension Float: RealElement {
+  public init(compute value: Float) { self = value }
+  public var compute: Float { self }
+}
+
+extension Double: RealElement {
+  public init(compute value: Double) { self = value }
+  public var compute: Double { self }
+}
+
+extension Float16: RealElement {
+  public init(compute value: Float) { self = Float16(value) }
+  public var compute: Float { Float(self) }
+}
+
+extension BFloat16: RealElement {
+  public init(compute value: Float) { self.init(value) }
+  public var compute: Float { float }
+}
+
+/// An element of 16 bits that loops take as `Float`, a block of elements at a time.
+public protocol HalfFloat: RealElement where Compute == Float {
+  /// `y[i] = x[i]` for `i < count`.
+  static func widen(_ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Float>, _ count: Int)
+  /// `y[i] = x[i]` for `i < count`, to nearest, ties to even.
+  static func narrow(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Self>, _ count: Int)
+}
+
+extension Float16: HalfFloat {
+  public static func widen(
+    _ x: UnsafePointer<Float16>, _ y: UnsafeMutablePointer<Float>, _ count: Int
+  ) {
+    ck_half_to_float(patterns(x), y, count)
+  }
+  public static func narrow(
+    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float16>, _ count: Int
+  ) {
+    ck_float_to_half(x, patterns(y), count)
+  }
+}
+
+extension BFloat16: HalfFloat {
+  public static func widen(
+    _ x: UnsafePointer<BFloat16>, _ y: UnsafeMutablePointer<Float>, _ count: Int
+  ) {
+    ck_bfloat_to_float(patterns(x), y, count)
+  }
+  public static func narrow(
+    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<BFloat16>, _ count: Int
+  ) {
+    ck_float_to_bfloat(x, patterns(y), count)
+  }
+}
+
+extension HalfFloat {
+  /// Elements that a loop widens at a time.
+  public static var block: Int { 512 }
+
+  /// Calls `body` with room for that many blocks of `Float`.
+  public static func withBlocks(_ blocks: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: blocks * block) { memory in
+      if let base = memory.baseAddress { body(base) }
+    }
+  }
+}
+
+private func patterns<T>(_ x: UnsafePointer<T>) -> UnsafePointer<UInt16> {
+  UnsafeRawPointer(x).assumingMemoryBound(to: UInt16.self)
+}
+
+private func patterns<T>(_ x: UnsafeMutablePointer<T>) -> UnsafeMutablePointer<UInt16> {
+  UnsafeMutableRawPointer(x).assumingMemoryBound(to: UInt16.self)
+}
+
+/// `ln(1 + eˣ)`, without overflow for large `x`.
+@inlinable package func softplus<T: Real>(_ x: T) -> T { max(x, 0) + .log(onePlus: .exp(-abs(x))) }

@@ -1,0 +1,11 @@
+import ONNXFormat
+import ONNXOperators
+
+/// Where the greatest element lies along an axis.
+struct ArgMax: ArgExtremeOperator {
+  static let schema = Schema("ArgMax", ArgMax.versions, inputs: 1...1)
+  static var findsGreatest: Bool { true }
+  let options: ArgExtremeOptions
+
+  init(_ options: ArgExtremeOptions) { self.options = options }
+}

@@ -1,0 +1,151 @@
+import ONNXFormat
+import ONNXOperators
+
+/// The `k` greatest (or, by `largest`, least) elements along an axis, in order, and their places
+/// there, int64. Of equal elements the first comes first; a NaN is greater than any number.
+///
+/// `k` is input 1, before operator set 10 an attribute.
+struct TopK: DifferentiableOperator {
+  static let schema = Schema(
+    "TopK",
+    [
+      1: .floats, 10: .floats, 11: [.floats, .integers], 24: [.floats, .bfloat16, .integers],
+    ], inputs: 1...2, outputs: 1...2)
+  private let axis: Int
+  private let fixedK: Int?
+  private let isLargest: Bool
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    axis = try node.int("axis", default: -1)
+    fixedK = node.version < 10 ? try node.int("k") : nil
+    isLargest = node.version >= 11 ? try node.flag("largest", default: true) : true
+    // Results in order are right where no order is asked for.
+    if node.version >= 11 { _ = try node.flag("sorted", default: true) }
+    let inputs = node.version < 10 ? 1 : 2
+    guard node.inputCount == inputs else {
+      throw .invalid("expected \(inputs) inputs, got \(node.inputCount)")
+    }
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0)
+    let k = try k(inputs)
+    guard var shape = data.shape else {
+      return [.tensor(data.elementType, nil), .tensor(.int64, nil)]
+    }
+    let axis = try normalized(axis: axis, rank: shape.rank)
+    if let k, let size = shape[axis].size, k > size {
+      throw .invalid("k is \(k), but axis \(axis) has \(size) elements")
+    }
+    shape[axis] = Dimension(k)
+    return [.tensor(data.elementType, shape), .tensor(.int64, shape)]
+  }
+
+  private func k(_ inputs: Inputs) throws(OperatorError) -> Int? {
+    var k = fixedK
+    if k == nil {
+      _ = try inputs.tensor(1, .int64)
+      guard let values = try inputs.integers(1) else { return nil }
+      guard values.count == 1 else { throw .input(1, "expected one number, got \(values.count)") }
+      k = values[0]
+    }
+    if let k, k < 0 { throw .invalid("k is \(k)") }
+    return k
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let sizes = try call.inputSizes(0)
+    let split = AxisSplit(sizes, axis: try normalized(axis: axis, rank: sizes.count))
+    guard let k = try k(call.inputs) else { throw .input(1, "its contents are not known") }
+    guard k <= split.size else { throw .invalid("k is \(k), of \(split.size) elements") }
+    switch try call.elementType(0) {
+    case .float32: return kernel(Float.self, split, k, call)
+    case .float64: return kernel(Double.self, split, k, call)
+    case .float16: return kernel(Float16.self, split, k, call)
+    case .bfloat16: return kernel(BFloat16.self, split, k, call)
+    case .int8: return kernel(Int8.self, split, k, call)
+    case .int16: return kernel(Int16.self, split, k, call)
+    case .int32: return kernel(Int32.self, split, k, call)
+    case .int64: return kernel(Int64.self, split, k, call)
+    case .uint8: return kernel(UInt8.self, split, k, call)
+    case .uint16: return kernel(UInt16.self, split, k, call)
+    case .uint32: return kernel(UInt32.self, split, k, call)
+    case .uint64: return kernel(UInt64.self, split, k, call)
+    default: throw .input(0, "expected numbers, got \(try call.elementType(0))")
+    }
+  }
+
+  private func kernel<T: SortKeyElement>(
+    _ type: T.Type, _ split: AxisSplit, _ k: Int, _ call: Preparation
+  ) -> Kernel {
+    guard k > 0, split.lanes > 0 else { return .compute { _ in } }
+    let (size, inner) = (split.size, split.inner)
+    let (wantsValues, wantsPlaces) = (call.wants(0), call.wants(1))
+    let flip: UInt64 = isLargest ? .max : 0
+    let lanesPerTask = max(1, 4096 / size)
+    let tile: Buffers.Tile = { buffers, task, thread in
+      let ranked = UnsafeMutableBufferPointer(
+        start: buffers.scratch.assumingMemoryBound(to: RankedPlace.self) + thread * size,
+        count: size)
+      for lane in task * lanesPerTask..<min(split.lanes, (task + 1) * lanesPerTask) {
+        let (row, column) = (lane / inner, lane % inner)
+        let x = buffers.input(0, as: T.self) + row * size * inner + column
+        for i in 0..<size { ranked[i] = RankedPlace(key: x[i * inner].sortKey ^ flip, place: i) }
+        ranked.selectLeast(k)
+        let start = row * k * inner + column
+        if wantsValues {
+          let values = buffers.output(0, as: T.self) + start
+          for i in 0..<k { values[i * inner] = x[ranked[i].place * inner] }
+        }
+        if wantsPlaces {
+          let places = buffers.output(1, as: Int64.self) + start
+          for i in 0..<k { places[i * inner] = Int64(ranked[i].place) }
+        }
+      }
+    }
+    let scratch = call.threads * size * MemoryLayout<RankedPlace>.stride
+    let tasks = (split.lanes - 1) / lanesPerTask + 1
+    return .compute(scratch: scratch) { buffers in buffers.parallel(tasks, tile) }
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let zeros = backward.builder.zeros(like: backward.input(0), try backward.elementType())
+    let places = backward.output(1)
+    backward.set(
+      0,
+      backward.builder.node(
+        "ScatterElements", [zeros, places, gradient], [.int("axis", axis)]))
+  }
+}
+
+extension TopK {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        10,
+        up: { change throws(OperatorError) in
+          guard let k = try change.int("k") else { throw .attribute("k", "is missing") }
+          change.setInput(1, change.integers([k], "k"))
+          change.drop("k")
+        },
+        down: { change throws(OperatorError) in
+          guard let k = try change.integers(1).first else { throw .input(1, "is empty") }
+          change.set(.int("k", k))
+          change.setInput(1, "")
+          try change.countFromFront("axis")
+        }),
+      VersionStep(
+        11,
+        down: { change throws(OperatorError) in
+          // Results in order are right where no order is asked for.
+          change.drop("sorted")
+          if try change.int("largest") == 0 {
+            change.precede(0, "Neg", type: change.tensorType(0))
+            change.follow(0, "Neg")
+          }
+          change.drop("largest")
+        }),
+    ]
+  }
+}

@@ -1,0 +1,40 @@
+import CKernels
+import ONNXFormat
+import ONNXOperators
+import RealModule
+
+/// `y = a + b`, broadcast.
+struct Add: ArithmeticOperator, DifferentiableOperator {
+  static let schema = Schema("Add", Add.versions, inputs: 2...2)
+  let alignment: OperandAlignment
+
+  func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a + b }
+  func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a &+ b }
+  var vectorised: BinaryLoop<Float, Float, Float>? { ck_add }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    for input in 0...1 where backward.wants(input) {
+      try setBroadcast(input, gradient, &backward)
+    }
+  }
+}
+
+extension ArithmeticOperator {
+  /// The versions of the four basic operations.
+  static var versions: KeyValuePairs<Int, TypeSet> {
+    [
+      1: .floats, 6: [.floats, .wideIntegers], 7: [.floats, .wideIntegers],
+      13: [.floats, .bfloat16, .wideIntegers], 14: [.floats, .bfloat16, .integers],
+    ]
+  }
+}
+
+extension TypeSet {
+  /// The integers of 32 and 64 bits.
+  static let wideIntegers: TypeSet = [.int32, .int64, .uint32, .uint64]
+}
+
+extension Add: AffineOperator {
+  var affineRole: AffineRole { .sum }
+}

@@ -1,0 +1,10 @@
+import ONNXFormat
+import ONNXOperators
+
+/// `y = a & b` bit by bit, broadcast.
+struct BitwiseAnd: BitwiseOperator {
+  static let schema = Schema("BitwiseAnd", [18: .integers], inputs: 2...2)
+  let alignment: OperandAlignment
+
+  func apply<T: FixedWidthInteger>(_ a: T, _ b: T) -> T { a & b }
+}

@@ -1,0 +1,258 @@
+import CKernels
+import ONNXFormat
+import ONNXOperators
+import RealModule
+
+/// `y = min(max(x, low), high)`; where `low > high` all is `high`. A NaN stays one.
+///
+/// The bounds are scalar inputs 1 and 2, before operator set 11 the attributes `min` and `max`.
+struct Clip: DifferentiableOperator {
+  static let schema = Schema(
+    "Clip",
+    [
+      1: .floats, 6: .floats, 11: .floats, 12: [.integers, .floats],
+      13: [.integers, .floats, .bfloat16],
+    ], inputs: 1...3)
+  let low: Float?
+  let high: Float?
+  let hasInputs: Bool
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    hasInputs = node.version >= 11
+    low = hasInputs ? nil : try node.optionalFloat("min")
+    high = hasInputs ? nil : try node.optionalFloat("max")
+    try node.skipConsumedInputs()
+  }
+
+  var overwritableInputs: [Int] { [0] }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let x = try inputs.tensor(0)
+    guard hasInputs || inputs.count == 1 else {
+      throw .invalid("expected 1 input, got \(inputs.count)")
+    }
+    for index in 1...2 where inputs.has(index) {
+      guard let shape = try inputs.tensor(index, sameTypeAs: 0).shape else { continue }
+      guard shape.allSatisfy({ ($0.size ?? 1) == 1 }) else {
+        throw .input(index, "expected a scalar, got shape \(shape)")
+      }
+    }
+    return [.tensor(x)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    switch try call.elementType(0) {
+    case .float32: return try kernel(call, (low, high), clipFloats)
+    case .float64:
+      return try kernel(call, (low.map { Double($0) }, high.map { Double($0) }), clip)
+    case .float16:
+      return try kernel(call, (low.map { Float16($0) }, high.map { Float16($0) }), clipHalf)
+    case .bfloat16: return try kernel(call, (nil, nil), clipHalf as ElementLoop<BFloat16>)
+    case .int8: return try kernel(call, (nil, nil), clip as ElementLoop<Int8>)
+    case .int16: return try kernel(call, (nil, nil), clip as ElementLoop<Int16>)
+    case .int32: return try kernel(call, (nil, nil), clip as ElementLoop<Int32>)
+    case .int64: return try kernel(call, (nil, nil), clip as ElementLoop<Int64>)
+    case .uint8: return try kernel(call, (nil, nil), clip as ElementLoop<UInt8>)
+    case .uint16: return try kernel(call, (nil, nil), clip as ElementLoop<UInt16>)
+    case .uint32: return try kernel(call, (nil, nil), clip as ElementLoop<UInt32>)
+    case .uint64: return try kernel(call, (nil, nil), clip as ElementLoop<UInt64>)
+    default: throw .input(0, "expected numbers, got \(try call.elementType(0))")
+    }
+  }
+
+  private func kernel<T: Sendable>(
+    _ call: Preparation, _ fixed: (low: T?, high: T?), _ loop: @escaping ElementLoop<T>
+  ) throws(OperatorError) -> Kernel {
+    let (hasLow, hasHigh) = (call.inputs.has(1), call.inputs.has(2))
+    let tiles = Tiles(try call.inputCount(0))
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let range = tiles[task]
+      loop(
+        buffers.input(0, as: T.self) + range.lowerBound,
+        buffers.output(0, as: T.self) + range.lowerBound, range.count,
+        hasLow ? buffers.input(1, as: T.self)[0] : fixed.low,
+        hasHigh ? buffers.input(2, as: T.self)[0] : fixed.high)
+    }
+    return .compute { buffers in buffers.parallel(tiles.count, tile) }
+  }
+}
+
+extension Clip {
+  /// The gradient passes where `x` lies within the bounds; `min` takes it where `x < min < max`, `max`
+  /// where `x > max` or `max < min`.
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let (x, low, high) = (backward.input(0), backward.input(1), backward.input(2))
+    if backward.wants(0) {
+      backward.set(
+        0,
+        backward.builder.node(
+          ClipGrad.schema.name, [gradient, x, low, high], backward.forward.attributes,
+          domain: Registry.privateDomain, operatorSet: backward.operatorSet))
+    }
+    if backward.wants(1) {
+      var isLow = backward.builder.node("Less", [x, low])
+      if backward.has(2) {
+        isLow = backward.builder.node("And", [isLow, backward.builder.node("Less", [low, high])])
+      }
+      try setBound(1, isLow, gradient, &backward)
+    }
+    if backward.wants(2) {
+      var isHigh = backward.builder.node("Greater", [x, high])
+      if backward.has(1) {
+        isHigh = backward.builder.node("Or", [isHigh, backward.builder.node("Less", [high, low])])
+      }
+      try setBound(2, isHigh, gradient, &backward)
+    }
+  }
+
+  private func setBound(
+    _ input: Int, _ mask: String, _ gradient: String, _ backward: inout Backward
+  ) throws(OperatorError) {
+    let zero = try backward.scalar(0)
+    let sum = backward.builder.reduceSum(
+      backward.builder.node("Where", [mask, gradient, zero]), keepAxes: false)
+    let shape = backward.builder.shape(of: backward.input(input))
+    backward.set(input, backward.builder.reshape(sum, to: shape))
+  }
+}
+
+/// The gradient of `Clip` by `x`: inputs are the gradient of its output, and its own inputs.
+struct ClipGrad: Operator {
+  static let schema = Schema("ClipGrad", gradientOf: Clip.schema, inputs: 2...4, outputs: 1...1)
+  private let base: Clip
+
+  init(_ node: inout NodeReader) throws(OperatorError) { base = try Clip(&node) }
+
+  var overwritableInputs: [Int] { [0, 1] }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let gradient = try inputs.tensor(0, [.floats, .bfloat16])
+    let shape = try inputs.tensor(1, sameTypeAs: 0).shape
+    for index in 2...3 where inputs.has(index) {
+      guard base.hasInputs else { throw .invalid("expected 2 inputs, got \(inputs.count)") }
+      guard let bound = try inputs.tensor(index, sameTypeAs: 0).shape else { continue }
+      guard bound.allSatisfy({ ($0.size ?? 1) == 1 }) else {
+        throw .input(index, "expected a scalar, got shape \(bound)")
+      }
+    }
+    return [
+      .tensor(gradient.elementType, try OperandAlignment.none.shape(gradient.shape, shape))
+    ]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    switch try call.elementType(0) {
+    case .float32: try kernel(call, Float.self) { ck_clip_grad($0, $1, $2, $3, $4, $5) }
+    case .float64: try kernel(call, Double.self, passWithin)
+    case .float16: try kernel(call, Float16.self, passWithin)
+    case .bfloat16: try kernel(call, BFloat16.self, passWithin)
+    case let type: throw .input(0, "unexpected element type \(type)")
+    }
+  }
+
+  private func kernel<T: RealElement>(
+    _ call: Preparation, _ type: T.Type,
+    _ loop:
+      @escaping @Sendable (
+        _ x: UnsafePointer<T>, _ g: UnsafePointer<T>, _ gx: UnsafeMutablePointer<T>, _ count: Int,
+        _ low: T.Compute, _ high: T.Compute
+      ) -> Void
+  ) throws(OperatorError) -> Kernel {
+    let (hasLow, hasHigh) = (call.inputs.has(2), call.inputs.has(3))
+    let low = T.Compute(base.low ?? -.infinity)
+    let high = T.Compute(base.high ?? .infinity)
+    let tiles = Tiles(try call.inputCount(0))
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let range = tiles[task]
+      let start = range.lowerBound
+      loop(
+        buffers.input(1, as: T.self) + start, buffers.input(0, as: T.self) + start,
+        buffers.output(0, as: T.self) + start, range.count,
+        hasLow ? buffers.input(2, as: T.self)[0].compute : low,
+        hasHigh ? buffers.input(3, as: T.self)[0].compute : high)
+    }
+    return .compute { buffers in buffers.parallel(tiles.count, tile) }
+  }
+}
+
+@Sendable private func passWithin<T: RealElement>(
+  _ x: UnsafePointer<T>, _ g: UnsafePointer<T>, _ gx: UnsafeMutablePointer<T>, _ count: Int,
+  _ low: T.Compute, _ high: T.Compute
+) {
+  for i in 0..<count {
+    let value = x[i].compute
+    gx[i] = value < low || value > high ? T(compute: 0) : g[i]
+  }
+}
+
+private typealias ElementLoop<T> =
+  @Sendable (
+    _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int, _ low: T?, _ high: T?
+  ) -> Void
+
+@Sendable private func clipFloats(
+  _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, _ low: Float?,
+  _ high: Float?
+) {
+  ck_clip(x, y, count, low ?? -.infinity, high ?? .infinity)
+}
+
+@Sendable private func clip<T: Comparable>(
+  _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int, _ low: T?, _ high: T?
+) {
+  for i in 0..<count {
+    var value = x[i]
+    if let low, value < low { value = low }
+    if let high, value > high { value = high }
+    y[i] = value
+  }
+}
+
+@Sendable private func clipHalf<T: HalfFloat>(
+  _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int, _ low: T?, _ high: T?
+) {
+  throughFloat(T.self) { x, y, count in
+    clipFloats(x, y, count, low?.compute, high?.compute)
+  }(x, y, count)
+}
+
+extension Clip {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        11,
+        up: { change throws(OperatorError) in
+          for (input, name) in [(1, "min"), (2, "max")] {
+            guard let bound = try change.float(name) else { continue }
+            let type = try change.elementType(0)
+            change.setInput(input, try change.scalar(Double(bound), type, name))
+            change.drop(name)
+          }
+        },
+        down: { change throws(OperatorError) in
+          for (input, name) in [(2, "max"), (1, "min")] where change.has(input) {
+            guard let bound = try change.floats(input).first else {
+              throw .input(input, "is empty")
+            }
+            change.set(.float(name, bound))
+            change.setInput(input, "")
+          }
+        })
+    ]
+  }
+}
+
+extension Clip: ActivationOperator {
+  public func activation(_ partner: FusionPartner) -> Activation? {
+    var bounds = [low ?? -.infinity, high ?? .infinity]
+    for (index, name) in partner.next.inputs.enumerated().dropFirst() where !name.isEmpty {
+      guard let bound = partner.constant(name), let value = try? bound.array(as: Float.self).first
+      else { return nil }
+      bounds[index - 1] = value
+    }
+    // Beyond its bounds in the wrong order the operator has a rule of its own.
+    guard partner.position == 0, bounds[0] <= bounds[1] else { return nil }
+    return .clip(bounds[0], bounds[1])
+  }
+}

@@ -1,0 +1,32 @@
+import CKernels
+import ONNXFormat
+import ONNXOperators
+import RealModule
+
+/// `y = a / b`, broadcast; of integers towards zero, and the least one by −1 is itself.
+struct Div: ArithmeticOperator, DifferentiableOperator {
+  static let schema = Schema("Div", Div.versions, inputs: 2...2)
+  let alignment: OperandAlignment
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    try findLoop(call).kernel(rows(call))
+      .rejectingZeros(in: 1, call.elementType(0), count: call.inputCount(1))
+  }
+
+  func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a / b }
+  func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T {
+    a.dividedReportingOverflow(by: b).partialValue
+  }
+  var vectorised: BinaryLoop<Float, Float, Float>? { ck_div }
+  var cost: Int { 3 }
+
+  /// `∂y/∂a = 1 / b`, `∂y/∂b = −y / b`
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let quotient = backward.builder.div(gradient, try operand(1, &backward))
+    if backward.wants(0) { try setBroadcast(0, quotient, &backward) }
+    guard backward.wants(1) else { return }
+    try setBroadcast(1, backward.builder.mul(quotient, backward.output(0)), &backward)
+    if let sum = backward.results[1] { backward.set(1, backward.builder.neg(sum)) }
+  }
+}

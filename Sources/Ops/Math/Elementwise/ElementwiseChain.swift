@@ -1,0 +1,213 @@
+import ONNXFormat
+import ONNXOperators
+
+/// Operations on numbers of one shape, one after the other, in a single pass over memory: what the
+/// formula of an optimiser, or a gate, comes to.
+///
+/// Value `i` of the chain is input `i` of the node, and behind the inputs the result of each step.
+/// Inputs that hold one element go with every element of the others. Attributes are the operators of
+/// the steps, two values for each to work on (the second −1 where there is one), and the values that
+/// are outputs.
+struct ElementwiseChain: Operator {
+  static let schema = Schema(
+    "ElementwiseChain", domain: "swift.onnx", [1: [.float32, .float64]], inputs: .atLeast(1),
+    outputs: .atLeast(1))
+  private let steps: [(operator: any ChainedOperator, operands: [Int])]
+  private let results: [Int]
+  private let inputCount: Int
+
+  /// Elements that go through all steps before the next ones do.
+  private static let block = 1024
+  /// Steps that keep their results of a block in the cache.
+  static let mostSteps = 48
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    let inputCount = node.inputCount
+    self.inputCount = inputCount
+    let names = try node.optionalStrings("operators") ?? []
+    let operands = try node.ints("operands")
+    results = try node.ints("results")
+    guard operands.count == 2 * names.count, names.count <= Self.mostSteps,
+      node.outputCount == results.count
+    else { throw .attribute("operands", "expected two for each operator") }
+    var steps: [(operator: any ChainedOperator, operands: [Int])] = []
+    for (index, name) in names.enumerated() {
+      let pair = Array(operands[2 * index..<2 * index + 2]).filter { $0 != -1 }
+      let made = try node.registry.make(
+        Node(name, inputs: pair.map { "\($0)" }, outputs: ["y"]),
+        operatorSet: GraphBuilder.operatorSet
+      ).operator
+      guard let made = made as? any ChainedOperator,
+        pair.allSatisfy({ (0..<inputCount + index).contains($0) })
+      else { throw .attribute("operators", "no chain has '\(name)' of these values") }
+      steps.append((made, pair))
+    }
+    self.steps = steps
+    guard results.allSatisfy({ (inputCount..<inputCount + names.count).contains($0) }) else {
+      throw .attribute("results", "expected numbers of steps")
+    }
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let type = try inputs.tensor(0).elementType
+    var shape: Shape?
+    for index in 0..<inputs.count {
+      guard let own = try inputs.tensor(index, sameTypeAs: 0).shape else { continue }
+      if own.sizes?.elementCount == 1, shape != nil { continue }
+      if let known = shape, known.sizes?.elementCount != 1 {
+        _ = try OperandAlignment.none.shape(known, own)
+      } else {
+        shape = own
+      }
+    }
+    return Array(repeating: .tensor(type, shape), count: results.count)
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    switch try call.elementType(0) {
+    case .float32: return try kernel(call, Float.self)
+    case .float64: return try kernel(call, Double.self)
+    case let type: throw .input(0, "unexpected element type \(type)")
+    }
+  }
+
+  private func kernel<T: Element>(
+    _ call: Preparation, _ type: T.Type
+  ) throws(OperatorError) -> Kernel {
+    let count = try call.outputCount(0)
+    // How far each value moves from one element to the next.
+    var strides: [Int] = []
+    for index in 0..<inputCount {
+      let own = try call.inputCount(index)
+      guard own == count || own == 1 else {
+        throw .input(index, "expected \(count) elements or one, got \(own)")
+      }
+      strides.append(own == 1 && count != 1 ? 0 : 1)
+    }
+    var loops: [(loop: AnyBinaryLoop, a: Int, b: Int)] = []
+    for step in steps {
+      guard let loop = step.operator.chainLoop(T.elementType) else {
+        throw .input(0, "unexpected element type \(T.elementType)")
+      }
+      loops.append((loop, step.operands[0], step.operands.last ?? step.operands[0]))
+    }
+    strides += Array(repeating: 1, count: loops.count)
+    let tiles = Tiles(count, cost: loops.count)
+    let (inputs, block) = (inputCount, Self.block)
+    let values = strides.count
+    let outputs: [Int?] = (0..<values).map { results.firstIndex(of: $0) }
+    let wanted = results.indices.map { call.wants($0) }
+    let tile: Buffers.Tile = { [strides, loops] buffers, task, _ in
+      withUnsafeTemporaryAllocation(of: T.self, capacity: loops.count * block) { memory in
+        withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<T>.self, capacity: values) { at in
+          guard let scratch = memory.baseAddress, let table = at.baseAddress else { return }
+          let range = tiles[task]
+          for start in stride(from: range.lowerBound, to: range.upperBound, by: block) {
+            let size = min(block, range.upperBound - start)
+            for value in 0..<values {
+              let place: UnsafeMutablePointer<T>
+              if value < inputs {
+                place =
+                  UnsafeMutablePointer(mutating: buffers.input(value, as: T.self))
+                  + start * strides[value]
+              } else if let output = outputs[value], wanted[output] {
+                place = buffers.output(output, as: T.self) + start
+              } else {
+                place = scratch + (value - inputs) * block
+              }
+              (table + value).initialize(to: place)
+            }
+            for (index, step) in loops.enumerated() {
+              step.loop.run(
+                at[step.a], strides[step.a], at[step.b], strides[step.b], at[inputs + index], size)
+            }
+          }
+        }
+      }
+    }
+    return .compute { buffers in buffers.parallel(tiles.count, tile) }
+  }
+}
+
+/// An operator without attributes that a chain can have as a step.
+protocol ChainedOperator: Operator {
+  /// The loop for elements of this type; where there is one operand it is the first.
+  func chainLoop(_ type: ElementType) -> AnyBinaryLoop?
+}
+
+extension ArithmeticOperator where Self: ChainedOperator {
+  func chainLoop(_ type: ElementType) -> AnyBinaryLoop? { arithmeticLoop(type) }
+}
+
+extension ElementwiseOperator where Self: ChainedOperator {
+  func chainLoop(_ type: ElementType) -> AnyBinaryLoop? {
+    switch type {
+    case .float32:
+      let loop: UnaryLoop<Float, Float> =
+        vectorised ?? { x, y, count in for i in 0..<count { y[i] = self.apply(x[i]) } }
+      return AnyBinaryLoop {
+        (x: UnsafePointer<Float>, _, _: UnsafePointer<Float>, _, y, count) in loop(x, y, count)
+      }
+    case .float64:
+      return AnyBinaryLoop {
+        (x: UnsafePointer<Double>, _, _: UnsafePointer<Double>, _, y, count) in
+        for i in 0..<count { y[i] = self.apply(x[i]) }
+      }
+    default: return nil
+    }
+  }
+}
+
+extension Add: ChainedOperator {}
+extension Sub: ChainedOperator {}
+extension Mul: ChainedOperator {}
+extension Div: ChainedOperator {}
+extension Neg: ChainedOperator {}
+extension Sqrt: ChainedOperator {}
+
+/// Collects nodes that make one chain.
+public struct ElementwiseChainBuilder {
+  private var inputs: [String] = []
+  private var nodes: [Node] = []
+
+  public init() {}
+
+  /// Whether a chain can have the node, whose operator is `made`, as a step.
+  public static func accepts(_ node: Node, _ made: any Operator) -> Bool {
+    guard made is any ChainedOperator, node.outputs.count == 1, node.attributes.isEmpty else {
+      return false
+    }
+    if let made = made as? any BinaryOperator {
+      guard case .numpy = made.alignment else { return false }
+    }
+    return true
+  }
+
+  public static let mostSteps = ElementwiseChain.mostSteps
+
+  public mutating func append(_ node: Node) { nodes.append(node) }
+
+  /// The node that computes what all of them do.
+  /// - Parameter outputs: which of their results are used elsewhere
+  public func node(outputs: [String]) -> Node {
+    let made = Set(nodes.flatMap(\.outputs))
+    var inputs: [String] = []
+    for name in nodes.flatMap(\.inputs) where !made.contains(name) && !inputs.contains(name) {
+      inputs.append(name)
+    }
+    var values: [String: Int] = [:]
+    for (index, name) in (inputs + nodes.map { $0.outputs[0] }).enumerated() {
+      values[name] = index
+    }
+    let operands = nodes.flatMap { node in
+      [values[node.inputs[0]] ?? 0, node.inputs.count > 1 ? values[node.inputs[1]] ?? 0 : -1]
+    }
+    return Node(
+      ElementwiseChain.schema.name, domain: ElementwiseChain.schema.domain, name: nodes.last?.name,
+      inputs: inputs, outputs: outputs,
+      attributes: [
+        .strings("operators", nodes.map(\.operatorType)), .ints("operands", operands),
+        .ints("results", outputs.map { values[$0] ?? 0 }),
+      ])
+  }
+}

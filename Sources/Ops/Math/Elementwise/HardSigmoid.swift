@@ -1,0 +1,30 @@
+import CKernels
+import ONNXFormat
+import ONNXOperators
+import RealModule
+
+/// `y = max(0, min(1, alpha · x + beta))`
+struct HardSigmoid: DifferentiableElementwise {
+  static let schema = Schema(
+    "HardSigmoid", [1: .floats, 6: .floats, 22: [.floats, .bfloat16]],
+    inputs: 1...1)
+  let alpha: Float
+  let beta: Float
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    alpha = try node.float("alpha", default: 0.2)
+    beta = try node.float("beta", default: 0.5)
+    try node.skipConsumedInputs()
+  }
+
+  func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T {
+    max(0, min(1, T(alpha) * x + T(beta)))
+  }
+  static let derivativeSource = DerivativeSource.output
+  func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T {
+    y > 0 && y < 1 ? T(alpha) : 0
+  }
+  var vectorised: UnaryLoop<Float, Float>? {
+    { [alpha, beta] x, y, count in ck_hard_sigmoid(x, y, count, alpha, beta) }
+  }
+}

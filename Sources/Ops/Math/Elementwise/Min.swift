@@ -1,0 +1,23 @@
+import CKernels
+import ONNXFormat
+import ONNXOperators
+import RealModule
+
+/// The least of the inputs, element by element; NaN where one is.
+struct Min: VariadicOperator, DifferentiableOperator {
+  static let schema = Schema(
+    "Min",
+    [
+      1: .floats, 6: .floats, 8: .floats, 12: [.integers, .floats],
+      13: [.integers, .floats, .bfloat16],
+    ], inputs: .atLeast(1))
+  let inputs: VariadicInputs
+
+  func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a < b || a.isNaN ? a : b }
+  func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a < b ? a : b }
+  var vectorised: BinaryLoop<Float, Float, Float>? { ck_min }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    try shareAmongEqual(&backward)
+  }
+}

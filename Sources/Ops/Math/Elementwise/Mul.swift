@@ -1,0 +1,26 @@
+import CKernels
+import ONNXFormat
+import ONNXOperators
+import RealModule
+
+/// `y = a · b`, broadcast.
+struct Mul: ArithmeticOperator, DifferentiableOperator {
+  static let schema = Schema("Mul", Mul.versions, inputs: 2...2)
+  let alignment: OperandAlignment
+
+  func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a * b }
+  func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a &* b }
+  var vectorised: BinaryLoop<Float, Float, Float>? { ck_mul }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    for input in 0...1 where backward.wants(input) {
+      let other = try operand(1 - input, &backward)
+      try setBroadcast(input, backward.builder.mul(gradient, other), &backward)
+    }
+  }
+}
+
+extension Mul: AffineOperator {
+  var affineRole: AffineRole { .product }
+}

@@ -1,0 +1,22 @@
+import CKernels
+import ONNXFormat
+import ONNXOperators
+import RealModule
+
+/// `y = a − b`, broadcast.
+struct Sub: ArithmeticOperator, DifferentiableOperator {
+  static let schema = Schema("Sub", Sub.versions, inputs: 2...2)
+  let alignment: OperandAlignment
+
+  func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a - b }
+  func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a &- b }
+  var vectorised: BinaryLoop<Float, Float, Float>? { ck_sub }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    if backward.wants(0) { try setBroadcast(0, gradient, &backward) }
+    guard backward.wants(1) else { return }
+    try setBroadcast(1, gradient, &backward)
+    if let sum = backward.results[1] { backward.set(1, backward.builder.neg(sum)) }
+  }
+}

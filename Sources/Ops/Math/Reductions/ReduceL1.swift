@@ -1,0 +1,24 @@
+import ONNXFormat
+import ONNXOperators
+
+/// `Σ |x|`; 0 of nothing.
+struct ReduceL1: ReductionOperator, DifferentiableOperator {
+  static let schema = Schema(
+    "ReduceL1",
+    [
+      1: .reducible, 11: .reducible, 13: [.reducible, .bfloat16],
+      18: [.reducible, .bfloat16],
+    ], inputs: 1...2)
+  let axes: ReductionAxes
+
+  func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {
+    reduction.kernel(MagnitudeSum.self, type)
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let g = try keepingAxes(gradient, &backward)
+    let sign = backward.builder.node("Sign", [backward.input(0)])
+    backward.set(0, backward.builder.mul(sign, g))
+  }
+}

@@ -1,0 +1,30 @@
+import ONNXFormat
+import ONNXOperators
+import RealModule
+
+/// `√Σ x²`; 0 of nothing, and integers lose the fraction.
+struct ReduceL2: ReductionOperator, DifferentiableOperator {
+  static let schema = Schema(
+    "ReduceL2",
+    [
+      1: .reducible, 11: .reducible, 13: [.reducible, .bfloat16],
+      18: [.reducible, .bfloat16],
+    ], inputs: 1...2)
+  let axes: ReductionAxes
+
+  func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {
+    reduction.kernel(SquareSum.self, type) { .sqrt($0) }
+  }
+
+  /// `∂y/∂x = x / y`, 0 where y = 0.
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let g = try keepingAxes(gradient, &backward)
+    let y = try keepingAxes(backward.output(0), &backward)
+    let zero = try backward.scalar(0)
+    let isZero = backward.builder.node("Equal", [y, zero])
+    let ratio = backward.builder.node(
+      "Where", [isZero, zero, backward.builder.div(g, y)])
+    backward.set(0, backward.builder.mul(backward.input(0), ratio))
+  }
+}

@@ -1,0 +1,25 @@
+import ONNXFormat
+import ONNXOperators
+import RealModule
+
+/// `ln Σ x`; −∞ of nothing, and integers, up to version 18, lose the fraction.
+struct ReduceLogSum: ReductionOperator, DifferentiableOperator {
+  static let schema = Schema(
+    "ReduceLogSum",
+    [
+      1: .reducible, 11: .reducible, 13: [.reducible, .bfloat16],
+      18: [.reducible, .bfloat16], 28: [.floats, .bfloat16],
+    ], inputs: 1...2)
+  let axes: ReductionAxes
+
+  func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {
+    reduction.kernel(ValueSum.self, type) { .log($0) }
+  }
+
+  /// `∂y/∂x = 1 / Σ x = e⁻ʸ`
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let sum = backward.builder.node("Exp", [backward.output(0)])
+    backward.set(0, try spread(backward.builder.div(gradient, sum), &backward))
+  }
+}

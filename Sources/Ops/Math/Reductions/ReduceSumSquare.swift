@@ -1,0 +1,24 @@
+import ONNXFormat
+import ONNXOperators
+
+/// `Σ x²`; 0 of nothing.
+struct ReduceSumSquare: ReductionOperator, DifferentiableOperator {
+  static let schema = Schema(
+    "ReduceSumSquare",
+    [
+      1: .reducible, 11: .reducible, 13: [.reducible, .bfloat16],
+      18: [.reducible, .bfloat16],
+    ], inputs: 1...2)
+  let axes: ReductionAxes
+
+  func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {
+    reduction.kernel(SquareSum.self, type)
+  }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let g = try keepingAxes(gradient, &backward)
+    let twice = backward.builder.mul(g, try backward.scalar(2))
+    backward.set(0, backward.builder.mul(backward.input(0), twice))
+  }
+}

@@ -1,0 +1,51 @@
+import ONNXFormat
+import ONNXOperators
+
+/// An associative way to make one value of many.
+protocol Reducer: Sendable {
+  associatedtype Element: Sendable
+  associatedtype Accumulator: Sendable
+
+  /// The result of nothing.
+  static var identity: Accumulator { get }
+  /// The result of one element.
+  static func lift(_ x: Element) -> Accumulator
+  static func combine(_ a: Accumulator, _ b: Accumulator) -> Accumulator
+
+  /// The result of contiguous elements.
+  static func reduce(_ x: UnsafePointer<Element>, _ count: Int) -> Accumulator
+  /// Adds `rows` rows, `stride` elements apart, to the `count` results in `y`.
+  static func accumulate(
+    _ x: UnsafePointer<Element>, stride: Int, rows: Int,
+    into y: UnsafeMutablePointer<Accumulator>, _ count: Int)
+}
+
+extension Reducer {
+  static func reduce(_ x: UnsafePointer<Element>, _ count: Int) -> Accumulator {
+    // Four results side by side, so that no step waits for the one before.
+    var (a, b, c, d) = (identity, identity, identity, identity)
+    var i = 0
+    while i &+ 4 <= count {
+      a = combine(a, lift(x[i]))
+      b = combine(b, lift(x[i &+ 1]))
+      c = combine(c, lift(x[i &+ 2]))
+      d = combine(d, lift(x[i &+ 3]))
+      i &+= 4
+    }
+    while i < count {
+      a = combine(a, lift(x[i]))
+      i &+= 1
+    }
+    return combine(combine(a, b), combine(c, d))
+  }
+
+  static func accumulate(
+    _ x: UnsafePointer<Element>, stride: Int, rows: Int,
+    into y: UnsafeMutablePointer<Accumulator>, _ count: Int
+  ) {
+    for row in 0..<rows {
+      let x = x + row * stride
+      for i in 0..<count { y[i] = combine(y[i], lift(x[i])) }
+    }
+  }
+}

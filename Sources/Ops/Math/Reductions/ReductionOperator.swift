@@ -1,0 +1,151 @@
+import ONNXFormat
+import ONNXOperators
+
+/// An operator that makes one element of all those along some axes.
+protocol ReductionOperator: Operator {
+  init(axes: ReductionAxes)
+  var axes: ReductionAxes { get }
+
+  /// The operator set whose version takes the axes from input 1; before, they are an attribute.
+  static var axesAreInputSince: Int { get }
+
+  /// The kernel for elements of this type; `nil` where there is none.
+  func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel?
+}
+
+/// Which axes a reduction takes, and what becomes of them.
+struct ReductionAxes: Sendable {
+  /// `nil` for all, or for those of input 1.
+  let fixed: [Int]?
+  let areInput: Bool
+  /// Whether reduced axes stay, of size 1.
+  let areKept: Bool
+  /// Whether no axes mean none, not all.
+  let mayBeNone: Bool
+
+  /// The axes from 0 on; `nil` where they are not known yet.
+  func resolve(_ inputs: Inputs, rank: Int) throws(OperatorError) -> Set<Int>? {
+    var list = fixed ?? []
+    if areInput, inputs.has(1) {
+      guard let axes = try inputs.integers(1) else { return rank == 0 ? [] : nil }
+      list = axes
+    }
+    if list.isEmpty { return mayBeNone ? [] : Set(0..<rank) }
+    var result: Set<Int> = []
+    for axis in list {
+      guard -rank <= axis, axis < rank else {
+        throw .invalid("axis \(axis) is beyond the rank, \(rank)")
+      }
+      guard result.insert(axis < 0 ? axis + rank : axis).inserted else {
+        throw .invalid("axis \(axis) is given twice")
+      }
+    }
+    return result
+  }
+}
+
+extension ReductionOperator {
+  static var axesAreInputSince: Int { 18 }
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    let areInput = node.version >= Self.axesAreInputSince
+    self.init(
+      axes: ReductionAxes(
+        fixed: areInput ? nil : try node.optionalInts("axes"), areInput: areInput,
+        areKept: try node.flag("keepdims", default: true),
+        mayBeNone: areInput ? try node.flag("noop_with_empty_axes") : false))
+    guard areInput || node.inputCount == 1 else {
+      throw .invalid("expected 1 input, got \(node.inputCount)")
+    }
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let data = try inputs.tensor(0)
+    guard let shape = data.shape else { return [.tensor(data.elementType, nil)] }
+    guard let axes = try axes.resolve(inputs, rank: shape.rank) else {
+      return [.tensor(data.elementType, self.axes.areKept ? Shape(rank: shape.rank) : nil)]
+    }
+    var result = shape.dimensions
+    for axis in axes.sorted(by: >) {
+      if self.axes.areKept { result[axis] = 1 } else { result.remove(at: axis) }
+    }
+    return [.tensor(data.elementType, Shape(result))]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let sizes = try call.inputSizes(0)
+    let type = try call.elementType(0)
+    guard let axes = try axes.resolve(call.inputs, rank: sizes.count) else {
+      throw .input(1, "the axes are not known")
+    }
+    guard let kernel = kernel(type, Reduction(sizes, over: axes)) else {
+      throw .input(0, "unexpected element type \(type)")
+    }
+    return kernel
+  }
+}
+
+extension ReductionOperator {
+  /// A result, or its gradient, with the reduced axes back, of size 1.
+  func keepingAxes(
+    _ result: String, _ backward: inout Backward
+  ) throws(OperatorError) -> String {
+    guard !axes.areKept else { return result }
+    let rank = try backward.rank(0)
+    let inputs = Inputs(
+      types: [.tensor(try backward.tensorType(0))]
+        + (backward.has(1) ? [.tensor(.int64, nil)] : []),
+      constants: [nil, backward.constant(1).map(Value.tensor)])
+    guard let axes = try axes.resolve(inputs, rank: rank) else {
+      throw .input(1, "the axes are not known before the run, which the gradient needs")
+    }
+    return backward.builder.node(
+      "Unsqueeze", [result, backward.builder.integers(axes.sorted())])
+  }
+
+  /// A result's gradient, once for each element that went into it.
+  func spread(_ gradient: String, _ backward: inout Backward) throws(OperatorError) -> String {
+    let kept = try keepingAxes(gradient, &backward)
+    return backward.builder.node(
+      "Expand", [kept, backward.builder.shape(of: backward.input(0))])
+  }
+}
+
+extension ReductionOperator {
+  /// Gives the gradient of an extreme value to the elements that are it, in equal shares.
+  func shareAmongEqual(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let y = try keepingAxes(backward.output(0), &backward)
+    let isEqual = backward.builder.node("Equal", [backward.input(0), y])
+    let mask = backward.builder.cast(isEqual, to: try backward.elementType())
+    let count = backward.builder.privateNode("SumTo", [mask, y])
+    let share = backward.builder.div(try keepingAxes(gradient, &backward), count)
+    backward.set(0, backward.builder.mul(mask, share))
+  }
+}
+
+extension TypeSet {
+  /// The types of most reductions before bfloat16 came.
+  static let reducible: TypeSet = [.floats, .wideIntegers]
+}
+
+extension ReductionOperator {
+  static var versionSteps: [VersionStep] {
+    [
+      .negativeAxes(11, "axes"),
+      VersionStep(
+        axesAreInputSince,
+        up: { change throws(OperatorError) in try change.integersToInput("axes", 1) },
+        down: { change throws(OperatorError) in
+          let isNoOp = try change.int("noop_with_empty_axes") == 1
+          change.drop("noop_with_empty_axes")
+          let axes = change.has(1) ? try change.integers(1) : []
+          guard axes.isEmpty else { return try change.integersToAttribute("axes", 1) }
+          guard !isNoOp else {
+            throw .attribute("noop_with_empty_axes", "that version reduces all axes then")
+          }
+          change.setInput(1, "")
+        }),
+    ]
+  }
+}

@@ -1,0 +1,94 @@
+import ONNXFormat
+import ONNXOperators
+import RealModule
+
+/// A kind of sum or product that reduces numbers of any type.
+protocol SumKind {
+  associatedtype ForFloat: FloatReducer where ForFloat.Accumulator == Double
+  static func kernel<T: ArithmeticElement>(
+    _ reduction: Reduction, _ finish: @escaping @Sendable (T) -> T
+  ) -> Kernel
+}
+
+/// `Σ x`
+enum ValueSum: SumKind {
+  typealias ForFloat = FloatSumReducer
+  static func kernel<T: ArithmeticElement>(
+    _ reduction: Reduction, _ finish: @escaping @Sendable (T) -> T
+  ) -> Kernel { reduction.kernel(SumReducer<T>.self, finish) }
+}
+
+/// `Σ |x|`
+enum MagnitudeSum: SumKind {
+  typealias ForFloat = FloatAbsoluteSumReducer
+  static func kernel<T: ArithmeticElement>(
+    _ reduction: Reduction, _ finish: @escaping @Sendable (T) -> T
+  ) -> Kernel { reduction.kernel(AbsoluteSumReducer<T>.self, finish) }
+}
+
+/// `Σ x²`
+enum SquareSum: SumKind {
+  typealias ForFloat = FloatSquareSumReducer
+  static func kernel<T: ArithmeticElement>(
+    _ reduction: Reduction, _ finish: @escaping @Sendable (T) -> T
+  ) -> Kernel { reduction.kernel(SquareSumReducer<T>.self, finish) }
+}
+
+/// `Π x`
+enum ValueProduct: SumKind {
+  typealias ForFloat = FloatProductReducer
+  static func kernel<T: ArithmeticElement>(
+    _ reduction: Reduction, _ finish: @escaping @Sendable (T) -> T
+  ) -> Kernel { reduction.kernel(ProductReducer<T>.self, finish) }
+}
+
+extension Reduction {
+  /// The kernel for sums of that kind; `finish`, where given, maps each. `nil` for other types.
+  func kernel<Kind: SumKind>(
+    _ kind: Kind.Type, _ type: ElementType, finish: (@Sendable (Double) -> Double)? = nil
+  ) -> Kernel? {
+    switch type {
+    case .float32: kernel(Kind.ForFloat.self) { Float(finish?($0) ?? $0) }
+    case .float16:
+      kernel(HalfReducer<Float16, Kind.ForFloat>.self) { Float16(finish?($0) ?? $0) }
+    case .bfloat16:
+      kernel(HalfReducer<BFloat16, Kind.ForFloat>.self) { BFloat16(Float(finish?($0) ?? $0)) }
+    case .float64: Kind.kernel(self) { (x: Double) in finish?(x) ?? x }
+    case .int32: kernel(kind, Int32.self, finish)
+    case .int64: kernel(kind, Int64.self, finish)
+    case .uint32: kernel(kind, UInt32.self, finish)
+    case .uint64: kernel(kind, UInt64.self, finish)
+    default: nil
+    }
+  }
+
+  private func kernel<Kind: SumKind, T: ArithmeticElement>(
+    _ kind: Kind.Type, _ type: T.Type, _ finish: (@Sendable (Double) -> Double)?
+  ) -> Kernel {
+    guard let finish else { return Kind.kernel(self) { (x: T) in x } }
+    return Kind.kernel(self) { (x: T) in T(truncating: finish(x.double)) }
+  }
+
+  /// The kernel for `ln Σ eˣ`; `nil` for other types than numbers.
+  func logSumExpKernel(_ type: ElementType) -> Kernel? {
+    switch type {
+    case .float32: kernel(FloatExponentialSumReducer.self) { Float($0.logarithm) }
+    case .float16:
+      kernel(HalfReducer<Float16, FloatExponentialSumReducer>.self) { Float16($0.logarithm) }
+    case .bfloat16:
+      kernel(HalfReducer<BFloat16, FloatExponentialSumReducer>.self) {
+        BFloat16(Float($0.logarithm))
+      }
+    case .float64: logSumExpKernel(Double.self)
+    case .int32: logSumExpKernel(Int32.self)
+    case .int64: logSumExpKernel(Int64.self)
+    case .uint32: logSumExpKernel(UInt32.self)
+    case .uint64: logSumExpKernel(UInt64.self)
+    default: nil
+    }
+  }
+
+  private func logSumExpKernel<T: ArithmeticElement>(_ type: T.Type) -> Kernel {
+    kernel(ExponentialSumReducer<T>.self) { T(truncating: $0.logarithm) }
+  }
+}

@@ -1,0 +1,92 @@
+import ONNXFormat
+import ONNXOperators
+import ONNXProducts
+
+/// What convolutions of all kinds have in common: where the windows lie, and groups.
+///
+/// `X` is `[N, C, …]`, `W` is `[M, C / group, …]`, the result `[N, M, …]`.
+struct Convolution: Sendable {
+  let attributes: WindowAttributes
+  let groups: Int
+
+  init(_ node: inout NodeReader, autoPad: Bool = true) throws(OperatorError) {
+    attributes = try WindowAttributes(&node, autoPad: autoPad)
+    groups = try node.int("group", default: 1)
+    guard groups > 0 else { throw .attribute("group", "expected at least 1, got \(groups)") }
+  }
+
+  /// The result's shape, as far as it follows from those of `X` and `W`.
+  ///
+  /// - Parameters: places of `X` and `W` among the inputs.
+  func infer(_ inputs: Inputs, x: Int = 0, w: Int = 1) throws(OperatorError) -> Shape? {
+    let image = try inputs.tensor(x).shape
+    let weights = try inputs.tensor(w).shape
+    guard let rank = image?.rank ?? weights?.rank else { return nil }
+    guard rank >= 3 else { throw .input(x, "expected at least rank 3, got rank \(rank)") }
+    if let weights, weights.rank != rank {
+      throw .input(w, "expected rank \(rank) as input \(x) has, got shape \(weights)")
+    }
+    if let maps = weights?[0].size, maps % groups != 0 {
+      throw .input(w, "\(maps) output channels do not divide into \(groups) groups")
+    }
+    if let channels = image?[1].size {
+      guard channels % groups == 0 else {
+        throw .input(x, "\(channels) channels do not divide into \(groups) groups")
+      }
+      if let own = weights?[1].size, own != channels / groups {
+        throw .input(w, "expected \(channels / groups) channels, got \(own)")
+      }
+    }
+    var shape = Shape(rank: rank)
+    shape[0] = image?[0] ?? .unknown
+    shape[1] = weights?[0] ?? .unknown
+    let kernel = weights.map { $0.dropFirst(2).map(\.size) }
+    if kernel != nil || attributes.kernel != nil {
+      let spatial =
+        image.map { Array($0.dropFirst(2)) } ?? Array(repeating: .unknown, count: rank - 2)
+      let sizes = try attributes.outputs(spatial, kernel: kernel)
+      for (axis, size) in sizes.enumerated() { shape[axis + 2] = size }
+    }
+    return shape
+  }
+
+  /// Checks that an input holds one number for each output channel.
+  func checkBias(_ inputs: Inputs, _ bias: Int, w: Int = 1) throws(OperatorError) {
+    guard inputs.has(bias), let shape = try inputs.shape(bias, rank: 1) else { return }
+    if let size = shape[0].size, let maps = try inputs.tensor(w).shape?.first?.size, size != maps {
+      throw .input(bias, "expected one bias for each of \(maps) output channels, got \(size)")
+    }
+  }
+
+  /// The geometry for inputs whose sizes are known and have been through `infer`.
+  func geometry(
+    _ call: Preparation, x: Int = 0, w: Int = 1
+  ) throws(OperatorError) -> ConvolutionGeometry {
+    let image = try call.inputSizes(x)
+    let weights = try call.inputSizes(w)
+    let window = try attributes.window(
+      Array(image.dropFirst(2)), kernel: Array(weights.dropFirst(2)))
+    _ = try call.count([image[0], weights[0], window.outputCount])
+    _ = try call.count([image[0], image[1], window.inputCount])
+    _ = try call.count([weights[1], window.kernelCount])
+    return ConvolutionGeometry(
+      batch: image[0], groups: groups, channels: weights[1], maps: weights[0] / groups,
+      window: window)
+  }
+}
+
+/// The sizes of one convolution.
+struct ConvolutionGeometry: Sendable {
+  let batch: Int
+  let groups: Int
+  /// Input channels of a group.
+  let channels: Int
+  /// Output channels of a group.
+  let maps: Int
+  let window: Window
+
+  /// Weights of one output channel.
+  var depth: Int { channels * window.kernelCount }
+  /// Multiplications of the whole.
+  var isEmpty: Bool { batch == 0 || maps == 0 || window.outputCount == 0 }
+}

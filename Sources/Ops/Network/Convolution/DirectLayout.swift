@@ -1,0 +1,102 @@
+import CKernels
+import ONNXFormat
+import ONNXOperators
+import ONNXProducts
+
+/// How direct convolution sees an image: with neighbouring windows side by side, so that a sum over
+/// the kernel is one over places at fixed offsets.
+///
+/// Where there are strides or padding, the image is first copied as phases, one for each remainder
+/// of row and column that some element of the kernel needs.
+struct DirectLayout: Sendable {
+  let window: Window
+  let channels: Int
+  /// Whether the image must be copied.
+  let isCopied: Bool
+  private let yPhases: [Int]
+  private let xPhases: [Int]
+  /// Rows of a phase.
+  private let height: Int
+  /// Elements of a row of a phase, and places from one row of windows to the next.
+  let row: Int
+  /// Elements of one plane, all phases.
+  private let slice: Int
+  /// Elements of a channel.
+  let plane: Int
+
+  /// - Returns: `nil` where the copy would be far larger than the image.
+  init?(_ window: Window, channels: Int) {
+    self.window = window
+    self.channels = channels
+    isCopied = window.hasPadding || window.x.stride > 1 || window.y.stride > 1
+    guard isCopied else {
+      (yPhases, xPhases) = ([0], [0])
+      (height, row) = (window.y.input, window.x.input)
+      slice = height * row
+      plane = slice * window.z.input
+      return
+    }
+    guard window.y.kernel <= 4096, window.x.kernel <= 4096 else { return nil }
+    yPhases = Self.phases(window.y)
+    xPhases = Self.phases(window.x)
+    height = window.y.output + (window.y.extent - 1) / window.y.stride
+    row = window.x.output + (window.x.extent - 1) / window.x.stride
+    let limit = Int.work(window.inputCount, 8).addingReportingOverflow(1 << 16)
+    guard let slice = [yPhases.count, xPhases.count, height, row].elementCount,
+      let plane = [slice, window.z.reach].elementCount,
+      plane <= (limit.overflow ? Int.max : limit.partialValue)
+    else { return nil }
+    self.slice = slice
+    self.plane = plane
+  }
+
+  /// The remainders by the stride of the kernel's places along an axis.
+  private static func phases(_ axis: WindowAxis) -> [Int] {
+    Set((0..<axis.kernel).map { $0 * axis.dilation % axis.stride }).sorted()
+  }
+
+  /// Places of all windows of one plane of the result, those over the ends of rows included.
+  var places: Int { (window.y.output - 1) * row + window.x.output }
+
+  /// Where the windows of plane `z` of the result begin.
+  func start(plane z: Int) -> Int { z * window.z.stride * slice }
+
+  /// Where the factors of a window's sum lie from its place: channel by channel, kernel element by
+  /// kernel element.
+  func offsets() -> [Int] {
+    var offsets: [Int] = []
+    offsets.reserveCapacity(channels * window.kernelCount)
+    for channel in 0..<channels {
+      for kz in 0..<window.z.kernel {
+        for ky in 0..<window.y.kernel {
+          for kx in 0..<window.x.kernel {
+            offsets.append(
+              channel * plane + kz * window.z.dilation * slice + offset(ky, kx))
+          }
+        }
+      }
+    }
+    return offsets
+  }
+
+  private func offset(_ ky: Int, _ kx: Int) -> Int {
+    let (y, x) = (ky * window.y.dilation, kx * window.x.dilation)
+    let yPhase = yPhases.firstIndex(of: y % window.y.stride) ?? 0
+    let xPhase = xPhases.firstIndex(of: x % window.x.stride) ?? 0
+    let phase = (yPhase * xPhases.count + xPhase) * height * row
+    return phase + y / window.y.stride * row + x / window.x.stride
+  }
+
+  /// Copies one channel.
+  func copy(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
+    yPhases.withUnsafeBufferPointer { yPhase in
+      xPhases.withUnsafeBufferPointer { xPhase in
+        var phases = ck_phases(
+          y_phases: yPhase.count, x_phases: xPhase.count, y_phase: yPhase.baseAddress,
+          x_phase: xPhase.baseAddress, depth: window.z.reach, height: height, row: row)
+        var shape = window.c
+        ck_copy_phases(&shape, &phases, x, y)
+      }
+    }
+  }
+}

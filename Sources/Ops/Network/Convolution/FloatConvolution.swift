@@ -1,0 +1,253 @@
+import CKernels
+import ONNXFormat
+import ONNXOperators
+import ONNXProducts
+
+/// Convolution of float32 tensors with what follows it, tile by tile.
+struct FloatConvolution: Sendable {
+  let geometry: ConvolutionGeometry
+  let epilogue: Epilogue
+
+  /// Output channels of a group for which it does not pay to pack the windows.
+  private static let mapsInPlace = 16
+
+  /// - Returns: `nil` for shapes that the plain loops of `DirectConvolution` do as well.
+  func kernel(_ call: Preparation) throws(OperatorError) -> Kernel? {
+    if geometry.window.isWhole && geometry.groups == 1 && epilogue.residual == nil {
+      let product = PanelProduct(
+        rows: geometry.batch, columns: geometry.maps, depth: geometry.depth, isTransposed: true,
+        bias: epilogue.bias, activation: epilogue.activation)
+      if let kernel = try product.kernel(call) { return kernel }
+    }
+    // Vectors run along the windows: too few of them are a matter for the matrix product.
+    if geometry.window.outputCount < 8 {
+      return try ColumnConvolution(geometry: geometry, epilogue: epilogue).kernel()
+    }
+    if let depthwise = DepthwiseConvolution(geometry: geometry, epilogue: epilogue) {
+      return depthwise.kernel(call)
+    }
+    let winograd = WinogradConvolution(
+      geometry: geometry, epilogue: epilogue, algorithm: call.convolution)
+    if let winograd { return try winograd.kernel(call) }
+    guard let layout = DirectLayout(geometry.window, channels: geometry.channels) else {
+      return nil
+    }
+    let cut = DirectCut(geometry, layout)
+    if geometry.channels == 1 && geometry.maps < 3 { return depthwise(layout, cut, call.threads) }
+    guard isFasterInPlace(layout) else {
+      return try PanelConvolution(geometry: geometry, epilogue: epilogue, layout: layout)
+        .kernel(call)
+    }
+    let weights = PackedWeights(
+      groups: geometry.groups, maps: geometry.maps, depth: geometry.depth,
+      block: Int(CK_DIRECT_MAPS))
+    return try inPlace(layout, cut, weights, call)
+  }
+
+  /// Whether to read the windows where they lie: what is computed over the ends of rows is wasted, but
+  /// larger kernels need no packing. Measured on AVX2, in units of a product: to pack a factor of a
+  /// window takes 7 + 130 / width, a product in place 1 / 0.95, to bring a result to its place 15.
+  private func isFasterInPlace(_ layout: DirectLayout) -> Bool {
+    if geometry.maps <= Self.mapsInPlace { return true }
+    let window = geometry.window
+    // Channels that lie pages apart are slower to read.
+    guard window.kernelCount > 1, layout.plane <= 1024 else { return false }
+    let (maps, outputs) = (Double(geometry.maps), window.y.output * window.x.output)
+    let packed = Double(outputs) * (maps + 7 + 130 / Double(window.x.output))
+    return Double(layout.places) * maps * (1 / 0.95 + 15 / Double(geometry.depth)) < packed
+  }
+
+  private func shape(_ layout: DirectLayout, _ offsets: UnsafePointer<Int>?) -> ck_direct {
+    ck_direct(
+      depth: geometry.depth, offsets: offsets, row: layout.row, width: geometry.window.x.output,
+      outputs: geometry.window.outputCount)
+  }
+
+  // MARK: Few output channels for each input channel: one at a time
+
+  private func depthwise(_ layout: DirectLayout, _ cut: DirectCut, _ threads: Int) -> Kernel {
+    let this = self
+    let (geometry, window) = (geometry, geometry.window)
+    let offsets = layout.offsets()
+    let maps = geometry.groups * geometry.maps
+    let tiles = Tiles(geometry.batch * maps, cost: .work(window.outputCount, window.kernelCount))
+    let image = layout.isCopied ? Int.total(layout.plane, 64).vectors : 0
+    let memory = Int.total(image, cut.tile)
+    let tile: Buffers.Tile = { buffers, task, thread in
+      let x = buffers.input(0, as: Float.self)
+      let w = buffers.input(1, as: Float.self)
+      let copy = buffers.scratch.assumingMemoryBound(to: Float.self) + thread * memory
+      offsets.withUnsafeBufferPointer { offsets in
+        var shape = this.shape(layout, offsets.baseAddress)
+        var copied = -1
+        for result in tiles[task] {
+          let channel = result / geometry.maps
+          let source = x + channel * window.inputCount
+          if layout.isCopied && copied != channel {
+            layout.copy(source, copy)
+            copied = channel
+          }
+          let map = result % maps
+          cut.forEach { z, first, count in
+            let place = result * window.outputCount + z * cut.outputs
+            var epilogue = this.epilogue.c(buffers, offset: place, channel: map)
+            ck_convolve_depthwise(
+              &shape, w + map * geometry.depth,
+              (layout.isCopied ? UnsafePointer(copy) : source) + layout.start(plane: z), first,
+              count, copy + image, buffers.output(0) + place, &epilogue)
+          }
+        }
+      }
+    }
+    return .compute(scratch: .work(threads, memory, MemoryLayout<Float>.stride)) { buffers in
+      buffers.parallel(tiles.count, tile)
+    }
+  }
+
+  // MARK: Few output channels: the windows are read where they lie
+
+  private func inPlace(
+    _ layout: DirectLayout, _ cut: DirectCut, _ weights: PackedWeights, _ call: Preparation
+  ) throws(OperatorError) -> Kernel {
+    let this = self
+    let (geometry, window) = (geometry, geometry.window)
+    let constant = try weights.pack(call, 1)
+    let offsets = layout.offsets()
+    let channels = geometry.groups * geometry.channels
+    // Many images are copied one by one, each by the thread that works on it; few all at first.
+    let isOneByOne = layout.isCopied && geometry.batch >= 8
+    let image = layout.isCopied ? Int.work(channels, layout.plane) : 0
+    let images = isOneByOne ? 0 : Int.total(.work(geometry.batch, image), 64).vectors
+    let room = isOneByOne ? Int.total(image, 64).vectors : 0
+    let own = Int.total(room, cut.tile)
+    let packedCount = constant == nil ? weights.count.vectors : 0
+
+    @Sendable func multiply(
+      _ buffers: Buffers, _ n: Int, _ group: Int, _ z: Int, _ first: Int, _ count: Int,
+      _ blocks: Range<Int>, _ shape: inout ck_direct, _ source: UnsafePointer<Float>,
+      _ tile: UnsafeMutablePointer<Float>
+    ) {
+      let scratch = buffers.scratch.assumingMemoryBound(to: Float.self)
+      let packed = constant?.floats ?? scratch
+      let map = group * geometry.maps + blocks.lowerBound * Int(CK_DIRECT_MAPS)
+      let place =
+        (n * geometry.groups * geometry.maps + map) * window.outputCount + z * cut.outputs
+      var epilogue = this.epilogue.c(buffers, offset: place, channel: map)
+      let maps = min(blocks.count * Int(CK_DIRECT_MAPS), (group + 1) * geometry.maps - map)
+      ck_convolve_places(
+        &shape, packed + (group * weights.blocks + blocks.lowerBound) * weights.blockSize, maps,
+        source + group * geometry.channels * layout.plane + layout.start(plane: z), first, count,
+        tile, buffers.output(0) + place, &epilogue)
+    }
+
+    let copies = Tiles(geometry.batch * channels, cost: layout.plane)
+    let copy: Buffers.Tile = { buffers, task, _ in
+      let target = buffers.scratch.assumingMemoryBound(to: Float.self) + packedCount
+      for channel in copies[task] {
+        layout.copy(
+          buffers.input(0) + channel * window.inputCount, target + channel * layout.plane)
+      }
+    }
+    let parts = cut.parts(weights.blocks)
+    let perImage = geometry.groups * window.z.output * cut.count * parts.count
+    let tile: Buffers.Tile = { buffers, task, thread in
+      let scratch = buffers.scratch.assumingMemoryBound(to: Float.self)
+      let memory = scratch + packedCount + images + thread * own
+      let x = buffers.input(0, as: Float.self)
+      offsets.withUnsafeBufferPointer { offsets in
+        var shape = this.shape(layout, offsets.baseAddress)
+        if isOneByOne {
+          for channel in 0..<channels {
+            layout.copy(
+              x + (task * channels + channel) * window.inputCount, memory + channel * layout.plane)
+          }
+          for group in 0..<geometry.groups {
+            cut.forEach { z, first, count in
+              multiply(
+                buffers, task, group, z, first, count, 0..<weights.blocks, &shape,
+                UnsafePointer(memory), memory + room)
+            }
+          }
+          return
+        }
+        let n = task / perImage
+        let part = task % parts.count
+        let place = task % perImage / parts.count
+        let (z, first, count) = cut[place % (window.z.output * cut.count)]
+        let source = layout.isCopied ? UnsafePointer(scratch + packedCount) : x
+        multiply(
+          buffers, n, place / (window.z.output * cut.count), z, first, count, parts[part],
+          &shape, source + n * channels * layout.plane, memory)
+      }
+    }
+    let pack: Buffers.Tile = { buffers, block, _ in
+      weights.pack(
+        block: block, buffers.input(1), buffers.scratch.assumingMemoryBound(to: Float.self))
+    }
+    let tasks = isOneByOne ? geometry.batch : geometry.batch * perImage
+    let scratch = Int.work(
+      .total(packedCount, images, .work(call.threads, own)), MemoryLayout<Float>.stride)
+    return .compute(scratch: scratch) { buffers in
+      if constant == nil {
+        buffers.parallel(geometry.groups * weights.blocks, pack)
+      }
+      if layout.isCopied && !isOneByOne { buffers.parallel(copies.count, copy) }
+      buffers.parallel(tasks, tile)
+    }
+  }
+}
+
+/// How the places of a direct convolution are cut into runs, and the output channels into parts.
+struct DirectCut: Sendable {
+  private let places: Int
+  private let step: Int
+  private let size: Int
+  private let planes: Int
+  private let tasks: Int
+  /// Runs of one plane.
+  let count: Int
+  /// Results of one plane.
+  let outputs: Int
+
+  init(_ geometry: ConvolutionGeometry, _ layout: DirectLayout) {
+    let window = geometry.window
+    outputs = window.y.output * window.x.output
+    places = layout.places
+    planes = window.z.output
+    if layout.row > window.x.output + window.x.output / 2, window.x.output >= 16 {
+      // More than a third of the places would be dropped: row by row.
+      (step, size, count) = (layout.row, window.x.output, window.y.output)
+    } else {
+      // What a run reads of the image should stay in the second-level cache.
+      let goal = min(max(49_152 / max(geometry.channels, 1), 128), 4096)
+      let runs = (places + goal - 1) / goal
+      step = ((places + runs - 1) / runs + 63) / 64 * 64
+      size = step
+      count = (places + step - 1) / step
+    }
+    tasks = .work(geometry.batch, geometry.groups, planes, count)
+  }
+
+  /// Floats of a tile.
+  var tile: Int { Int.work(Int(CK_DIRECT_MAPS), size + Int(CK_DIRECT_SLACK)) }
+
+  /// Plane, first place and number of places of run `index` of an image.
+  subscript(index: Int) -> (z: Int, first: Int, count: Int) {
+    let first = index % count * step
+    return (index / count, first, min(size, places - first))
+  }
+
+  func forEach(_ body: (_ z: Int, _ first: Int, _ count: Int) -> Void) {
+    for index in 0..<planes * count {
+      let (z, first, count) = self[index]
+      body(z, first, count)
+    }
+  }
+
+  /// The blocks of output channels, divided where there are few runs.
+  func parts(_ blocks: Int) -> [Range<Int>] {
+    let parts = min(blocks, tasks >= 8 ? 1 : (8 + tasks - 1) / tasks)
+    let step = (blocks + parts - 1) / parts
+    return stride(from: 0, to: blocks, by: step).map { $0..<Swift.min($0 + step, blocks) }
+  }
+}

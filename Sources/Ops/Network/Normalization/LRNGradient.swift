@@ -1,0 +1,98 @@
+import ONNXFormat
+import ONNXOperators
+import ONNXProducts
+import RealModule
+
+extension LRN: DifferentiableOperator {
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    backward.set(
+      0,
+      backward.builder.node(
+        LRNGrad.schema.name, [gradient, backward.input(0)], backward.forward.attributes,
+        domain: Registry.privateDomain, operatorSet: backward.operatorSet,
+        hint: "\(backward.input(0))_grad"))
+  }
+}
+
+/// The gradient of `LRN`. With `b = bias + α / size · Σ x²` of each element's channels,
+/// `gx = g · b^−β − 2 · β · α / size · x · Σ g · x · b^(−β − 1)`, the sum over the channels whose
+/// sums hold x. Inputs are g and x.
+struct LRNGrad: Operator {
+  static let schema = Schema("LRNGrad", gradientOf: LRN.schema, inputs: 2...2, outputs: 1...1)
+  let base: LRN
+
+  init(_ node: inout NodeReader) throws(OperatorError) { base = try LRN(&node) }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let x = try inputs.tensor(1, sameTypeAs: 0)
+    try inputs.check(0, isLike: x.shape, type: x.elementType)
+    return try base.infer(Inputs(types: [.tensor(x)]))
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let sizes = try call.inputSizes(1)
+    let count = try call.count(sizes)
+    guard count > 0 else { return .compute { _ in } }
+    let plane = count / sizes[0] / sizes[1]
+    switch try call.elementType(0) {
+    case .float32: return kernel(call, sizes[0], sizes[1], plane, Float.self)
+    case .float64: return kernel(call, sizes[0], sizes[1], plane, Double.self)
+    case .float16: return kernel(call, sizes[0], sizes[1], plane, Float16.self)
+    case .bfloat16: return kernel(call, sizes[0], sizes[1], plane, BFloat16.self)
+    case let type: throw .input(0, "no kernel for \(type)")
+    }
+  }
+
+  private func kernel<T: RealElement>(
+    _ call: Preparation, _ batch: Int, _ channels: Int, _ plane: Int, _ type: T.Type
+  ) -> Kernel {
+    let width = min(plane, 64)
+    let blocks = (plane + width - 1) / width
+    let room = Int.work(2, channels, width)
+    let (before, after) = ((base.size - 1) / 2, base.size / 2)
+    let (beta, bias) = (T.Compute(base.beta), T.Compute(base.bias))
+    let alpha = T.Compute(base.alpha) / T.Compute(base.size)
+    let tile: Buffers.Tile = { buffers, task, thread in
+      let first = task % blocks * width
+      let count = min(width, plane - first)
+      let start = task / blocks * channels * plane + first
+      let g = buffers.input(0, as: T.self) + start
+      let x = buffers.input(1, as: T.self) + start
+      let y = buffers.output(0, as: T.self) + start
+      // Powers b^−β, and products g · x · b^(−β − 1).
+      let powers = buffers.scratch.assumingMemoryBound(to: T.Compute.self) + thread * room
+      let products = powers + channels * width
+      for channel in 0..<channels {
+        let low = max(channel - before, 0)
+        let high = after < channels - channel ? channel + after + 1 : channels
+        for i in 0..<count {
+          var sum: T.Compute = 0
+          for other in low..<high {
+            let value = x[other * plane + i].compute
+            sum += value * value
+          }
+          let base = bias + alpha * sum
+          let power = T.Compute.pow(base, -beta)
+          let place = channel * plane + i
+          powers[channel * width + i] = power
+          products[channel * width + i] = g[place].compute * x[place].compute * power / base
+        }
+      }
+      for channel in 0..<channels {
+        // The channels whose sums hold this one.
+        let low = after < channel ? channel - after : 0
+        let high = before < channels - channel ? channel + before + 1 : channels
+        for i in 0..<count {
+          var sum: T.Compute = 0
+          for other in low..<high { sum += products[other * width + i] }
+          let place = channel * plane + i
+          let own = g[place].compute * powers[channel * width + i]
+          y[place] = T(compute: own - 2 * beta * alpha * x[place].compute * sum)
+        }
+      }
+    }
+    let scratch = Int.work(call.threads, room, MemoryLayout<T.Compute>.stride)
+    return .compute(scratch: scratch) { $0.parallel(batch * blocks, tile) }
+  }
+}

@@ -1,0 +1,44 @@
+import ONNXFormat
+import ONNXOperators
+import ONNXProducts
+
+/// The last axes, from `axis` on, normalized: `y = (x − mean) / √(variance + ε) · scale + bias`.
+/// The other outputs are mean and inverse standard deviation of each row.
+struct LayerNormalization: Operator {
+  static let schema = Schema(
+    "LayerNormalization", [17: [.floats, .bfloat16]], inputs: 2...3, outputs: 1...3)
+  let rows: RowNormalization
+  let statistics: ElementType
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    rows = try RowNormalization(&node, isCentered: true)
+    statistics = try node.checkStashType()
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let input = try inputs.tensor(0)
+    for index in 1...2 where inputs.has(index) {
+      _ = try inputs.tensor(index, sameTypeAs: 0)
+      try rows.check(inputs, index)
+    }
+    guard let shape = input.shape else {
+      return [.tensor(input), .tensor(statistics, nil), .tensor(statistics, nil)]
+    }
+    let first = try rows.firstAxis(shape.rank)
+    var reduced = shape
+    for axis in first..<shape.rank { reduced[axis] = 1 }
+    return [.tensor(input), .tensor(statistics, reduced), .tensor(statistics, reduced)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    try rows.kernel(call, mean: call.wants(1) ? 1 : nil, inverse: call.wants(2) ? 2 : nil)
+  }
+}
+
+extension LayerNormalization {
+  static var versionSteps: [VersionStep] {
+    [
+      .introducedRows(17, isCentered: true)
+    ]
+  }
+}

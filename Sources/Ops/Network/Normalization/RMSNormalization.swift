@@ -1,0 +1,33 @@
+import ONNXFormat
+import ONNXOperators
+import ONNXProducts
+
+/// The last axes, from `axis` on, divided by their root mean square:
+/// `y = x / √(mean of x² + ε) · scale`. The result has the type of the scale.
+struct RMSNormalization: Operator {
+  static let schema = Schema("RMSNormalization", [23: [.floats, .bfloat16]], inputs: 2...2)
+  let rows: RowNormalization
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    rows = try RowNormalization(&node, isCentered: false)
+    try node.checkStashType()
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let input = try inputs.tensor(0)
+    let scale = try inputs.tensor(1, [.floats, .bfloat16])
+    try rows.check(inputs, 1)
+    if let shape = input.shape { _ = try rows.firstAxis(shape.rank) }
+    return [.tensor(scale.elementType, input.shape)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { try rows.kernel(call) }
+}
+
+extension RMSNormalization {
+  static var versionSteps: [VersionStep] {
+    [
+      .introducedRows(23, isCentered: false)
+    ]
+  }
+}

@@ -1,0 +1,83 @@
+import ONNXFormat
+import ONNXOperators
+import ONNXProducts
+import RealModule
+
+/// `(Σ |x|ᵖ)^(1/p)` of each window.
+struct LpPool: PoolOperator {
+  static let schema = Schema(
+    "LpPool",
+    [1: .floats, 2: .floats, 11: .floats, 18: .floats, 22: [.floats, .bfloat16]],
+    inputs: 1...1)
+  let windows: WindowAttributes
+  let p: Double
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    windows = try WindowAttributes(
+      &node, dilations: node.version >= 18, ceilMode: node.version >= 18)
+    p = try node.normOrder()
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let (window, images) = try geometry(call)
+    switch try call.elementType(0) {
+    case .float32: return poolingKernel(Norm<Float>(p: p), window, images: images)
+    case .float64: return poolingKernel(Norm<Double>(p: p), window, images: images)
+    case .float16: return poolingKernel(Norm<Float16>(p: p), window, images: images)
+    case .bfloat16: return poolingKernel(Norm<BFloat16>(p: p), window, images: images)
+    case let type: throw .input(0, "no kernel for \(type)")
+    }
+  }
+}
+
+extension NodeReader {
+  /// Attribute `p` of the pooling norms: a float in version 1, an integer since; default 2.
+  mutating func normOrder() throws(OperatorError) -> Double {
+    let p = version == 1 ? Double(try float("p", default: 2)) : Double(try int("p", default: 2))
+    guard p > 0, p.isFinite else { throw .attribute("p", "expected a positive number, got \(p)") }
+    return p
+  }
+}
+
+/// The p-norm of a window.
+struct Norm<T: RealElement>: WindowReduction {
+  let order: T.Compute
+
+  init(p: Double) { order = T.Compute(p) }
+
+  var start: T.Compute { 0 }
+
+  @inline(__always) func add(_ sum: inout T.Compute, _ x: T) {
+    let x = x.compute
+    sum += order == 2 ? x * x : order == 1 ? abs(x) : T.Compute.pow(abs(x), order)
+  }
+
+  func finish(_ sum: T.Compute, count: Int) -> T {
+    T(compute: order == 2 ? sum.squareRoot() : order == 1 ? sum : T.Compute.pow(sum, 1 / order))
+  }
+}
+
+extension LpPool {
+  static var versionSteps: [VersionStep] {
+    [
+      .integerOrder, .added(18, ["ceil_mode": .int(0), "dilations": .ints(1)]),
+    ]
+  }
+}
+
+extension VersionStep {
+  /// The order `p` of the pooling norms was a float in version 1.
+  static let integerOrder = VersionStep(
+    2,
+    up: { change throws(OperatorError) in
+      guard let p = try change.float("p") else { return }
+      guard let whole = Int(exactly: p) else {
+        throw .attribute("p", "\(p) is no integer, which that version needs")
+      }
+      change.set(.int("p", whole))
+    },
+    down: { change throws(OperatorError) in
+      guard let p = try change.int("p") else { return }
+      change.set(.float("p", Float(p)))
+    })
+}

@@ -1,0 +1,181 @@
+import CKernels
+import ONNXFormat
+import ONNXOperators
+import ONNXProducts
+import RealModule
+
+/// The largest element of each window; NaN where it has one. A window that lies in the padding
+/// whole gives the least value of the type.
+///
+/// The second output, since version 8, is each one's place in the flattened input, counted
+/// column-major within an image where `storage_order` is 1.
+struct MaxPool: PoolOperator {
+  static let schema = Schema(
+    "MaxPool",
+    [
+      1: .floats, 8: .floats, 10: .floats, 11: .floats, 12: [.floats, .int8, .uint8],
+      22: [.floats, .bfloat16, .int8, .uint8],
+    ], inputs: 1...1, outputs: 1...2)
+  let windows: WindowAttributes
+  let isColumnMajor: Bool
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    windows = try WindowAttributes(
+      &node, dilations: node.version >= 10, ceilMode: node.version >= 10)
+    isColumnMajor = node.version >= 8 ? try node.flag("storage_order") : false
+    if node.version < 8, node.outputCount > 1 {
+      throw .output(1, "there are no indices before version 8")
+    }
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let type = try pooledType(inputs)
+    return [type, .tensor(.int64, type.tensorType?.shape)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    switch try call.elementType(0) {
+    case .float32 where !call.wants(1): return try vectorised(call)
+    case .float32:
+      let (window, images) = try geometry(call)
+      return call.wants(0) && window.inputCount < Int32.max
+        ? places(window, images, threads: call.threads) : try kernel(call, Float.self)
+    case .float64: return try kernel(call, Double.self)
+    case .float16: return try kernel(call, Float16.self)
+    case .bfloat16: return try kernel(call, BFloat16.self)
+    case .int8: return try kernel(call, Int8.self)
+    case .uint8: return try kernel(call, UInt8.self)
+    case let type: throw .input(0, "no kernel for \(type)")
+    }
+  }
+
+  private func vectorised(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let (window, images) = try geometry(call)
+    let shape = window.c
+    let row = images == 0 ? 0 : window.scratchCount
+    let tiles = Tiles(images, cost: window.inputCount + window.outputCount)
+    let tile: Buffers.Tile = { buffers, task, thread in
+      let range = tiles[task]
+      withUnsafePointer(to: shape) { shape in
+        ck_max_pool(
+          shape, buffers.input(0) + range.lowerBound * window.inputCount, range.count,
+          buffers.output(0) + range.lowerBound * window.outputCount,
+          buffers.scratch.assumingMemoryBound(to: Float.self) + thread * row)
+      }
+    }
+    return .compute(scratch: .work(call.threads, row, MemoryLayout<Float>.stride)) { buffers in
+      buffers.parallel(tiles.count, tile)
+    }
+  }
+
+  /// Largest elements and their places.
+  private func places(_ window: Window, _ images: Int, threads: Int) -> Kernel {
+    let shape = window.c
+    let row = images == 0 ? 0 : window.x.output.vectors
+    let isColumnMajor = isColumnMajor
+    let tiles = Tiles(
+      images, cost: .total(window.inputCount, .work(window.outputCount, 2)))
+    let tile: Buffers.Tile = { buffers, task, thread in
+      let range = tiles[task]
+      let first = range.lowerBound * window.inputCount
+      let places = buffers.output(1, as: Int64.self) + range.lowerBound * window.outputCount
+      withUnsafePointer(to: shape) { shape in
+        ck_max_pool_places(
+          shape, buffers.input(0) + first, range.count, Int64(first),
+          buffers.output(0) + range.lowerBound * window.outputCount, places,
+          buffers.scratch.assumingMemoryBound(to: Int32.self) + thread * row)
+      }
+      guard isColumnMajor else { return }
+      for i in 0..<range.count * window.outputCount where places[i] >= 0 {
+        let first = (range.lowerBound + i / window.outputCount) * window.inputCount
+        places[i] = Int64(first + window.columnMajor(Int(places[i]) - first))
+      }
+    }
+    return .compute(scratch: .work(threads, row, MemoryLayout<Int32>.stride)) { buffers in
+      buffers.parallel(tiles.count, tile)
+    }
+  }
+
+  private func kernel<T: PoolElement>(
+    _ call: Preparation, _ type: T.Type
+  ) throws(OperatorError) -> Kernel {
+    let (window, images) = try geometry(call)
+    guard call.wants(1) else { return poolingKernel(Largest<T>(), window, images: images) }
+    let isColumnMajor = isColumnMajor
+    let wantsValues = call.wants(0)
+    let tiles = Tiles(images, cost: window.work)
+    let tile: Buffers.Tile = { buffers, task, _ in
+      for image in tiles[task] {
+        let first = image * window.inputCount
+        let x = buffers.input(0, as: T.self) + first
+        let indices = buffers.output(1, as: Int64.self) + image * window.outputCount
+        window.forEach { cz, cy, cx, index in
+          var best = T.least
+          var found = -1
+          window.forEachElement(cz, cy, cx) { place, _ in
+            if found < 0 || x[place].exceeds(best) {
+              best = x[place]
+              found = place
+            }
+          }
+          if wantsValues {
+            buffers.output(0, as: T.self)[image * window.outputCount + index] = best
+          }
+          let place = isColumnMajor && found >= 0 ? window.columnMajor(found) : found
+          indices[index] = Int64(found < 0 ? -1 : first + place)
+        }
+      }
+    }
+    return .compute { buffers in buffers.parallel(tiles.count, tile) }
+  }
+}
+
+extension Window {
+  /// The place of an element with the first axis counted fastest.
+  fileprivate func columnMajor(_ place: Int) -> Int {
+    let ix = place % x.input
+    let iy = place / x.input % y.input
+    let iz = place / x.input / y.input
+    return iz + z.input * (iy + y.input * ix)
+  }
+}
+
+/// An element type with a largest of several.
+protocol PoolElement: Element {
+  static var least: Self { get }
+  /// Whether it is larger, or a NaN over a number.
+  func exceeds(_ other: Self) -> Bool
+}
+
+extension RealElement {
+  @inline(__always) static var least: Self { Self(compute: -Compute.infinity) }
+  @inline(__always) func exceeds(_ other: Self) -> Bool {
+    compute > other.compute || (compute.isNaN && !other.compute.isNaN)
+  }
+}
+extension FixedWidthInteger {
+  @inline(__always) static var least: Self { min }
+  @inline(__always) func exceeds(_ other: Self) -> Bool { self > other }
+}
+extension Float: PoolElement {}
+extension Double: PoolElement {}
+extension Float16: PoolElement {}
+extension BFloat16: PoolElement {}
+extension Int8: PoolElement {}
+extension UInt8: PoolElement {}
+
+/// The largest element of a window.
+struct Largest<T: PoolElement>: WindowReduction {
+  var start: T { .least }
+  func add(_ sum: inout T, _ x: T) { if x.exceeds(sum) { sum = x } }
+  func finish(_ sum: T, count: Int) -> T { sum }
+}
+
+extension MaxPool {
+  static var versionSteps: [VersionStep] {
+    [
+      .added(8, ["storage_order": .int(0)]), .addedOutputs(8, from: 1),
+      .added(10, ["ceil_mode": .int(0), "dilations": .ints(1)]), .lastWindow(22),
+    ]
+  }
+}

@@ -1,0 +1,281 @@
+import ONNXFormat
+import ONNXOperators
+import ONNXProducts
+import RealModule
+
+extension Resampling {
+  /// The kernel that resamples input 0 along its axes.
+  func kernel(_ call: Preparation, _ axes: [Axis]) throws(OperatorError) -> Kernel {
+    let count = try call.count(axes.map(\.output))
+    _ = try call.count(axes.map(\.input))
+    let type = try call.elementType(0)
+    guard count > 0 else { return .compute { _ in } }
+    guard axes.allSatisfy({ $0.input > 0 }) else {
+      throw .input(0, "an axis of size 0 resizes to nothing but 0")
+    }
+    if mode == .nearest, coordinates != .cropAndResize {
+      switch type.stride {
+      case 1: return nearestKernel(axes, UInt8.self)
+      case 2: return nearestKernel(axes, UInt16.self)
+      case 4: return nearestKernel(axes, UInt32.self)
+      case 8: return nearestKernel(axes, UInt64.self)
+      default:
+        return type == .string
+          ? nearestKernel(axes, String.self) : nearestKernel(axes, SIMD2<UInt64>.self)
+      }
+    }
+    switch type {
+    case .float32: return kernel(axes, Float.self, Float.self)
+    case .float64: return kernel(axes, Double.self, Double.self)
+    case .float16: return kernel(axes, Float16.self, Float.self)
+    case .bfloat16: return kernel(axes, BFloat16.self, Float.self)
+    case .int8: return kernel(axes, Int8.self, Float.self)
+    case .int16: return kernel(axes, Int16.self, Double.self)
+    case .int32: return kernel(axes, Int32.self, Double.self)
+    case .int64: return kernel(axes, Int64.self, Double.self)
+    case .uint8: return kernel(axes, UInt8.self, Float.self)
+    case .uint16: return kernel(axes, UInt16.self, Double.self)
+    case .uint32: return kernel(axes, UInt32.self, Double.self)
+    case .uint64: return kernel(axes, UInt64.self, Double.self)
+    case .complex64 where extrapolation == 0:
+      return kernel(axes + [.complexParts], Float.self, Float.self)
+    case .complex128 where extrapolation == 0:
+      return kernel(axes + [.complexParts], Double.self, Double.self)
+    default: throw .input(0, "\(type) cannot be interpolated")
+    }
+  }
+
+  /// Elements copied, one table of places for each axis.
+  private func nearestKernel<T>(_ axes: [Axis], _ type: T.Type) -> Kernel {
+    let this = self
+    let tableSize = axes.reduce(0) { $0 + $1.output }
+    let width = axes.last?.output ?? 1
+    let rows = axes.dropLast().reduce(1) { $0 * $1.output }
+    let tiles = Tiles(rows, cost: width)
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let tables = buffers.scratch.assumingMemoryBound(to: Int.self)
+      let x = buffers.input(0, as: T.self)
+      let y = buffers.output(0, as: T.self)
+      let last = tables + (tableSize - width)
+      for row in tiles[task] {
+        var rest = row
+        var start = 0
+        var table = last
+        for axis in axes.dropLast().reversed() {
+          table -= axis.output
+          start += table[rest % axis.output]
+          rest /= axis.output
+        }
+        for i in 0..<width { y[row * width + i] = x[start + (axes.isEmpty ? 0 : last[i])] }
+      }
+    }
+    return .compute(scratch: .work(tableSize, MemoryLayout<Int>.stride)) { buffers in
+      var table = buffers.scratch.assumingMemoryBound(to: Int.self) + tableSize
+      var stride = 1
+      for axis in axes.reversed() {
+        table -= axis.output
+        for i in 0..<axis.output {
+          let place = this.isIdentity(axis) ? i : this.nearest(this.coordinate(i, axis), axis)
+          table[i] = place * stride
+        }
+        stride *= axis.input
+      }
+      buffers.parallel(tiles.count, tile)
+    }
+  }
+
+  /// One axis after the other, in a type that holds fractions.
+  private func kernel<T: ResampledElement, C: BLASElement>(
+    _ axes: [Axis], _ type: T.Type, _ compute: C.Type
+  ) -> Kernel {
+    let this = self
+    var passes: [Pass] = []
+    var sizes = axes.map(\.input)
+    var largest = Int.work(sizes.elementCount ?? Int.max)
+    for (index, axis) in axes.enumerated() where !isIdentity(axis) {
+      let outer = sizes[..<index].reduce(1, *)
+      let inner = sizes[(index + 1)...].reduce(1, *)
+      passes.append(Pass(axis: axis, outer: outer, inner: inner))
+      sizes[index] = axis.output
+      largest = max(largest, sizes.elementCount ?? Int.max)
+    }
+    let input = axes.map(\.input).elementCount ?? 0
+    let output = axes.map(\.output).elementCount ?? 0
+    let steps = passes
+    let half = largest.vectors
+    let values = Int.work(2, half, MemoryLayout<C>.stride)
+    let tables =
+      passes.map { pass in
+        Int.work(pass.axis.output, this.tapCount(pass.axis), 16)
+      }.max() ?? 0
+    return .compute(scratch: .total(values, tables)) { buffers in
+      var from = buffers.scratch.assumingMemoryBound(to: C.self)
+      var to = from + half
+      let table = buffers.scratch + values
+      let x = buffers.input(0, as: T.self)
+      for i in 0..<input { from[i] = x[i].resampled(as: C.self) }
+      for pass in steps {
+        pass.fill(table, this)
+        let (source, target) = (UnsafePointer(from), to)
+        pass.run(source, target, table, this, buffers.pool)
+        swap(&from, &to)
+      }
+      let y = buffers.output(0, as: T.self)
+      for i in 0..<output { y[i] = T(resampled: from[i]) }
+    }
+  }
+
+  /// The kernel that adds the elements of input 0, which are the result's gradient, to those of the
+  /// input that they were made of.
+  func gradientKernel(_ call: Preparation, _ axes: [Axis]) throws(OperatorError) -> Kernel {
+    let input = try call.count(axes.map(\.input))
+    let type = try call.elementType(0)
+    guard try call.count(axes.map(\.output)) > 0, input > 0 else {
+      let bytes = input * type.stride
+      return .compute { $0.bytes(output: 0).update(repeating: 0, count: bytes) }
+    }
+    switch type {
+    case .float32: return gradientKernel(axes, Float.self, Float.self)
+    case .float64: return gradientKernel(axes, Double.self, Double.self)
+    case .float16: return gradientKernel(axes, Float16.self, Float.self)
+    case .bfloat16: return gradientKernel(axes, BFloat16.self, Float.self)
+    default: throw .input(0, "no kernel for \(type)")
+    }
+  }
+
+  private func gradientKernel<T: ResampledElement, C: BLASElement>(
+    _ axes: [Axis], _ type: T.Type, _ compute: C.Type
+  ) -> Kernel {
+    let this = self
+    var passes: [Pass] = []
+    var sizes = axes.map(\.output)
+    let output = sizes.elementCount ?? 0
+    let input = axes.map(\.input).elementCount ?? 0
+    var largest = output
+    for (index, axis) in axes.enumerated() where !isIdentity(axis) {
+      passes.append(
+        Pass(
+          axis: axis, outer: sizes[..<index].elementCount ?? Int.max,
+          inner: sizes[(index + 1)...].elementCount ?? Int.max))
+      sizes[index] = axis.input
+      largest = max(largest, sizes.elementCount ?? Int.max)
+    }
+    let half = largest.vectors
+    let values = Int.work(2, half, MemoryLayout<C>.stride)
+    let tables =
+      passes.map { Int.work($0.axis.output, this.tapCount($0.axis), 16) }.max() ?? 0
+    /// What a pass reads, and the one before it writes.
+    @Sendable func place(_ buffers: Buffers, _ pass: Int) -> UnsafeMutablePointer<C> {
+      buffers.scratch.assumingMemoryBound(to: C.self) + pass % 2 * half
+    }
+    let steps = passes.enumerated().map { index, pass -> (Pass, Tiles, Buffers.Tile) in
+      let tiles = Tiles(
+        pass.outer, cost: .work(pass.axis.output, pass.inner, this.tapCount(pass.axis)))
+      return (
+        pass, tiles,
+        { buffers, task, _ in
+          pass.runBack(
+            UnsafePointer(place(buffers, index)), place(buffers, index + 1),
+            buffers.scratch + values, this, images: tiles[task])
+        }
+      )
+    }
+    let (outputs, inputs) = (Tiles(output), Tiles(input))
+    let load: Buffers.Tile = { buffers, task, _ in
+      let (g, y) = (buffers.input(0, as: T.self), place(buffers, 0))
+      for i in outputs[task] { y[i] = g[i].resampled(as: C.self) }
+    }
+    let store: Buffers.Tile = { buffers, task, _ in
+      let (x, y) = (place(buffers, steps.count), buffers.output(0, as: T.self))
+      for i in inputs[task] { y[i] = T(resampled: x[i]) }
+    }
+    return .compute(scratch: .total(values, tables)) { buffers in
+      buffers.parallel(outputs.count, load)
+      for (pass, tiles, tile) in steps {
+        pass.fill(buffers.scratch + values, this)
+        buffers.parallel(tiles.count, tile)
+      }
+      buffers.parallel(inputs.count, store)
+    }
+  }
+
+  /// Elements of the input for one of the result, of whatever mode.
+  fileprivate func tapCount(_ axis: Axis) -> Int { mode == .nearest ? 1 : taps(axis) }
+}
+
+/// Resampling along one axis of `[outer, axis, inner]`.
+private struct Pass: Sendable {
+  let axis: Resampling.Axis
+  let outer: Int
+  let inner: Int
+
+  /// Writes places, then weights, for every place of the result; a place of −1 stands for one
+  /// outside.
+  func fill(_ table: UnsafeMutableRawPointer, _ rule: Resampling) {
+    let taps = rule.tapCount(axis)
+    let places = table.assumingMemoryBound(to: Int.self)
+    let weights = (table + axis.output * taps * 8).assumingMemoryBound(to: Double.self)
+    for i in 0..<axis.output {
+      let coordinate = rule.coordinate(i, axis)
+      if rule.mode == .nearest {
+        places[i] = rule.nearest(coordinate, axis)
+        weights[i] = 1
+      } else {
+        rule.weigh(coordinate, axis, places + i * taps, weights + i * taps)
+      }
+      if rule.isOutside(coordinate, axis) { places[i * taps] = -1 }
+    }
+  }
+
+  func run<C: BLASElement>(
+    _ x: UnsafePointer<C>, _ y: UnsafeMutablePointer<C>, _ table: UnsafeMutableRawPointer,
+    _ rule: Resampling, _ pool: ThreadPool
+  ) {
+    let taps = rule.tapCount(axis)
+    let places = UnsafePointer(table.assumingMemoryBound(to: Int.self))
+    let weights = UnsafePointer(
+      (table + axis.output * taps * 8).assumingMemoryBound(to: Double.self))
+    for image in 0..<outer {
+      let source = x + image * axis.input * inner
+      for i in 0..<axis.output {
+        let row = y + (image * axis.output + i) * inner
+        if places[i * taps] < 0 {
+          row.update(repeating: C(rule.extrapolation), count: inner)
+          continue
+        }
+        row.update(repeating: 0, count: inner)
+        for tap in 0..<taps {
+          let weight = C(weights[i * taps + tap])
+          let values = source + places[i * taps + tap] * inner
+          for k in 0..<inner { row[k] += weight * values[k] }
+        }
+      }
+    }
+  }
+}
+
+extension Pass {
+  /// The transposed of `run` for some of `outer`: adds the result's elements g to those that they
+  /// were made of.
+  fileprivate func runBack<C: BLASElement>(
+    _ g: UnsafePointer<C>, _ x: UnsafeMutablePointer<C>, _ table: UnsafeMutableRawPointer,
+    _ rule: Resampling, images: Range<Int>
+  ) {
+    let taps = rule.tapCount(axis)
+    let places = UnsafePointer(table.assumingMemoryBound(to: Int.self))
+    let weights = UnsafePointer(
+      (table + axis.output * taps * 8).assumingMemoryBound(to: Double.self))
+    for image in images {
+      let target = x + image * axis.input * inner
+      target.update(repeating: 0, count: axis.input * inner)
+      for i in 0..<axis.output where places[i * taps] >= 0 {
+        let row = g + (image * axis.output + i) * inner
+        for tap in 0..<taps {
+          let weight = C(weights[i * taps + tap])
+          let values = target + places[i * taps + tap] * inner
+          for k in 0..<inner { values[k] += weight * row[k] }
+        }
+      }
+    }
+  }
+}

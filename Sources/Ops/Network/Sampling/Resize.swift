@@ -1,0 +1,304 @@
+import ONNXFormat
+import ONNXOperators
+import ONNXProducts
+
+/// The input sampled at other places along its axes, by scales or to sizes; `floor(size · scale)`.
+struct Resize: Operator {
+  static let schema = Schema(
+    "Resize",
+    [
+      11: .classic, 13: [.classic, .bfloat16], 18: [.classic, .bfloat16],
+      19: [.classic, .bfloat16],
+    ], inputs: 1...4)
+  let rule: Resampling
+  let axes: [Int]?
+  let policy: String
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    var rule = Resampling()
+    let mode = try node.choice("mode", default: "nearest", among: ["nearest", "linear", "cubic"])
+    rule.mode = Resampling.Mode(rawValue: mode) ?? .nearest
+    let missing: [Resampling.Coordinates] =
+      node.version < 13
+      ? [.halfPixelSymmetric]
+      : node.version < 19 ? [.halfPixelSymmetric, .halfPixelForNearest] : [.halfPixelForNearest]
+    let coordinates = try node.choice(
+      "coordinate_transformation_mode", default: "half_pixel",
+      among: Resampling.Coordinates.allCases.filter { !missing.contains($0) }.map(\.rawValue))
+    rule.coordinates = Resampling.Coordinates(rawValue: coordinates) ?? .halfPixel
+    let rounding = try node.choice(
+      "nearest_mode", default: "round_prefer_floor",
+      among: ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
+    rule.rounding = Resampling.Rounding(rawValue: rounding) ?? .preferFloor
+    rule.cubicCoefficient = Double(try node.float("cubic_coeff_a", default: -0.75))
+    rule.excludesOutside = try node.flag("exclude_outside")
+    rule.extrapolation = Double(try node.float("extrapolation_value", default: 0))
+    if node.version >= 18 {
+      rule.isAntialiased = try node.flag("antialias")
+      axes = try node.optionalInts("axes")
+      policy = try node.choice(
+        "keep_aspect_ratio_policy", default: "stretch",
+        among: ["stretch", "not_larger", "not_smaller"])
+    } else {
+      axes = nil
+      policy = "stretch"
+    }
+    self.rule = rule
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let input = try inputs.tensor(0)
+    if inputs.has(2) { _ = try inputs.tensor(2, .float32) }
+    if inputs.has(3) { _ = try inputs.tensor(3, .int64) }
+    guard let shape = input.shape else { return [.tensor(input.elementType, nil)] }
+    var result = Shape(rank: shape.rank)
+    if let axes {
+      let own = try places(axes, rank: shape.rank)
+      for axis in 0..<shape.rank where !own.contains(axis) { result[axis] = shape[axis] }
+    }
+    if let sizes = shape.sizes, let axes = try resampled(inputs, sizes) {
+      result = Shape(axes.map(\.output))
+    }
+    return [.tensor(input.elementType, result)]
+  }
+
+  private func places(_ axes: [Int], rank: Int) throws(OperatorError) -> [Int] {
+    var result: [Int] = []
+    for axis in axes {
+      guard axis >= -rank, axis < rank else {
+        throw .attribute("axes", "\(axis) is no axis of rank \(rank)")
+      }
+      result.append(axis < 0 ? axis + rank : axis)
+    }
+    guard Set(result).count == result.count else {
+      throw .attribute("axes", "\(axes) names an axis twice")
+    }
+    return result
+  }
+
+  /// What happens to each axis; `nil` where the inputs that say so are not known.
+  private func resampled(
+    _ inputs: Inputs, _ sizes: [Int]
+  ) throws(OperatorError) -> [Resampling.Axis]? {
+    let places = try places(axes ?? Array(sizes.indices), rank: sizes.count)
+    var result = sizes.map { Resampling.Axis(input: $0, output: $0, scale: 1) }
+    // An empty tensor stands for one left out.
+    let scales = inputs.has(2) ? inputs.constant(2) : nil
+    let wanted = inputs.has(3) ? try inputs.integers(3) : nil
+    if inputs.has(2) && scales == nil { return nil }
+    if inputs.has(3) && wanted == nil { return nil }
+    if let wanted, !wanted.isEmpty {
+      try fit(&result, places, wanted)
+    } else if let scales, scales.count > 0 {
+      try scale(&result, places, scales.elements(as: Float.self).map(Double.init))
+    } else {
+      throw .invalid("neither scales nor sizes are given")
+    }
+    guard rule.coordinates == .cropAndResize else { return result }
+    guard inputs.has(1) else { throw .input(1, "is missing") }
+    guard let roi = inputs.constant(1) else { return nil }
+    let region = try numbers(roi)
+    guard region.count == 2 * places.count else {
+      throw .input(1, "expected \(2 * places.count) numbers, got \(region.count)")
+    }
+    for (index, axis) in places.enumerated() {
+      result[axis].start = region[index]
+      result[axis].end = region[places.count + index]
+    }
+    return result
+  }
+
+  private func numbers(_ tensor: Tensor) throws(OperatorError) -> [Double] {
+    switch tensor.elementType {
+    case .float32: tensor.elements(as: Float.self).map(Double.init)
+    case .float64: Array(tensor.elements(as: Double.self))
+    case .float16: tensor.elements(as: Float16.self).map(Double.init)
+    default: throw .input(1, "expected a floating-point type, got \(tensor.elementType)")
+    }
+  }
+
+  private func fit(
+    _ result: inout [Resampling.Axis], _ places: [Int], _ wanted: [Int]
+  ) throws(OperatorError) {
+    guard wanted.count == places.count, wanted.allSatisfy({ $0 >= 0 }) else {
+      throw .input(3, "\(wanted) is no size for each of \(places.count) axes")
+    }
+    for (size, axis) in zip(wanted, places) {
+      guard result[axis].input > 0 || size == 0 else {
+        throw .input(0, "an axis of size 0 resizes to nothing but 0")
+      }
+      result[axis].output = size
+      result[axis].scale = Double(size) / Double(max(result[axis].input, 1))
+    }
+    guard policy != "stretch" else { return }
+    let ratios = places.map { result[$0].scale }
+    guard let ratio = policy == "not_larger" ? ratios.min() : ratios.max() else { return }
+    for axis in places {
+      let size = (ratio * Double(result[axis].input) + 0.5).rounded(.down)
+      guard let output = Int(exactly: size) else { throw .input(3, "\(wanted) overflows") }
+      result[axis].output = output
+      result[axis].scale = ratio
+    }
+  }
+
+  private func scale(
+    _ result: inout [Resampling.Axis], _ places: [Int], _ scales: [Double]
+  ) throws(OperatorError) {
+    guard scales.count == places.count else {
+      throw .input(2, "expected \(places.count) scales, got \(scales.count)")
+    }
+    for (scale, axis) in zip(scales, places) { try result[axis].apply(scale: scale, input: 2) }
+  }
+
+  func resampling(
+    _ inputs: Inputs, _ sizes: [Int]
+  ) throws(OperatorError) -> (rule: Resampling, axes: [Resampling.Axis])? {
+    try resampled(inputs, sizes).map { (rule, $0) }
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    guard let axes = try resampled(call.inputs, try call.inputSizes(0)) else {
+      throw .invalid("scales, sizes or region are not known")
+    }
+    return try rule.kernel(call, axes)
+  }
+}
+
+extension Resampling.Axis {
+  mutating func apply(scale: Double, input index: Int) throws(OperatorError) {
+    let size = (Float(input) * Float(scale)).rounded(.down)
+    guard scale > 0, let output = Int(exactly: size) else {
+      throw .input(index, "\(scale) is no scale for an axis of \(input)")
+    }
+    self.output = output
+    self.scale = scale
+  }
+}
+
+extension Resize {
+  static var versionSteps: [VersionStep] {
+    [
+      VersionStep(
+        11,
+        up: { change throws(OperatorError) in
+          let scales = try change.input(1)
+          if try change.string("mode") ?? "nearest" == "nearest" {
+            let values = try change.floats(1)
+            let isUp = values.allSatisfy { $0 >= 1 }
+            guard isUp || values.allSatisfy({ $0 <= 1 }) else {
+              throw .input(1, "it scales up and down, rounding differently")
+            }
+            change.set(.string("nearest_mode", isUp ? "floor" : "ceil"))
+          }
+          change.set(.string("coordinate_transformation_mode", "asymmetric"))
+          change.node.inputs = [change.node.inputs[0], change.emptyFloats("roi"), scales]
+        },
+        down: { change throws(OperatorError) in try change.resizeByScales() }),
+      VersionStep(
+        13,
+        up: { change throws(OperatorError) in
+          if try change.string("coordinate_transformation_mode") == "tf_half_pixel_for_nn" {
+            throw .attribute("coordinate_transformation_mode", "that version knows no such mode")
+          }
+        },
+        down: { change throws(OperatorError) in
+          for input in 1...2 where !change.has(input) {
+            change.setInput(input, change.emptyFloats(input == 1 ? "roi" : "scales"))
+          }
+        }),
+      VersionStep(
+        18,
+        down: { change throws(OperatorError) in
+          try change.dropNeutral("antialias", .int(0))
+          try change.dropNeutral("keep_aspect_ratio_policy", .string("stretch"))
+          try change.resizeAllAxes()
+        }),
+      VersionStep(
+        19,
+        down: { change throws(OperatorError) in
+          if try change.string("coordinate_transformation_mode") == "half_pixel_symmetric" {
+            throw .attribute("coordinate_transformation_mode", "that version knows no such mode")
+          }
+        }),
+    ]
+  }
+}
+
+extension VersionChange {
+  fileprivate mutating func emptyFloats(_ hint: String) -> String {
+    constant(Tensor(shape: [0], [Float]()), hint)
+  }
+
+  /// Version 10's form: scales, and one way to find the coordinates.
+  fileprivate mutating func resizeByScales() throws(OperatorError) {
+    let mode = try string("mode") ?? "nearest"
+    let coordinates = try string("coordinate_transformation_mode") ?? "half_pixel"
+    guard mode != "cubic", coordinates == "asymmetric" else {
+      throw .attribute(
+        "coordinate_transformation_mode", "that version knows asymmetric, nearest or linear, only")
+    }
+    var scales = has(2) ? constant(2) == nil ? nil : try floats(2) : []
+    if let list = scales, list.isEmpty {
+      guard let input = sizes(0), has(3) else { throw .input(2, "the scales must be known") }
+      let wanted = try integers(3)
+      guard wanted.count == input.count, input.allSatisfy({ $0 > 0 }) else {
+        throw .input(3, "does not fit the input")
+      }
+      let found = zip(wanted, input).map { Float($0) / Float($1) }
+      guard
+        zip(zip(found, input), wanted).allSatisfy({
+          Int(exactly: ($0.0 * Float($0.1)).rounded(.down)) == $1
+        })
+      else {
+        throw .input(3, "no scales give exactly these sizes")
+      }
+      scales = found
+      setInput(2, constant(Tensor(shape: [found.count], found), "scales"))
+    }
+    if mode == "nearest" {
+      guard let scales else { throw .input(2, "must be a constant, and is not") }
+      let isUp = scales.allSatisfy { $0 >= 1 }
+      let isDown = scales.allSatisfy { $0 <= 1 }
+      let rounding = try string("nearest_mode") ?? "round_prefer_floor"
+      guard isUp && isDown || isUp && rounding == "floor" || isDown && rounding == "ceil" else {
+        throw .attribute("nearest_mode", "that version rounds down to enlarge, up to shrink")
+      }
+    }
+    drop(
+      "coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a", "exclude_outside",
+      "extrapolation_value")
+    node.inputs = [try input(0), try input(2)]
+  }
+
+  /// Scales or sizes for all axes in place of those of `axes`.
+  fileprivate mutating func resizeAllAxes() throws(OperatorError) {
+    guard let axes = try ints("axes") else { return }
+    let rank = try rank(0)
+    let places = try normalized(axes: axes, rank: rank)
+    if has(1), constant(1)?.count != 0 {
+      let roi = try floats(1)
+      guard roi.count == 2 * places.count else { throw .input(1, "does not fit the axes") }
+      var all = Array(repeating: Float(0), count: rank) + Array(repeating: Float(1), count: rank)
+      for (index, axis) in places.enumerated() {
+        all[axis] = roi[index]
+        all[axis + rank] = roi[index + places.count]
+      }
+      setInput(1, constant(Tensor(shape: [all.count], all), "roi"))
+    }
+    if has(2), constant(2)?.count != 0 {
+      let scales = try floats(2)
+      guard scales.count == places.count else { throw .input(2, "does not fit the axes") }
+      var all = Array(repeating: Float(1), count: rank)
+      for (axis, scale) in zip(places, scales) { all[axis] = scale }
+      setInput(2, constant(Tensor(shape: [rank], all), "scales"))
+    } else if has(3) {
+      let wanted = try integers(3)
+      guard wanted.count == places.count, var all = sizes(0) else {
+        throw .input(3, "the input's sizes must be known, and are not")
+      }
+      for (axis, size) in zip(places, wanted) { all[axis] = size }
+      setInput(3, integers(all, "sizes"))
+    }
+    drop("axes")
+  }
+}

@@ -1,0 +1,62 @@
+import ONNXFormat
+import ONNXOperators
+import ONNXProducts
+
+/// An operator that samples its input at other places.
+protocol ResamplingOperator: DifferentiableOperator {
+  /// How, for an input of these sizes; `nil` where the inputs that say so are not known.
+  func resampling(
+    _ inputs: Inputs, _ sizes: [Int]
+  ) throws(OperatorError) -> (rule: Resampling, axes: [Resampling.Axis])?
+}
+
+extension Resize: ResamplingOperator {}
+extension Resize10: ResamplingOperator {}
+extension Upsample: ResamplingOperator {}
+extension Upsample1: ResamplingOperator {}
+
+extension ResamplingOperator {
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let inputs = (0..<backward.inputCount).map(backward.input)
+    backward.set(
+      0,
+      backward.builder.node(
+        ResamplingGrad<Self>.schema.name, [gradient] + inputs, backward.forward.attributes,
+        domain: Registry.privateDomain, operatorSet: backward.operatorSet,
+        hint: "\(backward.input(0))_grad"))
+  }
+}
+
+/// The gradient of resampling: each element of the gradient of the result, times its weights, added
+/// to the elements of the input that made it. Inputs are that gradient and those of the operator.
+struct ResamplingGrad<Base: ResamplingOperator>: Operator {
+  static var schema: Schema {
+    Schema(Base.schema.name + "Grad", gradientOf: Base.schema, inputs: 2...5, outputs: 1...1)
+  }
+  let base: Base
+
+  init(_ node: inout NodeReader) throws(OperatorError) { base = try Base(&node) }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let input = try inputs.tensor(1, [.floats, .bfloat16])
+    let result = try base.infer(inputs.behindGradient)[0].tensorType
+    try inputs.check(0, isLike: result?.shape, type: input.elementType)
+    return [.tensor(input)]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let found = try base.resampling(call.inputs.behindGradient, try call.inputSizes(1))
+    guard let (rule, axes) = found else {
+      throw .invalid("scales, sizes or region are not known")
+    }
+    return try rule.gradientKernel(call, axes)
+  }
+}
+
+extension Inputs {
+  /// The inputs of an operator that stand behind the gradient of its result.
+  fileprivate var behindGradient: Inputs {
+    Inputs(types: Array(types.dropFirst()), constants: Array(constants.dropFirst()))
+  }
+}

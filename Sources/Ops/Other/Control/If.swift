@@ -1,0 +1,75 @@
+import ONNXFormat
+import ONNXOperators
+import ONNXShape
+
+/// The outputs of `then_branch` where the condition holds, else those of `else_branch`.
+struct If: Operator {
+  static let schema = Schema(
+    "If",
+    [
+      1: .bool, 11: .bool, 13: .bool, 16: .bool, 19: .bool, 21: .bool, 23: .bool, 24: .bool,
+      25: .bool,
+    ], inputs: 1...1, outputs: .atLeast(1))
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    _ = try node.graph("then_branch")
+    _ = try node.graph("else_branch")
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let condition = try inputs.tensor(0, .bool)
+    if let sizes = condition.shape?.sizes, sizes.elementCount != 1 {
+      throw .input(0, "expected one element, got shape \(sizes)")
+    }
+    let then = try inputs.subgraph("then_branch")
+    let otherwise = try inputs.subgraph("else_branch")
+    guard then.outputCount == otherwise.outputCount else {
+      throw .subgraph(
+        "the branches have \(then.outputCount) and \(otherwise.outputCount) outputs")
+    }
+    if let tensor = inputs.constant(0), tensor.count == 1 {
+      return try (tensor.elements(as: Bool.self)[0] ? then : otherwise).infer([])
+    }
+    var types: [ValueType] = []
+    for (index, (a, b)) in zip(try then.infer([]), try otherwise.infer([])).enumerated() {
+      guard
+        let type = join(a, b) ?? (a.kind == .undefined ? a : nil)
+          ?? (b.kind == .undefined ? b : nil)
+      else {
+        throw .output(index, "one branch gives \(a), the other \(b)")
+      }
+      types.append(type)
+    }
+    return types
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let then = try call.inputs.subgraph("then_branch")
+    let otherwise = try call.inputs.subgraph("else_branch")
+    return .produce { call throws(OperatorError) in
+      let condition = try call.condition(0)
+      return try (condition ? then : otherwise).run([], call)
+    }
+  }
+}
+
+extension Call {
+  /// The one element of a bool tensor.
+  func condition(_ index: Int) throws(OperatorError) -> Bool {
+    try Self.condition(try value(index), { .input(index, $0) })
+  }
+
+  /// - Parameter error: what to throw for a value that is no condition
+  static func condition(
+    _ value: Value, _ error: (String) -> OperatorError
+  ) throws(OperatorError) -> Bool {
+    guard case .tensor(let tensor) = value, tensor.elementType == .bool, tensor.count == 1 else {
+      throw error("expected one bool, got \(value.type)")
+    }
+    return tensor.elements(as: Bool.self)[0]
+  }
+}
+
+extension If {
+  static var versionSteps: [VersionStep] { VersionStep.kinds(sequences: 13, optionals: 16) }
+}

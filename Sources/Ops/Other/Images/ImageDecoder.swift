@@ -1,0 +1,89 @@
+import ONNXFormat
+import ONNXOperators
+import ONNXShape
+import Synchronization
+
+/// A picture as bytes of a file → its samples, `[H, W, C]`: red, green, blue, or blue, green, red, or
+/// grey, which is Pillow's "L" of the colours.
+///
+/// Where the standard's text has an empty result for what cannot be decoded, its reference evaluator
+/// has an error, and so has this.
+struct ImageDecoder: Operator {
+  static let schema = Schema("ImageDecoder", [20: .uint8], inputs: 1...1)
+  let format: Format
+
+  enum Format: String, CaseIterable {
+    case rgb = "RGB"
+    case bgr = "BGR"
+    case grey = "Grayscale"
+  }
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    let name = try node.choice(
+      "pixel_format", default: "RGB", among: Format.allCases.map(\.rawValue))
+    format = Format(rawValue: name) ?? .rgb
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    _ = try inputs.tensor(0, .uint8)
+    _ = try inputs.shape(0, rank: 1)
+    return [.tensor(.uint8, [.unknown, .unknown, .size(format == .grey ? 1 : 3)])]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    .produce { call throws(OperatorError) in
+      guard let decoder = PictureDecoding.decoder else {
+        throw .unsupported(
+          "pictures, until a program imports ONNXImages and calls Image.registerDecoder()")
+      }
+      let data = Array(try call.tensor(0).elements(as: UInt8.self))
+      let picture = try decoder.decode(data, isGrey: format == .grey)
+      let shape = [picture.height, picture.width, format == .grey ? 1 : 3]
+      guard shape.elementCount == picture.pixels.count else {
+        throw .invalid("the decoder made \(picture.pixels.count) samples for shape \(shape)")
+      }
+      let result = try call.allocate(.uint8, shape)
+      let y = result.storage.pointer.assumingMemoryBound(to: UInt8.self)
+      picture.pixels.withUnsafeBufferPointer { x in
+        for i in x.indices { y[i] = x[i] }
+        guard format == .bgr else { return }
+        for i in stride(from: 0, to: x.count, by: 3) { (y[i], y[i + 2]) = (x[i + 2], x[i]) }
+      }
+      return [.tensor(result)]
+    }
+  }
+}
+
+/// Decodes the files of pictures for the operator `ImageDecoder`.
+public protocol PictureDecoder: Sendable {
+  /// - Parameter isGrey: whether one channel is wanted; else red, green and blue
+  /// - Throws: `OperatorError` for data that is no picture, or too large a one
+  func decode(_ data: [UInt8], isGrey: Bool) throws(OperatorError) -> DecodedPicture
+}
+
+/// What a `PictureDecoder` found.
+public struct DecodedPicture: Sendable {
+  public let width: Int
+  public let height: Int
+  /// Rows from top to bottom, the samples of a pixel side by side.
+  public let pixels: [UInt8]
+
+  public init(width: Int, height: Int, pixels: [UInt8]) {
+    self.width = width
+    self.height = height
+    self.pixels = pixels
+  }
+}
+
+/// Who decodes pictures in this process: nobody, until a library of codecs says so. This package's
+/// is `ONNXImages`.
+public enum PictureDecoding {
+  private static let registered = Mutex<(any PictureDecoder)?>(nil)
+
+  /// Makes `decoder` the one that `ImageDecoder` asks from now on; `nil`: nobody.
+  public static func register(_ decoder: (any PictureDecoder)?) {
+    registered.withLock { $0 = decoder }
+  }
+
+  static var decoder: (any PictureDecoder)? { registered.withLock { $0 } }
+}

@@ -1,0 +1,181 @@
+import ONNXFormat
+import ONNXOperators
+
+/// The matrix product as `numpy.matmul` has it: the last two axes multiply, those before broadcast,
+/// a vector is a row on the left and a column on the right.
+struct MatMul: Operator {
+  static let schema = Schema(
+    "MatMul",
+    [
+      1: .floats, 9: [.floats, .int32, .int64, .uint32, .uint64],
+      13: [.floats, .bfloat16, .int32, .int64, .uint32, .uint64],
+    ], inputs: 2...2)
+
+  init(_ node: inout NodeReader) throws(OperatorError) {}
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let a = try inputs.tensor(0)
+    let b = try inputs.tensor(1, sameTypeAs: 0)
+    return [.tensor(a.elementType, try productShape(a.shape, b.shape))]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    if try call.elementType(0).isNarrowFloat { return try call.widened(prepare) }
+    let sizes = try ProductSizes(try call.inputSizes(0), try call.inputSizes(1)).folded
+    if sizes.matrices == 1, try call.elementType(0) == .float32, call.inputs.constant(1) != nil {
+      let product = PanelProduct(
+        rows: sizes.rows, columns: sizes.columns, depth: sizes.depth, isTransposed: false,
+        bias: nil,
+        activation: .none)
+      if let kernel = try product.kernel(call) { return kernel }
+    }
+    return try MatrixProduct(sizes: sizes).kernel(call)
+  }
+}
+
+/// Products of the last two axes, either of them transposed on the way, of tensors of rank 2 or
+/// more; the axes before broadcast.
+struct TransposedMatMul: Operator {
+  static let schema = Schema(
+    "TransposedMatMul", domain: "swift.onnx", [1: [.floats, .bfloat16]], inputs: 2...2)
+  let transposeA: Bool
+  let transposeB: Bool
+
+  init(_ node: inout NodeReader) throws(OperatorError) {
+    transposeA = try node.flag("transA")
+    transposeB = try node.flag("transB")
+  }
+
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let a = try inputs.tensor(0)
+    let b = try inputs.tensor(1, sameTypeAs: 0)
+    for (index, shape) in [a.shape, b.shape].enumerated() {
+      if let shape, shape.rank < 2 { throw .input(index, "expected rank 2 or more, got \(shape)") }
+    }
+    let left = transposeA ? a.shape?.matrixTransposed : a.shape
+    let right = transposeB ? b.shape?.matrixTransposed : b.shape
+    return [.tensor(a.elementType, try productShape(left, right))]
+  }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    if try call.elementType(0).isNarrowFloat { return try call.widened(prepare) }
+    var (a, b) = (try call.inputSizes(0), try call.inputSizes(1))
+    if transposeA { a.swapAt(a.count - 1, a.count - 2) }
+    if transposeB { b.swapAt(b.count - 1, b.count - 2) }
+    let sizes = try ProductSizes(a, b)
+    return try MatrixProduct(
+      sizes: transposeA ? sizes : sizes.folded, transposeA: transposeA, transposeB: transposeB
+    ).kernel(call)
+  }
+}
+
+extension Shape {
+  fileprivate var matrixTransposed: Shape {
+    var dimensions = dimensions
+    dimensions.swapAt(rank - 1, rank - 2)
+    return Shape(dimensions)
+  }
+}
+
+extension MatMul: DifferentiableOperator {
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let ranks = (a: try backward.rank(0), b: try backward.rank(1))
+    switch ranks {
+    case (1, 1):
+      for input in 0...1 where backward.wants(input) {
+        backward.set(input, backward.builder.mul(gradient, backward.input(1 - input)))
+      }
+    case (2..., 2): flat(gradient, rank: ranks.a, &backward)
+    default: batched(gradient, ranks, &backward)
+    }
+  }
+
+  /// One matrix multiplies every row of A, whatever A's rank.
+  private func flat(_ gradient: String, rank: Int, _ backward: inout Backward) {
+    let (a, b) = (backward.input(0), backward.input(1))
+    var rows = (a, gradient)
+    if rank > 2 {
+      let axis: [Attribute] = [.int("axis", rank - 1)]
+      rows = (
+        backward.wants(1) ? backward.builder.node("Flatten", [a], axis) : a,
+        backward.builder.node("Flatten", [gradient], axis)
+      )
+    }
+    if backward.wants(0) {
+      var result = backward.builder.gemm(rows.1, b, transposeB: true)
+      if rank > 2 {
+        let shape = backward.builder.shape(of: a)
+        result = backward.builder.reshape(result, to: shape)
+      }
+      backward.set(0, result)
+    }
+    if backward.wants(1) {
+      backward.set(1, backward.builder.gemm(rows.0, rows.1, transposeA: true))
+    }
+  }
+
+  /// Many matrices, or a vector on one side, which is a row on the left and a column on the right.
+  private func batched(_ gradient: String, _ ranks: (a: Int, b: Int), _ backward: inout Backward) {
+    let (isRow, isColumn) = (ranks.a == 1, ranks.b == 1)
+    func widened(_ name: String, _ axis: Int) -> String {
+      let axes = backward.builder.integers([axis])
+      return backward.builder.node("Unsqueeze", [name, axes])
+    }
+    let a = isRow ? widened(backward.input(0), 0) : backward.input(0)
+    let b = isColumn ? widened(backward.input(1), 1) : backward.input(1)
+    var g = gradient
+    if isRow { g = widened(g, -2) }
+    if isColumn { g = widened(g, -1) }
+    for (input, x, y, attribute, like, isVector) in [
+      (0, g, b, "transB", a, isRow), (1, a, g, "transA", b, isColumn),
+    ] where backward.wants(input) {
+      let product = backward.builder.privateNode("TransposedMatMul", [x, y], [.int(attribute, 1)])
+      var result = backward.builder.privateNode("SumTo", [product, like])
+      if isVector {
+        let axes = backward.builder.integers([input])
+        result = backward.builder.node("Squeeze", [result, axes])
+      }
+      backward.set(input, result)
+    }
+  }
+}
+
+/// The product of so many matrices, `op(A) · op(B)`.
+private struct MatrixProduct {
+  let sizes: ProductSizes
+  var transposeA = false
+  var transposeB = false
+
+  func kernel(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let plain = PlainProduct(sizes: sizes, transposeA: transposeA, transposeB: transposeB)
+    switch try call.elementType(0) {
+    case .float32: return try blas(sizes, Float.self)
+    case .float64: return try blas(sizes, Double.self)
+    case .int32: return plain.kernel(ProductSum<Int32>())
+    case .int64: return plain.kernel(ProductSum<Int64>())
+    case .uint32: return plain.kernel(ProductSum<UInt32>())
+    case .uint64: return plain.kernel(ProductSum<UInt64>())
+    case let type: throw .input(0, "no kernel for \(type)")
+    }
+  }
+
+  private func blas<T: BLASElement>(
+    _ sizes: ProductSizes, _ type: T.Type
+  ) throws(OperatorError) -> Kernel {
+    guard !sizes.isEmpty else { return .compute { _ in } }
+    let product = try GEMM<T>(
+      rows: sizes.rows, columns: sizes.columns, depth: sizes.depth, transposeA: transposeA,
+      transposeB: transposeB)
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let matrix = task / product.tiles
+      let factors = sizes.factors(matrix)
+      product.multiply(
+        tile: task % product.tiles,
+        buffers.input(0, as: T.self) + factors.a * sizes.rows * sizes.depth,
+        buffers.input(1, as: T.self) + factors.b * sizes.depth * sizes.columns,
+        buffers.output(0, as: T.self) + matrix * sizes.rows * sizes.columns)
+    }
+    return .compute { buffers in buffers.parallel(sizes.matrices * product.tiles, tile) }
+  }
+}

@@ -1,0 +1,142 @@
+import CKernels
+import ONNXFormat
+import ONNXOperators
+
+/// `Y = activation(X · W + b)` of float32 matrices, W packed to panels of columns: once where it is
+/// constant, else at each run.
+package struct PanelProduct: Sendable {
+  package let rows: Int
+  package let columns: Int
+  package let depth: Int
+  /// Whether W is `[columns, depth]`.
+  package let isTransposed: Bool
+  /// Input with one number for each column.
+  package let bias: Int?
+  package let activation: Activation
+
+  package init(
+    rows: Int, columns: Int, depth: Int, isTransposed: Bool, bias: Int?, activation: Activation
+  ) {
+    self.rows = rows
+    self.columns = columns
+    self.depth = depth
+    self.isTransposed = isTransposed
+    self.bias = bias
+    self.activation = activation
+  }
+
+  private let width = ck_panel_columns()
+  private var panels: Int { (columns + width - 1) / width }
+  private var count: Int { .work(ck_panel_padded(columns), depth) }
+
+  /// - Returns: `nil` where it does not pay to pack W for so few rows
+  package func kernel(_ call: Preparation) throws(OperatorError) -> Kernel? {
+    guard depth > 0, rows > 0, columns > 0 else { return nil }
+    if rows == 1 && isTransposed && Int.work(columns, depth) >= Self.largeCount {
+      return vectorKernel()
+    }
+    let this = self
+    let constant = try packed(call)
+    if constant == nil && rows < 16 { return nil }
+    let block = ck_panel_rows()
+    let own = constant == nil ? count.vectors : 0
+    let blocks = (rows + block - 1) / block
+    let isRow = rows == 1
+    let scratch = Int.work(
+      .total(own, isRow ? 0 : .work(blocks, block, depth)), MemoryLayout<Float>.stride)
+
+    @Sendable func memory(_ buffers: Buffers) -> UnsafeMutablePointer<Float> {
+      buffers.scratch.assumingMemoryBound(to: Float.self)
+    }
+    let pack: Buffers.Tile = { buffers, panel, _ in
+      this.pack(panel, buffers.input(1), memory(buffers))
+    }
+    let packRows: Buffers.Tile = { buffers, index, _ in
+      let first = index * block
+      ck_pack_rows(
+        buffers.input(0) + first * this.depth, this.depth, this.depth,
+        min(block, this.rows - first), memory(buffers) + own + first * this.depth)
+    }
+    // Panels and blocks of rows that one task takes.
+    let perTask = Tiles(panels, cost: .work(depth, width, min(rows, 64)) / 16).size
+    let panelStep = (min(perTask, max(1, (panels + 7) / 8)) + 3) / 4 * 4
+    let panelCuts = (panels + panelStep - 1) / panelStep
+    let rowStep = panelCuts >= 8 ? blocks : max(1, min(blocks, 65_536 / depth / block))
+    let rowCuts = (blocks + rowStep - 1) / rowStep
+    let multiply: Buffers.Tile = { buffers, task, _ in
+      let (rowCut, panelCut) = task.quotientAndRemainder(dividingBy: panelCuts)
+      let column = panelCut * panelStep * this.width
+      let columns = min(panelStep * this.width, this.columns - column)
+      let w = (constant.map { UnsafePointer($0.floats) } ?? UnsafePointer(memory(buffers)))
+      let row = rowCut * rowStep * block
+      let rows = min(rowStep * block, this.rows - row)
+      let y = buffers.output(0, as: Float.self) + row * this.columns + column
+      var epilogue = Epilogue(bias: nil, residual: this.bias, activation: this.activation)
+        .c(buffers, offset: column, channel: 0)
+      if isRow {
+        ck_panel_row(
+          buffers.input(0), this.depth, columns, w + column * this.depth, y, &epilogue)
+        return
+      }
+      var product = ck_product(
+        depth: this.depth, rows: rows, columns: columns, stride: this.columns, residual_stride: 0)
+      ck_panel_product(
+        &product, memory(buffers) + own + row * this.depth, w + column * this.depth, y, &epilogue)
+    }
+    return .compute(scratch: scratch) { buffers in
+      if constant == nil { buffers.parallel(this.panels, pack) }
+      if !isRow { buffers.parallel(blocks, packRows) }
+      buffers.parallel(rowCuts * panelCuts, multiply)
+    }
+  }
+
+  /// Elements of a W that one row reads where it lies: it comes from memory either way, and packing
+  /// would take as much again.
+  private static let largeCount = 1 << 20
+
+  /// For one row and W `[columns, depth]`.
+  private func vectorKernel() -> Kernel {
+    let (depth, bias) = (depth, bias)
+    let (function, a, b) = activation.c
+    let tiles = Tiles(columns, cost: max(1, depth / 8))
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let range = tiles[task]
+      let y = buffers.output(0, as: Float.self) + range.lowerBound
+      ck_dot_rows(
+        buffers.input(0), depth, range.count, buffers.input(1) + range.lowerBound * depth,
+        bias.map { buffers.input($0, as: Float.self) + range.lowerBound }, y)
+      ck_finish_tile(y, 1, range.count, range.count, nil, nil, function, a, b)
+    }
+    return .compute { buffers in buffers.parallel(tiles.count, tile) }
+  }
+
+  private func packed(_ call: Preparation) throws(OperatorError) -> TensorStorage? {
+    try call.packed(
+      input: 1, layout: "panels \(columns) \(depth) \(isTransposed)",
+      byteCount: .work(count, MemoryLayout<Float>.stride), tiles: panels
+    ) { source, target, panel in
+      pack(
+        panel, source.assumingMemoryBound(to: Float.self),
+        target.assumingMemoryBound(to: Float.self))
+    }
+  }
+
+  /// Packs one panel.
+  private func pack(
+    _ panel: Int, _ w: UnsafePointer<Float>, _ packed: UnsafeMutablePointer<Float>
+  ) {
+    let first = panel * width
+    let own = min(width, columns - first)
+    let padded = ck_panel_padded(own)
+    var target = packed + first * depth
+    if own < padded { target.update(repeating: 0, count: padded * depth) }
+    if isTransposed {
+      ck_transpose(w + first * depth, depth, target, padded, depth, own, MemoryLayout<Float>.stride)
+      return
+    }
+    for k in 0..<depth {
+      target.update(from: w + k * columns + first, count: own)
+      target += padded
+    }
+  }
+}

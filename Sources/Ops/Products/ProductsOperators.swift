@@ -1,0 +1,18 @@
+import ONNXOperators
+
+/// The operators of this module: matrix products. A test compares the lists with the folder.
+package enum ProductsOperators {
+  package static let forward: [any Operator.Type] = [
+    Einsum.self,
+    FusedGemm.self,
+    Gemm.self,
+    MatMul.self,
+    MatMulInteger.self,
+    QLinearMatMul.self,
+  ]
+
+  /// Operators of the private domain that only gradients use.
+  package static let gradients: [any Operator.Type] = [
+    TransposedMatMul.self
+  ]
+}

@@ -1,0 +1,97 @@
+import ONNXFormat
+import ONNXOperators
+import RealModule
+
+/// An element of a quantised tensor.
+package protocol QuantizedElement: Element, FixedWidthInteger {}
+extension Int8: QuantizedElement {}
+extension UInt8: QuantizedElement {}
+
+/// Where a zero point or scale lies that holds one number for a whole tensor, or one for each line
+/// (row, column or output channel), perhaps of each matrix.
+package struct QuantizationParameter: Sendable {
+  /// Place among the inputs; `nil` for one left out.
+  package let input: Int?
+  private let line: Int
+  private let matrix: Int
+
+  /// - Parameters:
+  ///   - lines: how many lines a matrix has, and how many matrices there are
+  package init(
+    _ call: Preparation, _ input: Int, lines: Int, matrices: Int = 1
+  ) throws(OperatorError) {
+    guard call.inputs.has(input) else {
+      (self.input, line, matrix) = (nil, 0, 0)
+      return
+    }
+    self.input = input
+    switch try call.inputCount(input) {
+    case 1: (line, matrix) = (0, 0)
+    case lines: (line, matrix) = (1, 0)
+    case .work(lines, matrices): (line, matrix) = (1, lines)
+    case let count:
+      throw .input(input, "expected one number, or one for each of \(lines) lines, got \(count)")
+    }
+  }
+
+  /// The numbers of one matrix.
+  package func pointer<T>(_ buffers: Buffers, matrix: Int = 0, as type: T.Type) -> UnsafePointer<T>?
+  {
+    input.map { buffers.input($0, as: T.self) + matrix * self.matrix }
+  }
+
+  /// The number for a line of the matrix whose numbers these are; 0 where it is left out.
+  @inline(__always) package func value<T: QuantizedElement>(
+    _ numbers: UnsafePointer<T>?, _ line: Int
+  )
+    -> Int32
+  {
+    numbers.map { Int32($0[line * self.line]) } ?? 0
+  }
+
+  /// The code of the number for a line, of a type of 8 bits; that of 0 where it is left out.
+  @inline(__always) package func code(_ numbers: UnsafePointer<UInt8>?, _ line: Int) -> UInt8 {
+    numbers.map { $0[line * self.line] } ?? 0
+  }
+
+  /// The first number, where it is known before the run: 0 where it is left out.
+  package func constant(_ call: Preparation, _ code: ByteCode) -> Int32? {
+    guard let input else { return 0 }
+    guard let tensor = call.inputs.constant(input), tensor.count > 0 else { return nil }
+    return code.value(tensor.elements(as: UInt8.self)[0])
+  }
+
+  /// Whether there is one number for a whole tensor.
+  package func isOne(_ call: Preparation) throws(OperatorError) -> Bool {
+    try input.map { input throws(OperatorError) in try call.inputCount(input) == 1 } ?? true
+  }
+
+  /// The scale for a line, of whatever type it is.
+  package func scale(_ buffers: Buffers, _ type: ElementType, line: Int, matrix: Int = 0) -> Float {
+    guard let input else { return 1 }
+    let place = matrix * self.matrix + line * self.line
+    switch type {
+    case .float16: return Float(buffers.input(input, as: Float16.self)[place])
+    case .bfloat16: return buffers.input(input, as: BFloat16.self)[place].float
+    default: return buffers.input(input, as: Float.self)[place]
+    }
+  }
+}
+
+extension QuantizedElement {
+  /// `saturate(round(x) + zeroPoint)`, halves to even.
+  @inline(__always) package static func quantized(_ x: Double, zeroPoint: Int32) -> Self {
+    let y = x.rounded(.toNearestOrEven) + Double(zeroPoint)
+    return y >= Double(max) ? max : y > Double(min) ? Self(y) : min
+  }
+}
+
+extension Inputs {
+  /// Checks the types of a quantised tensor's zero point, and of its scale if it has one.
+  package func checkQuantization(
+    of tensor: Int, zeroPoint: Int, scale: Int? = nil, scales: TypeSet = .float32
+  ) throws(OperatorError) {
+    if has(zeroPoint) { _ = try self.tensor(zeroPoint, sameTypeAs: tensor) }
+    if let scale { _ = try self.tensor(scale, scales) }
+  }
+}
