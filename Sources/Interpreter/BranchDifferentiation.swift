@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 extension Differentiation {

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// Tensors that some outputs of a run hand to inputs of the next: parameters and their optimiser's

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// Reverse mode: adds to a graph the nodes that compute gradients of one of its values.
@@ -107,7 +108,7 @@ public struct Differentiation: Sendable {
         node, operatorSet: version, builder: builder, gradients: outputs, wanted: wanted,
         type: { [types] in types[$0] }, contents: { [constants] in constants[$0] })
       do throws(OperatorError) {
-        let made = try Registry.make(node, operatorSet: version).operator
+        let made = try Registry.standard.make(node, operatorSet: version).operator
         guard let made = made as? any DifferentiableOperator else {
           throw .unsupported("the operator has no gradient")
         }

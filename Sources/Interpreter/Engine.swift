@@ -1,5 +1,6 @@
 import Glibc
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 import Synchronization
 

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// What is wrong with a model, or with what it is asked to run on, as data.

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// Makes a plan: prepares the kernels, then gives every value a place for as long as it is used.

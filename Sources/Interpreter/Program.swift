@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// A graph made ready to plan: names resolved to numbers, nodes in order, operators made.
@@ -118,7 +119,7 @@ final class Program: Sendable {
       }
       let version = try operatorSets.version(for: node, fail)
       let made: (operator: any Operator, types: TypeSet)
-      do { made = try Registry.make(node, operatorSet: version) } catch { throw fail(error) }
+      do { made = try Registry.standard.make(node, operatorSet: version) } catch { throw fail(error) }
       var subgraphs: [(attribute: String, program: Program, captures: [Int32])] = []
       for attribute in node.attributes {
         guard case .graph(let body) = attribute.value else { continue }

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// Memory and values of one run at a time of a plan.

@@ -1,3 +1,4 @@
+import ONNXOperators
 import ONNXOps
 
 /// How a session runs a model. Limits guard against what a file asks for.

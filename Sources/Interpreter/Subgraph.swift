@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// A graph attribute with what is known of the values it captures.

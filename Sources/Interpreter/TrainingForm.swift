@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// A model's graph in the form that training takes: functions expanded, weights that nodes make of
@@ -28,7 +29,7 @@ public struct TrainingForm: Sendable {
       }
       let version = try sets.version(for: node, fail)
       do throws(OperatorError) {
-        let made = try Registry.make(node, operatorSet: version).operator
+        let made = try Registry.standard.make(node, operatorSet: version).operator
         guard let modal = made as? any ModalOperator else { continue }
         let mode = try modal.trainingMode(node, &builder)
         form.graph.nodes[index] = mode.node

@@ -1,4 +1,5 @@
 @_exported import ONNXFormat
 @_exported import ONNXInterpreter
+@_exported import ONNXOperators
 @_exported import ONNXOps
 @_exported import ONNXTraining

@@ -1,5 +1,6 @@
 import ONNXFormat
 import ONNXInterpreter
+import ONNXOperators
 import ONNXOps
 
 /// A training in the middle as one ONNX file: the model as it is now, and in its training info the

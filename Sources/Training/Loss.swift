@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// What training makes small. The labels' input is named `Loss.labels`.

@@ -1,5 +1,6 @@
 import ONNXFormat
 import ONNXInterpreter
+import ONNXOperators
 import ONNXOps
 
 /// A training step as a model: forward, loss, gradients, clipping, update. Parameters and states are

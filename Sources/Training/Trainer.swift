@@ -1,5 +1,6 @@
 import ONNXFormat
 import ONNXInterpreter
+import ONNXOperators
 import ONNXOps
 
 /// Trains a model, whoever made it, a batch at a time.

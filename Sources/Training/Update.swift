@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// The nodes that make new parameters of gradients: clipping, the optimiser's formula, the limits to

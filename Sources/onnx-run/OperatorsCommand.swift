@@ -45,7 +45,7 @@ struct OperatorTable {
 
   var lines: [String] {
     var operators: [OperatorName: [Schema]] = [:]
-    for schema in Registry.schemas {
+    for schema in Registry.standard.schemas {
       operators[OperatorName(domain: schema.domain, name: schema.name), default: []].append(schema)
     }
     var lines = [

@@ -79,11 +79,11 @@ import ToolSupport
   private static func targets(_ model: Model) -> (domain: String, source: Int, targets: [Int])? {
     let sets = model.operatorSets.map { (Registry.normalized(domain: $0.domain), Int($0.version)) }
     guard let (domain, source) = sets.first(where: { $0.0 == "ai.onnx.ml" }) ?? sets.first,
-      let newest = Registry.newestVersion(of: domain)
+      let newest = Registry.standard.newestVersion(of: domain)
     else { return nil }
     var versions: Set<Int> = []
     for node in model.graph.nodes where Registry.normalized(domain: node.domain) == domain {
-      guard let history = Registry.history(of: node.operatorType, domain: domain) else { continue }
+      guard let history = Registry.standard.history(of: node.operatorType, domain: domain) else { continue }
       versions.insert(history.first)
       for step in history.steps { versions.formUnion([step.version, step.version - 1]) }
     }

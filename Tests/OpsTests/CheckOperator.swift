@@ -29,7 +29,7 @@ func checkOperator(
   _ node: Node, values inputs: [Value?], opset: Int = 24,
   sourceLocation: SourceLocation = #_sourceLocation
 ) throws -> [Value?] {
-  let made = try Registry.make(node, operatorSet: opset).operator
+  let made = try Registry.standard.make(node, operatorSet: opset).operator
   let before = try inputs.map { try $0?.tensor?.copied() }
   let wanted = node.outputs.map { !$0.isEmpty }
   func run(threads: Int) throws -> [Value?] {

@@ -100,7 +100,7 @@ extension ConvolutionAlgorithmTests {
     for (x, w, pads) in types {
       let node = Node(
         "Conv", inputs: ["x", "w"], outputs: ["y"], attributes: [.ints("pads", pads)])
-      let made = try Registry.make(node, operatorSet: 22).operator
+      let made = try Registry.standard.make(node, operatorSet: 22).operator
       let inputs = Inputs(types: [.tensor(.float32, x), .tensor(.float32, w)])
       for (algorithm, _) in Self.algorithms {
         guard let types = try? made.infer(inputs) else { continue }

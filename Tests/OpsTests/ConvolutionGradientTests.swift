@@ -44,7 +44,7 @@ import Testing
   @Test(arguments: cases + [Case(x: [19, 4, 9, 9], w: [6, 4, 3, 3])])
   func isTheSameInFloat32(of test: Case) throws {
     let (x, w) = (doubles(test.x), doubles(test.w, seed: 2))
-    let made = try Registry.make(
+    let made = try Registry.standard.make(
       Node("Conv", inputs: ["x", "w"], outputs: ["y"], attributes: test.attributes),
       operatorSet: 20
     ).operator
@@ -70,7 +70,7 @@ import Testing
       ("ConvWeightGrad", [[1, 1, 3, 3], [1, 1, 3, 3], [1, 1, 2, 2]]),
     ] {
       let node = Node(name, domain: "swift.onnx", inputs: ["a", "b", "c"], outputs: ["y"])
-      let made = try Registry.make(node, operatorSet: 1).operator
+      let made = try Registry.standard.make(node, operatorSet: 1).operator
       #expect(throws: OperatorError.input(0, "expected shape [1,1,2,2], got [1,1,3,3]")) {
         try made.infer(Inputs(types: types.map { .tensor(.float32, $0) }))
       }
@@ -101,7 +101,7 @@ import Testing
     let (x, w) = (doubles(test.x), doubles(test.w, seed: 2))
     try checkGradient(node, [x, w, doubles([test.w[1] * groups], seed: 3)])
 
-    let made = try Registry.make(
+    let made = try Registry.standard.make(
       Node("ConvTranspose", inputs: ["x", "w"], outputs: ["y"], attributes: test.attributes),
       operatorSet: 20
     ).operator

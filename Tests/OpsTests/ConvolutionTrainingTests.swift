@@ -35,7 +35,7 @@ import Testing
 
   @Test(arguments: cases) func gradientsOfConvAreTheSameInFloat32(of test: Case) throws {
     let (x, w) = (doubles(test.x), doubles(test.w, seed: 2))
-    let made = try Registry.make(
+    let made = try Registry.standard.make(
       Node("Conv", inputs: ["x", "w"], outputs: ["y"], attributes: test.attributes),
       operatorSet: 20
     ).operator
@@ -64,7 +64,7 @@ import Testing
     let node = Node(
       "ConvWeightFlip", domain: "swift.onnx", inputs: ["w"], outputs: ["y"],
       attributes: [.int("group", 2)])
-    let made = try Registry.make(node, operatorSet: 20).operator
+    let made = try Registry.standard.make(node, operatorSet: 20).operator
     #expect(throws: OperatorError.self) {
       try made.infer(Inputs(types: [.tensor(.float32, [3, 1, 2])]))
     }

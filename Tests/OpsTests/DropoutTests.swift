@@ -22,7 +22,7 @@ import Testing
   func trainingModeKeepsTheRatio(version: Int, attributes: [Attribute]) throws {
     let node = Node("Dropout", inputs: ["x"], outputs: ["y"], attributes: attributes)
     let made = try #require(
-      try Registry.make(node, operatorSet: version).operator as? any ModalOperator)
+      try Registry.standard.make(node, operatorSet: version).operator as? any ModalOperator)
     var builder = GraphBuilder()
     let training = try made.trainingMode(node, &builder)
     #expect(training.updates.isEmpty)

@@ -89,7 +89,7 @@ import Testing
     for (type, x, w) in [
       ("ConvInteger", x, w), ("MatMulInteger", Tensor(shape: [2, 300], ramp(600).bytes), matrix),
     ] {
-      let made = try Registry.make(
+      let made = try Registry.standard.make(
         Node(type, inputs: ["x", "w"], outputs: ["y"]), operatorSet: 24
       ).operator
       let types: [ValueType?] = [.tensor(x.type), .tensor(w.type)]

@@ -168,7 +168,7 @@ import Testing
   }
 
   @Test func infersSymbolsAndUnknownSizes() throws {
-    let add = try Registry.make(node("Add"), operatorSet: 24).operator
+    let add = try Registry.standard.make(node("Add"), operatorSet: 24).operator
     func shape(_ a: Shape?, _ b: Shape?) throws -> Shape? {
       try add.infer(Inputs(types: [.tensor(.float32, a), .tensor(.float32, b)]))[0].tensorType?
         .shape

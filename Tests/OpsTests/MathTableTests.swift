@@ -68,7 +68,7 @@ struct MathExample: Sendable, CustomTestStringConvertible {
     guard node.attributes.allSatisfy({ !["to", "dtype", "shape"].contains($0.name) }),
       let first = inputs.first ?? nil, first.elementType == .float32
     else { return nil }
-    let types = try Registry.make(node, operatorSet: opset).types
+    let types = try Registry.standard.make(node, operatorSet: opset).types
     return types.contains(type) ? MathExample(self, type) : nil
   }
 

@@ -63,7 +63,7 @@ func evaluatePrepared(
   convolution: ConvolutionAlgorithm = .automatic, packed: PackedTensors = PackedTensors(),
   opset: Int = 24
 ) throws -> Tensor {
-  let made = try Registry.make(node, operatorSet: opset).operator
+  let made = try Registry.standard.make(node, operatorSet: opset).operator
   let inputs = Inputs(
     types: tensors.map { $0.map { .tensor($0.type) } },
     constants: tensors.indices.map { index in

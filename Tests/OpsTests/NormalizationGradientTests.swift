@@ -69,7 +69,7 @@ import Testing
       attributes: attributes + [.float("momentum", 0.75)]
         + (version == 1 ? [.ints("consumed_inputs", [0, 0, 0, 1, 1]), .int("is_test", 1)] : []))
     let made = try #require(
-      try Registry.make(node, operatorSet: version).operator as? any ModalOperator)
+      try Registry.standard.make(node, operatorSet: version).operator as? any ModalOperator)
     var builder = GraphBuilder(taken: Set(names + ["y"]))
     let training = try made.trainingMode(node, &builder)
     #expect(training.updates.map(\.initializer) == ["mean", "variance"])
@@ -88,7 +88,7 @@ import Testing
       "BatchNormalization", inputs: ["x", "s", "b", "m", "v"], outputs: ["y"],
       attributes: [.int("spatial", 0)])
     let made = try #require(
-      try Registry.make(node, operatorSet: 7).operator as? any ModalOperator)
+      try Registry.standard.make(node, operatorSet: 7).operator as? any ModalOperator)
     var builder = GraphBuilder()
     #expect(throws: OperatorError.self) { try made.trainingMode(node, &builder) }
   }

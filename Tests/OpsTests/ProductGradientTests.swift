@@ -42,7 +42,7 @@ import Testing
     let node = Node(
       "TransposedMatMul", domain: "swift.onnx", inputs: ["a", "b"], outputs: ["y"],
       attributes: [.int("transA", 1)])
-    let made = try Registry.make(node, operatorSet: 1).operator
+    let made = try Registry.standard.make(node, operatorSet: 1).operator
     #expect(throws: OperatorError.self) {
       try made.infer(Inputs(types: [.tensor(.float32, [3]), .tensor(.float32, [3, 2])]))
     }

@@ -105,7 +105,7 @@ import Testing
   @Test func aHugeHiddenSizeWithoutWeights() throws {
     var node = full.node
     node.attributes = [.int("hidden_size", Int(Int32.max))]
-    let made = try Registry.make(node, operatorSet: 22).operator
+    let made = try Registry.standard.make(node, operatorSet: 22).operator
     let unknown = ValueType.tensor(.float32, nil)
     let types = [unknown, unknown, unknown, nil, nil, nil, nil, nil]
     #expect(try made.infer(Inputs(types: types))[1].tensorType?.shape?.rank == 3)

@@ -257,7 +257,7 @@ func near<T: Element>(
 
   @Test func shapesAreInferredFromWhatIsKnown() throws {
     let node = Node("LSTM", inputs: ["X", "W", "R"], outputs: ["Y"])
-    let made = try Registry.make(node, operatorSet: 14).operator
+    let made = try Registry.standard.make(node, operatorSet: 14).operator
     let types = try made.infer(
       Inputs(types: [
         .tensor(.float32, [.symbol("T"), .symbol("N"), .unknown]), .tensor(.float32, nil),

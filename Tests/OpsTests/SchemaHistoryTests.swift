@@ -16,7 +16,7 @@ import Testing
   ]
 
   private static func find(_ schema: SchemaVersion, at version: Int) -> Int? {
-    Registry.find(schema.name, domain: schema.domain, operatorSet: version)?.since
+    Registry.standard.find(schema.name, domain: schema.domain, operatorSet: version)?.since
   }
 
   @Test func servesEveryVersionOfEveryOperator() {
@@ -43,7 +43,7 @@ import Testing
   @Test func takesTheElementTypesOfEveryVersion() {
     for schema in Self.present {
       guard let expected = schema.inputs.first?.tensorTypes, !expected.isEmpty,
-        let types = Registry.find(
+        let types = Registry.standard.find(
           schema.name, domain: schema.domain, operatorSet: schema.version)?.types
       else { continue }
       let (less, more) = (expected.subtracting(types), types.subtracting(expected))
@@ -54,7 +54,7 @@ import Testing
   @Test func takesAsManyInputsAndOutputsAsEveryVersion() {
     for schema in Self.present {
       guard
-        let ours = Registry.find(
+        let ours = Registry.standard.find(
           schema.name, domain: schema.domain, operatorSet: schema.version)?.operator.schema
       else { continue }
       for (range, parameters) in [(ours.inputs, schema.inputs), (ours.outputs, schema.outputs)] {
@@ -73,7 +73,7 @@ import Testing
     var error: String?
     for isFull in [true, false] {
       do {
-        _ = try Registry.make(
+        _ = try Registry.standard.make(
           schema.node(attributes, isFull: isFull), operatorSet: schema.version)
         return nil
       } catch let thrown { error = "\(thrown)" }
@@ -132,7 +132,7 @@ import Testing
     var refused: [String] = []
     for schema in Self.present where !Self.dependent.contains(schema.name) {
       let operators = SampleAttributes.bases(schema).compactMap {
-        try? Registry.make(schema.node($0), operatorSet: schema.version).operator
+        try? Registry.standard.make(schema.node($0), operatorSet: schema.version).operator
       }
       for (index, input) in schema.inputs.enumerated() {
         for type in ElementType.allCases

@@ -76,7 +76,7 @@ import Testing
       ("OneHot", [int64s(0), huge, counting([2])]),
     ] {
       let node = Node(type, inputs: inputs.indices.map { "x\($0)" }, outputs: ["y"])
-      let made = try Registry.make(node, operatorSet: 20).operator
+      let made = try Registry.standard.make(node, operatorSet: 20).operator
       #expect(throws: OperatorError.self, "\(type)") {
         try made.evaluate(
           Call(

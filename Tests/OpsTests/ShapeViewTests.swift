@@ -42,7 +42,7 @@ func inferred(
   let node = Node(
     type, inputs: inputs.indices.map { "x\($0)" }, outputs: (0..<outputs).map { "y\($0)" },
     attributes: attributes)
-  return try Registry.make(node, operatorSet: opset).operator.infer(
+  return try Registry.standard.make(node, operatorSet: opset).operator.infer(
     Inputs(types: inputs, constants: constants.map { $0.map(Value.tensor) }))
 }
 
@@ -149,7 +149,7 @@ func inferred(
   @Test func needsNoContentsForShapeAndSize() throws {
     for type in ["Shape", "Size"] {
       let node = Node(type, inputs: ["x"], outputs: ["y"])
-      let made = try Registry.make(node, operatorSet: 20).operator
+      let made = try Registry.standard.make(node, operatorSet: 20).operator
       #expect(made.needsOnlyTypes)
       let y = try made.evaluate(
         Inputs(types: [.tensor(.float32, [1 << 20, 1 << 20])]),

@@ -162,7 +162,7 @@ import Testing
     let node = Node(
       "Conv", inputs: ["x", "w"], outputs: ["y"],
       attributes: [.ints("pads", [4, 4, 4, 4])])
-    let types = try Registry.make(node, operatorSet: 22).operator.infer(
+    let types = try Registry.standard.make(node, operatorSet: 22).operator.infer(
       Inputs(types: [.tensor(.float32, [1, 3, 200, 200]), .tensor(w.type)]))
     let sizes = try #require(types[0].tensorType?.shape?.sizes)
     #expect(sizes == [1, 20, 204, 204])

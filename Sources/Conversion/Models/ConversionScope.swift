@@ -88,7 +88,7 @@ final class ConversionScope: VersionContext {
   /// Finds out the types of what a node makes, where nothing states them.
   func infer(_ node: Node, operatorSet: Int) {
     guard node.outputs.contains(where: { !$0.isEmpty && type(of: $0) == nil }),
-      let operation = try? Registry.make(node, operatorSet: operatorSet)
+      let operation = try? Registry.standard.make(node, operatorSet: operatorSet)
     else { return }
     let inputs = Inputs(
       types: node.inputs.map { $0.isEmpty ? nil : type(of: $0) },
@@ -118,6 +118,8 @@ final class ConversionScope: VersionContext {
   }
 
   // MARK: VersionContext
+
+  let registry = Registry.standard
 
   func unique(_ hint: String) -> String {
     var name = hint

@@ -146,7 +146,7 @@ private struct Narrowing {
   ) -> (inputs: Set<Int>, outputs: [ValueType])? {
     let domain = Registry.normalized(domain: node.domain)
     guard let version = versions[domain],
-      let made = try? Registry.make(node, operatorSet: version)
+      let made = try? Registry.standard.make(node, operatorSet: version)
     else { return nil }
     if floats.first == 0, !made.types.contains(narrow) { return nil }
     // Large numbers would become infinite.

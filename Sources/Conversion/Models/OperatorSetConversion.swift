@@ -11,7 +11,7 @@ extension Model {
     toOperatorSet version: Int, domain: String = ""
   ) throws(ModelError) -> Model {
     let domain = Registry.normalized(domain: domain)
-    guard let newest = Registry.newestVersion(of: domain) else {
+    guard let newest = Registry.standard.newestVersion(of: domain) else {
       throw .graph("no operator set '\(domain)' is known")
     }
     guard (1...newest).contains(version) else {
@@ -208,7 +208,7 @@ private struct OperatorSetConversion {
   ) throws(OperatorError) -> VersionStep? {
     let name = node.operatorType
     if histories[name] == nil {
-      guard let history = Registry.history(of: name, domain: domain) else {
+      guard let history = Registry.standard.history(of: name, domain: domain) else {
         throw .unknownOperator(name, domain: domain, version: version)
       }
       histories[name] = history
@@ -225,11 +225,11 @@ private struct OperatorSetConversion {
   private func checked(
     _ node: Node, _ scope: ConversionScope
   ) throws(OperatorError) -> [Node] {
-    guard let entry = Registry.find(node.operatorType, domain: domain, operatorSet: target) else {
+    guard let entry = Registry.standard.find(node.operatorType, domain: domain, operatorSet: target) else {
       throw .unknownOperator(node.operatorType, domain: domain, version: target)
     }
     if !node.attributes.contains(where: \.isReference) {
-      _ = try Registry.make(node, operatorSet: target)
+      _ = try Registry.standard.make(node, operatorSet: target)
     }
     guard let first = node.inputs.first, let type = scope.type(of: first)?.tensorType,
       type.elementType != .undefined, !entry.types.contains(type.elementType)

@@ -161,7 +161,7 @@ private struct Redundancy {
       return false
     }
     guard node.outputs.count == 1, let key = node.key, known[key] == nil,
-      (try? Registry.make(node, operatorSet: operatorSet))?.operator.isPure == true
+      (try? Registry.standard.make(node, operatorSet: operatorSet))?.operator.isPure == true
     else {
       guard node.outputs.count == 1, let key = node.key, let same = known[key] else { return true }
       names[output] = same

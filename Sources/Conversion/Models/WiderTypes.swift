@@ -36,7 +36,7 @@ extension ElementType {
   /// The first operator set in which this type can be made of others.
   var castableSince: Int {
     (1...Registry.newestVersion).first {
-      Registry.find("Cast", domain: "", operatorSet: $0)?.types.contains(self) == true
+      Registry.standard.find("Cast", domain: "", operatorSet: $0)?.types.contains(self) == true
     } ?? Int.max
   }
 }

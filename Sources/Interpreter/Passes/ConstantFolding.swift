@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// Runs every pure node whose inputs are all constant, and puts its outputs among the initializers.
@@ -43,7 +44,7 @@ private func fold(
     .node(name: node.name ?? "", operatorType: node.operatorType, $0)
   }
   guard let version = try? operatorSets.version(for: node, fail),
-    let operation = try? Registry.make(node, operatorSet: version), operation.operator.isPure,
+    let operation = try? Registry.standard.make(node, operatorSet: version), operation.operator.isPure,
     let values = try? operation.operator.evaluate(
       Call(inputs: inputs, pool: run.engine.pool, context: run),
       wanted: node.outputs.map { !$0.isEmpty })

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// Removes nodes and initializers that no output depends on.
@@ -47,7 +48,7 @@ func leaveOutUnusedOutputs(_ graph: inout Graph, operatorSets: OperatorSets) {
     guard !unused.isEmpty,
       let version = try? operatorSets.version(
         for: node, { .node(name: "", operatorType: node.operatorType, $0) }),
-      let made = try? Registry.make(node, operatorSet: version).operator
+      let made = try? Registry.standard.make(node, operatorSet: version).operator
     else { continue }
     for output in unused where output >= type(of: made).schema.outputs.lowerBound {
       graph.nodes[index].outputs[output] = ""

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// Puts operations on numbers of one shape that feed each other into one node, which goes over
@@ -13,7 +14,7 @@ func chainElementwise(
     guard !node.hasSubgraph, let type = search.commonType(node),
       let version = try? operatorSets.version(
         for: node, { .node(name: "", operatorType: node.operatorType, $0) }),
-      let made = try? Registry.make(node, operatorSet: version).operator,
+      let made = try? Registry.standard.make(node, operatorSet: version).operator,
       ElementwiseChainBuilder.accepts(node, made)
     else { continue }
     search.add(index, type)

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// The model's graph with every call of a model-local function replaced by the function's nodes.

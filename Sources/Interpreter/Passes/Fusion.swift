@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// Lets operators take over the work of the node behind them, again and again while any does.
@@ -31,7 +32,7 @@ func fuseNodes(
       let version = try? operatorSets.version(
         for: node, { .node(name: "", operatorType: node.operatorType, $0) })
     else { return nil }
-    return try? Registry.make(node, operatorSet: version).operator
+    return try? Registry.standard.make(node, operatorSet: version).operator
   }
 
   var isGone = [Bool](repeating: false, count: graph.nodes.count)

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// Replaces every `Gradient` node of `ai.onnx.preview.training` by the nodes that compute it.

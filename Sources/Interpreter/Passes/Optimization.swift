@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// Runs these passes over a graph whose initializers are no inputs. It computes the same after.

@@ -10,7 +10,9 @@ public struct NodeReader {
   private var unread: Set<String>
 
   /// - Throws: `OperatorError.attribute` where two attributes have one name.
-  public init(_ node: Node, version: Int, registry: Registry) throws(OperatorError) {
+  public init(
+    _ node: Node, version: Int, registry: Registry = Registry([])
+  ) throws(OperatorError) {
     self.node = node
     self.version = version
     self.registry = registry

@@ -1,5 +1,6 @@
 import ONNXFormat
 import ONNXInterpreter
+import ONNXOperators
 import ONNXOps
 
 /// Builds a model in Swift: inputs, layers, outputs.
@@ -180,7 +181,7 @@ public struct ModelBuilder: Sendable {
       operatorType, inputs.map { $0?.name ?? "" }, attributes, outputs: outputs.map(scoped))
     guard let node = builder.nodes.last else { return [] }
     do throws(OperatorError) {
-      let (made, allowed) = try Registry.make(node, operatorSet: GraphBuilder.operatorSet)
+      let (made, allowed) = try Registry.standard.make(node, operatorSet: GraphBuilder.operatorSet)
       if let first = inputs.first??.elementType, !allowed.contains(first) {
         throw .input(0, "expected one of \(allowed), got \(first)")
       }

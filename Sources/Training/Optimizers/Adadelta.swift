@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// Steps in units of the steps before (Zeiler, 2012): `s' = ρ s + (1 − ρ) g²`,

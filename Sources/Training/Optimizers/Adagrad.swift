@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// Steps scaled by all squared gradients so far (Duchi, Hazan and Singer, 2011): `s' = s + g²`,

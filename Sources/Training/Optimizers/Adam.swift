@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// Adaptive moments (Kingma and Ba, 2014): `m' = β₁ m + (1 − β₁) g`, `v' = β₂ v + (1 − β₂) g²`,

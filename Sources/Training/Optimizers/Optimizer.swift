@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// Says by which nodes a parameter follows its gradient.

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// Steps scaled by a running mean of squared gradients (Tieleman and Hinton, 2012):

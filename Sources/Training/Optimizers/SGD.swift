@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 
 /// Stochastic gradient descent: with `g' = g + weightDecay · p`, `v' = momentum · v + g'`,

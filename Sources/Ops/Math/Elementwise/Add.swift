@@ -38,3 +38,5 @@ extension TypeSet {
 extension Add: AffineOperator {
   var affineRole: AffineRole { .sum }
 }
+
+extension Add: ChainedOperator {}

@@ -30,3 +30,5 @@ struct Div: ArithmeticOperator, DifferentiableOperator {
     if let sum = backward.results[1] { backward.set(1, backward.builder.neg(sum)) }
   }
 }
+
+extension Div: ChainedOperator {}

@@ -24,3 +24,5 @@ struct Mul: ArithmeticOperator, DifferentiableOperator {
 extension Mul: AffineOperator {
   var affineRole: AffineRole { .product }
 }
+
+extension Mul: ChainedOperator {}

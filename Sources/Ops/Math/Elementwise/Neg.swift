@@ -16,3 +16,5 @@ struct Neg: IntegerElementwiseOperator, DifferentiableElementwise, AttributeFree
   func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T { -1 }
   var vectorised: UnaryLoop<Float, Float>? { ck_neg }
 }
+
+extension Neg: ChainedOperator {}

@@ -15,3 +15,5 @@ struct Sqrt: DifferentiableElementwise, AttributeFreeOperator {
   var vectorised: UnaryLoop<Float, Float>? { ck_sqrt }
   var cost: Int { 2 }
 }
+
+extension Sqrt: ChainedOperator {}

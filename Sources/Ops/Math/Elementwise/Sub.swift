@@ -20,3 +20,5 @@ struct Sub: ArithmeticOperator, DifferentiableOperator {
     if let sum = backward.results[1] { backward.set(1, backward.builder.neg(sum)) }
   }
 }
+
+extension Sub: ChainedOperator {}

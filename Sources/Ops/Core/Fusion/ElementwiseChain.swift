@@ -1,5 +1,4 @@
 import ONNXFormat
-import ONNXOperators
 
 /// Operations on numbers of one shape, one after the other, in a single pass over memory: what the
 /// formula of an optimiser, or a gate, comes to.
@@ -8,8 +7,8 @@ import ONNXOperators
 /// Inputs that hold one element go with every element of the others. Attributes are the operators of
 /// the steps, two values for each to work on (the second −1 where there is one), and the values that
 /// are outputs.
-struct ElementwiseChain: Operator {
-  static let schema = Schema(
+package struct ElementwiseChain: Operator {
+  package static let schema = Schema(
     "ElementwiseChain", domain: "swift.onnx", [1: [.float32, .float64]], inputs: .atLeast(1),
     outputs: .atLeast(1))
   private let steps: [(operator: any ChainedOperator, operands: [Int])]
@@ -19,9 +18,9 @@ struct ElementwiseChain: Operator {
   /// Elements that go through all steps before the next ones do.
   private static let block = 1024
   /// Steps that keep their results of a block in the cache.
-  static let mostSteps = 48
+  package static let mostSteps = 48
 
-  init(_ node: inout NodeReader) throws(OperatorError) {
+  package init(_ node: inout NodeReader) throws(OperatorError) {
     let inputCount = node.inputCount
     self.inputCount = inputCount
     let names = try node.optionalStrings("operators") ?? []
@@ -48,7 +47,7 @@ struct ElementwiseChain: Operator {
     }
   }
 
-  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+  package func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let type = try inputs.tensor(0).elementType
     var shape: Shape?
     for index in 0..<inputs.count {
@@ -63,7 +62,7 @@ struct ElementwiseChain: Operator {
     return Array(repeating: .tensor(type, shape), count: results.count)
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+  package func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     switch try call.elementType(0) {
     case .float32: return try kernel(call, Float.self)
     case .float64: return try kernel(call, Double.self)
@@ -130,17 +129,17 @@ struct ElementwiseChain: Operator {
 }
 
 /// An operator without attributes that a chain can have as a step.
-protocol ChainedOperator: Operator {
+public protocol ChainedOperator: Operator {
   /// The loop for elements of this type; where there is one operand it is the first.
   func chainLoop(_ type: ElementType) -> AnyBinaryLoop?
 }
 
 extension ArithmeticOperator where Self: ChainedOperator {
-  func chainLoop(_ type: ElementType) -> AnyBinaryLoop? { arithmeticLoop(type) }
+  public func chainLoop(_ type: ElementType) -> AnyBinaryLoop? { arithmeticLoop(type) }
 }
 
 extension ElementwiseOperator where Self: ChainedOperator {
-  func chainLoop(_ type: ElementType) -> AnyBinaryLoop? {
+  public func chainLoop(_ type: ElementType) -> AnyBinaryLoop? {
     switch type {
     case .float32:
       let loop: UnaryLoop<Float, Float> =
@@ -157,13 +156,6 @@ extension ElementwiseOperator where Self: ChainedOperator {
     }
   }
 }
-
-extension Add: ChainedOperator {}
-extension Sub: ChainedOperator {}
-extension Mul: ChainedOperator {}
-extension Div: ChainedOperator {}
-extension Neg: ChainedOperator {}
-extension Sqrt: ChainedOperator {}
 
 /// Collects nodes that make one chain.
 public struct ElementwiseChainBuilder {
