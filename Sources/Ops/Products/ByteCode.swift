@@ -2,9 +2,9 @@ import ONNXFormat
 import ONNXOperators
 
 /// How a byte stands for an integer: `(byte ^ flip) − offset`.
-package struct ByteCode: Sendable {
-  private let flip: UInt8
-  private let offset: Int32
+@usableFromInline package struct ByteCode: Sendable {
+  @usableFromInline package let flip: UInt8
+  @usableFromInline package let offset: Int32
 
   /// - Returns: `nil` for a type other than int8 and uint8
   package init?(_ type: ElementType) {
@@ -15,7 +15,9 @@ package struct ByteCode: Sendable {
     }
   }
 
-  @inline(__always) package func value(_ byte: UInt8) -> Int32 { Int32(byte ^ flip) &- offset }
+  @inlinable @inline(__always) package func value(_ byte: UInt8) -> Int32 {
+    Int32(byte ^ flip) &- offset
+  }
 
   /// `y[i] = x[i] − zero`
   package func widen(

@@ -4,7 +4,8 @@ import ONNXOperators
 import RealModule
 
 /// An element type whose matrix products OpenBLAS computes.
-package protocol BLASElement: RealElement, Real, BinaryFloatingPoint where Compute == Self {
+@usableFromInline package protocol BLASElement: RealElement, Real, BinaryFloatingPoint
+where Compute == Self {
   /// `c[m, n] = α · op(a) · op(b) + β · c`, all row-major.
   static func multiply(
     _ m: Int32, _ n: Int32, _ k: Int32, _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int32,
@@ -18,7 +19,7 @@ package protocol BLASElement: RealElement, Real, BinaryFloatingPoint where Compu
 }
 
 extension Float: BLASElement {
-  package static func multiply(
+  @usableFromInline package static func multiply(
     _ m: Int32, _ n: Int32, _ k: Int32, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int32,
     transposed transA: Bool, _ b: UnsafePointer<Float>, _ ldb: Int32, transposed transB: Bool,
     _ beta: Float, _ c: UnsafeMutablePointer<Float>, _ ldc: Int32
@@ -26,7 +27,7 @@ extension Float: BLASElement {
     cb_sgemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
   }
 
-  package static func multiply(
+  @usableFromInline package static func multiply(
     _ m: Int32, _ n: Int32, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int32,
     transposed: Bool, vector x: UnsafePointer<Float>, _ strideX: Int32, _ beta: Float,
     _ y: UnsafeMutablePointer<Float>, _ strideY: Int32
@@ -36,7 +37,7 @@ extension Float: BLASElement {
 }
 
 extension Double: BLASElement {
-  package static func multiply(
+  @usableFromInline package static func multiply(
     _ m: Int32, _ n: Int32, _ k: Int32, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int32,
     transposed transA: Bool, _ b: UnsafePointer<Double>, _ ldb: Int32, transposed transB: Bool,
     _ beta: Double, _ c: UnsafeMutablePointer<Double>, _ ldc: Int32
@@ -44,7 +45,7 @@ extension Double: BLASElement {
     cb_dgemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
   }
 
-  package static func multiply(
+  @usableFromInline package static func multiply(
     _ m: Int32, _ n: Int32, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int32,
     transposed: Bool, vector x: UnsafePointer<Double>, _ strideX: Int32, _ beta: Double,
     _ y: UnsafeMutablePointer<Double>, _ strideY: Int32

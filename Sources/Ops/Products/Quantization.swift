@@ -3,17 +3,17 @@ import ONNXOperators
 import RealModule
 
 /// An element of a quantised tensor.
-package protocol QuantizedElement: Element, FixedWidthInteger {}
+@usableFromInline package protocol QuantizedElement: Element, FixedWidthInteger {}
 extension Int8: QuantizedElement {}
 extension UInt8: QuantizedElement {}
 
 /// Where a zero point or scale lies that holds one number for a whole tensor, or one for each line
 /// (row, column or output channel), perhaps of each matrix.
-package struct QuantizationParameter: Sendable {
+@usableFromInline package struct QuantizationParameter: Sendable {
   /// Place among the inputs; `nil` for one left out.
   package let input: Int?
-  private let line: Int
-  private let matrix: Int
+  @usableFromInline package let line: Int
+  @usableFromInline package let matrix: Int
 
   /// - Parameters:
   ///   - lines: how many lines a matrix has, and how many matrices there are
@@ -41,7 +41,7 @@ package struct QuantizationParameter: Sendable {
   }
 
   /// The number for a line of the matrix whose numbers these are; 0 where it is left out.
-  @inline(__always) package func value<T: QuantizedElement>(
+  @inlinable @inline(__always) package func value<T: QuantizedElement>(
     _ numbers: UnsafePointer<T>?, _ line: Int
   )
     -> Int32

@@ -4,7 +4,7 @@ import ONNXOperators
 import RealModule
 
 /// `Float` or `Double`: what real elements compute in, with the loops over rows of them.
-package protocol RowElement: BLASElement {
+@usableFromInline package protocol RowElement: BLASElement {
   static func sum(_ x: UnsafePointer<Self>, _ count: Int) -> Self
   /// `Σ (x − mean)²`.
   static func squares(_ x: UnsafePointer<Self>, _ count: Int, mean: Self) -> Self
@@ -34,33 +34,34 @@ package protocol RowElement: BLASElement {
 }
 
 extension RowElement {
-  package static func sum(_ x: UnsafePointer<Self>, _ count: Int) -> Self {
+  @inlinable package static func sum(_ x: UnsafePointer<Self>, _ count: Int) -> Self {
     var sum: Self = 0
     for i in 0..<count { sum += x[i] }
     return sum
   }
 
-  package static func squares(_ x: UnsafePointer<Self>, _ count: Int, mean: Self) -> Self {
+  @inlinable package static func squares(_ x: UnsafePointer<Self>, _ count: Int, mean: Self) -> Self
+  {
     var sum: Self = 0
     for i in 0..<count { sum += (x[i] - mean) * (x[i] - mean) }
     return sum
   }
 
-  package static func affine(
+  @inlinable package static func affine(
     _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ count: Int, mean: Self,
     factor: Self, shift: Self
   ) {
     for i in 0..<count { y[i] = (x[i] - mean) * factor + shift }
   }
 
-  package static func normalize(
+  @inlinable package static func normalize(
     _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ count: Int, mean: Self,
     factor: Self, _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>?
   ) {
     for i in 0..<count { y[i] = (x[i] - mean) * factor * a[i] + (b?[i] ?? 0) }
   }
 
-  package static func gradientSums(
+  @inlinable package static func gradientSums(
     _ g: UnsafePointer<Self>, _ x: UnsafePointer<Self>, _ count: Int, mean: Self
   ) -> (g: Double, gx: Double) {
     var sums = (g: Double(0), gx: Double(0))
@@ -71,14 +72,14 @@ extension RowElement {
     return sums
   }
 
-  package static func gradientAffine(
+  @inlinable package static func gradientAffine(
     _ g: UnsafePointer<Self>, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>,
     _ count: Int, mean: Self, a: Self, b: Self, c: Self
   ) {
     for i in 0..<count { y[i] = a * g[i] + (b * (x[i] - mean) + c) }
   }
 
-  package static func rowGradient(
+  @inlinable package static func rowGradient(
     _ g: UnsafePointer<Self>, _ x: UnsafePointer<Self>, _ scale: UnsafePointer<Self>,
     _ y: UnsafeMutablePointer<Self>?, _ scaleSums: UnsafeMutablePointer<Self>,
     _ biasSums: UnsafeMutablePointer<Self>, _ count: Int, mean: Self, inverse: Self,
@@ -103,32 +104,34 @@ extension RowElement {
 extension Double: RowElement {}
 
 extension Float: RowElement {
-  package static func sum(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
+  @usableFromInline package static func sum(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
     Float(ck_reduce_sum(x, count))
   }
-  package static func squares(_ x: UnsafePointer<Float>, _ count: Int, mean: Float) -> Float {
+  @usableFromInline package static func squares(
+    _ x: UnsafePointer<Float>, _ count: Int, mean: Float
+  ) -> Float {
     ck_centered_squares(x, count, mean)
   }
-  package static func affine(
+  @usableFromInline package static func affine(
     _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, mean: Float,
     factor: Float, shift: Float
   ) { ck_affine(x, y, count, mean, factor, shift) }
-  package static func normalize(
+  @usableFromInline package static func normalize(
     _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int, mean: Float,
     factor: Float, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>?
   ) { ck_normalize(x, y, count, mean, factor, a, b) }
-  package static func gradientSums(
+  @usableFromInline package static func gradientSums(
     _ g: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ count: Int, mean: Float
   ) -> (g: Double, gx: Double) {
     var sums = (g: Double(0), gx: Double(0))
     ck_gradient_sums(g, x, count, mean, &sums.g, &sums.gx)
     return sums
   }
-  package static func gradientAffine(
+  @usableFromInline package static func gradientAffine(
     _ g: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
     _ count: Int, mean: Float, a: Float, b: Float, c: Float
   ) { ck_gradient_affine(g, x, y, count, mean, a, b, c) }
-  package static func rowGradient(
+  @usableFromInline package static func rowGradient(
     _ g: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ scale: UnsafePointer<Float>,
     _ y: UnsafeMutablePointer<Float>?, _ scaleSums: UnsafeMutablePointer<Float>,
     _ biasSums: UnsafeMutablePointer<Float>, _ count: Int, mean: Float, inverse: Float,
@@ -146,10 +149,10 @@ extension ElementType {
 
 /// Access to the rows of a tensor of reals in the type they compute in: where they lie, if that is
 /// their type, else by way of a temporary row.
-package struct RealRows<C: RowElement>: Sendable {
-  package let type: ElementType
+@usableFromInline package struct RealRows<C: RowElement>: Sendable {
+  @usableFromInline package let type: ElementType
 
-  package init(_ type: ElementType) throws(OperatorError) {
+  @usableFromInline package init(_ type: ElementType) throws(OperatorError) {
     guard [.float32, .float64, .float16, .bfloat16].contains(type) else {
       throw .invalid("no kernel for \(type)")
     }
@@ -157,10 +160,10 @@ package struct RealRows<C: RowElement>: Sendable {
   }
 
   /// Elements of a temporary row for `count` of the tensor's.
-  package func room(_ count: Int) -> Int { type == C.elementType ? 0 : count.vectors }
+  @inlinable package func room(_ count: Int) -> Int { type == C.elementType ? 0 : count.vectors }
 
   /// `count` elements from `offset` on.
-  package func read(
+  @inlinable package func read(
     _ base: UnsafePointer<UInt8>, at offset: Int, _ count: Int, room: UnsafeMutablePointer<C>
   ) -> UnsafePointer<C> {
     let start = UnsafeRawPointer(base) + offset * type.stride
@@ -175,7 +178,7 @@ package struct RealRows<C: RowElement>: Sendable {
   }
 
   /// Where to compute elements from `offset` on.
-  package func target(
+  @inlinable package func target(
     _ base: UnsafeMutablePointer<UInt8>, at offset: Int, room: UnsafeMutablePointer<C>
   ) -> UnsafeMutablePointer<C> {
     guard type == C.elementType else { return room }
@@ -183,7 +186,7 @@ package struct RealRows<C: RowElement>: Sendable {
   }
 
   /// Brings `count` elements that were computed in `target` to their place.
-  package func store(
+  @inlinable package func store(
     _ row: UnsafeMutablePointer<C>, _ base: UnsafeMutablePointer<UInt8>, at offset: Int,
     _ count: Int
   ) {
@@ -197,13 +200,13 @@ package struct RealRows<C: RowElement>: Sendable {
     }
   }
 
-  private func convert<T: RealElement>(
+  @inlinable package func convert<T: RealElement>(
     _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<C>, _ count: Int
   ) {
     for i in 0..<count { y[i] = C(x[i].compute) }
   }
 
-  private func convert<T: RealElement>(
+  @inlinable package func convert<T: RealElement>(
     _ x: UnsafeMutablePointer<C>, _ y: UnsafeMutablePointer<T>, _ count: Int
   ) {
     for i in 0..<count { y[i] = T(compute: T.Compute(x[i])) }
@@ -212,14 +215,14 @@ package struct RealRows<C: RowElement>: Sendable {
 
 extension Buffers {
   /// The bytes of an input, for `RealRows`.
-  package func bytes(input: Int) -> UnsafePointer<UInt8> { self.input(input) }
+  @inlinable package func bytes(input: Int) -> UnsafePointer<UInt8> { self.input(input) }
   /// The bytes of an output, for `RealRows`.
-  package func bytes(output: Int) -> UnsafeMutablePointer<UInt8> { self.output(output) }
+  @inlinable package func bytes(output: Int) -> UnsafeMutablePointer<UInt8> { self.output(output) }
 }
 
 extension Preparation {
   /// Input `index` as rows of reals.
-  package func rows<C>(_ index: Int) throws(OperatorError) -> RealRows<C> {
+  @inlinable package func rows<C>(_ index: Int) throws(OperatorError) -> RealRows<C> {
     try RealRows(try elementType(index))
   }
 }

@@ -50,15 +50,14 @@ public struct AnyBinaryLoop: Sendable {
 }
 
 /// One row of a binary loop: the compiler sees which operand stands still.
-@inline(__always)
+@inlinable @inline(__always)
 public func mapRow<A, B, Y>(
   _ a: UnsafePointer<A>, _ aStep: Int, _ b: UnsafePointer<B>, _ bStep: Int,
   _ y: UnsafeMutablePointer<Y>, _ count: Int, _ f: (A, B) -> Y
 ) {
   switch (aStep, bStep) {
   case (0, 0):
-    let value = f(a[0], b[0])
-    for i in 0..<count { y[i] = value }
+    if count > 0 { y.update(repeating: f(a[0], b[0]), count: count) }
   case (0, _):
     let left = a[0]
     for i in 0..<count { y[i] = f(left, b[i]) }
@@ -86,6 +85,30 @@ public func throughFloat<T: HalfFloat>(
         if bStep != 0 { T.widen(b + start, right, size) }
         loop(left, aStep, right, bStep, result, size)
         T.narrow(result, y + start, size)
+      }
+    }
+  }
+}
+
+/// A binary loop over small integers that goes through blocks of a wider type, into which all of
+/// their values fit; results are cut to the small type's bits.
+@inline(never)
+public func throughWide<T: FixedWidthInteger & Sendable, W: FixedWidthInteger & Sendable>(
+  _ type: T.Type, _ loop: @escaping BinaryLoop<W, W, W>
+) -> BinaryLoop<T, T, T> {
+  { a, aStep, b, bStep, y, count in
+    withUnsafeTemporaryAllocation(of: W.self, capacity: 3 * smallBlock) { memory in
+      guard let left = memory.baseAddress else { return }
+      let right = left + smallBlock
+      let result = right + smallBlock
+      if aStep == 0 { widenIntegers(a, left, 1) }
+      if bStep == 0 { widenIntegers(b, right, 1) }
+      for start in stride(from: 0, to: count, by: smallBlock) {
+        let size = min(smallBlock, count - start)
+        if aStep != 0 { widenIntegers(a + start, left, size) }
+        if bStep != 0 { widenIntegers(b + start, right, size) }
+        loop(left, aStep, right, bStep, result, size)
+        narrowIntegers(result, y + start, size)
       }
     }
   }

@@ -64,13 +64,16 @@ public protocol ArithmeticFunction: Sendable {
 
   /// A loop over float32 elements that is faster than `apply`, where there is one.
   var vectorised: BinaryLoop<Float, Float, Float>? { get }
+
+  /// The loop for numbers of this type; `nil` for other types. A requirement, so that its loops are
+  /// compiled for each operator.
+  func arithmeticLoop(_ type: ElementType) -> AnyBinaryLoop?
 }
 
 extension ArithmeticFunction {
   public var vectorised: BinaryLoop<Float, Float, Float>? { nil }
 
-  /// The loop for numbers of this type; `nil` for other types.
-  public func arithmeticLoop(_ type: ElementType) -> AnyBinaryLoop? {
+  @inlinable public func arithmeticLoop(_ type: ElementType) -> AnyBinaryLoop? {
     switch type {
     case .float32: AnyBinaryLoop(floatLoop)
     case .float64:
@@ -80,26 +83,28 @@ extension ArithmeticFunction {
       }
     case .float16: AnyBinaryLoop(throughFloat(Float16.self, floatLoop))
     case .bfloat16: AnyBinaryLoop(throughFloat(BFloat16.self, floatLoop))
-    case .int8: integerLoop(Int8.self)
-    case .int16: integerLoop(Int16.self)
-    case .int32: integerLoop(Int32.self)
-    case .int64: integerLoop(Int64.self)
-    case .uint8: integerLoop(UInt8.self)
-    case .uint16: integerLoop(UInt16.self)
-    case .uint32: integerLoop(UInt32.self)
-    case .uint64: integerLoop(UInt64.self)
+    case .int8: AnyBinaryLoop(throughWide(Int8.self, integerLoop(Int32.self)))
+    case .int16: AnyBinaryLoop(throughWide(Int16.self, integerLoop(Int32.self)))
+    case .int32: AnyBinaryLoop(integerLoop(Int32.self))
+    case .int64: AnyBinaryLoop(integerLoop(Int64.self))
+    case .uint8: AnyBinaryLoop(throughWide(UInt8.self, integerLoop(Int32.self)))
+    case .uint16: AnyBinaryLoop(throughWide(UInt16.self, integerLoop(Int32.self)))
+    case .uint32: AnyBinaryLoop(throughWide(UInt32.self, integerLoop(Int64.self)))
+    case .uint64: AnyBinaryLoop(integerLoop(UInt64.self))
     default: nil
     }
   }
 
-  private var floatLoop: BinaryLoop<Float, Float, Float> {
+  @inlinable var floatLoop: BinaryLoop<Float, Float, Float> {
     vectorised ?? { a, aStep, b, bStep, y, count in
       mapRow(a, aStep, b, bStep, y, count) { self.apply($0, $1) }
     }
   }
 
-  private func integerLoop<T: FixedWidthInteger & Sendable>(_ type: T.Type) -> AnyBinaryLoop {
-    AnyBinaryLoop { (a: UnsafePointer<T>, aStep, b: UnsafePointer<T>, bStep, y, count) in
+  @inlinable func integerLoop<T: FixedWidthInteger & Sendable>(_ type: T.Type) -> BinaryLoop<
+    T, T, T
+  > {
+    { a, aStep, b, bStep, y, count in
       mapRow(a, aStep, b, bStep, y, count) { self.apply(integer: $0, $1) }
     }
   }

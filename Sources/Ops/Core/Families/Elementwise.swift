@@ -15,11 +15,19 @@ public protocol ElementwiseOperator: Operator {
 
   /// The work of one element, in units of a simple arithmetic operation.
   var cost: Int { get }
+
+  /// The kernel for a floating-point type; `nil` for others. A requirement, so that its loops are
+  /// compiled for each operator.
+  func realKernel(_ type: ElementType, _ count: Int) -> Kernel?
 }
 
 /// An elementwise operator that takes integers as well.
 public protocol IntegerElementwiseOperator: ElementwiseOperator {
   func apply<T: FixedWidthInteger>(integer x: T) -> T
+
+  /// The kernel for an integer type; `nil` for others. A requirement, so that its loops are
+  /// compiled for each operator.
+  func integerKernel(_ type: ElementType, _ count: Int) -> Kernel?
 }
 
 /// An operator without attributes: `consumed_inputs`, which operator set 1 had on many, was a hint
@@ -59,8 +67,7 @@ extension ElementwiseOperator {
     return kernel
   }
 
-  /// The kernel for a floating-point type; `nil` for others.
-  public func realKernel(_ type: ElementType, _ count: Int) -> Kernel? {
+  @inlinable public func realKernel(_ type: ElementType, _ count: Int) -> Kernel? {
     switch type {
     case .float32: elementKernel(count, cost: cost, floatLoop)
     case .float64:
@@ -74,7 +81,7 @@ extension ElementwiseOperator {
     }
   }
 
-  private var floatLoop: UnaryLoop<Float, Float> {
+  @inlinable var floatLoop: UnaryLoop<Float, Float> {
     vectorised ?? { x, y, count in for i in 0..<count { y[i] = self.apply(x[i]) } }
   }
 }
@@ -89,25 +96,32 @@ extension IntegerElementwiseOperator {
     return kernel
   }
 
-  private func integerKernel(_ type: ElementType, _ count: Int) -> Kernel? {
+  @inlinable public func integerKernel(_ type: ElementType, _ count: Int) -> Kernel? {
     switch type {
-    case .int8: kernel(Int8.self, count)
-    case .int16: kernel(Int16.self, count)
+    case .int8: kernel(Int8.self, through: Int32.self, count)
+    case .int16: kernel(Int16.self, through: Int32.self, count)
     case .int32: kernel(Int32.self, count)
     case .int64: kernel(Int64.self, count)
-    case .uint8: kernel(UInt8.self, count)
-    case .uint16: kernel(UInt16.self, count)
-    case .uint32: kernel(UInt32.self, count)
+    case .uint8: kernel(UInt8.self, through: Int32.self, count)
+    case .uint16: kernel(UInt16.self, through: Int32.self, count)
+    case .uint32: kernel(UInt32.self, through: Int64.self, count)
     case .uint64: kernel(UInt64.self, count)
     default: nil
     }
   }
 
-  private func kernel<T: FixedWidthInteger & Element>(_ type: T.Type, _ count: Int) -> Kernel {
-    elementKernel(count, cost: cost) {
-      (x: UnsafePointer<T>, y: UnsafeMutablePointer<T>, count) in
-      for i in 0..<count { y[i] = self.apply(integer: x[i]) }
-    }
+  @inlinable func kernel<T: FixedWidthInteger & Element>(_ type: T.Type, _ count: Int) -> Kernel {
+    elementKernel(count, cost: cost, integerLoop(type))
+  }
+
+  @inlinable func kernel<T: FixedWidthInteger & Element, W: FixedWidthInteger & Sendable>(
+    _ type: T.Type, through wide: W.Type, _ count: Int
+  ) -> Kernel {
+    elementKernel(count, cost: cost + 1, throughWide(type, integerLoop(wide)))
+  }
+
+  @inlinable func integerLoop<T: FixedWidthInteger & Sendable>(_ type: T.Type) -> UnaryLoop<T, T> {
+    { x, y, count in for i in 0..<count { y[i] = self.apply(integer: x[i]) } }
   }
 }
 
@@ -125,6 +139,44 @@ public func throughFloat<T: HalfFloat>(
       }
     }
   }
+}
+
+/// A loop over small integers that goes through blocks of a wider type, into which all of their
+/// values fit; results are cut to the small type's bits.
+@inline(never)
+public func throughWide<T: FixedWidthInteger & Sendable, W: FixedWidthInteger & Sendable>(
+  _ type: T.Type, _ loop: @escaping UnaryLoop<W, W>
+) -> UnaryLoop<T, T> {
+  { x, y, count in
+    withUnsafeTemporaryAllocation(of: W.self, capacity: smallBlock) { memory in
+      guard let block = memory.baseAddress else { return }
+      for start in stride(from: 0, to: count, by: smallBlock) {
+        let size = min(smallBlock, count - start)
+        widenIntegers(x + start, block, size)
+        loop(block, block, size)
+        narrowIntegers(block, y + start, size)
+      }
+    }
+  }
+}
+
+/// Elements that a loop over small integers widens at a time.
+let smallBlock = 512
+
+/// `y[i] = x[i]`
+@inline(__always)
+func widenIntegers<T: FixedWidthInteger, W: FixedWidthInteger>(
+  _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<W>, _ count: Int
+) {
+  for i in 0..<count { y[i] = W(truncatingIfNeeded: x[i]) }
+}
+
+/// `y[i] = x[i]`, cut to the bits of `y`.
+@inline(__always)
+func narrowIntegers<T: FixedWidthInteger, W: FixedWidthInteger>(
+  _ x: UnsafePointer<W>, _ y: UnsafeMutablePointer<T>, _ count: Int
+) {
+  for i in 0..<count { y[i] = T(truncatingIfNeeded: x[i]) }
 }
 
 /// A kernel that maps the elements of input 0 to those of output 0, cut into tiles for threads.

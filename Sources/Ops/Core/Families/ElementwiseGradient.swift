@@ -73,25 +73,27 @@ public struct ElementwiseGradient<Base: DifferentiableElementwise>: Operator {
 }
 
 extension DifferentiableElementwise {
-  public func gradientKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
+  @inlinable public func gradientKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
     switch try call.elementType(0) {
-    case .float32: try kernel(call, vectorisedGradient ?? loop(Float.self))
-    case .float64: try kernel(call, loop(Double.self))
-    case .float16: try kernel(call, loop(Float16.self))
-    case .bfloat16: try kernel(call, loop(BFloat16.self))
+    case .float32: try kernel(call, vectorisedGradient ?? floatLoop)
+    case .float64:
+      try kernel(call) { (x: UnsafePointer<Double>, y, g, gx, count) in
+        for i in 0..<count { gx[i] = self.derivative(x[i], y[i]) * g[i] }
+      }
+    case .float16: try kernel(call, throughFloat(Float16.self, floatLoop))
+    case .bfloat16: try kernel(call, throughFloat(BFloat16.self, floatLoop))
     case let type: throw .input(0, "unexpected element type \(type)")
     }
   }
 
-  private func loop<T: RealElement>(_ type: T.Type) -> GradientLoop<T> {
+  /// The exact derivative: 16-bit elements do without the approximations of `vectorisedGradient`.
+  @inlinable var floatLoop: GradientLoop<Float> {
     { x, y, g, gx, count in
-      for i in 0..<count {
-        gx[i] = T(compute: self.derivative(x[i].compute, y[i].compute) * g[i].compute)
-      }
+      for i in 0..<count { gx[i] = self.derivative(x[i], y[i]) * g[i] }
     }
   }
 
-  private func kernel<T>(
+  @usableFromInline func kernel<T>(
     _ call: Preparation, _ loop: @escaping GradientLoop<T>
   ) throws(OperatorError) -> Kernel {
     let tiles = Tiles(try call.inputCount(0), cost: cost)
@@ -106,6 +108,26 @@ extension DifferentiableElementwise {
         buffers.input(0, as: T.self) + start, buffers.output(0, as: T.self) + start, range.count)
     }
     return .compute { buffers in buffers.parallel(tiles.count, tile) }
+  }
+}
+
+/// A gradient loop over 16-bit elements that goes through blocks of `Float`.
+@inline(never)
+public func throughFloat<T: HalfFloat>(
+  _ type: T.Type, _ loop: @escaping GradientLoop<Float>
+) -> GradientLoop<T> {
+  { x, y, g, gx, count in
+    T.withBlocks(3) { left in
+      let (right, gradient) = (left + T.block, left + 2 * T.block)
+      for start in stride(from: 0, to: count, by: T.block) {
+        let size = min(T.block, count - start)
+        T.widen(x + start, left, size)
+        T.widen(y + start, right, size)
+        T.widen(g + start, gradient, size)
+        loop(left, right, gradient, gradient, size)
+        T.narrow(gradient, gx + start, size)
+      }
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import ONNXFormat
+import RealModule
 
 /// Operations on numbers of one shape, one after the other, in a single pass over memory: what the
 /// formula of an optimiser, or a gate, comes to.
@@ -135,11 +136,11 @@ public protocol ChainedOperator: Operator {
 }
 
 extension ArithmeticOperator where Self: ChainedOperator {
-  public func chainLoop(_ type: ElementType) -> AnyBinaryLoop? { arithmeticLoop(type) }
+  @inlinable public func chainLoop(_ type: ElementType) -> AnyBinaryLoop? { arithmeticLoop(type) }
 }
 
 extension ElementwiseOperator where Self: ChainedOperator {
-  public func chainLoop(_ type: ElementType) -> AnyBinaryLoop? {
+  @inlinable public func chainLoop(_ type: ElementType) -> AnyBinaryLoop? {
     switch type {
     case .float32:
       let loop: UnaryLoop<Float, Float> =

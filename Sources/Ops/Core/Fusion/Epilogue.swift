@@ -43,7 +43,7 @@ public enum Activation: Sendable, Hashable {
     }
   }
 
-  public func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T {
+  @inlinable public func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T {
     switch self {
     case .none: return x
     case .relu: return x < 0 ? 0 : x

@@ -51,7 +51,6 @@ public struct BroadcastRows: Sendable {
 
   /// Calls `body` for each row, or the piece of a row, that belongs to a task, with the place of its
   /// first element in the output and in each operand, and the number of its elements.
-  @inline(__always)
   public func forEach(
     in task: Int, _ body: (_ output: Int, _ operands: SIMD4<Int>, _ count: Int) -> Void
   ) {

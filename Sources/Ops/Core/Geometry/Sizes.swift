@@ -2,17 +2,17 @@ import ONNXFormat
 
 extension Int {
   /// The number rounded up to whole 64-byte vectors of floats, so that threads share none.
-  public var vectors: Int { self > Int.max - 15 ? self : (self + 15) / 16 * 16 }
+  @inlinable public var vectors: Int { self > Int.max - 15 ? self : (self + 15) / 16 * 16 }
 
   /// The product, or the largest number where that overflows: for estimates of work.
-  public static func work(_ factors: Int...) -> Int { factors.elementCount ?? Int.max }
+  @inlinable public static func work(_ factors: Int...) -> Int { factors.elementCount ?? Int.max }
 
   // Kernels multiply two and three, and an array of factors is an allocation.
-  public static func work(_ a: Int, _ b: Int) -> Int {
+  @inlinable public static func work(_ a: Int, _ b: Int) -> Int {
     let (product, overflow) = a.multipliedReportingOverflow(by: b)
     return overflow || product > 1 << 56 ? Int.max : product
   }
-  public static func work(_ a: Int, _ b: Int, _ c: Int) -> Int { work(work(a, b), c) }
+  @inlinable public static func work(_ a: Int, _ b: Int, _ c: Int) -> Int { work(work(a, b), c) }
 }
 
 extension Int {

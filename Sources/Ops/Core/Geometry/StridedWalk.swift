@@ -17,7 +17,6 @@ public struct StridedWalk: Sendable {
   }
 
   /// Calls `body` with each number of the range and the tensors' places there.
-  @inline(__always)
   public func forEach(_ range: Range<Int>, _ body: (_ index: Int, _ places: SIMD4<Int>) -> Void) {
     if sizes.isEmpty {
       for index in range { body(index, .zero) }

@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// What operators that move elements need to know of them: their size, or that they are strings.
-package enum Chunk: Sendable {
+@usableFromInline package enum Chunk: Sendable {
   case one, two, four, eight, sixteen, string
 
   package init(_ type: ElementType) {
@@ -46,13 +46,13 @@ package enum Chunk: Sendable {
 }
 
 /// Work that moves elements without looking at them, written once for a type of any size.
-package protocol Mover: Sendable {
+@usableFromInline package protocol Mover: Sendable {
   func move<T>(_ type: T.Type, _ buffers: Buffers, task: Int)
 }
 
 extension Mover {
   /// A tile that moves elements of that size.
-  package func tile(_ chunk: Chunk) -> Buffers.Tile {
+  @inlinable package func tile(_ chunk: Chunk) -> Buffers.Tile {
     switch chunk {
     case .one: { buffers, task, _ in move(UInt8.self, buffers, task: task) }
     case .two: { buffers, task, _ in move(UInt16.self, buffers, task: task) }
@@ -65,7 +65,7 @@ extension Mover {
 }
 
 /// Calls `body` with a zero, or an empty string, as an element of that chunk type.
-@inline(__always)
+@inlinable @inline(__always)
 package func withZero<T>(_ type: T.Type, _ body: (UnsafePointer<T>) -> Void) {
   if T.self == String.self {
     var empty = ""

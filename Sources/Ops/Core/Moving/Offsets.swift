@@ -4,9 +4,9 @@ import ONNXFormat
 ///
 /// They are checked and computed once, into scratch memory; whoever moves the elements then reads
 /// plain numbers, whatever type the indices have.
-package struct Offsets: Sendable {
-  package let input: Int
-  package let type: ElementType
+@usableFromInline package struct Offsets: Sendable {
+  @usableFromInline package let input: Int
+  @usableFromInline package let type: ElementType
 
   package init(_ call: Preparation, input: Int) throws(OperatorError) {
     self.input = input
@@ -14,7 +14,7 @@ package struct Offsets: Sendable {
   }
 
   /// Fills `offsets[i]` with `body(i, position i of the input)`, which throws the position's error.
-  @inline(__always)
+  @inlinable @inline(__always)
   package func fill(
     _ buffers: Buffers, count: Int, _ offsets: UnsafeMutablePointer<Int>,
     _ body: (_ index: Int, _ position: Int) throws(OperatorError) -> Int
@@ -29,15 +29,15 @@ package struct Offsets: Sendable {
   }
 
   /// A position counted from the end where negative.
-  @inline(__always)
+  @inlinable @inline(__always)
   package func check(_ position: Int, _ size: Int, at index: Int) throws(OperatorError) -> Int {
     let resolved = position < 0 ? position &+ size : position
     guard resolved >= 0, resolved < size else { throw outOfBounds(position, size, index) }
     return resolved
   }
 
-  @inline(never)
-  private func outOfBounds(_ position: Int, _ size: Int, _ index: Int) -> OperatorError {
+  @inline(never) @usableFromInline
+  package func outOfBounds(_ position: Int, _ size: Int, _ index: Int) -> OperatorError {
     .input(input, "index \(position) at element \(index) is beyond size \(size)")
   }
 }

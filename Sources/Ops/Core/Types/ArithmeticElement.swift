@@ -17,25 +17,25 @@ public protocol ArithmeticElement: Element, Comparable {
 }
 
 extension ArithmeticElement where Self: FixedWidthInteger {
-  public static var one: Self { 1 }
-  public static var lowest: Self { .min }
-  public static var highest: Self { .max }
-  public static func add(_ a: Self, _ b: Self) -> Self { a &+ b }
-  public static func multiply(_ a: Self, _ b: Self) -> Self { a &* b }
-  public static func absolute(_ a: Self) -> Self { a < 0 ? 0 &- a : a }
-  public var double: Double { Double(self) }
-  public var isNaN: Bool { false }
+  @inlinable public static var one: Self { 1 }
+  @inlinable public static var lowest: Self { .min }
+  @inlinable public static var highest: Self { .max }
+  @inlinable public static func add(_ a: Self, _ b: Self) -> Self { a &+ b }
+  @inlinable public static func multiply(_ a: Self, _ b: Self) -> Self { a &* b }
+  @inlinable public static func absolute(_ a: Self) -> Self { a < 0 ? 0 &- a : a }
+  @inlinable public var double: Double { Double(self) }
+  @inlinable public var isNaN: Bool { false }
 }
 
 extension ArithmeticElement where Self: BinaryFloatingPoint {
-  public static var one: Self { 1 }
-  public static var lowest: Self { -.infinity }
-  public static var highest: Self { .infinity }
-  public static func add(_ a: Self, _ b: Self) -> Self { a + b }
-  public static func multiply(_ a: Self, _ b: Self) -> Self { a * b }
-  public static func absolute(_ a: Self) -> Self { abs(a) }
-  public init(truncating value: Double) { self.init(value) }
-  public var double: Double { Double(self) }
+  @inlinable public static var one: Self { 1 }
+  @inlinable public static var lowest: Self { -.infinity }
+  @inlinable public static var highest: Self { .infinity }
+  @inlinable public static func add(_ a: Self, _ b: Self) -> Self { a + b }
+  @inlinable public static func multiply(_ a: Self, _ b: Self) -> Self { a * b }
+  @inlinable public static func absolute(_ a: Self) -> Self { abs(a) }
+  @inlinable public init(truncating value: Double) { self.init(value) }
+  @inlinable public var double: Double { Double(self) }
 }
 
 extension Float: ArithmeticElement {}

@@ -10,23 +10,23 @@ public protocol RealElement: Element {
 }
 
 extension Float: RealElement {
-  public init(compute value: Float) { self = value }
-  public var compute: Float { self }
+  @inlinable public init(compute value: Float) { self = value }
+  @inlinable public var compute: Float { self }
 }
 
 extension Double: RealElement {
-  public init(compute value: Double) { self = value }
-  public var compute: Double { self }
+  @inlinable public init(compute value: Double) { self = value }
+  @inlinable public var compute: Double { self }
 }
 
 extension Float16: RealElement {
-  public init(compute value: Float) { self = Float16(value) }
-  public var compute: Float { Float(self) }
+  @inlinable public init(compute value: Float) { self = Float16(value) }
+  @inlinable public var compute: Float { Float(self) }
 }
 
 extension BFloat16: RealElement {
-  public init(compute value: Float) { self.init(value) }
-  public var compute: Float { float }
+  @inlinable public init(compute value: Float) { self.init(value) }
+  @inlinable public var compute: Float { float }
 }
 
 /// An element of 16 bits that loops take as `Float`, a block of elements at a time.
@@ -65,7 +65,7 @@ extension BFloat16: HalfFloat {
 
 extension HalfFloat {
   /// Elements that a loop widens at a time.
-  public static var block: Int { 512 }
+  @inlinable public static var block: Int { 512 }
 
   /// Calls `body` with room for that many blocks of `Float`.
   public static func withBlocks(_ blocks: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {

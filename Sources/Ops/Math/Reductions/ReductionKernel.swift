@@ -7,97 +7,59 @@ extension Reduction {
   func kernel<R: Reducer, Y>(
     _ reducer: R.Type, _ finish: @escaping @Sendable (R.Accumulator) -> Y
   ) -> Kernel {
-    if outputs == 0 || inputsPerOutput == 0 {
-      let outputs = outputs
-      return .compute { buffers in
-        let y = buffers.output(0, as: Y.self)
-        for i in 0..<outputs { y[i] = finish(R.identity) }
-      }
-    }
-    return isInnermost ? runKernel(reducer, finish) : rowKernel(reducer, finish)
+    kernel(ErasedReducer(reducer, finish))
   }
 
-  /// Few results of many elements each are gathered in parts, at most so many.
-  private static var mostParts: Int { 64 }
+  /// Results that a task gathers side by side: one, or a block of a row that stays in the cache.
+  private var width: Int { isInnermost ? 1 : min(length, 1024) }
+  private var blocks: Int { (rowLength - 1) / width + 1 }
+  /// Places from one row of results to the next.
+  private var rowLength: Int { isInnermost ? 1 : length }
   private static var taskSize: Int { 32768 }
 
-  private func runKernel<R: Reducer, Y>(
-    _ reducer: R.Type, _ finish: @escaping @Sendable (R.Accumulator) -> Y
-  ) -> Kernel {
-    let parts =
-      outputs < 16 ? max(1, min(Self.mostParts, inputsPerOutput / (2 * Self.taskSize))) : 1
-    if parts == 1 {
-      let outputsPerTask = max(1, Self.taskSize / inputsPerOutput)
-      let tile: Buffers.Tile = { buffers, task, _ in
-        let x = buffers.input(0, as: R.Element.self)
-        let y = buffers.output(0, as: Y.self)
-        let first = task * outputsPerTask
-        kept.forEach(first..<min(outputs, first + outputsPerTask)) { output, places in
-          var result = R.identity
-          reduced.forEach(0..<reduced.count) {
-            result = R.combine(result, R.reduce(x + places[0] + $1[0], length))
-          }
-          y[output] = finish(result)
-        }
-      }
-      let tasks = (outputs - 1) / outputsPerTask + 1
-      return .compute { buffers in buffers.parallel(tasks, tile) }
-    }
-    return partKernel(reducer, finish, parts: parts, width: 1) { x, output, part, y in
-      kept.forEach(output..<output + 1) { _, places in
-        let x = x + places[0]
-        if reduced.count > 1 {
-          reduced.forEach(slice(reduced.count, part, of: parts)) {
-            y[0] = R.combine(y[0], R.reduce(x + $1[0], length))
-          }
-        } else {
-          let range = slice(length, part, of: parts)
-          y[0] = R.combine(y[0], R.reduce(x + range.lowerBound, range.count))
-        }
+  /// How many parts a result of many elements is gathered in. The number depends on the elements of
+  /// a result alone, so that its bits do not depend on what else is reduced beside it.
+  private var parts: Int {
+    let size = isInnermost ? inputsPerOutput / 2 : Int.work(inputsPerOutput, width) / 4
+    return max(1, min(64, size / Self.taskSize))
+  }
+
+  @inline(never)
+  private func kernel(_ reducer: ErasedReducer) -> Kernel {
+    if outputs == 0 || inputsPerOutput == 0 { return emptyKernel(reducer) }
+    let parts = parts
+    if parts == 1 { return wholeKernel(reducer) }
+    // Few results keep all threads busy only if their parts are tasks.
+    return kept.count * blocks < 16
+      ? sharedKernel(reducer, parts: parts) : partKernel(reducer, parts: parts)
+  }
+
+  private func emptyKernel(_ reducer: ErasedReducer) -> Kernel {
+    let outputs = outputs
+    return .compute { buffers in
+      withAccumulators(reducer, 1) { result in
+        reducer.reset(result, 1)
+        let y = UnsafeMutableRawPointer(buffers.output(0, as: UInt8.self))
+        for i in 0..<outputs { reducer.finish(result, y + i * reducer.sizes.result, 1) }
       }
     }
   }
 
-  private func rowKernel<R: Reducer, Y>(
-    _ reducer: R.Type, _ finish: @escaping @Sendable (R.Accumulator) -> Y
-  ) -> Kernel {
-    let parts =
-      outputs < 16 * length.clamped(to: 1...1024)
-      ? max(1, min(Self.mostParts, inputsPerOutput * min(length, 1024) / (4 * Self.taskSize))) : 1
-    if parts > 1 {
-      return partKernel(reducer, finish, parts: parts, width: length) { x, row, part, y in
-        kept.forEach(row..<row + 1) { _, places in
-          let x = x + places[0]
-          let groups = reduced.count > 1 ? slice(reduced.count, part, of: parts) : 0..<1
-          let rows = reduced.count > 1 ? 0..<rows : slice(rows, part, of: parts)
-          reduced.forEach(groups) {
-            R.accumulate(
-              x + $1[0] + rows.lowerBound * rowStride, stride: rowStride, rows: rows.count,
-              into: y, length)
-          }
-        }
-      }
-    }
-    // A block of results at a time stays in the cache; short rows share a task.
-    let block = min(length, 1024)
-    let blocks = (length - 1) / block + 1
-    let rowsPerTask = blocks > 1 ? 1 : max(1, Self.taskSize / (inputsPerOutput * block))
+  /// Each task gathers whole results, of short rows several.
+  private func wholeKernel(_ reducer: ErasedReducer) -> Kernel {
+    let (width, blocks) = (width, blocks)
+    let rowsPerTask = blocks > 1 ? 1 : max(1, Self.taskSize / Int.work(inputsPerOutput, width))
     let tile: Buffers.Tile = { buffers, task, _ in
-      let x = buffers.input(0, as: R.Element.self)
-      let y = buffers.output(0, as: Y.self)
-      let start = task % blocks * block
-      let size = min(block, length - start)
+      let (x, y) = Self.addresses(buffers)
+      let column = task % blocks * width
+      let size = min(width, rowLength - column)
       let first = task / blocks * rowsPerTask
-      withUnsafeTemporaryAllocation(of: R.Accumulator.self, capacity: block) { results in
-        guard let results = results.baseAddress else { return }
+      withAccumulators(reducer, width) { results in
         kept.forEach(first..<min(kept.count, first + rowsPerTask)) { row, places in
-          results.update(repeating: R.identity, count: size)
-          reduced.forEach(0..<reduced.count) {
-            R.accumulate(
-              x + places[0] + $1[0] + start, stride: rowStride, rows: rows, into: results, size)
-          }
-          let y = y + row * length + start
-          for i in 0..<size { y[i] = finish(results[i]) }
+          reducer.reset(results, size)
+          let start = x + (places[0] + column) * reducer.sizes.element
+          gather(reducer, start, part: 0, of: 1, into: results, size)
+          reducer.finish(results, y + (row * rowLength + column) * reducer.sizes.result, size)
         }
       }
     }
@@ -105,48 +67,110 @@ extension Reduction {
     return .compute { buffers in buffers.parallel(tasks, tile) }
   }
 
-  /// A kernel that gathers each result, or row of `width` results, in parts, and then puts the parts
-  /// together. `gather` adds one part's elements to the results given.
-  private func partKernel<R: Reducer, Y>(
-    _ reducer: R.Type, _ finish: @escaping @Sendable (R.Accumulator) -> Y, parts: Int, width: Int,
-    _ gather:
-      @escaping @Sendable (
-        _ x: UnsafePointer<R.Element>, _ row: Int, _ part: Int,
-        _ y: UnsafeMutablePointer<R.Accumulator>
-      ) -> Void
-  ) -> Kernel {
-    let outputs = outputs
+  /// Each task gathers one result, or block of a row of results, part by part.
+  private func partKernel(_ reducer: ErasedReducer, parts: Int) -> Kernel {
+    let (width, blocks) = (width, blocks)
     let tile: Buffers.Tile = { buffers, task, _ in
-      let results =
-        buffers.scratch.assumingMemoryBound(to: R.Accumulator.self) + task * width
-      results.update(repeating: R.identity, count: width)
-      gather(buffers.input(0, as: R.Element.self), task / parts, task % parts, results)
-    }
-    let scratch = parts * outputs * MemoryLayout<R.Accumulator>.stride
-    return .compute(scratch: scratch) { buffers in
-      buffers.parallel(outputs / width * parts, tile)
-      let results = buffers.scratch.assumingMemoryBound(to: R.Accumulator.self)
-      let y = buffers.output(0, as: Y.self)
-      for output in 0..<outputs {
-        var result = R.identity
-        for part in 0..<parts {
-          result = R.combine(
-            result, results[(output / width * parts + part) * width + output % width])
+      let (x, y) = Self.addresses(buffers)
+      let column = task % blocks * width
+      let size = min(width, rowLength - column)
+      withAccumulators(reducer, 2 * width) { results in
+        let part = results + width * reducer.sizes.accumulator
+        kept.forEach(task / blocks..<task / blocks + 1) { row, places in
+          let start = x + (places[0] + column) * reducer.sizes.element
+          reducer.reset(results, size)
+          for index in 0..<parts {
+            reducer.reset(part, size)
+            gather(reducer, start, part: index, of: parts, into: part, size)
+            reducer.merge(part, results, size)
+          }
+          reducer.finish(results, y + (row * rowLength + column) * reducer.sizes.result, size)
         }
-        y[output] = finish(result)
       }
     }
+    let tasks = kept.count * blocks
+    return .compute { buffers in buffers.parallel(tasks, tile) }
+  }
+
+  /// Each task gathers a part of a result, or of a block of results; then parts are put together.
+  private func sharedKernel(_ reducer: ErasedReducer, parts: Int) -> Kernel {
+    let (width, blocks) = (width, blocks)
+    let units = kept.count * blocks
+    let stride = width * reducer.sizes.accumulator
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let x = Self.addresses(buffers).x
+      let (unit, part) = task.quotientAndRemainder(dividingBy: parts)
+      let column = unit % blocks * width
+      let size = min(width, rowLength - column)
+      let results = buffers.scratch + task * stride
+      reducer.reset(results, size)
+      kept.forEach(unit / blocks..<unit / blocks + 1) { _, places in
+        let start = x + (places[0] + column) * reducer.sizes.element
+        gather(reducer, start, part: part, of: parts, into: results, size)
+      }
+    }
+    return .compute(scratch: units * parts * stride + stride) { buffers in
+      buffers.parallel(units * parts, tile)
+      let y = Self.addresses(buffers).y
+      let results = buffers.scratch + units * parts * stride
+      for unit in 0..<units {
+        let column = unit % blocks * width
+        let size = min(width, rowLength - column)
+        reducer.reset(results, size)
+        for part in 0..<parts {
+          reducer.merge(buffers.scratch + (unit * parts + part) * stride, results, size)
+        }
+        let place = unit / blocks * rowLength + column
+        reducer.finish(results, y + place * reducer.sizes.result, size)
+      }
+    }
+  }
+
+  /// Adds the elements of one part to the results of a row from its first one at `x` on.
+  private func gather(
+    _ reducer: ErasedReducer, _ x: UnsafeRawPointer, part: Int, of parts: Int,
+    into results: UnsafeMutableRawPointer, _ size: Int
+  ) {
+    let element = reducer.sizes.element
+    let inner = isInnermost ? length : rows
+    let groups = reduced.count > 1 ? slice(reduced.count, part, of: parts) : 0..<1
+    let own = reduced.count > 1 ? 0..<inner : slice(inner, part, of: parts)
+    if isInnermost {
+      reduced.forEach(groups) {
+        reducer.reduce(x + ($1[0] + own.lowerBound) * element, own.count, results)
+      }
+    } else {
+      reduced.forEach(groups) {
+        reducer.accumulate(
+          x + ($1[0] + own.lowerBound * rowStride) * element, rowStride, own.count, results, size)
+      }
+    }
+  }
+
+  private static func addresses(
+    _ buffers: Buffers
+  ) -> (x: UnsafeRawPointer, y: UnsafeMutableRawPointer) {
+    (
+      UnsafeRawPointer(buffers.input(0, as: UInt8.self)),
+      UnsafeMutableRawPointer(buffers.output(0, as: UInt8.self))
+    )
+  }
+}
+
+/// Calls `body` with memory for so many accumulators.
+private func withAccumulators(
+  _ reducer: ErasedReducer, _ count: Int, _ body: (UnsafeMutableRawPointer) -> Void
+) {
+  withUnsafeTemporaryAllocation(
+    byteCount: count * reducer.sizes.accumulator, alignment: 16
+  ) { memory in
+    if let base = memory.baseAddress { body(base) }
   }
 }
 
 /// The part of `0..<count` with that number.
 private func slice(_ count: Int, _ part: Int, of parts: Int) -> Range<Int> {
+  if parts == 1 { return 0..<count }
   let size = (count - 1) / parts + 1
   return min(count, part * size)..<min(count, (part + 1) * size)
-}
-
-extension Int {
-  fileprivate func clamped(to range: ClosedRange<Int>) -> Int {
-    Swift.max(range.lowerBound, Swift.min(self, range.upperBound))
-  }
 }

@@ -1,0 +1,51 @@
+import ONNXOperators
+
+/// A reducer of types that the loops around it need not know, so that they are compiled once.
+///
+/// Addresses are those of elements, of accumulators and of results; strides are in elements.
+struct ErasedReducer: Sendable {
+  /// Bytes of an element, an accumulator and a result.
+  let sizes: (element: Int, accumulator: Int, result: Int)
+  /// Sets accumulators to the result of nothing.
+  let reset: @Sendable (_ y: UnsafeMutableRawPointer, _ count: Int) -> Void
+  /// Adds contiguous elements to one accumulator.
+  let reduce: @Sendable (_ x: UnsafeRawPointer, _ count: Int, _ y: UnsafeMutableRawPointer) -> Void
+  /// Adds rows of `count` elements, `stride` apart, to as many accumulators.
+  let accumulate:
+    @Sendable (
+      _ x: UnsafeRawPointer, _ stride: Int, _ rows: Int, _ y: UnsafeMutableRawPointer, _ count: Int
+    ) -> Void
+  /// Adds accumulators to others.
+  let merge: @Sendable (_ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ count: Int) -> Void
+  /// Makes results of accumulators.
+  let finish: @Sendable (_ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ count: Int) -> Void
+
+  init<R: Reducer, Y>(_ reducer: R.Type, _ finish: @escaping @Sendable (R.Accumulator) -> Y) {
+    typealias Accumulator = R.Accumulator
+    sizes = (
+      MemoryLayout<R.Element>.stride, MemoryLayout<Accumulator>.stride, MemoryLayout<Y>.stride
+    )
+    reset = { y, count in
+      y.assumingMemoryBound(to: Accumulator.self).update(repeating: R.identity, count: count)
+    }
+    reduce = { x, count, y in
+      let y = y.assumingMemoryBound(to: Accumulator.self)
+      y[0] = R.combine(y[0], R.reduce(x.assumingMemoryBound(to: R.Element.self), count))
+    }
+    accumulate = { x, stride, rows, y, count in
+      R.accumulate(
+        x.assumingMemoryBound(to: R.Element.self), stride: stride, rows: rows,
+        into: y.assumingMemoryBound(to: Accumulator.self), count)
+    }
+    merge = { x, y, count in
+      let x = x.assumingMemoryBound(to: Accumulator.self)
+      let y = y.assumingMemoryBound(to: Accumulator.self)
+      for i in 0..<count { y[i] = R.combine(y[i], x[i]) }
+    }
+    self.finish = { x, y, count in
+      let x = x.assumingMemoryBound(to: Accumulator.self)
+      let y = y.assumingMemoryBound(to: Y.self)
+      for i in 0..<count { y[i] = finish(x[i]) }
+    }
+  }
+}
