@@ -18,10 +18,14 @@ import Testing
       // A schema belongs to the type whose declaration comes last before it.
       var current: Substring?
       for line in text.split(separator: "\n") {
-        if let match = line.firstMatch(of: /^(?:private |fileprivate )?struct (\w+)/) {
+        if let match = line.firstMatch(
+          of: /^(?:public |package |private |fileprivate )?struct (\w+)/)
+        {
           current = match.1
         }
-        if line.contains(/^  static (?:let|var) schema\b/), !line.contains("{ get }"), let current {
+        if line.contains(/^  (?:public |package )?static (?:let|var) schema\b/),
+          !line.contains("{ get }"), let current
+        {
           types.insert(String(current))
         }
       }
@@ -30,8 +34,11 @@ import Testing
   }
 
   @Test func everyOperatorIsRegisteredOnce() throws {
-    let list = try String(
-      contentsOf: Self.folder.appendingPathComponent("Operators.swift"), encoding: .utf8)
+    var list = ""
+    for module in try FileManager.default.contentsOfDirectory(atPath: Self.folder.path) {
+      let file = Self.folder.appendingPathComponent("\(module)/\(module)Operators.swift")
+      list += (try? String(contentsOf: file, encoding: .utf8)) ?? ""
+    }
     let lines = list.matches(of: /(?m)^    (\w+)(?:<\w+>)?\.self,$/)
     #expect(Set(lines.map(\.0)).count == lines.count)
     #expect(Set(lines.map { String($0.1) }) == (try Self.definedTypes()))
