@@ -39,7 +39,7 @@ import Testing
       let file = Self.folder.appendingPathComponent("\(module)/\(module)Operators.swift")
       list += (try? String(contentsOf: file, encoding: .utf8)) ?? ""
     }
-    let lines = list.matches(of: /(?m)^    (\w+)(?:<\w+>)?\.self,$/)
+    let lines = list.matches(of: /(?m)^    (\w+)(?:<\w+>)?\.self,?$/)
     #expect(Set(lines.map(\.0)).count == lines.count)
     #expect(Set(lines.map { String($0.1) }) == (try Self.definedTypes()))
   }
