@@ -27,7 +27,7 @@ import ToolSupport
     let compare = Process()
     compare.executableURL = URL(fileURLWithPath: Self.python)
     compare.arguments = [
-      packageFile("tools/references/roundtrip.py"), Self.cases, copies.path(""), "--presence",
+      packageFile("tools/compare/roundtrip.py"), Self.cases, copies.path(""), "--presence",
     ]
     compare.standardOutput = FileHandle(forWritingAtPath: report)
     try compare.run()
