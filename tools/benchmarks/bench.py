@@ -1,11 +1,11 @@
-"""Times models in onnx-run, onnxruntime and OpenVINO, turn by turn, and prints one table.
+"""Measures latency in onnx-run, onnxruntime and OpenVINO and prints one table.
 
     tools/bench [--only ROW …] [--threads 1 2] [--rounds 5] [--seconds 0.5] [--random] [--quick]
                 [--precision bf16] [--json FILE] [--plot FILE.svg] [MODEL.onnx …]
 
-Outputs are compared with onnxruntime's before anything is timed. Nothing of one side runs while
-another is timed. The machine's limits are measured first, the bounds follow from them; see
-docs/benchmarks.md for how to read the table.
+Outputs are compared with onnxruntime's before anything is timed. The engines take turns, and none
+runs while another is timed. The machine is measured first, and the bounds are derived from that;
+docs/benchmarks.md explains the table.
 """
 
 import argparse
@@ -28,7 +28,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 class Sides:
-    """onnx-run and the peers that can run a model, on the same inputs."""
+    """Starts onnx-run and the peers that can run the model, on the same inputs."""
 
     def __init__(self, path, threads, options):
         self.folder = tempfile.TemporaryDirectory()
@@ -48,7 +48,7 @@ class Sides:
         self.folder.cleanup()
 
     def difference(self):
-        """How far onnx-run is from onnxruntime, relative to the largest output."""
+        """The largest difference from onnxruntime's outputs, relative to the largest output."""
         reference = [peer for peer in self.peers if peer.name == "onnxruntime"]
         if not reference:
             raise bench_peers.Stopped("onnxruntime cannot run it")
@@ -56,8 +56,7 @@ class Sides:
 
 
 def measure_overhead(options):
-    """{peer: milliseconds of a model that does nothing}, which is what its call from Python costs;
-    on one thread, where it is least."""
+    """{peer: milliseconds of an Identity model on one thread}: the cost of a call from Python."""
     path = bench_models.model("identity", options.cache)
     with Sides(path, 1, options) as sides:
         overhead = {peer.name: statistics.median(peer.median(0.2) for _ in range(3))
@@ -66,7 +65,7 @@ def measure_overhead(options):
 
 
 def difference_with_random_weights(path, threads, options):
-    """The difference on the same network with weights that are not all alike."""
+    """The difference on the same network with random instead of constant weights."""
     if options.quick or not path.stem.startswith("light_"):
         return 0
     twin = bench_models.model(path.stem.replace("light_", "random_"), options.cache)
@@ -76,7 +75,7 @@ def difference_with_random_weights(path, threads, options):
 
 
 def measure(path, threads, options):
-    """The times of a model in milliseconds: `ours`, `peers` by name; or the `problem`."""
+    """The median milliseconds, as `ours` and `peers` by name, or the `problem`."""
     row = {"model": path.stem, "threads": threads}
     try:
         twin = difference_with_random_weights(path, threads, options)
@@ -101,27 +100,27 @@ def measure(path, threads, options):
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="*", type=pathlib.Path, help="files in place of the rows")
+    parser.add_argument("models", nargs="*", type=pathlib.Path, help="files to time instead of the rows")
     parser.add_argument("--tool", default=ROOT / ".build/release/onnx-run")
-    parser.add_argument("--only", nargs="+", metavar="ROW", help="rows, or parts of their names")
+    parser.add_argument("--only", nargs="+", metavar="ROW", help="row names or parts of them")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
-    parser.add_argument("--seconds", type=float, default=0.5, help="of a side in a round")
+    parser.add_argument("--seconds", type=float, default=0.5, help="seconds per engine and round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="two rounds of 0.2 seconds")
-    parser.add_argument("--random", action="store_true", help="light models with random weights")
+    parser.add_argument("--random", action="store_true", help="randomize the light models' weights")
     parser.add_argument("--precision", choices=["f32", "bf16"], default="f32",
-                        help="bf16: OpenVINO as it chooses by itself, onnxruntime in f32")
+                        help="bf16: let OpenVINO choose its precision; onnxruntime stays f32")
     parser.add_argument("--peers", nargs="+", choices=bench_peers.PEERS, default=bench_peers.PEERS)
     parser.add_argument("--cache", type=pathlib.Path, default=ROOT / ".bench",
-                        help="where models are kept")
+                        help="folder for the models")
     parser.add_argument("--json", type=pathlib.Path)
-    parser.add_argument("--plot", type=pathlib.Path, help="an SVG of the ratios")
+    parser.add_argument("--plot", type=pathlib.Path, help="write the ratios as SVG")
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.seconds = 2, 0.2
     options.tool = str(options.tool)
     if "onnxruntime" not in options.peers:
-        parser.error("results are compared with onnxruntime's")
+        parser.error("--peers must include onnxruntime, whose outputs are the reference")
     return parser, options
 
 
@@ -146,7 +145,7 @@ def main():
     paths = chosen(parser, options)
     load = os.getloadavg()[0]
     if load > 0.5:
-        print(f"the machine was busy in the last minute, load {load:.1f}: figures may be off")
+        print(f"the machine has been busy (load {load:.1f}); figures may be off")
     machine = bench_machine.Machine(options.tool, options.threads)
     print(*machine.lines(), sep="\n")
     overhead = measure_overhead(options)

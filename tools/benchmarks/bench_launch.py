@@ -1,9 +1,9 @@
-"""Starts a command several times; prints seconds and peak resident bytes of each, as JSON.
+"""Runs a command several times and prints the seconds and peak resident bytes of each run as JSON.
 
     python -I -S tools/benchmarks/bench_launch.py COUNT COMMAND…
 
-It imports next to nothing: the peak that the system reports for a process begins with that of the
-process it was spawned from.
+It imports as little as possible, because the peak that the system reports for a process includes
+that of the process that spawned it.
 """
 
 import os
@@ -20,7 +20,7 @@ def launch(command):
     seconds = time.perf_counter() - start
     os.close(quiet)
     if status:
-        sys.exit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
+        sys.exit(f"{' '.join(command)} exited with {os.waitstatus_to_exitcode(status)}")
     return [seconds, usage.ru_maxrss * 1024]
 
 

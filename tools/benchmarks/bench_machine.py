@@ -1,7 +1,7 @@
-"""Bounds: what a model must take on this machine, by its operations and by its weights.
+"""Lower bounds on the time of a model, from its operations and its weights.
 
-The operations are those of convolutions as they are defined, of products and of recurrent layers;
-the machine's limits come from `onnx-run machine`, measured in the same run.
+Convolutions (as defined), matrix products and recurrent layers count as operations. The limits of
+the machine come from `onnx-run machine` in the same run.
 """
 
 import json
@@ -15,17 +15,17 @@ from onnx import numpy_helper
 import bench_peers
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
-# Multiplications of Winograd's F(4x4, 3x3) for those of the definition.
+# Multiplications in Winograd's F(4x4, 3x3), relative to the definition.
 WINOGRAD = 36 / 144
 
 
 class Machine:
-    """Limits by number of threads."""
+    """The limits of the machine, by number of threads."""
 
     def __init__(self, tool, threads):
         self.flops, self.reads = {}, {}
         command = [tool, "machine", "--threads", *map(str, sorted({1, 2, *threads}))]
-        for _ in range(2):  # The larger counts, something may have disturbed the other.
+        for _ in range(2):  # The larger one counts: the other may have been disturbed.
             result = subprocess.run(command, check=True, capture_output=True, text=True,
                                     env=bench_peers.environment())
             for entry in map(json.loads, result.stdout.splitlines()):
@@ -38,11 +38,11 @@ class Machine:
 
     @property
     def scaling(self):
-        """What two threads do, measured by what one does."""
+        """The throughput of two threads relative to one."""
         return self.flops[2] / self.flops[1]
 
     def read(self, size, threads):
-        """Bytes a second from a working set of that size."""
+        """Bytes per second read from a working set of that size."""
         sizes, rates = zip(*self.reads[threads])
         return float(np.interp(math.log(max(size, 1)), np.log(sizes), rates))
 
@@ -57,7 +57,7 @@ class Machine:
 
 
 class Work:
-    """What a model must compute and read."""
+    """The operations of a model and the bytes it reads."""
 
     def __init__(self, path):
         model = onnx.shape_inference.infer_shapes(onnx.load(path), data_prop=True)
@@ -77,7 +77,7 @@ class Work:
                 made.discard(node.output[0])
         self.moving = made | inputs
         self.flops = self.winograd_flops = 0.0
-        self.sweeps = []  # (bytes, how often)
+        self.sweeps = []  # (bytes, number of times)
         for node in graph.node:
             self.add(node)
         self.weights = sum(size for size, _ in self.sweeps)
@@ -117,8 +117,8 @@ class Work:
             self.sweeps.append((4 * self.elements(name), 1))
 
     def milliseconds(self, machine, threads, winograd=False):
-        """The larger of the times to compute and to read the weights. What is read once a run
-        comes from where all the weights have room."""
+        """The larger of the times to compute and to read the weights. Weights that are read once
+        per run come from the cache or memory that holds all of them."""
         flops = self.winograd_flops if winograd else self.flops
         reading = sum(
             size / machine.read(self.weights, threads)

@@ -1,7 +1,8 @@
-"""The models of the latency and start tables, made once into a folder.
+"""The models of the latency and start tables, written to a folder once.
 
-PyTorch modules are exported at opset 17 with fixed sizes; the light models are those of the onnx
-package, whose weights are nodes that fill a shape with one value, and the same with random weights.
+PyTorch modules are exported at opset 17 with fixed shapes. The light models come from the onnx
+package, which stores each weight as a node that fills a shape with one value; the `random_` models
+are the same networks with random weights.
 """
 
 import pathlib
@@ -22,7 +23,7 @@ LIGHT = ["bvlc_alexnet", "zfnet512", "vgg19", "inception_v1", "inception_v2", "r
 
 
 def exports():
-    """{name: a function that makes the module and its inputs}"""
+    """{name: function that returns the module and its inputs}"""
     import torch
     from torch import nn
 
@@ -30,7 +31,7 @@ def exports():
     import modules
 
     class Sequence(nn.Module):
-        """A recurrent layer whose states after the last step nobody wants."""
+        """A recurrent layer that returns its outputs only, not its final states."""
 
         def __init__(self, layer):
             super().__init__()
@@ -40,7 +41,7 @@ def exports():
             return self.layer(x)[0]
 
     class Characters(nn.Module):
-        """The next character's scores and states."""
+        """Returns the logits of the next character and the new states."""
 
         def __init__(self, characters=96, embedding=256, hidden=512):
             super().__init__()
@@ -92,7 +93,7 @@ def export(name, path):
 
 
 def model(name, folder):
-    """The path of the model of a row; `random_X` is `light_X` with random weights."""
+    """The path of a row's model; `random_X` is `light_X` with random weights."""
     path = pathlib.Path(folder) / f"{name}.onnx"
     if path.exists():
         return path
@@ -121,7 +122,7 @@ def identity():
 
 
 def inputs(path, seed=0):
-    """{name: array} for the inputs of a model that are no weights: noise, or small numbers."""
+    """{name: array} for the inputs without initializers: noise, or small integers."""
     graph = onnx.load(path, load_external_data=False).graph
     weights = {tensor.name for tensor in graph.initializer}
     random = np.random.default_rng(seed)

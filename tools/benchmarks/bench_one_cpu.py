@@ -1,8 +1,8 @@
-"""Times onnx-run on one CPU with one thread and with two, turn by turn, and prints their ratio.
+"""Times onnx-run with one and with two threads on one CPU and prints the ratio.
 
     tools/bench --one-cpu [--only ROW …] [--cpu 1] [--rounds 5] [--seconds 0.5] [--json FILE]
 
-Threads that wait for each other must not keep the CPU from the one that works.
+Threads that wait must leave the CPU to the thread that works.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import bench_peers
 
 ROOT = pathlib.Path(__file__).parents[2]
 ROWS = ["lenet5_b1", "lstm_b1", "lstm_b32", "light_resnet50"]
-# The longest that two threads may take, in units of what one takes.
+# The largest allowed ratio of two threads' time to one's.
 GOAL = 1.2
 
 
@@ -40,13 +40,13 @@ def main():
     parser.add_argument("--tool", default=str(ROOT / ".build/release/onnx-run"))
     parser.add_argument("--only", nargs="+", default=ROWS)
     parser.add_argument("--cpu", type=int, default=max(os.sched_getaffinity(0)))
-    parser.add_argument("--seconds", type=float, default=0.5, help="of a side in a round")
+    parser.add_argument("--seconds", type=float, default=0.5, help="per thread count and round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cache", type=pathlib.Path, default=ROOT / ".bench",
-                        help="where models are kept")
+                        help="folder for the models")
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
-    # Every process from here on inherits it.
+    # Processes started from here on inherit the affinity.
     os.sched_setaffinity(0, {options.cpu})
 
     rows = []

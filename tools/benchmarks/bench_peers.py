@@ -1,11 +1,12 @@
-"""Runs models in onnxruntime and OpenVINO, each in a process of its own, and in onnx-run.
+"""Runs models in onnx-run, onnxruntime and OpenVINO, each in a separate process.
 
     python tools/benchmarks/bench_peers.py PEER MODEL INPUTS.npz THREADS PRECISION
     python tools/benchmarks/bench_peers.py once PEER MODEL INPUTS.npz THREADS REPORT
 
-The first serves one model: a line of seconds on standard input is answered with an object, `ms` the
-median of the runs in that time; before the first, the outputs are written to INPUTS.npz.PEER.npz.
-An answer is sent once the process no longer burns time, so that its idle threads disturb nobody.
+The first form serves one model: it reads a number of seconds per line from standard input, runs the
+model for that long and prints a JSON object with the median, `ms`. It writes the outputs to
+INPUTS.npz.PEER.npz first. It answers only once its threads are idle, so that they do not disturb
+the next measurement. The second form loads a model, runs it once and writes the seconds to REPORT.
 """
 
 import importlib
@@ -24,7 +25,7 @@ PEERS = ["onnxruntime", "openvino"]
 
 
 def environment():
-    """The variables of a process to measure: none that ties a library to another CPU."""
+    """The environment without the variables that select another CPU's kernels."""
     return {name: value for name, value in os.environ.items() if name not in CLEARED}
 
 
@@ -100,7 +101,7 @@ def serve(peer, path, inputs, threads, precision):
 
 
 def once(peer, path, inputs, threads, report):
-    """Loads a model and runs it once; adds the seconds without imports to the file `report`."""
+    """Loads a model, runs it once, and appends the seconds, without imports, to `report`."""
     importlib.import_module(peer)
     values = dict(np.load(inputs))
     started = time.perf_counter()
@@ -110,7 +111,7 @@ def once(peer, path, inputs, threads, report):
 
 
 class Peer:
-    """A process that serves a model; not `ready` where it cannot run it."""
+    """A process that serves one model; `ready` is false if it cannot run it."""
 
     def __init__(self, peer, path, inputs, threads, precision="f32"):
         self.name, self.outputs = peer, None
@@ -144,11 +145,11 @@ class Peer:
 
 
 class Stopped(Exception):
-    """onnx-run could not do something."""
+    """onnx-run failed."""
 
 
 class Ours:
-    """onnx-run, a new process for each measurement."""
+    """onnx-run, in a new process for each measurement."""
 
     name = "onnx-run"
 
@@ -162,7 +163,7 @@ class Ours:
         command = [self.tool, *map(str, arguments), *self.options]
         result = subprocess.run(command, capture_output=True, text=True, env=environment())
         if result.returncode:
-            raise Stopped(result.stderr.strip() or f"{command} ended with {result.returncode}")
+            raise Stopped(result.stderr.strip() or f"{command} exited with {result.returncode}")
         return result.stdout
 
     def outputs(self):
@@ -178,7 +179,7 @@ class Ours:
 
 
 def difference(ours, theirs):
-    """The largest difference of any output, relative to the output's largest value."""
+    """The largest difference in any output, relative to that output's largest value."""
     return max(
         float(np.abs(ours[name].astype(np.float64) - value).max() / max(np.abs(value).max(), 1e-30))
         for name, value in theirs.items())

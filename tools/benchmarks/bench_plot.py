@@ -1,4 +1,4 @@
-"""Draws the ratios of a table as bars, in SVG."""
+"""Draws the ratios of a table as a bar chart in SVG."""
 
 from html import escape
 
@@ -73,7 +73,7 @@ def bars(title, note, groups, threads, mean):
 
 
 def latency(result):
-    """The plot of a result of bench.py."""
+    """The chart of a result of bench.py."""
     rows = [row for row in result["rows"] if "ratio" in row]
     threads = sorted({row["threads"] for row in rows})
     groups = {}
@@ -87,7 +87,7 @@ def latency(result):
 
 
 def training(result):
-    """The plot of a result of bench_training.py."""
+    """The chart of a result of bench_training.py."""
     groups = {}
     for row in result["rows"]:
         groups.setdefault(row["model"], {})[row["threads"]] = row["ratio"], row["goal"]

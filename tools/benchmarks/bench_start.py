@@ -1,11 +1,11 @@
-"""Times the start of onnx-run beside onnxruntime's and prints tables of seconds and memory.
+"""Measures the start time and peak memory of onnx-run and onnxruntime and prints two tables.
 
     tools/bench --start [--only MODEL …] [--threads 1 2] [--rounds 5] [--quick] [--json FILE]
 
-From the start of a process to its end with a first result, and the most memory it held, on networks
-with random weights of real size. onnxruntime is shown whole, as a Python process that loads a model
-and runs it once, and, the stricter measure that ratios are taken by, without Python's start and
-imports. The second table is the answer of models/lenet5.onnx on a picture of a digit.
+Time runs from spawning the process to its exit after one result; memory is the peak. The networks
+have random weights of the real size. onnxruntime appears twice: as a whole Python process that
+loads a model and runs it once, and without Python's start and imports. The second figure is
+stricter, and the ratios use it. The second table shows models/lenet5.onnx on a picture of a digit.
 """
 
 import argparse
@@ -23,14 +23,14 @@ import bench_peers
 
 ROOT = pathlib.Path(__file__).parents[2]
 LAUNCHER = pathlib.Path(__file__).with_name("bench_launch.py")
-# The largest share of onnxruntime's seconds and memory.
+# The largest allowed ratios of seconds and memory to onnxruntime's.
 GOALS = {"resnet50": (0.4, 0.6), "vgg19": (0.4, 0.85)}
 ROWS = ["resnet50", "vgg19", "bvlc_alexnet", "squeezenet"]
 COLD = 0.010, 20e6
 
 
 def launch(count, command):
-    """Medians of seconds and of peak resident bytes."""
+    """The median seconds and the median peak resident bytes."""
     result = subprocess.run(
         [sys.executable, "-I", "-S", str(LAUNCHER), str(count), *map(str, command)],
         capture_output=True, text=True, env=bench_peers.environment())
@@ -52,13 +52,13 @@ def start(name, threads, options):
         arrays = bench_models.inputs(path)
         np.savez(inputs, **arrays)
         ours = [options.tool, "run", path, "--threads", threads]
-        # By name: an archive may give values to weights as well, so their originals would be kept.
+        # By name: an .npz file may also override weights, so the session would keep the originals.
         for number, (key, array) in enumerate(arrays.items()):
             file = pathlib.Path(folder) / f"{number}.npy"
             np.save(file, array)
             ours += ["--input", f"{key}={file}"]
         theirs = peer_command(path, inputs, threads, report)
-        for command in ours, theirs:  # Files are in memory from here on.
+        for command in ours, theirs:  # From here on the files are in the page cache.
             launch(1, command)
         report.unlink()
         rounds = [(launch(1, ours), launch(1, theirs)) for _ in range(options.rounds)]
@@ -75,7 +75,7 @@ def start(name, threads, options):
 
 
 def cold(options):
-    """The answer to one digit, from exec to the end."""
+    """Reads one digit, from exec to exit."""
     path = ROOT / "models/lenet5.onnx"
     picture = ROOT / "models/digits/7.png"
     count = 5 if options.quick else 20
@@ -100,7 +100,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="two rounds")
     parser.add_argument("--cache", type=pathlib.Path, default=ROOT / ".bench",
-                        help="where models are kept")
+                        help="folder for the models")
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     if options.quick:

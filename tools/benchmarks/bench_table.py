@@ -2,14 +2,14 @@
 
 import math
 
-PRODUCT = 1.15  # of a bound, where it exceeds the goal
+PRODUCT = 1.15  # times the bound, if that exceeds the goal
 MEAN = 0.75
 LARGEST = {"f32": 1e-3, "bf16": 0.2}
 TWO_CORES = 1.8
 
 
 def base_goal(name, threads, precision):
-    """The largest ratio to the faster peer that a row may have."""
+    """The largest ratio to the faster peer that a row may reach."""
     name = name.replace("random_", "light_")
     if precision != "f32":
         return 1.0
@@ -19,8 +19,8 @@ def base_goal(name, threads, precision):
 
 
 def judge(row, overhead, precision):
-    """Adds what follows from the times of a row: `peer`, `ratio`, `goal`, `share`, `met`. Only
-    OpenVINO has another precision to compare with."""
+    """Adds `peer`, `ratio`, `goal`, `share` and `met`, derived from the times of a row. In bf16,
+    only OpenVINO is a peer."""
     net = {name: ms - overhead[name] for name, ms in row["peers"].items()
            if precision == "f32" or name == "openvino"}
     row["peer"] = max(min(net.values(), default=math.nan), 1e-9)
@@ -42,7 +42,7 @@ def geometric_mean(ratios):
 
 
 def means(rows):
-    """{threads: geometric mean of the ratios} of the rows that were timed"""
+    """{threads: geometric mean of the ratios} over the timed rows"""
     timed = [row for row in rows if "ratio" in row]
     return {threads: geometric_mean(row["ratio"] for row in timed if row["threads"] == threads)
             for threads in sorted({row["threads"] for row in timed})}
@@ -53,7 +53,7 @@ HEADER = (f"{'model':<20}{'thr':>4}{'onnx-run':>11}{'onnxruntime':>12}{'OpenVINO
 
 
 def line(row, marked):
-    """A row of the table; `marked` where two cores are not there."""
+    """A row of the table, `marked` if the machine does not provide two full cores."""
     def cell(ms):
         return "-" if ms is None else f"{ms:.4f}" if ms < 100 else f"{ms:.1f}"
 
@@ -68,7 +68,7 @@ def line(row, marked):
 
 
 def summary(rows, overhead, scaling):
-    """The lines below the table."""
+    """The notes below the table."""
     yield ("median ms; ratio: onnx-run by the faster peer, less its Identity model ("
            + ", ".join(f"{name} {ms * 1000:.1f} µs" for name, ms in overhead.items()) + ")")
     yield ("bound: share of the time that operations as defined, or reading the weights, take at "

@@ -1,12 +1,12 @@
-"""Times training steps in onnx-train and in PyTorch eager, turn by turn, and prints one table.
+"""Measures training steps in onnx-train and PyTorch eager and prints one table.
 
     tools/bench --training [--threads 1 2] [--seconds 1] [--rounds 5] [--only MODEL …] [--json FILE]
                            [--plot FILE.svg]
 
-A step is forward, loss, gradients, clipping and update on one batch. Both begin with the same weights
-and take as many steps, in blocks that alternate; a figure is the median of the blocks' medians. The
-last column is how far the losses of the last step are from each other, where no dropout makes them
-random.
+A step is forward, loss, gradients, clipping and update on one batch. Both engines start from the
+same weights and take the same number of steps, in alternating blocks; a figure is the median of the
+blocks' medians. The last column is the difference of the losses in the last step, for models
+without dropout.
 """
 
 import argparse
@@ -33,7 +33,7 @@ sys.path.append(str(pathlib.Path(__file__).parents[1] / "generate"))
 import export_models
 import modules
 
-WARMUP = 5  # The steps that onnx-train takes before it answers.
+WARMUP = 5  # Steps that onnx-train takes before it reports.
 RATE = 1e-3
 CHARACTERS = 65
 MEAN_GOAL, ROW_GOAL = 0.8, 0.95
@@ -51,7 +51,7 @@ class Characters(nn.Module):
 
 
 class TextCNN(nn.Module):
-    """20000 words of 300 numbers, 3 convolutions of 100 filters, dropout."""
+    """20,000 word vectors of size 300, three convolutions with 100 filters, dropout."""
 
     def __init__(self):
         super().__init__()
@@ -67,7 +67,7 @@ class TextCNN(nn.Module):
 
 
 class Tagger(nn.Module):
-    """A bidirectional LSTM of two layers that labels every step."""
+    """A two-layer bidirectional LSTM that labels every step."""
 
     def __init__(self):
         super().__init__()
@@ -113,7 +113,7 @@ CASES = {
 
 
 def export(case, path):
-    """Dropout and batch normalization stay nodes of their own."""
+    """Exports dropout and batch normalization as nodes of their own."""
     modes = torch.onnx.TrainingMode
     with export_models.silence():
         torch.onnx.export(
@@ -124,7 +124,7 @@ def export(case, path):
 
 
 class Ours:
-    """onnx-train, which answers each number of steps with their median time."""
+    """An onnx-train process that takes a number of steps and reports their median time."""
 
     def __init__(self, tool, path, batch, case, threads):
         arguments = [tool, "time", path, "--batch", batch, "--server", "--rate", RATE,
@@ -139,7 +139,7 @@ class Ours:
         self.process.stdin.flush()
         words = self.process.stdout.readline().split()
         if len(words) != 4:
-            raise SystemExit(f"onnx-train ended with {self.process.wait()}")
+            raise SystemExit(f"onnx-train exited with {self.process.wait()}")
         return float(words[1]), float(words[3])
 
     def close(self):
@@ -188,7 +188,7 @@ def measure(name, threads, options, folder):
     mine, peer = [], []
     for _ in range(options.rounds):
         for side, results in (ours, mine), (theirs, peer):
-            time.sleep(0.2)  # Threads of the other side may still spin.
+            time.sleep(0.2)  # Threads of the other engine may still spin.
             results.append(side(steps))
     ours.close()
     result = {
@@ -207,11 +207,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tool", default=".build/release/onnx-train")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
-    parser.add_argument("--seconds", type=float, default=1, help="length of a block")
+    parser.add_argument("--seconds", type=float, default=1, help="seconds per block")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--json", type=pathlib.Path)
-    parser.add_argument("--plot", type=pathlib.Path, help="an SVG of the ratios")
+    parser.add_argument("--plot", type=pathlib.Path, help="write the ratios as SVG")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     for name in "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE":

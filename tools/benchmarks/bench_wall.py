@@ -1,10 +1,11 @@
-"""Times a whole training of LeNet-5 on MNIST by onnx-train beside the same PyTorch script.
+"""Measures a whole training of LeNet-5 on MNIST in onnx-train and in PyTorch.
 
     tools/bench --training --wall --data MNIST [--epochs 5] [--threads 1 2] [--rounds 3]
                 [--json FILE]
 
-From the start of a process to its end: data are read, the model trained and tested, by onnx-train
-also written. The script is lenet_wall.py. Without the data it says so and measures nothing.
+Time runs from the start of a process to its end: it reads the data, trains and evaluates the model;
+onnx-train also writes it. The PyTorch training is lenet_wall.py. Without the data, the script
+reports that and measures nothing.
 """
 
 import argparse
@@ -26,7 +27,7 @@ GOAL = 0.5
 
 
 def run(command):
-    """Seconds of a process, and the last accuracy that it printed."""
+    """The seconds a process takes and the last accuracy it prints."""
     start = time.perf_counter()
     result = subprocess.run(
         list(map(str, command)), capture_output=True, text=True, env=bench_peers.environment())
@@ -41,14 +42,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tool", default=str(ROOT / ".build/release/onnx-train"))
     parser.add_argument("--data", type=pathlib.Path, default=os.environ.get("MNIST"),
-                        help="MNIST's folder (default: the variable MNIST)")
+                        help="the folder with MNIST (default: the variable MNIST)")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     if not options.data or not any(pathlib.Path(options.data).glob("train-images-idx3-ubyte*")):
-        print("no MNIST: --data FOLDER says where its IDX files are; nothing measured")
+        print("MNIST not found, nothing measured: give the folder with its IDX files as --data")
         return
 
     rows = []

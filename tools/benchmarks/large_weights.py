@@ -1,13 +1,13 @@
-"""Converts checkpoints of 1 GB with `onnx-convert` and prints what that takes.
+"""Converts 1 GB checkpoints with `onnx-convert` and prints the time and memory it takes.
 
     swift build -c release --product onnx-convert
     python tools/benchmarks/large_weights.py [--tool .build/release/onnx-convert] [--folder DIR]
 
-A checkpoint of 16 tensors of 64 MB and 32 small ones is written as `.pt`, `.safetensors` and `.npz`,
-and each is converted to safetensors and `.npz`; then each is bound to a model with external data.
-Beside the tool's peak memory and seconds stand those of `cp` of the same file. The files go to a
-folder of their own in DIR, which should lie on the disk that is asked about, and are removed. Leaves
-with 1 where bits differ or the memory is over 1.2 times the largest tensor plus 100 MB.
+The script writes a checkpoint with 16 tensors of 64 MB and 32 small ones as `.pt`, `.safetensors`
+and `.npz`, converts each to safetensors and `.npz`, and binds each to a model with external data.
+It prints the tool's peak memory and seconds and, for comparison, the seconds of `cp`. The files go
+to a temporary folder in DIR, which should be on the disk to measure. Exits with code 1 if bits
+differ or memory exceeds 1.2 times the largest tensor plus 100 MB.
 """
 
 import argparse
@@ -26,10 +26,10 @@ from onnx import TensorProto, helper
 
 
 def run(command):
-    """Seconds and peak memory in MB of a process."""
+    """The seconds and the peak memory in MB of a process."""
     before = time.perf_counter()
     process = subprocess.Popen([str(c) for c in command], stdout=subprocess.DEVNULL)
-    # What the system reports of a process that has ended counts its time before exec, too.
+    # The usage that the system reports for a finished process includes its time before exec.
     peak = 0
     while process.poll() is None:
         try:
@@ -45,7 +45,7 @@ def run(command):
 
 
 def tensors(size, count):
-    """One after the other, so that they need not all be in memory."""
+    """Yields the tensors one at a time, so that they are not all in memory."""
     side = int((size / 4) ** 0.5)
     for index in range(count):
         generator = np.random.default_rng(index)
@@ -62,7 +62,7 @@ def write_sources(folder, size, count):
 
 
 def write_graph(folder, size, count):
-    """A chain of layers, `y = scale · (x Wᵀ + b)`, with other numbers in a second file."""
+    """Writes a chain of layers `y = scale · (x Wᵀ + b)`, with its weights in a second file."""
     initializers, nodes, value = [], [], "x"
     for index, (name, array) in enumerate(tensors(size, count)):
         initializers.append(onnx.numpy_helper.from_array(np.zeros_like(array) + index, name))
@@ -82,7 +82,7 @@ def write_graph(folder, size, count):
 
 
 def differing(path, size, count):
-    """The first tensor that is not as it should be, or None."""
+    """The name of the first tensor with a wrong value, or None."""
     if path.suffix == ".onnx":
         model = onnx.load(path, load_external_data=False)
         found = {i.name: i for i in model.graph.initializer}
@@ -99,8 +99,8 @@ def differing(path, size, count):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tool", default=".build/release/onnx-convert")
-    parser.add_argument("--folder", type=Path, help="where the files go")
-    parser.add_argument("--size", type=int, default=64 << 20, help="bytes of a large tensor")
+    parser.add_argument("--folder", type=Path, help="folder for the temporary files")
+    parser.add_argument("--size", type=int, default=64 << 20, help="bytes per large tensor")
     parser.add_argument("--count", type=int, default=16, help="number of large tensors")
     arguments = parser.parse_args()
     size, count = arguments.size, arguments.count

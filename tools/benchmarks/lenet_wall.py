@@ -1,11 +1,11 @@
-"""Trains LeNet-5 on MNIST in PyTorch as `onnx-train new lenet5` does, and prints the seconds it took.
+"""Trains LeNet-5 on MNIST in PyTorch as `onnx-train new lenet5` does and prints the seconds.
 
     python tools/benchmarks/lenet_wall.py --data MNIST [--epochs 5] [--threads 2] [--loader]
 
-The seconds are those since the process began: imports, reading the data, training in batches of 64
-by Adam with one cycle of the learning rate, each batch moved by up to two pixels, and an evaluation
-after each epoch. Batches are slices of tensors in memory, which is PyTorch's fastest way; with
---loader they come from a DataLoader. The second line is the accuracy on the test pictures.
+The seconds count from the start of the process: imports, reading the data, training with Adam, a
+one-cycle learning rate, batches of 64 and random shifts by up to two pixels, and an evaluation
+after each epoch. Batches are slices of tensors in memory, the fastest way in PyTorch; with --loader
+they come from a DataLoader. The second line is the accuracy on the test images.
 """
 
 import argparse
@@ -24,7 +24,7 @@ BATCH, TEST_BATCH, PEAK, DISTANCE = 64, 500, 3e-3, 2
 
 
 def seconds_since_start():
-    """How long ago this process began."""
+    """The seconds since this process started."""
     fields = pathlib.Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()
     return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
@@ -38,7 +38,7 @@ def read_idx(folder, name):
 
 
 def read(folder, part):
-    """[N, 1, 28, 28] from 0 to 1, and [N] labels."""
+    """Images [N, 1, 28, 28] from 0 to 1 and labels [N]."""
     images = read_idx(folder, f"{part}-images-idx3-ubyte")
     return images[:, None].float() / 255, read_idx(folder, f"{part}-labels-idx1-ubyte").long()
 
@@ -78,7 +78,7 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, required=True, help="MNIST's folder")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--loader", action="store_true", help="batches by a DataLoader")
+    parser.add_argument("--loader", action="store_true", help="read batches from a DataLoader")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)

@@ -1,6 +1,6 @@
-"""The layers that people have, small: modules whose weights `convert_weights.py` binds.
+"""Small modules with the layers of common networks, whose weights `convert_weights.py` binds.
 
-`cases()` gives for each name how the module is made and what it is called with.
+`cases()` returns, for each name, a function that makes the module and the inputs to call it with.
 """
 
 import torch
@@ -16,7 +16,7 @@ def conv_norm(before, after, size, act=nn.ReLU, **options):
 
 
 class Bottleneck(nn.Module):
-    """Of ResNet50."""
+    """The bottleneck block of ResNet-50."""
 
     def __init__(self, before, width, stride):
         super().__init__()
@@ -44,7 +44,7 @@ class SqueezeExcite(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Of MobileNetV3: a depthwise convolution, and a gate for each channel."""
+    """The block of MobileNetV3: a depthwise convolution and a gate for each channel."""
 
     def __init__(self, width):
         super().__init__()
@@ -58,7 +58,7 @@ class InvertedResidual(nn.Module):
 
 
 class DenseLayer(nn.Module):
-    """A normalization stands before each convolution, so that none behind a concatenation folds."""
+    """Normalizations precede the convolutions, so that none after a concatenation can be folded."""
 
     def __init__(self, before, growth):
         super().__init__()
@@ -105,7 +105,7 @@ class Norms(nn.Module):
 
 
 class Tied(nn.Module):
-    """An embedding that is the output's weight too."""
+    """An embedding that shares its weight with the output layer."""
 
     def __init__(self):
         super().__init__()
@@ -140,7 +140,7 @@ class Transformer(nn.Module):
 
 
 class Conv1D(nn.Module):
-    """GPT-2's linear layer, whose weight is [inputs, outputs]."""
+    """GPT-2's linear layer, with a weight of shape [inputs, outputs]."""
 
     def __init__(self, outputs, inputs):
         super().__init__()
@@ -225,7 +225,7 @@ class Bilinear(nn.Module):
 
 
 class Computed(nn.Module):
-    """Weights that are computed from others: norm and direction, or by the largest stretch."""
+    """Computed weights: weight normalization and spectral normalization."""
 
     def __init__(self, style):
         super().__init__()
@@ -251,7 +251,7 @@ class Computed(nn.Module):
 
 
 class Raw(nn.Module):
-    """Parameters that no layer owns."""
+    """Parameters that belong to no layer."""
 
     def __init__(self):
         super().__init__()
@@ -274,7 +274,7 @@ class Raw(nn.Module):
 
 
 class Twins(nn.Module):
-    """Recurrent layers of equal shapes in modules of their own, one used twice."""
+    """Recurrent layers with equal shapes in separate modules, one of them used twice."""
 
     def __init__(self):
         super().__init__()
@@ -290,7 +290,7 @@ class Twins(nn.Module):
 
 
 class States(nn.Module):
-    """A recurrent layer with an initial state that is given, or learnt."""
+    """A recurrent layer with a given or a learned initial state."""
 
     def __init__(self):
         super().__init__()
@@ -327,7 +327,7 @@ class Cells(nn.Module):
 
 
 def cases():
-    """What makes each module, and its inputs."""
+    """The function that makes each module, and its inputs."""
     generator = torch.Generator().manual_seed(1)
 
     def rand(*shape):

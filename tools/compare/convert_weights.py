@@ -1,13 +1,14 @@
-"""Converts PyTorch checkpoints with `onnx-convert` and compares with PyTorch.
+"""Compares checkpoints that `onnx-convert` converted with PyTorch, safetensors and NumPy.
 
     swift build --product onnx-convert
     python tools/compare/convert_weights.py [--tool .build/debug/onnx-convert]
 
-Tensors of every type go from each format into each other and are compared bit by bit with what
-torch, safetensors and numpy read. Modules are exported by both of PyTorch's exporters with fresh
-weights, get other weights from a checkpoint, and run: the outputs are compared with PyTorch's, as
-are those of checkpoints that become a model by the name of an architecture. Prints a line for
-each, and leaves with 1 where tensors differ or outputs are more than 1e-5 of the largest off.
+Formats: tensors of every element type are converted between all formats and compared bit by bit
+with what torch, safetensors and NumPy read. Bindings: modules are exported with random weights by
+both of PyTorch's exporters, take other weights from a checkpoint, and run; the outputs are compared
+with PyTorch's. Architectures: the same for checkpoints that become a model by the name of an
+architecture. Prints a line for each check and exits with code 1 if tensors differ or an output
+differs by more than 1e-5 of the largest.
 """
 
 import argparse
@@ -52,7 +53,7 @@ def say(name, ok, text):
 
 
 def same(expected, found):
-    """The first name under which the dictionaries differ, or None."""
+    """The first name whose tensors differ, or None."""
     if expected.keys() != found.keys():
         return f"names {sorted(expected.keys() ^ found.keys())}"
     for name, tensor in expected.items():
@@ -65,7 +66,7 @@ def same(expected, found):
 
 
 def widened(tensor):
-    """As a NumPy array holds it."""
+    """The tensor as a NumPy array."""
     small = (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e4m3fnuz,
              torch.float8_e5m2fnuz)
     return tensor.detach().float() if tensor.dtype in small else tensor.detach()
@@ -81,7 +82,7 @@ def check_formats(tool, folder):
     for protocol in (2, 3, 4, 5):
         files[f"protocol{protocol}.pt"] = (state, dict(pickle_protocol=protocol))
     files["nested.pt"] = (nested, {})
-    # Storages of bytes, which some types need, are unknown to the old format.
+    # The legacy format has no untyped storages, which some element types need.
     old = {k: v for k, v in state.items()
            if not k.startswith(("types.uint16", "types.uint32", "types.uint64", "types.float8"))}
     for protocol in (2, 4):
@@ -181,7 +182,7 @@ def check_bindings(tool, folder):
                         compare(label, out, trained, inputs)
                     except RuntimeError as error:
                         say(label, False, str(error)[:300])
-        # What was bound comes out and goes in again under the graph's own names.
+        # The bound weights are extracted and bound again under the graph's own names.
         try:
             convert(tool, folder / "bound.onnx", folder / "all.safetensors")
             convert(tool, "--graph", folder / "bound.onnx", folder / "all.safetensors",
@@ -195,7 +196,7 @@ def check_bindings(tool, folder):
 
 
 def scaled(module, seed):
-    """The module with weights of an ordinary size, so that deep ones stay within bounds."""
+    """The module with weights small enough that deep networks do not overflow."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, value in [*module.named_parameters(), *module.named_buffers()]:
@@ -217,12 +218,12 @@ def scaled(module, seed):
 
 
 def check_layers(tool, folder):
-    """Each into graphs of random weights, and into new ones, whose equal weights exporters merge."""
-    # Embeddings of positions, and of types that are all 0, are looked up once and for all.
+    """Binds each to graphs with random weights, and to new graphs, whose equal weights are merged."""
+    # Embeddings of positions, and of token types that are all 0, are folded into constants.
     options = {"gpt": ["--by-order"], "bert": ["--by-order"]}
-    # These have no such operator.
+    # These opset versions have no such operator.
     lacking = {"norms": (False,), "bilinear": (False,), "computed_spectral": (False,)}
-    # New layers that are copies of each other, and parameters of 0 and 1, leave no trace.
+    # New layers that are copies of each other, and parameters of 0 and 1, vanish in the graph.
     merged = {"raw", "states", "transformer", "transformer_pre"}
     for name, (make, inputs) in zoo.cases().items():
         trained = scaled(make(), 5)
@@ -238,7 +239,7 @@ def check_layers(tool, folder):
                 exporter = "dynamo" if dynamo else "torchscript"
                 label = f"{name} into {start} {exporter} graph"
                 graph, out = folder / "layer.onnx", folder / "layer_bound.onnx"
-                # Every other one has its weights in a second file.
+                # Every other model has its weights in a second file.
                 external = dict(external_data=start == "random", verbose=False) if dynamo else {}
                 torch.onnx.export(module, inputs, str(graph), dynamo=dynamo, **external)
                 try:
@@ -290,7 +291,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tool", default=".build/debug/onnx-convert")
     parser.add_argument("--only", choices=["formats", "bindings", "layers", "architectures"])
-    parser.add_argument("--keep", type=Path, help="a folder for the files, to look at")
+    parser.add_argument("--keep", type=Path, help="keep the files in this folder")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary)

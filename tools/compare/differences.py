@@ -1,9 +1,9 @@
-"""Prints, for each model of a folder of cases, how far onnx-run is from the expected outputs.
+"""Prints how far onnx-run is from the expected outputs, for each model in a folder of cases.
 
     python tools/compare/differences.py CASES [--tool .build/release/onnx-run]
 
-Cases of one model (`MODEL_EXPORTER_opsetN`) share a line: the largest absolute difference of any
-output, and the largest relative to the largest expected value.
+Cases of one model (`MODEL_EXPORTER_opsetN`) share a line with the largest absolute difference in
+any output and the largest difference relative to the largest expected value.
 """
 
 import argparse

@@ -2,15 +2,15 @@
 
     python tools/compare/gradients.py [--only MODEL …] [--tool .build/release/onnx-run]
 
-Each export gets a loss, the sum of its outputs times fixed numbers, and a node `Gradient` of the
-standard's preview operators, by which onnx-run gives the gradients of all parameters and all inputs
-of floating point. The models are exported as they are for evaluation, and once more in training
-mode, where batch normalization takes its statistics from the batch, and dropout nothing away.
+Each export gets a loss, the sum of its outputs times fixed numbers, and a `Gradient` node of the
+standard's preview operators, through which onnx-run returns the gradients of all parameters and all
+floating-point inputs. Models are exported in evaluation mode and in training mode, in which batch
+normalization uses the statistics of the batch and dropout drops nothing.
 
-A line of the table is a model: the largest difference of any gradient to PyTorch's in float64, as a
-fraction of the largest element of that gradient, and the gradient it belongs to; beside it how far
-PyTorch's own float32 gradients are. Gradients that are zero but for rounding count as fractions of
-the model's largest. The exit code is 1 where a difference is more than 1e-5 or a gradient is missing.
+Each line of the table is a model: the largest difference of any gradient from PyTorch's in float64,
+as a fraction of the largest element of that gradient, the same for PyTorch's own float32 gradients,
+and the gradient with that difference. Gradients that are zero up to rounding count as fractions of
+the model's largest. Exits with code 1 if a difference exceeds 1e-5 or a gradient is missing.
 """
 
 import argparse
@@ -39,16 +39,16 @@ BOUND = 1e-5
 FLOATS = [onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE]
 TRAINING = ["lenet5", "alexnet", "vgg11", "googlenet", "resnet18", "text_cnn", "captioner"]
 EXPORTERS = ["torchscript", "dynamo"]
-# Without the exporter's optimizer, which renames parameters and folds some, these hold sequences.
-# Only the parameters that keep their names are compared.
+# The exporter's optimizer renames and folds parameters, but without it these exports hold
+# sequences, which have no gradients. So it stays on, and only the parameters that keep their names are compared.
 OPTIMIZED = ["encoder_decoder"]
-# In training mode float32's rounding decides here which of two features is the greater, in PyTorch as
-# well, so this is exported and compared in float64.
+# In training mode, float32 rounding decides which of two features is larger, in PyTorch too, so
+# these models are exported and compared in float64.
 DOUBLE = ["googlenet"]
 
 
 def export(case, model, inputs, path, exporter, optimize):
-    """Exports with PyTorch's names of the parameters, and nothing folded into them."""
+    """Exports with PyTorch's parameter names and without folding."""
     names = {"input_names": list(case.inputs), "output_names": list(case.outputs)}
     with export_models.silence():
         if exporter == "dynamo":
@@ -63,7 +63,7 @@ def export(case, model, inputs, path, exporter, optimize):
 
 
 def add_gradients(proto, outputs, parameters):
-    """Puts the loss and its gradients in place of the outputs; returns what they are by."""
+    """Replaces the outputs by the loss and its gradients; returns the names they are taken by."""
     graph = proto.graph
     held = {tensor.name for tensor in graph.initializer}
     wanted = [name for name in parameters if name in held]
@@ -119,7 +119,7 @@ def their_gradients(case, model, inputs, outputs, kind):
 
 
 def differences(found, exact):
-    """By name, as fractions of the largest element."""
+    """{name: difference as a fraction of the largest element}."""
     largest = {name: np.abs(value).max() for name, value in exact.items()}
     overall = max(largest.values())
     return {name: float(np.abs(found[name] - exact[name]).max()
@@ -135,7 +135,7 @@ def without_dropout(model):
 
 
 def compare(name, exporter, training, options, folder):
-    """Prints a line; returns whether the gradients are right."""
+    """Prints a line; returns whether the gradients are correct."""
     case = export_models.CASES[name]
     torch.manual_seed(1)
     model = modules.randomize(case.make()).requires_grad_(True)

@@ -1,14 +1,14 @@
-"""Kills trainings at random moments, resumes them, and compares what they write.
+"""Kills trainings at random moments, resumes them, and compares the files they write.
 
     python tools/compare/kill_training.py [--kills 100] [--tool .build/release/onnx-train]
         [--every 5] [--seed 0] [KIND [OPTION …]]
 
-KIND and its options are those of `onnx-train new`; without them it is `parity --epochs 2`. First the
-training runs once without interruption on one thread. Then it is started over and over, on one or
-two threads, and killed with SIGKILL after a random time, until it was killed so often; one that
-comes to its end before that is begun anew. The exit code is 1 where a resume fails, or where a model
-or the numbers of its learning curves are not bit for bit those of the first run. A kill in the middle
-of writing leaves an unfinished file behind, whose name ends in `.tmp`; these are counted.
+KIND and its options are those of `onnx-train new`; the default is `parity --epochs 2`. The training
+first runs once without interruption on one thread. Then it is started again and again, on one or
+two threads, and killed with SIGKILL after a random time, until it has been killed KILLS times; a
+training that finishes first starts over. Exits with code 1 if a resume fails, or if the model or
+its learning curves are not bit for bit those of the first run. A kill during a write leaves an
+unfinished file with the suffix `.tmp`; these are counted.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def finish(process, folder):
 
 
 def results(folder):
-    """What the training wrote, by the files' names."""
+    """{name: contents} of the files that the training wrote."""
     files = [folder / "model.onnx", *folder.glob("*.csv")]
     return {file.name: file.read_bytes() for file in files}
 
@@ -86,11 +86,11 @@ def main():
             found = results(killed)
             different = [file for file in expected if found.get(file) != expected[file]]
             if different:
-                sys.exit(f"after {kills} kills different: {', '.join(different)}")
+                sys.exit(f"different after {kills} kills: {', '.join(different)}")
             unfinished += len(list(killed.glob("*.tmp")))
             shutil.rmtree(killed)
         print(f"{kills} kills, {unfinished} of them while writing, {resumes} resumes, {finished} "
-              f"trainings came to their end: {', '.join(sorted(expected))} are the same bits")
+              f"trainings finished: {', '.join(sorted(expected))} are bit for bit equal")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""Holds converted models to the standard's checker, and the standard's own version converter to the
-same cases.
+"""Checks converted models with the standard's checker, and compares with its version converter.
 
     ONNX_OPSETS=all ONNX_CONVERTED=FOLDER swift test --filter ModelOperatorSetCasesTests
     python tools/compare/opsets.py FOLDER .build/cases/node [STEP]
 
-Every model of FOLDER, CASE-DOMAIN-VERSION.onnx, must pass onnx.checker with types checked where the
-case does before; with STEP every such one of them is looked at. onnx.version_converter is tried on the same pairs, its result checked likewise, and,
-where both succeed, counted.
+Every model in FOLDER, named CASE-DOMAIN-VERSION.onnx, must pass onnx.checker with type checks if
+the unconverted case passes. With STEP, only every STEP-th model is checked. onnx.version_converter
+converts the same cases, and its results are checked and counted in the same way.
 """
 import argparse
 import collections
@@ -17,7 +16,7 @@ from onnx import version_converter
 
 
 def problem(model):
-    """What the checker says of a model, if anything."""
+    """The first line of the checker's message about a model, or None."""
     try:
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:
@@ -58,7 +57,7 @@ def main():
             counts["version_converter refuses"] += 1
             continue
         counts["version_converter wrong" if problem(converted) else "version_converter right"] += 1
-    # What was refused here, and the converter takes.
+    # Conversions that are refused here but accepted by onnx.version_converter.
     refused = folder / "refused.txt"
     for line in refused.read_text().splitlines()[::step] if refused.exists() else []:
         label = line.split(": ")[0]

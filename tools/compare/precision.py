@@ -1,16 +1,16 @@
-"""Runs models with other numbers in onnxruntime and here.
+"""Compares models in other precisions in onnxruntime and onnx-run.
 
     python tools/compare/precision.py ONNX_CONVERT ONNX_RUN [--peers] [MODEL…]
 
-For each model and each of --to float16, int8, qdq and int4: converts it, runs it in onnxruntime and
-in onnx-run on noise, and prints the largest differences, in units of the largest output: between
-onnxruntime's outputs before and after, and between both engines after; then the milliseconds of a
-run, here (as onnx-convert reports them, of a release build) and in onnxruntime, before
-and after. Without models it makes some with PyTorch: a convolutional network with BatchNorm, a
-Transformer's layer and an LSTM.
+Converts each model with --to float16, int8, qdq and int4, runs it on noise in onnxruntime and
+onnx-run, and prints two differences relative to the largest output: between onnxruntime's outputs
+before and after the conversion, and between both engines after it. Then it prints the milliseconds
+per run before and after, here (as reported by a release build of onnx-convert) and in onnxruntime.
+Without models, it makes some with PyTorch: a convolutional network with BatchNorm, a Transformer
+layer and an LSTM.
 
-With --peers onnxruntime's own quantisers follow: quantize_dynamic and quantize_static with a scale
-for each channel, MatMulNBits with blocks of 32, and its float16 converter.
+With --peers, onnxruntime's own quantisers follow: quantize_dynamic and quantize_static with one
+scale per channel, MatMulNBits with blocks of 32, and its float16 converter.
 """
 import argparse
 import pathlib
@@ -71,7 +71,7 @@ def make_models(folder):
 def open_session(path):
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    # Its layout passes crash on a float16 LSTM without sequence lengths.
+    # onnxruntime's layout passes crash on a float16 LSTM without sequence lengths.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
@@ -118,7 +118,7 @@ def difference(a, b):
 
 
 def make_peer(model, precision, path, inputs):
-    """What onnxruntime's own tools make of the model."""
+    """Quantises the model with onnxruntime's own tools."""
     import onnx
     from onnxruntime import quantization
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer

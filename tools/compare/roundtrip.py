@@ -2,10 +2,10 @@
 
     python tools/compare/roundtrip.py A B
 
-Every `*.onnx` below A is compared with the file at the same place below B. A field that is not
-set equals one set to its default value, unless `--presence` is given. Tensors are equal if they
-hold the same values, be these in `raw_data`, in a typed field or in another file. Prints the
-first field that differs of each model, and leaves with 1 if there is any.
+Every `*.onnx` below A is compared with the file at the same relative path below B. An unset field
+equals one set to its default value, unless `--presence` is given. Tensors are equal if their values
+are, whether these are in `raw_data`, in a typed field or in another file. Prints the first field
+that differs in each model, and exits with code 1 if there is one.
 """
 
 import argparse
@@ -56,7 +56,7 @@ class Comparison:
             return f"{path}: only in {'A' if a.HasField(field.name) else 'B'}"
         if field.message_type:
             return self.difference(x, y, path) if a.HasField(field.name) else None
-        # NaN, as a float attribute, equals itself here.
+        # A float attribute that is NaN equals itself here.
         return None if x == y or (x != x and y != y) else f"{path}: {short(x)} and {short(y)}"
 
     def same_values(self, a, b):
@@ -68,7 +68,7 @@ class Comparison:
             x, y = (numpy_helper.to_array(tensor, str(folder)).tobytes()
                     for tensor, folder in zip((a, b), self.folders))
         except (TypeError, ValueError):
-            # Not a tensor onnx can read: equal if every field is.
+            # onnx cannot read this tensor: it is equal if every field is.
             x, y = ({field: getattr(tensor, field) for field in VALUE_FIELDS}
                     for tensor in (a, b))
         return x == y
@@ -96,7 +96,7 @@ def main():
     parser.add_argument("a", metavar="A", type=Path)
     parser.add_argument("b", metavar="B", type=Path)
     parser.add_argument("--presence", action="store_true",
-                        help="tell fields set to their default value from those not set")
+                        help="distinguish unset fields from fields set to their default value")
     options = parser.parse_args()
 
     paths = sorted(options.a.rglob("*.onnx"))

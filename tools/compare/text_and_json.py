@@ -1,11 +1,9 @@
-"""Holds the text syntax and protobuf's JSON of `onnx-convert` against the Python packages.
+"""Compares the text syntax and JSON of `onnx-convert` with the Python packages.
 
     python tools/compare/text_and_json.py --tool .build/debug/onnx-convert CASES...
-    python tools/generate/conversion_texts.py --output Tests/ConversionTests/Texts
 
-The second form writes the `.onnx` and `.json` files beside the `.onnxtxt` files of a folder, as the
-packages read and write them. In the first, every `model.onnx` below the folders goes these ways,
-and comes out the same model, but for what the text cannot hold:
+Every `.onnx` file below CASES takes these paths and must come out as the same model, except for
+what the text syntax cannot hold:
 
     text written     model -> onnx-convert -> text -> onnx.parser
     text read        model -> onnx.printer -> text -> onnx-convert, beside onnx.parser
@@ -14,9 +12,9 @@ and comes out the same model, but for what the text cannot hold:
     JSON written     model -> onnx-convert -> JSON -> json_format
     JSON read        model -> json_format -> JSON -> onnx-convert
 
-Prints the figures and each difference, and leaves with 1 if there is any. A case counts as `n/a`
-where the Python side itself cannot: its printer writes `...` for some element types, and its parser
-drops lists of graphs.
+Prints the counts and each difference, and exits with code 1 if there is one. A case counts as `n/a`
+if the Python packages cannot handle it: the printer writes `...` for some element types, and the
+parser drops lists of graphs.
 """
 
 import argparse
@@ -32,7 +30,7 @@ import onnx.printer
 from google.protobuf import json_format
 from onnx import numpy_helper
 
-# What the text syntax has no place for.
+# Fields that the text syntax cannot express.
 LOST = {
     "GraphProto": ["doc_string", "metadata_props", "sparse_initializer", "quantization_annotation"],
     "NodeProto": ["doc_string", "metadata_props", "device_configurations"],
@@ -42,12 +40,12 @@ LOST = {
     "FunctionProto": ["metadata_props"],
     "ModelProto": ["training_info", "configuration"],
 }
-# What onnx.printer leaves out beyond that.
+# Further fields that onnx.printer omits.
 UNPRINTED = {"FunctionProto": ["attribute_proto", "value_info", "doc_string"]}
 
 
 def normalised(message, dropped):
-    """A copy without `dropped` fields and empty texts, and tensors in one form."""
+    """A copy without `dropped` fields and empty strings, with all tensors in one form."""
     copy = type(message)()
     copy.CopyFrom(message)
     normalise(copy, dropped)
@@ -182,7 +180,7 @@ def first_difference(a, b):
 
 
 def has_lists(message):
-    """Whether an attribute holds what onnx.parser does not read."""
+    """Whether an attribute holds a list that onnx.parser cannot read."""
     if isinstance(message, onnx.AttributeProto) and (message.graphs or message.tensors
                                                      or message.type_protos):
         return True

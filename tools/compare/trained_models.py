@@ -1,11 +1,10 @@
-"""Trains models of `onnx-train new` in PyTorch, with the same settings and as many steps, and prints
-the losses of both.
+"""Compares the losses of `onnx-train new` with those of PyTorch with equal settings.
 
     python tools/compare/trained_models.py --tool .build/release/onnx-train --data DATA \\
         [--only char-lstm char-gru char-rnn autoencoder forecast] [--epochs 5]
 
-DATA holds mnist/ and text/tinyshakespeare.txt. Initial weights and the order of examples are each
-side's own, so losses agree as far as two seeds of one side do.
+DATA holds mnist/ and text/tinyshakespeare.txt. Initial weights and the order of examples differ, so
+the losses agree as closely as those of two seeds.
 """
 
 import argparse
@@ -25,7 +24,7 @@ MASK = (1 << 64) - 1
 
 
 class Stream:
-    """Sources/Training/RandomStream.swift."""
+    """The generator in Sources/Training/RandomStream.swift."""
 
     def __init__(self, seed, name):
         self.state = seed
@@ -55,7 +54,7 @@ def one_cycle(peak, share):
 
 
 def fit(model, batches, loss_of, peak, epochs, clip=None):
-    """`batches(epoch)` gives a list of batches."""
+    """`batches(epoch)` returns a list of batches."""
     optimizer = torch.optim.Adam(model.parameters())
     for epoch in range(epochs):
         chosen = batches(epoch)

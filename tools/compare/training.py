@@ -1,15 +1,15 @@
-"""Trains models in PyTorch and in onnx-train, from equal weights on equal batches, and compares.
+"""Compares trainings in PyTorch and onnx-train with equal weights and batches.
 
     python tools/compare/training.py [--data MNIST] [--steps 100] [--only MODEL …]
         [--tool .build/release]
 
 Each model is exported by both of PyTorch's exporters before its first step. The table shows the
-largest difference of any step's loss, then how far the outputs of the file that onnx-train wrote are
-from each other in onnxruntime and onnx-run, and from the PyTorch model after its own training, as
-fractions of the largest output. The exit code is 1 where a loss differs by more than 1e-4 or the
-two runtimes by more than 1e-5.
+largest difference of the loss in any step. Then it shows, as fractions of the largest output, how
+far the outputs of the trained file differ between onnxruntime and onnx-run, and from the model that
+PyTorch trained. Exits with code 1 if a loss differs by more than 1e-4 or the two runtimes by more
+than 1e-5.
 
-Without MNIST's folder LeNet-5 learns pictures and labels of a seed.
+Without --data, LeNet-5 learns random images and labels.
 """
 
 import argparse
@@ -38,7 +38,7 @@ EXPORTERS = ["torchscript", "dynamo"]
 
 
 class Characters(nn.Module):
-    """One recurrent layer over characters given as one-hot vectors, from zero states."""
+    """One recurrent layer over one-hot characters, with zero initial states."""
 
     def __init__(self, cell, width=128):
         super().__init__()
@@ -57,7 +57,7 @@ def read_idx(path):
 
 
 def pictures(count, folder):
-    """[count, 1, 32, 32] from 0 to 1 and [count] labels."""
+    """Images [count, 1, 32, 32] from 0 to 1 and labels [count]."""
     if folder is None:
         rng = np.random.default_rng(0)
         labels = rng.integers(0, 10, count)
@@ -70,7 +70,7 @@ def pictures(count, folder):
 
 
 def characters(count, steps=32):
-    """[count, steps, 65] one-hot and [count, steps] next characters, from a random Markov chain."""
+    """One-hot [count, steps, 65] and next characters [count, steps] of a random Markov chain."""
     rng = np.random.default_rng(1)
     likely = rng.integers(0, VOCABULARY, (VOCABULARY, 3))
     text = np.empty((count, steps + 1), np.int64)
@@ -111,7 +111,7 @@ def export(model, x, path, exporter):
 
 
 def train_here(tool, path, folder, optimizer, rate, batch):
-    """The losses of all steps; the trained model is in `trained.onnx`."""
+    """The losses of all steps; the trained model is written to `trained.onnx`."""
     arguments = [
         tool / "onnx-train", "tune", path, "--plain", "--data", folder / "batches.npz",
         "--step-losses", folder / "losses.csv", "--optimizer", optimizer, "--rate", rate,
@@ -143,7 +143,7 @@ def train_there(model, x, y, optimizer, rate, batch):
 
 
 def outputs(tool, path, x, folder):
-    """What onnxruntime and onnx-run make of the trained file."""
+    """The outputs of the trained file in onnxruntime and onnx-run."""
     peer = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     np.save(folder / "x.npy", x)
     run([tool / "onnx-run", path, "--input", f"features={folder}/x.npy", "--top", 0,

@@ -2,10 +2,10 @@
 
     python tools/generate/conversion_files.py [--output Tests/ConversionTests/Files]
 
-`types.safetensors` holds what `zip.pt`, `deflated.pt`, `bigendian.pt`, `protocol4.pt` and `nested.pt` hold (the last under
-"state_dict."), and, but for the types that it lacks, `legacy.pt`. A model's `.onnx` files have
-random weights, its `.pt` others, and `.npz` holds inputs and the outputs that PyTorch gives with
-those of the `.pt`.
+`types.safetensors` holds the same tensors as `zip.pt`, `deflated.pt`, `bigendian.pt`,
+`protocol4.pt` and `nested.pt` (there under "state_dict."), and as `legacy.pt`, which lacks some
+element types. The `.onnx` files of a model and its `.pt` file have different random weights; the
+`.npz` file holds inputs and the outputs that PyTorch computes with the weights in the `.pt` file.
 """
 
 import argparse
@@ -28,7 +28,7 @@ logging.disable(logging.WARNING)
 
 
 def save(content, path=None, **options):
-    """The bytes of `torch.save`, with an archive name that does not depend on the path."""
+    """The bytes that `torch.save` writes, with an archive name that does not depend on the path."""
     buffer = io.BytesIO()
     torch.save(content, buffer, **options)
     if path:
@@ -37,7 +37,7 @@ def save(content, path=None, **options):
 
 
 def rewritten(data, method=zipfile.ZIP_STORED, change=lambda name, content: content):
-    """The zip file with other contents, or another compression."""
+    """The zip file with changed contents or another compression method."""
     source, target = zipfile.ZipFile(io.BytesIO(data)), io.BytesIO()
     with zipfile.ZipFile(target, "w", method) as file:
         for entry in source.infolist():
@@ -48,7 +48,7 @@ def rewritten(data, method=zipfile.ZIP_STORED, change=lambda name, content: cont
 
 
 def big_endian(state):
-    """What a machine with the highest byte first would write."""
+    """The bytes that a big-endian machine would write."""
     sizes = {}
     for tensor in state.values():
         width = 4 if tensor.dtype == torch.complex64 else tensor.element_size()

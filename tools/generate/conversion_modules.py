@@ -1,4 +1,4 @@
-"""PyTorch modules whose checkpoints `convert_weights.py` converts."""
+"""PyTorch modules whose checkpoints `conversion_files.py` and `convert_weights.py` use."""
 
 import torch
 from torch import nn
@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 class Recurrent(nn.Module):
-    """Tokens, an embedding, two bidirectional layers, a linear layer."""
+    """An embedding of tokens, two bidirectional recurrent layers, a linear layer."""
 
     def __init__(self, kind, **options):
         super().__init__()
@@ -63,7 +63,7 @@ class ResNet(nn.Module):
 
 
 class Attention(nn.Module):
-    """A layer of a transformer, group normalization, and a rectifier with learnt slopes."""
+    """A transformer layer, group normalization, and a PReLU."""
 
     def __init__(self):
         super().__init__()
@@ -95,7 +95,7 @@ class Perceptron(nn.Sequential):
 
 
 class SmallResNet(nn.Module):
-    """As the architecture resnet-small has it."""
+    """The architecture resnet-small."""
 
     def __init__(self):
         super().__init__()
@@ -122,7 +122,7 @@ class Autoencoder(nn.Module):
 
 
 class Language(nn.Module):
-    """A language model; a size of its embedding of 0 stands for one-hot vectors."""
+    """A language model. An embedding size of 0 means one-hot inputs."""
 
     def __init__(self, kind, embedding, hidden=8, vocabulary=13):
         super().__init__()
@@ -130,7 +130,7 @@ class Language(nn.Module):
         self.embed = nn.Embedding(vocabulary, embedding) if embedding else None
         self.rnn = getattr(nn, kind)(embedding or vocabulary, hidden, num_layers=2,
                                      batch_first=True)
-        # Square where hidden == vocabulary, so that shapes alone do not tell.
+        # Square if hidden == vocabulary: then the shape does not determine the orientation.
         self.decoder = nn.Linear(hidden, vocabulary)
 
     def forward(self, tokens, *states):
@@ -168,7 +168,7 @@ class Sentence(nn.Module):
 
 
 class Last(nn.Module):
-    """A recurrent layer of whose outputs the last is wanted."""
+    """A recurrent layer that returns its last output."""
 
     def __init__(self, kind, inputs, outputs, layers=1):
         super().__init__()
@@ -180,7 +180,7 @@ class Last(nn.Module):
 
 
 def all_types():
-    """Tensors of every type, of odd shapes, strides and storages."""
+    """Tensors of every element type, with unusual shapes, strides and storages."""
     torch.manual_seed(0)
     base = torch.randn(6, 5)
     state = {
@@ -201,7 +201,7 @@ def all_types():
 
 
 def randomized(module, seed):
-    """The module with weights, and statistics of normalizations, unlike those of any other seed."""
+    """The module with random weights and normalization statistics that depend on the seed."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, value in module.state_dict().items():

@@ -1,4 +1,4 @@
-"""Exports PyTorch modules to ONNX with both of PyTorch's exporters at many opsets.
+"""Exports PyTorch modules to ONNX with both of PyTorch's exporters at many opset versions.
 
     python tools/generate/export_models.py --output DIR [--only MODEL …]
 
@@ -6,10 +6,10 @@
     DIR/MODEL_dynamo_opsetN/
 
 Each folder holds `model.onnx`, `test_data_set_0` with the traced sizes, `test_data_set_1` with
-other sizes where the export allows them, and `tol`, the relative and the absolute tolerance, the
-latter as a fraction of the largest expected value. Outputs are PyTorch's. The dynamo exports at
-opset 18 keep their weights in a second file, `model.onnx.data`, as that exporter does by
-default; all others are one file.
+other sizes if the export allows them, and `tol`, the relative and the absolute tolerance, the
+latter as a fraction of the largest expected value. The outputs are PyTorch's. The dynamo exports at
+opset 18 keep their weights in a second file, `model.onnx.data`, the default of that exporter; all
+others are single files.
 """
 
 import argparse
@@ -41,7 +41,7 @@ TOLERANCE = "1e-5"
 
 @dataclass
 class Case:
-    """A module with the shapes of its inputs and outputs, where N and T may vary."""
+    """A module with the shapes of its inputs and outputs, in which N and T may vary."""
 
     make: callable
     inputs: dict
@@ -62,7 +62,7 @@ CASES = {
     "vgg11": image_case(lambda: modules.VGG([1, 1, 2, 2, 2]), 3, 64, 20),
     "vgg19": image_case(lambda: modules.VGG([2, 2, 4, 4, 4]), 3, 64, 20),
     "googlenet": image_case(modules.GoogLeNet, 3, 64, 20),
-    # Keeps its batch normalizations, which an export for evaluation folds into convolutions.
+    # Keeps the batch normalizations, which an export for evaluation folds into the convolutions.
     "resnet18": image_case(lambda: modules.ResNet(modules.BasicBlock, [2, 2, 2, 2]), 3, 64, 20,
                            training=torch.onnx.TrainingMode.PRESERVE),
     "resnet50": image_case(lambda: modules.ResNet(modules.Bottleneck, [3, 4, 6, 3]), 3, 64, 20),
@@ -104,7 +104,7 @@ def make_inputs(case, sizes, seed):
 
 
 def varying(shapes, names):
-    """{input: {axis: name}} for the axes called by one of `names`."""
+    """{input: {axis: name}} for the axes with one of `names`."""
     return {key: {axis: dim for axis, dim in enumerate(dims) if dim in names}
             for key, dims in shapes.items()}
 
@@ -148,7 +148,7 @@ def write_data_set(folder, case, inputs, outputs):
 
 
 def relative_difference(session, inputs, outputs):
-    """The largest difference to onnxruntime, as a fraction of the largest expected value."""
+    """The largest difference from onnxruntime, as a fraction of the largest expected value."""
     names = [value.name for value in session.get_inputs()]
     found = session.run(None, {name: value.numpy() for name, value in
                                zip(names, inputs, strict=True)})
@@ -165,7 +165,7 @@ def open_session(path):
 
 @contextlib.contextmanager
 def silence():
-    """Keeps away what the exporters print, also from C++."""
+    """Suppresses everything the exporters print, from C++ too."""
     sys.stdout.flush()
     saved = [os.dup(1), os.dup(2)]
     with open(os.devnull, "w") as nowhere:
@@ -181,7 +181,7 @@ def silence():
 
 
 def write_case(folder, case, model, export, opset, names):
-    """Exports with the axes `names` free and checks the result; returns what the table shows."""
+    """Exports with the axes `names` dynamic and checks the result; returns the table's columns."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     path = folder / "model.onnx"
@@ -209,7 +209,7 @@ def write_case(folder, case, model, export, opset, names):
 
 
 def free_axes(case):
-    """The sets of free axes to try, most first."""
+    """The sets of dynamic axes to try, largest first."""
     present = [name for name in TRACED if any(name in dims for dims in case.inputs.values())]
     return [present[:count] for count in range(len(present), -1, -1)]
 

@@ -1,4 +1,4 @@
-"""Writes models at the edge of what must work: a deep chain, a wide node, and many weights.
+"""Writes the largest models that must work: a deep chain, a wide node, and many weights.
 
     python tools/generate/large_models.py --output DIR
 """
@@ -38,7 +38,7 @@ def main():
     concat = helper.make_node("Concat", [f"v{i}" for i in range(count)], ["y"], axis=0)
     save(folder / "wide.onnx", relus + [concat])
 
-    # 575 MB in 25 matrices, as VGG-19 has it in weights.
+    # 575 MB in 25 matrices, as much as the weights of VGG-19.
     side = 2400
     rng = np.random.default_rng(0)
     matrix = rng.standard_normal((side, side), np.float32) / side**0.5

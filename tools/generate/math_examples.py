@@ -2,8 +2,8 @@
 
     python tools/generate/math_examples.py > Tests/OpsTests/MathTable.swift
 
-One line an example: operator, operator set, attributes, inputs, outputs, separated by '; '. The
-outputs are those of the standard's reference evaluator.
+Each line is one example: operator, operator set, attributes, inputs and outputs, separated by '; '.
+The outputs come from the standard's reference evaluator.
 """
 
 import warnings

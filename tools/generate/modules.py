@@ -1,4 +1,4 @@
-"""Compact PyTorch definitions of known architectures, narrow enough to make small files."""
+"""Compact PyTorch definitions of known architectures, narrow enough for small files."""
 
 import torch
 from torch import nn
@@ -15,7 +15,7 @@ class LeNet5(nn.Sequential):
 
 
 class AlexNet(nn.Sequential):
-    """For images of 95 pixels, whose last feature map is 2 x 2."""
+    """Takes images of 95 x 95 pixels; the last feature map is 2 x 2."""
 
     def __init__(self, width=8, classes=20):
         w = width
@@ -34,7 +34,7 @@ class AlexNet(nn.Sequential):
 
 
 class VGG(nn.Sequential):
-    """For images of 64 pixels; `convolutions` counts those before each of the five poolings."""
+    """Takes 64 x 64 images; `convolutions` are the counts before each of the five poolings."""
 
     def __init__(self, convolutions, width=8, classes=20):
         layers, channels = [], 3
@@ -73,7 +73,7 @@ class Inception(nn.Module):
 
 
 class GoogLeNet(nn.Sequential):
-    """All channel counts are a quarter of the original ones."""
+    """Each channel count is a quarter of the original."""
 
     def __init__(self, classes=20):
         def pool():
@@ -159,7 +159,7 @@ class TextCNN(nn.Module):
 
 
 class CharRNN(nn.Module):
-    """Batch first, one-hot characters, one tanh layer."""
+    """Batch-first, one-hot characters, one tanh layer."""
 
     def __init__(self, vocabulary, width=64):
         super().__init__()
@@ -174,7 +174,7 @@ class CharRNN(nn.Module):
 
 
 class CharLSTM(nn.Module):
-    """Batch first, embedded characters, two layers."""
+    """Batch-first, embedded characters, two layers."""
 
     def __init__(self, vocabulary, width=64):
         super().__init__()
@@ -188,7 +188,7 @@ class CharLSTM(nn.Module):
 
 
 class CharGRU(nn.Module):
-    """Time first, embedded characters, one layer."""
+    """Time-first, embedded characters, one layer."""
 
     def __init__(self, vocabulary, width=64):
         super().__init__()
@@ -202,7 +202,7 @@ class CharGRU(nn.Module):
 
 
 class BidirectionalLSTM(nn.Module):
-    """Labels every step; its states start as zeros made inside the graph."""
+    """Labels every step; the graph itself makes its zero initial states."""
 
     def __init__(self, features=24, width=32, classes=12):
         super().__init__()
@@ -238,7 +238,7 @@ class EncoderDecoder(nn.Module):
 
 
 class Captioner(nn.Module):
-    """A CNN whose features are the first input of an LSTM that then reads the caption so far."""
+    """A CNN and an LSTM that reads the CNN's features, then the caption so far."""
 
     def __init__(self, vocabulary, width=48):
         super().__init__()
@@ -292,7 +292,7 @@ class Transformer(nn.Module):
 
 
 def randomize(model):
-    """Gives weights of a trained network's size, and statistics unlike those of a new one."""
+    """Gives the module weights as large as a trained network's and non-default statistics."""
     for module in model.modules():
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

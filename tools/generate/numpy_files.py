@@ -1,4 +1,4 @@
-"""Prints small .npy and .npz files, as NumPy writes them, as Swift for Tests/FormatTests.
+"""Prints small .npy and .npz files written by NumPy as Swift literals for Tests/FormatTests.
 
     python tools/generate/numpy_files.py > Tests/FormatTests/NumPyFiles.swift
 """
@@ -43,7 +43,7 @@ def npz(save):
 
 
 def show(name, data):
-    """Deflated, so that the padding of headers takes no room here."""
+    """Deflates the file, because headers are mostly padding."""
     packed = zlib.compressobj(9, zlib.DEFLATED, -15)
     text = (packed.compress(data) + packed.flush()).hex()
     print(f'  "{name}": (\n    {len(data)},\n    """')

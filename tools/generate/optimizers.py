@@ -1,9 +1,9 @@
-"""Writes what PyTorch's optimisers make of a small network in float64.
+"""Writes the losses and parameters that PyTorch's optimisers give for a small float64 network.
 
     python tools/generate/optimizers.py > Tests/TrainingTests/OptimizerNumbers.swift
 
-Needs torch (tools/compare/requirements.txt). The network is tanh(x·W1 + b1)·W2 + b2 with
-mean squared error; all numbers follow from a formula that the test has as well.
+Needs torch (tools/compare/requirements.txt). The network is tanh(x·W1 + b1)·W2 + b2 with mean
+squared error; a formula that the test repeats gives all its numbers.
 """
 
 import math

@@ -1,12 +1,12 @@
-"""Writes the light models of the onnx package with random weights in place of constants.
+"""Writes the light models of the onnx package with random instead of constant weights.
 
     python tools/generate/random_light.py --output DIR
 
     DIR/NAME/model.onnx, tol, test_data_set_0/input_0.pb, output_0.pb
 
-The light models are known networks of full size whose weights are mostly nodes that fill a
-shape with one value. Here every weight is an initializer, of a size that keeps activations and
-the logits before a final Softmax moderate. Outputs are onnxruntime's, without its optimizations.
+The light models are full-size known networks whose weights are mostly nodes that fill a shape with
+one value. Here every weight is an initializer, scaled so that activations and the logits before a
+final Softmax stay moderate. The outputs are onnxruntime's with optimizations disabled.
 """
 
 import argparse
@@ -24,7 +24,7 @@ LOGITS = 2.0
 
 
 def generated_shapes(graph):
-    """{tensor: shape} of what ConstantOfShape nodes make from initializers."""
+    """{tensor: shape} of the tensors that ConstantOfShape nodes make from initializers."""
     constants = {tensor.name: tensor for tensor in graph.initializer}
     return {node.output[0]: numpy_helper.to_array(constants[node.input[0]]).tolist()
             for node in graph.node
@@ -32,7 +32,7 @@ def generated_shapes(graph):
 
 
 def uses(graph):
-    """{tensor: (node, position)}, where the node after a change of shape stands for it."""
+    """{tensor: (node, position)} of the consumer, looking through nodes that change the shape."""
     found = {name: (node, index) for node in graph.node for index, name in enumerate(node.input)}
     for name, (node, index) in list(found.items()):
         if node.op_type in ["Unsqueeze", "Reshape"] and index == 0:
@@ -41,7 +41,7 @@ def uses(graph):
 
 
 def random_weight(shape, node, position, random):
-    """Values for the input at `position` of `node`; the fan-in decides those of a product."""
+    """Values for the input at `position` of `node`, scaled by the fan-in in products."""
     role = node.op_type, position
     if role == ("Conv", 1):
         return random.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape)
@@ -59,8 +59,8 @@ def random_weight(shape, node, position, random):
 
 
 def randomize(graph, random):
-    """Replaces all float weights; those that were generated join the graph's inputs, as IR
-    version 3 wants of initializers."""
+    """Replaces all float weights. Former ConstantOfShape weights become graph inputs too, which
+    IR version 3 requires of initializers."""
     shapes, users = generated_shapes(graph), uses(graph)
     nodes = [node for node in graph.node if node.output[0] not in shapes]
     used = {name for node in nodes for name in node.input}
@@ -95,7 +95,7 @@ def run(model, feeds, optimized=True):
 
 
 def scale_logits(model, feeds):
-    """Scales the last weights so that a final Softmax does not give one class everything."""
+    """Scales the last weights so that a final Softmax does not saturate on one class."""
     graph = model.graph
     softmax = graph.node[-1]
     if softmax.op_type != "Softmax":

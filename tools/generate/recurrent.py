@@ -1,9 +1,8 @@
-"""RNN, LSTM and GRU in NumPy, one element of the batch and one step after the other, straight from
-the equations of the ONNX standard; and the numbers of Tests/OpsTests/RecurrentTables.swift, which
+"""RNN, LSTM and GRU in NumPy, written after the equations of the ONNX standard.
 
     python tools/generate/recurrent.py > Tests/OpsTests/RecurrentTables.swift
 
-writes. float64 throughout; needs nothing but numpy.
+Computes in float64, one sample and one step at a time, and needs only NumPy.
 """
 
 import numpy as np
@@ -101,13 +100,13 @@ def run(op, X, W, R, B=None, sequence_lens=None, initial_h=None, initial_c=None,
     return Y, Y_h, Y_c
 
 
-# What follows writes the table of test cases.
+# The table of test cases.
 
 NAMES = ["X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P"]
 
 
 def numbers(shape, seed):
-    """Values −50/64 to 50/64 that every float type holds exactly."""
+    """Values from −50/64 to 50/64, exact in every float type."""
     k = np.arange(int(np.prod(shape)))
     return (((k * 37 + seed * 11) % 101 - 50) / 64).reshape(shape)
 

@@ -1,4 +1,4 @@
-"""Writes what every version of every operator of the standard takes, for Tests/OpsTests.
+"""Writes the signature of every version of every standard operator, for Tests/OpsTests.
 
     python tools/generate/schema_history.py > Tests/OpsTests/SchemaHistory.txt
 
@@ -6,10 +6,10 @@ A line `TN = TYPE,…` names a list of types. A line for a version of an operato
 
     DOMAIN NAME VERSION INPUTS OUTPUTS ATTRIBUTES
 
-with `-` for nothing. INPUTS and OUTPUTS are lists of types: `?` is behind those that may be left out,
-`*` behind the last where it may be left out or repeated, `+` where it may be repeated. An attribute
-is NAME:TYPE, with `!` where it is required, and =DEFAULT (lists with `/`) where it has one. A version
-that removes an operator has `removed` in place of INPUTS, and nothing more.
+with `-` for an empty list. INPUTS and OUTPUTS are lists of types. `?` follows an optional one, `*`
+a last one that may be omitted or repeated, `+` a last one that may be repeated. An attribute is
+NAME:TYPE, followed by `!` if it is required and by =DEFAULT (lists separated by `/`) if it has a
+default. A version that removes an operator has `removed` instead of INPUTS and ends there.
 """
 
 import onnx.defs

@@ -1,10 +1,10 @@
-"""Prints the reference table of the small floats as Swift, for Tests/FormatTests.
+"""Prints the reference table of the small float types as Swift, for Tests/FormatTests.
 
     python tools/generate/small_floats.py > Tests/FormatTests/SmallFloatTable.swift
 
-For each type, from ml_dtypes and onnx: the float32 bit pattern of every code, and for the codes a
-positive float32 rounds to the first pattern that gives each (a conversion is monotone, so these say
-all), as the standard's Cast converts with and without `saturate`.
+The table holds, for each type in ml_dtypes and onnx, the float32 bit pattern of every code, and the
+first positive float32 pattern that rounds to each code (conversion is monotone, so these determine
+all others), for the standard's Cast with and without `saturate`.
 """
 
 import ml_dtypes
@@ -37,7 +37,7 @@ def encode(name, patterns, mode):
 
 
 def thresholds(name, mode):
-    """(first pattern, code) for every run of patterns up to infinity that gives one code."""
+    """(first pattern, code) for every run of patterns up to infinity with the same code."""
     runs = []
     pattern = 0
     while True:
@@ -56,7 +56,7 @@ def thresholds(name, mode):
 
 
 def words(values, width):
-    """Hexadecimal words, as the lines of a Swift string."""
+    """Hexadecimal words as the lines of a Swift string literal."""
     text = [f"{value:0{width}x}" for value in values]
     per_line = 80 // (width + 1)
     return "\n".join("      " + " ".join(text[i:i + per_line])

@@ -3,9 +3,10 @@
     pip install onnxruntime==1.31.1
     python tools/generate/support_vectors.py > Tests/OpsTests/SupportVectorTable.swift
 
-One line an example: operator, attributes, X, outputs, separated by '; '. The outputs are those of
-onnxruntime and of the standard's reference evaluator, where they agree, and else of the one that the
-comment in Sources/Ops/Classic/SVMClassifier.swift names; `--disagreements` prints those lines.
+Each line is one example: operator, attributes, X and outputs, separated by '; '. The outputs are
+those on which onnxruntime and the standard's reference evaluator agree. Where they disagree, the
+comment in the source file of SVMClassifier names the one that counts; `--disagreements` prints
+those lines.
 """
 
 import sys

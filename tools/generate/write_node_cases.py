@@ -1,15 +1,15 @@
-"""Writes the test cases that come with the onnx package as folders of files.
+"""Writes the test cases of the onnx package as folders.
 
     python tools/generate/write_node_cases.py --output DIR
 
-    DIR/node/NAME/              one case per operator example of the standard
-    DIR/simple/NAME/            copied as they are
+    DIR/node/NAME/              one case for each operator example of the standard
+    DIR/simple/NAME/            copied unchanged
     DIR/pytorch-converted/NAME/
     DIR/pytorch-operator/NAME/
-    DIR/light/NAME/             known networks whose weights are constants
+    DIR/light/NAME/             known networks with constant weights
 
-Each folder holds `model.onnx`, `test_data_set_N/{input,output}_M.pb`, and, for `node` and
-`light`, a file `tol` with the relative and the absolute tolerance of the case.
+Each folder holds `model.onnx`, `test_data_set_N/{input,output}_M.pb`, and, for `node` and `light`,
+a file `tol` with the relative and the absolute tolerance of the case.
 """
 
 import argparse
@@ -28,7 +28,7 @@ COPIED_KINDS = ["simple", "pytorch-converted", "pytorch-operator"]
 
 
 def value_proto(value, info):
-    """The value as the protobuf message that the declared type of `info` asks for."""
+    """The value as the protobuf message of the type that `info` declares."""
     if isinstance(value, Message):
         return value
     kind = info.type.WhichOneof("value")
@@ -82,7 +82,7 @@ def copy_cases(kind, output):
 
 
 def ramp(info):
-    """The input onnx's own runner gives these models: 0, 1/n, 2/n … in the input's shape."""
+    """The input that the standard's own runner uses: 0, 1/n, 2/n … in the input's shape."""
     shape = [dim.dim_value or 1 for dim in info.type.tensor_type.shape.dim]
     count = np.prod(shape)
     return (np.arange(count).reshape(shape) / count).astype(np.float32)
