@@ -100,7 +100,7 @@ def measure(path, threads, options):
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="*", type=pathlib.Path, help="files to time instead of the rows")
+    parser.add_argument("models", nargs="*", type=pathlib.Path, help="files instead of the rows")
     parser.add_argument("--tool", default=ROOT / ".build/release/onnx-run")
     parser.add_argument("--only", nargs="+", metavar="ROW", help="row names or parts of them")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])

@@ -218,7 +218,7 @@ def scaled(module, seed):
 
 
 def check_layers(tool, folder):
-    """Binds each to graphs with random weights, and to new graphs, whose equal weights are merged."""
+    """Binds each to graphs with random weights, and to new graphs, with equal weights merged."""
     # Embeddings of positions, and of token types that are all 0, are folded into constants.
     options = {"gpt": ["--by-order"], "bert": ["--by-order"]}
     # These opset versions have no such operator.

@@ -40,7 +40,7 @@ FLOATS = [onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE]
 TRAINING = ["lenet5", "alexnet", "vgg11", "googlenet", "resnet18", "text_cnn", "captioner"]
 EXPORTERS = ["torchscript", "dynamo"]
 # The exporter's optimizer renames and folds parameters, but without it these exports hold
-# sequences, which have no gradients. So it stays on, and only the parameters that keep their names are compared.
+# sequences. So it stays on, and only the parameters that keep their names are compared.
 OPTIMIZED = ["encoder_decoder"]
 # In training mode, float32 rounding decides which of two features is larger, in PyTorch too, so
 # these models are exported and compared in float64.
