@@ -10,7 +10,7 @@ extension TemporaryFolder {
   }
 }
 
-/// A file that `tools/references/conversion_files.py` wrote.
+/// A file that `tools/generate/conversion_files.py` wrote.
 func reference(_ name: String) -> String {
   URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("Files").appendingPathComponent(name).path

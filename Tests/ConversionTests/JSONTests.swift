@@ -3,7 +3,7 @@ import ONNXConversion
 import Testing
 
 /// `Texts/everything.json` is what `google.protobuf.json_format` writes of the model beside it:
-/// `tools/references/text_and_json.py --write`.
+/// `tools/generate/conversion_texts.py`.
 @Suite struct JSONTests {
   @Test func readsWhatPythonWrites() throws {
     let model = try Model(json: try TextExamples.bytes("everything.json"))

@@ -9,7 +9,7 @@ import ToolSupport
 ///
 /// `ONNX_OPSETS=all` takes each case to all versions at which one of its operators changed, to those
 /// right before, and back again; by default every fourth goes to the newest version and to one older one.
-/// `ONNX_CONVERTED=FOLDER` keeps the converted models, for `tools/references/opsets.py`.
+/// `ONNX_CONVERTED=FOLDER` keeps the converted models, for `tools/compare/opsets.py`.
 @Suite struct ModelOperatorSetCasesTests {
   private static let environment = ProcessInfo.processInfo.environment
   private static let takesAll = ModelCase.takesAll

@@ -3,7 +3,7 @@ import ONNXConversion
 import Testing
 
 /// `Texts/everything.onnx` is what `onnx.parser` makes of the text beside it:
-/// `tools/references/text_and_json.py --write`.
+/// `tools/generate/conversion_texts.py`.
 @Suite struct TextSyntaxTests {
   @Test func readsWhatTheReferenceParserReads() throws {
     let model = try Model(text: try TextExamples.bytes("everything.onnxtxt"))

@@ -1,4 +1,4 @@
-// Made by tools/references/numpy_files.py: sizes, and deflated bytes.
+// Made by tools/generate/numpy_files.py: sizes, and deflated bytes.
 
 let numPyFiles: [String: (size: Int, deflated: String)] = [
   "float32": (

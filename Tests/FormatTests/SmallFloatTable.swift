@@ -1,4 +1,4 @@
-// Made by tools/references/small_floats.py.
+// Made by tools/generate/small_floats.py.
 
 struct SmallFloatReference {
   let name: String

@@ -1,9 +1,9 @@
-"""Writes the pictures that ImagesTests reads and prints the numbers it expects of a resize.
+"""Writes the pictures that ImagesTests reads and prints the values it expects after resizing.
 
     python Tests/ImagesTests/write_pictures.py
 
-Needs Pillow and NumPy. Pixel (x, y) is 10 x + 30 y + 5 in grey, and
-(20 x + 10, 40 y + 20, 5 x + 25 y + 30) in colour; every picture is 9 x 5 pixels.
+Needs Pillow and NumPy. Pixel (x, y) is 10 x + 30 y + 5 in grey, and (20 x + 10, 40 y + 20, 5 x + 25
+y + 30) in colour; every picture is 9 x 5 pixels.
 """
 
 import struct
@@ -26,7 +26,7 @@ def chunk(kind, data):
 
 
 def write_png(name, width, height, depth, colour_type, interlace, rows):
-    """A PNG file by hand, for what Pillow does not write."""
+    """Writes a PNG file byte by byte, in forms that Pillow does not write."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, interlace)
     data = (
         b"\x89PNG\r\n\x1a\n"
@@ -76,7 +76,7 @@ def write_jpegs():
 
 
 def write_bmp(name, bits, compression, height, rows, table=b""):
-    """A BMP file by hand: `table` is what follows the header."""
+    """Writes a BMP file byte by byte; `table` is the part after the header."""
     offset = 14 + 40 + len(table)
     header = struct.pack(
         "<IiiHHIIiiII", 40, WIDTH, height, 1, bits, compression, len(rows), 0, 0, 0, 0)
@@ -89,14 +89,14 @@ def write_bmps():
     Image.fromarray(colour).save(FOLDER / "colour.bmp")
     Image.open(FOLDER / "palette.png").save(FOLDER / "palette.bmp")
     Image.open(FOLDER / "bits.png").save(FOLDER / "bits.bmp")
-    # 32 bits from the top down, the highest byte to be ignored.
+    # 32 bits per pixel, top-down, with an unused highest byte.
     wide = np.concatenate([colour[:, :, ::-1], np.full((HEIGHT, WIDTH, 1), 9, np.uint8)], axis=-1)
     write_bmp("wide.bmp", 32, 0, -HEIGHT, wide.tobytes())
-    # Red, green and blue in 8, 8 and 8 of 32 bits, the other way round.
+    # Masks of 8 bits each for red, green and blue in 32 bits, in reverse order.
     masks = struct.pack("<III", 0xFF, 0xFF00, 0xFF0000)
     fields = np.concatenate([colour, np.zeros((HEIGHT, WIDTH, 1), np.uint8)], axis=-1)[::-1]
     write_bmp("fields.bmp", 32, 3, HEIGHT, fields.tobytes(), masks)
-    # Run lengths: a run of one, pixels as they are, ends of lines, the end; grey as a palette.
+    # Run-length encoding: a run of one, literal pixels, ends of lines, end of file; a grey palette.
     table = b"".join(bytes([i, i, i, 0]) for i in range(256))
     rows = b"".join(
         bytes([1, row[0], 0, WIDTH - 1, *row[1:], *([0] * ((WIDTH - 1) % 2)), 0, 0])

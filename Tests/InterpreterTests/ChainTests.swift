@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// Operations on numbers that run together give the bits they give one by one.
+/// Chained elementwise operations give the same bits as separate ones.
 @Suite struct ChainTests {
   private func outputs(_ model: Model, _ passes: Set<Pass>, _ x: Tensor) throws -> [String: Tensor]
   {

@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// Everything that can be wrong with a graph is said before it runs.
+/// Every error in a graph is reported before it runs.
 @Suite struct CheckTests {
   func error(_ model: Model) -> String? {
     do {

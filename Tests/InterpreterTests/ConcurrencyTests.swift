@@ -3,10 +3,10 @@ import Synchronization
 import TestThreads
 import Testing
 
-/// Models of every kind of kernel, on many threads. `tools/test --sanitize thread --filter
-/// ConcurrencyTests` looks for races.
+/// Models with every kind of kernel on many threads. `tools/test --sanitize thread --filter
+/// ConcurrencyTests` detects data races.
 @Suite struct ConcurrencyTests {
-  /// The same model on other numbers of threads gives the same bits.
+  /// A model gives the same bits with any number of threads.
   @Test(arguments: Models.parallel) func theNumberOfThreadsChangesNoBit(
     name: String, model: Model, x: [Int]
   ) throws {
@@ -27,7 +27,7 @@ import Testing
     }
   }
 
-  /// Threads that share a session, or run bound ones of it, and sessions beside each other.
+  /// Threads share a session, run bound sessions of it, and run separate sessions.
   @Test func manySessionsAndThreadsAtOnceAgree() throws {
     var options = SessionOptions()
     options.threads = 2
@@ -59,7 +59,7 @@ import Testing
     #expect(failures.load(ordering: .relaxed) == 0)
   }
 
-  /// Sessions, and the threads of their pools, that come and go beside each other.
+  /// Sessions and their thread pools start and end concurrently.
   @Test func sessionsMayBeMadeOnManyThreads() throws {
     let failures = Atomic<Int>(0)
     withThreads(4) { _ in
@@ -80,7 +80,7 @@ private func numbers(_ shape: [Int]) -> Tensor {
 }
 
 extension Models {
-  /// Models whose work is divided among threads, with one input `x` of this shape.
+  /// Models whose work is split among threads, with one input `x` of the given shape.
   static let parallel: [(name: String, model: Model, x: [Int])] = [
     recurrent("RNN", gates: 1), recurrent("GRU", gates: 3), recurrent("LSTM", gates: 4),
     convolutions, rows,
@@ -114,7 +114,7 @@ extension Models {
     return (type, model, x)
   }
 
-  /// First layer, Winograd's, residual, depthwise, pointwise, grouped; pools.
+  /// Convolutions: first layer, Winograd, residual, depthwise, pointwise, grouped; and pooling.
   private static var convolutions: (name: String, model: Model, x: [Int]) {
     let x = [2, 3, 34, 38]
     let pads = Attribute.ints("pads", [1, 1, 1, 1])
@@ -141,7 +141,7 @@ extension Models {
     return ("convolutions", model, x)
   }
 
-  /// Products, normalisation, sums and elementwise work.
+  /// Products, normalisation, sums and elementwise operations.
   private static var rows: (name: String, model: Model, x: [Int]) {
     let x = [130, 96]
     let nodes = [

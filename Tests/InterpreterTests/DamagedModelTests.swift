@@ -2,7 +2,7 @@ import Foundation
 import ONNX
 import Testing
 
-/// A model cut at any byte, or with any byte changed, runs or gives an error of one line.
+/// A model truncated at any byte, or with any byte changed, runs or gives a one-line error.
 @Suite struct DamagedModelTests {
   static let models = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -12,7 +12,7 @@ import Testing
     [UInt8](try Data(contentsOf: Self.models.appendingPathComponent("\(name).onnx")))
   }
 
-  /// Whether the model runs on zeros; where it does not, the error is one line.
+  /// Whether the model runs on zeros. If it does not, the error must be one line.
   private func runs(_ bytes: [UInt8]) -> Bool {
     var options = SessionOptions()
     options.memoryLimit = 64 << 20
@@ -53,7 +53,7 @@ import Testing
   @Test(arguments: ["edges", "blur"])
   func aModelCutAnywhereIsAnError(_ name: String) throws {
     let original = try bytes(name)
-    // The operator sets stand behind the graph: without them the rules of version 1 hold.
+    // The operator sets follow the graph in the file; without them, version 1 applies.
     for length in 0..<original.count { _ = runs(Array(original.prefix(length))) }
     #expect(!runs([]))
     #expect(!runs(Array(original.prefix(original.count / 2))))

@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// What operators take over from the nodes behind them changes no result.
+/// Fusion changes no result.
 @Suite struct FusionTests {
   private let channels = 3
   private let x = floats([2, 3, 4, 4], (0..<96).map { Float(($0 * 37) % 19) - 9 })
@@ -28,7 +28,7 @@ import Testing
     node("BatchNormalization", [input, "scale", "bias", "mean", "variance"], output)
   }
 
-  /// - Returns: bytes of the arena with fusion and without
+  /// - Returns: the bytes of the arena with and without fusion
   @discardableResult
   private func check(_ nodes: [Node], outputs: [String] = ["y"]) throws -> (fused: Int, plain: Int)
   {

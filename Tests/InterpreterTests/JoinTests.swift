@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// What joins and what is cut lies in one block of the arena, and every value stays right.
+/// Joined and split values share one block of the arena, and every value stays correct.
 @Suite struct JoinTests {
   private let x = floats([1, 2, 16], (0..<32).map { Float($0) - 15.5 })
 
@@ -11,8 +11,8 @@ import Testing
       type, inputs: inputs, outputs: outputs, attributes: hasAxis ? [.int("axis", 1)] : [])
   }
 
-  /// Holds outputs against a run in which every value is an output, so that nothing is shared.
-  /// - Returns: bytes of the arena
+  /// Compares outputs with a run in which every value is an output, so that nothing is shared.
+  /// - Returns: the size of the arena in bytes
   @discardableResult
   private func check(
     _ nodes: [Node], outputs: [String] = ["y"], _ x: Tensor? = nil,
@@ -65,7 +65,7 @@ import Testing
   }
 
   @Test func valuesUsedElsewhereStayWhole() throws {
-    // `a` and `b` would be overwritten by those that use them last, were they not in `c`.
+    // The last users of `a` and `b` would overwrite them if they were not part of `c`.
     try check(
       [
         node("Neg", ["x"], ["a"]), node("Abs", ["x"], ["b"]), node("Exp", ["a"], ["d"]),
@@ -114,7 +114,7 @@ import Testing
     ]
     let bytes = try check(cut + [node("Add", ["d", "e"], ["y"])])
     #expect(bytes == 2 * block)
-    // `d` is used last by a node that could overwrite it, while `e` and `c` are needed.
+    // The last user of `d` could overwrite it while `e` and `c` are still needed.
     try check(
       cut + [
         node("Neg", ["d"], ["f"]), node("Neg", ["e"], ["g"]), node("Concat", ["g", "f"], ["h"]),
@@ -137,7 +137,7 @@ import Testing
   }
 
   @Test func valuesThatMayBeKeptAreNoParts() throws {
-    // A sequence keeps what it is given.
+    // A sequence keeps its elements.
     try check([
       node("Neg", ["x"], ["a"]), node("Abs", ["x"], ["b"]), node("Concat", ["a", "b"], ["c"]),
       node("Split", ["c"], ["d", "e"]), node("SequenceConstruct", ["a", "e"], ["s"]),
@@ -147,7 +147,7 @@ import Testing
   }
 }
 
-/// Outputs that nobody uses are not made.
+/// Unused outputs are not computed.
 @Suite struct UnusedOutputTests {
   private func arenaBytes(_ passes: Set<Pass>, uses mask: Bool) throws -> Int {
     let model = Models.model(
@@ -172,7 +172,7 @@ import Testing
   }
 
   @Test func theNumberOfOutputsKeepsItsMeaning() throws {
-    // Before version 14 more than one output means training: the statistics are the batch's own.
+    // Before version 14, several outputs mean training mode, with the statistics of the batch.
     let model = Models.model(
       [
         Node(

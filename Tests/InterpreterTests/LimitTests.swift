@@ -3,9 +3,9 @@ import Testing
 
 @testable import ONNXInterpreter
 
-/// What a small model may ask for beyond all measure is refused, or left open until a run.
+/// Excessive demands of small models are rejected, or left unresolved until a run.
 @Suite struct LimitTests {
-  /// A body whose state grows in every trip, with a loop of the body inside.
+  /// A loop body whose state grows in every iteration, with a loop inside.
   private func growingBody(around inner: Graph?) -> Graph {
     var nodes = [Node("Identity", inputs: ["before"], outputs: ["after"])]
     if let inner {

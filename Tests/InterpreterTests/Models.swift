@@ -18,7 +18,7 @@ enum Models {
     Node("Relu", inputs: [input], outputs: [output])
   }
 
-  /// `length` nodes, each behind the one before.
+  /// A chain of `length` nodes.
   static func chain(_ length: Int) -> Model {
     model(
       (0..<length).map {

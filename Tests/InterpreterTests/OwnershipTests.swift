@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// Sessions that own their model give back the memory of weights that they keep in another form.
+/// A session that owns its model frees the weights that it keeps in packed form.
 @Suite struct OwnershipTests {
   /// `y = Conv(x, w)` for `w` of 64 KB.
   private static let channels = 128
@@ -18,12 +18,12 @@ import Testing
       initializers: [NamedTensor("w", try weights.copied())])
   }
 
-  /// Whether the contents of the model's `w` are gone, but for pages that others may share.
+  /// Whether the contents of `w` have been freed, except for pages shared with other data.
   private func isGivenBack(_ model: Model) -> Bool {
     model.graph.initializers[0].tensor.elements(as: Float.self)[2048..<8192].allSatisfy { $0 == 0 }
   }
 
-  /// Runs the model in a session that owns it, several times, and in one that does not.
+  /// Runs the model several times in a session that owns it, and once in one that does not.
   private func runsAlike(_ model: Model) throws -> Bool {
     let expected = try Session(model).run(["x": x])
     let session = try Session(owning: model)
@@ -90,7 +90,7 @@ import Testing
     #expect(throws: ModelError.self) { try closed.run(["x": x, "w": weights]) }
   }
 
-  /// A session's plans, its subgraphs' among them, go with it.
+  /// The plans of a session and its subgraphs are freed with the session.
   @Test func nothingOutlivesASession() throws {
     weak var storage: TensorStorage?
     func use() throws {

@@ -126,7 +126,7 @@ import Testing
     #expect(try bound.withOutput("y", as: Float.self) { $0.baseAddress } == first)
   }
 
-  /// Operators make some outputs whether they have a name or not.
+  /// Some outputs are always computed, even without a name.
   @Test func anyOutputMayBeLeftUnnamed() throws {
     let nodes = [
       Node("TopK", inputs: ["x", "k"], outputs: ["", "y"]),

@@ -58,7 +58,7 @@ import Testing
     #expect(try #require(y[0]).isClose(to: float32([1, 2, 4], expected)))
   }
 
-  /// Blocks of queries join without a seam: each query alone gives the same.
+  /// The result for a query does not depend on the block it is in.
   @Test func longQueriesAreCutIntoBlocks() throws {
     let (long, width) = (300, 3)
     let q = float32([1, 1, long, width], noise(long * width))

@@ -1,14 +1,14 @@
 import ONNX
 import Testing
 
-/// Holds the gradient of a node to finite differences in float64: of `Σ w · y` over all outputs of
-/// floating point, with fixed weights `w`, by each input in `by`.
+/// Compares the gradient of a node with finite differences in float64: that of `Σ w · y` over all
+/// floating-point outputs, with fixed weights `w`, with respect to each input in `by`.
 ///
 /// - Parameters:
-///   - inputs: float64 tensors where a gradient is looked at; `nil` for one left out
-///   - by: the inputs by which to differentiate; `nil` for all of float64
-///   - outputs: which outputs to weigh; `nil` for all that the node names
-///   - tolerance: the largest difference allowed, relative to the gradient's largest element or 1
+///   - inputs: the inputs, float64 if their gradient is checked; `nil` if omitted
+///   - by: the inputs to differentiate with respect to; `nil` for all float64 inputs
+///   - outputs: the outputs in the sum; `nil` for all that the node names
+///   - tolerance: the largest difference, relative to the gradient's largest element or 1
 /// - Returns: the gradients by input.
 @discardableResult
 func checkGradient(
@@ -24,7 +24,7 @@ func checkGradient(
   let by = chosen ?? given.filter { $0.tensor.elementType == .float64 }.map(\.index)
   let indices = weighed ?? node.outputs.indices.filter { !node.outputs[$0].isEmpty }
 
-  // What can be a constant is one, as shapes and axes of a real model are.
+  // Inputs are constants if possible, as shapes and axes are in real models.
   var graph = Graph(
     nodes: [node],
     inputs: given.filter { by.contains($0.index) }.map {
@@ -93,7 +93,7 @@ func checkGradient(
         return try value(values)
       }
       let h = step * max(1, abs(old))
-      // Fourth order, so that the step's own error stays far below the tolerance.
+      // Fourth order, so that the error of the step is far below the tolerance.
       wanted.append(
         (8 * (try at(old + h) - at(old - h)) - (try at(old + 2 * h) - at(old - 2 * h))) / (12 * h))
       elements[i] = old
@@ -110,7 +110,7 @@ func checkGradient(
   return found
 }
 
-/// Numbers without pattern in a range, the same each time.
+/// Pseudo-random numbers in a range, the same in every run.
 func doubles(_ shape: [Int], from low: Double = -1, to high: Double = 1, seed: UInt64 = 1) -> Tensor
 {
   var state = seed &* 0x9E37_79B9_7F4A_7C15

@@ -8,11 +8,10 @@ final class UnlimitedRun: RunContext {
   func nextSeed() -> UInt64 { 0 }
 }
 
-/// Runs a node on tensors by the operator set's rules and holds the operator to its laws:
-/// the inferred types are those of the results, the inputs stay untouched, a second thread count
-/// and a second run change no bit, and inference without the inputs' contents or sizes contradicts
-/// nothing.
-/// - Returns: the outputs; `nil` for those left out.
+/// Runs a node on tensors and checks the laws that hold for all operators: the inferred types are
+/// those of the results, the inputs do not change, another number of threads or a second run gives
+/// the same bits, and inference without the contents or sizes of the inputs is consistent.
+/// - Returns: the outputs; `nil` for omitted ones.
 @discardableResult
 func checkOperator(
   _ node: Node, _ inputs: [Tensor?], opset: Int = 24,
@@ -75,7 +74,7 @@ func checkOperator(
   return results
 }
 
-/// Whether the type found before the run allows the one that came out.
+/// Whether the inferred type is compatible with the type of the result.
 func agrees(_ inferred: ValueType, _ actual: ValueType) -> Bool {
   switch (inferred.kind, actual.kind) {
   case (.tensor(let a), .tensor(let b)):

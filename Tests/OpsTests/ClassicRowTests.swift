@@ -24,7 +24,7 @@ private func isClose(_ a: Tensor?, _ b: [Float]) throws -> Bool {
 
 private func strings(_ values: String...) -> Tensor { Tensor(shape: [values.count], values) }
 
-/// Numbers are those of the standard's reference evaluator, where it has the operator.
+/// Values from the standard's reference evaluator, if it has the operator.
 @Suite struct ClassicRowTests {
   let x = Tensor(shape: [2, 3], [1, 2, -4, 0.5, 0, 3] as [Float])
 

@@ -84,7 +84,7 @@ private func isClose(_ a: Tensor?, _ b: [Float]) throws -> Bool {
 
   // MARK: trees
 
-  /// Two trees over two features; the second asks for a missing feature.
+  /// Two trees over two features; the second tests a missing feature.
   private let trees: [Attribute] = [
     .ints("nodes_treeids", [0, 0, 0, 1, 1, 1, 1, 1]),
     .ints("nodes_nodeids", [0, 1, 2, 0, 1, 2, 3, 4]),

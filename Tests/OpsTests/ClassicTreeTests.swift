@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// Numbers of the standard's reference evaluator. A missing feature differs from every threshold
+/// Values from the standard's reference evaluator. A missing feature differs from every threshold
 /// in `TreeEnsemble`, which the older operators leave to `nodes_missing_value_tracks_true`.
 @Suite struct ClassicTreeTests {
   let rows = Tensor(shape: [3, 1], [1, 3, .nan] as [Float])

@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// A session on these nodes, whose outputs are of any type.
+/// A session with these nodes and outputs of any type.
 private func session(
   _ nodes: [Node], inputs: [ValueInfo], outputs: [String], opset: Int64 = 20, maxTrips: Int? = nil
 ) throws -> Session {
@@ -77,7 +77,7 @@ private let flag = ValueType.tensor(.bool, [] as Shape)
 
   // MARK: Loop
 
-  /// Carries a vector that doubles, and scans what it was.
+  /// Carries a vector that doubles, and scans its previous values.
   private func doubling(_ inputs: [String], opset: Int64 = 20, maxTrips: Int? = nil) throws
     -> Session
   {
@@ -141,7 +141,7 @@ private let flag = ValueType.tensor(.bool, [] as Shape)
     let inputs = ["m": Tensor(4 as Int64), "c": Tensor(true)]
     #expect(try counting(["m", "c"], true).run(inputs)["y"] == int64s(0))
     #expect(try counting(["", "c"], true).run(inputs)["y"] == int64s(0))
-    // Without a condition the body's counts for nothing.
+    // Without a condition input, the condition of the body is ignored.
     #expect(try counting(["m", ""], true).run(inputs)["y"] == int64s(0, 1, 2, 3))
     #expect(throws: ModelError.self) {
       try counting(["", "c"], false, maxTrips: 1000).run(inputs)

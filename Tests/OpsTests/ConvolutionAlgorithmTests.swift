@@ -2,9 +2,9 @@ import Glibc
 import ONNX
 import Testing
 
-/// Every algorithm against sums in float64, on shapes that a fixed seed draws.
+/// Compares every algorithm with sums in float64, on random shapes with a fixed seed.
 @Suite struct ConvolutionAlgorithmTests {
-  /// Largest error in units of the largest result: twice what these shapes show on AVX2.
+  /// The largest error relative to the largest result: twice the error measured on AVX2.
   static let algorithms: [(algorithm: ConvolutionAlgorithm, bound: Double)] = [
     (.exact, 5e-7), (.winograd(size: 2), 5e-7), (.winograd(size: 4), 8e-6),
     (.winograd(size: 6), 1.5e-5), (.automatic, 1.5e-5),
@@ -31,10 +31,10 @@ import Testing
       #expect(try run(2) == y, "\(algorithm), \(shape)")
       #expect(try run(3) == y, "\(algorithm), \(shape)")
       exact = exact ?? y
-      // What Winograd cannot do is computed as ever.
+      // Convolutions that Winograd's algorithm does not cover are computed as usual.
       if !shape.isTransformable { #expect(y == exact, "\(algorithm), \(shape)") }
       let error = zip(y.reals, expected).reduce(0) {
-        // A NaN counts as no likeness at all.
+        // A NaN counts as a difference.
         max($0, abs($1.0 - function.apply($1.1)).replacingNaN)
       }
       #expect(error <= bound * largest, "\(algorithm), \(shape): \(error / largest)")
@@ -107,7 +107,7 @@ extension ConvolutionAlgorithmTests {
         let kernel = try? made.prepare(
           Preparation(
             inputs: inputs, outputs: types.map(\.tensorType), threads: 3, convolution: algorithm))
-        // Whatever it asks for, a run compares with what there is.
+        // A run compares any requested size with the available memory.
         if case .compute(let scratch, _)? = kernel { #expect(scratch >= 0) }
       }
     }
@@ -146,14 +146,14 @@ private struct DrawnConvolution: CustomStringConvertible {
   private let x: [Int]
   private let w: [Int]
   private let attributes: [Attribute]
-  /// `nil` for one left out.
+  /// `nil` if omitted.
   let inputs: [Tensor?]
   private let names: [String]
   let description: String
 
   init(isTransformable: Bool, _ random: inout Random) {
     self.isTransformable = isTransformable
-    // Sizes are drawn until the float64 sums take little enough time.
+    // Draws sizes until the float64 sums are fast enough.
     while true {
       let rank = isTransformable ? 2 : [1, 2, 2, 3].randomElement(using: &random) ?? 2
       let groups = [1, 1, 1, 2, 3].randomElement(using: &random) ?? 1
@@ -176,7 +176,7 @@ private struct DrawnConvolution: CustomStringConvertible {
       }
       let places = batch * groups * maps * outputs.reduce(1, *)
       let products = places * channels * kernel.reduce(1, *)
-      // Fewer places than these are never transformed.
+      // Smaller outputs are never transformed.
       guard outputs.reduce(1, *) >= 8, products <= 400_000 else { continue }
 
       x = [batch, groups * channels] + sizes

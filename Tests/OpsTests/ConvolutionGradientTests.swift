@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// Gradients of convolutions by image, weights and bias.
+/// Gradients of convolutions with respect to image, weights and bias.
 @Suite struct ConvolutionGradientTests {
   struct Case: Sendable {
     var x: [Int]
@@ -40,7 +40,7 @@ import Testing
       node, [doubles([2, 1, 3, 3]), doubles([2, 1, 2, 2], seed: 2), doubles([2], seed: 3)], by: [2])
   }
 
-  /// Float32 takes another way than float64, which finite differences hold.
+  /// Compares the float32 code with float64, which finite differences verify.
   @Test(arguments: cases + [Case(x: [19, 4, 9, 9], w: [6, 4, 3, 3])])
   func isTheSameInFloat32(of test: Case) throws {
     let (x, w) = (doubles(test.x), doubles(test.w, seed: 2))

@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// The ways that gradients of convolutions and pools take in float32, against those in float64.
+/// Compares the float32 gradients of convolutions and pools with those in float64.
 @Suite struct ConvolutionTrainingTests {
   struct Case: Sendable {
     var x: [Int]
@@ -10,7 +10,7 @@ import Testing
   }
 
   static let cases = [
-    // Rows of whole vectors, several images of a step, parts and blocks of channels.
+    // Rows of whole vectors, several images per step, parts and blocks of channels.
     Case(x: [19, 3, 8, 16], w: [35, 3, 3, 3], attributes: [.ints("pads", [1, 1, 1, 1])]),
     Case(x: [3, 2, 9, 8], w: [5, 2, 3, 3], attributes: [.ints("pads", [1, 1, 1, 1])]),
     // Rows with gaps.
@@ -59,7 +59,7 @@ import Testing
       result[0] == float32([2, 2, 3], [2, 1, 0, 5, 4, 3, 8, 7, 6, 11, 10, 9].map { Float($0) }))
   }
 
-  /// A flip that does not divide into its groups is refused.
+  /// A flip that is not divisible into its groups is rejected.
   @Test func flippedWeightsOfUnevenGroups() throws {
     let node = Node(
       "ConvWeightFlip", domain: "swift.onnx", inputs: ["w"], outputs: ["y"],
@@ -70,7 +70,7 @@ import Testing
     }
   }
 
-  /// The gradient by the image as a convolution, where there are no strides.
+  /// The gradient with respect to the image is a convolution if there are no strides.
   @Test(
     arguments: [
       Case(x: [2, 2, 6, 5], w: [3, 2, 3, 2], attributes: [.ints("pads", [2, 0, 1, 1])]),

@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// Dropout while a model is trained.
+/// Dropout in training mode.
 @Suite struct DropoutTests {
   private func node(_ attributes: [Attribute] = []) -> Node {
     Node("Dropout", inputs: [], outputs: ["y"], attributes: attributes)

@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// What all gradients have in common, on operators of their own families' simplest kind.
+/// Properties of all gradients, tested on the simplest operators of each family.
 @Suite struct GradientTests {
   @Test(arguments: ["Relu", "Tanh", "Sigmoid"]) func ofElementwise(name: String) throws {
     try checkGradient(Node(name, inputs: [], outputs: ["y"]), [doubles([2, 3])])

@@ -3,7 +3,7 @@ import ONNX
 import ONNXImages
 import Testing
 
-/// The only tests of this process that say who decodes pictures.
+/// The only tests in this process that register an image decoder.
 @Suite(.serialized) struct ImageDecoderTests {
   /// A picture of `Tests/ImagesTests/write_pictures.py`: pixel (x, y) of 9 x 5 is
   /// (20 x + 10, 40 y + 20, 5 x + 25 y + 30).

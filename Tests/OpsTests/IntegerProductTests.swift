@@ -1,8 +1,8 @@
 import ONNX
 import Testing
 
-/// Products of bytes whose weights are known before the run, which are computed in float32, against
-/// those of unknown weights, which are computed in int32.
+/// Compares products of bytes with constant weights, computed in float32, with those of variable
+/// weights, computed in int32.
 @Suite struct IntegerProductTests {
   @Test(arguments: 0..<60) func convolvesConstantWeightsAsUnknownOnes(seed: UInt64) throws {
     var random = Random(seed)
@@ -36,8 +36,8 @@ import Testing
       node, x: rows + [depth], w: [depth, columns], lines: columns, &random)
   }
 
-  /// Both zero points, of all types; bytes are random ones or the extremes, and zero points may be
-  /// left out, known or unknown.
+  /// Both zero points with all types. Bytes are random or extreme; zero points are omitted,
+  /// constant or variable.
   private func expectEqualSums(
     _ node: Node, x: [Int], w: [Int], lines: Int, _ random: inout Random
   ) throws {
@@ -65,7 +65,7 @@ import Testing
   }
 
   @Test func addsSumsThatFloat32CannotHold() throws {
-    // 255 · 255 · 40 000 and one more, modulo 2³².
+    // 255 · 255 · 40,000 + 1 modulo 2³².
     let depth = 40_000
     var b = [UInt8](repeating: 0, count: depth)
     b[7] = 1
@@ -123,6 +123,6 @@ import Testing
 }
 
 extension [Float] {
-  /// The numbers modulo 256.
+  /// The values modulo 256.
   fileprivate var bytes: [UInt8] { map { UInt8(truncatingIfNeeded: Int($0)) } }
 }

@@ -19,7 +19,7 @@ import Testing
     try checkGradient(node(name, attributes), [x, labels, weights], by: [0], opset: 12)
     attributes.append(.int("ignore_index", 2))
     try checkGradient(node(name, attributes), [x, labels, weights], by: [0], opset: 13)
-    // A label for each of the positions behind the classes.
+    // One label for each position after the class axis.
     let places = Tensor(shape: [2, 2, 2], [0, 2, 1, -3, 1, 1, 0, 2] as [Int32])
     attributes[1] = .int("ignore_index", -3)
     let deep = doubles([2, 3, 2, 2], from: -2, to: 2)
@@ -44,7 +44,7 @@ import Testing
     let values = try alpha.array(as: Double.self)
     for row in 0..<3 {
       let powers = values[row * 5..<row * 5 + 5].map { Double.exp($0) }
-      // checkGradient's weight of the loss of that row.
+      // The weight that checkGradient gives to the loss of that row.
       let weight = 0.3 + Double(row * 7 % 11) / 7
       for (column, power) in powers.enumerated() {
         let z = power / powers.reduce(0, +)
@@ -54,7 +54,7 @@ import Testing
     }
   }
 
-  /// The loops for float32 agree with those for float64, which the differences hold.
+  /// The float32 loops agree with the float64 loops, which finite differences verify.
   @Test(arguments: [[33, 65], [3, 17, 11, 13]]) func vectorLoopsAgree(shape: [Int]) throws {
     let count = shape.reduce(1, *)
     let positions = [shape[0]] + shape.dropFirst(2)

@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// Broadcasting, its versions, and what can be wrong with two operands.
+/// Broadcasting in all its versions, and invalid operands.
 @Suite struct MathBinaryTests {
   func node(_ type: String, _ inputs: Int = 2, _ attributes: [Attribute] = []) -> Node {
     Node(
@@ -15,7 +15,7 @@ import Testing
     #expect(error?.description.contains(text) == true, "\(error?.description ?? "")")
   }
 
-  // Shapes of every kind of row: both run on, one stands still, rows in the middle, pieces of rows.
+  // Every kind of row: both advance, one is constant, rows in the middle, parts of rows.
   @Test(arguments: [
     ([5], [5]), ([], [5]), ([2, 3, 4], [3, 1]), ([2, 1, 4], [1, 3, 1]), ([2, 1, 3, 1], [4, 1, 5]),
     ([40000], [1]), ([3, 1], [40000]), ([300, 1, 2], [1, 200, 2]), ([0, 3], [1, 3]), ([1], [1, 1]),

@@ -22,7 +22,7 @@ import Testing
     return try #require(try checkOperator(cast, [x], opset: opset)[0])
   }
 
-  /// Every pair of number types carries small whole numbers there and back.
+  /// Small integers survive a round trip between every pair of numeric types.
   @Test func carriesSmallNumbersThroughEveryPairOfTypes() throws {
     let types = ElementType.allCases.filter {
       ![.undefined, .string, .complex64, .complex128, .float8e8m0].contains($0)
@@ -124,7 +124,7 @@ import Testing
   }
 
   @Test func quantizesEveryBlockByItsScale() throws {
-    // Five columns in blocks of two, the last of one.
+    // Five columns in blocks of two; the last block has one.
     let x = float32([2, 5], ramp(10))
     let scale = float32([2, 3], [1, 2, 4, 1, 2, 4])
     let attributes: [Attribute] = [.int("block_size", 2), .int("axis", 1)]

@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// Gradients of functions of numbers, reductions and softmax.
+/// Gradients of elementwise functions, reductions and softmax.
 @Suite struct MathGradientTests {
   private func node(_ name: String, _ attributes: [Attribute] = []) -> Node {
     Node(name, inputs: [], outputs: ["y"], attributes: attributes)
@@ -44,7 +44,7 @@ import Testing
     try checkGradient(node("LeakyRelu", [.float("alpha", 0.3)]), [x], opset: 6)
   }
 
-  /// The loops for float32 agree with those for float64, which the differences hold.
+  /// The float32 loops agree with the float64 loops, which finite differences verify.
   @Test(arguments: [
     "Relu", "Sigmoid", "Tanh", "Gelu", "Gelu tanh", "Softplus", "HardSwish", "LeakyRelu", "Swish",
     "Clip", "Softmax", "LogSoftmax",
@@ -174,11 +174,11 @@ import Testing
     let zeros = Tensor(shape: [3, 3], [2, 3, 4, 0, 5, 6, 0, 0, 7] as [Double])
     try checkGradient(
       node("ReduceProd"), [zeros, Tensor(shape: [1], [1 as Int64])])
-    // Equal greatest elements share.
+    // Equal largest elements share the gradient.
     let x = Tensor(shape: [4], [1, 3, 3, 2] as [Double])
     let shared = try gradient(
       Node("ReduceMax", inputs: [], outputs: ["y"]), x, opset: 20)
-    // The one result is weighed four times.
+    // The single result has four weights.
     let total = (0..<4).map { Double($0 * 5 % 11) / 5 - 1 }.reduce(0, +)
     for (a, b) in zip(try shared.array(as: Double.self), [0, total / 2, total / 2, 0]) {
       #expect(abs(a - b) < 1e-12)

@@ -2,7 +2,7 @@ import Foundation
 import ONNX
 import Testing
 
-/// Reductions and everything else along axes.
+/// Reductions and other operators along axes.
 @Suite struct MathReductionTests {
   func node(_ type: String, _ inputs: Int = 1, _ attributes: [Attribute] = []) -> Node {
     Node(
@@ -32,7 +32,7 @@ import Testing
     return result
   }
 
-  // Runs and rows, few and many results, long ones in parts.
+  // Contiguous runs and rows, few and many results, long rows in parts.
   @Test(arguments: [
     ([2, 3, 4], [1]), ([2, 3, 4], [0, 2]), ([3, 70000], [1]), ([70000, 3], [0]),
     ([500, 2, 300], [0, 2]), ([2, 300, 500], [0, 1]), ([4, 1500], [0]), ([600, 3, 100], [0]),
@@ -158,7 +158,7 @@ import Testing
     #expect(places == Tensor(shape: [5], [1, 4, 0, 2, 5] as [Int64]))
     let least = try topK(x, 3, [.int("largest", 0)])[1]
     #expect(least == Tensor(shape: [3], [3, 0, 2] as [Int64]))
-    // Few of many, by a heap.
+    // A few of many elements, with a heap.
     let many = float32([10000], noise(10000))
     let values = try #require(try topK(many, 20)[0]?.array(as: Float.self))
     #expect(values == Array(try many.array(as: Float.self).sorted(by: >).prefix(20)))

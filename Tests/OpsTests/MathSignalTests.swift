@@ -15,7 +15,7 @@ import Testing
     #expect(error?.description.contains(text) == true, "\(error?.description ?? "")")
   }
 
-  // Powers of 2, small factors, large primes; forwards and back.
+  // Powers of 2, small factors, large primes; forward and inverse.
   @Test(arguments: [1, 2, 3, 4, 6, 15, 16, 60, 64, 77, 127, 250, 331])
   func transformsThereAndBack(_ length: Int) throws {
     let x = float32([2, length, 2], noise(4 * length))

@@ -1,4 +1,4 @@
-// Written by tools/references/math_examples.py.
+// Written by tools/generate/math_examples.py.
 
 let mathTable = """
   Abs; 24; ; float32[5] -2 -0.5 0 0.75 3; float32[5] 2 0.5 0 0.75 3

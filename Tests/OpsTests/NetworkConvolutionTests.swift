@@ -1,8 +1,8 @@
 import ONNX
 import Testing
 
-/// Numbers from the standard's node cases, the conformity of the fast ways with the plain one, and
-/// bad input.
+/// Values from the standard's node cases, the agreement of fast and plain algorithms, and invalid
+/// inputs.
 @Suite struct NetworkConvolutionTests {
   func node(_ type: String, inputs: Int = 2, _ attributes: Attribute...) -> Node {
     Node(
@@ -35,8 +35,8 @@ import Testing
     #expect(y == [float32([1, 1, 3, 3], [12, 27, 24, 63, 108, 81, 72, 117, 84])])
   }
 
-  /// Shapes for every way a float32 convolution is computed: one channel at a time, 1×1, blocks of
-  /// columns, all columns at once.
+  /// Shapes for every float32 algorithm: one channel at a time, 1×1, blocks of columns, all columns
+  /// at once.
   static let shapes: [(x: [Int], w: [Int], attributes: [Attribute])] = [
     ([2, 3, 11], [4, 3, 3], [.ints("strides", [2]), .ints("pads", [2, 1])]),
     ([2, 4, 9, 70], [4, 1, 3, 3], [.int("group", 4), .ints("pads", [1, 1, 1, 1])]),
@@ -66,7 +66,7 @@ import Testing
     let exact = try checkOperator(node, inputs.map { $0.converted(to: .float64) })[0]
     let fast = try #require(try checkOperator(node, inputs)[0])
     #expect(fast.isClose(to: exact))
-    // Weights that are known may be multiplied in another order.
+    // Products with constant weights may be summed in another order.
     #expect(try evaluateUnknown(node, inputs).isClose(to: fast))
     guard index < 4 else { return }
     for (type, tolerance) in [(ElementType.float16, 4e-3), (.bfloat16, 3e-2)] {
@@ -143,7 +143,7 @@ import Testing
   @Test func takesEmptyBatchesAndSizesBeyondTheInput() throws {
     let none = try checkOperator(node("Conv"), [float32([0, 1, 4, 4], []), ones])
     #expect(none == [float32([0, 1, 2, 2], [])])
-    // One window, a stride without end.
+    // One window and the largest stride.
     let y = try checkOperator(
       node("Conv", .ints("strides", [Int.max, Int.max])), [float32([1, 1, 4, 4], ramp(16)), ones])
     #expect(y == [float32([1, 1, 1, 1], [45])])
@@ -204,7 +204,7 @@ import Testing
     let backward = Node(
       "ConvTranspose", inputs: ["z", "w"], outputs: ["x"],
       attributes: attributes + [.ints("output_shape", [9, 8])])
-    // The pads that `output_shape` implies are those of the convolution only where they agree.
+    // The pads that `output_shape` implies do not always equal those of the convolution.
     let explicit = Node(
       "ConvTranspose", inputs: ["z", "w"], outputs: ["x"],
       attributes: attributes + [.ints("output_padding", [0, 0])])

@@ -1,8 +1,8 @@
 import ONNX
 import Testing
 
-/// Numbers from the standard's node cases, the conformity of the fast loops with the plain ones,
-/// and bad input.
+/// Values from the standard's node cases, the agreement of fast and plain loops, and invalid
+/// inputs.
 @Suite struct NetworkPoolTests {
   func node(_ type: String, outputs: Int = 1, _ attributes: Attribute...) -> Node {
     Node(
@@ -209,7 +209,7 @@ import Testing
     }
   }
 
-  /// Elements in the padding are counted, never visited.
+  /// Elements in the padding are counted but never read.
   @Test func paddingBeyondMeasureCostsNothing() throws {
     let width = 1 << 40
     let attributes: [Attribute] = [

@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// Resize and its kin, with numbers from the standard's node cases.
+/// Resize and related operators, with values from the standard's node cases.
 @Suite struct NetworkSamplingTests {
   func resize(
     _ x: Tensor, roi: [Float]? = nil, scales: [Float]? = nil, sizes: [Int64]? = nil,
@@ -213,7 +213,7 @@ import Testing
     #expect(try #require(y[0]).isClose(to: float32([1, 1, 4, 4], expected)))
   }
 
-  /// Cut in two and carried on, a sequence gives what it gives whole.
+  /// A sequence split in two, with the state passed on, gives the same result.
   @Test func causalConvolutionCarriesItsState() throws {
     let w = float32([3, 1, 4], noise(12, seed: 2))
     let b = float32([3], noise(3, seed: 3))

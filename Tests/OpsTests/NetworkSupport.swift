@@ -2,7 +2,7 @@ import Glibc
 import ONNX
 import Testing
 
-/// Small numbers that look random and are the same in every run.
+/// Small pseudo-random numbers, the same in every run.
 func noise(_ count: Int, seed: UInt64 = 1) -> [Float] {
   var state = seed &* 0x9E37_79B9_7F4A_7C15
   return (0..<count).map { _ in
@@ -11,7 +11,7 @@ func noise(_ count: Int, seed: UInt64 = 1) -> [Float] {
   }
 }
 
-/// 0, 1, 2, … or from another start.
+/// 0, 1, 2, …, or counting from another start.
 func ramp(_ count: Int, from start: Float = 0) -> [Float] {
   (0..<count).map { Float($0) + start }
 }
@@ -19,7 +19,7 @@ func ramp(_ count: Int, from start: Float = 0) -> [Float] {
 func float32(_ shape: [Int], _ values: [Float]) -> Tensor { Tensor(shape: shape, values) }
 
 extension Tensor {
-  /// The same numbers in another floating-point type.
+  /// The same values in another floating-point type.
   func converted(to type: ElementType) -> Tensor {
     let values = elements(as: Float.self)
     switch type {
@@ -30,7 +30,7 @@ extension Tensor {
     }
   }
 
-  /// The elements of a tensor of reals.
+  /// The elements of a floating-point tensor.
   var reals: [Double] {
     switch elementType {
     case .float64: Array(elements(as: Double.self))
@@ -50,14 +50,14 @@ extension Tensor {
   }
 }
 
-/// Output 0 of a node prepared before any input's contents are known.
+/// Output 0 of a node that is prepared without constant inputs.
 func evaluateUnknown(_ node: Node, _ tensors: [Tensor], opset: Int = 24) throws -> Tensor {
   try evaluatePrepared(node, tensors, opset: opset)
 }
 
-/// Output 0 of a node that computes it, in memory that held NaNs before.
+/// Output 0 of a node, computed into memory filled with NaNs.
 ///
-/// - Parameter constants: inputs whose contents are known when it is prepared
+/// - Parameter constants: the inputs that are constant when the node is prepared
 func evaluatePrepared(
   _ node: Node, _ tensors: [Tensor?], constants: Set<Int> = [], threads: Int = 2,
   convolution: ConvolutionAlgorithm = .automatic, packed: PackedTensors = PackedTensors(),

@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// Gradients of normalizations, and batch normalization while a model is trained.
+/// Gradients of normalizations, and batch normalization in training mode.
 @Suite struct NormalizationGradientTests {
   private func batchInputs(_ shape: [Int]) -> [Tensor] {
     let channels = [shape.count > 1 ? shape[1] : 1]
@@ -28,7 +28,7 @@ import Testing
     try checkGradient(node, batchInputs(shape), opset: 9)
   }
 
-  /// Float32 takes another way than float64, which finite differences hold.
+  /// Compares the float32 code with float64, which finite differences verify.
   @Test(arguments: [[70, 130], [3, 5, 9, 11], [2, 1, 4000]])
   func batchNormalizationIsTheSameInFloat32(shape: [Int]) throws {
     let training = Node(
@@ -78,7 +78,7 @@ import Testing
     let one = float32([1], [1])
     let results = try checkOperator(
       training.node, [x, one, one, float32([1], [7]), float32([1], [2])], opset: 15)
-    // Mean 3 and variance 3.5 of the batch, a quarter of each.
+    // Mean 3 and variance 3.5 of the batch have a weight of 1/4 in the running statistics.
     #expect(try #require(results[1]).isClose(to: float32([1], [6])))
     #expect(try #require(results[2]).isClose(to: float32([1], [2.375])))
   }

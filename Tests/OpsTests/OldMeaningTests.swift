@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// What operators meant before a version gave them another meaning, where no other test says it.
+/// Earlier meanings of operators that no other test covers.
 @Suite struct OldMeaningTests {
   private func run(
     _ type: String, _ inputs: [Tensor], _ attributes: [Attribute] = [], opset: Int, outputs: Int = 1
@@ -12,7 +12,7 @@ import Testing
         attributes: attributes), inputs, opset: opset)
   }
 
-  /// Before version 7 the attribute `is_test` says whether mean and variance are the given ones.
+  /// Before version 7, the attribute `is_test` selects the given mean and variance.
   @Test(arguments: [1, 6]) func batchNormalizationAsksIsTest(opset: Int) throws {
     let x = float32([2, 1, 1], [1, 3])
     let inputs = [x, float32([1], [2]), float32([1], [1]), float32([1], [1]), float32([1], [4])]
@@ -21,7 +21,7 @@ import Testing
     #expect(
       try run("BatchNormalization", inputs, base + [.int("is_test", 1)], opset: opset)
         == [float32([2, 1, 1], [1, 3])])
-    // The batch's own mean is 2, its variance 1; the running ones take a tenth of them.
+    // Mean 2 and variance 1 of the batch have a weight of 1/10 in the running statistics.
     let y = try run(
       "BatchNormalization", inputs, base + [.float("momentum", 0.9)], opset: opset, outputs: 3)
     #expect(y[0] == float32([2, 1, 1], [-1, 3]))
@@ -29,7 +29,7 @@ import Testing
     #expect(y[2]?.isClose(to: float32([1], [3.7]), 1e-6) == true)
   }
 
-  /// Padding counts in no average before `count_include_pad` says so.
+  /// Averages exclude the padding unless `count_include_pad` is set.
   @Test func averagesLeavePaddingOut() throws {
     let x = float32([1, 1, 2], [4, 8])
     let window: [Attribute] = [.ints("kernel_shape", [3]), .ints("pads", [1, 1])]
@@ -42,7 +42,8 @@ import Testing
         == [float32([1, 1, 2], [4, 4])])
   }
 
-  /// Softmax and its kin make a matrix of the input before version 13, axis 1 by default.
+  /// Before version 13, Softmax and related operators flatten the input to a matrix, by default at
+  /// axis 1.
   @Test func softmaxTakesAllAxesFromItsOwnOn() throws {
     let x = float32([1, 2, 2], [0, 0, 0, 0])
     #expect(try run("Softmax", [x], opset: 12) == [float32([1, 2, 2], [0.25, 0.25, 0.25, 0.25])])
@@ -52,7 +53,7 @@ import Testing
     #expect(try run("Hardmax", [ordered], opset: 13) == [float32([1, 2, 2], [0, 1, 1, 0])])
   }
 
-  /// `k` was an attribute, and the result is sorted, largest first.
+  /// `k` was an attribute, and the result is sorted in descending order.
   @Test func topKHasItsCountAsAnAttribute() throws {
     let x = float32([4], [3, 1, 4, 2])
     let old = try run("TopK", [x], [.int("k", 2), .int("axis", 0)], opset: 9, outputs: 2)
@@ -63,7 +64,7 @@ import Testing
     }
   }
 
-  /// The sizes of Split were input 1 at first, then an attribute, then input 1 again.
+  /// The sizes of Split were first input 1, then an attribute, then input 1 again.
   @Test func splitHasItsSizesInThreePlaces() throws {
     let x = float32([3], [1, 2, 3])
     let parts = [float32([1], [1]), float32([2], [2, 3])]
@@ -76,7 +77,7 @@ import Testing
       try run("Split", [x, float32([2], [1, 2])], [.int("axis", 0)], opset: 1, outputs: 2) == parts)
   }
 
-  /// Limits, pads, axes and places that became inputs.
+  /// Limits, pads, axes and positions that became inputs.
   @Test func attributesBecameInputs() throws {
     let x = float32([1, 3], [-2, 0, 5])
     let clipped = [float32([1, 3], [-1, 0, 3])]
@@ -112,7 +113,7 @@ import Testing
     #expect(try run("Reshape", [x, int64s(3, 1)], opset: 5) == [float32([3, 1], [-2, 0, 5])])
   }
 
-  /// Scale and bias were one for a group until version 21, and are one for a channel since.
+  /// Scale and bias had one value per group before version 21, and have one per channel since.
   @Test func groupNormalizationScalesGroupsFirst() throws {
     let x = float32([1, 4, 1], [0, 2, 0, 2])
     let attributes: [Attribute] = [.int("num_groups", 2), .float("epsilon", 0)]
@@ -128,7 +129,7 @@ import Testing
         opset: 21) == [float32([1, 4, 1], [-1, 2, 2, 9])])
   }
 
-  /// Sizes came from scales alone, and places from the result's number over the scale.
+  /// Sizes followed from the scales, and positions were the output index divided by the scale.
   @Test func upsampleAndTheFirstResizeScaleFromTheCorner() throws {
     let x = float32([1, 1, 1, 4], [1, 2, 3, 4])
     let scales = float32([4], [1, 1, 1, 2])
@@ -143,7 +144,7 @@ import Testing
     #expect(throws: OperatorError.self) { try run("Upsample", [x, scales], opset: 10) }
   }
 
-  /// A way to number places that version 11 of Resize has, and one that came with 19.
+  /// A coordinate mode of Resize 11, and one that version 19 added.
   @Test func resizeKnowsTheWaysOfItsVersion() throws {
     let x = float32([4], [1, 2, 3, 4])
     let inputs = [x, float32([0], []), float32([1], [0.5])]
@@ -153,7 +154,7 @@ import Testing
     // (x + ½) / ½ is 1 and 3.
     #expect(
       try run("Resize", inputs, mode("tf_half_pixel_for_nn"), opset: 11) == [float32([2], [2, 4])])
-    // Places ½ and 2½.
+    // Positions ½ and 2½.
     #expect(
       try run("Resize", inputs, mode("half_pixel_symmetric"), opset: 19) == [float32([2], [1, 3])])
     for (name, opset) in [("tf_half_pixel_for_nn", 13), ("half_pixel_symmetric", 18)] {
@@ -161,7 +162,7 @@ import Testing
     }
   }
 
-  /// Two tensors went together by an axis before they broadcast as NumPy's do.
+  /// Two tensors were aligned at an axis before they broadcast as in NumPy.
   @Test func sumsBroadcastByAnAxis() throws {
     let (x, y) = (float32([2, 3], ramp(6)), float32([2], [10, 20]))
     let attributes: [Attribute] = [.int("broadcast", 1), .int("axis", 0)]
@@ -172,7 +173,7 @@ import Testing
     #expect(throws: OperatorError.self) { try run("Add", [x, y], opset: 7) }
   }
 
-  /// `to` was the name of a type before it was its number.
+  /// `to` was the name of a type before it was a number.
   @Test func castNamedItsTypeInWords() throws {
     let x = float32([2], [1.5, -2])
     let y = [Tensor(shape: [2], [1, -2] as [Int32])]

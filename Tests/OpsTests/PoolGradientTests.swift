@@ -29,7 +29,7 @@ import Testing
     try checkGradient(solid, [doubles([1, 2, 3, 3, 4])])
   }
 
-  /// Float32 takes another way than the other types to values and places.
+  /// Float32 has separate code for values and positions.
   @Test(
     arguments: [
       [.ints("kernel_shape", [2, 2]), .ints("strides", [2, 2])],
@@ -91,7 +91,7 @@ import Testing
       [doubles([1, 2, 4, 5])])
   }
 
-  /// Holds the gradient in float32 to that in float64.
+  /// Compares the gradient in float32 with that in float64.
   private func checkSingle(_ name: String, _ node: Node, _ x: Tensor) throws {
     var forward = node
     forward.inputs = ["x"]

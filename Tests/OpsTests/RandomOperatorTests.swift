@@ -2,7 +2,7 @@ import Foundation
 import ONNX
 import Testing
 
-/// A random operator, and the first moments of what it must draw.
+/// A random operator and the first moments of its distribution.
 struct RandomCase: Sendable, CustomTestStringConvertible {
   let name: String
   var attributes: [Attribute] = []
@@ -66,7 +66,7 @@ struct RandomCase: Sendable, CustomTestStringConvertible {
     .bernoulli(0.0625, .uint8, .bfloat16), .bernoulli(0.75, .float64, .float64),
   ]
 
-  /// A model of so many nodes of this kind.
+  /// A model with a number of nodes of this kind.
   func model(nodes: Int = 1, seed: Float? = nil) -> Model {
     let inputs = input == nil ? [] : ["x"]
     let seeds = seed.map { [Attribute.float("seed", $0)] } ?? []
@@ -90,7 +90,7 @@ struct RandomCase: Sendable, CustomTestStringConvertible {
     return try Session(model, options: options)
   }
 
-  /// Mean and variance within five of their standard deviations.
+  /// Expects mean and variance within five standard deviations.
   private func expect(_ numbers: [Double], _ test: RandomCase) {
     let count = Double(numbers.count)
     let mean = numbers.reduce(0, +) / count
@@ -98,7 +98,7 @@ struct RandomCase: Sendable, CustomTestStringConvertible {
     let variance = squares.reduce(0, +) / count
     #expect(abs(mean - test.mean) < 5 * (test.variance / count).squareRoot(), "\(mean)")
     let spread = ((test.fourth - test.variance * test.variance) / count).squareRoot()
-    // The last place of a bfloat16 is 2⁻⁸ of the number, twice that of the variance.
+    // The last bit of a bfloat16 is 2⁻⁸ of the value, and twice that of the variance.
     #expect(abs(variance - test.variance) < 5 * spread + 1e-4 * test.variance, "\(variance)")
   }
 
@@ -136,7 +136,7 @@ struct RandomCase: Sendable, CustomTestStringConvertible {
     for (index, draw) in draws.enumerated() {
       for other in draws.dropFirst(index + 1) { #expect(draw != other) }
     }
-    // The session's seed decides all of them.
+    // The seed of the session determines all of them.
     let again = try self.session(test.model(nodes: 2))
     #expect(try again.run(test.inputs) == first)
     #expect(try again.run(test.inputs) == second)
@@ -196,13 +196,13 @@ struct RandomCase: Sendable, CustomTestStringConvertible {
       let deviation = (Double(count) * 0.25 * 0.75).squareRoot()
       #expect(abs(kept - 0.25 * Double(count)) < 5 * deviation, "\(kept)")
       #expect(try run(attributes, seed: 1) == first)
-      // A seed of its own is all that counts.
+      // Only the node's own seed counts.
       #expect(try (run(attributes, seed: 2) == first) == !attributes.isEmpty)
     }
   }
 }
 
-/// The elements of a tensor of numbers.
+/// The elements of a numeric tensor.
 private func reals(_ tensor: Tensor) throws -> [Double] {
   let cast = Node(
     "Cast", inputs: ["x"], outputs: ["y"], attributes: [.int("to", 11)])

@@ -1,4 +1,4 @@
-// Written by tools/references/recurrent.py.
+// Written by tools/generate/recurrent.py.
 
 extension RecurrentCase {
   static let all: [RecurrentCase] = [

@@ -3,7 +3,7 @@ import ONNX
 import Testing
 
 /// A node of RNN, LSTM or GRU with inputs of made-up numbers, and its outputs by
-/// tools/references/recurrent.py.
+/// tools/generate/recurrent.py.
 struct RecurrentCase: CustomTestStringConvertible {
   let title: String
   let name: String

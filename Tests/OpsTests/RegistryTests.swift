@@ -8,14 +8,14 @@ import Testing
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("Sources/Ops")
 
-  /// Types that state a schema of their own, by file.
+  /// The types that declare a schema, by file.
   static func definedTypes() throws -> Set<String> {
     var types: Set<String> = []
     let files = try #require(
       FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil))
     for case let file as URL in files where file.pathExtension == "swift" {
       let text = try String(contentsOf: file, encoding: .utf8)
-      // A schema belongs to the type whose declaration comes last before it.
+      // A schema belongs to the closest type declaration before it.
       var current: Substring?
       for line in text.split(separator: "\n") {
         if let match = line.firstMatch(

@@ -1,9 +1,9 @@
 import ONNX
 
-/// Attributes that versions of operators take, for tests of what they read.
+/// Sample attributes of operator versions, for tests of the attributes that operators read.
 enum SampleAttributes {
-  /// Values of those that have no default, by operator and version, by operator, or by name alone;
-  /// spelt as in `SchemaHistory.txt`. Whatever is not here is 1, [1], "" or ["a"].
+  /// Values of attributes without a default, by operator and version, by operator, or by name, in
+  /// the notation of `SchemaHistory.txt`. All others are 1, [1], "" or ["a"].
   private static let values: [String: String] = [
     "Cast1.to": "FLOAT", "BitShift.direction": "LEFT", "GRU.activations": "Sigmoid/Tanh",
     "LSTM.activations": "Sigmoid/Tanh/Tanh", "RNN.activations": "Tanh", "Momentum.mode": "standard",
@@ -14,7 +14,7 @@ enum SampleAttributes {
     "GRU1.direction": "forward", "LSTM1.direction": "forward",
   ]
 
-  /// A value that a version of an operator takes; `nil` for a graph or type.
+  /// A valid value of an attribute; `nil` for a graph or type.
   static func sample(_ rule: SchemaVersion.Rule, _ schema: SchemaVersion) -> Attribute? {
     let text =
       values["\(schema.name)\(schema.version).\(rule.name)"]
@@ -32,8 +32,7 @@ enum SampleAttributes {
     }
   }
 
-  /// The attributes that a version of an operator cannot do without, in each of the ways there are;
-  /// none where one is a graph.
+  /// The alternative sets of attributes that a version requires; none if one of them is a graph.
   static func bases(_ schema: SchemaVersion) -> [[Attribute]] {
     if let own = families[schema.name] {
       return own.filter { base in
@@ -50,7 +49,7 @@ enum SampleAttributes {
     return [attributes]
   }
 
-  /// Attributes that only together make sense.
+  /// Attributes that are only valid together.
   private static let families: [String: [[Attribute]]] = [
     "Reshape": [[], [.ints("shape", [1])]],
     "RandomNormalLike": [[.int("dtype", 1)]],

@@ -1,7 +1,7 @@
 import Foundation
 import ONNX
 
-/// One version of an operator in `SchemaHistory.txt`, which says how it is to be read.
+/// One version of an operator in `SchemaHistory.txt`; `schema_history.py` describes the format.
 struct SchemaVersion: Sendable {
   let domain: String
   let name: String
@@ -20,14 +20,14 @@ struct SchemaVersion: Sendable {
     let isOptional: Bool
     let isVariadic: Bool
 
-    /// Those of the types that are tensors.
+    /// The tensor types among the types.
     var tensorTypes: TypeSet {
       ElementType.allCases.reduce(into: []) { set, type in
         if types.contains(type.description) { set.insert(TypeSet(type)) }
       }
     }
 
-    /// float32, or the first of the types that are tensors.
+    /// float32, or the first tensor type.
     var anyTensorType: ElementType? {
       let types = tensorTypes
       return types.contains(.float32)
@@ -35,7 +35,7 @@ struct SchemaVersion: Sendable {
     }
   }
 
-  /// What an attribute is, with its default as the file spells it.
+  /// An attribute, with its default in the notation of the file.
   struct Rule: Sendable {
     let name: String
     let type: String
@@ -80,8 +80,8 @@ struct SchemaVersion: Sendable {
       words.count < 6 || words[5] == "-" ? [] : words[5].split(separator: ",").map { Rule($0) }
   }
 
-  /// A node of this version with these attributes, and with all its inputs and outputs or with no
-  /// more than it needs.
+  /// A node of this version with these attributes, and with all or only the required inputs and
+  /// outputs.
   func node(_ attributes: [Attribute], isFull: Bool = true) -> Node {
     func names(_ parameters: [Parameter], _ letter: String) -> [String] {
       parameters.indices.filter { isFull || !parameters[$0].isOptional }.map { "\(letter)\($0)" }

@@ -1,15 +1,15 @@
 import ONNX
 import Testing
 
-/// The registry beside every version of every operator of the standard, `SchemaHistory.txt`.
+/// Compares the registry with every version of every standard operator in `SchemaHistory.txt`.
 @Suite struct SchemaHistoryTests {
   private static let present = SchemaVersion.all.filter {
-    // A pass of the interpreter replaces it by the gradient's nodes.
+    // A pass replaces it by the nodes of the gradient.
     !$0.isRemoved && $0.name != "Gradient"
   }
 
-  /// Versions that the standard removed, and that models use all the same: they mean what the
-  /// version before them meant, or the one text that there is of them.
+  /// Versions that the standard removed but that models still use. They mean the same as the
+  /// version before them, or as their only specification.
   private static let kept: Set = [
     "ai.onnx GroupNormalization 18", "ai.onnx Scatter 11", "ai.onnx.ml TreeEnsembleClassifier 5",
     "ai.onnx.ml TreeEnsembleRegressor 5",
@@ -67,8 +67,8 @@ import Testing
     }
   }
 
-  /// Whether a node of that version with these attributes is one, with all its inputs and outputs or
-  /// with the fewest.
+  /// Whether a node of that version with these attributes is valid, with all or with the fewest
+  /// inputs and outputs.
   private static func error(_ schema: SchemaVersion, _ attributes: [Attribute]) -> String? {
     var error: String?
     for isFull in [true, false] {
@@ -122,7 +122,7 @@ import Testing
     #expect(accepted.isEmpty, "\(accepted.sorted().joined(separator: "\n"))")
   }
 
-  /// Operators whose inputs depend on each other in ways that a type alone does not say.
+  /// Operators whose inputs depend on each other in ways that types do not express.
   private static let dependent: Set = [
     "Attention", "BitCast", "DequantizeLinear", "SequenceAt", "SequenceErase", "SequenceInsert",
     "Adagrad", "Adam", "Momentum",
@@ -137,7 +137,7 @@ import Testing
       for (index, input) in schema.inputs.enumerated() {
         for type in ElementType.allCases
         where type != .undefined && input.tensorTypes.contains(type) {
-          // Inputs of one list share their type, as a rule.
+          // Inputs of one list usually share their type.
           let inputs = Inputs(
             types: schema.inputs.map { other -> ValueType? in
               other.types == input.types

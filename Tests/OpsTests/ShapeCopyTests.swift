@@ -263,7 +263,7 @@ import Testing
     #expect(y == Tensor(shape: [1, 8, 1], expected))
   }
 
-  /// Pads longer than the input, as NumPy repeats the pattern.
+  /// Pads longer than the input repeat the pattern, as in NumPy.
   @Test(
     arguments: [
       ("reflect", [1, 2, 1, 2, 1, 2, 1, 2]), ("edge", [1, 1, 1, 1, 1, 2, 2, 2]),
@@ -291,7 +291,7 @@ import Testing
   // MARK: space and depth
 
   @Test func movesBetweenDepthAndSpace() throws {
-    // The standard's example: [1, 8, 2, 3] in counting order with steps of 9 a channel.
+    // The standard's example: [1, 8, 2, 3] in counting order, with a step of 9 per channel.
     let x = Tensor(
       shape: [1, 8, 2, 3],
       (0..<8).flatMap { c in (0..<6).map { Float(c * 9 + $0) } })
@@ -333,7 +333,7 @@ private func permutations(_ items: [Int]) -> [[Int]] {
   }
 }
 
-/// For each element of the transposed tensor the place it comes from.
+/// The source index of each element of the transposed tensor.
 private func transposed(_ sizes: [Int], _ order: [Int]) -> [Int] {
   var strides = Array(repeating: 1, count: sizes.count)
   for axis in sizes.indices.dropLast().reversed() {

@@ -75,7 +75,7 @@ import Testing
   }
 
   @Test func addsUpRowsOfAnEmbedding() throws {
-    // Each of 7 words occurs at positions that leave the same remainder.
+    // Each of 7 words occurs at the positions with the same remainder.
     let (words, width, count) = (7, 70, 50)
     let indices = (0..<count).map { Int64($0 % words) }
     let graph = Graph(
@@ -217,7 +217,7 @@ import Testing
     }
   }
 
-  /// A gradient made for a batch of any size is that made for the size at hand.
+  /// A gradient for a dynamic batch size equals the one for a fixed size.
   @Test(arguments: [
     Node("Concat", inputs: ["x", "x"], outputs: ["y"], attributes: [.int("axis", 0)]),
     Node("Split", inputs: ["x"], outputs: ["y", "z"], attributes: [.int("axis", 1)]),
@@ -254,7 +254,7 @@ import Testing
     #expect(try found == gradient([3, 4]))
   }
 
-  /// A file may name what only this package's own passes make.
+  /// A file may contain operators of the private domain, which only passes should add.
   @Test func refusesWhatDoesNotFit() throws {
     let shape = integers([3, 4])
     func run(_ name: String, _ inputs: [Tensor], _ attributes: [Attribute] = []) throws {

@@ -276,7 +276,7 @@ import Testing
 }
 
 extension Tensor {
-  /// The same shape filled with 0.
+  /// A tensor of the same shape filled with 0.
   fileprivate func zeros() -> Tensor {
     Tensor(shape: shape, Array(repeating: 0 as Float, count: count))
   }

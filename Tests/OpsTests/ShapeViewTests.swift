@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// 0, 1, 2, … in that shape.
+/// 0, 1, 2, … in the given shape.
 func counting(_ shape: [Int]) -> Tensor {
   Tensor(shape: shape, (0..<shape.reduce(1, *)).map { Float($0) })
 }
@@ -18,7 +18,7 @@ func result(
   return try checkOperator(node, inputs, opset: opset, sourceLocation: sourceLocation)[0]
 }
 
-/// Expects an error that says what `words` say.
+/// Expects an error that contains `words`.
 func expectError(
   _ words: String, _ type: String, _ inputs: [Tensor?], _ attributes: [Attribute] = [],
   opset: Int = 24, outputs: Int = 1, sourceLocation: SourceLocation = #_sourceLocation
@@ -34,7 +34,7 @@ func expectError(
   }
 }
 
-/// Types of the outputs of a node whose inputs have these types and no known contents.
+/// The output types of a node whose inputs have these types and unknown contents.
 func inferred(
   _ type: String, _ inputs: [ValueType], _ constants: [Tensor?] = [],
   _ attributes: [Attribute] = [], outputs: Int = 1, opset: Int = 24
@@ -69,7 +69,7 @@ func inferred(
     let empty = counting([0, 3, 4])
     #expect(
       try result("Reshape", [empty, int64s(3, 4, 0)], [.int("allowzero", 1)])?.shape == [3, 4, 0])
-    // What is copied cancels out, so an empty batch can be flattened.
+    // Copied dimensions cancel out, so an empty batch can be flattened.
     #expect(try result("Reshape", [empty, int64s(0, -1)])?.shape == [0, 12])
   }
 

@@ -130,7 +130,7 @@ struct SupportVectorExample: Sendable, CustomTestStringConvertible {
   }
 }
 
-/// The numbers are onnxruntime's 1.31.1, but for what it does not refuse.
+/// Values from onnxruntime 1.31.1, except for inputs that it does not reject.
 @Suite struct CastMapTests {
   private func map(_ keys: [Int64], _ values: [Tensor]) -> Value {
     let type = ValueType.tensor(values.first?.elementType ?? .float32, [] as Shape)

@@ -83,7 +83,7 @@ private func expectClose(
     try expectClose(nesterov, [[1.227535, 2.95714], [0.687, 0.948]])
   }
 
-  // MARK: later steps, numbers of the standard's reference evaluator
+  // MARK: later steps, with values from the standard's reference evaluator
 
   private func later(_ type: String, _ attributes: [Attribute]) throws -> [Tensor?] {
     let states =
@@ -131,7 +131,7 @@ private func expectClose(
     try expectClose(try checkOperator(one, inputs, opset: 1), [[1.13238, 2.70772]])
   }
 
-  // MARK: bad input
+  // MARK: invalid inputs
 
   @Test func rejectsGroupsThatDoNotFit() throws {
     let x = vector(1, 2)

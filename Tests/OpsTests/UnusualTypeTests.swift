@@ -2,7 +2,7 @@ import ComplexModule
 import ONNX
 import Testing
 
-/// Operators that take complex numbers, booleans and strings where they mean something.
+/// Operators that accept complex numbers, booleans and strings.
 @Suite struct UnusualTypeTests {
   private typealias Number = Complex<Float>
 
@@ -18,7 +18,7 @@ import Testing
       Node(type, inputs: names, outputs: ["y"], attributes: attributes), inputs, opset: opset)[0]
   }
 
-  /// What is linear acts on real and imaginary parts alike.
+  /// Linear operators act on real and imaginary parts separately.
   @Test func resizesComplexNumbers() throws {
     let (a, b): ([Float], [Float]) = ([1, 2, 4, 8], [0, -1, 3, 5])
     let scales = Tensor(shape: [1], [2] as [Float])
@@ -43,7 +43,7 @@ import Testing
     func sample(_ x: Tensor, _ mode: String) throws -> Tensor? {
       try run("GridSample", [x, grid], [.string("mode", mode)])
     }
-    // Along the last axis the places are 0, 0.75 and far outside.
+    // Along the last axis, the positions are 0, 0.75 and far outside.
     #expect(
       try sample(complex([1, 1, 1, 2], [4, 8], [0, -4]), "linear")
         == complex([1, 1, 1, 3], [4, 7, 0], [0, -3, 0]))

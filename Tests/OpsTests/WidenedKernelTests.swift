@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// Products of 16-bit floats are those of the same numbers in float32, rounded at the end.
+/// Products of 16-bit floats equal the rounded products of the same values in float32.
 @Suite struct WidenedKernelTests {
   struct Case: CustomTestStringConvertible, Sendable {
     let node: Node

@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// The lecture's convolutions and poolings, with its numbers.
+/// Convolutions and poolings from a lecture, with its values.
 @Suite struct WorkedConvolutionTests {
   func convolve(
     _ x: Tensor, _ w: Tensor, bias: [Float]? = nil, pads: Int = 0
@@ -154,8 +154,8 @@ import Testing
     }
   }
 
-  /// 20 maps of 5×5×3 over 200×200×3. The lecture counts 204² outputs a map, which takes four cells of
-  /// padding on each side; two keep 200².
+  /// 20 filters of 5×5×3 over 200×200×3. The lecture counts 204² outputs per map, which needs
+  /// a padding of four on each side; two give 200².
   @Test func weightsAreShared() throws {
     let w = float32([20, 3, 5, 5], noise(1500))
     #expect(w.count == 1_500)
@@ -167,7 +167,7 @@ import Testing
     let sizes = try #require(types[0].tensorType?.shape?.sizes)
     #expect(sizes == [1, 20, 204, 204])
     #expect(sizes.elementCount == 832_320)
-    // Fully connected, 40 thousand hidden units have a weight for each of the image's numbers.
+    // With full connections, each of 40 thousand hidden units has a weight for every input value.
     #expect(40_000 * 200 * 200 * 3 == 4_800_000_000)
   }
 }

@@ -7,7 +7,7 @@ import Testing
   typealias Values = [Double]
 
   private func σ(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
-  /// Numbers between −1 and 1 that look like noise.
+  /// Pseudo-random numbers between −1 and 1.
   private func noise(_ count: Int, _ seed: Int) -> Values {
     (0..<count).map { Double((($0 + seed) * 7919 + seed * 104_729) % 2003) / 1001 - 1 }
   }
@@ -158,7 +158,7 @@ import Testing
     try expect(outputs[1], h)
   }
 
-  /// Four times and three times the parameters of a plain recurrent layer of the same size.
+  /// An LSTM has four times, a GRU three times the parameters of a plain layer of the same size.
   @Test func parameterCounts() throws {
     func count(_ name: String) throws -> Int {
       let gates = ["RNN": 1, "GRU": 3, "LSTM": 4][name] ?? 0
@@ -264,7 +264,7 @@ import Testing
     }
   }
 
-  /// Reverse is forward on the reversed sequence.
+  /// The reverse direction equals the forward direction on the reversed sequence.
   @Test(arguments: ["RNN", "GRU", "LSTM"]) func reverseReversesTheSequence(_ name: String) throws {
     let layer = Layer(name: name, directions: 1, input: I, hidden: H, seed: 20)
     let parameters = parameters(layer)
@@ -280,8 +280,8 @@ import Testing
     try expect(backwards[1], values(forwards[1]))
   }
 
-  /// Two layers in both directions, the second on the first's directions side by side: what stays
-  /// in the batch's rows does not mix, so each sequence alone gives the same.
+  /// Two bidirectional layers, the second on the concatenated outputs of the first. The rows of a
+  /// batch do not mix, so each sequence alone gives the same result.
   @Test(arguments: ["RNN", "GRU", "LSTM"]) func stackedLayersKeepSequencesApart(
     _ name: String
   ) throws {
@@ -296,7 +296,7 @@ import Testing
         }
         let Y = try values(
           run(layer, parameters(layer), y, states: zeros, direction: "bidirectional")[0])
-        // [T, D, B, H] to [T, B, D · H], as exporters write with Transpose and Reshape.
+        // [T, D, B, H] to [T, B, D · H], as exporters do with Transpose and Reshape.
         var rows: Values = []
         for t in 0..<T {
           for b in 0..<batch {

@@ -44,7 +44,7 @@ struct ConvertWeightsTests {
   }
 
   @Test func whatStopsTheWorkIsOneLine() throws {
-    // torch.save's magic number, version and machine, and then a call.
+    // The magic number, version and machine that torch.save writes, and then a call.
     let magic: [UInt8] = [0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
     let pickles: [[UInt8]] = [
       magic, [0x4D, 0xE9, 3], Array("}".utf8), Array("cos\nsystem\n(tR".utf8),

@@ -3,8 +3,8 @@ import Testing
 import ToolSupport
 
 @Suite struct ForcedConvolutionTests {
-  /// The standard's cases with a `Conv`, through each algorithm: `onnx-run test` judges by the
-  /// largest number of a result.
+  /// The standard's cases with a `Conv`, with each algorithm. `onnx-run test` allows a difference
+  /// relative to the largest expected value.
   @Test(
     .enabled(if: isFolder(standardCases), "tools/test writes the standard's cases first"),
     arguments: ["exact", "winograd2", "winograd4", "winograd6"])
@@ -16,7 +16,7 @@ import ToolSupport
     print("Forced \(algorithm): \(tool.lines.last ?? "")")
   }
 
-  /// A case that only the exact algorithm can pass shows that the others are really run.
+  /// A case that only the exact algorithm can pass proves that the others are used.
   @Test func theAlgorithmIsTheOneThatWasAskedFor() throws {
     let folder = try Folder()
     _ = try folder.makeFolder("case/test_data_set_0")
@@ -38,7 +38,7 @@ import ToolSupport
     _ = try folder.write(model, to: "case/model.onnx")
     _ = try folder.write(.tensor(x), to: "case/test_data_set_0/input_0.pb")
     _ = try folder.write(.tensor(y), to: "case/test_data_set_0/output_0.pb")
-    // A case without a convolution is left out, right or wrong.
+    // Cases without a convolution are skipped, whether correct or not.
     _ = try folder.write(.relu([2]), to: "relu/model.onnx")
     _ = try folder.write([2], [-1, 2] as [Float], to: "relu/test_data_set_0/input_0.pb")
     _ = try folder.write([2], [5, 5] as [Float], to: "relu/test_data_set_0/output_0.pb")

@@ -65,7 +65,7 @@ private let orange: [UInt8] = [213, 94, 0]
   }
 
   @Test func linesRunThroughTheirPoints() throws {
-    // From the lower left corner to the upper right one and back again.
+    // From the lower left corner to the upper right one and back.
     let plot = Plot("", xLabel: "", yLabel: "", [.init("", [(0, 0), (1, 1), (2, 0)])])
     let image = try plot.image(width: 600, height: 400)
     let columns = (0..<600).filter { x in (0..<400).contains { image.pixel(x, $0) == blue } }
@@ -74,7 +74,7 @@ private let orange: [UInt8] = [213, 94, 0]
     let middle = (first + last) / 2
     #expect(top(middle) < top(first + 20) && top(middle) < top(last - 20))
     #expect(abs(top(first + 50) - top(last - 50)) <= 3)
-    // Half way in x is half way in y.
+    // Halfway in x is halfway in y.
     let quarter = (first + middle) / 2
     #expect(abs((top(first + 2) + top(middle)) / 2 - top(quarter)) <= 4)
   }
@@ -138,7 +138,7 @@ private let orange: [UInt8] = [213, 94, 0]
   @Test func coloursFollowTheNumbers() throws {
     let map = HeatMap("", rows: 2, columns: 2, values: [-1, 0, 1, .nan])
     let image = try map.image(cell: (10, 10))
-    // Cells begin at 26, 40; blue is the least, white 0, red the largest, grey none.
+    // Cells start at (26, 40). Blue is the smallest value, white 0, red the largest, grey none.
     #expect(image.pixel(31, 45) == [33, 102, 172])
     #expect(image.pixel(41, 45) == [247, 247, 247])
     #expect(image.pixel(31, 55) == [178, 24, 43])

@@ -3,7 +3,7 @@ import ONNX
 import Testing
 import ToolSupport
 
-/// Load → save loses nothing, in the eyes of the standard's own package.
+/// Loading and saving a model loses nothing, according to the standard's own package.
 @Suite struct RoundTripTests {
   private static let cases =
     ProcessInfo.processInfo.environment["ONNX_CASES"] ?? packageFile(".build/cases")
@@ -27,7 +27,7 @@ import ToolSupport
     let compare = Process()
     compare.executableURL = URL(fileURLWithPath: Self.python)
     compare.arguments = [
-      packageFile("tools/references/roundtrip.py"), Self.cases, copies.path(""), "--presence",
+      packageFile("tools/compare/roundtrip.py"), Self.cases, copies.path(""), "--presence",
     ]
     compare.standardOutput = FileHandle(forWritingAtPath: report)
     try compare.run()

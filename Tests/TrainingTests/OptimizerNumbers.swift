@@ -1,4 +1,4 @@
-// Written by tools/references/optimizers.py
+// Written by tools/generate/optimizers.py
 
 /// Losses of each step and the parameters after the last, as PyTorch computes them.
 let optimizerNumbers: [String: (losses: [Double], parameters: [Double])] = [

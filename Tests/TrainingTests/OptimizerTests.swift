@@ -2,7 +2,7 @@ import Foundation
 import ONNX
 import Testing
 
-/// Against PyTorch, by the numbers of tools/references/optimizers.py.
+/// Against PyTorch, by the numbers of tools/generate/optimizers.py.
 @Suite struct OptimizerTests {
   static let optimizers: [(name: String, optimizer: any Optimizer, rate: Double)] = [
     ("sgd", SGD(), 0.05),
@@ -46,7 +46,7 @@ import Testing
   }
 }
 
-/// `tanh(x·W1 + b1)·W2 + b2` in float64, with the numbers of tools/references/optimizers.py.
+/// `tanh(x·W1 + b1)·W2 + b2` in float64, with the numbers of tools/generate/optimizers.py.
 enum SmallNetwork {
   static func numbers(_ shape: [Int], _ phase: Double, scale: Double = 1) -> Tensor {
     Tensor(

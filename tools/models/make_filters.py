@@ -1,4 +1,4 @@
-"""Makes two models with fixed kernels, blur and edges, a picture to try them on, and their outputs.
+"""Writes the models blur and edges, a picture to try them on, and their outputs.
 
     python tools/models/make_filters.py --output models/
 """
@@ -11,8 +11,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-# Every pixel the mean of its neighbourhood; and the difference to the neighbours on the right and
-# below, as a size: a pair of kernels and the sum of what they give.
+# BLUR averages the 5x5 neighbourhood of each pixel. EDGES holds two kernels, the differences from
+# the right and the lower neighbour; the model takes the larger of their absolute values.
 BLUR = np.full((1, 1, 5, 5), 1 / 25, np.float32)
 EDGES = np.zeros((2, 1, 2, 2), np.float32)
 EDGES[0, 0] = [[-1, 1], [0, 0]]

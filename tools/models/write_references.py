@@ -1,12 +1,12 @@
-"""Writes inputs to try and reference outputs beside a trained model, and prints its figures.
+"""Writes sample inputs and reference outputs next to a trained model, and prints its figures.
 
     python tools/models/write_references.py models/lenet5.onnx --data MNIST_DIR
     python tools/models/write_references.py models/char_lstm.onnx --data tinyshakespeare.txt
 
-A model of pictures reads `image` and gives `logits`; one of characters reads `tokens` and its
-states, gives `logits` and the states that follow, and names its characters in the metadata
-`vocabulary`. MNIST_DIR holds the IDX files of MNIST, gzipped or not. Of a text the first 90 % were
-learnt, the rest is for validation. What is computed, onnxruntime computes.
+An image model has the input `image` and the output `logits`. A character model has the inputs
+`tokens` and its states, the outputs `logits` and the new states, and lists its characters in the
+metadata `vocabulary`. MNIST_DIR holds the IDX files of MNIST, gzipped or not. The last 10 % of a
+text are the validation set. onnxruntime computes all outputs.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def as_input(images):
 
 
 def digits(session, data, folder, references):
-    """The first test digit of each class that is read as such, and the accuracy over all."""
+    """Writes the first correctly read test digit of each class; returns the accuracy on all."""
     images = read_idx(data / "t10k-images-idx3-ubyte")
     labels = read_idx(data / "t10k-labels-idx1-ubyte")
     read = session.run(as_input(images))[0].argmax(1)
@@ -94,7 +94,7 @@ def log_sum_exp(logits):
 
 
 def validation_loss(session, tokens):
-    """Mean loss per character in nats, read as one stream from states of zero."""
+    """The mean loss per character in nats, over the text as one stream from zero states."""
     states, total = zero_states(session, 1), 0.0
     for start in range(0, len(tokens) - 1, 1000):
         targets = tokens[start + 1:start + 1001]
@@ -105,7 +105,7 @@ def validation_loss(session, tokens):
 
 
 def characters(session, data, vocabulary, folder, references):
-    """The first 16 characters of the prompts, from random states, and the validation loss."""
+    """Writes the first 16 characters of each prompt and random states; returns the loss."""
     folder.mkdir(exist_ok=True)
     for file, prompt in PROMPTS.items():
         (folder / file).write_text(prompt)

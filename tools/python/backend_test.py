@@ -1,10 +1,10 @@
-"""Runs the standard's own test runner, `onnx.backend.test.BackendTest`, on this implementation.
+"""Runs the standard's own test runner, `onnx.backend.test.BackendTest`, on this library.
 
     PYTHONPATH=tools/python python tools/python/backend_test.py [--include PATTERN] [--list FILE]
 
-Prints how many cases pass, per kind, and each that does not. Ends with 1 where one fails that is
-not known to. Known networks lie in the onnx package; the runner writes their inputs below
-ONNX_HOME.
+Prints the number of passing cases of each kind, and every case that fails. Exits with code 1 if a
+case fails that is not listed in KNOWN. The models of known networks come from the onnx package; the
+runner writes their inputs below ONNX_HOME.
 """
 
 import argparse
@@ -18,16 +18,16 @@ import swiftonnx.backend as backend
 from onnx.backend.test import BackendTest
 
 KNOWN = {
-    "test_loop16_seq_none_cpu": "the runner's own comparison fails on what the case expects",
+    "test_loop16_seq_none_cpu": "the runner's own comparison fails on the expected output",
     **{
-        f"test_bernoulli{suffix}_cpu": "the case holds one draw of NumPy's global generator"
+        f"test_bernoulli{suffix}_cpu": "the case expects the draws of NumPy's generator"
         for suffix in ["", "_double", "_double_expanded", "_expanded", "_seed", "_seed_expanded"]
     },
 }
 
 
 class Result(unittest.TestResult):
-    """Counts what passes, and keeps one line of each failure."""
+    """Counts passing cases and keeps one line for each failure."""
 
     def __init__(self):
         super().__init__()
@@ -50,7 +50,7 @@ class Result(unittest.TestResult):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--include", default="", help="cases whose name has this pattern")
+    parser.add_argument("--include", default="", help="run only the cases matching this")
     parser.add_argument("--list", type=argparse.FileType("w"), help="write passing cases here")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -77,7 +77,7 @@ def main():
                 print(test, file=options.list)
             if test in KNOWN:
                 unexpected += 1
-                print(f"  {test}: passes after all", flush=True)
+                print(f"  {test}: passes, but is listed as failing", flush=True)
     return 1 if unexpected else 0
 
 

@@ -1,4 +1,4 @@
-"""Runs ONNX models with this repository's implementation; `swiftonnx.backend` is its backend."""
+"""Runs ONNX models with swift-onnx; `swiftonnx.backend` is the standard's backend interface."""
 
 from swiftonnx.session import Error, Session
 

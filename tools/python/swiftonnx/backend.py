@@ -27,8 +27,8 @@ class SwiftBackendRep(BackendRep):
     def run(self, inputs, **kwargs):
         """Runs the model on arrays (or lists, dictionaries, None, messages).
 
-        `inputs` is one value for each input in the order of the graph, those with an initializer
-        left out or not, or a dictionary by name. Returns the outputs, by position or name.
+        `inputs` is a dictionary by name, or a list in the order of the graph's inputs, with or
+        without those that have an initializer. Returns the outputs, by position or name.
         """
         if isinstance(inputs, dict):
             infos = [info for info in self._all if info.name in inputs]
@@ -51,7 +51,7 @@ class SwiftBackendRep(BackendRep):
 
 
 class SwiftBackend(Backend):
-    """Prepares models and runs them, on the CPU."""
+    """Prepares and runs models on the CPU."""
 
     @classmethod
     def is_compatible(cls, model, device="CPU", **kwargs):
@@ -63,9 +63,9 @@ class SwiftBackend(Backend):
 
     @classmethod
     def prepare(cls, model, device="CPU", threads=0, **kwargs):
-        """A `ModelProto`, checked and ready to run; `threads` compute, 0 for one a CPU."""
+        """Checks a `ModelProto` and prepares it to run on `threads` threads (0: one per CPU)."""
         if not cls.supports_device(device):
-            raise ValueError(f"no such device: {device}")
+            raise ValueError(f"unknown device {device}")
         return SwiftBackendRep(model, threads=threads)
 
     @classmethod
@@ -74,7 +74,7 @@ class SwiftBackend(Backend):
 
     @classmethod
     def run_node(cls, node, inputs, device="CPU", outputs_info=None, opset_version=None, **kwargs):
-        """Runs one node on arrays, by the rules of `opset_version` or else the newest."""
+        """Runs one node on arrays, with the semantics of `opset_version` (default: the newest)."""
         domain = node.domain
         version = opset_version or onnx.defs.onnx_opset_version()
         if domain not in ("", "ai.onnx") and opset_version is None:

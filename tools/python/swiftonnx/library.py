@@ -1,4 +1,4 @@
-"""The functions of `onnxc.h`, found in the library `libONNXC`."""
+"""The functions of `onnxc.h` in the library `libONNXC`."""
 
 import ctypes
 import functools
@@ -9,7 +9,7 @@ NAME = "libONNXC.so"
 
 
 class Value(ctypes.Structure):
-    """`onnx_value`."""
+    """The C struct `onnx_value`."""
 
     _fields_ = [
         ("name", ctypes.c_char_p),
@@ -20,7 +20,7 @@ class Value(ctypes.Structure):
 
 
 def find():
-    """The library named by SWIFTONNX_LIBRARY, else beside the package, else as built here."""
+    """The path in SWIFTONNX_LIBRARY, or the library next to this package or in the build folder."""
     named = os.environ.get("SWIFTONNX_LIBRARY")
     if named:
         return Path(named)
@@ -32,14 +32,14 @@ def find():
         if place.exists():
             return place
     raise ImportError(
-        f"no {NAME}: build it with `swift build -c release --product ONNXC`, "
-        "or name it in SWIFTONNX_LIBRARY"
+        f"{NAME} not found: build it with `swift build -c release --product ONNXC`, "
+        "or set SWIFTONNX_LIBRARY to its path"
     )
 
 
 @functools.cache
 def load():
-    """The library, its functions declared."""
+    """Loads the library and declares its functions."""
     library = ctypes.CDLL(str(find()))
     library.onnx_load.restype = ctypes.c_void_p
     library.onnx_load.argtypes = [

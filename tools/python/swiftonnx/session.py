@@ -1,4 +1,4 @@
-"""A model ready to run, over the C functions."""
+"""Sessions over the C functions."""
 
 import ctypes
 
@@ -6,14 +6,14 @@ from swiftonnx import library
 
 
 class Error(RuntimeError):
-    """What the library says about a model or a run."""
+    """An error that the library reports."""
 
 
 class Session:
     """A model ready to run. Several threads may use it at once."""
 
     def __init__(self, model, folder=None, threads=0):
-        """`model`: a serialised ModelProto. `folder`: where its external data lies."""
+        """`model` is a serialised ModelProto, `folder` the folder of its external data."""
         self._library = library.load()
         path = None if folder is None else str(folder).encode()
         self._session = self._library.onnx_load(model, len(model), path, threads)
@@ -21,9 +21,9 @@ class Session:
             raise Error(self._last_error())
 
     def run(self, inputs):
-        """Runs the model on `(name, kind, message bytes)`; returns its outputs, the same way."""
+        """Runs the model on `(name, kind, message bytes)` tuples; returns outputs likewise."""
         names = [name.encode() for name, _, _ in inputs]
-        # `names` and `inputs` keep the memory alive that the array points to.
+        # `names` and `inputs` keep the memory that the array points to alive.
         array = (library.Value * len(inputs))(
             *(
                 library.Value(name, kind, ctypes.cast(data, ctypes.c_void_p), len(data))

@@ -1,4 +1,4 @@
-"""Values as NumPy and Python know them, to messages of the standard and back."""
+"""Converts NumPy and Python values to messages of the standard and back."""
 
 import numpy as np
 import onnx
@@ -25,12 +25,12 @@ KINDS = {
 
 
 def kind_of(info):
-    """The kind of message for values of that declared type (`ValueInfoProto`)."""
+    """The kind of message for values of the type that `ValueInfoProto` declares."""
     return KINDS.get(info.type.WhichOneof("value"), TENSOR)
 
 
 def message(value, kind):
-    """The value as a message of that kind: an array, a list, a dictionary, None for nothing."""
+    """Converts an array, list, dictionary or None (an empty optional) to such a message."""
     if isinstance(value, Message):
         return value
     if kind == SEQUENCE:
@@ -43,7 +43,7 @@ def message(value, kind):
 
 
 def value(data, kind):
-    """What a serialised message holds; a sparse tensor stays its message."""
+    """The value in a serialised message. A sparse tensor stays a message."""
     return _value(MESSAGES[kind].FromString(data))
 
 
