@@ -3,27 +3,58 @@
 
 #include "ck_simd.h"
 
-// A function so marked is compiled once for each instruction set and chosen at load time; once
-// only where CK_LEVEL, a level as ck_simd_level has it, says for which, and where a sanitizer is at
-// work, which is not ready yet when the program's loader makes that choice.
-#if !defined(__x86_64__) || (defined(CK_LEVEL) && CK_LEVEL == 0)
-#define CK_MULTIVERSION
-#elif __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define CK_MULTIVERSION
-#elif defined(CK_LEVEL) && CK_LEVEL == 1
-#define CK_MULTIVERSION __attribute__((target("arch=x86-64-v3")))
-#elif defined(CK_LEVEL)
-#define CK_MULTIVERSION __attribute__((target("arch=x86-64-v4")))
-#else
-#define CK_MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#endif
-
 // The version of something that is for this level.
 #if defined(__x86_64__)
 #define CK_PER_LEVEL(AVX512, AVX2, PORTABLE) \
   (ck_simd_level() == 2 ? (AVX512) : ck_simd_level() == 1 ? (AVX2) : (PORTABLE))
 #else
 #define CK_PER_LEVEL(AVX512, AVX2, PORTABLE) (PORTABLE)
+#endif
+
+// A function whose loops the compiler vectorises, for each instruction set; the one for this level
+// runs. Parameters and arguments stand in parentheses, the body follows:
+//
+//   CK_VERSIONS(float, ck_sum, (const float *x, size_t n), (x, n)) { … }
+#define CK_VERSIONS(RESULT, NAME, PARAMETERS, ARGUMENTS) \
+  CK_VERSIONS_OF(, RESULT, NAME, PARAMETERS, ARGUMENTS)
+#define CK_STATIC_VERSIONS(RESULT, NAME, PARAMETERS, ARGUMENTS) \
+  CK_VERSIONS_OF(static, RESULT, NAME, PARAMETERS, ARGUMENTS)
+
+#if !defined(__x86_64__) || (defined(CK_LEVEL) && CK_LEVEL == 0)
+#define CK_VERSIONS_OF(LINKAGE, RESULT, NAME, PARAMETERS, ARGUMENTS) LINKAGE RESULT NAME PARAMETERS
+#elif defined(CK_LEVEL) && CK_LEVEL == 1
+#define CK_VERSIONS_OF(LINKAGE, RESULT, NAME, PARAMETERS, ARGUMENTS) \
+  CK_AVX2 LINKAGE RESULT NAME PARAMETERS
+#elif defined(CK_LEVEL)
+#define CK_VERSIONS_OF(LINKAGE, RESULT, NAME, PARAMETERS, ARGUMENTS) \
+  CK_AVX512 LINKAGE RESULT NAME PARAMETERS
+#else
+#define CK_VERSIONS_OF(LINKAGE, RESULT, NAME, PARAMETERS, ARGUMENTS)                        \
+  __attribute__((always_inline)) static inline RESULT NAME##_body PARAMETERS;              \
+  CK_AVX512 static RESULT NAME##_avx512 PARAMETERS { return NAME##_body ARGUMENTS; }       \
+  CK_AVX2 static RESULT NAME##_avx2 PARAMETERS { return NAME##_body ARGUMENTS; }           \
+  static RESULT NAME##_portable PARAMETERS { return NAME##_body ARGUMENTS; }               \
+  LINKAGE RESULT NAME PARAMETERS {                                                         \
+    return CK_PER_LEVEL(NAME##_avx512, NAME##_avx2, NAME##_portable) ARGUMENTS;            \
+  }                                                                                        \
+  __attribute__((always_inline)) static inline RESULT NAME##_body PARAMETERS
+#endif
+
+#define CK_AVX2 __attribute__((target("arch=x86-64-v3")))
+#define CK_AVX512 __attribute__((target("arch=x86-64-v4")))
+
+// The same for the loader to choose, whatever ck_simd_level() says; not under a sanitizer, which is
+// not ready when the loader makes that choice.
+#if !defined(__x86_64__) || (defined(CK_LEVEL) && CK_LEVEL == 0)
+#define CK_MULTIVERSION
+#elif __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define CK_MULTIVERSION
+#elif defined(CK_LEVEL) && CK_LEVEL == 1
+#define CK_MULTIVERSION CK_AVX2
+#elif defined(CK_LEVEL)
+#define CK_MULTIVERSION CK_AVX512
+#else
+#define CK_MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #endif
 
 // A name of a template, which is included once for each instruction set: NAMED(name, SUFFIX).
@@ -34,4 +65,3 @@
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 #endif
-
