@@ -3,10 +3,11 @@ import Testing
 
 /// The ways that gradients of convolutions and pools take in float32, against those in float64.
 @Suite struct ConvolutionTrainingTests {
-  struct Case: Sendable {
+  struct Case: Sendable, CustomTestStringConvertible {
     var x: [Int]
     var w: [Int]
     var attributes: [Attribute] = []
+    var testDescription: String { "\(x) by \(w), \(attributes.testDescription)" }
   }
 
   static let cases = [
