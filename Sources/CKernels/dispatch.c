@@ -1,6 +1,5 @@
 #include "dispatch.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,15 +16,16 @@ static int find_level(void) {
 }
 #endif
 
+atomic_int ck_known_level = -1;
+
 int ck_simd_level(void) {
 #if defined(CK_LEVEL)
   return CK_LEVEL;
 #elif defined(__x86_64__)
-  static atomic_int known = -1;
-  int level = atomic_load_explicit(&known, memory_order_relaxed);
+  int level = atomic_load_explicit(&ck_known_level, memory_order_relaxed);
   if (level < 0) {
     level = find_level();
-    atomic_store_explicit(&known, level, memory_order_relaxed);
+    atomic_store_explicit(&ck_known_level, level, memory_order_relaxed);
   }
   return level;
 #else

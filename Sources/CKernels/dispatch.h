@@ -1,12 +1,26 @@
 #ifndef CK_DISPATCH_H
 #define CK_DISPATCH_H
 
+#include <stdatomic.h>
+
 #include "ck_simd.h"
+
+// ck_simd_level(), or a negative number before it was first called.
+extern atomic_int ck_known_level;
+
+static inline int ck_level(void) {
+#if defined(CK_LEVEL)
+  return CK_LEVEL;
+#else
+  const int level = atomic_load_explicit(&ck_known_level, memory_order_relaxed);
+  return level >= 0 ? level : ck_simd_level();
+#endif
+}
 
 // The version of something that is for this level.
 #if defined(__x86_64__)
 #define CK_PER_LEVEL(AVX512, AVX2, PORTABLE) \
-  (ck_simd_level() == 2 ? (AVX512) : ck_simd_level() == 1 ? (AVX2) : (PORTABLE))
+  (ck_level() == 2 ? (AVX512) : ck_level() == 1 ? (AVX2) : (PORTABLE))
 #else
 #define CK_PER_LEVEL(AVX512, AVX2, PORTABLE) (PORTABLE)
 #endif
@@ -35,13 +49,20 @@
   CK_AVX2 static RESULT NAME##_avx2 PARAMETERS { return NAME##_body ARGUMENTS; }           \
   static RESULT NAME##_portable PARAMETERS { return NAME##_body ARGUMENTS; }               \
   LINKAGE RESULT NAME PARAMETERS {                                                         \
-    return CK_PER_LEVEL(NAME##_avx512, NAME##_avx2, NAME##_portable) ARGUMENTS;            \
+    switch (ck_level()) {                                                                  \
+      case 2: return NAME##_avx512 ARGUMENTS;                                              \
+      case 1: return NAME##_avx2 ARGUMENTS;                                                \
+      default: return NAME##_portable ARGUMENTS;                                           \
+    }                                                                                      \
   }                                                                                        \
   __attribute__((always_inline)) static inline RESULT NAME##_body PARAMETERS
 #endif
 
-#define CK_AVX2 __attribute__((target("arch=x86-64-v3")))
-#define CK_AVX512 __attribute__((target("arch=x86-64-v4")))
+// x86-64-v3 and v4 by their features: by its name the compiler takes v4 for a CPU that is faster with
+// half its vectors.
+#define CK_V3 "avx2,bmi,bmi2,f16c,fma,lzcnt,movbe"
+#define CK_AVX2 __attribute__((target(CK_V3)))
+#define CK_AVX512 __attribute__((target(CK_V3 ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl")))
 
 // The same for the loader to choose, whatever ck_simd_level() says; not under a sanitizer, which is
 // not ready when the loader makes that choice.
