@@ -64,20 +64,6 @@ static inline int ck_level(void) {
 #define CK_AVX2 __attribute__((target(CK_V3)))
 #define CK_AVX512 __attribute__((target(CK_V3 ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl")))
 
-// The same for the loader to choose, whatever ck_simd_level() says; not under a sanitizer, which is
-// not ready when the loader makes that choice.
-#if !defined(__x86_64__) || (defined(CK_LEVEL) && CK_LEVEL == 0)
-#define CK_MULTIVERSION
-#elif __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define CK_MULTIVERSION
-#elif defined(CK_LEVEL) && CK_LEVEL == 1
-#define CK_MULTIVERSION CK_AVX2
-#elif defined(CK_LEVEL)
-#define CK_MULTIVERSION CK_AVX512
-#else
-#define CK_MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#endif
-
 // A name of a template, which is included once for each instruction set: NAMED(name, SUFFIX).
 #define PASTED(a, b) a##_##b
 #define NAMED_(a, b) PASTED(a, b)
