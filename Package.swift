@@ -2,7 +2,8 @@
 import PackageDescription
 
 // `ONNX_SIMD=portable|avx2|avx512` builds the kernels for that instruction set alone; by default
-// they are built for all, and the CPU's best is chosen when the program starts.
+// they are built for all, and the CPU's best is chosen when the program starts, or a lesser one that
+// the environment variable ONNX_SIMD_LEVEL names.
 let instructionSets = ["portable", "avx2", "avx512"]
 var kernelSettings: [CSetting] = []
 if let wanted = Context.environment["ONNX_SIMD"], !wanted.isEmpty {
@@ -126,7 +127,7 @@ let package = Package(
       dependencies: ["ONNX", "ONNXConversion", "TestFiles", "ToolSupport"],
       exclude: ["Files", "Texts"]),
     .testTarget(
-      name: "OpsTests", dependencies: ["ONNX", "ONNXImages"], exclude: ["SchemaHistory.txt"]),
+      name: "OpsTests", dependencies: ["CKernels", "ONNX", "ONNXImages"], exclude: ["SchemaHistory.txt"]),
     .target(name: "TestThreads", path: "Tests/Threads"),
     // Every reader of files, as tools/fuzz and FuzzTests call it.
     .target(

@@ -11,8 +11,9 @@
   }
 
 #define CK_BINARY(name, expression)                                                            \
-  CK_MULTIVERSION void name(                                                                   \
-      const float *a, size_t a_step, const float *b, size_t b_step, float *y, size_t n) {      \
+  CK_VERSIONS(void, name,                                                                      \
+              (const float *a, size_t a_step, const float *b, size_t b_step, float *y,         \
+               size_t n), (a, a_step, b, b_step, y, n)) {                                      \
     if (a_step && b_step) {                                                                    \
       CK_LOOP(a[i], b[i], expression)                                                          \
     } else if (a_step) {                                                                       \

@@ -5,24 +5,28 @@
 
 #include "dispatch.h"
 
-CK_MULTIVERSION void ck_half_to_float(const uint16_t *restrict x, float *restrict y, size_t n) {
+CK_VERSIONS(void, ck_half_to_float,
+            (const uint16_t *restrict x, float *restrict y, size_t n), (x, y, n)) {
   const _Float16 *half = (const _Float16 *)x;
   for (size_t i = 0; i < n; i++) y[i] = (float)half[i];
 }
 
-CK_MULTIVERSION void ck_float_to_half(const float *restrict x, uint16_t *restrict y, size_t n) {
+CK_VERSIONS(void, ck_float_to_half,
+            (const float *restrict x, uint16_t *restrict y, size_t n), (x, y, n)) {
   _Float16 *half = (_Float16 *)y;
   for (size_t i = 0; i < n; i++) half[i] = (_Float16)x[i];
 }
 
-CK_MULTIVERSION void ck_bfloat_to_float(const uint16_t *restrict x, float *restrict y, size_t n) {
+CK_VERSIONS(void, ck_bfloat_to_float,
+            (const uint16_t *restrict x, float *restrict y, size_t n), (x, y, n)) {
   for (size_t i = 0; i < n; i++) {
     uint32_t bits = (uint32_t)x[i] << 16;
     memcpy(&y[i], &bits, sizeof bits);
   }
 }
 
-CK_MULTIVERSION void ck_float_to_bfloat(const float *restrict x, uint16_t *restrict y, size_t n) {
+CK_VERSIONS(void, ck_float_to_bfloat,
+            (const float *restrict x, uint16_t *restrict y, size_t n), (x, y, n)) {
   for (size_t i = 0; i < n; i++) {
     uint32_t bits;
     memcpy(&bits, &x[i], sizeof bits);
@@ -42,11 +46,13 @@ static inline uint64_t to_uint64(double x) {
   return x >= two63 && x < 2 * two63 ? (uint64_t)x : (uint64_t)to_int64(x);
 }
 
-CK_MULTIVERSION void ck_float_to_int64(const float *restrict x, int64_t *restrict y, size_t n) {
+CK_VERSIONS(void, ck_float_to_int64,
+            (const float *restrict x, int64_t *restrict y, size_t n), (x, y, n)) {
   for (size_t i = 0; i < n; i++) y[i] = to_int64(x[i]);
 }
 
-CK_MULTIVERSION void ck_double_to_int64(const double *restrict x, int64_t *restrict y, size_t n) {
+CK_VERSIONS(void, ck_double_to_int64,
+            (const double *restrict x, int64_t *restrict y, size_t n), (x, y, n)) {
   for (size_t i = 0; i < n; i++) y[i] = to_int64(x[i]);
 }
 
@@ -62,11 +68,13 @@ static inline int32_t to_int32(double x) {
   return x > -2147483649.0 && x < 2147483648.0 ? (int32_t)x : INT32_MIN;
 }
 
-CK_MULTIVERSION void ck_float_to_int32(const float *restrict x, int32_t *restrict y, size_t n) {
+CK_VERSIONS(void, ck_float_to_int32,
+            (const float *restrict x, int32_t *restrict y, size_t n), (x, y, n)) {
   for (size_t i = 0; i < n; i++)
     y[i] = x[i] >= -2147483648.0f && x[i] < 2147483648.0f ? (int32_t)x[i] : INT32_MIN;
 }
 
-CK_MULTIVERSION void ck_double_to_int32(const double *restrict x, int32_t *restrict y, size_t n) {
+CK_VERSIONS(void, ck_double_to_int32,
+            (const double *restrict x, int32_t *restrict y, size_t n), (x, y, n)) {
   for (size_t i = 0; i < n; i++) y[i] = to_int32(x[i]);
 }

@@ -45,8 +45,9 @@ static inline void clear(float *y, ptrdiff_t n) {
   for (ptrdiff_t i = 0; i < n; i++) y[i] = 0;
 }
 
-CK_MULTIVERSION void ck_im2col(const ck_window *w, const float *x, ptrdiff_t channels,
-                               ptrdiff_t first, ptrdiff_t count, float *columns) {
+CK_VERSIONS(void, ck_im2col,
+            (const ck_window *w, const float *x, ptrdiff_t channels, ptrdiff_t first,
+             ptrdiff_t count, float *columns), (w, x, channels, first, count, columns)) {
   const ptrdiff_t width = w->output[2], height = w->output[1];
   const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
   const ptrdiff_t x0 = first % width, y0 = first / width % height, z0 = first / width / height;
@@ -85,8 +86,9 @@ CK_MULTIVERSION void ck_im2col(const ck_window *w, const float *x, ptrdiff_t cha
   }
 }
 
-CK_MULTIVERSION void ck_col2im(const ck_window *w, const float *columns, ptrdiff_t channels,
-                               float *x) {
+CK_VERSIONS(void, ck_col2im,
+            (const ck_window *w, const float *columns, ptrdiff_t channels, float *x),
+            (w, columns, channels, x)) {
   const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
   const ptrdiff_t windows = w->output[0] * w->output[1] * w->output[2];
   for (ptrdiff_t c = 0; c < channels; c++, x += image) {
@@ -141,9 +143,10 @@ static inline __attribute__((always_inline)) void finish_row(float *restrict y, 
   }
 }
 
-CK_MULTIVERSION void ck_finish_tile(float *y, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride,
-                                    const float *bias, const float *residual, ck_activation f,
-                                    float a, float b) {
+CK_VERSIONS(void, ck_finish_tile,
+            (float *y, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride, const float *bias,
+             const float *residual, ck_activation f, float a, float b),
+            (y, rows, columns, stride, bias, residual, f, a, b)) {
   if (!bias && !residual && f == CK_ACTIVATION_NONE) return;
   for (ptrdiff_t r = 0; r < rows; r++, y += stride) {
     const float add = bias ? bias[r] : 0;

@@ -76,8 +76,9 @@ typedef struct {
 BLOCK(8)
 BLOCK(16)
 
-CK_MULTIVERSION void ck_depthwise3(const ck_window *w, const float *x, const float *weights,
-                                   float *scratch, float *y, float bias, float low, float high) {
+CK_VERSIONS(void, ck_depthwise3,
+            (const ck_window *w, const float *x, const float *weights, float *scratch, float *y,
+             float bias, float low, float high), (w, x, weights, scratch, y, bias, low, high)) {
   const ptrdiff_t width = w->output[2], row = copied(width);
   const ptrdiff_t phases = w->stride[2], line = row * phases;
   const ptrdiff_t last = least((w->output[1] - 1) * w->stride[1] + 3, w->pad[1] + w->input[1]);

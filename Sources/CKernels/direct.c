@@ -55,9 +55,10 @@ static inline float activate(float x, ck_activation f, float a, float b) {
   }
 
 // Rows of `width` results, `row` apart in x and `width` apart in y.
-CK_MULTIVERSION void ck_finish_rows(const float *x, ptrdiff_t rows, ptrdiff_t width,
-                                    ptrdiff_t row, float *y, float bias,
-                                    const float *residual, ck_activation f, float a, float b) {
+CK_VERSIONS(void, ck_finish_rows,
+            (const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, float *y,
+             float bias, const float *residual, ck_activation f, float a, float b),
+            (x, rows, width, row, y, bias, residual, f, a, b)) {
   const ptrdiff_t n = width;
   float *const first = y;
   for (ptrdiff_t r = 0; r < rows; r++, x += row, y += width) {
@@ -127,8 +128,9 @@ void ck_convolve_depthwise(const ck_direct *s, const float *weights, const float
   finish(s, tile, first, count, y, epilogue, 0);
 }
 
-CK_MULTIVERSION void ck_copy_phases(const ck_window *w, const ck_phases *p, const float *x,
-                                    float *restrict y) {
+CK_VERSIONS(void, ck_copy_phases,
+            (const ck_window *w, const ck_phases *p, const float *x, float *restrict y),
+            (w, p, x, y)) {
   const ptrdiff_t stride = w->stride[2];
   for (ptrdiff_t z = 0; z < p->depth; z++) {
     const ptrdiff_t iz = z - w->pad[0];

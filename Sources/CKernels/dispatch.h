@@ -1,30 +1,68 @@
 #ifndef CK_DISPATCH_H
 #define CK_DISPATCH_H
 
+#include <stdatomic.h>
+
 #include "ck_simd.h"
 
-// A function so marked is compiled once for each instruction set and chosen at load time; once
-// only where CK_LEVEL, a level as ck_simd_level has it, says for which, and where a sanitizer is at
-// work, which is not ready yet when the program's loader makes that choice.
-#if !defined(__x86_64__) || (defined(CK_LEVEL) && CK_LEVEL == 0)
-#define CK_MULTIVERSION
-#elif __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define CK_MULTIVERSION
-#elif defined(CK_LEVEL) && CK_LEVEL == 1
-#define CK_MULTIVERSION __attribute__((target("arch=x86-64-v3")))
-#elif defined(CK_LEVEL)
-#define CK_MULTIVERSION __attribute__((target("arch=x86-64-v4")))
+// ck_simd_level(), or a negative number before it was first called.
+extern atomic_int ck_known_level;
+
+static inline int ck_level(void) {
+#if defined(CK_LEVEL)
+  return CK_LEVEL;
 #else
-#define CK_MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+  const int level = atomic_load_explicit(&ck_known_level, memory_order_relaxed);
+  return level >= 0 ? level : ck_simd_level();
 #endif
+}
 
 // The version of something that is for this level.
 #if defined(__x86_64__)
 #define CK_PER_LEVEL(AVX512, AVX2, PORTABLE) \
-  (ck_simd_level() == 2 ? (AVX512) : ck_simd_level() == 1 ? (AVX2) : (PORTABLE))
+  (ck_level() == 2 ? (AVX512) : ck_level() == 1 ? (AVX2) : (PORTABLE))
 #else
 #define CK_PER_LEVEL(AVX512, AVX2, PORTABLE) (PORTABLE)
 #endif
+
+// A function whose loops the compiler vectorises, for each instruction set; the one for this level
+// runs. Parameters and arguments stand in parentheses, the body follows:
+//
+//   CK_VERSIONS(float, ck_sum, (const float *x, size_t n), (x, n)) { … }
+#define CK_VERSIONS(RESULT, NAME, PARAMETERS, ARGUMENTS) \
+  CK_VERSIONS_OF(, RESULT, NAME, PARAMETERS, ARGUMENTS)
+#define CK_STATIC_VERSIONS(RESULT, NAME, PARAMETERS, ARGUMENTS) \
+  CK_VERSIONS_OF(static, RESULT, NAME, PARAMETERS, ARGUMENTS)
+
+#if !defined(__x86_64__) || (defined(CK_LEVEL) && CK_LEVEL == 0)
+#define CK_VERSIONS_OF(LINKAGE, RESULT, NAME, PARAMETERS, ARGUMENTS) LINKAGE RESULT NAME PARAMETERS
+#elif defined(CK_LEVEL) && CK_LEVEL == 1
+#define CK_VERSIONS_OF(LINKAGE, RESULT, NAME, PARAMETERS, ARGUMENTS) \
+  CK_AVX2 LINKAGE RESULT NAME PARAMETERS
+#elif defined(CK_LEVEL)
+#define CK_VERSIONS_OF(LINKAGE, RESULT, NAME, PARAMETERS, ARGUMENTS) \
+  CK_AVX512 LINKAGE RESULT NAME PARAMETERS
+#else
+#define CK_VERSIONS_OF(LINKAGE, RESULT, NAME, PARAMETERS, ARGUMENTS)                        \
+  __attribute__((always_inline)) static inline RESULT NAME##_body PARAMETERS;              \
+  CK_AVX512 static RESULT NAME##_avx512 PARAMETERS { return NAME##_body ARGUMENTS; }       \
+  CK_AVX2 static RESULT NAME##_avx2 PARAMETERS { return NAME##_body ARGUMENTS; }           \
+  static RESULT NAME##_portable PARAMETERS { return NAME##_body ARGUMENTS; }               \
+  LINKAGE RESULT NAME PARAMETERS {                                                         \
+    switch (ck_level()) {                                                                  \
+      case 2: return NAME##_avx512 ARGUMENTS;                                              \
+      case 1: return NAME##_avx2 ARGUMENTS;                                                \
+      default: return NAME##_portable ARGUMENTS;                                           \
+    }                                                                                      \
+  }                                                                                        \
+  __attribute__((always_inline)) static inline RESULT NAME##_body PARAMETERS
+#endif
+
+// x86-64-v3 and v4 by their features: by its name the compiler takes v4 for a CPU that is faster with
+// half its vectors.
+#define CK_V3 "avx2,bmi,bmi2,f16c,fma,lzcnt,movbe"
+#define CK_AVX2 __attribute__((target(CK_V3)))
+#define CK_AVX512 __attribute__((target(CK_V3 ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl")))
 
 // A name of a template, which is included once for each instruction set: NAMED(name, SUFFIX).
 #define PASTED(a, b) a##_##b
@@ -34,4 +72,3 @@
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 #endif
-

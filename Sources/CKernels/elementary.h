@@ -1,5 +1,5 @@
 // Elementary functions of one float, in straight-line code that the compiler can vectorise: to be
-// called in the loops of CK_MULTIVERSION functions. Errors stay below 3 units of the last place.
+// called in the loops of CK_VERSIONS functions. Errors stay below 3 units of the last place.
 #ifndef CK_ELEMENTARY_H
 #define CK_ELEMENTARY_H
 

@@ -5,17 +5,17 @@
 #include "dispatch.h"
 #include "elementary.h"
 
-CK_MULTIVERSION void ck_exp(const float *x, float *y, size_t n) {
+CK_VERSIONS(void, ck_exp, (const float *x, float *y, size_t n), (x, y, n)) {
 #pragma clang loop vectorize(assume_safety)
   for (size_t i = 0; i < n; i++) y[i] = exp1(x[i]);
 }
 
-CK_MULTIVERSION void ck_tanh(const float *x, float *y, size_t n) {
+CK_VERSIONS(void, ck_tanh, (const float *x, float *y, size_t n), (x, y, n)) {
 #pragma clang loop vectorize(assume_safety)
   for (size_t i = 0; i < n; i++) y[i] = tanh1(x[i]);
 }
 
-CK_MULTIVERSION void ck_sigmoid(const float *x, float *y, size_t n) {
+CK_VERSIONS(void, ck_sigmoid, (const float *x, float *y, size_t n), (x, y, n)) {
 #pragma clang loop vectorize(assume_safety)
   for (size_t i = 0; i < n; i++) y[i] = sigmoid1(x[i]);
 }

@@ -21,7 +21,8 @@ static inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
   }
 
 #define CK_GRADIENT(name, expression)                                                       \
-  CK_MULTIVERSION void name(const float *x, const float *g, float *gx, size_t n)            \
+  CK_VERSIONS(void, name,                                                                   \
+              (const float *x, const float *g, float *gx, size_t n), (x, g, gx, n))         \
       CK_SLOPE(expression)
 
 // (1 + erf(x / √2)) / 2 + x e^(-x² / 2) / √(2 π)
@@ -53,21 +54,25 @@ CK_GRADIENT(ck_gelu_tanh_grad, gelu_tanh_slope(v))
 CK_GRADIENT(ck_softplus_grad, sigmoid1(v))
 CK_GRADIENT(ck_hard_swish_grad, (v < -3.0f ? 0.0f : v > 3.0f ? 1.0f : v * (1.0f / 3.0f) + 0.5f))
 
-CK_MULTIVERSION void ck_swish_grad(
-    const float *x, const float *g, float *gx, size_t n, float alpha)
+CK_VERSIONS(void, ck_swish_grad,
+            (const float *x, const float *g, float *gx, size_t n, float alpha),
+            (x, g, gx, n, alpha))
     CK_SLOPE(swish_slope(v, alpha))
 
-CK_MULTIVERSION void ck_leaky_relu_grad(
-    const float *x, const float *g, float *gx, size_t n, float alpha)
+CK_VERSIONS(void, ck_leaky_relu_grad,
+            (const float *x, const float *g, float *gx, size_t n, float alpha),
+            (x, g, gx, n, alpha))
     CK_SLOPE((v > 0.0f ? 1.0f : alpha))
 
-CK_MULTIVERSION void ck_relu_grad(const float *y, const float *g, float *gx, size_t n) {
+CK_VERSIONS(void, ck_relu_grad,
+            (const float *y, const float *g, float *gx, size_t n), (y, g, gx, n)) {
 #pragma clang loop vectorize(assume_safety)
   for (size_t i = 0; i < n; i++) gx[i] = y[i] > 0.0f ? g[i] : 0.0f;
 }
 
-CK_MULTIVERSION void ck_clip_grad(
-    const float *x, const float *g, float *gx, size_t n, float low, float high) {
+CK_VERSIONS(void, ck_clip_grad,
+            (const float *x, const float *g, float *gx, size_t n, float low, float high),
+            (x, g, gx, n, low, high)) {
 #pragma clang loop vectorize(assume_safety)
   for (size_t i = 0; i < n; i++) {
     float v = x[i], t = g[i];
@@ -77,7 +82,7 @@ CK_MULTIVERSION void ck_clip_grad(
 }
 
 // Σ g y, in parts of a block so that rounding errors do not grow with n.
-CK_MULTIVERSION static double dot(const float *y, const float *g, size_t n) {
+CK_STATIC_VERSIONS(double, dot, (const float *y, const float *g, size_t n), (y, g, n)) {
   float part[block];
   double total = 0;
   for (size_t start = 0; start < n; start += block) {
@@ -88,14 +93,16 @@ CK_MULTIVERSION static double dot(const float *y, const float *g, size_t n) {
   return total;
 }
 
-CK_MULTIVERSION static void shifted_product(
-    const float *y, const float *g, float *gx, size_t n, float shift) {
+CK_STATIC_VERSIONS(void, shifted_product,
+                   (const float *y, const float *g, float *gx, size_t n, float shift),
+                   (y, g, gx, n, shift)) {
 #pragma clang loop vectorize(assume_safety)
   for (size_t i = 0; i < n; i++) gx[i] = y[i] * (g[i] - shift);
 }
 
-CK_MULTIVERSION static void less_exp(
-    const float *y, const float *g, float *gx, size_t n, float factor) {
+CK_STATIC_VERSIONS(void, less_exp,
+                   (const float *y, const float *g, float *gx, size_t n, float factor),
+                   (y, g, gx, n, factor)) {
 #pragma clang loop vectorize(assume_safety)
   for (size_t i = 0; i < n; i++) gx[i] = g[i] - exp1(y[i]) * factor;
 }
@@ -110,8 +117,9 @@ void ck_log_softmax_grad(const float *y, const float *g, float *gx, size_t rows,
     less_exp(y, g, gx, n, (float)ck_reduce_sum(g, n));
 }
 
-CK_MULTIVERSION static void softmax_grad_block(
-    const float *y, const float *g, float *gx, size_t n, size_t stride, size_t columns) {
+CK_STATIC_VERSIONS(void, softmax_grad_block,
+                   (const float *y, const float *g, float *gx, size_t n, size_t stride,
+                    size_t columns), (y, g, gx, n, stride, columns)) {
   float sum[width] = {0};
   for (size_t i = 0; i < n; i++)
 #pragma clang loop vectorize(assume_safety)
@@ -122,8 +130,9 @@ CK_MULTIVERSION static void softmax_grad_block(
       gx[i * stride + j] = y[i * stride + j] * (g[i * stride + j] - sum[j]);
 }
 
-CK_MULTIVERSION static void log_softmax_grad_block(
-    const float *y, const float *g, float *gx, size_t n, size_t stride, size_t columns) {
+CK_STATIC_VERSIONS(void, log_softmax_grad_block,
+                   (const float *y, const float *g, float *gx, size_t n, size_t stride,
+                    size_t columns), (y, g, gx, n, stride, columns)) {
   float sum[width] = {0};
   for (size_t i = 0; i < n; i++)
 #pragma clang loop vectorize(assume_safety)
@@ -146,13 +155,14 @@ void ck_log_softmax_grad_columns(
     log_softmax_grad_block(y + j, g + j, gx + j, n, stride, least(width, columns - j));
 }
 
-CK_MULTIVERSION void ck_loss_shares(const float *x, float factor, float *gx, size_t n) {
+CK_VERSIONS(void, ck_loss_shares,
+            (const float *x, float factor, float *gx, size_t n), (x, factor, gx, n)) {
 #pragma clang loop vectorize(assume_safety)
   for (size_t i = 0; i < n; i++) gx[i] = factor == 0.0f ? 0.0f : -exp1(x[i]) * factor;
 }
 
-CK_MULTIVERSION void ck_loss_shares_each(
-    const float *x, const float *factor, float *gx, size_t n) {
+CK_VERSIONS(void, ck_loss_shares_each,
+            (const float *x, const float *factor, float *gx, size_t n), (x, factor, gx, n)) {
 #pragma clang loop vectorize(assume_safety)
   for (size_t i = 0; i < n; i++) gx[i] = factor[i] == 0.0f ? 0.0f : -exp1(x[i]) * factor[i];
 }

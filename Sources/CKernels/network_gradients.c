@@ -44,9 +44,9 @@ static inline int is_larger(float v, float best) {
   return (v > best) | ((v != v) & (best == best));
 }
 
-CK_MULTIVERSION static void halving_places(const float *restrict x, ptrdiff_t n, int64_t place,
-                                           int32_t row, float *restrict y,
-                                           int64_t *restrict places) {
+CK_STATIC_VERSIONS(void, halving_places,
+                   (const float *restrict x, ptrdiff_t n, int64_t place, int32_t row,
+                    float *restrict y, int64_t *restrict places), (x, n, place, row, y, places)) {
   const float *restrict next = x + row;
   for (ptrdiff_t o = 0; o < n; o++) {
     const float a = x[2 * o], b = x[2 * o + 1], c = next[2 * o], d = next[2 * o + 1];
@@ -58,9 +58,10 @@ CK_MULTIVERSION static void halving_places(const float *restrict x, ptrdiff_t n,
   }
 }
 
-CK_MULTIVERSION void ck_max_pool_places(const ck_window *w, const float *x, ptrdiff_t images,
-                                        int64_t start, float *y, int64_t *restrict places,
-                                        int32_t *restrict found) {
+CK_VERSIONS(void, ck_max_pool_places,
+            (const ck_window *w, const float *x, ptrdiff_t images, int64_t start, float *y,
+             int64_t *restrict places, int32_t *restrict found),
+            (w, x, images, start, y, places, found)) {
   const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
   const ptrdiff_t width = w->output[2];
   if (is_halving(w)) {
@@ -136,9 +137,10 @@ static inline __attribute__((always_inline)) void halving_row(const float *restr
   if (width % 2) y[width - 1] = next[width - 1] = 0;
 }
 
-CK_MULTIVERSION void ck_halving_gradient(const float *g, const int64_t *places, ptrdiff_t planes,
-                                         ptrdiff_t height, ptrdiff_t width, int64_t start,
-                                         float *x) {
+CK_VERSIONS(void, ck_halving_gradient,
+            (const float *g, const int64_t *places, ptrdiff_t planes, ptrdiff_t height,
+             ptrdiff_t width, int64_t start, float *x),
+            (g, places, planes, height, width, start, x)) {
   const ptrdiff_t n = width / 2;
   for (ptrdiff_t z = 0; z < planes; z++, x += height * width, start += height * width) {
     for (ptrdiff_t oy = 0; oy < height / 2; oy++, g += n, places += n)
@@ -149,8 +151,9 @@ CK_MULTIVERSION void ck_halving_gradient(const float *g, const int64_t *places, 
 }
 
 // Quarters of each gradient on its four elements; elements beyond all windows get 0.
-CK_MULTIVERSION static void spread_quarters(const ck_window *w, const float *restrict g,
-                                            ptrdiff_t planes, float *restrict x) {
+CK_STATIC_VERSIONS(void, spread_quarters,
+                   (const ck_window *w, const float *restrict g, ptrdiff_t planes,
+                    float *restrict x), (w, g, planes, x)) {
   const ptrdiff_t row = w->input[2], n = w->output[2];
   for (ptrdiff_t z = 0; z < planes; z++, x += w->input[1] * row) {
     for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, g += n) {
@@ -167,10 +170,10 @@ CK_MULTIVERSION static void spread_quarters(const ck_window *w, const float *res
   }
 }
 
-CK_MULTIVERSION void ck_spread_windows(const ck_window *w, const float *g, ptrdiff_t images,
-                                       const float *z_counts, const float *y_counts,
-                                       const float *restrict x_counts, float *x,
-                                       float *restrict row) {
+CK_VERSIONS(void, ck_spread_windows,
+            (const ck_window *w, const float *g, ptrdiff_t images, const float *z_counts,
+             const float *y_counts, const float *restrict x_counts, float *x,
+             float *restrict row), (w, g, images, z_counts, y_counts, x_counts, x, row)) {
   const ptrdiff_t image = w->input[0] * w->input[1] * w->input[2];
   const ptrdiff_t stride = w->stride[2];
   if (is_halving(w)) {
@@ -218,8 +221,9 @@ static inline float total(float *part) {
 }
 
 // Blocks are added in float, and their sums in double.
-CK_MULTIVERSION void ck_gradient_sums(const float *g, const float *x, size_t n, float mean,
-                                      double *sum_g, double *sum_gx) {
+CK_VERSIONS(void, ck_gradient_sums,
+            (const float *g, const float *x, size_t n, float mean, double *sum_g,
+             double *sum_gx), (g, x, n, mean, sum_g, sum_gx)) {
   size_t i = 0;
   while (i < n) {
     const size_t end = n - i < BLOCK ? n : i + BLOCK;
@@ -238,16 +242,17 @@ CK_MULTIVERSION void ck_gradient_sums(const float *g, const float *x, size_t n, 
   }
 }
 
-CK_MULTIVERSION void ck_gradient_affine(const float *restrict g, const float *restrict x,
-                                        float *restrict y, size_t n, float mean, float a, float b,
-                                        float c) {
+CK_VERSIONS(void, ck_gradient_affine,
+            (const float *restrict g, const float *restrict x, float *restrict y, size_t n,
+             float mean, float a, float b, float c), (g, x, y, n, mean, a, b, c)) {
   for (size_t i = 0; i < n; i++) y[i] = a * g[i] + (b * (x[i] - mean) + c);
 }
 
-CK_MULTIVERSION void ck_row_gradient(const float *restrict g, const float *restrict x,
-                                     const float *restrict scale, float *restrict y,
-                                     float *restrict scale_sums, float *restrict bias_sums,
-                                     size_t n, float mean, float inverse, int is_centered) {
+CK_VERSIONS(void, ck_row_gradient,
+            (const float *restrict g, const float *restrict x, const float *restrict scale,
+             float *restrict y, float *restrict scale_sums, float *restrict bias_sums, size_t n,
+             float mean, float inverse, int is_centered),
+            (g, x, scale, y, scale_sums, bias_sums, n, mean, inverse, is_centered)) {
   float a[LANES] = {0}, b[LANES] = {0};
   size_t i = 0;
   for (; i + LANES <= n; i += LANES)
@@ -278,13 +283,15 @@ static inline uint32_t mixed(uint32_t z) {
   return z ^ (z >> 16);
 }
 
-CK_MULTIVERSION void ck_dropout_mask(uint8_t *restrict mask, size_t n, uint32_t key0,
-                                     uint32_t key1, uint32_t threshold) {
+CK_VERSIONS(void, ck_dropout_mask,
+            (uint8_t *restrict mask, size_t n, uint32_t key0, uint32_t key1,
+             uint32_t threshold), (mask, n, key0, key1, threshold)) {
   for (size_t i = 0; i < n; i++)
     mask[i] = mixed(mixed((uint32_t)i ^ key0) + key1) >= threshold;
 }
 
-CK_MULTIVERSION void ck_dropout_apply(const float *restrict x, const uint8_t *restrict mask,
-                                      float *restrict y, size_t n, float scale) {
+CK_VERSIONS(void, ck_dropout_apply,
+            (const float *restrict x, const uint8_t *restrict mask, float *restrict y, size_t n,
+             float scale), (x, mask, y, n, scale)) {
   for (size_t i = 0; i < n; i++) y[i] = mask[i] ? scale * x[i] : 0;
 }

@@ -7,94 +7,132 @@ typedef REAL NAME(vec) __attribute__((vector_size(BYTES), aligned(__alignof__(RE
 #define LANES (BYTES / sizeof(REAL))
 #define WIDTH (VECTORS * LANES)
 
-// `count` rows by `vectors` vectors of units, over k steps whose weights lie `step` elements apart.
-// The sums are cut into several chains where one would wait for itself.
+// Terms of a sum that are added to each other before they are added to the result. The order of
+// additions does not depend on anything else: one row is added up like many.
+#define PIECE 256
+// Bytes from a weight to those that are fetched meanwhile.
+#ifndef PREFETCH
+#define PREFETCH 1024
+#endif
+
+// `blocks` of `vectors` vectors of units side by side, whose weights begin at w[b] and whose results
+// at y[b], by `count` rows: all sums stay in registers.
 TARGET __attribute__((always_inline)) static inline void NAME(tile)(
-    const REAL *w, size_t step, size_t offset, size_t k, const ck_row *rows, size_t y,
-    const int count, const int vectors) {
-  const int sums = count * vectors;
-  const int chains = sums >= 8 ? 1 : sums >= 4 ? 2 : sums >= 2 ? 4 : 8;
-  const REAL *x[8];
+    const REAL *const *w, const size_t *y, size_t offset, size_t k, const ck_row *rows,
+    const int count, const int vectors, const int blocks) {
+  const size_t step = vectors * LANES;
+  const REAL *x[8], *from[8];
   NAME(vec) sum[8][8][8];
+  UNROLL for (int b = 0; b < blocks; b++) from[b] = w[b] + offset * step;
   UNROLL for (int r = 0; r < count; r++) {
     x[r] = (const REAL *)rows[r].x + offset;
-    UNROLL for (int c = 0; c < chains; c++) {
-      UNROLL for (int v = 0; v < vectors; v++) sum[c][r][v] = (NAME(vec)){0};
+    UNROLL for (int b = 0; b < blocks; b++) {
+      UNROLL for (int v = 0; v < vectors; v++) sum[b][r][v] = (NAME(vec)){0};
     }
   }
-  size_t i = 0;
-  for (; i + chains <= k; i += chains) {
-    UNROLL for (int c = 0; c < chains; c++) {
+  for (size_t i = 0; i < k; i++) {
+    UNROLL for (int b = 0; b < blocks; b++) {
       UNROLL for (int r = 0; r < count; r++) {
-        UNROLL for (int v = 0; v < vectors; v++) {
-          sum[c][r][v] += x[r][i + c] * ((const NAME(vec) *)(w + c * step))[v];
-        }
+        // The registers suffice where what is read of x is not kept from one block to the next.
+        if (blocks > 1 && count == 3) __asm__("" : "+r"(x[r]));
+        UNROLL for (int v = 0; v < vectors; v++)
+          sum[b][r][v] += x[r][i] * ((const NAME(vec) *)from[b])[v];
       }
-    }
-    if (count == 1) {  // a matrix read once, from beyond the second-level cache
-      UNROLL for (int c = 0; c < chains * vectors * BYTES / 64; c++) {
-        __builtin_prefetch((const char *)w + 2048 + 64 * c);
+      if (count == 1) {  // a matrix read once, from beyond the second-level cache
+        UNROLL for (size_t c = 0; c < (vectors * BYTES + 63) / 64; c++)
+          __builtin_prefetch((const char *)from[b] + PREFETCH + 64 * c);
       }
+      from[b] += step;
     }
-    w += chains * step;
   }
-  for (; i < k; i++, w += step) {
+  UNROLL for (int b = 0; b < blocks; b++) {
     UNROLL for (int r = 0; r < count; r++) {
-      UNROLL for (int v = 0; v < vectors; v++) {
-        sum[0][r][v] += x[r][i] * ((const NAME(vec) *)w)[v];
-      }
-    }
-  }
-  UNROLL for (int r = 0; r < count; r++) {
-    NAME(vec) *out = (NAME(vec) *)((REAL *)rows[r].y + y);
-    UNROLL for (int v = 0; v < vectors; v++) {
-      UNROLL for (int c = 1; c < chains; c++) sum[0][r][v] += sum[c][r][v];
-      out[v] += sum[0][r][v];
+      NAME(vec) *out = (NAME(vec) *)((REAL *)rows[r].y + y[b]);
+      UNROLL for (int v = 0; v < vectors; v++) out[v] += sum[b][r][v];
     }
   }
 }
 
-// All rows by one panel of `vectors` vectors of units, in groups as equal as can be.
-TARGET __attribute__((always_inline)) static inline void NAME(panel)(
-    const REAL *w, size_t offset, size_t k, const ck_row *rows, size_t y, size_t count,
-    const int vectors) {
-  const size_t step = vectors * LANES;
-  size_t groups = (count + ROWS - 1) / ROWS, first = 0;
-  for (size_t group = 0; group < groups; group++) {
-    size_t end = count * (group + 1) / groups;
-#define CASE(n)                                                                               \
+#define CASE(n, blocks)                                                                       \
   case n:                                                                                     \
-    if (n <= ROWS) NAME(tile)(w, step, offset, k, rows + first, y, n <= ROWS ? n : 1, vectors); \
+    if (n <= ROWS && n * vectors * blocks <= 16)                                              \
+      NAME(tile)(w, y, offset, length, rows + first, n <= ROWS ? n : 1, vectors, blocks);     \
     break;
-    switch (end - first) { CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) }
+
+// All rows by one block, in groups as equal as can be, which go over its weights in pieces that stay
+// in the first-level cache.
+TARGET __attribute__((always_inline)) static inline void NAME(block)(
+    const REAL *const *w, const size_t *y, size_t k, const ck_row *rows, size_t count,
+    const int vectors) {
+  const size_t groups = (count + ROWS - 1) / ROWS;
+  for (size_t offset = 0; offset < k; offset += PIECE) {
+    const size_t length = k - offset < PIECE ? k - offset : PIECE;
+    for (size_t group = 0, first = 0; group < groups; group++) {
+      const size_t end = count * (group + 1) / groups;
+      switch (end - first) {
+        CASE(1, 1) CASE(2, 1) CASE(3, 1) CASE(4, 1) CASE(5, 1) CASE(6, 1) CASE(7, 1) CASE(8, 1)
+      }
+      first = end;
+    }
+  }
+}
+
+// So few rows that their sums with one block would wait for each other, by several blocks.
+TARGET __attribute__((always_inline)) static inline void NAME(blocks)(
+    const REAL *const *w, const size_t *y, size_t k, const ck_row *rows, size_t count,
+    const int vectors, const int blocks) {
+  const size_t first = 0;
+  for (size_t offset = 0; offset < k; offset += PIECE) {
+    const size_t length = k - offset < PIECE ? k - offset : PIECE;
+    switch (count) {
+      CASE(1, blocks) CASE(2, blocks) CASE(3, blocks) CASE(4, blocks) CASE(5, blocks)
+      CASE(6, blocks) CASE(7, blocks)
+    }
+  }
+}
 #undef CASE
-    first = end;
+
+TARGET __attribute__((always_inline)) static inline void NAME(panels)(
+    const REAL *packed, size_t k, size_t first, size_t end, size_t width, size_t gates,
+    size_t stride, const ck_row *rows, size_t count, int backwards, const int vectors) {
+  // As many blocks as give eight sums.
+  const size_t together = count * vectors >= 8 ? 1 : count * vectors >= 4 ? 2 : 4;
+  const size_t all = (end - first) / width * gates;
+  for (size_t done = 0; done < all;) {
+    const REAL *w[4];
+    size_t y[4];
+    const size_t taken = all - done < together ? all - done : together;
+    for (size_t b = 0; b < taken; b++) {
+      const size_t panel = (done + b) / gates, gate = (done + b) % gates;
+      const size_t unit = backwards ? end - (panel + 1) * width : first + panel * width;
+      w[b] = packed + unit * gates * k + gate * width * k;
+      y[b] = gate * stride + unit;
+    }
+    done += taken;
+    switch (taken) {
+      case 4: NAME(blocks)(w, y, k, rows, count, vectors, 4); break;
+      case 3: NAME(blocks)(w, y, k, rows, count, vectors, 3); break;
+      case 2: NAME(blocks)(w, y, k, rows, count, vectors, 2); break;
+      default: NAME(block)(w, y, k, rows, count, vectors);
+    }
   }
 }
 
 TARGET static void NAME(product)(const REAL *packed, size_t k, size_t units, size_t gates,
                                  size_t stride, const ck_row *rows, size_t count,
                                  int backwards) {
-  // Many rows go over a panel's weights in pieces that stay in the first-level cache.
-  const size_t piece = count > ROWS ? 256 : k;
-  const size_t panels = (units + WIDTH - 1) / WIDTH;
-  for (size_t panel = 0; panel < panels; panel++) {
-    size_t first = (backwards ? panels - 1 - panel : panel) * WIDTH;
-    size_t width = units - first < WIDTH ? units - first : WIDTH;
-    for (size_t gate = 0; gate < gates; gate++) {
-      const REAL *w = packed + first * gates * k + gate * width * k;
-      for (size_t offset = 0; offset < k; offset += piece) {
-        size_t length = k - offset < piece ? k - offset : piece;
-        size_t y = gate * stride + first;
-        if (width == WIDTH) {
-          NAME(panel)(w + offset * width, offset, length, rows, y, count, VECTORS);
-        } else {
-          NAME(panel)(w + offset * width, offset, length, rows, y, count, (VECTORS + 1) / 2);
-        }
-      }
+  // The last panel may be narrower.
+  const size_t whole = units / WIDTH * WIDTH, rest = units - whole;
+  for (int turn = 0; turn < 2; turn++) {
+    if (turn == backwards) {
+      NAME(panels)(packed, k, 0, whole, WIDTH, gates, stride, rows, count, backwards, VECTORS);
+    } else if (rest > 0) {
+      NAME(panels)(packed, k, whole, units, rest, gates, stride, rows, count, backwards,
+                   (VECTORS + 1) / 2);
     }
   }
 }
 
+#undef PIECE
 #undef LANES
 #undef WIDTH

@@ -97,8 +97,9 @@ static inline __attribute__((always_inline)) void copy_runs(const ptrdiff_t *off
   }
 }
 
-CK_MULTIVERSION static void pack_panel(const ptrdiff_t *offsets, ptrdiff_t depth, const run *runs,
-                                       int count, ptrdiff_t width) {
+CK_STATIC_VERSIONS(void, pack_panel,
+                   (const ptrdiff_t *offsets, ptrdiff_t depth, const run *runs, int count,
+                    ptrdiff_t width), (offsets, depth, runs, count, width)) {
   if (count > 1 || runs->count < width) {
     copy_runs(offsets, depth, runs, count, width);
     return;

@@ -138,16 +138,13 @@ TARGET static void NAMED(product, SUFFIX)(const ck_product *p, const float *a, c
 }
 
 // One row by `panels` whole panels side by side, which lie `step` floats apart: enough sums to wait
-// for memory only.
+// for memory only. They are added up as those of many rows are.
 TARGET __attribute__((always_inline)) static inline void NAMED(row_tile, SUFFIX)(
     const float *x, ptrdiff_t depth, const float *b, ptrdiff_t step, float *y,
     const ck_epilogue *e, const int panels) {
   VECTOR sum[4][2];
   UNROLL for (int p = 0; p < panels; p++) {
-    UNROLL for (int v = 0; v < 2; v++) {
-      const ptrdiff_t place = p * COLUMNS + v * WIDTH;
-      sum[p][v] = e->residual ? *(const VECTOR *)(e->residual + place) : (VECTOR){0};
-    }
+    UNROLL for (int v = 0; v < 2; v++) sum[p][v] = (VECTOR){0};
   }
   for (ptrdiff_t k = 0; k < depth; k++, b += COLUMNS) {
     UNROLL for (int p = 0; p < panels; p++) {
@@ -158,6 +155,7 @@ TARGET __attribute__((always_inline)) static inline void NAMED(row_tile, SUFFIX)
   const VECTOR low = (VECTOR){0} + e->low, high = (VECTOR){0} + e->high;
   UNROLL for (int p = 0; p < panels; p++) {
     UNROLL for (int v = 0; v < 2; v++) {
+      if (e->residual) sum[p][v] += *(const VECTOR *)(e->residual + p * COLUMNS + v * WIDTH);
       sum[p][v] = NAMED(choose, SUFFIX)(sum[p][v] < low, low, sum[p][v]);
       *(VECTOR *)(y + p * COLUMNS + v * WIDTH) =
           NAMED(choose, SUFFIX)(sum[p][v] > high, high, sum[p][v]);
@@ -165,13 +163,15 @@ TARGET __attribute__((always_inline)) static inline void NAMED(row_tile, SUFFIX)
   }
 }
 
-// One row by the last panel, of one vector, added to y in the same order as above: equal columns give
-// equal sums.
+// One row by the last panel, of one vector, in the same order as above.
 TARGET static void NAMED(half_row, SUFFIX)(const float *x, ptrdiff_t depth, const float *b,
-                                           float *y) {
-  VECTOR sum = *(const VECTOR *)y;
+                                           float *y, const ck_epilogue *e) {
+  VECTOR sum = {0};
   for (ptrdiff_t k = 0; k < depth; k++) sum += x[k] * *(const VECTOR *)(b + k * WIDTH);
-  *(VECTOR *)y = sum;
+  if (e->residual) sum += *(const VECTOR *)e->residual;
+  const VECTOR low = (VECTOR){0} + e->low, high = (VECTOR){0} + e->high;
+  sum = NAMED(choose, SUFFIX)(sum < low, low, sum);
+  *(VECTOR *)y = NAMED(choose, SUFFIX)(sum > high, high, sum);
 }
 
 TARGET static void NAMED(row, SUFFIX)(const float *x, ptrdiff_t depth, ptrdiff_t columns,
@@ -191,18 +191,15 @@ TARGET static void NAMED(row, SUFFIX)(const float *x, ptrdiff_t depth, ptrdiff_t
     n += panels * COLUMNS;
   }
   if (whole == columns) return;
-  float sums[COLUMNS] = {0};
-  for (ptrdiff_t n = whole; n < columns && e->residual; n++) sums[n - whole] = e->residual[n];
+  float sums[COLUMNS], residual[COLUMNS] = {0};
+  for (ptrdiff_t n = whole; n < columns && e->residual; n++) residual[n - whole] = e->residual[n];
+  own.residual = e->residual ? residual : NULL;
   if (columns - whole > WIDTH) {
-    own.residual = sums;
     NAMED(row_tile, SUFFIX)(x, depth, b + whole * depth, step, sums, &own, 1);
   } else {
-    NAMED(half_row, SUFFIX)(x, depth, b + whole * depth, sums);
+    NAMED(half_row, SUFFIX)(x, depth, b + whole * depth, sums, &own);
   }
-  for (ptrdiff_t n = whole; n < columns; n++) {
-    const float raised = sums[n - whole] < e->low ? e->low : sums[n - whole];
-    y[n] = raised > e->high ? e->high : raised;
-  }
+  for (ptrdiff_t n = whole; n < columns; n++) y[n] = sums[n - whole];
 }
 
 #undef CASES

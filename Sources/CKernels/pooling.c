@@ -228,20 +228,22 @@ ptrdiff_t ck_pool_room(const ck_window *w) {
 #define ROW_AREA(oy) const float area = z_counts[0] * y_counts[oy];
 #define BY_AREA(v, o) ((v) / (area * READ(x_counts + (o))))
 
-CK_MULTIVERSION static void max_pool_short(const ck_window *w, const float *x, ptrdiff_t images,
-                                           float *y, float *rows) {
+CK_STATIC_VERSIONS(void, max_pool_short,
+                   (const ck_window *w, const float *x, ptrdiff_t images, float *y,
+                    float *rows), (w, x, images, y, rows)) {
   POOL_SHORT(LARGER, -INFINITY, NOTHING, AS_IT_IS)
 }
 
-CK_MULTIVERSION static void average_pool_short(const ck_window *w, const float *x,
-                                               ptrdiff_t images, const float *z_counts,
-                                               const float *y_counts, const float *x_counts,
-                                               float *y, float *rows) {
+CK_STATIC_VERSIONS(void, average_pool_short,
+                   (const ck_window *w, const float *x, ptrdiff_t images, const float *z_counts,
+                    const float *y_counts, const float *x_counts, float *y, float *rows),
+                   (w, x, images, z_counts, y_counts, x_counts, y, rows)) {
   POOL_SHORT(SUM, 0, ROW_AREA, BY_AREA)
 }
 
-CK_MULTIVERSION void ck_max_pool(const ck_window *w, const float *x, ptrdiff_t images, float *y,
-                                 float *restrict row) {
+CK_VERSIONS(void, ck_max_pool,
+            (const ck_window *w, const float *x, ptrdiff_t images, float *y,
+             float *restrict row), (w, x, images, y, row)) {
   if (is_short(w)) {
     max_pool_short(w, x, images, y, row);
     return;
@@ -259,15 +261,17 @@ CK_MULTIVERSION void ck_max_pool(const ck_window *w, const float *x, ptrdiff_t i
   }
 }
 
-CK_MULTIVERSION static void quarter_sums(const float *restrict x, ptrdiff_t row, ptrdiff_t n,
-                                         float *restrict y) {
+CK_STATIC_VERSIONS(void, quarter_sums,
+                   (const float *restrict x, ptrdiff_t row, ptrdiff_t n, float *restrict y),
+                   (x, row, n, y)) {
   SHORT for (ptrdiff_t o = 0; o < n; o++)
     y[o] = 0.25f * ((x[2 * o] + x[row + 2 * o]) + (x[2 * o + 1] + x[row + 2 * o + 1]));
 }
 
-CK_MULTIVERSION void ck_average_pool(const ck_window *w, const float *x, ptrdiff_t images,
-                                     const float *z_counts, const float *y_counts,
-                                     const float *restrict x_counts, float *y, float *restrict row) {
+CK_VERSIONS(void, ck_average_pool,
+            (const ck_window *w, const float *x, ptrdiff_t images, const float *z_counts,
+             const float *y_counts, const float *restrict x_counts, float *y,
+             float *restrict row), (w, x, images, z_counts, y_counts, x_counts, y, row)) {
   if (is_short(w)) {
     average_pool_short(w, x, images, z_counts, y_counts, x_counts, y, row);
     return;

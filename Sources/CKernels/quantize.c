@@ -9,8 +9,9 @@ static inline float quantize(float x, float zero, float low, float high) {
   return y <= high ? y : high;
 }
 
-CK_MULTIVERSION void ck_quantize(const float *x, const float *zero, size_t zero_step, float low,
-                                 float high, float *y, size_t n) {
+CK_VERSIONS(void, ck_quantize,
+            (const float *x, const float *zero, size_t zero_step, float low, float high,
+             float *y, size_t n), (x, zero, zero_step, low, high, y, n)) {
   if (zero_step) {
 #pragma clang loop vectorize(assume_safety)
     for (size_t i = 0; i < n; i++) y[i] = quantize(x[i], zero[i], low, high);
@@ -21,8 +22,10 @@ CK_MULTIVERSION void ck_quantize(const float *x, const float *zero, size_t zero_
   }
 }
 
-CK_MULTIVERSION void ck_dequantize(const float *x, const float *zero, size_t zero_step,
-                                   const float *scale, size_t scale_step, float *y, size_t n) {
+CK_VERSIONS(void, ck_dequantize,
+            (const float *x, const float *zero, size_t zero_step, const float *scale,
+             size_t scale_step, float *y, size_t n),
+            (x, zero, zero_step, scale, scale_step, y, n)) {
   if (zero_step || scale_step) {
 #pragma clang loop vectorize(assume_safety)
     for (size_t i = 0; i < n; i++) y[i] = (x[i] - zero[i * zero_step]) * scale[i * scale_step];

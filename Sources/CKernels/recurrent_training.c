@@ -4,22 +4,24 @@
 #include "dispatch.h"
 #include "elementary.h"
 
-CK_MULTIVERSION void ck_rnn_training_cell(const float *restrict x, const float *restrict b,
-                                          float *restrict h, size_t n) {
+CK_VERSIONS(void, ck_rnn_training_cell,
+            (const float *restrict x, const float *restrict b, float *restrict h, size_t n),
+            (x, b, h, n)) {
   for (size_t u = 0; u < n; u++) h[u] = tanh1(x[u] + b[u]);
 }
 
-CK_MULTIVERSION void ck_rnn_training_gradient(const float *restrict h, const float *restrict dh,
-                                              float *restrict d, float *restrict s, size_t n) {
+CK_VERSIONS(void, ck_rnn_training_gradient,
+            (const float *restrict h, const float *restrict dh, float *restrict d,
+             float *restrict s, size_t n), (h, dh, d, s, n)) {
   for (size_t u = 0; u < n; u++) {
     d[u] = (1.0f - h[u] * h[u]) * dh[u];
     s[u] += d[u];
   }
 }
 
-CK_MULTIVERSION void ck_lstm_training_cell(float *restrict x, const float *restrict b,
-                                           const float *restrict c0, float *restrict c,
-                                           float *restrict h, size_t n) {
+CK_VERSIONS(void, ck_lstm_training_cell,
+            (float *restrict x, const float *restrict b, const float *restrict c0,
+             float *restrict c, float *restrict h, size_t n), (x, b, c0, c, h, n)) {
   float *i = x, *o = x + n, *f = x + 2 * n, *g = x + 3 * n;
   const float *bi = b, *bo = b + n, *bf = b + 2 * n, *bg = b + 3 * n;
 #pragma clang loop vectorize(assume_safety)
@@ -38,10 +40,10 @@ CK_MULTIVERSION void ck_lstm_training_cell(float *restrict x, const float *restr
   }
 }
 
-CK_MULTIVERSION void ck_lstm_training_gradient(const float *restrict x, const float *restrict c0,
-                                               const float *restrict c, const float *restrict dh,
-                                               float *restrict dc, float *restrict d,
-                                               float *restrict s, size_t n) {
+CK_VERSIONS(void, ck_lstm_training_gradient,
+            (const float *restrict x, const float *restrict c0, const float *restrict c,
+             const float *restrict dh, float *restrict dc, float *restrict d, float *restrict s,
+             size_t n), (x, c0, c, dh, dc, d, s, n)) {
   const float *i = x, *o = x + n, *f = x + 2 * n, *g = x + 3 * n;
   float *di = d, *d_o = d + n, *df = d + 2 * n, *dg = d + 3 * n;
   float *si = s, *so = s + n, *sf = s + 2 * n, *sg = s + 3 * n;
@@ -66,8 +68,9 @@ CK_MULTIVERSION void ck_lstm_training_gradient(const float *restrict x, const fl
   }
 }
 
-CK_MULTIVERSION void ck_gru_training_reset(float *restrict x, const float *restrict b,
-                                           const float *restrict h0, float *restrict e, size_t n) {
+CK_VERSIONS(void, ck_gru_training_reset,
+            (float *restrict x, const float *restrict b, const float *restrict h0,
+             float *restrict e, size_t n), (x, b, h0, e, n)) {
   float *z = x, *r = x + n;
   const float *bz = b, *br = b + n;
 #pragma clang loop vectorize(assume_safety)
@@ -79,9 +82,9 @@ CK_MULTIVERSION void ck_gru_training_reset(float *restrict x, const float *restr
   }
 }
 
-CK_MULTIVERSION void ck_gru_training_output(float *restrict x, const float *restrict b,
-                                            const float *restrict h0, float *restrict h,
-                                            size_t n) {
+CK_VERSIONS(void, ck_gru_training_output,
+            (float *restrict x, const float *restrict b, const float *restrict h0,
+             float *restrict h, size_t n), (x, b, h0, h, n)) {
   float *z = x, *g = x + 2 * n;
   const float *bg = b + 2 * n;
 #pragma clang loop vectorize(assume_safety)
@@ -92,9 +95,9 @@ CK_MULTIVERSION void ck_gru_training_output(float *restrict x, const float *rest
   }
 }
 
-CK_MULTIVERSION void ck_gru_training_linear(float *restrict x, const float *restrict b,
-                                            const float *restrict h0, const float *restrict e,
-                                            float *restrict h, size_t n) {
+CK_VERSIONS(void, ck_gru_training_linear,
+            (float *restrict x, const float *restrict b, const float *restrict h0,
+             const float *restrict e, float *restrict h, size_t n), (x, b, h0, e, h, n)) {
   float *z = x, *r = x + n, *g = x + 2 * n;
   const float *bz = b, *br = b + n, *bg = b + 2 * n;
 #pragma clang loop vectorize(assume_safety)
@@ -109,9 +112,9 @@ CK_MULTIVERSION void ck_gru_training_linear(float *restrict x, const float *rest
   }
 }
 
-CK_MULTIVERSION void ck_gru_training_gradient(const float *restrict x, const float *restrict h0,
-                                              float *restrict dh, float *restrict d,
-                                              float *restrict s, size_t n) {
+CK_VERSIONS(void, ck_gru_training_gradient,
+            (const float *restrict x, const float *restrict h0, float *restrict dh,
+             float *restrict d, float *restrict s, size_t n), (x, h0, dh, d, s, n)) {
   const float *z = x, *g = x + 2 * n;
   float *dz = d, *dg = d + 2 * n;
   float *sz = s, *sg = s + 2 * n;
@@ -128,11 +131,10 @@ CK_MULTIVERSION void ck_gru_training_gradient(const float *restrict x, const flo
   }
 }
 
-CK_MULTIVERSION void ck_gru_training_reset_gradient(const float *restrict x,
-                                                    const float *restrict h0,
-                                                    const float *restrict de, float *restrict dh,
-                                                    float *restrict d, float *restrict s,
-                                                    size_t n) {
+CK_VERSIONS(void, ck_gru_training_reset_gradient,
+            (const float *restrict x, const float *restrict h0, const float *restrict de,
+             float *restrict dh, float *restrict d, float *restrict s, size_t n),
+            (x, h0, de, dh, d, s, n)) {
   const float *r = x + n;
   float *dr = d + n, *sr = s + n;
 #pragma clang loop vectorize(assume_safety)
@@ -145,11 +147,10 @@ CK_MULTIVERSION void ck_gru_training_reset_gradient(const float *restrict x,
   }
 }
 
-CK_MULTIVERSION void ck_gru_training_linear_gradient(const float *restrict x,
-                                                     const float *restrict h0,
-                                                     const float *restrict e, float *restrict dh,
-                                                     float *restrict d, float *restrict s,
-                                                     size_t n) {
+CK_VERSIONS(void, ck_gru_training_linear_gradient,
+            (const float *restrict x, const float *restrict h0, const float *restrict e,
+             float *restrict dh, float *restrict d, float *restrict s, size_t n),
+            (x, h0, e, dh, d, s, n)) {
   const float *z = x, *r = x + n, *g = x + 2 * n;
   float *dz = d, *dr = d + n, *dg = d + 2 * n, *de = d + 3 * n;
   float *sz = s, *sr = s + n, *sg = s + 2 * n, *se = s + 3 * n;

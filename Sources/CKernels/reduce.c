@@ -16,7 +16,7 @@ typedef int mask __attribute__((ext_vector_type(lanes)));
 #define LOAD(address) (*(const loose *)(address))
 
 #define CK_SUM(name, vector, scalar)                                    \
-  CK_MULTIVERSION double name(const float *x, size_t n) {               \
+  CK_VERSIONS(double, name, (const float *x, size_t n), (x, n)) {       \
     double total = 0;                                                   \
     size_t i = 0;                                                       \
     while (i + lanes <= n) {                                            \
@@ -44,7 +44,7 @@ CK_SUM(ck_reduce_sum_squares, v *v, (double)v * v)
 // A NaN fails every comparison, so it is looked for apart. The last vector may take elements a second
 // time.
 #define CK_EXTREME(name, operator)                                      \
-  CK_MULTIVERSION float name(const float *x, size_t n, float start) {   \
+  CK_VERSIONS(float, name, (const float *x, size_t n, float start), (x, n, start)) { \
     float result = start;                                               \
     int numbers = start == start;                                       \
     if (n >= lanes) {                                                   \
@@ -75,7 +75,8 @@ CK_SUM(ck_reduce_sum_squares, v *v, (double)v * v)
 CK_EXTREME(ck_reduce_max, >)
 CK_EXTREME(ck_reduce_min, <)
 
-CK_MULTIVERSION static void subtract(const float *x, float *y, size_t n, float shift) {
+CK_STATIC_VERSIONS(void, subtract,
+                   (const float *x, float *y, size_t n, float shift), (x, y, n, shift)) {
 #pragma clang loop vectorize(assume_safety)
   for (size_t i = 0; i < n; i++) y[i] = x[i] - shift;
 }
@@ -88,8 +89,9 @@ double ck_exp_sum(const float *x, float *y, size_t n, float shift) {
 
 // Eight rows at a time are added in float, and their sum in double.
 #define CK_SUM_ROWS(name, f)                                                                    \
-  CK_MULTIVERSION void name(                                                                    \
-      const float *restrict x, size_t stride, size_t rows, double *restrict y, size_t n) {      \
+  CK_VERSIONS(void, name,                                                                       \
+              (const float *restrict x, size_t stride, size_t rows, double *restrict y,         \
+               size_t n), (x, stride, rows, y, n)) {                                            \
     for (; rows >= 8; rows -= 8, x += 8 * stride) {                                             \
       const float *a = x, *b = a + stride, *c = b + stride, *d = c + stride;                    \
       const float *e = d + stride, *g = e + stride, *h = g + stride, *k = h + stride;           \
@@ -111,8 +113,9 @@ CK_SUM_ROWS(ck_reduce_sum_abs_rows, fabsf)
 CK_SUM_ROWS(ck_reduce_sum_squares_rows, SQUARE)
 
 #define CK_EXTREME_ROWS(name, operator)                                                         \
-  CK_MULTIVERSION void name(                                                                    \
-      const float *restrict x, size_t stride, size_t rows, float *restrict y, size_t n) {       \
+  CK_VERSIONS(void, name,                                                                       \
+              (const float *restrict x, size_t stride, size_t rows, float *restrict y,          \
+               size_t n), (x, stride, rows, y, n)) {                                            \
     for (; rows; rows--, x += stride)                                                           \
       for (size_t i = 0; i < n; i++) y[i] = y[i] operator x[i] || y[i] != y[i] ? y[i] : x[i];   \
   }

@@ -23,19 +23,22 @@ static inline float total(float *part) {
   return part[0];
 }
 
-CK_MULTIVERSION float ck_centered_squares(const float *x, size_t n, float mean) {
+CK_VERSIONS(float, ck_centered_squares, (const float *x, size_t n, float mean), (x, n, mean)) {
   float part[LANES] = {0};
   OVER_LANES(part[j] += (x[i + j] - mean) * (x[i + j] - mean))
   return total(part);
 }
 
-CK_MULTIVERSION void ck_affine(const float *x, float *y, size_t n, float mean, float a, float b) {
+CK_VERSIONS(void, ck_affine,
+            (const float *x, float *y, size_t n, float mean, float a, float b),
+            (x, y, n, mean, a, b)) {
   for (size_t i = 0; i < n; i++) y[i] = (x[i] - mean) * a + b;
 }
 
-CK_MULTIVERSION void ck_channel_affine(const float *x, float *y, size_t rows, size_t plane,
-                                       size_t first, size_t channels, const float *factors,
-                                       const float *shifts, float low, float high) {
+CK_VERSIONS(void, ck_channel_affine,
+            (const float *x, float *y, size_t rows, size_t plane, size_t first, size_t channels,
+             const float *factors, const float *shifts, float low, float high),
+            (x, y, rows, plane, first, channels, factors, shifts, low, high)) {
   size_t c = first;
   for (size_t r = 0; r < rows; r++, x += plane, y += plane) {
     const float a = factors[c], b = shifts[c];
@@ -49,8 +52,9 @@ CK_MULTIVERSION void ck_channel_affine(const float *x, float *y, size_t rows, si
   }
 }
 
-CK_MULTIVERSION void ck_normalize(const float *x, float *y, size_t n, float mean, float factor,
-                                  const float *a, const float *b) {
+CK_VERSIONS(void, ck_normalize,
+            (const float *x, float *y, size_t n, float mean, float factor, const float *a,
+             const float *b), (x, y, n, mean, factor, a, b)) {
   if (b) {
     for (size_t i = 0; i < n; i++) y[i] = (x[i] - mean) * factor * a[i] + b[i];
   } else {
@@ -85,9 +89,10 @@ static inline void squares(const float *x, size_t plane, size_t low, size_t high
     for (size_t i = 0; i < n; i++) sum[i] += a[i] * a[i];
 }
 
-CK_MULTIVERSION void ck_lrn(const float *x, float *y, size_t channels, size_t plane,
-                            size_t columns, size_t before, size_t after, float alpha, float beta,
-                            float bias) {
+CK_VERSIONS(void, ck_lrn,
+            (const float *x, float *y, size_t channels, size_t plane, size_t columns,
+             size_t before, size_t after, float alpha, float beta, float bias),
+            (x, y, channels, plane, columns, before, after, alpha, beta, bias)) {
   float sum[BLOCK];
   const int three_quarters = beta == 0.75f;
   for (size_t first = 0; first < columns; first += BLOCK) {

@@ -11,17 +11,19 @@ enum { block = 256, width = 64 };
 
 static inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-CK_MULTIVERSION static void exp_shifted(const float *x, float *y, size_t n, float shift) {
+CK_STATIC_VERSIONS(void, exp_shifted,
+                   (const float *x, float *y, size_t n, float shift), (x, y, n, shift)) {
 #pragma clang loop vectorize(assume_safety)
   for (size_t i = 0; i < n; i++) y[i] = exp1(x[i] - shift);
 }
 
-CK_MULTIVERSION static void scale(float *y, size_t n, float factor) {
+CK_STATIC_VERSIONS(void, scale, (float *y, size_t n, float factor), (y, n, factor)) {
   for (size_t i = 0; i < n; i++) y[i] *= factor;
 }
 
-CK_MULTIVERSION static void subtract(
-    const float *x, float *y, size_t n, float first, float second) {
+CK_STATIC_VERSIONS(void, subtract,
+                   (const float *x, float *y, size_t n, float first, float second),
+                   (x, y, n, first, second)) {
 #pragma clang loop vectorize(assume_safety)
   for (size_t i = 0; i < n; i++) y[i] = (x[i] - first) - second;
 }
@@ -54,8 +56,9 @@ static inline void columns_greatest(
   ck_reduce_max_rows(x, stride, n, greatest, columns);
 }
 
-CK_MULTIVERSION static void softmax_block(
-    const float *x, float *y, size_t n, size_t stride, size_t columns) {
+CK_STATIC_VERSIONS(void, softmax_block,
+                   (const float *x, float *y, size_t n, size_t stride, size_t columns),
+                   (x, y, n, stride, columns)) {
   float greatest[width], sum[width] = {0};
   columns_greatest(x, n, stride, columns, greatest);
   for (size_t i = 0; i < n; i++) {
@@ -72,8 +75,9 @@ CK_MULTIVERSION static void softmax_block(
     for (size_t j = 0; j < columns; j++) y[i * stride + j] *= sum[j];
 }
 
-CK_MULTIVERSION static void log_softmax_block(
-    const float *x, float *y, size_t n, size_t stride, size_t columns) {
+CK_STATIC_VERSIONS(void, log_softmax_block,
+                   (const float *x, float *y, size_t n, size_t stride, size_t columns),
+                   (x, y, n, stride, columns)) {
   float greatest[width], sum[width] = {0};
   columns_greatest(x, n, stride, columns, greatest);
   for (size_t i = 0; i < n; i++)

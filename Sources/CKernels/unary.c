@@ -16,7 +16,7 @@
   }
 
 #define CK_UNARY(name, expression) \
-  CK_MULTIVERSION void name(const float *x, float *y, size_t n) CK_MAP(expression)
+  CK_VERSIONS(void, name, (const float *x, float *y, size_t n), (x, y, n)) CK_MAP(expression)
 
 CK_UNARY(ck_abs, fabsf(v))
 CK_UNARY(ck_neg, -v)
@@ -40,8 +40,9 @@ static inline float hard_sigmoid(float v, float alpha, float beta) {
 
 CK_UNARY(ck_hard_swish, v *hard_sigmoid(v, 1.0f / 6.0f, 0.5f))
 
-CK_MULTIVERSION void ck_hard_sigmoid(
-    const float *x, float *y, size_t n, float alpha, float beta)
+CK_VERSIONS(void, ck_hard_sigmoid,
+            (const float *x, float *y, size_t n, float alpha, float beta),
+            (x, y, n, alpha, beta))
     CK_MAP(hard_sigmoid(v, alpha, beta))
 
 // x tanh(ln(1 + e^x)) = x w / (w + 2) with w = e^x (e^x + 2)
@@ -62,22 +63,26 @@ static inline float gated(float v, float t) {
 CK_UNARY(ck_gelu, v == -INFINITY ? -0.0f : 0.5f * v * (1.0f + vm_erf(v * 0.70710678118654752f)))
 CK_UNARY(ck_gelu_tanh, gated(v, 1.5957691216057308f * (v + 0.044715f * v * v * v)))
 
-CK_MULTIVERSION void ck_swish(const float *x, float *y, size_t n, float alpha)
+CK_VERSIONS(void, ck_swish, (const float *x, float *y, size_t n, float alpha), (x, y, n, alpha))
     CK_MAP(gated(v, alpha *v))
 
-CK_MULTIVERSION void ck_leaky_relu(const float *x, float *y, size_t n, float alpha)
+CK_VERSIONS(void, ck_leaky_relu,
+            (const float *x, float *y, size_t n, float alpha), (x, y, n, alpha))
     CK_MAP(v < 0.0f ? alpha * v : v)
 
-CK_MULTIVERSION void ck_thresholded_relu(const float *x, float *y, size_t n, float alpha)
+CK_VERSIONS(void, ck_thresholded_relu,
+            (const float *x, float *y, size_t n, float alpha), (x, y, n, alpha))
     CK_MAP(v <= alpha ? 0.0f : v)
 
-CK_MULTIVERSION void ck_elu(
-    const float *x, float *y, size_t n, float scale, float width, float gain) {
+CK_VERSIONS(void, ck_elu,
+            (const float *x, float *y, size_t n, float scale, float width, float gain),
+            (x, y, n, scale, width, gain)) {
   const float inverse = 1.0f / width;
   CK_MAP(v > 0.0f ? gain * v : scale * vm_expm1(v * inverse))
 }
 
-CK_MULTIVERSION void ck_clip(const float *x, float *y, size_t n, float low, float high) {
+CK_VERSIONS(void, ck_clip,
+            (const float *x, float *y, size_t n, float low, float high), (x, y, n, low, high)) {
 #pragma clang loop vectorize(assume_safety)
   for (size_t i = 0; i < n; i++) {
     float v = x[i];
@@ -118,17 +123,20 @@ static inline int within(const float *x, size_t n, float limit) {
   return inside;
 }
 
+// The polynomial wherever it is exact enough, so that a result does not depend on its neighbours.
 #define CK_SINE(name, offset, exact)                                                      \
-  CK_MULTIVERSION void name(const float *x, float *y, size_t n) {                         \
+  CK_VERSIONS(void, name, (const float *x, float *y, size_t n), (x, y, n)) {              \
+    const float limit = 1048576.0f;                                                       \
     for (size_t start = 0; start < n; start += 64) {                                      \
       size_t count = n - start < 64 ? n - start : 64;                                     \
       const float *in = x + start;                                                        \
       float *out = y + start;                                                             \
-      if (within(in, count, 1048576.0f)) {                                                \
+      if (within(in, count, limit)) {                                                     \
         _Pragma("clang loop vectorize(assume_safety)") for (size_t i = 0; i < count; i++) \
             out[i] = sine(in[i], offset);                                                 \
       } else {                                                                            \
-        for (size_t i = 0; i < count; i++) out[i] = exact(in[i]);                         \
+        for (size_t i = 0; i < count; i++)                                                \
+          out[i] = fabsf(in[i]) < limit ? sine(in[i], offset) : exact(in[i]);             \
       }                                                                                   \
     }                                                                                     \
   }

@@ -89,8 +89,9 @@ static const double weights6[][3] = {
 
 #define LANES 8
 
-CK_MULTIVERSION void ck_winograd_weights(ptrdiff_t size, const float *w, ptrdiff_t stride,
-                                         ptrdiff_t rows, float *u, ptrdiff_t step) {
+CK_VERSIONS(void, ck_winograd_weights,
+            (ptrdiff_t size, const float *w, ptrdiff_t stride, ptrdiff_t rows, float *u,
+             ptrdiff_t step), (size, w, stride, rows, u, step)) {
   const ptrdiff_t side = size + 2;
   const double(*m)[3] = size == 2 ? weights2 : size == 4 ? weights4 : weights6;
   double g[9][LANES] = {0}, columns[3][LANES];
@@ -116,8 +117,9 @@ CK_MULTIVERSION void ck_winograd_weights(ptrdiff_t size, const float *w, ptrdiff
 #define PARTS (CK_WINOGRAD_TILES + 16)
 
 // Copies what the tiles of a run read, n columns from (y, x) of the image on, zeros where it has none.
-CK_MULTIVERSION static void copy_rows(const ck_winograd *s, const float *image, ptrdiff_t y,
-                                      ptrdiff_t x, ptrdiff_t n, float (*restrict d)[RUN]) {
+CK_STATIC_VERSIONS(void, copy_rows,
+                   (const ck_winograd *s, const float *image, ptrdiff_t y, ptrdiff_t x,
+                    ptrdiff_t n, float (*restrict d)[RUN]), (s, image, y, x, n, d)) {
   const ptrdiff_t low = least(most(-x, 0), n), high = most(low, least(s->width - x, n));
   for (ptrdiff_t i = 0; i < s->size + 2; i++, y++, d++) {
     const int isInside = y >= 0 && y < s->height;
@@ -186,8 +188,9 @@ static inline __attribute__((always_inline)) void join(const float (*restrict p)
 
 // A run of tiles of one row: d is transformed down, then along.
 #define INPUT_RUN(SIZE)                                                                       \
-  CK_MULTIVERSION static void input_run##SIZE(float (*restrict d)[RUN], ptrdiff_t tiles,      \
-                                              float (*restrict out)[2 * CK_WINOGRAD_TILES]) { \
+  CK_STATIC_VERSIONS(void, input_run##SIZE,                                                   \
+                     (float (*restrict d)[RUN], ptrdiff_t tiles,                              \
+                      float (*restrict out)[2 * CK_WINOGRAD_TILES]), (d, tiles, out)) {       \
     enum { M = SIZE };                                                                        \
     float r[SIZE + 2][RUN], p[SIZE + 2][SIZE + 2][PARTS];                                     \
     for (ptrdiff_t x = 0; x < (tiles + 4) * M; x++) { INPUT_##SIZE(ROW, PUT_ROW) }            \
@@ -210,9 +213,10 @@ static inline __attribute__((always_inline)) void store_panel(const float *from,
   }
 }
 
-CK_MULTIVERSION static void store(const float *restrict out, ptrdiff_t places, ptrdiff_t channels,
-                                  ptrdiff_t c, ptrdiff_t count, ptrdiff_t columns,
-                                  float *restrict v, ptrdiff_t place) {
+CK_STATIC_VERSIONS(void, store,
+                   (const float *restrict out, ptrdiff_t places, ptrdiff_t channels,
+                    ptrdiff_t c, ptrdiff_t count, ptrdiff_t columns, float *restrict v,
+                    ptrdiff_t place), (out, places, channels, c, count, columns, v, place)) {
   for (ptrdiff_t t = 0; t < count; t += columns, v += channels * columns) {
     const ptrdiff_t width = count - t > columns / 2 ? columns : columns / 2;
     switch (width) {
@@ -256,8 +260,9 @@ void ck_winograd_input(const ck_winograd *s, const float *x, ptrdiff_t channels,
 
 // The tiles of one output channel: products are transformed down, then along, to rows of results.
 #define OUTPUT_TILES(SIZE)                                                                    \
-  CK_MULTIVERSION static void output_tiles##SIZE(const float *restrict from, ptrdiff_t place, \
-                                                 ptrdiff_t tiles, float (*restrict rows)[RUN]) { \
+  CK_STATIC_VERSIONS(void, output_tiles##SIZE,                                                \
+                     (const float *restrict from, ptrdiff_t place, ptrdiff_t tiles,           \
+                      float (*restrict rows)[RUN]), (from, place, tiles, rows)) {             \
     enum { M = SIZE, side = SIZE + 2 };                                                       \
     float columns[SIZE][SIZE + 2][CK_WINOGRAD_TILES], p[SIZE][PARTS];                         \
     for (ptrdiff_t j = 0; j < side; j++) {                                                    \

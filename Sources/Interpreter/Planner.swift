@@ -65,7 +65,8 @@ struct Planner {
     }
     let preparation = Preparation(
       inputs: inputs, outputs: types.map { $0?.tensorType }, threads: engine.pool.threads,
-      packed: engine.packed, convolution: engine.options.convolution)
+      packed: engine.packed, convolution: engine.options.convolution,
+      isBatchInvariant: engine.options.isBatchInvariant)
     let kernel: Kernel
     do { kernel = try node.body.prepare(preparation) } catch { throw node.error(error) }
     for input in preparation.replaced.all { readers?.remove(inputs.constant(input)) }

@@ -14,6 +14,12 @@ public struct SessionOptions: Sendable {
   public var passes: Set<Pass> = Set(Pass.allCases)
   /// How convolutions are computed.
   public var convolution = ConvolutionAlgorithm.automatic
+  /// Whether the bits of a sample are the same in every batch. OpenBLAS adds up a row in another order
+  /// where it multiplies more of them, so products of two computed float matrices whose rows may be
+  /// samples (`MatMul` with a matrix of rank 2, `Gemm`, `Einsum`) run in slower kernels. Products with
+  /// constant weights, convolutions, recurrent layers, and the products of attention, each of one
+  /// sample, are the same and as fast either way.
+  public var isBatchInvariant = true
   /// Nodes that a model may have after its functions are expanded.
   public var maxNodes = 10_000_000
   /// Trips of all loops in one run.

@@ -36,6 +36,11 @@ public struct SessionArguments: ParsableArguments {
   )
   public var exact = false
 
+  @Flag(
+    help: ArgumentHelp(
+      "Faster products of two computed matrices. The bits of a sample then depend on its batch."))
+  public var noBatchInvariance = false
+
   public init() {}
 
   public func validate() throws {
@@ -62,6 +67,7 @@ public struct SessionArguments: ParsableArguments {
     if let maxTrips { options.maxTrips = maxTrips }
     options.timeLimit = timeLimit.map { .seconds($0) }
     if exact { options.convolution = .exact }
+    options.isBatchInvariant = !noBatchInvariance
     return options
   }
 }

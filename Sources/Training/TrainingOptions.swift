@@ -21,9 +21,11 @@ public struct TrainingOptions: Sendable {
   public var states: [String: String] = [:]
   /// What everything random follows from.
   public var seed: UInt64 = 1
+  /// How sessions for steps and evaluation run. Since a step adds up gradients over its batch, the
+  /// products need not be batch-invariant, and by default are not.
   public var session = SessionOptions()
 
-  public init() {}
+  public init() { session.isBatchInvariant = false }
 }
 
 /// A limit to the norm of a parameter's vectors: longer ones are scaled down after each step

@@ -3,6 +3,10 @@ import ONNX
 import ONNXImages
 import Testing
 
+extension Image: CustomTestStringConvertible {
+  public var testDescription: String { "\(width) × \(height) pixels of \(channels) channels" }
+}
+
 /// A picture of `write_pictures.py`.
 func path(_ name: String) -> String {
   "\(#filePath.dropLast("ImagesTests.swift".count))Pictures/\(name)"

@@ -8,9 +8,9 @@ import Testing
 @Suite struct ConcurrencyTests {
   /// A model gives the same bits with any number of threads.
   @Test(arguments: Models.parallel) func theNumberOfThreadsChangesNoBit(
-    name: String, model: Model, x: [Int]
+    _ test: ParallelModel
   ) throws {
-    let x = numbers(x)
+    let (name, model, x) = (test.name, test.model, numbers(test.x))
     var algorithms: [ConvolutionAlgorithm] = [.automatic]
     if name == "convolutions" {
       algorithms += [.exact, .winograd(size: 2), .winograd(size: 4), .winograd(size: 6)]
@@ -31,9 +31,9 @@ import Testing
   @Test func manySessionsAndThreadsAtOnceAgree() throws {
     var options = SessionOptions()
     options.threads = 2
-    let jobs = try Models.parallel.map { name, model, x in
-      let session = try Session(model, options: options)
-      let inputs = ["x": numbers(x)]
+    let jobs = try Models.parallel.map { test in
+      let session = try Session(test.model, options: options)
+      let inputs = ["x": numbers(test.x)]
       return (session: session, inputs: inputs, expected: try session.run(inputs))
     }
     let failures = Atomic<Int>(0)
@@ -63,10 +63,10 @@ import Testing
   @Test func sessionsMayBeMadeOnManyThreads() throws {
     let failures = Atomic<Int>(0)
     withThreads(4) { _ in
-      for (_, model, x) in Models.parallel {
+      for test in Models.parallel {
         var options = SessionOptions()
         options.threads = 3
-        let result = try? Session(model, options: options).run(["x": numbers(x)])["y"]
+        let result = try? Session(test.model, options: options).run(["x": numbers(test.x)])["y"]
         if result == nil { failures.add(1, ordering: .relaxed) }
       }
     }
@@ -79,9 +79,16 @@ private func numbers(_ shape: [Int]) -> Tensor {
   return floats(shape, (0..<count).map { Float($0 &* 7919 % 1009) / 1009 - 0.5 })
 }
 
+/// A model whose work is divided among threads, with one input `x` of this shape.
+struct ParallelModel: Sendable, CustomTestStringConvertible {
+  let name: String
+  let model: Model
+  let x: [Int]
+  var testDescription: String { name }
+}
+
 extension Models {
-  /// Models whose work is split among threads, with one input `x` of the given shape.
-  static let parallel: [(name: String, model: Model, x: [Int])] = [
+  static let parallel: [ParallelModel] = [
     recurrent("RNN", gates: 1), recurrent("GRU", gates: 3), recurrent("LSTM", gates: 4),
     convolutions, rows,
   ]
@@ -100,7 +107,7 @@ extension Models {
 
   private static func recurrent(
     _ type: String, gates: Int
-  ) -> (name: String, model: Model, x: [Int]) {
+  ) -> ParallelModel {
     let (size, units, x) = (24, 72, [6, 5, 24])
     let model = model(
       [
@@ -111,11 +118,11 @@ extension Models {
       initializers: weights([
         "w": [2, gates * units, size], "r": [2, gates * units, units], "b": [2, gates * 2 * units],
       ]))
-    return (type, model, x)
+    return ParallelModel(name: type, model: model, x: x)
   }
 
-  /// Convolutions: first layer, Winograd, residual, depthwise, pointwise, grouped; and pooling.
-  private static var convolutions: (name: String, model: Model, x: [Int]) {
+  /// First layer, Winograd's, residual, depthwise, pointwise, grouped; pools.
+  private static var convolutions: ParallelModel {
     let x = [2, 3, 34, 38]
     let pads = Attribute.ints("pads", [1, 1, 1, 1])
     let nodes = [
@@ -138,11 +145,11 @@ extension Models {
         "first": [24, 3, 7, 7], "square": [24, 24, 3, 3], "depthwise": [24, 1, 3, 3],
         "point": [40, 24, 1, 1], "grouped": [36, 20, 3, 3],
       ]))
-    return ("convolutions", model, x)
+    return ParallelModel(name: "convolutions", model: model, x: x)
   }
 
-  /// Products, normalisation, sums and elementwise operations.
-  private static var rows: (name: String, model: Model, x: [Int]) {
+  /// Products, normalisation, sums and elementwise work.
+  private static var rows: ParallelModel {
     let x = [130, 96]
     let nodes = [
       node("Gemm", ["x", "dense", "bias"], "a"),
@@ -157,6 +164,7 @@ extension Models {
     ]
     var initializers = weights(["dense": [96, 200], "bias": [200], "scale": [200]])
     initializers.append(NamedTensor("axes", Tensor(shape: [1], [0] as [Int64])))
-    return ("rows", model(nodes, inputs: input(x), initializers: initializers), x)
+    return ParallelModel(
+      name: "rows", model: model(nodes, inputs: input(x), initializers: initializers), x: x)
   }
 }

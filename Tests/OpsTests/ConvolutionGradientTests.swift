@@ -3,10 +3,11 @@ import Testing
 
 /// Gradients of convolutions with respect to image, weights and bias.
 @Suite struct ConvolutionGradientTests {
-  struct Case: Sendable {
+  struct Case: Sendable, CustomTestStringConvertible {
     var x: [Int]
     var w: [Int]
     var attributes: [Attribute] = []
+    var testDescription: String { "\(x) by \(w), \(attributes.testDescription)" }
   }
 
   static let cases = [

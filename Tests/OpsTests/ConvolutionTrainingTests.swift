@@ -3,10 +3,11 @@ import Testing
 
 /// Compares the float32 gradients of convolutions and pools with those in float64.
 @Suite struct ConvolutionTrainingTests {
-  struct Case: Sendable {
+  struct Case: Sendable, CustomTestStringConvertible {
     var x: [Int]
     var w: [Int]
     var attributes: [Attribute] = []
+    var testDescription: String { "\(x) by \(w), \(attributes.testDescription)" }
   }
 
   static let cases = [

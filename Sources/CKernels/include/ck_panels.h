@@ -28,14 +28,15 @@ typedef struct {
 void ck_panel_product(const ck_product *p, const float *a, const float *b, float *y,
                       const ck_epilogue *e);
 
-// The same for one row that is not packed: y[n] = f(sum of x[k] · b[k, n] + residual[n]).
+// The same, bit for bit, for one row that is not packed: y[n] = f(sum of x[k] · b[k, n] + residual[n]).
 void ck_panel_row(const float *x, ptrdiff_t depth, ptrdiff_t columns, const float *b, float *y,
                   const ck_epilogue *e);
 
-// The same for a matrix [rows, depth] where it lies: y[m] = sum of x[k] · w[m, k] + start[m], where
-// start is given.
-void ck_dot_rows(const float *x, ptrdiff_t depth, ptrdiff_t rows, const float *w,
-                 const float *start, float *y);
+// Products of `vectors` vectors [vectors, depth] with a matrix [rows, depth] where it lies:
+// y[n, m] = sum of x[n, k] · w[m, k] + start[m], where start is given. Rows of y lie `stride` floats
+// apart.
+void ck_dot_rows(const float *x, ptrdiff_t vectors, ptrdiff_t depth, ptrdiff_t rows,
+                 const float *w, const float *start, float *y, ptrdiff_t stride);
 
 // Packs depth x rows of a row-major matrix [rows, depth] as one block of A.
 void ck_pack_rows(const float *a, ptrdiff_t stride, ptrdiff_t depth, ptrdiff_t rows, float *packed);

@@ -88,17 +88,20 @@ public struct Preparation: Sendable {
   public let replaced = ReplacedInputs()
   /// How convolutions are to be computed.
   public let convolution: ConvolutionAlgorithm
+  /// Whether the bits of a sample must not depend on the samples computed with it.
+  public let isBatchInvariant: Bool
 
-  /// - Parameter packed: what plans of one session share; by itself a preparation has its own
+  /// - Parameter packed: what plans of one session share; by default a preparation has its own
   public init(
     inputs: Inputs, outputs: [TensorType?], threads: Int, packed: PackedTensors = PackedTensors(),
-    convolution: ConvolutionAlgorithm = .automatic
+    convolution: ConvolutionAlgorithm = .automatic, isBatchInvariant: Bool = true
   ) {
     self.inputs = inputs
     self.outputs = outputs
     self.threads = threads
     self.packed = packed
     self.convolution = convolution
+    self.isBatchInvariant = isBatchInvariant
   }
 
   /// Whether somebody wants that output.

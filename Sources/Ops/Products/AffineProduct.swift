@@ -61,8 +61,8 @@ package struct AffineProduct: Sendable {
     switch try call.elementType(0) {
     case .float32:
       if let kernel = try panels(problem, activation, call) { return kernel }
-      return try blas(problem, activation, Float.self)
-    case .float64: return try blas(problem, activation, Double.self)
+      return try blas(problem, activation, call, Float.self)
+    case .float64: return try blas(problem, activation, call, Double.self)
     case .float16, .bfloat16:
       return try call.widened { (wide) throws(OperatorError) in try kernel(wide, activation) }
     case .int32: return try integer(problem, Int32.self)
@@ -106,12 +106,13 @@ package struct AffineProduct: Sendable {
   }
 
   private func blas<T: BLASElement>(
-    _ problem: Problem, _ activation: Activation, _ type: T.Type
+    _ problem: Problem, _ activation: Activation, _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     let beta = T(beta)
     let product = try GEMM<T>(
       rows: problem.rows, columns: problem.columns, depth: problem.depth, transposeA: transposeA,
-      transposeB: transposeB, alpha: T(alpha), beta: problem.c == nil ? 0 : 1)
+      transposeB: transposeB, alpha: T(alpha), beta: problem.c == nil ? 0 : 1,
+      isInvariant: call.isBatchInvariant)
     let tile: Buffers.Tile = { buffers, task, _ in
       let y = buffers.output(0, as: T.self)
       let (rows, columns) = product.tile(task)

@@ -85,7 +85,8 @@ struct Einsum: Operator {
     let (terms, dimensions) = try labels(shapes.map { Shape($0) })
     let sizes = dimensions.compactMapValues(\.size)
     let output = equation.outputLabels(terms)
-    var plan = EinsumPlan<T>(sizes: sizes)
+    // By convention the first axis of the result counts samples.
+    var plan = EinsumPlan<T>(sizes: sizes, sample: call.isBatchInvariant ? output.first : nil)
     var current = EinsumTerm(.input(0), terms[0], shapes[0])
     for index in 1..<max(terms.count, 1) {
       let needed = Set(output).union(terms[(index + 1)...].joined())

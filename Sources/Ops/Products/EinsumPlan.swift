@@ -38,11 +38,16 @@ struct EinsumPlan<T: ProductElement>: Sendable {
   }
 
   let sizes: [EinsumEquation.Label: Int]
+  /// The label of the samples, whose bits must not depend on each other; `nil` where they may.
+  let sample: EinsumEquation.Label?
   private var steps: [Step] = []
   /// Elements of scratch memory in use.
   private var room = 0
 
-  init(sizes: [EinsumEquation.Label: Int]) { self.sizes = sizes }
+  init(sizes: [EinsumEquation.Label: Int], sample: EinsumEquation.Label? = nil) {
+    self.sizes = sizes
+    self.sample = sample
+  }
 
   private func axes(_ term: EinsumTerm, _ labels: [EinsumEquation.Label]) -> Axes {
     labels.map { (sizes[$0] ?? 1, term.strides[$0] ?? 0) }
@@ -99,7 +104,8 @@ struct EinsumPlan<T: ProductElement>: Sendable {
       .multiply(
         try EinsumProduct(
           a: left, b: right, y: target, batch: try count(batch), rows: try count(rows),
-          columns: try count(columns), depth: try count(summed))))
+          columns: try count(columns), depth: try count(summed),
+          isInvariant: sample.map { (rows + columns).contains($0) } ?? false)))
     return EinsumTerm(target, labels, labels.map { sizes[$0] ?? 1 })
   }
 
@@ -180,12 +186,12 @@ struct EinsumProduct<T: ProductElement>: Sendable {
 
   init(
     a: EinsumTerm.Place, b: EinsumTerm.Place, y: EinsumTerm.Place, batch: Int, rows: Int,
-    columns: Int, depth: Int
+    columns: Int, depth: Int, isInvariant: Bool
   ) throws(OperatorError) {
     if T.self == Float.self {
-      (tasks, tile) = try Self.blas(a, b, y, batch, rows, columns, depth, Float.self)
+      (tasks, tile) = try Self.blas(a, b, y, batch, rows, columns, depth, isInvariant, Float.self)
     } else if T.self == Double.self {
-      (tasks, tile) = try Self.blas(a, b, y, batch, rows, columns, depth, Double.self)
+      (tasks, tile) = try Self.blas(a, b, y, batch, rows, columns, depth, isInvariant, Double.self)
     } else {
       tasks = .work(batch, rows)
       tile = { buffers, task, _ in
@@ -204,9 +210,10 @@ struct EinsumProduct<T: ProductElement>: Sendable {
 
   private static func blas<F: BLASElement>(
     _ a: EinsumTerm.Place, _ b: EinsumTerm.Place, _ y: EinsumTerm.Place, _ batch: Int, _ rows: Int,
-    _ columns: Int, _ depth: Int, _ type: F.Type
+    _ columns: Int, _ depth: Int, _ isInvariant: Bool, _ type: F.Type
   ) throws(OperatorError) -> (Int, Buffers.Tile) {
-    let product = try GEMM<F>(rows: rows, columns: columns, depth: depth)
+    let product = try GEMM<F>(
+      rows: rows, columns: columns, depth: depth, isInvariant: isInvariant)
     return (
       .work(batch, product.tiles),
       { buffers, task, _ in

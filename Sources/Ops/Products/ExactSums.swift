@@ -49,7 +49,7 @@ package struct ExactSums: Sendable {
         outputs: [TensorType(.float32, shapes.y)], threads: call.threads,
         packed: PackedTensors(
           of: source.tensor, as: "\(source.layout) part \(part) as", in: call.packed),
-        convolution: .exact)
+        convolution: .exact, isBatchInvariant: call.isBatchInvariant)
       guard case .compute(let scratch, let body)? = try kernel(inner) else { return nil }
       self.runs = runs
       self.body = body

@@ -1,3 +1,4 @@
+import CKernels
 internal import COpenBLAS
 import ONNXFormat
 import ONNXOperators
@@ -16,9 +17,20 @@ where Compute == Self {
     _ m: Int32, _ n: Int32, _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int32,
     transposed: Bool, vector x: UnsafePointer<Self>, _ strideX: Int32, _ beta: Self,
     _ y: UnsafeMutablePointer<Self>, _ strideY: Int32)
+  /// `y += x · panel` for each row, where `panel` is `[depth, width]` and `width` fills 64 bytes or a
+  /// panel of `ck_product_panel`. Additions have one order, whatever the number of rows.
+  static func multiply(
+    rows: UnsafeBufferPointer<ck_row>, panel: UnsafePointer<Self>, depth: Int, width: Int)
 }
 
 extension Float: BLASElement {
+  @usableFromInline package static func multiply(
+    rows: UnsafeBufferPointer<ck_row>, panel: UnsafePointer<Float>, depth: Int, width: Int
+  ) {
+    ck_product_f32(
+      ck_simd_level(), panel, depth, width, 1, width, rows.baseAddress, rows.count, 0)
+  }
+
   @usableFromInline package static func multiply(
     _ m: Int32, _ n: Int32, _ k: Int32, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int32,
     transposed transA: Bool, _ b: UnsafePointer<Float>, _ ldb: Int32, transposed transB: Bool,
@@ -37,6 +49,13 @@ extension Float: BLASElement {
 }
 
 extension Double: BLASElement {
+  @usableFromInline package static func multiply(
+    rows: UnsafeBufferPointer<ck_row>, panel: UnsafePointer<Double>, depth: Int, width: Int
+  ) {
+    ck_product_f64(
+      ck_simd_level(), panel, depth, width, 1, width, rows.baseAddress, rows.count, 0)
+  }
+
   @usableFromInline package static func multiply(
     _ m: Int32, _ n: Int32, _ k: Int32, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int32,
     transposed transA: Bool, _ b: UnsafePointer<Double>, _ ldb: Int32, transposed transB: Bool,
@@ -68,6 +87,8 @@ package struct GEMM<T: BLASElement>: Sendable {
   package let strideA: Int
   package let strideB: Int
   package let strideC: Int
+  /// Whether an element's bits depend on its row of A and its column of B alone.
+  package let isInvariant: Bool
   /// Size of a tile of C.
   private(set) var tileRows: Int
   private(set) var tileColumns: Int
@@ -77,7 +98,7 @@ package struct GEMM<T: BLASElement>: Sendable {
   package init(
     rows: Int, columns: Int, depth: Int, transposeA: Bool = false, transposeB: Bool = false,
     alpha: T = 1, beta: T = 0, strideA: Int? = nil, strideB: Int? = nil, strideC: Int? = nil,
-    isTiled: Bool = true
+    isTiled: Bool = true, isInvariant: Bool = false
   ) throws(OperatorError) {
     // A run should not be the one to wait for it.
     _ = cb_open()
@@ -88,6 +109,7 @@ package struct GEMM<T: BLASElement>: Sendable {
     self.transposeB = transposeB
     self.alpha = alpha
     self.beta = beta
+    self.isInvariant = isInvariant
     self.strideA = max(strideA ?? (transposeA ? rows : depth), 1)
     self.strideB = max(strideB ?? (transposeB ? depth : columns), 1)
     self.strideC = max(strideC ?? columns, 1)
@@ -143,6 +165,7 @@ package struct GEMM<T: BLASElement>: Sendable {
     tile index: Int, _ a: UnsafePointer<T>, _ b: UnsafePointer<T>, _ c: UnsafeMutablePointer<T>
   ) {
     let (rows, columns) = tile(index)
+    if isInvariant { return multiplyInOrder(rows, columns, a, b, c) }
     let a = a + rows.lowerBound * (transposeA ? 1 : strideA)
     let b = b + columns.lowerBound * (transposeB ? strideB : 1)
     let c = c + rows.lowerBound * strideC + columns.lowerBound

@@ -29,7 +29,7 @@ struct MatMul: Operator {
         activation: .none)
       if let kernel = try product.kernel(call) { return kernel }
     }
-    return try MatrixProduct(sizes: sizes).kernel(call)
+    return try MatrixProduct(call, transposeA: false, transposeB: false).kernel(call)
   }
 }
 
@@ -59,13 +59,7 @@ struct TransposedMatMul: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     if try call.elementType(0).isNarrowFloat { return try call.widened(prepare) }
-    var (a, b) = (try call.inputSizes(0), try call.inputSizes(1))
-    if transposeA { a.swapAt(a.count - 1, a.count - 2) }
-    if transposeB { b.swapAt(b.count - 1, b.count - 2) }
-    let sizes = try ProductSizes(a, b)
-    return try MatrixProduct(
-      sizes: transposeA ? sizes : sizes.folded, transposeA: transposeA, transposeB: transposeB
-    ).kernel(call)
+    return try MatrixProduct(call, transposeA: transposeA, transposeB: transposeB).kernel(call)
   }
 }
 
@@ -143,15 +137,30 @@ extension MatMul: DifferentiableOperator {
 
 /// The product of so many matrices, `op(A) · op(B)`.
 private struct MatrixProduct {
-  let sizes: ProductSizes
-  var transposeA = false
-  var transposeB = false
+  private let sizes: ProductSizes
+  private let transposeA: Bool
+  private let transposeB: Bool
+  /// Whether the rows of A may be samples.
+  private let hasSamplesInRows: Bool
+
+  init(_ call: Preparation, transposeA: Bool, transposeB: Bool) throws(OperatorError) {
+    self.transposeA = transposeA
+    self.transposeB = transposeB
+    var (a, b) = (try call.inputSizes(0), try call.inputSizes(1))
+    if transposeA { a.swapAt(a.count - 1, a.count - 2) }
+    if transposeB { b.swapAt(b.count - 1, b.count - 2) }
+    hasSamplesInRows = b.count <= 2
+    let sizes = try ProductSizes(a, b)
+    // One matrix for all samples looks like one for each where there is but one sample.
+    let isFolded = !transposeA && (hasSamplesInRows || !call.isBatchInvariant)
+    self.sizes = isFolded ? sizes.folded : sizes
+  }
 
   func kernel(_ call: Preparation) throws(OperatorError) -> Kernel {
     let plain = PlainProduct(sizes: sizes, transposeA: transposeA, transposeB: transposeB)
     switch try call.elementType(0) {
-    case .float32: return try blas(sizes, Float.self)
-    case .float64: return try blas(sizes, Double.self)
+    case .float32: return try blas(call, Float.self)
+    case .float64: return try blas(call, Double.self)
     case .int32: return plain.kernel(ProductSum<Int32>())
     case .int64: return plain.kernel(ProductSum<Int64>())
     case .uint32: return plain.kernel(ProductSum<UInt32>())
@@ -161,12 +170,13 @@ private struct MatrixProduct {
   }
 
   private func blas<T: BLASElement>(
-    _ sizes: ProductSizes, _ type: T.Type
+    _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
+    let sizes = sizes
     guard !sizes.isEmpty else { return .compute { _ in } }
     let product = try GEMM<T>(
       rows: sizes.rows, columns: sizes.columns, depth: sizes.depth, transposeA: transposeA,
-      transposeB: transposeB)
+      transposeB: transposeB, isInvariant: call.isBatchInvariant && hasSamplesInRows)
     let tile: Buffers.Tile = { buffers, task, _ in
       let matrix = task / product.tiles
       let factors = sizes.factors(matrix)

@@ -32,12 +32,14 @@ package struct PanelProduct: Sendable {
   /// - Returns: `nil` where it does not pay to pack W for so few rows
   package func kernel(_ call: Preparation) throws(OperatorError) -> Kernel? {
     guard depth > 0, rows > 0, columns > 0 else { return nil }
-    if rows == 1 && isTransposed && Int.work(columns, depth) >= Self.largeCount {
-      return vectorKernel()
+    if isTransposed, Int.work(columns, depth) >= Self.largeCount,
+      rows == 1 || call.isBatchInvariant
+    {
+      return rowKernel()
     }
     let this = self
     let constant = try packed(call)
-    if constant == nil && rows < 16 { return nil }
+    if constant == nil && (rows < 16 || call.isBatchInvariant) { return nil }
     let block = ck_panel_rows()
     let own = constant == nil ? count.vectors : 0
     let blocks = (rows + block - 1) / block
@@ -90,22 +92,22 @@ package struct PanelProduct: Sendable {
     }
   }
 
-  /// Elements of a W that one row reads where it lies: it comes from memory either way, and packing
-  /// would take as much again.
+  /// Elements of a W that is read where it lies: for one row it comes from memory either way, and
+  /// packing would take as much again. Other rows are then added up in the same order.
   private static let largeCount = 1 << 20
 
-  /// For one row and W `[columns, depth]`.
-  private func vectorKernel() -> Kernel {
-    let (depth, bias) = (depth, bias)
+  /// For W `[columns, depth]`, unpacked.
+  private func rowKernel() -> Kernel {
+    let (rows, columns, depth, bias) = (rows, columns, depth, bias)
     let (function, a, b) = activation.c
-    let tiles = Tiles(columns, cost: max(1, depth / 8))
+    let tiles = Tiles(columns, cost: max(1, .work(depth, min(rows, 4)) / 8))
     let tile: Buffers.Tile = { buffers, task, _ in
       let range = tiles[task]
       let y = buffers.output(0, as: Float.self) + range.lowerBound
       ck_dot_rows(
-        buffers.input(0), depth, range.count, buffers.input(1) + range.lowerBound * depth,
-        bias.map { buffers.input($0, as: Float.self) + range.lowerBound }, y)
-      ck_finish_tile(y, 1, range.count, range.count, nil, nil, function, a, b)
+        buffers.input(0), rows, depth, range.count, buffers.input(1) + range.lowerBound * depth,
+        bias.map { buffers.input($0, as: Float.self) + range.lowerBound }, y, columns)
+      ck_finish_tile(y, rows, range.count, columns, nil, nil, function, a, b)
     }
     return .compute { buffers in buffers.parallel(tiles.count, tile) }
   }

@@ -28,8 +28,16 @@ struct Reduction: Sendable {
 
     var groups: [(size: Int, stride: Int, isReduced: Bool)] = []
     var stride = 1
-    for axis in sizes.indices.reversed() where sizes[axis] != 1 {
+    // A kept axis of one element, as that of samples may be, parts reduced axes like one of many.
+    var isParted = false
+    for axis in sizes.indices.reversed() {
       let isReduced = axes.contains(axis)
+      if sizes[axis] == 1 {
+        isParted = isParted || !isReduced
+        continue
+      }
+      if isParted, isReduced, groups.last?.isReduced == true { groups.append((1, stride, false)) }
+      isParted = false
       if let last = groups.last, last.isReduced == isReduced {
         groups[groups.count - 1].size &*= sizes[axis]
       } else {

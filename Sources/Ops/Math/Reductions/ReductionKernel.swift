@@ -20,18 +20,17 @@ extension Reduction {
   /// How many parts a result of many elements is gathered in. The number depends on the elements of
   /// a result alone, so that its bits do not depend on what else is reduced beside it.
   private var parts: Int {
-    let size = isInnermost ? inputsPerOutput / 2 : Int.work(inputsPerOutput, width) / 4
-    return max(1, min(64, size / Self.taskSize))
+    max(1, min(64, inputsPerOutput / (isInnermost ? 2 * Self.taskSize : 128)))
   }
 
   @inline(never)
   private func kernel(_ reducer: ErasedReducer) -> Kernel {
     if outputs == 0 || inputsPerOutput == 0 { return emptyKernel(reducer) }
-    let parts = parts
-    if parts == 1 { return wholeKernel(reducer) }
-    // Few results keep all threads busy only if their parts are tasks.
-    return kept.count * blocks < 16
-      ? sharedKernel(reducer, parts: parts) : partKernel(reducer, parts: parts)
+    // Few results of many elements keep all threads busy only if their parts are tasks.
+    let isShared =
+      parts > 1 && kept.count * blocks < 16
+      && Int.work(inputsPerOutput, width) >= (isInnermost ? 2 : 8) * Self.taskSize
+    return isShared ? sharedKernel(reducer) : wholeKernel(reducer)
   }
 
   private func emptyKernel(_ reducer: ErasedReducer) -> Kernel {
@@ -47,18 +46,27 @@ extension Reduction {
 
   /// Each task gathers whole results, of short rows several.
   private func wholeKernel(_ reducer: ErasedReducer) -> Kernel {
-    let (width, blocks) = (width, blocks)
+    let (width, blocks, parts) = (width, blocks, parts)
     let rowsPerTask = blocks > 1 ? 1 : max(1, Self.taskSize / Int.work(inputsPerOutput, width))
     let tile: Buffers.Tile = { buffers, task, _ in
       let (x, y) = Self.addresses(buffers)
       let column = task % blocks * width
       let size = min(width, rowLength - column)
       let first = task / blocks * rowsPerTask
-      withAccumulators(reducer, width) { results in
+      withAccumulators(reducer, 2 * width) { results in
+        let own = results + width * reducer.sizes.accumulator
         kept.forEach(first..<min(kept.count, first + rowsPerTask)) { row, places in
-          reducer.reset(results, size)
           let start = x + (places[0] + column) * reducer.sizes.element
-          gather(reducer, start, part: 0, of: 1, into: results, size)
+          reducer.reset(results, size)
+          if parts == 1 {
+            gather(reducer, start, part: 0, of: 1, into: results, size)
+          } else {
+            for part in 0..<parts {
+              reducer.reset(own, size)
+              gather(reducer, start, part: part, of: parts, into: own, size)
+              reducer.merge(own, results, size)
+            }
+          }
           reducer.finish(results, y + (row * rowLength + column) * reducer.sizes.result, size)
         }
       }
@@ -67,34 +75,9 @@ extension Reduction {
     return .compute { buffers in buffers.parallel(tasks, tile) }
   }
 
-  /// Each task gathers one result, or block of a row of results, part by part.
-  private func partKernel(_ reducer: ErasedReducer, parts: Int) -> Kernel {
-    let (width, blocks) = (width, blocks)
-    let tile: Buffers.Tile = { buffers, task, _ in
-      let (x, y) = Self.addresses(buffers)
-      let column = task % blocks * width
-      let size = min(width, rowLength - column)
-      withAccumulators(reducer, 2 * width) { results in
-        let part = results + width * reducer.sizes.accumulator
-        kept.forEach(task / blocks..<task / blocks + 1) { row, places in
-          let start = x + (places[0] + column) * reducer.sizes.element
-          reducer.reset(results, size)
-          for index in 0..<parts {
-            reducer.reset(part, size)
-            gather(reducer, start, part: index, of: parts, into: part, size)
-            reducer.merge(part, results, size)
-          }
-          reducer.finish(results, y + (row * rowLength + column) * reducer.sizes.result, size)
-        }
-      }
-    }
-    let tasks = kept.count * blocks
-    return .compute { buffers in buffers.parallel(tasks, tile) }
-  }
-
   /// Each task gathers a part of a result, or of a block of results; then parts are put together.
-  private func sharedKernel(_ reducer: ErasedReducer, parts: Int) -> Kernel {
-    let (width, blocks) = (width, blocks)
+  private func sharedKernel(_ reducer: ErasedReducer) -> Kernel {
+    let (width, blocks, parts) = (width, blocks, parts)
     let units = kept.count * blocks
     let stride = width * reducer.sizes.accumulator
     let tile: Buffers.Tile = { buffers, task, _ in
