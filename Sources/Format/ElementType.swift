@@ -1,4 +1,4 @@
-/// The element types of the standard, with the numbers of `TensorProto.DataType`.
+/// An element type of the ONNX standard. The raw value is its number in `TensorProto.DataType`.
 public enum ElementType: Int32, Sendable, Hashable, CaseIterable {
   case undefined = 0
   case float32 = 1
@@ -30,8 +30,10 @@ public enum ElementType: Int32, Sendable, Hashable, CaseIterable {
   case float6e2m3 = 27
   case float6e3m2 = 28
 
-  /// Bytes of one element in memory. Elements of less than a byte take one each: kernels index
-  /// them like all others, and only files pack them (`bitsInFile`). Strings are Swift strings.
+  /// Bytes of one element in memory.
+  ///
+  /// An element of less than 8 bits takes a whole byte, so that kernels index it like any other; only
+  /// files pack several into a byte (`bitsInFile`). A string element is a Swift `String`.
   public var stride: Int {
     switch self {
     case .undefined: 0
@@ -46,7 +48,7 @@ public enum ElementType: Int32, Sendable, Hashable, CaseIterable {
     }
   }
 
-  /// Bits of one element in `raw_data`; `nil` for strings, which never lie there.
+  /// Bits of one element in `raw_data`; `nil` for strings, which `raw_data` cannot hold.
   public var bitsInFile: Int? {
     switch self {
     case .undefined, .string: nil
@@ -59,7 +61,7 @@ public enum ElementType: Int32, Sendable, Hashable, CaseIterable {
 }
 
 extension ElementType: CustomStringConvertible {
-  /// The name in lower case, as NumPy and this project's tools print it: `float32`.
+  /// The name in lower case, as in NumPy: `float32`.
   public var description: String {
     switch self {
     case .undefined: "undefined"

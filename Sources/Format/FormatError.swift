@@ -1,33 +1,38 @@
 import Glibc
 
-/// What can be wrong with a file, as data. `description` is one line.
+/// An error in reading or writing a file. `description` is one line that names the place and the
+/// cause.
 public struct FormatError: Error, Sendable, Hashable {
+  /// The cause of an error.
   public enum Reason: Sendable, Hashable {
-    /// The operating system refused.
+    /// A system call failed with this `errno`.
     case system(Int32)
-    /// Not a regular file, but this.
+    /// The path leads to something else than a regular file, named here.
     case notAFile(String)
-    /// The bytes from this offset on do not follow the format.
+    /// The bytes at this offset violate the file format.
     case malformed(String, offset: Int)
-    /// The format holds, the content does not make sense.
+    /// The file format is right, but the content contradicts itself or the standard.
     case invalid(String)
-    /// Right by the standard, but not done here.
+    /// The standard allows the content, but this package does not support it.
     case unsupported(String)
-    /// Beyond a limit of `ReadingLimits`.
+    /// The file exceeds one of the `ReadingLimits`.
     case limit(String)
+    /// That many bytes of memory are not available.
     case outOfMemory(bytes: Int)
   }
 
+  /// The cause.
   public var reason: Reason
-  /// Where it happened, outermost first: file, graph, node…
+  /// The place, outermost first: file, graph, node and so on.
   public var context: [String]
 
+  /// Creates an error with the place it occurred at, outermost first.
   public init(_ reason: Reason, in context: String...) {
     self.reason = reason
     self.context = context
   }
 
-  /// The same error, seen from further out.
+  /// The error with `place` in front of its context.
   package func within(_ place: String) -> FormatError {
     var error = self
     error.context.insert(place, at: 0)
@@ -36,16 +41,17 @@ public struct FormatError: Error, Sendable, Hashable {
 }
 
 extension FormatError: CustomStringConvertible {
+  /// The context and the cause in one line, with control characters escaped.
   public var description: String {
     let text: String
     switch reason {
     case .system(let number): text = String(cString: strerror(number))
     case .notAFile(let kind): text = "is \(kind), not a file"
     case .malformed(let what, let offset):
-      text = "damaged, or no file of this kind: \(what) (at byte \(offset))"
+      text = "\(what), at byte \(offset); the file is damaged or has another format"
     case .invalid(let what), .limit(let what): text = what
     case .unsupported(let what): text = "not supported: \(what)"
-    case .outOfMemory(let bytes): text = "no memory for \(bytes) bytes"
+    case .outOfMemory(let bytes): text = "not enough memory: \(bytes) bytes are needed"
     }
     return (context + [text]).joined(separator: ": ").escaped
   }
@@ -61,8 +67,8 @@ extension FormatError {
 }
 
 extension String {
-  /// The text with control characters, line and direction marks written as `\u{…}`: a name out of a
-  /// file must not move a terminal's cursor.
+  /// The text with control characters and marks of line and direction written as `\u{…}`, so that a
+  /// name from a file cannot control the terminal.
   package var escaped: String {
     var result = ""
     for scalar in unicodeScalars {
@@ -75,7 +81,7 @@ extension String {
     return result
   }
 
-  /// The text in quotes, escaped, and cut where it is long.
+  /// The text in quotes, escaped, and cut after 100 characters.
   package var quoted: String {
     let limit = 100
     let cut = unicodeScalars.prefix(limit)

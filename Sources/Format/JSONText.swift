@@ -1,5 +1,5 @@
 extension String {
-  /// The text in quotes, as JSON (RFC 8259) has it. Control characters are escaped.
+  /// The text as a JSON string (RFC 8259): in quotes, with control characters escaped.
   package var asJSON: String {
     var text = "\""
     for scalar in unicodeScalars {

@@ -1,15 +1,15 @@
-/// Elements of less than a byte: in files they follow each other bit by bit, lowest bits first; in
-/// memory each takes a byte, integers with their sign.
+/// Elements of less than 8 bits. A file packs them bit by bit, lowest bits first; in memory each takes
+/// a byte, and signed integers are sign-extended.
 extension ElementType {
-  /// Bytes of `count` elements in a file; `nil` for strings and beyond `Int`.
+  /// The number of bytes that `count` elements take in a file; `nil` for strings and on overflow.
   package func bytesInFile(_ count: Int) -> Int? {
     guard let bits = bitsInFile else { return nil }
     let (total, overflow) = count.multipliedReportingOverflow(by: bits)
     return overflow ? nil : total / 8 + (total % 8 == 0 ? 0 : 1)
   }
 
-  /// Where in a tensor's memory the bytes of a file go so that `unpackInPlace` can spread them:
-  /// the end of its margin for packed elements, else the beginning.
+  /// The offset in a tensor's memory at which the bytes of a file are read for `unpackInPlace`: at the
+  /// end of the margin for packed elements, otherwise 0.
   package func packedOffset(count: Int) -> Int {
     guard let bits = bitsInFile, bits < 8, let packed = bytesInFile(count) else { return 0 }
     return count + TensorStorage.margin - packed
@@ -17,8 +17,9 @@ extension ElementType {
 }
 
 extension Tensor {
-  /// Turns the bytes of a file into elements: spreads those at `packedOffset`, and makes every
-  /// `Bool` 0 or 1. For a tensor that nobody else has seen.
+  /// Turns the bytes of a file, read at `packedOffset`, into elements: unpacks elements of less than 8
+  /// bits, and turns every nonzero `Bool` into 1.
+  /// - Precondition: no other tensor shares the memory.
   package func unpackInPlace() {
     let bytes = storage.pointer.assumingMemoryBound(to: UInt8.self)
     let packed = bytes + elementType.packedOffset(count: count)
@@ -50,14 +51,14 @@ extension Tensor {
     }
   }
 
-  /// Calls `body` with the bytes of a file, piece by piece.
+  /// Calls `body` with the elements' bytes as a file holds them, piece by piece.
   package func forEachPackedPiece(
     _ body: (UnsafeRawBufferPointer) throws(FormatError) -> Void
   ) throws(FormatError) {
     guard let bits = elementType.bitsInFile, count > 0 else { return }
     let all = UnsafeRawBufferPointer(start: storage.pointer, count: storage.byteCount)
     guard bits < 8 else { return try body(all) }
-    // Pieces of whole bytes: a multiple of 8 elements.
+    // A multiple of 8 elements, so that every piece is of whole bytes.
     let size = 32 << 10
     for start in stride(from: 0, to: count, by: size) {
       let piece = UnsafeRawBufferPointer(rebasing: all[start..<min(start + size, count)])
@@ -69,7 +70,7 @@ extension Tensor {
     }
   }
 
-  /// The lowest `bits` of each byte, one behind the other.
+  /// The lowest `bits` of each byte, packed without gaps.
   private static func pack(_ elements: UnsafeRawBufferPointer, bits: Int) -> [UInt8] {
     var packed: [UInt8] = []
     packed.reserveCapacity(elements.count * bits / 8 + 1)

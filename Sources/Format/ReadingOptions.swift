@@ -1,32 +1,36 @@
-/// How a file is read.
+/// Options for reading a file.
 public struct ReadingOptions: Sendable {
+  /// Limits on what a file may demand.
   public var limits = ReadingLimits()
-  /// External data may lie behind a symbolic link that leaves the model's folder.
+  /// Allows external data behind a symbolic link that leads out of the model's folder. The default is
+  /// `false`.
   public var allowsLinksOutside = false
-  /// External data may lie in a file that has other names (hard links) elsewhere.
+  /// Allows external data in a file with several hard links. The default is `false`.
   public var allowsHardLinks = false
-
-  /// Threads that read large tensors.
+  /// The number of threads that read large tensors. The default is 1.
   public var threads = 1
 
+  /// The default options.
   public init() {}
 }
 
-/// How much a file may ask for. A valid model of the ordinary kind stays far below.
+/// Limits on what a file may demand of its reader. Ordinary models stay far below the defaults.
 public struct ReadingLimits: Sendable {
-  /// Messages within messages, as protobuf's own readers count them.
+  /// The depth of messages within messages. The default is 100, as in protobuf's own readers.
   public var nesting = 100
-  /// Dimensions of a tensor.
+  /// The number of dimensions of a tensor. The default is 64.
   public var rank = 64
-  /// Bytes of memory; `nil` for `baseMemory` and four times the size of the files.
+  /// Bytes of memory. The default, `nil`, allows 44 MiB and four times the size of the files.
   public var memory: Int?
-  public static let baseMemory = 44 << 20
+  static let baseMemory = 44 << 20
   static let memoryPerFileByte = 4
-  /// Bytes that the arrays of an `.npz` file may take once they are decompressed.
+  /// Bytes of the decompressed arrays of an `.npz` file. The default is 4 GiB.
   public var inflatedSize = 4 << 30
 
+  /// The default limits.
   public init() {}
 
+  /// The limit in bytes for files of that total size.
   package func memoryLimit(fileSize: Int) -> Int {
     if let memory { return memory }
     let (scaled, overflow) = fileSize.multipliedReportingOverflow(by: Self.memoryPerFileByte)
@@ -35,27 +39,32 @@ public struct ReadingLimits: Sendable {
   }
 }
 
-/// Counts the memory that a file asks for.
+/// Counts the memory that a file demands, up to a limit.
 package struct MemoryBudget {
   private(set) var limit: Int
   private(set) var used = 0
 
   package init(limit: Int) { self.limit = limit }
 
+  /// Bytes that are left.
   var remaining: Int { limit - used }
 
+  /// The error for a file that demands more.
   var exceeded: FormatError {
     FormatError(
-      .limit("needs more than \(limit) bytes of memory to read; an option raises this limit"))
+      .limit(
+        "reading it takes more than \(limit) bytes of memory; raise ReadingLimits.memory to allow it"
+      ))
   }
 
-  /// - Throws: `FormatError.Reason.limit`
+  /// Takes `bytes` from what is left.
+  /// - Throws: `FormatError.Reason.limit` if they are not left.
   package mutating func take(_ bytes: Int) throws(FormatError) {
     guard bytes >= 0, bytes <= remaining else { throw exceeded }
     used += bytes
   }
 
-  /// Another file is read too.
+  /// Raises the limit for another file of that size.
   package mutating func raiseLimit(fileSize: Int) {
     let (bytes, overflow) = fileSize.multipliedReportingOverflow(
       by: ReadingLimits.memoryPerFileByte)

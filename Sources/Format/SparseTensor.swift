@@ -1,9 +1,14 @@
-/// A sparse tensor: the values at `indices` (linear `[NNZ]`, or coordinates `[NNZ, rank]`), else 0.
+/// A tensor of which only some elements are stored; the others are 0.
 public struct SparseTensor: Sendable {
+  /// The stored elements, `[NNZ]`.
   public var values: NamedTensor
+  /// The place of each stored element: int64, either indices into the flattened tensor, `[NNZ]`, or
+  /// coordinates, `[NNZ, rank]`.
   public var indices: NamedTensor
+  /// The shape of the whole tensor.
   public var shape: [Int]
 
+  /// Creates a sparse tensor. `dense()` checks that values and indices fit together.
   public init(values: NamedTensor, indices: NamedTensor, shape: [Int]) {
     self.values = values
     self.indices = indices
@@ -12,8 +17,8 @@ public struct SparseTensor: Sendable {
 }
 
 extension SparseTensor {
-  /// The same tensor with every element in memory.
-  /// - Throws: `TensorError` where indices and values do not fit each other or the shape.
+  /// The tensor with all its elements.
+  /// - Throws: `TensorError` if indices and values do not fit each other or the shape.
   public func dense() throws(TensorError) -> Tensor {
     let type = values.tensor.elementType
     let count = values.tensor.count
@@ -34,9 +39,9 @@ extension SparseTensor {
     return result
   }
 
-  /// The linear index of each value.
+  /// The index of each value in the flattened tensor.
   private func places(_ count: Int) throws(TensorError) -> [Int] {
-    guard let size = shape.elementCount else { throw .count(count, shape: shape) }
+    guard let size = shape.elementCount else { throw .shape(shape) }
     let indices = indices.tensor
     let coordinates = try indices.array(as: Int64.self)
     var places: [Int] = []
@@ -47,7 +52,7 @@ extension SparseTensor {
         var place = 0
         for (axis, length) in shape.enumerated() {
           let coordinate = Int(coordinates[row * shape.count + axis])
-          guard (0..<length).contains(coordinate) else { throw .count(coordinate, shape: shape) }
+          guard (0..<length).contains(coordinate) else { throw .index(coordinate, shape: shape) }
           place = place * length + coordinate
         }
         places.append(place)
@@ -55,7 +60,7 @@ extension SparseTensor {
     } else {
       throw .count(count, shape: indices.shape)
     }
-    for place in places where !(0..<size).contains(place) { throw .count(place, shape: shape) }
+    for place in places where !(0..<size).contains(place) { throw .index(place, shape: shape) }
     return places
   }
 }

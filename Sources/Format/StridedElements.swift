@@ -1,23 +1,33 @@
 extension Tensor {
-  /// Fills a tensor that nobody else has seen with elements which lie so many elements apart.
-  /// - Precondition: all of them lie in the memory behind `source`, as elements lie in a tensor's.
+  /// Writes all elements of the tensor: that at index `i` is the one at `Σ i[axis] · strides[axis]` of
+  /// `source`. Strides count elements.
+  /// - Precondition: no other tensor shares the memory; all places lie in the memory at `source`, in
+  ///   which elements are stored as in a tensor.
   package func gather(_ source: UnsafeRawPointer, strides: [Int]) {
     guard count > 0 else { return }
-    switch elementType.stride {
-    case _ where elementType == .string: gather(String.self, source, strides)
-    case 1: gather(UInt8.self, source, strides)
-    case 2: gather(UInt16.self, source, strides)
-    case 4: gather(UInt32.self, source, strides)
-    case 8: gather(UInt64.self, source, strides)
-    default: gather((UInt64, UInt64).self, source, strides)
+    if elementType == .string { return gather(String.self, source, strides) }
+    let gathering = Gathering(target: self, source: source, strides: strides)
+    if ElementType.dispatchWord(bytes: elementType.stride, to: gathering, ()) == nil {
+      gather((UInt64, UInt64).self, source, strides)
+    }
+  }
+
+  /// `gather` for elements of any type of 1, 2, 4 or 8 bytes.
+  private struct Gathering: WordVisitor {
+    let target: Tensor
+    let source: UnsafeRawPointer
+    let strides: [Int]
+
+    func visit<T: Element & FixedWidthInteger & UnsignedInteger>(_ type: T.Type, _: Void) {
+      target.gather(type, source, strides)
     }
   }
 
   private func gather<T>(_ type: T.Type, _ source: UnsafeRawPointer, _ strides: [Int]) {
     var outer = StridedAxis.all(shape, from: strides)
     let columns = outer.popLast() ?? StridedAxis(size: 1, from: 1, to: 1)
-    // Where neighbours of the source are neighbours along another axis, both sides are gone through
-    // in blocks of a cache line or so.
+    // Elements that are adjacent in the source along another axis are copied in blocks of about a
+    // cache line, so that both sides use their cache lines while they are loaded.
     let neighbours = columns.from == 1 ? nil : outer.lastIndex { $0.from == 1 }
     let rows =
       neighbours.map { outer.remove(at: $0) } ?? outer.popLast()
@@ -49,14 +59,14 @@ extension Tensor {
   }
 }
 
-/// An axis of a copy: how far apart neighbours lie on both sides.
+/// An axis of a copy: the distance of adjacent elements in the source and in the target.
 private struct StridedAxis {
   var size: Int
   var from: Int
   var to: Int
   var index = 0
 
-  /// Those of more than one element, in a target in row-major order.
+  /// The axes of more than one element, for a target in row-major order.
   static func all(_ shape: [Int], from strides: [Int]) -> [StridedAxis] {
     var axes: [StridedAxis] = []
     var step = 1

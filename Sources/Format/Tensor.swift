@@ -1,15 +1,16 @@
-/// An array of elements of one type with a shape, in row-major order. A value: it never changes.
+/// A multidimensional array of elements of one type, in row-major order. Its elements never change.
 public struct Tensor: Sendable {
+  /// The type of the elements.
   public let elementType: ElementType
-  /// Sizes of the dimensions; empty for a scalar.
+  /// The size of each dimension, outermost first; empty for a scalar.
   public let shape: [Int]
-  /// The elements' memory. Only the creator of a tensor that nobody else has seen may write to it.
-  public private(set) var storage: TensorStorage
-  /// Number of elements.
+  /// The memory of the elements. Only code that just created it may write to it.
+  package private(set) var storage: TensorStorage
+  /// The number of elements.
   public let count: Int
 
-  /// A tensor with these elements, in row-major order.
-  /// - Precondition: `values.count` is the product of `shape`.
+  /// A tensor of these elements, given in row-major order.
+  /// - Precondition: `values.count` is the product of `shape`, and there is enough memory.
   public init<T: Element>(shape: [Int], _ values: [T]) {
     guard shape.elementCount == values.count,
       let tensor = try? Tensor(
@@ -18,16 +19,20 @@ public struct Tensor: Sendable {
           for (index, value) in values.enumerated() { buffer[index] = value }
         })
     else {
-      preconditionFailure("\(values.count) values do not fill a tensor of shape \(shape)")
+      preconditionFailure(
+        "\(values.count) values do not fill the shape \(shape), or there is not enough memory")
     }
     self = tensor
   }
 
-  /// A scalar: a tensor of rank 0.
+  /// A tensor of rank 0 with one element.
   public init<T: Element>(_ value: T) { self.init(shape: [], [value]) }
 
-  /// A tensor whose elements `body` writes into memory that holds nothing yet (strings: empty).
-  /// - Throws: `TensorError.outOfMemory`, and `.count` for a shape that no tensor can have.
+  /// A tensor whose elements `body` writes.
+  ///
+  /// `body` must write all of them: the memory is uninitialised. Strings are the exception, which are
+  /// empty at first.
+  /// - Throws: `TensorError.outOfMemory`; `.shape` for a negative size or more elements than can be.
   public init<T: Element>(
     _ type: T.Type, shape: [Int],
     initializedBy body: (UnsafeMutableBufferPointer<T>) -> Void
@@ -38,17 +43,18 @@ public struct Tensor: Sendable {
         start: storage.pointer.assumingMemoryBound(to: T.self), count: count))
   }
 
-  /// A tensor whose memory the caller fills before anybody else sees it (strings are empty).
-  /// - Throws: `TensorError.outOfMemory`, and `.count` for a shape that no tensor can have.
-  public init(uninitialized elementType: ElementType, shape: [Int]) throws(TensorError) {
-    guard let count = shape.elementCount else { throw .count(0, shape: shape) }
+  /// A tensor of uninitialised elements, or of empty strings. The caller writes all elements to
+  /// `storage` before it hands the tensor on.
+  /// - Throws: `TensorError.outOfMemory`; `.shape` for a negative size or more elements than can be.
+  package init(uninitialized elementType: ElementType, shape: [Int]) throws(TensorError) {
+    guard let count = shape.elementCount else { throw .shape(shape) }
     self.init(
       elementType: elementType, shape: shape,
       storage: try TensorStorage(elementType, count: count), count: count)
   }
 
-  /// Elements that lie in memory already.
-  /// - Precondition: there are as many as the shape has.
+  /// A tensor of the elements in `storage`.
+  /// - Precondition: there are as many as `shape` has.
   package init(_ storage: TensorStorage, of elementType: ElementType, shape: [Int]) {
     self.init(
       elementType: elementType, shape: shape, storage: storage, count: shape.elementCount ?? 0)
@@ -61,15 +67,15 @@ public struct Tensor: Sendable {
     self.count = count
   }
 
-  /// The same memory under another shape.
-  /// - Throws: `TensorError.count` where the shape has another number of elements.
+  /// The same elements in another shape. The two tensors share their memory.
+  /// - Throws: `TensorError.count` if the shape has another number of elements.
   public func reshaped(to shape: [Int]) throws(TensorError) -> Tensor {
     guard shape.elementCount == count else { throw .count(count, shape: shape) }
     return Tensor(elementType: elementType, shape: shape, storage: storage, count: count)
   }
 
-  /// The same elements in memory of its own.
-  /// - Throws: `TensorError.outOfMemory`
+  /// A copy of the tensor with its own memory.
+  /// - Throws: `TensorError.outOfMemory`.
   public func copied() throws(TensorError) -> Tensor {
     let copy = try Tensor(uninitialized: elementType, shape: shape)
     if elementType == .string {
@@ -81,8 +87,8 @@ public struct Tensor: Sendable {
     return copy
   }
 
-  /// The elements in row-major order.
-  /// - Throws: `TensorError.elementType` where `T` is not the tensor's.
+  /// A copy of the elements, in row-major order.
+  /// - Throws: `TensorError.elementType` if the elements are not of type `T`.
   public func array<T: Element>(as type: T.Type = T.self) throws(TensorError) -> [T] {
     guard elementType == T.elementType else {
       throw .elementType(is: elementType, wanted: T.elementType)
@@ -90,31 +96,43 @@ public struct Tensor: Sendable {
     return Array(elements(as: T.self))
   }
 
-  /// The elements where they lie.
-  /// - Precondition: `T` is the type of the elements, or one of the same size and layout.
-  public func elements<T>(as type: T.Type) -> TensorElements<T> {
-    precondition(MemoryLayout<T>.stride == elementType.stride)
+  /// The elements, in row-major order, without a copy.
+  /// - Precondition: the elements are of type `T`. `array(as:)` throws instead.
+  public func elements<T: Element>(as type: T.Type = T.self) -> TensorElements<T> {
+    precondition(
+      elementType == T.elementType, "the tensor holds \(elementType), not \(T.elementType)")
     return TensorElements(storage, count: count)
   }
 
-  /// Calls `body` with the bytes of the elements.
+  /// The bits of the elements, each as a `T`, without a copy.
+  /// - Precondition: `T` has the size of an element, and the elements are not strings.
+  package func bits<T: BitwiseCopyable>(as type: T.Type) -> TensorElements<T> {
+    precondition(
+      MemoryLayout<T>.stride == elementType.stride && elementType != .string,
+      "elements of \(elementType) have other bits than \(T.self)")
+    return TensorElements(storage, count: count)
+  }
+
+  /// Calls `body` with the bytes of the elements, which are valid until it returns. Elements of less
+  /// than 8 bits take a byte each.
   /// - Precondition: the elements are not strings.
   public func withUnsafeBytes<R, E: Error>(
     _ body: (UnsafeRawBufferPointer) throws(E) -> R
   ) throws(E) -> R {
-    precondition(elementType != .string)
+    precondition(elementType != .string, "strings have no bytes in common")
     return try body(UnsafeRawBufferPointer(start: storage.pointer, count: storage.byteCount))
   }
 
   /// Whether no other tensor shares the memory.
-  public mutating func hasUniqueStorage() -> Bool { isKnownUniquelyReferenced(&storage) }
+  package mutating func hasUniqueStorage() -> Bool { isKnownUniquelyReferenced(&storage) }
 
-  /// Element type and shape as a type of the graph.
+  /// The element type and shape, as the type of a value in a graph.
   public var type: TensorType { TensorType(elementType, shape) }
 }
 
 extension Tensor: Equatable {
-  /// Same element type, same shape, and the same bytes (so a NaN equals itself) or strings.
+  /// Whether element types, shapes and elements are equal. Elements are compared bit by bit, so that a
+  /// NaN equals itself and 0 does not equal -0; strings are compared as text.
   public static func == (a: Tensor, b: Tensor) -> Bool {
     guard a.elementType == b.elementType, a.shape == b.shape else { return false }
     if a.storage === b.storage { return true }
@@ -126,5 +144,6 @@ extension Tensor: Equatable {
 }
 
 extension Tensor: CustomStringConvertible {
+  /// The element type and shape: `float32[1,3,224,224]`.
   public var description: String { type.description }
 }

@@ -1,24 +1,27 @@
 import Glibc
 
-/// The memory of one tensor: 64-byte aligned, freed with the last tensor that uses it.
+/// The memory of a tensor, 64-byte aligned. It is freed with the last tensor that uses it.
 ///
-/// Whoever creates it may write until it is shared; a `Tensor` that others can see never changes.
-public final class TensorStorage: @unchecked Sendable {
-  public let pointer: UnsafeMutableRawPointer
-  public let byteCount: Int
+/// `@unchecked Sendable`: only the code that creates it writes to it, and only before it hands it on.
+@usableFromInline
+package final class TensorStorage: @unchecked Sendable {
+  /// The first byte.
+  package let pointer: UnsafeMutableRawPointer
+  /// The number of bytes that elements take.
+  package let byteCount: Int
   private let stringCount: Int
 
   /// Uninitialised memory.
-  /// - Throws: `TensorError.outOfMemory`
-  public init(byteCount: Int) throws(TensorError) {
+  /// - Throws: `TensorError.outOfMemory`.
+  package init(byteCount: Int) throws(TensorError) {
     self.pointer = try Self.allocate(byteCount)
     self.byteCount = byteCount
     self.stringCount = 0
   }
 
-  /// Memory for `count` elements: empty strings, else uninitialised bytes.
-  /// - Throws: `TensorError.outOfMemory`
-  public init(_ elementType: ElementType, count: Int) throws(TensorError) {
+  /// Memory for `count` elements: empty strings, or uninitialised bytes.
+  /// - Throws: `TensorError.outOfMemory`.
+  package init(_ elementType: ElementType, count: Int) throws(TensorError) {
     let (bytes, overflow) = count.multipliedReportingOverflow(by: elementType.stride)
     if overflow || count < 0 { throw .outOfMemory(bytes: Int.max) }
     self.pointer = try Self.allocate(bytes)
@@ -29,7 +32,7 @@ public final class TensorStorage: @unchecked Sendable {
     }
   }
 
-  /// Bytes behind the elements: one vector, so that kernels can read a last partial one whole.
+  /// Bytes after the elements: the size of a vector, so that kernels can load a partial last one.
   static let margin = 64
 
   private static func allocate(_ byteCount: Int) throws(TensorError) -> UnsafeMutableRawPointer {
@@ -41,10 +44,9 @@ public final class TensorStorage: @unchecked Sendable {
     return pointer
   }
 
-  /// Gives whole pages back to the system; their contents are zeros from now on.
-  ///
-  /// For whoever alone knows that nobody reads the elements any more.
-  public func discardContents() {
+  /// Returns the whole pages to the system. Their contents become zeros.
+  /// - Precondition: nobody reads the elements any more.
+  package func discardContents() {
     guard stringCount == 0 else { return }
     let page = Int(sysconf(Int32(_SC_PAGESIZE)))
     let start = (Int(bitPattern: pointer) + page - 1) / page * page
@@ -62,20 +64,31 @@ public final class TensorStorage: @unchecked Sendable {
   }
 }
 
-/// What can be wrong with a tensor, as data.
+/// An error in creating or reading a tensor.
 public enum TensorError: Error, Sendable, Hashable {
+  /// That many bytes of memory are not available.
   case outOfMemory(bytes: Int)
+  /// The tensor has another element type than was asked for.
   case elementType(is: ElementType, wanted: ElementType)
-  /// `count` elements do not fill `shape`.
+  /// No tensor can have this shape: a size is negative, or there are too many elements.
+  case shape([Int])
+  /// That many elements do not fill the shape.
   case count(Int, shape: [Int])
+  /// An index or a coordinate of a sparse tensor's element is out of range for its shape.
+  case index(Int, shape: [Int])
 }
 
 extension TensorError: CustomStringConvertible {
+  /// The error in one line.
   public var description: String {
     switch self {
-    case .outOfMemory(let bytes): "no memory for \(bytes) bytes"
+    case .outOfMemory(let bytes): "not enough memory: \(bytes) bytes are needed"
     case .elementType(let type, let wanted): "the tensor holds \(type), not \(wanted)"
+    case .shape(let shape):
+      "no tensor can have the shape \(shape): a size is negative, or there are too many elements"
     case .count(let count, let shape): "\(count) elements do not fill the shape \(shape)"
+    case .index(let index, let shape):
+      "the index \(index) of a sparse element is out of range for the shape \(shape)"
     }
   }
 }

@@ -1,34 +1,45 @@
 /// A value that flows through a graph at run time.
-///
-/// A tensor lies in the value itself, not in a box of its own: runs put tensors in and out.
 public enum Value: Sendable {
+  // Not indirect: every run creates values of tensors, and a box for each would be an allocation.
+  /// A tensor.
   case tensor(Tensor)
+  /// A sparse tensor.
   indirect case sparseTensor(SparseTensor)
+  /// A list of values.
   case sequence(SequenceValue)
-  /// An optional that is empty (`nil`) or holds a value; `type` is that of the element.
+  /// An optional, which is empty (`nil`) or holds a value of the given type.
   indirect case optional(Value?, type: ValueType?)
+  /// A dictionary.
   indirect case map(MapValue)
 }
 
-/// An ordered list of values of one type.
+/// A list of values of one type.
 public struct SequenceValue: Sendable {
+  /// The values.
   public var elements: [Value]
-  /// What an element is; `nil` where nothing says so.
+  /// The type of the values; `nil` if it is unknown, as for an empty sequence without a stated type.
   public var elementType: ValueType?
+  /// Creates a sequence.
   public init(_ elements: [Value], elementType: ValueType? = nil) {
     self.elements = elements
     self.elementType = elementType
   }
 }
 
-/// Keys, all integers or all strings, and one value for each.
+/// A dictionary from integers or strings to values.
 public struct MapValue: Sendable {
+  /// The keys of a map.
   public enum Keys: Sendable, Hashable {
+    /// Integers of the given type.
     case integers([Int64], ElementType)
+    /// Strings.
     case strings([String])
   }
+  /// The keys.
   public var keys: Keys
+  /// One value for each key, in the same order.
   public var values: SequenceValue
+  /// Creates a map.
   public init(keys: Keys, values: SequenceValue) {
     self.keys = keys
     self.values = values
@@ -36,10 +47,10 @@ public struct MapValue: Sendable {
 }
 
 extension Value {
-  /// The tensor, if this is one.
+  /// The tensor, if the value is one.
   public var tensor: Tensor? { if case .tensor(let tensor) = self { tensor } else { nil } }
 
-  /// The type, with every size known.
+  /// The type of the value. All sizes are known.
   public var type: ValueType {
     switch self {
     case .tensor(let tensor): .tensor(tensor.type)

@@ -94,7 +94,7 @@ private func difference(
   case .int4: return comparison.equal(Int4.self)
   case .int2: return comparison.equal(Int2.self)
   default:
-    guard let type = expected.elementType.smallFloat else { return comparison.equal(UInt8.self) }
+    guard let type = expected.elementType.smallFloat else { return comparison.equalBytes() }
     return comparison.smallFloats(type)
   }
 }
@@ -104,16 +104,23 @@ private struct TensorComparison {
   let expected: Tensor
   var tolerance: Tolerance
 
-  func equal<T: Equatable>(_ type: T.Type) -> String? {
-    let (a, b) = (actual.elements(as: T.self), expected.elements(as: T.self))
-    return first {
+  func equal<T: Element>(_ type: T.Type) -> String? {
+    equal(actual.elements(as: T.self), expected.elements(as: T.self))
+  }
+
+  func equalBytes() -> String? {
+    equal(actual.bits(as: UInt8.self), expected.bits(as: UInt8.self))
+  }
+
+  private func equal<T: Equatable>(_ a: TensorElements<T>, _ b: TensorElements<T>) -> String? {
+    first {
       a[$0] != b[$0]
     } describe: {
       ("\(b[$0])", "\(a[$0])")
     }
   }
 
-  func floats<T>(_ type: T.Type, _ value: (T) -> Double) -> String? {
+  func floats<T: Element>(_ type: T.Type, _ value: (T) -> Double) -> String? {
     let (a, b) = (actual.elements(as: T.self), expected.elements(as: T.self))
     let absolute = tolerance.absolute * (tolerance.isOfLargest ? largest(b, value) : 1)
     let relative = tolerance.relative

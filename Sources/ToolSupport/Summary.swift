@@ -22,13 +22,13 @@ private func range(of tensor: Tensor) -> String {
   case .float32: return floats(tensor.elements(as: Float.self)) { Double($0) }
   case .float64: return floats(tensor.elements(as: Double.self)) { $0 }
   case .float16: return floats(tensor.elements(as: Float16.self)) { Double($0) }
-  case .bool: return integers(tensor.elements(as: UInt8.self))
+  case .bool: return integers(tensor.bits(as: UInt8.self))
   case .int8: return integers(tensor.elements(as: Int8.self))
   case .int16: return integers(tensor.elements(as: Int16.self))
   case .int32: return integers(tensor.elements(as: Int32.self))
   case .int64: return integers(tensor.elements(as: Int64.self))
-  case .uint8, .uint4, .uint2: return integers(tensor.elements(as: UInt8.self))
-  case .int4, .int2: return integers(tensor.elements(as: Int8.self))
+  case .uint8, .uint4, .uint2: return integers(tensor.bits(as: UInt8.self))
+  case .int4, .int2: return integers(tensor.bits(as: Int8.self))
   case .uint16: return integers(tensor.elements(as: UInt16.self))
   case .uint32: return integers(tensor.elements(as: UInt32.self))
   case .uint64: return integers(tensor.elements(as: UInt64.self))

@@ -63,26 +63,26 @@ import Testing
   }
 
   @Test func lengthsBeyondTheParent() {
-    #expect(modelError([0x3A, 0x7F, 0x0A])?.contains("runs beyond its message") == true)
+    #expect(modelError([0x3A, 0x7F, 0x0A])?.contains("extends beyond its message") == true)
     let huge = Wire().raw([0x3A] + [UInt8](repeating: 0xFF, count: 9) + [0x01])
-    #expect(modelError(huge)?.contains("runs beyond its message") == true)
+    #expect(modelError(huge)?.contains("extends beyond its message") == true)
     #expect(
       modelError(Wire().raw([UInt8](repeating: 0xFF, count: 20)))?.contains("64 bits") == true)
     // A submessage that ends within the model, but not within its parent.
     let node = Wire().raw([0x2A, 0x05, 0x0A, 0x01])
-    #expect(modelError(node.asNode.raw([0, 0, 0, 0]))?.contains("runs beyond") == true)
+    #expect(modelError(node.asNode.raw([0, 0, 0, 0]))?.contains("extends beyond") == true)
   }
 
   @Test func wrongKindsOfValues() {
-    #expect(modelError(Wire().varint(7, 1))?.contains("wrong kind") == true)
-    #expect(modelError(Wire().raw([0x0B, 0x0C]))?.contains("unknown kind") == true)
+    #expect(modelError(Wire().varint(7, 1))?.contains("wrong wire type") == true)
+    #expect(modelError(Wire().raw([0x0B, 0x0C]))?.contains("unknown wire type") == true)
     #expect(modelError(Wire().raw([0x00, 0x00]))?.contains("out of range") == true)
     #expect(
       modelError(Wire().bytes(2, [0x61, 0x00]).message(7, Wire()))?.contains("NUL") == true)
     #expect(
       modelError(Wire().bytes(2, [0xC3, 0x28]).message(7, Wire()))?.contains("UTF-8") == true)
     #expect(
-      modelError(Wire().message(7, Wire()).message(7, Wire()))?.contains("two of 'graph'") == true)
+      modelError(Wire().message(7, Wire()).message(7, Wire()))?.contains("'graph' twice") == true)
   }
 
   @Test func manyEmptyMessages() {
@@ -139,7 +139,7 @@ import Testing
         .contains("several values") == true)
     #expect(
       modelError(Wire().text(1, "a").varint(20, 1).varint(3, 1).asAttribute)?
-        .contains("its type says float, but it holds a value of int") == true)
+        .contains("its type is float, but it holds a value of type int") == true)
     #expect(
       modelError(Wire().text(1, "a").varint(20, 4).asAttribute)?.contains("holds no value") == true)
     #expect(

@@ -130,19 +130,20 @@ import Testing
 
   @Test func rangesThatDoNotFit() throws {
     try folder.write(data, to: "data.bin")
-    #expect(error(external("data.bin", offset: "5")).contains("lie beyond the file's 12"))
-    #expect(error(external("data.bin", offset: "13")).contains("lie beyond the file's 12"))
-    #expect(error(external("data.bin", length: "9")).contains("lie beyond"))
+    #expect(error(external("data.bin", offset: "5")).contains("extend beyond the file's 12"))
+    #expect(error(external("data.bin", offset: "13")).contains("extend beyond the file's 12"))
+    #expect(error(external("data.bin", length: "9")).contains("extend beyond"))
     #expect(error(external("data.bin", length: "7")).contains("7 bytes of data do not fill"))
     #expect(error(external("data.bin", offset: "2", length: nil)).contains("10 bytes of data"))
-    #expect(error(external("data.bin", offset: "-1")).contains("not a number"))
-    #expect(error(external("data.bin", offset: "9223372036854775807")).contains("lie beyond"))
-    #expect(error(external("data.bin", length: "99999999999999999999")).contains("not a number"))
+    #expect(error(external("data.bin", offset: "-1")).contains("expected a number"))
+    #expect(error(external("data.bin", offset: "9223372036854775807")).contains("extend beyond"))
     #expect(
-      error(external("data.bin").bytes(9, [1])).contains("both external data and data of its own"))
+      error(external("data.bin", length: "99999999999999999999")).contains("expected a number"))
+    #expect(
+      error(external("data.bin").bytes(9, [1])).contains("both in external data and in the model"))
     let strings = Wire().varint(1, 1).varint(2, 8).varint(14, 1)
       .message(13, Wire().text(1, "location").text(2, "data.bin"))
-    #expect(error(strings).contains("strings cannot lie in external data"))
+    #expect(error(strings).contains("external data cannot hold strings"))
   }
 
   @Test func manyTensorsFromOneRangeHaveALimit() throws {

@@ -218,12 +218,12 @@ import Testing
     var options = ReadingOptions()
     options.limits.inflatedSize = 1000
     #expect(archiveError(bytes, options)?.contains("bytes of memory") == true)
-    // A wrong check sum in the directory of an array that is not compressed.
+    // A wrong checksum in the directory of an array that is not compressed.
     var plain = try reference("plain.npz")
     let directory = try #require(
       plain.indices.first { plain[$0...].starts(with: [0x50, 0x4B, 1, 2]) })
     plain[directory + 16] ^= 1
-    #expect(archiveError(plain)?.contains("check sum") == true)
+    #expect(archiveError(plain)?.contains("checksum") == true)
     plain[directory + 8] |= 1
     #expect(archiveError(plain)?.contains("encrypted") == true)
     plain[directory + 8] = 0
@@ -233,6 +233,6 @@ import Testing
 
   @Test func wantOfMemoryIsAnError() {
     let error = FormatError(TensorError.outOfMemory(bytes: 5))
-    #expect(error.description == "no memory for 5 bytes")
+    #expect(error.description == "not enough memory: 5 bytes are needed")
   }
 }

@@ -2,28 +2,32 @@ import Foundation
 import Readers
 import Testing
 
-/// Goes through the files that libFuzzer kept, with an ordinary build of the readers.
+/// Reads the corpus of each fuzzed reader (`tools/fuzz/corpus`) with an ordinary build.
 @Suite struct CorpusTests {
   private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
     .appending(path: "../../tools/fuzz/corpus").standardized
 
-  /// A file that stopped a reader once would stop the tests here.
+  /// A file that once crashed a reader would crash the tests here.
   @Test(arguments: Reader.allCases)
   func everyFileIsReadOrRefused(_ reader: Reader) throws {
-    let folder = Self.folder.appending(path: reader.rawValue)
-    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    let archive = try CorpusArchive(
+      contentsOf: Self.folder.appending(path: "\(reader.rawValue).tar"))
+    let scratch = try ScratchFile()
     var read = 0
-    for file in files.sorted() {
+    for (name, bytes) in archive.files {
       do {
-        try reader.read(folder.appending(path: file).path)
+        try bytes.withUnsafeBytes { try scratch.replaceContents(with: $0) }
+        try reader.read(scratch.path)
         read += 1
       } catch let changed as Reader.Changed {
-        Issue.record("\(reader.rawValue)/\(file) came back changed: \(changed.reason)")
+        Issue.record("\(reader.rawValue)/\(name): \(changed.reason)")
+      } catch let failure as ScratchFile.Failure {
+        throw failure
       } catch {
         #expect(!"\(error)".isEmpty)
       }
     }
-    // A corpus of refused files only would say little.
+    // A corpus of which every file is refused would test little.
     #expect(read > 0)
   }
 }

@@ -34,7 +34,7 @@ import Testing
       try check(bytes.map { "text number \($0), not a short one" })
       let y = try result("Transpose", [complex], [.ints("perm", order)])
       #expect(
-        y?.elements(as: SIMD2<Double>.self).map { Int($0.x) } == places, "\(order)")
+        y?.bits(as: SIMD2<Double>.self).map { Int($0.x) } == places, "\(order)")
     }
   }
 

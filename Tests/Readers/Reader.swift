@@ -2,18 +2,17 @@ import ONNX
 import ONNXConversion
 import ONNXImages
 
-/// What reads files that may be hostile, each the way a program calls it. `tools/fuzz` lets libFuzzer
-/// change the files; `FuzzTests` goes through those that it found worth keeping.
+/// The readers of files that may be hostile, each called as a program would call it. `tools/fuzz`
+/// runs them under libFuzzer, `FuzzTests` on the corpus that came of it.
 public enum Reader: String, CaseIterable, Sendable {
   case model, session, changes, text, json, values, arrays, safetensors, torch, pictures, data
 
-  /// Reads the file with all that is in it. What was read must come back the same when it is
-  /// written and read again.
-  /// - Throws: what the reader throws for a file that it refuses, `Changed`
+  /// Reads the file and everything in it. Writing and reading a model again must give the same model.
+  /// - Throws: the reader's error for a file that it refuses; `Changed`.
   public func read(_ path: String) throws {
     switch self {
     case .model:
-      try comeBack(Model(contentsOf: path)) {
+      try roundTrip(Model(contentsOf: path)) {
         try $0.serialized()
       } reading: {
         try Model(serialized: $0)
@@ -22,7 +21,7 @@ public enum Reader: String, CaseIterable, Sendable {
       var options = SessionOptions()
       options.threads = 1
       options.memoryLimit = 1 << 28
-      // Constants are computed when a session is made; what operators do is not the readers' matter.
+      // Folding constants would run operators, which are not under test here.
       options.passes.remove(.constantFolding)
       _ = try Session(Model(contentsOf: path), options: options)
     case .changes:
@@ -35,14 +34,14 @@ public enum Reader: String, CaseIterable, Sendable {
       _ = model.stripped()
       _ = try GraphDrawing(model).svg()
     case .text:
-      try comeBack(Model(fileInAnyForm: path)) { model in
+      try roundTrip(Model(fileInAnyForm: path)) { model in
         let text = model.text()
         return text.warnings.isEmpty ? text.bytes : nil
       } reading: {
         try Model(text: $0)
       }
     case .json:
-      try comeBack(Model(fileInAnyForm: path)) {
+      try roundTrip(Model(fileInAnyForm: path)) {
         try $0.json()
       } reading: {
         try Model(json: $0)
@@ -62,14 +61,16 @@ public enum Reader: String, CaseIterable, Sendable {
     }
   }
 
-  /// A model that is another one after it was written and read.
+  /// A model reads back differently after it was written.
   public struct Changed: Error {
     public let reader: Reader
     public let reason: String
   }
 
-  /// - Parameter write: gives `nil` for what the form cannot hold
-  private func comeBack(
+  /// Checks that writing `model`, reading the bytes and writing again gives the same bytes.
+  /// - Parameter write: the model's bytes, `nil` if the format cannot hold it.
+  /// - Throws: `Changed`, and what `write` throws for `model` itself.
+  private func roundTrip(
     _ model: Model, written write: (Model) throws -> [UInt8]?,
     reading read: ([UInt8]) throws -> Model
   ) throws {

@@ -6,13 +6,13 @@ let readers = [
   "Pictures", "Data",
 ]
 
-/// The readers of files under libFuzzer; `tools/fuzz/run` builds and runs them.
+/// One libFuzzer program for each reader of files; `tools/fuzz/run` builds and runs them.
 let package = Package(
   name: "fuzz",
   products: readers.map { .executable(name: "Fuzz\($0)", targets: ["Fuzz\($0)"]) },
   dependencies: [.package(name: "swift-onnx", path: "../..")],
   targets: [
-    // What the tests read the corpus by: a link to Tests/Readers.
+    // The code that FuzzTests runs too: a link to Tests/Readers.
     .target(
       name: "Readers",
       dependencies: ["ONNX", "ONNXConversion", "ONNXImages"].map {

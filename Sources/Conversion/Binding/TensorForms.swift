@@ -107,7 +107,7 @@ extension Tensor {
     }
   }
 
-  private func narrowed<T>(
+  private func narrowed<T: Element>(
     _ source: T.Type, to type: ElementType, _ value: (T) -> Double
   ) throws(FormatError) -> Tensor {
     switch type {
@@ -119,7 +119,7 @@ extension Tensor {
     }
   }
 
-  private func mapped<T, U: Element>(
+  private func mapped<T: Element, U: Element>(
     _ source: T.Type, _ target: U.Type, _ value: (T) -> U
   ) throws(FormatError) -> Tensor {
     let result = try Tensor.allocate(U.elementType, shape)

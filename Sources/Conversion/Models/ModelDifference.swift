@@ -88,7 +88,7 @@ extension Tensor {
     case .int32: elements(as: Int32.self).map(Double.init)
     case .int8: elements(as: Int8.self).map(Double.init)
     case .uint8: elements(as: UInt8.self).map(Double.init)
-    case .bool: elements(as: UInt8.self).map { $0 == 0 ? 0 : 1 }
+    case .bool: bits(as: UInt8.self).map { $0 == 0 ? 0 : 1 }
     default: nil
     }
   }

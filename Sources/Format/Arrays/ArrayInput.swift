@@ -1,14 +1,17 @@
 internal import CZlib
 
-/// Bytes read once from front to back.
+/// Bytes that are read once, in order.
 package protocol ArrayInput: AnyObject {
-  /// Bytes not read yet.
+  /// The number of bytes that are not read yet.
   var remaining: Int { get }
-  /// - Throws: `FormatError` where `count` is more than remains.
+  /// Reads the next `count` bytes.
+  /// - Throws: `FormatError` if fewer remain.
   func read(_ count: Int, into target: UnsafeMutableRawPointer) throws(FormatError)
 }
 
 extension ArrayInput {
+  /// The next `count` bytes.
+  /// - Throws: `FormatError` if fewer remain.
   package func bytes(_ count: Int) throws(FormatError) -> [UInt8] {
     guard count <= remaining else {
       throw FormatError(.malformed("the data ends early", offset: count))
@@ -28,7 +31,7 @@ extension ArrayInput {
   }
 }
 
-/// A part of a file as it is.
+/// A range of a file.
 package final class PlainInput: ArrayInput {
   private let source: ByteSource
   private var range: Range<Int>
@@ -49,21 +52,21 @@ package final class PlainInput: ArrayInput {
   }
 }
 
-/// A part of a file that is compressed (deflate), of a known size when it is not.
+/// A range of a file that is compressed (deflate). Its decompressed size is known.
 package final class InflatingInput: ArrayInput {
   private let source: ByteSource
   private var compressed: Range<Int>
   package private(set) var remaining: Int
   private var stream = z_stream()
   private var piece: [UInt8] = []
-  /// How many bytes of `piece` are used up.
+  /// The number of bytes of `piece` that are decompressed.
   private var used = 0
 
   package init(_ source: ByteSource, _ compressed: Range<Int>, size: Int) throws(FormatError) {
     self.source = source
     self.compressed = compressed
     self.remaining = size
-    // Negative: bare deflate data, as zip files hold it.
+    // Negative for deflate data without a zlib header, as in zip files.
     guard
       inflateInit2_(
         &stream, -MAX_WBITS, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
@@ -102,14 +105,14 @@ package final class InflatingInput: ArrayInput {
         && (made > 0 || taken > 0 || used == piece.count && !compressed.isEmpty)
       guard goesOn || status == Z_STREAM_END && done == count else {
         throw FormatError(
-          .malformed("the compressed data is damaged", offset: compressed.lowerBound))
+          .malformed("the compressed data cannot be decompressed", offset: compressed.lowerBound))
       }
     }
     remaining -= count
   }
 }
 
-/// Another input, and the check sum of what was read from it.
+/// An input that computes the checksum of the bytes read from it.
 final class CheckedInput<Base: ArrayInput>: ArrayInput {
   private let base: Base
   private(set) var checksum: UInt32 = 0
@@ -124,7 +127,7 @@ final class CheckedInput<Base: ArrayInput>: ArrayInput {
   }
 }
 
-/// The CRC-32 of zip files, continued.
+/// Continues a CRC-32 checksum, as zip files use it.
 func crc(_ start: UInt32, _ bytes: UnsafeRawBufferPointer) -> UInt32 {
   UInt32(
     truncatingIfNeeded: crc32_z(

@@ -1,34 +1,36 @@
-/// The header of a NumPy file: `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
+/// The header of a `.npy` file: `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
 package struct NPYHeader {
   var dataType = NPYDataType(elementType: .float32)
   package var isFortranOrder = false
   var shape: [Int] = []
 
   private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
-  /// Bytes of the longest header that is read.
+  /// The longest header that is accepted, in bytes.
   private static let longest = 1 << 16
-  /// Data begins at a multiple of this.
+  /// The offset of the elements is a multiple of this.
   private static let alignment = 64
 
+  /// The header of an array in row-major order.
   package init(_ dataType: NPYDataType, shape: [Int]) {
     self.dataType = dataType
     self.shape = shape
   }
 
-  /// Reads the header and leaves `input` at the first byte of the data.
+  /// Reads the header. Then `input` is at the first byte of the elements.
   init(from input: some ArrayInput, limits: ReadingLimits) throws(FormatError) {
     let start = try input.bytes(8)
     guard start.starts(with: Self.magic) else {
-      throw FormatError(.malformed("not a NumPy file", offset: 0))
+      throw FormatError(.invalid("not a NumPy file"))
     }
     let version = start[6]
     guard (1...3).contains(version) else {
-      throw FormatError(.unsupported("NumPy files of version \(version)"))
+      throw FormatError(.unsupported("version \(version) of the NumPy file format"))
     }
     let lengthBytes = try input.bytes(version == 1 ? 2 : 4)
     let length = lengthBytes.reversed().reduce(0) { $0 << 8 | Int($1) }
     guard length <= Self.longest else {
-      throw FormatError(.limit("a header of \(length) bytes is too long"))
+      throw FormatError(
+        .limit("the header has \(length) bytes, the limit is \(Self.longest)"))
     }
     var parser = PythonLiteral(try input.bytes(length))
     var found: Set<String> = []
@@ -43,7 +45,8 @@ package struct NPYHeader {
       case "descr": dataType = try NPYDataType(try parser.string())
       case "fortran_order": isFortranOrder = try parser.bool()
       case "shape": shape = try parser.integers(limit: limits.rank)
-      default: throw FormatError(.malformed("the header has a key \(key.quoted)", offset: 0))
+      default:
+        throw FormatError(.malformed("the header has an unknown key, \(key.quoted)", offset: 0))
       }
       if !parser.accept(",") {
         try parser.expect("}")
@@ -55,12 +58,12 @@ package struct NPYHeader {
     }
   }
 
-  /// The header as bytes.
+  /// The bytes of the header.
   func serialized() -> [UInt8] {
     let sizes = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
     var text =
       "{'descr': '\(dataType.description)', 'fortran_order': False, 'shape': (\(sizes)), }"
-    // Magic, version, length, text, spaces, line feed.
+    // The header is magic, version, length, text, spaces and a line feed.
     let isLong = text.utf8.count + 64 > Int(UInt16.max)
     let fixed = Self.magic.count + 2 + (isLong ? 4 : 2)
     let unpadded = fixed + text.utf8.count + 1
@@ -74,19 +77,21 @@ package struct NPYHeader {
   }
 }
 
-/// The type of a NumPy array's elements.
+/// The element type of a NumPy array.
 package struct NPYDataType: Sendable {
+  /// The units of a string of fixed length.
   package enum Text: Sendable { case utf32, bytes }
 
   package var elementType: ElementType
-  /// For strings: what each is made of, and how many units.
+  /// The units of strings; `nil` for other types.
   package var text: Text?
+  /// The number of units of each string.
   var length = 0
   package var isBigEndian = false
 
   package init(elementType: ElementType) { self.elementType = elementType }
 
-  /// Bytes of one element in the file.
+  /// The size of an element in the file, in bytes.
   package var size: Int {
     switch text {
     case .utf32: length.multipliedReportingOverflow(by: 4).partialValue
@@ -95,7 +100,7 @@ package struct NPYDataType: Sendable {
     }
   }
 
-  /// The size of the numbers that a byte order applies to.
+  /// The size of the numbers whose bytes are in a byte order, in bytes.
   package var wordSize: Int {
     switch elementType {
     case .complex64: 4
@@ -111,7 +116,8 @@ package struct NPYDataType: Sendable {
     ("f8", .float64), ("c8", .complex64), ("c16", .complex128),
   ]
 
-  /// - Throws: `FormatError.Reason.unsupported` for what a tensor cannot hold.
+  /// Parses a `descr`, such as `<f4`.
+  /// - Throws: `FormatError.Reason.unsupported` for a type that tensors lack.
   package init(_ description: String) throws(FormatError) {
     var name = description[...]
     let order = name.first.flatMap { "<>|=".contains($0) ? $0 : nil }
@@ -133,6 +139,7 @@ package struct NPYDataType: Sendable {
     isBigEndian = order == ">"
   }
 
+  /// The `descr` of the type, such as `<f4`.
   var description: String {
     if elementType == .string { return "<U\(length)" }
     let name = Self.names.first { $0.1 == elementType }?.0 ?? ""
@@ -140,7 +147,7 @@ package struct NPYDataType: Sendable {
   }
 }
 
-/// Reads the few Python literals of a NumPy header.
+/// A parser for the Python literals of a NumPy header.
 private struct PythonLiteral {
   private let text: [UInt8]
   private var position = 0
@@ -165,7 +172,7 @@ private struct PythonLiteral {
   }
 
   private func error(_ message: String) -> FormatError {
-    FormatError(.malformed("the header is not as NumPy writes it: \(message)", offset: position))
+    FormatError(.malformed("the header cannot be parsed: \(message)", offset: position))
   }
 
   mutating func string() throws(FormatError) -> String {
@@ -208,7 +215,7 @@ private struct PythonLiteral {
       throw error("expected a size")
     }
     position += digits.count
-    // Python 2 wrote long integers with an L.
+    // Python 2 appended an L to long integers.
     _ = accept("L")
     return value
   }

@@ -1,7 +1,7 @@
 extension Tensor {
-  /// Reads a NumPy `.npy` file: bool, integers, floats, complex numbers and strings, in either byte
-  /// order, in C or Fortran order.
-  /// - Throws: `FormatError`, with the path, where the file is not one or holds something else.
+  /// Reads a NumPy `.npy` file with elements of type bool, integer, floating point, complex or string, in
+  /// either byte order, in C or Fortran order.
+  /// - Throws: `FormatError`, with the path, if the file is not such a file.
   public init(npyContentsOf path: String, options: ReadingOptions = .init()) throws(FormatError) {
     do throws(FormatError) {
       let file = try InputFile(path)
@@ -19,7 +19,7 @@ extension Tensor {
     try self.init(npy: input, header: header, limits: limits)
   }
 
-  /// Reads what follows the header.
+  /// Reads the elements, which follow the header.
   package init(
     npy input: some ArrayInput, header: NPYHeader, limits: ReadingLimits
   ) throws(FormatError) {
@@ -33,7 +33,7 @@ extension Tensor {
           "\(input.remaining) bytes of data do not fill the shape \(header.shape), which takes "
             + "\(size)"))
     }
-    // Strings take more memory than bytes of the file.
+    // A string takes more memory than its bytes in the file.
     var budget = MemoryBudget(limit: limits.memoryLimit(fileSize: size))
     try budget.take(
       count.multipliedReportingOverflow(by: type.elementType.stride).overflow
@@ -57,23 +57,24 @@ extension Tensor {
     self = tensor
   }
 
-  /// Turns each word of that many bytes round, in memory that nobody else has seen.
+  /// Reverses the bytes of each word of `wordSize` bytes.
+  /// - Precondition: no other tensor shares the memory.
   package func swapBytes(_ wordSize: Int) {
-    func swap<T: FixedWidthInteger>(_ type: T.Type) {
+    _ = ElementType.dispatchWord(bytes: wordSize, to: ByteSwapping(), storage)
+  }
+
+  private struct ByteSwapping: WordVisitor {
+    func visit<T: Element & FixedWidthInteger & UnsignedInteger>(
+      _ type: T.Type, _ storage: TensorStorage
+    ) {
       let words = UnsafeMutableBufferPointer(
         start: storage.pointer.assumingMemoryBound(to: T.self),
-        count: storage.byteCount / wordSize)
+        count: storage.byteCount / MemoryLayout<T>.stride)
       for index in words.indices { words[index] = words[index].byteSwapped }
-    }
-    switch wordSize {
-    case 2: swap(UInt16.self)
-    case 4: swap(UInt32.self)
-    case 8: swap(UInt64.self)
-    default: break
     }
   }
 
-  /// Strings of a fixed length, the rest filled with NULs.
+  /// Reads strings of a fixed length, padded with NULs.
   private func readStrings(_ type: NPYDataType, from input: some ArrayInput) throws(FormatError) {
     let strings = storage.pointer.assumingMemoryBound(to: String.self)
     guard type.size > 0 else { return }
@@ -108,7 +109,7 @@ extension Tensor {
     }
   }
 
-  /// The same elements in row-major order, where they lie with the first index running fastest.
+  /// The tensor in row-major order, if its elements are in column-major order.
   private func fromFortranOrder() throws(TensorError) -> Tensor {
     guard shape.count > 1, count > 1 else { return self }
     var strides = [Int](repeating: 1, count: shape.count)

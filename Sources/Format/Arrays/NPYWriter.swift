@@ -1,6 +1,7 @@
 extension Tensor {
-  /// Writes the tensor as a NumPy `.npy` file. What NumPy does not know goes as what holds it
-  /// exactly: bfloat16 and smaller floats as float32, integers of 4 and 2 bits as int8 or uint8.
+  /// Writes the tensor as a NumPy `.npy` file. Elements of a type that NumPy lacks are converted without
+  /// loss: bfloat16 and smaller floats to float32, integers of 4 and 2 bits to int8 or uint8.
+  /// - Throws: `FormatError`, with the path, if the file cannot be written.
   public func writeNPY(to path: String) throws(FormatError) {
     do throws(FormatError) {
       let file = try OutputFile(path)
@@ -11,7 +12,7 @@ extension Tensor {
     }
   }
 
-  /// Writes the file piece by piece.
+  /// Passes the bytes of the file to `write`, piece by piece.
   func writeNPY(_ write: (UnsafeRawBufferPointer) throws(FormatError) -> Void)
     throws(FormatError)
   {
@@ -40,26 +41,20 @@ extension Tensor {
     try result.get()
   }
 
-  /// This tensor with elements of a type that NumPy has.
+  /// The tensor with elements of a type that NumPy has.
   private func forNumPy() throws(FormatError) -> Tensor {
-    switch elementType {
-    case .bfloat16: return widened(BFloat16.self)
-    case .float8e4m3fn: return widened(Float8E4M3FN.self)
-    case .float8e4m3fnuz: return widened(Float8E4M3FNUZ.self)
-    case .float8e5m2: return widened(Float8E5M2.self)
-    case .float8e5m2fnuz: return widened(Float8E5M2FNUZ.self)
-    case .float8e8m0: return widened(Float8E8M0.self)
-    case .float4e2m1: return widened(Float4E2M1.self)
-    case .float6e2m3: return widened(Float6E2M3.self)
-    case .float6e3m2: return widened(Float6E3M2.self)
-    case .int4, .int2: return Tensor(shape: shape, Array(elements(as: Int8.self)))
-    case .uint4, .uint2: return Tensor(shape: shape, Array(elements(as: UInt8.self)))
+    if let wide = elementType.dispatchSmallFloat(to: Widening(), self) { return wide }
+    return switch elementType {
+    case .int4, .int2: Tensor(storage, of: .int8, shape: shape)
+    case .uint4, .uint2: Tensor(storage, of: .uint8, shape: shape)
     case .undefined: throw FormatError(.invalid("the tensor has no element type"))
-    default: return self
+    default: self
     }
   }
 
-  private func widened<T: SmallFloat>(_ type: T.Type) -> Tensor {
-    Tensor(shape: shape, elements(as: T.self).map(\.float))
+  private struct Widening: SmallFloatVisitor {
+    func visit<T: SmallFloat>(_ type: T.Type, _ tensor: Tensor) -> Tensor {
+      Tensor(shape: tensor.shape, tensor.elements(as: type).map(\.float))
+    }
   }
 }

@@ -1,7 +1,8 @@
-/// NumPy's `.npz` files: named arrays in a zip file.
+/// Reading and writing NumPy `.npz` files: zip archives of named arrays.
 public enum NPZ {
-  /// Reads all arrays, in the file's order.
-  /// - Throws: `FormatError`, with the path, where the file or an array is not as NumPy writes it.
+  /// Reads all arrays, in the order of the file.
+  /// - Throws: `FormatError`, with the path and the array's name, if the file or an array is not as NumPy
+  ///   writes it.
   public static func read(_ path: String, options: ReadingOptions = .init())
     throws(FormatError) -> [(name: String, tensor: Tensor)]
   {
@@ -21,14 +22,17 @@ public enum NPZ {
     }
   }
 
-  /// Writes the arrays under their names, compressed or as they are.
+  /// Writes arrays under their names.
+  /// - Parameter compressed: whether to compress them (deflate).
+  /// - Throws: `FormatError`, with the path, if the file cannot be written.
   public static func write(
     _ arrays: [(name: String, tensor: Tensor)], to path: String, compressed: Bool = false
   ) throws(FormatError) {
     try write(arrays.map(\.name), to: path, compressed: compressed) { arrays[$0].tensor }
   }
 
-  /// Writes arrays, each of which is asked for once, in their order.
+  /// Writes arrays under their names, in this order.
+  /// - Parameter tensor: the array at an index of `names`; called once for each.
   package static func write(
     _ names: [String], to path: String, compressed: Bool = false,
     tensor: (Int) throws(FormatError) -> Tensor

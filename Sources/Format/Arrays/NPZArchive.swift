@@ -1,5 +1,6 @@
-/// The table of a `.npz` file: each array's name, type and shape. Arrays are read one by one.
+/// An open `.npz` file: the name, type and shape of each array. The arrays are read one by one.
 package struct NPZArchive: Sendable {
+  /// The description of an array.
   package struct Array: Sendable {
     package let name: String
     package let elementType: ElementType
@@ -12,8 +13,8 @@ package struct NPZArchive: Sendable {
   private let zip: ZipReader
   private let limits: ReadingLimits
 
-  /// Reads the headers of all arrays.
-  /// - Throws: `FormatError` without the path.
+  /// Opens a file and reads the headers of all arrays.
+  /// - Throws: `FormatError`, without the path.
   package init(_ path: String, limits: ReadingLimits) throws(FormatError) {
     let file = try InputFile(path)
     guard file.count > 0 else { throw FormatError(.invalid("the file is empty")) }
@@ -22,7 +23,7 @@ package struct NPZArchive: Sendable {
     var arrays: [Array] = []
     var inflated = MemoryBudget(limit: limits.inflatedSize)
     var plain = MemoryBudget(limit: file.count)
-    // Strings take memory even where their text takes no bytes of the file.
+    // A string takes memory even if its text takes no bytes of the file.
     var strings = MemoryBudget(
       limit: limits.memoryLimit(
         fileSize: zip.entries.reduce(0) { sum, entry in
@@ -32,11 +33,11 @@ package struct NPZArchive: Sendable {
     for entry in zip.entries where !entry.name.hasSuffix("/") {
       let name = entry.name.hasSuffix(".npy") ? String(entry.name.dropLast(4)) : entry.name
       do throws(FormatError) {
-        // The same bytes may stand in the directory many times.
+        // Many entries of the directory may refer to the same bytes.
         if entry.isCompressed {
           try inflated.take(max(0, entry.size))
         } else if plain.remaining < entry.size {
-          throw FormatError(.invalid("its bytes belong to another entry of the zip file too"))
+          throw FormatError(.invalid("its bytes also belong to another entry of the zip file"))
         } else {
           try plain.take(entry.size)
         }
@@ -79,15 +80,15 @@ package struct NPZArchive: Sendable {
   ) throws(FormatError) -> Tensor {
     let tensor = try Tensor(npy: input, limits: limits)
     guard input.checksum == array.entry.checksum else {
-      throw FormatError(.malformed("the check sum is wrong", offset: data.lowerBound))
+      throw FormatError(.malformed("the checksum does not match", offset: data.lowerBound))
     }
     return tensor
   }
 }
 
 extension NPYHeader {
-  /// Bytes of memory that the array's strings take beside their text, as far as so many bytes of
-  /// data bear them out.
+  /// Bytes of memory for the array's strings without their text, at most as many as `dataSize` bytes of
+  /// data can hold.
   fileprivate func stringBytes(dataSize: Int) -> Int {
     guard dataType.elementType == .string, let count = shape.elementCount else { return 0 }
     let most = dataType.size > 0 ? min(count, dataSize / dataType.size) : count

@@ -1,5 +1,6 @@
-/// The table of contents of a zip file. Sizes are believed only as far as the file bears them out.
+/// The directory of a zip file. Its sizes and offsets are checked against the size of the file.
 package struct ZipReader: Sendable {
+  /// A file in the archive.
   package struct Entry: Sendable {
     package var name: String
     package var isCompressed: Bool
@@ -30,7 +31,7 @@ package struct ZipReader: Sendable {
     self.entries = entries
   }
 
-  /// Where the central directory lies.
+  /// The range of the central directory.
   private static func directory(_ source: ByteSource) throws(FormatError) -> Range<Int> {
     // The end record is 22 bytes and a comment of up to 64 KB.
     let tailStart = max(0, source.count - 22 - 0xFFFF)
@@ -42,23 +43,26 @@ package struct ZipReader: Sendable {
     {
       offset -= 1
     }
-    guard offset >= 0 else { throw FormatError(.malformed("not a zip file", offset: 0)) }
+    guard offset >= 0 else { throw FormatError(.invalid("not a zip file")) }
     var size = UInt64(tail.uint32(offset + 12))
     var start = UInt64(tail.uint32(offset + 16))
     if offset >= 20, tail.uint32(offset - 20) == Signature.end64Locator {
       let record = tail.uint64(offset - 12)
       guard record <= UInt64(source.count), UInt64(source.count) - record >= 56 else {
-        throw FormatError(.malformed("the zip file's directory is lost", offset: 0))
+        throw FormatError(
+          .malformed("the zip file's directory is not where the file says", offset: 0))
       }
       let end64 = ZipRecord(bytes: try source.bytes(Int(record)..<Int(record) + 56))
       guard end64.uint32(0) == Signature.end64 else {
-        throw FormatError(.malformed("the zip file's directory is lost", offset: Int(record)))
+        throw FormatError(
+          .malformed("the zip file's directory is not where the file says", offset: Int(record)))
       }
       size = end64.uint64(40)
       start = end64.uint64(48)
     }
     guard start <= UInt64(source.count), size <= UInt64(source.count) - start else {
-      throw FormatError(.malformed("the zip file's directory lies beyond its end", offset: 0))
+      throw FormatError(
+        .malformed("the zip file's directory extends beyond the end of the file", offset: 0))
     }
     return Int(start)..<Int(start + size)
   }
@@ -68,14 +72,16 @@ package struct ZipReader: Sendable {
   {
     let start = position
     guard end - start >= 46 else {
-      throw FormatError(.malformed("an entry of the zip file is cut", offset: start))
+      throw FormatError(
+        .malformed("an entry of the zip file's directory is cut short", offset: start))
     }
     let record = ZipRecord(bytes: try source.bytes(start..<start + 46))
     let nameLength = Int(record.uint16(28))
     let extraLength = Int(record.uint16(30))
     let total = 46 + nameLength + extraLength + Int(record.uint16(32))
     guard record.uint32(0) == Signature.entry, total <= end - start else {
-      throw FormatError(.malformed("an entry of the zip file is damaged", offset: start))
+      throw FormatError(
+        .malformed("an entry of the zip file's directory is damaged", offset: start))
     }
     position = start + total
     let nameStart = start + 46
@@ -92,7 +98,7 @@ package struct ZipReader: Sendable {
       throw FormatError(
         .unsupported("zip compression method \(method)"), in: "entry \(name.quoted)")
     }
-    // Fields that are all ones stand in the zip64 extra field, in this order.
+    // The zip64 extra field holds, in this order, the values of the fields that are all ones.
     var wide = extra.zip64Values()
     func value(_ offset: Int) -> UInt64 {
       let short = record.uint32(offset)
@@ -103,7 +109,8 @@ package struct ZipReader: Sendable {
     let packedSize = value(20)
     let local = value(42)
     guard local <= UInt64(source.count), UInt64(source.count) - local >= 30 else {
-      throw FormatError(.malformed("entry \(name.quoted) lies beyond the file", offset: start))
+      throw FormatError(
+        .malformed("entry \(name.quoted) starts beyond the end of the file", offset: start))
     }
     guard size <= UInt64(Int.max), packedSize <= UInt64(source.count),
       method == 8 || size == packedSize
@@ -115,18 +122,20 @@ package struct ZipReader: Sendable {
       packedSize: Int(packedSize), header: Int(local))
   }
 
-  /// Where in the file the entry's bytes lie.
+  /// The range of the entry's bytes in the file.
   package func data(of entry: Entry, in source: ByteSource) throws(FormatError) -> Range<Int> {
     let header = ZipRecord(bytes: try source.bytes(entry.header..<entry.header + 30))
     let start = entry.header + 30 + Int(header.uint16(26)) + Int(header.uint16(28))
     guard header.uint32(0) == Signature.local, start <= source.count,
       entry.packedSize <= source.count - start
-    else { throw FormatError(.malformed("the zip file is damaged", offset: entry.header)) }
+    else {
+      throw FormatError(.malformed("an entry of the zip file is damaged", offset: entry.header))
+    }
     return start..<start + entry.packedSize
   }
 }
 
-/// Numbers in the bytes of a zip file, lowest byte first.
+/// Little-endian numbers in the bytes of a zip file.
 private struct ZipRecord {
   let bytes: [UInt8]
 
@@ -138,7 +147,7 @@ private struct ZipRecord {
     UInt64(uint32(offset)) | UInt64(uint32(offset + 4)) << 32
   }
 
-  /// The values of the zip64 field among these extra fields.
+  /// The values of the zip64 extra field, if it is among these extra fields.
   func zip64Values() -> [UInt64] {
     var offset = 0
     while offset + 4 <= bytes.count {

@@ -1,6 +1,6 @@
 internal import CZlib
 
-/// Writes a zip file, entry by entry, with 64-bit sizes where they are needed.
+/// Writes a zip file entry by entry, with 64-bit sizes and offsets if they need them.
 struct ZipWriter {
   typealias Write = (UnsafeRawBufferPointer) throws(FormatError) -> Void
 
@@ -17,7 +17,7 @@ struct ZipWriter {
   private var offset = 0
   private var entries: [Entry] = []
 
-  /// From this size on, numbers take 64 bits.
+  /// The smallest size or offset that is written with 64 bits.
   private let wideFrom: Int
 
   init(_ file: OutputFile, wideFrom: Int = Int(UInt32.max)) {
@@ -25,7 +25,8 @@ struct ZipWriter {
     self.wideFrom = wideFrom
   }
 
-  /// Adds what `body` writes; it is called twice, for the check sum stands before the bytes.
+  /// Adds an entry of the bytes that `body` writes. `body` is called twice, since the checksum precedes
+  /// the bytes.
   mutating func addPlain(_ name: String, _ body: (Write) throws(FormatError) -> Void)
     throws(FormatError)
   {
@@ -41,7 +42,7 @@ struct ZipWriter {
     offset += size
   }
 
-  /// Adds what `body` writes, compressed (deflate).
+  /// Adds an entry of the bytes that `body` writes, compressed (deflate).
   mutating func addCompressed(_ name: String, _ body: (Write) throws(FormatError) -> Void)
     throws(FormatError)
   {
@@ -85,7 +86,7 @@ struct ZipWriter {
     try put(header.bytes)
   }
 
-  /// Writes the directory.
+  /// Writes the directory, which ends the file.
   mutating func finish() throws(FormatError) {
     let start = offset
     for entry in entries {
@@ -99,7 +100,7 @@ struct ZipWriter {
       record.addShort(isWide ? nil : entry.size)
       record.add(UInt16(entry.name.count))
       record.add(UInt16(isWide ? 28 : 0))
-      // Comment, disk, attributes.
+      // No comment, the first disk, no attributes.
       record.bytes += [UInt8](repeating: 0, count: 10)
       record.addShort(isWide ? nil : entry.offset)
       record.bytes += entry.name
@@ -133,14 +134,14 @@ struct ZipWriter {
   }
 }
 
-/// Bytes of a zip file's records, lowest first.
+/// The records of a zip file, with little-endian numbers.
 private struct ZipBytes {
   var bytes: [UInt8] = []
 
   mutating func add<T: FixedWidthInteger>(_ value: T) {
     withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
   }
-  /// 32 bits, all ones where the value stands elsewhere.
+  /// 32 bits, all ones for a value that the zip64 extra field holds.
   mutating func addShort(_ value: Int?) {
     add(value.map { UInt32(truncatingIfNeeded: $0) } ?? UInt32.max)
   }
@@ -149,7 +150,7 @@ private struct ZipBytes {
     add(UInt16(8 * values.count))
     for value in values { add(UInt64(value)) }
   }
-  /// Version, flags (names are UTF-8), method, 1980-01-01, check sum.
+  /// Version, flags (names are UTF-8), method, the date 1980-01-01, checksum.
   mutating func addCommon(_ method: UInt16, isWide: Bool, _ checksum: UInt32) {
     add(UInt16(isWide ? 45 : 20))
     add(0x0800 as UInt16)

@@ -21,7 +21,7 @@ extension Attribute {
 }
 
 extension MessageReader {
-  /// The values of an attribute that are read apart from its message.
+  /// The values of an attribute that are not unpacked with its message.
   private struct Parts {
     var tensors: [NamedTensor] = []
     var graphs: [Graph] = []
@@ -54,7 +54,7 @@ extension MessageReader {
       })
   }
 
-  /// From this size on the lists of an attribute are counted first.
+  /// The size in bytes from which the lists of an attribute are counted before they are read.
   private static let longAttribute = 1024
 
   private func reserve(_ range: Range<Int>, _ parts: inout Parts) throws(FormatError) {
@@ -105,7 +105,7 @@ extension MessageReader {
     }
   }
 
-  /// One float, or a packed list of them.
+  /// Appends one number, or a packed list of numbers.
   private func append(_ field: WireField, to floats: inout [Float]) throws(FormatError) {
     let bytes = try source.bytes(field.body)
     bytes.withUnsafeBytes { buffer in
@@ -126,7 +126,8 @@ extension MessageReader {
 
     if let reference = message.ref_attr_name.string, !reference.isEmpty {
       if let kind = given.first {
-        throw FormatError(.invalid("it refers to \(reference.quoted) and holds a \(kind) too"))
+        throw FormatError(
+          .invalid("it refers to \(reference.quoted), but also holds a value of type \(kind)"))
       }
       attribute.value = .reference(name: reference, type: type)
       return attribute
@@ -137,7 +138,7 @@ extension MessageReader {
         throw FormatError(.invalid("unknown type \(type)"))
       }
       if let other = given.first(where: { $0 != stated }) {
-        throw FormatError(.invalid("its type says \(stated), but it holds a value of \(other)"))
+        throw FormatError(.invalid("its type is \(stated), but it holds a value of type \(other)"))
       }
       kind = stated
     } else {
@@ -192,7 +193,7 @@ extension MessageReader {
     case .sparseTensor: if let sparse = parts.sparseTensor { return .sparseTensor(sparse) }
     case .type: if let type = parts.type { return .type(type) }
     }
-    throw FormatError(.invalid("its type says \(kind), but it holds no value"))
+    throw FormatError(.invalid("its type is \(kind), but it holds no value"))
   }
 }
 

@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// Large payloads whose place in memory is set while the message is walked over, and whose bytes
-/// are read after, by several threads.
+/// Large payloads that are read after the message, by several threads. The memory for them is allocated
+/// while the message is read.
 final class DeferredReads: Sendable {
   private struct Piece: Sendable {
     let file: InputFile
@@ -16,19 +16,19 @@ final class DeferredReads: Sendable {
     var pieces: [Piece] = []
     var files: Set<InputFile.Identity> = []
     var next = 0
-    /// The first piece that could not be read.
+    /// The index of the first piece that could not be read.
     var failed = Int.max
     var failure: FormatError?
   }
   private let state = Mutex(State())
 
-  /// Payloads below this many bytes are not worth a piece.
+  /// The smallest payload that is deferred, in bytes.
   static let leastSize = 1 << 18
-  /// Files that may wait to be read, and are open for so long.
+  /// The number of files with deferred payloads, all of them open.
   private static let mostFiles = 16
   private static let pieceSize = 4 << 20
 
-  /// Whether what is here should be read before another file joins it.
+  /// Whether the deferred payloads are to be read before those of another file are added.
   var isFull: Bool { state.withLock { $0.files.count >= Self.mostFiles } }
 
   func append(
@@ -45,8 +45,8 @@ final class DeferredReads: Sendable {
     }
   }
 
-  /// Reads all that was appended, with this many threads at most.
-  /// - Throws: `FormatError`, of the first piece that cannot be read.
+  /// Reads all payloads with at most `threads` threads.
+  /// - Throws: `FormatError`, with the tensor's name, for the first piece that cannot be read.
   func finish(threads: Int) throws(FormatError) {
     let helpers = min(threads, state.withLock { $0.pieces.count }) - 1
     let started = (0..<max(helpers, 0)).compactMap { _ in startThread() }
@@ -63,7 +63,8 @@ final class DeferredReads: Sendable {
     }
   }
 
-  /// A thread that takes pieces until none is left; without it the others take them.
+  /// Starts a thread that reads pieces until none is left. If it cannot be started, the other threads
+  /// read them.
   private func startThread() -> pthread_t? {
     var thread = pthread_t()
     let context = Unmanaged.passRetained(self)

@@ -1,13 +1,13 @@
 import Glibc
 
-/// The folder of a model, and the files in it that hold tensors' bytes.
+/// The files of external data in a model's folder.
 final class ExternalData {
-  /// Resolved: absolute, without symbolic links.
+  /// An absolute path without symbolic links.
   private let folder: String
   private let options: ReadingOptions
   private var open: [String: InputFile] = [:]
   private var seen: Set<InputFile.Identity> = []
-  /// Files kept open at a time.
+  /// The number of files that are kept open.
   private static let openLimit = 32
 
   init(folder: String, options: ReadingOptions) {
@@ -15,13 +15,14 @@ final class ExternalData {
     self.options = options
   }
 
-  /// The folder of a file given by its resolved path.
+  /// The folder of a file, given by its path.
   static func folder(ofFile path: String) -> String {
     guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  /// A file, and how many bytes it holds that no earlier call has counted.
+  /// Opens a file.
+  /// - Returns: the file, and its size if it was not opened before, otherwise 0.
   func file(_ location: String) throws(FormatError) -> (file: InputFile, newBytes: Int) {
     if let file = open[location] { return (file, 0) }
     do throws(FormatError) {
@@ -41,31 +42,38 @@ final class ExternalData {
   }
 
   private func checkName(_ location: String) throws(FormatError) {
-    if location.isEmpty { throw FormatError(.invalid("it has no location")) }
+    if location.isEmpty { throw FormatError(.invalid("the tensor states no location")) }
     if location.hasPrefix("/") {
-      throw FormatError(.invalid("an absolute path is not allowed"))
+      throw FormatError(
+        .invalid("an absolute path is not allowed; it must be relative to the model's folder"))
     }
     if location.split(separator: "/").contains("..") {
-      throw FormatError(.invalid("a path with '..' is not allowed"))
+      throw FormatError(
+        .invalid("a path with '..' is not allowed; it must stay in the model's folder"))
     }
   }
 
-  /// Judges the file that was opened, not its name, which could be changed in between.
+  /// Checks the opened file rather than its path, which could lead to another file by now.
   private func check(_ file: InputFile) throws(FormatError) {
     if !options.allowsHardLinks, file.linkCount > 1 {
-      throw FormatError(.invalid("the file has \(file.linkCount) names (hard links)"))
+      throw FormatError(
+        .invalid(
+          "the file has \(file.linkCount) hard links; ReadingOptions.allowsHardLinks accepts it"))
     }
     if !options.allowsLinksOutside {
       guard let pointer = realpath(folder, nil) else { throw FormatError(.system(errno)) }
       defer { free(pointer) }
       guard try file.resolvedPath().hasPrefix(join(String(cString: pointer), "")) else {
-        throw FormatError(.invalid("a symbolic link leads out of the model's folder"))
+        throw FormatError(
+          .invalid(
+            "a symbolic link leads out of the model's folder; "
+              + "ReadingOptions.allowsLinksOutside accepts it"))
       }
     }
   }
 }
 
-/// Where a tensor's bytes lie: the standard's `external_data`.
+/// The place of a tensor's bytes in a file: the standard's `external_data`.
 struct ExternalRange {
   var location = ""
   var offset = 0
@@ -85,7 +93,8 @@ struct ExternalRange {
   private static func number(_ entry: MetadataEntry) throws(FormatError) -> Int {
     guard let number = Int(entry.value), number >= 0 else {
       throw FormatError(
-        .invalid("external data: \(entry.key) is \(entry.value.quoted), not a number"))
+        .invalid(
+          "external data: expected a number from 0 on as \(entry.key), got \(entry.value.quoted)"))
     }
     return number
   }

@@ -29,7 +29,8 @@ extension MessageReader {
     return graph
   }
 
-  /// Sizes the long lists at once: growing step by step takes up to three times their memory.
+  /// Reserves the exact capacity of the long lists. Appending without it takes up to three times their
+  /// memory.
   private func reserve(_ range: Range<Int>, _ graph: inout Graph) throws(FormatError) {
     var nodes = 0
     var initializers = 0
@@ -79,7 +80,7 @@ extension MessageReader {
     }
   }
 
-  /// The node's name and operator, as far as they can be read, for an error message.
+  /// The node's name and operator for an error message, as far as they can be read.
   private func describeNode(_ range: Range<Int>) -> String {
     var name: String?
     var operatorType: String?
@@ -101,7 +102,7 @@ extension MessageReader {
   func valueInfo(_ range: Range<Int>) throws(FormatError) -> ValueInfo {
     try read(Onnx__ValueInfoProto.self, range) { (message) throws(FormatError) in
       guard let name = message.name.string else {
-        throw FormatError(.invalid("the description of a value has no name"))
+        throw FormatError(.invalid("a value has no name"))
       }
       do throws(FormatError) {
         var info = ValueInfo(name, nil)

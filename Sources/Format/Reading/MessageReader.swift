@@ -1,10 +1,10 @@
 internal import COnnx
 
-/// Takes messages apart into the IR, one after another.
+/// Reads protobuf messages into the IR.
 ///
-/// A message is walked over once. What the caller asks for (submessages, long lists, payloads) is
-/// read apart from it, where it lies; the rest is copied, unpacked by protobuf-c, taken over and
-/// given back, so that at no time more than one small message exists twice.
+/// Each message is read once, field by field. Its submessages, long lists and payloads are read
+/// directly from the source. The other fields are copied and unpacked by protobuf-c, and the unpacked
+/// message is freed before the next one: only one small message at a time exists twice in memory.
 final class MessageReader {
   let source: ByteSource
   let options: ReadingOptions
@@ -25,7 +25,7 @@ final class MessageReader {
     self.externalData = externalFolder.map { ExternalData(folder: $0, options: options) }
   }
 
-  /// Checks the message that fills the source, then reads it.
+  /// Checks the message that fills the source, and then reads it.
   func readWhole<M: CMessage, R>(
     _ message: M.Type, _ read: (Range<Int>) throws(FormatError) -> R
   ) throws(FormatError) -> R {
@@ -37,8 +37,10 @@ final class MessageReader {
 
   /// Reads the message at `range`.
   /// - Parameters:
-  ///   - apart: whether it took that field; called for each that the message knows, in order.
-  ///   - takeOver: gets the message without those fields. It reads no other message.
+  ///   - apart: reads a field directly, or returns `false` to have protobuf-c unpack it; called in order
+  ///     for each field that the standard defines.
+  ///   - takeOver: receives the unpacked message of the remaining fields. It must not read another
+  ///     message.
   func read<M: CMessage, R>(
     _ message: M.Type, _ range: Range<Int>,
     apart: (WireField) throws(FormatError) -> Bool = { _ in false },
@@ -78,14 +80,15 @@ final class MessageReader {
     }
     guard let unpacked else {
       if arena.isExceeded { throw budget.exceeded }
-      throw FormatError(.malformed("not a valid \(descriptor.name)", offset: range.lowerBound))
+      throw FormatError(
+        .malformed("\(descriptor.name) cannot be unpacked", offset: range.lowerBound))
     }
     return try takeOver(UnsafeRawPointer(unpacked).assumingMemoryBound(to: M.self).pointee)
   }
 }
 
 extension UnsafeMutablePointer<CChar>? {
-  /// The text, if the message has the field.
+  /// The text of a field; `nil` if the message lacks the field.
   var string: String? { map { String(cString: $0) } }
 }
 

@@ -1,8 +1,8 @@
 internal import COnnx
 
 extension Model {
-  /// Reads an ONNX file, external data included.
-  /// - Throws: `FormatError`, with the path, where the file is not a model.
+  /// Reads an ONNX file and its external data.
+  /// - Throws: `FormatError`, with the path, if the file is not a model or exceeds a limit.
   public init(contentsOf path: String, options: ReadingOptions = .init()) throws(FormatError) {
     do throws(FormatError) {
       let file = try InputFile(path)
@@ -16,8 +16,9 @@ extension Model {
     }
   }
 
-  /// Reads a model out of memory.
-  /// - Parameter externalFolder: where external data lies; without one there can be none.
+  /// Reads a model from the bytes of an ONNX file.
+  /// - Parameter externalFolder: the folder of external data; a model that has any is refused without it.
+  /// - Throws: `FormatError` if the bytes are not a model or exceed a limit.
   public init(
     serialized bytes: [UInt8], options: ReadingOptions = .init(), externalFolder: String? = nil
   ) throws(FormatError) {
@@ -143,7 +144,7 @@ extension MessageReader {
     return function
   }
 
-  /// One `StringStringEntryProto`.
+  /// Reads a `StringStringEntryProto`.
   func entry(_ range: Range<Int>) throws(FormatError) -> MetadataEntry {
     try read(Onnx__StringStringEntryProto.self, range) { MetadataEntry($0) }
   }

@@ -1,10 +1,10 @@
-/// Where in its `TensorProto` a tensor's elements lie.
+/// The fields of a `TensorProto` that hold its elements.
 struct TensorPayload {
   enum Content { case none, raw(Range<Int>), typed(UInt32), strings }
 
   let message: Range<Int>
   private var raw: Range<Int>?
-  /// The one typed field that is in use.
+  /// The number of the typed field that holds elements.
   private(set) var field: UInt32?
   private(set) var stringCount = 0
 
@@ -12,7 +12,8 @@ struct TensorPayload {
 
   var isEmpty: Bool { (raw?.isEmpty ?? true) && field == nil && stringCount == 0 }
 
-  /// - Returns: whether the field holds elements.
+  /// Notes a field.
+  /// - Returns: whether it holds elements.
   mutating func take(_ field: WireField) throws(FormatError) -> Bool {
     switch field.number {
     case FieldNumber.Tensor.rawData: raw = field.body
@@ -21,7 +22,8 @@ struct TensorPayload {
       FieldNumber.Tensor.doubleData, FieldNumber.Tensor.uint64Data:
       guard !field.body.isEmpty else { return true }
       guard self.field ?? field.number == field.number else {
-        throw FormatError(.malformed("a tensor has data in two fields", offset: field.start))
+        throw FormatError(
+          .malformed("a tensor has elements in two typed fields", offset: field.start))
       }
       self.field = field.number
     default: return false
@@ -29,28 +31,29 @@ struct TensorPayload {
     return true
   }
 
-  /// Where the elements of a tensor of that type are.
-  /// - Throws: `FormatError` where they lie in two places, or in one that the type does not use.
+  /// The place of the elements, if they are of that type.
+  /// - Throws: `FormatError` if there are several, or if the type does not use it.
   func content(_ type: ElementType) throws(FormatError) -> Content {
     let raw = raw.flatMap { $0.isEmpty ? nil : $0 }
     if [raw != nil, field != nil, stringCount > 0].count(where: { $0 }) > 1 {
-      throw FormatError(.invalid("it has data in two places"))
+      throw FormatError(
+        .invalid("it has elements in several places: raw data, a typed field or string data"))
     }
     if let raw {
       guard type != .string else {
-        throw FormatError(.invalid("raw data cannot hold strings"))
+        throw FormatError(.invalid("raw_data cannot hold strings; they belong in string_data"))
       }
       return .raw(raw)
     }
     if let field {
       guard field == type.typedField else {
-        throw FormatError(.invalid("elements of \(type) cannot lie in field \(field)"))
+        throw FormatError(.invalid("field \(field) cannot hold elements of \(type)"))
       }
       return .typed(field)
     }
     if stringCount > 0 {
       guard type == .string else {
-        throw FormatError(.invalid("elements of \(type) cannot lie in string_data"))
+        throw FormatError(.invalid("string_data cannot hold elements of \(type)"))
       }
       return .strings
     }
@@ -59,7 +62,7 @@ struct TensorPayload {
 }
 
 extension ElementType {
-  /// The field of `TensorProto` that holds elements of this type one by one.
+  /// The number of the field of `TensorProto` that holds elements of this type, other than `raw_data`.
   var typedField: UInt32? {
     switch self {
     case .undefined, .string: nil

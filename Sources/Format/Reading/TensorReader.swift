@@ -1,7 +1,7 @@
 internal import COnnx
 
 extension MessageReader {
-  /// What a `TensorProto` says but for its elements.
+  /// The fields of a `TensorProto` other than its elements.
   private struct Header {
     var named: (name: String?, docString: String?, segment: TensorSegment?)
     var dims: [Int64]
@@ -55,7 +55,7 @@ extension MessageReader {
 
     if header.isExternal {
       guard payload.isEmpty else {
-        throw FormatError(.invalid("it has both external data and data of its own"))
+        throw FormatError(.invalid("it has elements both in external data and in the model's file"))
       }
       return try externalTensor(
         type, shape, count, ExternalRange(header.external), name: header.named.name)
@@ -82,13 +82,14 @@ extension MessageReader {
       return try stringTensor(payload.message, shape)
     case .none:
       guard count == 0 else {
-        throw FormatError(.invalid("it has no data, but the shape \(shape)"))
+        throw FormatError(.invalid("it has no elements, but the shape \(shape)"))
       }
       return try allocate(type, shape)
     }
   }
 
-  /// The sizes of `dims` as they are.
+  /// The sizes in `dims`.
+  /// - Throws: `FormatError` if one is negative.
   private func shape(_ dims: [Int64]) throws(FormatError) -> [Int] {
     for (index, size) in dims.enumerated() where size < 0 {
       throw FormatError(.invalid("dimension \(index) is negative (\(size))"))
@@ -109,26 +110,27 @@ extension MessageReader {
     guard let expected = type.bytesInFile(count), bytes == expected else {
       throw FormatError(
         .invalid(
-          "\(bytes) bytes of data do not fill the shape \(shape) of \(type), which takes "
-            + "\(type.bytesInFile(count).map(String.init) ?? "more than can be")"))
+          "\(bytes) bytes of data do not fill \(type) \(shape), which takes "
+            + "\(type.bytesInFile(count).map(String.init) ?? "more than there can be")"))
     }
   }
 
-  /// A tensor whose bytes, as they lie in a file, `read` writes to the memory it gets.
+  /// A tensor of which `read` writes the bytes, as the file holds them.
   private func fill(
     _ type: ElementType, _ shape: [Int],
     _ read: (UnsafeMutableRawPointer, Int) throws(FormatError) -> Void
   ) throws(FormatError) -> Tensor {
     let tensor = try allocate(type, shape)
     guard let size = type.bytesInFile(tensor.count), size > 0 else { return tensor }
-    // Packed bytes go to the end of the memory, and are spread from the front on.
+    // Packed elements are read to the end of the memory and unpacked to its beginning.
     let pointer = tensor.storage.pointer + type.packedOffset(count: tensor.count)
     try read(pointer, size)
     tensor.unpackInPlace()
     return tensor
   }
 
-  /// Whether so many bytes are read at the end: many, and as they lie in the file.
+  /// Whether a payload is read after the message: one that is large, and the same in memory as in the
+  /// file.
   private func isDeferred(_ type: ElementType, _ size: Int) -> Bool {
     guard type != .string, type != .bool, size >= DeferredReads.leastSize else { return false }
     return type.bytesInFile(size / type.stride) == size
@@ -138,10 +140,10 @@ extension MessageReader {
     _ type: ElementType, _ shape: [Int], _ count: Int, _ range: ExternalRange, name: String?
   ) throws(FormatError) -> Tensor {
     guard type != .string else {
-      throw FormatError(.invalid("strings cannot lie in external data"))
+      throw FormatError(.invalid("external data cannot hold strings"))
     }
     guard let externalData else {
-      throw FormatError(.invalid("it has external data, but there is no folder to look in"))
+      throw FormatError(.invalid("it has external data, but no folder of external data is given"))
     }
     let (file, newBytes) = try externalData.file(range.location)
     budget.raiseLimit(fileSize: newBytes)
@@ -150,8 +152,8 @@ extension MessageReader {
     guard range.offset <= file.count, length <= available else {
       throw FormatError(
         .invalid(
-          "external data \(range.location.quoted): \(length) bytes from \(range.offset) on "
-            + "lie beyond the file's \(file.count)"))
+          "external data \(range.location.quoted): \(length) bytes from offset \(range.offset) "
+            + "extend beyond the file's \(file.count) bytes"))
     }
     try check(bytes: length, for: type, count, shape)
     if isDeferred(type, length) {

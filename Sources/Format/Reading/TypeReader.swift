@@ -9,7 +9,8 @@ extension MessageReader {
 }
 
 extension ElementType {
-  /// - Throws: `FormatError` for a number that the standard does not know.
+  /// The element type with that number.
+  /// - Throws: `FormatError` if the standard has none.
   init(number: Int32) throws(FormatError) {
     guard let type = ElementType(rawValue: number) else {
       throw FormatError(.invalid("unknown element type \(number)"))
@@ -19,7 +20,7 @@ extension ElementType {
 }
 
 extension ValueType {
-  /// The recursion is no deeper than the scan allowed.
+  /// Converts a type. It recurses no deeper than the scan allowed.
   init(_ message: Onnx__TypeProto) throws(FormatError) {
     self.init(.undefined, denotation: message.denotation.string)
     switch message.value_case {

@@ -1,34 +1,42 @@
-/// Elements that stand one by one in a typed field of `TensorProto`: packed lists, single values,
-/// or both.
 extension MessageReader {
+  /// A tensor with elements in a typed field of `TensorProto`, which may occur several times, each time
+  /// with one value or a packed list of them.
   func typedTensor(
     _ message: Range<Int>, _ number: UInt32, _ type: ElementType, _ shape: [Int], _ count: Int
   ) throws(FormatError) -> Tensor {
     let given = try countEntries(message, number)
     guard let expected = type.entryCount(count), given == expected else {
       throw FormatError(
-        .invalid("\(given) values do not fill the shape \(shape) of \(type)"))
+        .invalid("\(given) values do not fill \(type) \(shape)"))
     }
     let tensor = try allocate(type, shape)
     let target = tensor.storage.pointer + type.packedOffset(count: count)
     switch type {
     case .float32, .complex64: try copyEntries(message, number, size: 4, into: target)
     case .float64, .complex128: try copyEntries(message, number, size: 8, into: target)
-    case .int64, .uint64: try decode(message, number, UInt64.self, into: target)
-    case .int32, .uint32: try decode(message, number, UInt32.self, into: target)
-    case .int16, .uint16, .float16, .bfloat16:
-      try decode(message, number, UInt16.self, into: target)
     case .float6e2m3, .float6e3m2:
-      // One code an entry here, though packed in raw data.
-      let codes = tensor.storage.pointer
-      try decode(message, number, UInt8.self, into: codes)
-      let bytes = codes.assumingMemoryBound(to: UInt8.self)
+      // Unlike in raw_data, each entry holds one element.
+      let bytes = tensor.storage.pointer.assumingMemoryBound(to: UInt8.self)
+      try decode(message, number, UInt8.self, into: bytes)
       for index in 0..<count { bytes[index] &= 0x3F }
       return tensor
-    default: try decode(message, number, UInt8.self, into: target)
+    default:
+      let decoding = Decoding(reader: self, message: message, number: number)
+      _ = try ElementType.dispatchWord(bytes: type.stride, to: decoding, target)
     }
     tensor.unpackInPlace()
     return tensor
+  }
+
+  /// `decode` for the word of an element type.
+  private struct Decoding: WordVisitor {
+    let reader: MessageReader
+    let message: Range<Int>
+    let number: UInt32
+
+    func visit<T: Element & FixedWidthInteger & UnsignedInteger>(
+      _ type: T.Type, _ target: UnsafeMutableRawPointer
+    ) throws(FormatError) { try reader.decode(message, number, type, into: target) }
   }
 
   /// Calls `body` with each occurrence of the field.
@@ -43,6 +51,7 @@ extension MessageReader {
     }
   }
 
+  /// The number of values in the field.
   private func countEntries(_ message: Range<Int>, _ number: UInt32) throws(FormatError) -> Int {
     let size =
       switch number {
@@ -60,12 +69,13 @@ extension MessageReader {
         count += field.body.count / size
       } else {
         throw FormatError(
-          .malformed("a list of numbers ends within a number", offset: field.start))
+          .malformed("a packed list ends within a number", offset: field.start))
       }
     }
     return count
   }
 
+  /// Copies values of a fixed size.
   private func copyEntries(
     _ message: Range<Int>, _ number: UInt32, size: Int, into target: UnsafeMutableRawPointer
   ) throws(FormatError) {
@@ -76,6 +86,7 @@ extension MessageReader {
     }
   }
 
+  /// Decodes varints to words.
   private func decode<T: FixedWidthInteger>(
     _ message: Range<Int>, _ number: UInt32, _ type: T.Type, into target: UnsafeMutableRawPointer
   ) throws(FormatError) {
@@ -95,6 +106,7 @@ extension MessageReader {
     }
   }
 
+  /// A tensor with elements in `string_data`.
   func stringTensor(_ message: Range<Int>, _ shape: [Int]) throws(FormatError) -> Tensor {
     let tensor = try allocate(.string, shape)
     var next = tensor.storage.pointer.assumingMemoryBound(to: String.self)
@@ -112,7 +124,7 @@ extension MessageReader {
 }
 
 extension ElementType {
-  /// Entries of the typed field that hold `count` elements.
+  /// The number of values in the typed field for `count` elements.
   fileprivate func entryCount(_ count: Int) -> Int? {
     switch self {
     case .complex64, .complex128:

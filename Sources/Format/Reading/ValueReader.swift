@@ -1,11 +1,11 @@
 internal import COnnx
 
 extension Value {
-  /// The message that a `.pb` file holds; nothing in the file says which.
+  /// The type of the message in a `.pb` file, which the file itself does not state.
   public enum FileKind: Sendable, Hashable {
     case tensor, sparseTensor, sequence, optional, map
 
-    /// The kind of file for values of that type.
+    /// The message for values of that type.
     public init(_ type: ValueType) {
       switch type.kind {
       case .sparseTensor: self = .sparseTensor
@@ -17,8 +17,9 @@ extension Value {
     }
   }
 
-  /// Reads a `.pb` file: a serialized `TensorProto`, `SequenceProto`…
-  /// - Throws: `FormatError`, with the path, where the file is not one.
+  /// Reads a `.pb` file: a serialized `TensorProto`, `SparseTensorProto`, `SequenceProto`,
+  /// `OptionalProto` or `MapProto`.
+  /// - Throws: `FormatError`, with the path, if the file does not hold that message.
   public init(
     contentsOf path: String, as kind: FileKind = .tensor, options: ReadingOptions = .init()
   ) throws(FormatError) {
@@ -33,7 +34,8 @@ extension Value {
     }
   }
 
-  /// Reads a value out of memory.
+  /// Reads a value from the bytes of a `.pb` file. It cannot have external data.
+  /// - Throws: `FormatError` if the bytes are not that message.
   public init(
     serialized bytes: [UInt8], as kind: FileKind = .tensor, options: ReadingOptions = .init()
   )
@@ -100,7 +102,7 @@ extension MessageReader {
         let stated = message.has_elem_type != 0 ? message.elem_type : 0
         let kinds = Set(elements.map(\.kindNumber))
         guard kinds.count <= 1, kinds.isSubset(of: [stated]) || stated == 0 else {
-          throw FormatError(.invalid("a sequence holds elements of another kind than it states"))
+          throw FormatError(.invalid("a sequence holds values of another kind than it states"))
         }
         return SequenceValue(
           elements, elementType: elements.commonType ?? ValueType(kindNumber: stated))
@@ -171,7 +173,7 @@ extension UnsafeMutableBufferPointer<ProtobufCBinaryData> {
     var strings: [String] = []
     for element in self {
       guard let string = String(validating: element.bytes, as: UTF8.self) else {
-        throw FormatError(.invalid("a key is not UTF-8"))
+        throw FormatError(.invalid("a key of a map is not UTF-8"))
       }
       strings.append(string)
     }
@@ -189,11 +191,12 @@ extension MapValue.Keys {
 }
 
 extension Value {
-  /// The number of this kind of value in `SequenceProto.DataType` and `OptionalProto.DataType`.
+  /// The number of the kind of value in `SequenceProto.DataType` and `OptionalProto.DataType`.
   var kindNumber: Int32 { type.kindNumber }
 }
 
 extension ValueType {
+  /// The number of the kind of value in `SequenceProto.DataType` and `OptionalProto.DataType`.
   var kindNumber: Int32 {
     switch kind {
     case .undefined, .opaque: 0
@@ -205,7 +208,7 @@ extension ValueType {
     }
   }
 
-  /// What is known of an element when only its kind is.
+  /// A type of which only the kind is known.
   init?(kindNumber: Int32) {
     switch kindNumber {
     case 1: self.init(.tensor(TensorType(.undefined, nil as Shape?)))
@@ -219,7 +222,7 @@ extension ValueType {
 }
 
 extension [Value] {
-  /// The type of all, sizes left out where they may differ.
+  /// The type that all values share, without sizes.
   fileprivate var commonType: ValueType? {
     guard let first = self.first?.type else { return nil }
     guard case .tensor(let type) = first.kind else { return first }

@@ -1,7 +1,9 @@
-/// Bytes of a file or in memory, read at any offset. A file is seen through a window of its bytes
-/// that moves as they are asked for.
+/// Bytes of a file or in memory, read at any offset. Those of a file are read through a buffer, the
+/// window, which moves as needed.
 package final class ByteSource {
+  /// The number of bytes.
   package let count: Int
+  /// The file; `nil` for bytes in memory.
   let file: InputFile?
   private let window: UnsafeMutableRawPointer?
   private var base: UnsafeRawPointer
@@ -10,6 +12,7 @@ package final class ByteSource {
 
   private static let windowSize = 64 << 10
 
+  /// The bytes of a file.
   package init(_ file: InputFile) {
     let window = UnsafeMutableRawPointer.allocate(byteCount: Self.windowSize, alignment: 64)
     self.file = file
@@ -19,6 +22,7 @@ package final class ByteSource {
     self.length = 0
   }
 
+  /// Bytes in memory.
   /// - Precondition: the memory outlives the source.
   init(_ start: UnsafeRawPointer, count: Int) {
     self.file = nil
@@ -30,8 +34,8 @@ package final class ByteSource {
 
   deinit { window?.deallocate() }
 
-  /// Calls `body` with a source of these bytes, which must not outlive the call.
-  /// - Throws: `FormatError` where there are none.
+  /// Calls `body` with a source of these bytes. It is valid until `body` returns.
+  /// - Throws: `FormatError` if there are no bytes.
   package static func reading<R>(
     _ bytes: [UInt8], _ body: (ByteSource) throws(FormatError) -> R
   ) throws(FormatError) -> R {
@@ -46,7 +50,7 @@ package final class ByteSource {
     return try result.get()
   }
 
-  /// Moves the window so that it begins at `offset`.
+  /// Moves the window to `offset`.
   @inline(never)
   private func move(to offset: Int) throws(FormatError) {
     guard let file, let window, offset >= 0, offset < count else {
@@ -66,8 +70,8 @@ package final class ByteSource {
     return base.load(fromByteOffset: offset &- start, as: UInt8.self)
   }
 
-  /// The bytes of `range` that lie in one piece from its beginning on: at least one.
-  /// They are valid until the next call.
+  /// The first bytes of `range`, at least one, as far as they are in the window. They are valid until the
+  /// next call.
   /// - Precondition: `range` is not empty.
   func piece(_ range: Range<Int>) throws(FormatError) -> UnsafeRawBufferPointer {
     let offset = range.lowerBound
@@ -76,7 +80,7 @@ package final class ByteSource {
       start: base + (offset - start), count: min(range.count, length - (offset - start)))
   }
 
-  /// Copies the bytes of `range`, past the window where they are many.
+  /// Copies the bytes of `range`. Long ranges bypass the window.
   package func read(_ range: Range<Int>, into target: UnsafeMutableRawPointer) throws(FormatError) {
     guard range.lowerBound >= 0, range.upperBound <= count else {
       throw FormatError(.malformed("the data ends early", offset: count))

@@ -1,5 +1,5 @@
-/// Numbers of the fields that are read and written apart from their message: submessages, and lists
-/// that may be long. The rest goes through protobuf-c, which knows its own.
+/// The numbers of the fields that are read and written without protobuf-c: submessages and lists that
+/// can be long.
 enum FieldNumber {
   enum Model {
     static let graph: UInt32 = 7

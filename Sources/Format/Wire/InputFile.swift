@@ -1,11 +1,14 @@
 import Glibc
 
-/// A regular file, opened once and read at any offset.
+/// An open regular file, read at any offset.
 package final class InputFile: Sendable {
+  /// The path it was opened at.
   package let path: String
+  /// The size in bytes.
   package let count: Int
+  /// The number of hard links.
   let linkCount: Int
-  /// What tells one file from another.
+  /// The identity of the file, which is the same for all its paths.
   let identity: Identity
   private let descriptor: Int32
 
@@ -14,12 +17,13 @@ package final class InputFile: Sendable {
     var inode: UInt
   }
 
-  /// - Throws: `FormatError` where the file cannot be opened or is not a regular one.
+  /// Opens a file.
+  /// - Throws: `FormatError`, with the path, if it cannot be opened or is not a regular file.
   package init(_ path: String) throws(FormatError) {
     if path.utf8.contains(0) {
-      throw FormatError(.invalid("a path cannot hold a NUL character"), in: path)
+      throw FormatError(.invalid("the path contains a NUL character"), in: path)
     }
-    // Without O_NONBLOCK a named pipe would hang here.
+    // Without O_NONBLOCK, opening a named pipe would block.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw FormatError(.system(errno), in: path) }
     var status = stat()
@@ -43,6 +47,7 @@ package final class InputFile: Sendable {
   deinit { close(descriptor) }
 
   /// Reads `count` bytes from `offset` on into `target`.
+  /// - Throws: `FormatError` if the file ends before or cannot be read.
   package func read(_ count: Int, at offset: Int, into target: UnsafeMutableRawPointer)
     throws(FormatError)
   {
@@ -60,7 +65,7 @@ package final class InputFile: Sendable {
     }
   }
 
-  /// The path of the opened file with all symbolic links resolved.
+  /// The path of the open file without symbolic links.
   func resolvedPath() throws(FormatError) -> String {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
     let length = readlink("/proc/self/fd/\(descriptor)", &buffer, buffer.count)

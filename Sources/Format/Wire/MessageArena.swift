@@ -1,20 +1,21 @@
 internal import COnnx
 
-/// The memory of one message while protobuf-c unpacks or packs it: blocks that are handed out from
-/// front to back, and given back all at once.
+/// The memory of one message while protobuf-c unpacks or packs it. It is allocated from blocks, one
+/// piece after another, and freed all at once.
 final class MessageArena {
   private var blocks: [UnsafeMutableRawBufferPointer] = []
   private var used = 0
   private var total = 0
-  /// Bytes that may be handed out before `reset`.
+  /// The number of bytes that can be allocated until `reset`.
   var limit = Int.max
-  /// More was asked for.
+  /// Whether an allocation failed because of the limit.
   private(set) var isExceeded = false
   private static let blockSize = 64 << 10
 
   deinit { for block in blocks { block.deallocate() } }
 
-  /// - Returns: memory aligned to 16 bytes, or `nil` beyond the limit.
+  /// Allocates memory.
+  /// - Returns: memory aligned to 16 bytes; `nil` beyond the limit.
   func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
     guard size >= 0, size <= limit - total else {
       isExceeded = true
@@ -32,7 +33,7 @@ final class MessageArena {
     return pointer
   }
 
-  /// Gives back all memory but the first block.
+  /// Frees all memory, but keeps the first block for later allocations.
   func reset() {
     while blocks.count > 1 { blocks.removeLast().deallocate() }
     used = 0
@@ -40,7 +41,7 @@ final class MessageArena {
     isExceeded = false
   }
 
-  /// Calls `body` with an allocator that hands out this memory and frees nothing.
+  /// Calls `body` with an allocator for protobuf-c that allocates here and never frees.
   func withAllocator<R>(_ body: (UnsafeMutablePointer<ProtobufCAllocator>) -> R) -> R {
     var allocator = ProtobufCAllocator(
       alloc: { data, size in

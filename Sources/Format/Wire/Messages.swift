@@ -2,13 +2,14 @@ internal import COnnx
 
 typealias MessageDescriptor = UnsafePointer<ProtobufCMessageDescriptor>
 
-/// A message as protobuf-c lays it out.
+/// A protobuf-c struct of a message.
 protocol CMessage {
+  /// The fields of the message.
   static var descriptor: MessageDescriptor { get }
 }
 
 extension UnsafePointer<ProtobufCMessageDescriptor> {
-  /// The field of that number, if the message has it.
+  /// The field with that number, if the message has it.
   func field(_ number: UInt32) -> UnsafePointer<ProtobufCFieldDescriptor>? {
     protobuf_c_message_descriptor_get_field(self, number)
   }
@@ -17,7 +18,7 @@ extension UnsafePointer<ProtobufCMessageDescriptor> {
 }
 
 extension UnsafePointer<ProtobufCFieldDescriptor> {
-  /// What the field holds, if that is a message.
+  /// The type of message that the field holds; `nil` for other fields.
   var message: MessageDescriptor? {
     guard pointee.type == PROTOBUF_C_TYPE_MESSAGE else { return nil }
     return pointee.descriptor?.assumingMemoryBound(to: ProtobufCMessageDescriptor.self)
@@ -25,7 +26,7 @@ extension UnsafePointer<ProtobufCFieldDescriptor> {
   var isRepeated: Bool { pointee.label == PROTOBUF_C_LABEL_REPEATED }
   var name: String { String(cString: pointee.name) }
 
-  /// How one value of the field is written.
+  /// The encoding of one value of the field.
   var wireType: WireType {
     switch pointee.type {
     case PROTOBUF_C_TYPE_MESSAGE, PROTOBUF_C_TYPE_STRING, PROTOBUF_C_TYPE_BYTES: .bytes

@@ -1,20 +1,21 @@
 internal import COnnx
 import Glibc
 
-/// A walk over a whole message that keeps nothing, before anything is unpacked: depth, lengths,
-/// kinds of values, text, and an upper bound of the memory that the unpacked message takes.
+/// A check of a whole message before anything is unpacked: of the depth of nesting, the lengths and
+/// types of fields, the text, and an upper bound of the memory that the unpacked message takes.
 ///
-/// protobuf-c recurses without a limit, and 2 bytes of an empty message become 250 in memory. The
-/// walk itself does not recurse; the payload of tensors is stepped over.
+/// It is needed because protobuf-c recurses without a limit and turns an empty message of 2 bytes into
+/// 250 bytes of memory. The scan itself does not recurse, and skips the elements of tensors.
 struct Scan {
   private struct Frame {
     var message: MessageDescriptor
-    /// Where its field begins.
+    /// The offset of the field that holds the message.
     var start: Int
+    /// The offset of the message's end.
     var end: Int
-    /// Whether no field of the standard was met so far.
+    /// Whether no field that the standard defines has occurred yet.
     var isEmpty = true
-    /// The single submessages met so far, a bit a field.
+    /// A bit for each submessage that has occurred and is not repeated.
     var met: UInt64 = 0
     var dimensions = 0
   }
@@ -24,13 +25,13 @@ struct Scan {
   private var frames: [Frame] = []
   private let types = Types()
 
-  /// The messages that have rules of their own.
+  /// The messages with rules of their own.
   private struct Types {
     let tensor = onnx_tensor_proto()
     let sparseTensor = onnx_sparse_tensor_proto()
     let shape = onnx_tensor_shape_proto()
     let attribute = onnx_attribute_proto()
-    /// Those of which the standard asks for at least one field, and which occur in lists.
+    /// Messages in lists that must have a field.
     let notEmpty: Set<MessageDescriptor?> = [
       onnx_node_proto(), onnx_attribute_proto(), onnx_tensor_proto(), onnx_sparse_tensor_proto(),
       onnx_value_info_proto(), onnx_string_string_entry_proto(), onnx_function_proto(),
@@ -44,7 +45,7 @@ struct Scan {
     self.limits = limits
   }
 
-  /// Walks over the message that fills the source and takes its memory from the budget.
+  /// Checks the message that fills the source, and takes its memory from the budget.
   static func check<M: CMessage>(
     _ message: M.Type, in source: ByteSource, limits: ReadingLimits, budget: inout MemoryBudget
   ) throws(FormatError) {
@@ -81,7 +82,8 @@ struct Scan {
     }
   }
 
-  /// Bytes of a message: protobuf-c's struct is at least as large as the IR's.
+  /// The memory of a message without its fields, in bytes. protobuf-c's struct is at least as large as
+  /// the IR's.
   private func memory(of message: MessageDescriptor) -> Int {
     Int(message.pointee.sizeof_message) + 32
   }
@@ -99,7 +101,7 @@ struct Scan {
       let bit: UInt64 = 1 << UInt64(known - frame.message.pointee.fields)
       if frame.met & bit != 0 {
         throw FormatError(
-          .malformed("\(frame.message.name) has two of '\(known.name)'", offset: field.start))
+          .malformed("\(frame.message.name) has '\(known.name)' twice", offset: field.start))
       }
       frame.met |= bit
     }
@@ -116,7 +118,8 @@ struct Scan {
     }
   }
 
-  /// - Returns: the memory that the value takes.
+  /// Checks a field that is not a message.
+  /// - Returns: the memory that its value takes, in bytes.
   private func check(
     _ field: WireField, _ known: UnsafePointer<ProtobufCFieldDescriptor>, _ frame: inout Frame
   ) throws(FormatError) -> Int {
@@ -125,7 +128,7 @@ struct Scan {
     guard field.type == known.wireType || isPacked else {
       throw FormatError(
         .malformed(
-          "field '\(known.name)' of \(frame.message.name) is of the wrong kind",
+          "field '\(known.name)' of \(frame.message.name) has the wrong wire type",
           offset: field.start))
     }
     if isTensor && isPayload(field.number) { return 0 }
@@ -139,7 +142,7 @@ struct Scan {
     switch known.pointee.type {
     case PROTOBUF_C_TYPE_STRING:
       try checkText(field, known)
-      // Up to 15 bytes lie within a Swift string.
+      // A Swift string holds up to 15 bytes without an allocation.
       return (known.isRepeated ? 16 : 0) + (field.body.count > 15 ? 32 + field.body.count : 0)
     case PROTOBUF_C_TYPE_BYTES: return 48 + field.body.count
     default:
@@ -175,14 +178,14 @@ struct Scan {
       let size = type == .fixed32 ? 4 : 8
       guard field.body.count.isMultiple(of: size) else {
         throw FormatError(
-          .malformed("a list of numbers ends within a number", offset: field.start))
+          .malformed("a packed list ends within a number", offset: field.start))
       }
       return field.body.count / size
     }
     return try source.countVarints(in: field.body)
   }
 
-  /// protobuf-c keeps text as C strings, which end at a NUL.
+  /// Refuses text with a NUL, since protobuf-c turns text into C strings, and text that is not UTF-8.
   private func checkText(
     _ field: WireField, _ known: UnsafePointer<ProtobufCFieldDescriptor>
   ) throws(FormatError) {
@@ -198,7 +201,7 @@ struct Scan {
     guard isValid else {
       throw FormatError(
         .malformed(
-          "the text of '\(known.name)' holds a NUL character or is not UTF-8",
+          "the text of '\(known.name)' contains a NUL character or is not UTF-8",
           offset: field.start))
     }
   }

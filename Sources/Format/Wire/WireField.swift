@@ -1,4 +1,4 @@
-/// How protobuf writes a value. Groups (3 and 4) exist in no ONNX file.
+/// The encoding of a value in protobuf. ONNX files have no groups (3 and 4).
 enum WireType: UInt8 {
   case varint = 0
   case fixed64 = 1
@@ -6,20 +6,22 @@ enum WireType: UInt8 {
   case fixed32 = 5
 }
 
-/// One field of a message as it lies in the file.
+/// A field of a message, by its place in the file.
 struct WireField {
+  /// The number of the field in the message.
   var number: UInt32
+  /// The encoding of its value.
   var type: WireType
-  /// Where the field begins, tag included.
+  /// The offset of the field, which starts with its tag.
   var start: Int
-  /// Where its value lies, length excluded.
+  /// The range of the value, without tag and length.
   var body: Range<Int>
-  /// The value of a varint.
+  /// The value, if it is a varint, otherwise 0.
   var value: UInt64
 }
 
 extension ByteSource {
-  /// A number of up to 64 bits, seven a byte, lowest first. Moves `position` behind it.
+  /// Reads a number of up to 64 bits, 7 in each byte, lowest first. Moves `position` past it.
   @inline(__always)
   func varint(at position: inout Int, end: Int) throws(FormatError) -> UInt64 {
     let start = position
@@ -39,21 +41,21 @@ extension ByteSource {
     throw FormatError(
       .malformed(
         position < end || shift >= 63
-          ? "a number has more than 64 bits" : "a number runs beyond its message",
+          ? "a number has more than 64 bits" : "a number extends beyond its message",
         offset: start))
   }
 
-  /// The field at `position`, which moves behind it.
+  /// Reads the field at `position`, and moves `position` past it.
   func field(at position: inout Int, end: Int) throws(FormatError) -> WireField {
     let start = position
     let tag = try varint(at: &position, end: end)
     let number = tag >> 3
     guard number >= 1, number < 1 << 29 else {
-      throw FormatError(.malformed("a field number out of range", offset: start))
+      throw FormatError(.malformed("a field number is out of range", offset: start))
     }
     guard let type = WireType(rawValue: UInt8(truncatingIfNeeded: tag & 7)) else {
       throw FormatError(
-        .malformed("field \(number) is of an unknown kind (\(tag & 7))", offset: start))
+        .malformed("field \(number) has the unknown wire type \(tag & 7)", offset: start))
     }
     var value: UInt64 = 0
     var body = position
@@ -72,14 +74,14 @@ extension ByteSource {
     guard length <= UInt64(end - body) else {
       throw FormatError(
         .malformed(
-          "field \(number) of \(length) bytes runs beyond its message", offset: start))
+          "field \(number) of \(length) bytes extends beyond its message", offset: start))
     }
     position = body + Int(length)
     return WireField(
       number: UInt32(number), type: type, start: start, body: body..<position, value: value)
   }
 
-  /// How many varints fill `range`.
+  /// The number of varints in `range`.
   func countVarints(in range: Range<Int>) throws(FormatError) -> Int {
     var count = 0
     var last: UInt8 = 0
@@ -91,7 +93,7 @@ extension ByteSource {
       offset += piece.count
     }
     if last >= 0x80 {
-      throw FormatError(.malformed("a number runs beyond its list", offset: range.upperBound))
+      throw FormatError(.malformed("a number extends beyond its list", offset: range.upperBound))
     }
     return count
   }

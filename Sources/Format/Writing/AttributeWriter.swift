@@ -1,7 +1,7 @@
 internal import COnnx
 
 extension Attribute.Value {
-  /// The value's number in `AttributeProto.AttributeType`.
+  /// The number of the value's type in `AttributeProto.AttributeType`.
   var kindNumber: Int32 {
     if case .reference(_, let type) = self { return type }
     let kind: Attribute.Kind? =

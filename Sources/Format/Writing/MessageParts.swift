@@ -1,9 +1,8 @@
 internal import COnnx
 
-/// Messages as protobuf-c's structs, built in the writer's arena, without the parts that are
-/// written on their own.
+/// Building messages as protobuf-c structs in the writer's arena.
 extension MessageWriter {
-  /// Writes the fields that `fill` sets.
+  /// Writes the fields that `fill` sets. Other fields of the message can be written before or after.
   func part<M: CMessage>(
     _ type: M.Type, _ fill: (inout M) throws(FormatError) -> Void
   ) throws(FormatError) {
@@ -18,7 +17,7 @@ extension MessageWriter {
     try put(UnsafeRawBufferPointer(start: target, count: size))
   }
 
-  /// A message whose fields are all absent.
+  /// A message without fields.
   func make<M: CMessage>(_ type: M.Type) throws(FormatError) -> UnsafeMutablePointer<M> {
     let pointer = try allocate(M.self, 1)
     let base = UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: ProtobufCMessage.self)
@@ -34,7 +33,7 @@ extension MessageWriter {
     return pointer.bindMemory(to: T.self, capacity: count)
   }
 
-  /// A C string, or none.
+  /// A C string; `nil` for `nil`.
   func string(_ string: String?) throws(FormatError) -> UnsafeMutablePointer<CChar>? {
     guard let string else { return nil }
     let utf8 = string.utf8
@@ -42,7 +41,9 @@ extension MessageWriter {
     var index = 0
     for byte in utf8 {
       guard byte != 0 else {
-        throw FormatError(.invalid("\(string.quoted) holds a NUL character"))
+        throw FormatError(
+          .invalid(
+            "the text \(string.quoted) contains a NUL character, which ONNX files cannot hold"))
       }
       pointer[index] = CChar(bitPattern: byte)
       index += 1
@@ -51,7 +52,7 @@ extension MessageWriter {
     return pointer
   }
 
-  /// A C array, or none where it is empty.
+  /// A C array; `nil` if it is empty.
   func array<T>(_ values: [T]) throws(FormatError) -> UnsafeMutablePointer<T>? {
     guard !values.isEmpty else { return nil }
     let pointer = try allocate(T.self, values.count)
@@ -59,6 +60,7 @@ extension MessageWriter {
     return pointer
   }
 
+  /// A C array of C strings; `nil` if it is empty.
   func strings(_ values: [String]) throws(FormatError)
     -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
   {
@@ -70,7 +72,7 @@ extension MessageWriter {
     return pointer
   }
 
-  /// A C array of messages, each filled from one of `values`.
+  /// A C array of messages, one for each value; `nil` if it is empty.
   func messages<T, M: CMessage>(
     _ values: [T], _ type: M.Type, _ fill: (inout M, T) throws(FormatError) -> Void
   ) throws(FormatError) -> UnsafeMutablePointer<UnsafeMutablePointer<M>?>? {

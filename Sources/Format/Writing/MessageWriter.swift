@@ -1,16 +1,21 @@
-/// Where a message goes: counted only, kept in memory, or to a file.
+/// The destination of a message.
 enum WireOutput {
+  /// The bytes are only counted.
   case counting
+  /// The bytes are kept in memory.
   case memory
+  /// The bytes are written to a file.
   case file(OutputFile)
 }
 
-/// Writes messages field by field, submessages within them, in two passes of the same code: the
-/// first finds the size of every submessage, the second writes each behind its size.
+/// Writes protobuf messages field by field.
+///
+/// A submessage follows its size, so the same code runs twice: the first pass determines the size of
+/// every submessage, the second one writes.
 final class MessageWriter {
   private var output = WireOutput.counting
   private var count = 0
-  /// Sizes of the submessages in the order they begin.
+  /// The sizes of the submessages, in the order in which they start.
   private var sizes: [Int] = []
   private var next = 0
   private(set) var bytes: [UInt8] = []
@@ -20,14 +25,14 @@ final class MessageWriter {
   private var externalOffset = 0
   private var externalFile: OutputFile?
 
-  /// What protobuf's own readers take at most.
+  /// The largest message that protobuf's own readers accept.
   private static let largestFile = Int(Int32.max)
-  /// Tensors in external data begin at a multiple of this.
+  /// The offset of a tensor in external data is a multiple of this.
   private static let alignment = 64
 
   init(external: ExternalDataOptions?) { self.external = external }
 
-  /// Runs `body` twice: to measure, then to write to `output`.
+  /// Runs `body` twice: to determine sizes, and then to write to `output`.
   func write(
     to output: WireOutput, externalFile: OutputFile? = nil,
     _ body: () throws(FormatError) -> Void
@@ -36,8 +41,8 @@ final class MessageWriter {
     guard count <= Self.largestFile else {
       throw FormatError(
         .invalid(
-          "\(count) bytes are more than a protobuf file can hold (\(Self.largestFile)); "
-            + "external data takes the tensors out of it"))
+          "the model takes \(count) bytes, but a protobuf file holds at most \(Self.largestFile); "
+            + "write its tensors to external data"))
     }
     self.output = output
     self.externalFile = externalFile
@@ -46,6 +51,7 @@ final class MessageWriter {
     try body()
   }
 
+  /// Writes bytes.
   func put(_ bytes: UnsafeRawBufferPointer) throws(FormatError) {
     switch output {
     case .counting: count += bytes.count
@@ -54,7 +60,7 @@ final class MessageWriter {
     }
   }
 
-  /// `size` bytes that `fill` writes in as many calls as it likes, not at all when only counting.
+  /// Writes `size` bytes by calling `fill`, or only counts them.
   private func put(size: Int, _ fill: () throws(FormatError) -> Void) throws(FormatError) {
     if case .counting = output { count += size } else { try fill() }
   }
@@ -82,7 +88,7 @@ final class MessageWriter {
     try put(varint: UInt64(length))
   }
 
-  /// A field that holds a message, which `body` writes.
+  /// Writes a field with a message, of which `body` writes the fields.
   func submessage(_ number: UInt32, _ body: () throws(FormatError) -> Void) throws(FormatError) {
     guard case .counting = output else {
       let size = sizes[next]
@@ -98,7 +104,7 @@ final class MessageWriter {
     try put(tag: number, length: sizes[index])
   }
 
-  /// A field that holds text or bytes.
+  /// Writes a field with text or bytes.
   func bytes(_ number: UInt32, _ value: some Collection<UInt8>) throws(FormatError) {
     try put(tag: number, length: value.count)
     let result: Result<Void, FormatError>? = value.withContiguousStorageIfAvailable { buffer in
@@ -115,7 +121,7 @@ final class MessageWriter {
     try result.get()
   }
 
-  /// A field that holds a tensor's elements as `raw_data`.
+  /// Writes a field with a tensor's elements, as in `raw_data`.
   func elements(_ number: UInt32, of tensor: Tensor) throws(FormatError) {
     let size = tensor.elementType.bytesInFile(tensor.count) ?? 0
     try put(tag: number, length: size)
@@ -124,18 +130,18 @@ final class MessageWriter {
     }
   }
 
-  /// Whether that tensor's elements go to the external file.
+  /// Whether the tensor's elements are written to the external file.
   func isExternal(_ tensor: Tensor) -> Bool {
     guard let external, let size = tensor.elementType.bytesInFile(tensor.count) else {
       return false
     }
-    // Readers infer shapes by short lists of integers, and do so before they open other files.
+    // Short lists of integers can be shapes, which readers need before they open external data.
     let isShape = tensor.elementType == .int64 && tensor.shape.count <= 1 && size < 1024
     return size > 0 && size >= external.threshold && !isShape
   }
 
   /// Writes the elements to the external file.
-  /// - Returns: where they begin there, and how many bytes they take.
+  /// - Returns: their place in that file, in bytes.
   func externalElements(of tensor: Tensor) throws(FormatError) -> (offset: Int, length: Int) {
     let size = tensor.elementType.bytesInFile(tensor.count) ?? 0
     let offset = (externalOffset + Self.alignment - 1) / Self.alignment * Self.alignment

@@ -1,9 +1,11 @@
 internal import COnnx
 
 extension Model {
-  /// Writes the model as an ONNX file. It takes its place once it is whole, and so does the file of
-  /// external data, which comes first.
-  /// - Throws: `FormatError` where the file cannot be written or would be longer than 2 GB.
+  /// Writes the model as an ONNX file.
+  ///
+  /// The file is complete before it takes the place of an older one, and so is the file of external
+  /// data, which is replaced first.
+  /// - Throws: `FormatError`, with the path, if the file cannot be written or would exceed 2 GB.
   public func write(to path: String, options: WritingOptions = .init()) throws(FormatError) {
     do throws(FormatError) {
       let file = try OutputFile(path)
@@ -11,7 +13,9 @@ extension Model {
       if let external = options.externalData {
         guard !external.name.contains("/"), !["", ".", ".."].contains(external.name) else {
           throw FormatError(
-            .invalid("\(external.name.quoted) is not a name for a file of external data"))
+            .invalid(
+              "expected a file name without a folder for external data, got "
+                + external.name.quoted))
         }
         let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
         externalFile = try OutputFile(folder + external.name)
@@ -27,8 +31,8 @@ extension Model {
     }
   }
 
-  /// The bytes of an ONNX file.
-  /// - Throws: `FormatError` where they would be more than 2 GB.
+  /// The bytes of the model as an ONNX file.
+  /// - Throws: `FormatError` if they would exceed 2 GB.
   public func serialized() throws(FormatError) -> [UInt8] {
     let writer = MessageWriter(external: nil)
     try writer.write(to: .memory) { () throws(FormatError) in try writer.model(self) }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A file that is written beside its place and takes it once it is whole.
+/// A file that is written under a temporary name and replaces an older one when it is complete.
 package final class OutputFile {
   private let path: String
   private let temporary: String?
@@ -8,12 +8,13 @@ package final class OutputFile {
   private var buffer: [UInt8] = []
   private static let bufferSize = 256 << 10
 
-  /// - Throws: `FormatError` where the file cannot be made. Only `commit` touches what is there.
+  /// Creates the file. A file that exists at the path stays as it is until `commit`.
+  /// - Throws: `FormatError`, with the path, if it cannot be created.
   package init(_ path: String) throws(FormatError) {
     if path.utf8.contains(0) {
-      throw FormatError(.invalid("a path cannot hold a NUL character"), in: path)
+      throw FormatError(.invalid("the path contains a NUL character"), in: path)
     }
-    // A link keeps pointing where it does; what it points to is replaced.
+    // A symbolic link stays; the file that it leads to is replaced.
     self.path =
       realpath(path, nil).map { pointer in
         defer { free(pointer) }
@@ -45,6 +46,7 @@ package final class OutputFile {
     if let temporary { unlink(temporary) }
   }
 
+  /// Appends bytes.
   package func write(_ bytes: UnsafeRawBufferPointer) throws(FormatError) {
     if buffer.count + bytes.count > Self.bufferSize { try flush() }
     if bytes.count >= Self.bufferSize {
@@ -75,7 +77,7 @@ package final class OutputFile {
     }
   }
 
-  /// Writes what is left and puts the file in its place.
+  /// Completes the file and moves it to its path.
   package func commit() throws(FormatError) {
     try flush()
     isOpen = false

@@ -1,7 +1,9 @@
 internal import COnnx
 
 extension Value {
-  /// Writes the value as a `.pb` file: a serialized `TensorProto`, `SequenceProto`…
+  /// Writes the value as a `.pb` file: a serialized `TensorProto`, `SparseTensorProto`, `SequenceProto`,
+  /// `OptionalProto` or `MapProto`.
+  /// - Throws: `FormatError`, with the path, if the file cannot be written.
   public func write(to path: String, name: String? = nil) throws(FormatError) {
     do throws(FormatError) {
       let file = try OutputFile(path)
@@ -15,7 +17,8 @@ extension Value {
     }
   }
 
-  /// The bytes of a `.pb` file.
+  /// The bytes of the value as a `.pb` file.
+  /// - Throws: `FormatError` if they would exceed 2 GB, or if a sequence holds values of several kinds.
   public func serialized(name: String? = nil) throws(FormatError) -> [UInt8] {
     let writer = MessageWriter(external: nil)
     try writer.write(to: .memory) { () throws(FormatError) in try writer.value(self, name) }

@@ -1,20 +1,22 @@
-/// How a model is written.
+/// Options for writing a model.
 public struct WritingOptions: Sendable {
-  /// Where the bytes of large tensors go; `nil` keeps them all in the model's file, which protobuf's
-  /// readers take up to 2 GB.
+  /// The file for the elements of large tensors. The default, `nil`, writes them to the model's file,
+  /// which cannot exceed 2 GB.
   public var externalData: ExternalDataOptions?
 
+  /// Creates options.
   public init(externalData: ExternalDataOptions? = nil) { self.externalData = externalData }
 }
 
-/// A second file, beside the model, for the bytes of tensors.
+/// A file for the elements of tensors, in the model's folder.
 public struct ExternalDataOptions: Sendable {
-  /// The file's name, without a folder.
+  /// The name of the file, without a folder.
   public var name: String
-  /// Tensors of fewer bytes stay in the model's file, and so do lists of less than 128 int64, which
-  /// may be shapes.
+  /// The smallest tensor that is written to the file, in bytes. The default is 1024. Lists of less than
+  /// 128 int64, which can be shapes, always stay in the model's file.
   public var threshold: Int
 
+  /// Creates options.
   public init(name: String, threshold: Int = 1024) {
     self.name = name
     self.threshold = threshold

@@ -56,7 +56,7 @@ package struct ByteWeights: Sendable {
     guard let numbers = call.inputs.constant(zero), numbers.elementType == tensor.elementType,
       numbers.count == 1 || numbers.count == lines
     else { return nil }
-    zeros = numbers.elements(as: UInt8.self).map(code.value)
+    zeros = numbers.bits(as: UInt8.self).map(code.value)
   }
 
   /// Differs wherever a number less its zero point does, for the same bytes.

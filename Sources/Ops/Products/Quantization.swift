@@ -58,7 +58,7 @@ extension UInt8: QuantizedElement {}
   package func constant(_ call: Preparation, _ code: ByteCode) -> Int32? {
     guard let input else { return 0 }
     guard let tensor = call.inputs.constant(input), tensor.count > 0 else { return nil }
-    return code.value(tensor.elements(as: UInt8.self)[0])
+    return code.value(tensor.bits(as: UInt8.self)[0])
   }
 
   /// Whether there is one number for a whole tensor.

@@ -27,25 +27,24 @@ struct NonZero: AttributeFreeOperator {
   }
 
   private func nonZeros(_ data: Tensor) throws(OperatorError) -> [Int] {
-    func find<T>(_ type: T.Type, _ isNonZero: (T) -> Bool) -> [Int] {
-      let elements = data.elements(as: T.self)
-      return elements.indices.filter { isNonZero(elements[$0]) }
+    func find<T>(_ elements: TensorElements<T>, _ isNonZero: (T) -> Bool) -> [Int] {
+      elements.indices.filter { isNonZero(elements[$0]) }
     }
     switch data.elementType {
-    case .string: return find(String.self) { !$0.isEmpty }
-    case .float32: return find(Float.self) { $0 != 0 }
-    case .float64: return find(Double.self) { $0 != 0 }
-    case .float16: return find(Float16.self) { $0 != 0 }
-    case .bfloat16: return find(BFloat16.self) { $0.float != 0 }
-    case .complex64: return find(SIMD2<Float>.self) { $0 != .zero }
-    case .complex128: return find(SIMD2<Double>.self) { $0 != .zero }
+    case .string: return find(data.elements(as: String.self)) { !$0.isEmpty }
+    case .float32: return find(data.elements(as: Float.self)) { $0 != 0 }
+    case .float64: return find(data.elements(as: Double.self)) { $0 != 0 }
+    case .float16: return find(data.elements(as: Float16.self)) { $0 != 0 }
+    case .bfloat16: return find(data.elements(as: BFloat16.self)) { $0.float != 0 }
+    case .complex64: return find(data.bits(as: SIMD2<Float>.self)) { $0 != .zero }
+    case .complex128: return find(data.bits(as: SIMD2<Double>.self)) { $0 != .zero }
     default: break
     }
     switch data.elementType.stride {
-    case 1: return find(UInt8.self) { $0 != 0 }
-    case 2: return find(UInt16.self) { $0 != 0 }
-    case 4: return find(UInt32.self) { $0 != 0 }
-    default: return find(UInt64.self) { $0 != 0 }
+    case 1: return find(data.bits(as: UInt8.self)) { $0 != 0 }
+    case 2: return find(data.bits(as: UInt16.self)) { $0 != 0 }
+    case 4: return find(data.bits(as: UInt32.self)) { $0 != 0 }
+    default: return find(data.bits(as: UInt64.self)) { $0 != 0 }
     }
   }
 }

@@ -73,7 +73,7 @@ struct RangeOperator: Operator {
       guard tensor.count == 1 else { throw .input(index, "expected a scalar, got \(tensor)") }
       tensors.append(tensor)
     }
-    func integers<T: FixedWidthInteger>(_ type: T.Type) -> Values {
+    func integers<T: FixedWidthInteger & Element>(_ type: T.Type) -> Values {
       let numbers = tensors.map { Int(truncatingIfNeeded: $0.elements(as: T.self)[0]) }
       return .integers(start: numbers[0], limit: numbers[1], delta: numbers[2])
     }

@@ -121,9 +121,8 @@ private func sortedRuns(
   _ tensor: Tensor, block: Int, count: Int
 ) -> (order: [Int], isEqual: [Bool]) {
   func sort<T>(
-    _ type: T.Type, _ precedes: (T, T) -> Bool
+    _ x: TensorElements<T>, _ precedes: (T, T) -> Bool
   ) -> (order: [Int], isEqual: [Bool]) {
-    let x = tensor.elements(as: T.self)
     /// Negative, 0 or positive for "before", "equal" and "after".
     func compare(_ a: Int, _ b: Int) -> Int {
       for i in 0..<block {
@@ -142,24 +141,25 @@ private func sortedRuns(
   }
   /// NaNs are equal to one another and behind all numbers.
   func real<T: RealElement>(_ type: T.Type) -> (order: [Int], isEqual: [Bool]) {
-    sort(T.self) { $0.compute.precedes($1.compute) }
+    sort(tensor.elements(as: T.self)) { $0.compute.precedes($1.compute) }
   }
   return switch tensor.elementType {
-  case .string: sort(String.self) { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  case .string:
+    sort(tensor.elements(as: String.self)) { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   case .float32: real(Float.self)
   case .float64: real(Double.self)
   case .float16: real(Float16.self)
   case .bfloat16: real(BFloat16.self)
-  case .complex64: sort(SIMD2<Float>.self) { complexPrecedes($0, $1) }
-  case .complex128: sort(SIMD2<Double>.self) { complexPrecedes($0, $1) }
-  case .int8: sort(Int8.self, <)
-  case .int16: sort(Int16.self, <)
-  case .int32: sort(Int32.self, <)
-  case .int64: sort(Int64.self, <)
-  case .uint16: sort(UInt16.self, <)
-  case .uint32: sort(UInt32.self, <)
-  case .uint64: sort(UInt64.self, <)
-  default: sort(UInt8.self, <)
+  case .complex64: sort(tensor.bits(as: SIMD2<Float>.self)) { complexPrecedes($0, $1) }
+  case .complex128: sort(tensor.bits(as: SIMD2<Double>.self)) { complexPrecedes($0, $1) }
+  case .int8: sort(tensor.elements(as: Int8.self), <)
+  case .int16: sort(tensor.elements(as: Int16.self), <)
+  case .int32: sort(tensor.elements(as: Int32.self), <)
+  case .int64: sort(tensor.elements(as: Int64.self), <)
+  case .uint16: sort(tensor.elements(as: UInt16.self), <)
+  case .uint32: sort(tensor.elements(as: UInt32.self), <)
+  case .uint64: sort(tensor.elements(as: UInt64.self), <)
+  default: sort(tensor.bits(as: UInt8.self), <)
   }
 }
 

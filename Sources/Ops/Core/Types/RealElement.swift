@@ -2,33 +2,6 @@ import CKernels
 import ONNXFormat
 import RealModule
 
-/// A floating-point element: float16 and bfloat16 compute in `Float`.
-public protocol RealElement: Element {
-  associatedtype Compute: Real & BinaryFloatingPoint & Sendable
-  init(compute value: Compute)
-  var compute: Compute { get }
-}
-
-extension Float: RealElement {
-  @inlinable public init(compute value: Float) { self = value }
-  @inlinable public var compute: Float { self }
-}
-
-extension Double: RealElement {
-  @inlinable public init(compute value: Double) { self = value }
-  @inlinable public var compute: Double { self }
-}
-
-extension Float16: RealElement {
-  @inlinable public init(compute value: Float) { self = Float16(value) }
-  @inlinable public var compute: Float { Float(self) }
-}
-
-extension BFloat16: RealElement {
-  @inlinable public init(compute value: Float) { self.init(value) }
-  @inlinable public var compute: Float { float }
-}
-
 /// An element of 16 bits that loops take as `Float`, a block of elements at a time.
 public protocol HalfFloat: RealElement where Compute == Float {
   /// `y[i] = x[i]` for `i < count`.

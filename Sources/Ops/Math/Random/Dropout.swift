@@ -53,7 +53,7 @@ struct Dropout: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     if hasTrainingInput {
-      let known = call.inputs.constant(2).map { $0.elements(as: UInt8.self)[0] != 0 }
+      let known = call.inputs.constant(2).map { $0.bits(as: UInt8.self)[0] != 0 }
       return known == false ? try identity(call) : training
     }
     return isTest ? try identity(call) : training
@@ -102,7 +102,7 @@ struct Dropout: Operator {
         throw .invalid("expected a ratio from 0 up to 1, got \(probability)")
       }
       let isTraining =
-        call.has(2) ? try call.tensor(2).elements(as: UInt8.self)[0] != 0 : !isTest
+        call.has(2) ? try call.tensor(2).bits(as: UInt8.self)[0] != 0 : !isTest
       let maskType = version < 10 ? input.elementType : .bool
       if !isTraining || probability == 0 {
         let mask = try call.allocate(maskType, input.shape)
@@ -185,7 +185,7 @@ extension Dropout {
         down: { change throws(OperatorError) in
           if change.has(2) {
             guard let mode = change.constant(2), mode.elementType == .bool,
-              mode.elements(as: UInt8.self).first == 0
+              mode.bits(as: UInt8.self).first == 0
             else {
               throw .input(2, "it may be training time, which that version does not know")
             }

@@ -22,7 +22,7 @@ extension Dropout: ModalOperator, DifferentiableOperator {
 
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
-    let isTrainingKnown = backward.constant(2).map { $0.elements(as: UInt8.self).first != 0 }
+    let isTrainingKnown = backward.constant(2).map { $0.bits(as: UInt8.self).first != 0 }
     if hasTrainingInput ? isTrainingKnown == false : isTest { return backward.set(0, gradient) }
     var mask = backward.output(1)
     if version < 10 { mask = backward.builder.cast(mask, to: .bool) }

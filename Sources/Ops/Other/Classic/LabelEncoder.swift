@@ -101,7 +101,7 @@ struct LabelEncoder: Operator {
   }
 
   /// What finds for each element the place of its key; of a key given twice the last one counts.
-  private func lookup<T: Sendable, Key: Hashable & Sendable>(
+  private func lookup<T: Element, Key: Hashable & Sendable>(
     _ type: T.Type, _ count: Int, _ key: @escaping @Sendable (T) -> Key
   ) -> @Sendable (Buffers, UnsafeMutablePointer<Int>) -> Void {
     var places: [Key: Int] = [:]

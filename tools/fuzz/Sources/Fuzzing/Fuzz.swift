@@ -1,24 +1,25 @@
-import Glibc
 public import Readers
 
-/// A file without a name that takes one input after the other.
-private let descriptor: CInt = {
-  var path = Array("/dev/shm/fuzz-XXXXXX".utf8CString)
-  let descriptor = mkstemp(&path)
-  guard descriptor >= 0, unlink(path) == 0 else { fatalError("no file can be made in /dev/shm") }
-  return descriptor
+private let scratch: ScratchFile = {
+  do throws(ScratchFile.Failure) {
+    return try ScratchFile()
+  } catch {
+    fatalError("cannot create a file in /dev/shm (errno \(error.errno))")
+  }
 }()
 
-/// Reads a file of these bytes. That it is refused is as good as that it is read; that it comes back
-/// changed stops the program, for libFuzzer to keep the input.
+/// Runs one input through a reader. Reading it and refusing it are both fine; a model that reads back
+/// differently stops the program, so that libFuzzer keeps the input.
 public func fuzz(_ reader: Reader, _ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-  guard pwrite(descriptor, start, count, 0) == count, ftruncate(descriptor, count) == 0 else {
-    fatalError("the file in /dev/shm cannot be written")
+  do throws(ScratchFile.Failure) {
+    try scratch.replaceContents(with: UnsafeRawBufferPointer(start: start, count: count))
+  } catch {
+    fatalError("cannot write to a file in /dev/shm (errno \(error.errno))")
   }
   do {
-    try reader.read("/proc/self/fd/\(descriptor)")
+    try reader.read(scratch.path)
   } catch let changed as Reader.Changed {
-    fatalError("came back changed: \(changed.reason)")
+    fatalError("the model reads back differently: \(changed.reason)")
   } catch {
     _ = "\(error)"
   }
