@@ -42,7 +42,11 @@ package struct MLP: PictureClassifier {
   package var classes = 10
   package var hidden = [256, 128]
   package var dropout = 0.0
-  package init() {}
+
+  /// - Parameter hidden: The units of both hidden layers; `nil` for 256 and 128.
+  package init(hidden: Int? = nil) {
+    if let hidden { self.hidden = [hidden, hidden] }
+  }
 
   package var layers: Sequential {
     Sequential {
