@@ -1,8 +1,7 @@
 import RealModule
 
 /// An element of type float32, float64, float16 or bfloat16. The two of 16 bits compute in `Float`.
-@usableFromInline
-package protocol RealElement: Element {
+public protocol RealElement: Element {
   /// The type that arithmetic runs in: `Float` or `Double`.
   associatedtype Compute: Real & BinaryFloatingPoint & Sendable
   /// The nearest element, ties to even.
@@ -12,21 +11,21 @@ package protocol RealElement: Element {
 }
 
 extension Float: RealElement {
-  @inlinable package init(compute value: Float) { self = value }
-  @inlinable package var compute: Float { self }
+  @inlinable public init(compute value: Float) { self = value }
+  @inlinable public var compute: Float { self }
 }
 
 extension Double: RealElement {
-  @inlinable package init(compute value: Double) { self = value }
-  @inlinable package var compute: Double { self }
+  @inlinable public init(compute value: Double) { self = value }
+  @inlinable public var compute: Double { self }
 }
 
 extension Float16: RealElement {
-  @inlinable package init(compute value: Float) { self = Float16(value) }
-  @inlinable package var compute: Float { Float(self) }
+  @inlinable public init(compute value: Float) { self = Float16(value) }
+  @inlinable public var compute: Float { Float(self) }
 }
 
 extension BFloat16: RealElement {
-  @inlinable package init(compute value: Float) { self.init(value) }
-  @inlinable package var compute: Float { float }
+  @inlinable public init(compute value: Float) { self.init(value) }
+  @inlinable public var compute: Float { float }
 }

@@ -3,33 +3,38 @@ import ONNXInterpreter
 import ONNXOperators
 import ONNXOps
 
-/// A training in the middle as one ONNX file: the model as it is now, and in its training info the
-/// update algorithm in plain nodes with the optimiser's state among its initializers.
+/// The state of a training run as one ONNX file: the model with its current parameters and, in its
+/// training info, the update algorithm as a graph of standard nodes. The optimiser's state is among
+/// that graph's initializers.
 ///
-/// The algorithm's inputs are the learning rate and the gradient of each parameter; its update
-/// bindings say which output replaces which initializer.
+/// The inputs of the algorithm are the learning rate and the gradient of each parameter. Its update
+/// bindings map each initializer to the output that replaces it.
 public struct Checkpoint: Sendable {
+  /// The model, including training info and metadata.
   public var model: Model
+  /// The position and the history of the training run.
   public var progress: TrainingProgress
 
   private static let configurationKey = "training.configuration"
   private static let batchCountKey = "training.batches"
   private static let bestPrefix = "best/"
 
+  /// Creates a checkpoint of a trainer.
   /// - Parameters:
-  ///   - configuration: everything that has to be the same for a resume to make sense
-  ///   - best: parameters to keep besides, by name
+  ///   - configuration: A description of everything that must not change before a resume.
+  ///   - best: The parameters of the best epoch, by name.
+  /// - Throws: `ModelError`
   public init(
     _ trainer: Trainer, _ progress: TrainingProgress, configuration: String,
     best: [String: Tensor] = [:]
-  ) throws {
+  ) throws(ModelError) {
     var model = try trainer.model
     var gradients: [String: String] = [:]
     for name in trainer.parameters { gradients[name] = "\(name)/d" }
     let parameters = trainer.parameters.compactMap { name in
       trainer.state[name].map { (name: name, type: $0.type) }
     }
-    var update = Update(
+    var update = UpdateGraph(
       trainer.options, taken: model.graph.allNames.union(gradients.values), gradients: gradients,
       parameters: parameters)
     update.apply()
@@ -65,29 +70,32 @@ public struct Checkpoint: Sendable {
     self.progress = progress
   }
 
-  /// - Throws: `FormatError` for a file that is no model, `TrainingError.checkpoint` for one that is
-  ///   no checkpoint.
-  public init(contentsOf path: String) throws {
-    model = try Model(contentsOf: path)
+  /// Reads a checkpoint.
+  /// - Throws: `TrainingError.file` if the file is not a model, `TrainingError.checkpoint` if the model
+  ///   is not a checkpoint.
+  public init(contentsOf path: String) throws(TrainingError) {
+    do throws(FormatError) { model = try Model(contentsOf: path) } catch { throw .file(error) }
     progress = try TrainingProgress(model)
     guard model.trainingInfos.first?.algorithm != nil else {
-      throw TrainingError.checkpoint("it has no training info")
+      throw .checkpoint("the model has no training info")
     }
   }
 
-  /// What the training that wrote it was called.
+  /// The configuration that the checkpoint was created with.
   public var configuration: String? { model.metadataValue(Self.configurationKey) }
 
-  /// Writes the file beside the old one first, so that there is a whole one at every moment.
-  public func write(to path: String) throws { try model.write(to: path) }
+  /// Writes the file under a temporary name and renames it, so that a complete checkpoint exists at any
+  /// time.
+  /// - Throws: `FormatError`
+  public func write(to path: String) throws(FormatError) { try model.write(to: path) }
 
-  /// Puts the trainer where the one was that wrote the checkpoint.
-  /// - Returns: the parameters that were kept as the best so far
-  /// - Throws: `TrainingError.checkpoint` where a tensor is missing or has another type.
+  /// Restores the parameters and states of a trainer.
+  /// - Returns: The parameters of the best epoch.
+  /// - Throws: `TrainingError.checkpoint` if a tensor is missing or has another type.
   @discardableResult
-  public func restore(_ trainer: Trainer) throws -> [String: Tensor] {
+  public func restore(_ trainer: Trainer) throws(TrainingError) -> [String: Tensor] {
     guard let count = model.metadataValue(Self.batchCountKey).flatMap({ Int($0) }), count >= 0
-    else { throw TrainingError.checkpoint("the number of its batches is damaged") }
+    else { throw .checkpoint("metadata '\(Self.batchCountKey)' is not a count") }
     var tensors: [String: Tensor] = [:]
     let states = model.trainingInfos.first?.algorithm?.initializers ?? []
     for initializer in states + model.graph.initializers {
@@ -96,10 +104,10 @@ public struct Checkpoint: Sendable {
     let kept = trainer.state.tensors
     for (name, old) in kept {
       guard let tensor = tensors[name] else {
-        throw TrainingError.checkpoint("'\(name)' is missing; it belongs to another model")
+        throw .checkpoint("it has no '\(name)'; it belongs to another model or optimiser")
       }
       guard tensor.type == old.type else {
-        throw TrainingError.checkpoint(
+        throw .checkpoint(
           "'\(name)': expected \(old.type), got \(tensor.type); it belongs to another model")
       }
     }

@@ -1,23 +1,25 @@
 import RealModule
 
-/// The learning rate as a function of how far the training is.
+/// A learning rate schedule: the rate as a function of the epoch.
 public enum LearningRate: Sendable, Hashable {
+  /// The same rate throughout.
   case constant(Double)
   /// `rate · factor^⌊epoch / every⌋`
   case steps(Double, factor: Double, every: Double)
-  /// `rate · factor^epoch`, from epoch `after` on
+  /// `rate` up to epoch `after`, then `rate · factor^(⌊epoch⌋ − after)`.
   case exponential(Double, factor: Double, after: Double)
-  /// From `rate` down to `final` on half a cosine over all epochs (Loshchilov and Hutter, 2016).
+  /// Half a cosine from `rate` down to `final` over all epochs (Loshchilov and Hutter, 2016).
   case cosine(Double, final: Double)
-  /// Up to `peak` on a line over the first `warmup` of all epochs, then down to 0 on a line.
+  /// Linear from 0 to `peak` over the fraction `warmup` of all epochs, then linear to 0.
   case triangle(peak: Double, warmup: Double)
-  /// From a 25th of `peak` up to it over the first 0.3 of all epochs, then down to nearly 0, both on
-  /// half a cosine (Smith and Topin, 2017; the formula of PyTorch's `OneCycleLR`).
+  /// From `peak / 25` to `peak` over the first 30 % of all epochs, then down to `peak / 250000`,
+  /// both on half a cosine (Smith and Topin, 2017; the formula of PyTorch's `OneCycleLR`).
   case oneCycle(peak: Double)
 
+  /// The learning rate at a point of training.
   /// - Parameters:
-  ///   - epoch: epochs done, with the part of the current one
-  ///   - epochs: how many there will be
+  ///   - epoch: The epochs completed, including the fraction of the current one.
+  ///   - epochs: The total number of epochs.
   public func rate(epoch: Double, of epochs: Double) -> Double {
     let share = epochs > 0 ? min(epoch / epochs, 1) : 0
     switch self {
@@ -37,6 +39,18 @@ public enum LearningRate: Sendable, Hashable {
         ? (peak / 25, peak, share / warmup)
         : (peak, peak / 250_000, (share - warmup) / (1 - warmup))
       return to + (from - to) * (1 + .cos(.pi * part)) / 2
+    }
+  }
+
+  /// The same schedule with another highest rate.
+  package func scaled(to rate: Double) -> LearningRate {
+    switch self {
+    case .constant: .constant(rate)
+    case .steps(_, let factor, let every): .steps(rate, factor: factor, every: every)
+    case .exponential(_, let factor, let after): .exponential(rate, factor: factor, after: after)
+    case .cosine(let old, let final): .cosine(rate, final: final / old * rate)
+    case .oneCycle: .oneCycle(peak: rate)
+    case .triangle(_, let warmup): .triangle(peak: rate, warmup: warmup)
     }
   }
 }

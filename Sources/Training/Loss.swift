@@ -2,36 +2,37 @@ import ONNXFormat
 import ONNXOperators
 import ONNXOps
 
-/// What training makes small. The labels' input is named `Loss.labels`.
+/// The function that training minimises. Labels or targets are an input named `Loss.labels`.
 public enum Loss: Sendable, Hashable {
-  /// The mean of `−ln softmax(scores)[label]`: scores [N, C] or [N, T, C] (`C` last), labels int64
-  /// [N] or [N, T]. Labels of `Loss.ignored` count for nothing.
+  /// The mean of `−ln softmax(scores)[label]`. Scores are `[N, C]` or `[N, T, C]`, labels int64 `[N]`
+  /// or `[N, T]`. Labels equal to `Loss.ignored` are left out of the mean.
   case crossEntropy
-  /// The mean of `(y − t)²` over all elements; targets have the output's type.
+  /// The mean of `(y − t)²` over all elements. Targets have the output's shape and element type.
   case meanSquaredError
-  /// The mean of `ln(1 + eʸ) − t·y` over all elements: cross entropy of `σ(y)` with targets from 0
-  /// to 1, of the output's type.
+  /// The mean of `ln(1 + eʸ) − t·y` over all elements: the cross entropy of `σ(y)` and targets from 0
+  /// to 1, which have the output's shape and element type.
   case binaryCrossEntropy
 
-  /// The name of the input for labels or targets.
+  /// The name of the input that takes the labels or targets.
   public static let labels = "labels"
-  /// The label of a place without one, as in a padded sequence.
+  /// The label that marks a position without one, such as the padding of a sequence.
   public static let ignored: Int64 = -100
 }
 
-/// A loss and how well the model did besides, by name.
+/// The names of the values that the nodes of a loss compute.
 struct LossValues {
   var loss: String
-  /// How many labels were hit, and how many there were; for cross entropy.
+  /// The number of correct predictions; cross entropy only.
   var correct: String?
+  /// The number of labels that are not ignored; cross entropy only.
   var counted: String?
   /// The element type of the labels.
   var labelType: ElementType
 }
 
 extension Loss {
-  /// Adds the nodes of the loss of `output`.
-  /// - Parameter type: the output's type, whose rank must be known
+  /// Adds the nodes that compute the loss of `output`.
+  /// - Parameter type: The output's type. Its rank must be known.
   func add(
     of output: String, _ type: TensorType, _ builder: inout GraphBuilder
   ) throws(TrainingError) -> LossValues {
@@ -57,18 +58,17 @@ extension Loss {
     var rank = type.shape?.rank ?? 0
     var scores = output
     if rank > 3, type.shape?.dropFirst(2).allSatisfy({ $0.size == 1 }) == true {
-      // A pool over the whole picture leaves [N, C, 1, 1].
+      // Global pooling leaves [N, C, 1, 1].
       scores = builder.node("Flatten", [output], [.int("axis", 1)])
       rank = 2
     }
     guard rank == 2 || rank == 3 else {
       throw .model(
-        "output '\(output)': cross entropy needs scores [N, C] or [N, T, C], got \(type)")
+        "output '\(output)': cross entropy expects scores [N, C] or [N, T, C], got \(type)")
     }
     var labels = Self.labels
     if rank == 3 {
-      let classes =
-        builder.node("Shape", [output], [.int("start", 2)])
+      let classes = builder.node("Shape", [output], [.int("start", 2)])
       scores = builder.reshape(
         output, to: builder.node("Concat", [builder.integers([-1]), classes], [.int("axis", 0)]))
       labels = builder.reshape(labels, to: builder.integers([-1]))

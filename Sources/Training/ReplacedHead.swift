@@ -4,19 +4,21 @@ import ONNXOperators
 import ONNXOps
 
 extension Model {
-  /// The model with a new last layer, for another number of classes: its last `Gemm`, `MatMul` or
-  /// `Conv` gets new weights, drawn as PyTorch draws them.
-  /// - Throws: `TrainingError.model` where the first output does not end in such a layer with
-  ///   constant weights.
-  public func replacingHead(classes: Int, seed: UInt64) throws -> Model {
-    var model = try withWeightsAsInitializers()
+  /// The model with a new last layer for another number of classes. The last `Gemm`, `MatMul` or
+  /// `Conv` before the first output gets new weights and a new bias, drawn as PyTorch draws them.
+  /// - Throws: `TrainingError.model` if there is no such layer or its weights are not constant,
+  ///   `TrainingError.interpreter` if the model does not run.
+  public func replacingHead(classes: Int, seed: UInt64) throws(TrainingError) -> Model {
+    var model = try TrainingError.wrapping { () throws(ModelError) in
+      try withWeightsAsInitializers()
+    }
     guard let output = model.graph.outputs.first else {
-      throw TrainingError.model("the model has no output")
+      throw .model("the model has no output")
     }
     var name = output.name
     while true {
       guard let index = model.graph.nodes.firstIndex(where: { $0.outputs.contains(name) }) else {
-        throw TrainingError.model("no Gemm, MatMul or Conv at the model's end to be replaced")
+        throw .model("the model does not end in a Gemm, MatMul or Conv that could be replaced")
       }
       let node = model.graph.nodes[index]
       if ["Gemm", "MatMul", "Conv"].contains(node.operatorType) {
@@ -24,14 +26,11 @@ extension Model {
         break
       }
       guard let next = node.inputs.first(where: { !$0.isEmpty }) else {
-        throw TrainingError.model("no Gemm, MatMul or Conv at the model's end to be replaced")
+        throw .model("the model does not end in a Gemm, MatMul or Conv that could be replaced")
       }
       name = next
     }
-    for index in model.graph.outputs.indices where index == 0 {
-      guard var type = model.graph.outputs[0].type?.tensorType, var shape = type.shape else {
-        continue
-      }
+    if var type = output.type?.tensorType, var shape = type.shape {
       let axis = shape.rank == 4 ? 1 : shape.rank - 1
       if axis >= 0 { shape[axis] = .size(classes) }
       type.shape = shape
@@ -41,10 +40,12 @@ extension Model {
     return model
   }
 
-  private mutating func replaceWeights(of node: Node, classes: Int, seed: UInt64) throws {
+  private mutating func replaceWeights(
+    of node: Node, classes: Int, seed: UInt64
+  ) throws(TrainingError) {
     let weights = node.inputs[1]
     guard let index = graph.initializers.firstIndex(where: { $0.name == weights }) else {
-      throw TrainingError.model("'\(weights)' of the last layer is no initializer")
+      throw .model("the weights '\(weights)' of the last layer are not an initializer")
     }
     let old = graph.initializers[index].tensor
     let isTransposed: Bool
@@ -56,7 +57,7 @@ extension Model {
     default: isTransposed = false
     }
     guard old.shape.count >= 2, old.elementType == .float32 || old.elementType == .float64 else {
-      throw TrainingError.model("'\(weights)': expected a float matrix, got \(old)")
+      throw .model("'\(weights)': expected a float32 or float64 matrix, got \(old)")
     }
     var shape = old.shape
     shape[isTransposed ? 0 : shape.count - 1] = classes
@@ -66,7 +67,7 @@ extension Model {
     if let bias = bias(of: node) { try replaceBias(bias, oldClasses, classes, fanIn, seed) }
   }
 
-  /// The layer's bias: its own, or what is added behind it.
+  /// The layer's bias: its own input, or the operand of an `Add` behind it.
   private func bias(of node: Node) -> String? {
     if node.inputs.count > 2, !node.inputs[2].isEmpty { return node.inputs[2] }
     return graph.nodes.first {
@@ -76,19 +77,19 @@ extension Model {
 
   private mutating func replaceBias(
     _ name: String, _ oldClasses: Int, _ classes: Int, _ fanIn: Int, _ seed: UInt64
-  ) throws {
+  ) throws(TrainingError) {
     guard let index = graph.initializers.firstIndex(where: { $0.name == name }) else {
-      throw TrainingError.model("'\(name)' of the last layer is no initializer")
+      throw .model("the bias '\(name)' of the last layer is not an initializer")
     }
     let old = graph.initializers[index].tensor
     var shape = old.shape
-    // One bias for all classes stays one.
+    // A bias shared by all classes stays as it is.
     guard let axis = shape.lastIndex(of: oldClasses) else { return }
     shape[axis] = classes
     replace(index, by: drawn(old, shape, fanIn, seed, name))
   }
 
-  /// Puts a tensor in an initializer's place; old files declare it among the inputs as well.
+  /// Replaces an initializer. Files of IR version 3 and older declare it among the inputs as well.
   private mutating func replace(_ index: Int, by tensor: Tensor) {
     graph.initializers[index].tensor = tensor
     let name = graph.initializers[index].name
@@ -97,7 +98,7 @@ extension Model {
     }
   }
 
-  /// Numbers from −1/√fanIn to 1/√fanIn, of the type of `old`.
+  /// Elements drawn uniformly from `±1 / √fanIn`, of the element type of `old`.
   private func drawn(
     _ old: Tensor, _ shape: [Int], _ fanIn: Int, _ seed: UInt64, _ name: String
   ) -> Tensor {

@@ -3,35 +3,38 @@ import ONNXInterpreter
 import ONNXOperators
 import ONNXOps
 
-/// A training step as a model: forward, loss, gradients, clipping, update. Parameters and states are
-/// inputs, and their new values outputs.
+/// A training step as a model: forward pass, loss, gradients, clipping, update. Parameters and states
+/// are inputs, and their new values are outputs.
 struct StepModel {
   var model: Model
-  /// For each input that a step replaces, the output that does.
+  /// The output that replaces each carried input.
   var carried: [String: String] = [:]
-  /// The parameters that follow their gradients, in the order of the model's initializers.
+  /// The trained parameters, in the order of the model's initializers.
   let parameters: [String]
-  /// First values of the inputs that are carried, and of parameters that are not.
+  /// The initial values of carried inputs and of all parameters.
   var initial: [String: Tensor]
   let values: LossValues
-  /// The output with the norm of all gradients.
+  /// The output that holds the norm of all gradients.
   var norm = ""
 
   static let rate = "learning_rate"
   static let time = "step_count"
 
-  /// The model with its loss, parameters as inputs.
-  /// - Parameter isTraining: whether operators are in training mode and gradients follow
-  init(_ model: Model, _ options: TrainingOptions, isTraining: Bool) throws {
-    let form = try TrainingForm(model, options: options.session)
-    let base =
-      isTraining
-      ? form.model : try model.withWeightsAsInitializers(options: options.session)
+  /// Creates the forward pass and the loss, with parameters as inputs.
+  /// - Parameter isTraining: Whether operators are in training mode.
+  init(_ model: Model, _ options: TrainingOptions, isTraining: Bool) throws(TrainingError) {
+    let (form, base) = try TrainingError.wrapping { () throws(ModelError) in
+      let form = try TrainingForm(model, options: options.session)
+      return isTraining
+        ? (form, form.model)
+        : (form, try model.withWeightsAsInitializers(options: options.session))
+    }
     let updates = isTraining ? form.updates : []
     self.model = base
     var graph = base.graph
     let changing = Set(form.updates.map(\.initializer))
-    // Of what nodes made of constants, such as the two values of a one-hot vector, only matrices.
+    // Of the tensors that nodes compute from constants, only matrices are parameters: the two
+    // values of a one-hot vector, for one, are not.
     let stated = Set(model.graph.initializers.compactMap(\.name))
     let states = zeroStates(graph)
     parameters = graph.initializers.compactMap { initializer in
@@ -56,14 +59,18 @@ struct StepModel {
     // The loss.
     let output = try Self.scores(graph, options)
     self.model.graph = graph
-    let types = try Differentiation(self.model, options: options.session)
+    let typed = self.model
+    let types = try TrainingError.wrapping { () throws(ModelError) in
+      try Differentiation(typed, options: options.session)
+    }
     guard let type = types.type(of: output)?.tensorType else {
-      throw TrainingError.model("the type of '\(output)' is not known")
+      throw .model("the type of output '\(output)' cannot be inferred")
     }
     var builder = GraphBuilder(taken: graph.allNames.union([Loss.labels, Self.rate, Self.time]))
     values = try options.loss.add(of: output, type, &builder)
     guard !graph.allNames.contains(Loss.labels) else {
-      throw TrainingError.model("the name '\(Loss.labels)' is taken")
+      throw .model(
+        "the model has a value named '\(Loss.labels)', the name of the training labels; rename it")
     }
     let shape: Shape? =
       options.loss == .crossEntropy
@@ -86,13 +93,19 @@ struct StepModel {
     self.model.graph = graph
   }
 
-  /// Adds the gradients and what follows from them.
-  /// - Parameter accumulates: whether the gradients are only added up, for a later step
-  mutating func addUpdate(_ options: TrainingOptions, accumulates: Bool) throws {
-    var differentiation = try Differentiation(model, options: options.session)
-    let gradients = try differentiation.gradients(of: values.loss, by: parameters)
-    var graph = differentiation.graph
-    var update = Update(
+  /// Adds the gradients and the update of the parameters.
+  /// - Parameter accumulates: Whether the gradients are only added to those of earlier batches.
+  mutating func addUpdate(
+    _ options: TrainingOptions, accumulates: Bool
+  ) throws(TrainingError) {
+    let (model, loss, parameters) = (model, values.loss, parameters)
+    let (differentiated, gradients) = try TrainingError.wrapping { () throws(ModelError) in
+      var differentiation = try Differentiation(model, options: options.session)
+      let gradients = try differentiation.gradients(of: loss, by: parameters)
+      return (differentiation.graph, gradients)
+    }
+    var graph = differentiated
+    var update = UpdateGraph(
       options, taken: graph.allNames, gradients: gradients,
       parameters: parameters.compactMap { name in
         gradients[name] == nil ? nil : initial[name].map { (name, $0.type) }
@@ -107,17 +120,20 @@ struct StepModel {
     graph.outputs += ([norm] + update.carried.values.sorted()).filter { !$0.isEmpty }.map {
       ValueInfo($0, nil)
     }
-    model.graph = graph
+    self.model.graph = graph
   }
 
-  /// The value that the loss looks at: the output, or what goes into a softmax that makes it.
-  private static func scores(_ graph: Graph, _ options: TrainingOptions) throws -> String {
+  /// The value that the loss takes: the output, or the input of the softmax that computes it.
+  private static func scores(
+    _ graph: Graph, _ options: TrainingOptions
+  ) throws(TrainingError) -> String {
     guard let output = options.output ?? graph.outputs.first?.name,
       graph.outputs.contains(where: { $0.name == output })
     else {
-      throw TrainingError.model(
-        "no output '\(options.output ?? "")' to train; it has "
-          + graph.outputs.map { "'\($0.name)'" }.joined(separator: ", "))
+      let names = graph.outputs.map { "'\($0.name)'" }.joined(separator: ", ")
+      throw .model(
+        options.output.map { "the model has no output '\($0)'; its outputs are \(names)" }
+          ?? "the model has no output")
     }
     guard options.loss != .meanSquaredError,
       let last = graph.nodes.first(where: { $0.outputs.first == output }),
@@ -129,7 +145,7 @@ struct StepModel {
 }
 
 extension Tensor {
-  /// Whether it looks like something to be trained: more than one number, of floating point.
+  /// Whether the tensor looks like a parameter: floating point, with more than one element.
   fileprivate var isWeight: Bool {
     (elementType == .float32 || elementType == .float64) && !shape.isEmpty && count > 1
   }

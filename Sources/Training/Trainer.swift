@@ -3,30 +3,39 @@ import ONNXInterpreter
 import ONNXOperators
 import ONNXOps
 
-/// Trains a model, whoever made it, a batch at a time.
+/// Trains a model, one batch at a time.
 ///
-/// Equal options, model and batches give equal bits, whatever the number of threads, and whether or
-/// not the training was interrupted and resumed in between. One thread at a time may use it.
+/// The model may come from a file or from layers. Equal models, options and batches give equal bits,
+/// regardless of the number of threads and of interruptions. A trainer may be used by one thread at a
+/// time.
 public final class Trainer {
+  /// The options that the trainer was created with.
   public let options: TrainingOptions
-  /// The parameters that are trained, by the names of the model's initializers.
+  /// The names of the initializers that are trained.
   public let parameters: [String]
   let source: Model
   let state: CarriedState
   private let step: StepModel
   private let stepSession: Session
-  /// Adds up gradients, where several batches make a step.
+  /// Accumulates gradients, if a step takes several batches.
   private let partStep: (model: StepModel, session: Session)?
   private let evaluation: StepModel
   private let evaluationSession: Session
-  /// Batches that were trained on.
+  /// The number of batches trained on.
   public internal(set) var batchCount = 0
 
-  /// - Throws: `TrainingError` where the model cannot be trained so, `ModelError` where it would not
-  ///   run, or has a node without gradient between a parameter and the loss.
-  public init(_ model: Model, _ options: TrainingOptions) throws {
+  /// Creates a trainer for a model.
+  /// - Throws: `TrainingError.model` if the model cannot be trained with these options,
+  ///   `TrainingError.interpreter` if it does not run or a node between a parameter and the loss has
+  ///   no gradient.
+  public init(_ model: Model, _ options: TrainingOptions) throws(TrainingError) {
     guard options.accumulation >= 1 else {
-      throw TrainingError.model("expected at least 1 batch a step, got \(options.accumulation)")
+      throw .model("expected at least 1 batch per step, got \(options.accumulation)")
+    }
+    func session(_ model: Model) throws(TrainingError) -> Session {
+      try TrainingError.wrapping { () throws(ModelError) in
+        try Session(model, options: options.session)
+      }
     }
     self.options = options
     source = model
@@ -34,23 +43,23 @@ public final class Trainer {
     try step.addUpdate(options, accumulates: false)
     parameters = step.parameters.filter { step.carried[$0] != nil }
     guard !parameters.isEmpty else {
-      throw TrainingError.model("nothing to train: no parameter that the loss depends on is free")
+      throw .model("the loss depends on no parameter that is not frozen")
     }
     self.step = step
-    stepSession = try Session(step.model, options: options.session)
+    stepSession = try session(step.model)
     if options.accumulation > 1 {
       var part = try StepModel(model, options, isTraining: true)
       try part.addUpdate(options, accumulates: true)
-      partStep = (part, try Session(part.model, options: options.session))
+      partStep = (part, try session(part.model))
     } else {
       partStep = nil
     }
     evaluation = try StepModel(model, options, isTraining: false)
-    evaluationSession = try Session(evaluation.model, options: options.session)
+    evaluationSession = try session(evaluation.model)
     state = CarriedState(step.initial)
   }
 
-  /// The inputs that a batch has to give.
+  /// The inputs that every batch must contain.
   public var inputs: [ValueInfo] {
     stepSession.inputs.filter {
       step.initial[$0.name] == nil && options.states[$0.name] == nil && $0.name != StepModel.rate
@@ -58,10 +67,15 @@ public final class Trainer {
   }
 
   /// Trains on a batch.
-  /// - Throws: `TrainingError.notFinite`, the state being what it was before the batch.
+  /// - Parameters:
+  ///   - rate: The learning rate.
+  ///   - profile: Records the time of every node.
+  /// - Throws: `TrainingError.notFinite` if the loss or a gradient is infinite or NaN,
+  ///   `TrainingError.interpreter` if the batch does not fit the model. The parameters are then as
+  ///   they were before the batch.
   public func train(
     on batch: Batch, rate: Double, profile: Profile? = nil
-  ) throws -> StepResult {
+  ) throws(TrainingError) -> StepResult {
     let isPart = (batchCount + 1) % options.accumulation != 0
     let (model, session) = isPart ? partStep ?? (step, stepSession) : (step, stepSession)
     var inputs = batch.tensors
@@ -69,32 +83,40 @@ public final class Trainer {
     try startStates(batch, state, isForced: batch.startsState)
     var stream = RandomStream(seed: options.seed, UInt64(batchCount))
     let seed = stream.next()
-    let outputs = try session.run(
-      inputs, state: state, carried: model.carried, seed: seed, profile: profile)
+    let outputs = try TrainingError.wrapping { () throws(ModelError) in
+      try session.run(inputs, state: state, carried: model.carried, seed: seed, profile: profile)
+    }
     let result = StepResult(outputs, model, batch)
     guard result.loss.isFinite, result.gradientNorm.isFinite else {
       state.undo()
-      throw TrainingError.notFinite(
-        step: batchCount,
-        node: try firstNotFinite(model, inputs, seed) ?? "no node: the next run was finite")
+      let node = try TrainingError.wrapping { () throws(ModelError) in
+        try firstNotFinite(model, inputs, seed)
+      }
+      throw .notFinite(step: batchCount, node: node ?? "no node: a second run was finite")
     }
     batchCount += 1
     return result
   }
 
-  /// Loss and hits on a batch, with operators as they are when the model is run.
-  /// - Parameter states: what the states of a recurrent model are carried in
-  public func evaluate(on batch: Batch, states: CarriedState) throws -> StepResult {
+  /// Computes the loss and accuracy of a batch with operators in inference mode.
+  /// - Parameter states: Carries the states of a recurrent model from batch to batch.
+  /// - Throws: `TrainingError.interpreter` if the batch does not fit the model.
+  public func evaluate(
+    on batch: Batch, states: CarriedState
+  ) throws(TrainingError) -> StepResult {
     try startStates(batch, states, isForced: batch.startsState)
     let all = CarriedState(state.tensors.filter { evaluation.initial[$0.key] != nil })
     for (name, tensor) in states.tensors { all[name] = tensor }
-    let outputs = try evaluationSession.run(
-      batch.tensors, state: all, carried: evaluation.carried, seed: options.seed)
+    let outputs = try TrainingError.wrapping { () throws(ModelError) in
+      try evaluationSession.run(
+        batch.tensors, state: all, carried: evaluation.carried, seed: options.seed)
+    }
     for name in options.states.keys { states[name] = all[name] }
     return StepResult(outputs, evaluation, batch)
   }
 
-  /// Loss and hits on all batches.
+  /// Computes the mean loss and accuracy of all batches of epoch 0.
+  /// - Throws: `TrainingError` as for one batch, and errors of the source.
   public func evaluate(_ batches: any BatchSource) throws -> StepResult {
     let states = CarriedState()
     var total = StepResult()
@@ -104,14 +126,17 @@ public final class Trainer {
     return total
   }
 
-  /// The outputs of the model, as it is now, for inputs by name.
-  public func predict(_ inputs: [String: Tensor]) throws -> [String: Tensor] {
+  /// Runs the model with its current parameters.
+  /// - Returns: The outputs by name.
+  /// - Throws: `ModelError` if the inputs do not fit the model.
+  public func predict(_ inputs: [String: Tensor]) throws(ModelError) -> [String: Tensor] {
     try Session(model, options: options.session).run(inputs)
   }
 
-  /// The model with its parameters as they are now; standard operators only, if it had none else.
+  /// The model with its current parameters. It has no operators that the original lacks.
+  /// - Throws: `ModelError`
   public var model: Model {
-    get throws {
+    get throws(ModelError) {
       let names = Set(source.graph.initializers.compactMap(\.name))
       let trained = evaluation.initial.keys
       var model =
@@ -128,8 +153,10 @@ public final class Trainer {
     }
   }
 
-  /// Zero states where a text begins, or where the batch has another size than the last.
-  private func startStates(_ batch: Batch, _ state: CarriedState, isForced: Bool) throws {
+  /// Resets the states to zero where a text begins or the batch size changes.
+  private func startStates(
+    _ batch: Batch, _ state: CarriedState, isForced: Bool
+  ) throws(TrainingError) {
     guard !options.states.isEmpty else { return }
     var sizes: [String: Int] = [:]
     for info in source.graph.inputs {
@@ -142,7 +169,7 @@ public final class Trainer {
     }
     for info in source.graph.inputs where options.states[info.name] != nil {
       guard let type = info.type?.tensorType, let shape = type.shape else {
-        throw TrainingError.model("state '\(info.name)': its shape is not declared")
+        throw .model("state '\(info.name)': the model does not declare its shape")
       }
       var wanted: [Int] = []
       for dimension in shape {
@@ -150,7 +177,7 @@ public final class Trainer {
         case .size(let size): wanted.append(size)
         case .symbol(let name) where sizes[name] != nil: wanted.append(sizes[name] ?? 0)
         default:
-          throw TrainingError.model("state '\(info.name)': no input says what \(dimension) is")
+          throw .model("state '\(info.name)': no input of the batch determines size \(dimension)")
         }
       }
       if isForced || state[info.name]?.shape != wanted {
@@ -159,10 +186,11 @@ public final class Trainer {
     }
   }
 
-  /// Runs the step again with every value as an output, and finds where it first went wrong.
+  /// Runs the step again with every value as an output.
+  /// - Returns: The first node with an output that is infinite or NaN.
   private func firstNotFinite(
     _ model: StepModel, _ inputs: [String: Tensor], _ seed: UInt64
-  ) throws -> String? {
+  ) throws(ModelError) -> String? {
     var all = model.model
     all.graph.outputs = all.graph.nodes.flatMap(\.outputs).filter { !$0.isEmpty }.map {
       ValueInfo($0, nil)
@@ -181,51 +209,8 @@ public final class Trainer {
   }
 }
 
-/// How a step, or many, went.
-public struct StepResult: Sendable {
-  /// The mean loss of the examples that count.
-  public var loss = 0.0
-  /// The share of the labels that were hit; `nil` where there are none.
-  public var accuracy: Double? { correct.map { counted > 0 ? Double($0) / counted : 0 } }
-  /// What the loss is the mean of.
-  public var counted = 0.0
-  public var correct: Int?
-  /// The norm of all gradients, before they are clipped; 0 of an evaluation.
-  public var gradientNorm = 0.0
-
-  public init() {}
-
-  init(_ outputs: [String: Tensor], _ model: StepModel, _ batch: Batch) {
-    loss = outputs[model.values.loss]?.number ?? .nan
-    correct = model.values.correct.flatMap { outputs[$0]?.number }.map { Int($0) }
-    counted = model.values.counted.flatMap { outputs[$0]?.number } ?? Double(batch.count)
-    gradientNorm = outputs[model.norm]?.number ?? 0
-  }
-
-  /// Takes another result into the mean.
-  public mutating func add(_ other: StepResult) {
-    guard other.counted > 0 else { return }
-    let sum = counted + other.counted
-    loss = (loss * counted + other.loss * other.counted) / sum
-    if let hits = other.correct { correct = (correct ?? 0) + hits }
-    counted = sum
-    gradientNorm = other.gradientNorm
-  }
-}
-
 extension Tensor {
-  /// The only element of a float32, float64 or int64 tensor.
-  fileprivate var number: Double? {
-    guard count == 1 else { return nil }
-    switch elementType {
-    case .float32: return Double(elements(as: Float.self)[0])
-    case .float64: return elements(as: Double.self)[0]
-    case .int64: return Double(elements(as: Int64.self)[0])
-    default: return nil
-    }
-  }
-
-  /// Whether no element is infinite or no number.
+  /// Whether no element is infinite or NaN.
   fileprivate var isFinite: Bool {
     switch elementType {
     case .float32: elements(as: Float.self).allSatisfy(\.isFinite)

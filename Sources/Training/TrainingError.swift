@@ -1,25 +1,41 @@
 import ONNXFormat
 import ONNXInterpreter
 
-/// What is wrong with a training, as data.
+/// An error of training.
 public enum TrainingError: Error, Sendable, Hashable {
-  /// The model cannot be trained so.
+  /// The model cannot be trained with these options.
   case model(String)
-  /// The data do not fit the model.
-  case data(String)
-  /// The loss is no number any more; `node` is where it began.
+  /// The loss or the gradient norm of a step is infinite or NaN. `node` describes the first node
+  /// with such an output.
   case notFinite(step: Int, node: String)
+  /// The file is not a checkpoint, is damaged, or belongs to another training run.
   case checkpoint(String)
+  /// The interpreter rejected the model or a batch.
   case interpreter(ModelError)
+  /// A file could not be read or written.
+  case file(FormatError)
 }
 
 extension TrainingError: CustomStringConvertible {
+  /// The error as one sentence.
   public var description: String {
     switch self {
-    case .model(let reason), .data(let reason): reason
-    case .notFinite(let step, let node): "step \(step): not finite any more, first in \(node)"
+    case .model(let reason): reason
+    case .notFinite(let step, let node):
+      "step \(step): the loss or a gradient is infinite or NaN, first in \(node); "
+        + "a lower learning rate or gradient clipping may help"
     case .checkpoint(let reason): "checkpoint: \(reason)"
     case .interpreter(let error): error.description
+    case .file(let error): error.description
     }
+  }
+}
+
+extension TrainingError {
+  /// Calls `body` and wraps the `ModelError` that it throws.
+  static func wrapping<R>(
+    _ body: () throws(ModelError) -> R
+  ) throws(TrainingError) -> R {
+    do throws(ModelError) { return try body() } catch { throw .interpreter(error) }
   }
 }

@@ -1,19 +1,26 @@
 import ONNXFormat
+import ONNXInterpreter
 
-/// Epochs of training with validation, early stopping and checkpoints.
+/// Trains for several epochs, with validation, early stopping and checkpoints.
 public final class TrainingLoop {
+  /// The trainer that makes the steps.
   public let trainer: Trainer
+  /// The epochs and batches completed, and their results.
   public private(set) var progress = TrainingProgress()
   /// The loss of the last batch.
   public private(set) var lastLoss = 0.0
   private let training: any BatchSource
   private let validation: (any BatchSource)?
-  private let settings: TrainingSettings
+  private let settings: Settings
   private var best: [String: Tensor] = [:]
 
+  /// Creates a loop.
+  /// - Parameters:
+  ///   - training: The batches to train on.
+  ///   - validation: The batches evaluated after each epoch.
   public init(
     _ trainer: Trainer, _ training: any BatchSource, validation: (any BatchSource)? = nil,
-    settings: TrainingSettings
+    settings: Settings
   ) {
     self.trainer = trainer
     self.training = training
@@ -21,37 +28,45 @@ public final class TrainingLoop {
     self.settings = settings
   }
 
-  /// What a training's observer is told.
+  /// An event that `run` reports.
   public enum Event {
-    /// A batch is done; the result is the epoch's so far.
+    /// A batch is complete. The result is the mean over the epoch so far.
     case batch(index: Int, of: Int, StepResult)
+    /// An epoch and its validation are complete.
     case epoch(EpochRecord)
-    /// The loop is about to write, or wrote, a checkpoint.
-    case checkpoint
   }
 
-  /// Why a training ended.
-  public enum End: Sendable { case finished, stoppedEarly, interrupted }
+  /// The reason why `run` returned.
+  public enum End: Sendable {
+    /// All epochs are complete.
+    case finished
+    /// Validation did not improve for more epochs than `Settings.patience`.
+    case stoppedEarly
+    /// The observer returned `false`.
+    case interrupted
+  }
 
-  /// Goes on where a checkpoint stands.
-  /// - Throws: `TrainingError.checkpoint` where it belongs to another training.
-  public func resume(_ checkpoint: Checkpoint) throws {
+  /// Restores the state that a checkpoint holds.
+  /// - Throws: `TrainingError.checkpoint` if it belongs to another training run.
+  public func resume(_ checkpoint: Checkpoint) throws(TrainingError) {
     guard checkpoint.configuration == settings.configuration else {
-      throw TrainingError.checkpoint(
-        "it was written with other settings: \(checkpoint.configuration ?? "none")"
-          + ", not \(settings.configuration)")
+      throw .checkpoint(
+        "it was written with other settings: '\(checkpoint.configuration ?? "")', "
+          + "now '\(settings.configuration)'; resume with the same options")
     }
     guard checkpoint.progress.batch <= training.batchCount else {
-      throw TrainingError.checkpoint("it has more batches in an epoch than the data")
+      throw .checkpoint(
+        "it is at batch \(checkpoint.progress.batch) of an epoch, "
+          + "but the data has only \(training.batchCount) batches")
     }
     best = try checkpoint.restore(trainer)
     progress = checkpoint.progress
   }
 
-  /// Trains until the epochs are over, validation has not got better for long enough, or
-  /// `observe` says so.
-  /// - Parameter observe: told of every batch and epoch; `false` stops the training, with a
-  ///   checkpoint
+  /// Trains until all epochs are complete, validation stops improving, or `observe` returns `false`.
+  /// - Parameter observe: Called after every batch and epoch. If it returns `false`, the loop writes a
+  ///   checkpoint and ends.
+  /// - Throws: `TrainingError`, and errors of the batch sources and of `observe`.
   public func run(_ observe: (Event) throws -> Bool) throws -> End {
     while progress.epoch < settings.epochs {
       if isStale { return .stoppedEarly }
@@ -64,10 +79,11 @@ public final class TrainingLoop {
     return .finished
   }
 
-  /// The model with the parameters that did best in validation, or the last ones where those are not
-  /// kept.
+  /// The model with its current parameters, or with those of the best epoch if
+  /// `Settings.keepsBest` is set.
+  /// - Throws: `ModelError`
   public var model: Model {
-    get throws {
+    get throws(ModelError) {
       var model = try trainer.model
       for index in model.graph.initializers.indices {
         guard let tensor = best[model.graph.initializers[index].name ?? ""] else { continue }
@@ -123,40 +139,13 @@ public final class TrainingLoop {
       of: Double(settings.epochs))
   }
 
-  /// Writes where the training is, if it is to be written anywhere.
-  public func writeCheckpoint() throws {
+  /// Writes a checkpoint to `Settings.checkpoint`, if that is set.
+  /// - Throws: `TrainingError.file` if the file cannot be written.
+  public func writeCheckpoint() throws(TrainingError) {
     guard let path = settings.checkpoint else { return }
-    try Checkpoint(trainer, progress, configuration: settings.configuration, best: best)
-      .write(to: path)
-  }
-}
-
-/// How long a training goes on, and where it is kept.
-public struct TrainingSettings: Sendable {
-  public var epochs = 10
-  public var rate = LearningRate.constant(1e-3)
-  /// Epochs without a better result in validation before the training stops; `nil` for never.
-  public var patience: Int?
-  /// Whether the parameters with the best result in validation are what comes out.
-  public var keepsBest = false
-  /// Which result is better.
-  public var bestIs = Best.leastLoss
-
-  public enum Best: Sendable {
-    case leastLoss, mostAccurate
-
-    /// A number that is less for better results.
-    func score(_ result: StepResult) -> Double {
-      self == .mostAccurate ? 1 - (result.accuracy ?? 0) : result.loss
+    let checkpoint = try TrainingError.wrapping { () throws(ModelError) in
+      try Checkpoint(trainer, progress, configuration: settings.configuration, best: best)
     }
+    do throws(FormatError) { try checkpoint.write(to: path) } catch { throw .file(error) }
   }
-
-  /// The file for checkpoints: one is written after each epoch, and when the training is stopped.
-  public var checkpoint: String?
-  /// Batches between checkpoints within an epoch.
-  public var checkpointEvery: Int?
-  /// Everything that has to be the same for a resume to make sense.
-  public var configuration = ""
-
-  public init() {}
 }

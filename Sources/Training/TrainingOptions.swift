@@ -1,42 +1,48 @@
 import ONNXInterpreter
 
-/// How a model is trained.
+/// The options of a training step: loss, optimiser, clipping, frozen parameters.
 public struct TrainingOptions: Sendable {
+  /// The loss. The default is cross entropy.
   public var loss = Loss.crossEntropy
-  /// The output that the loss looks at; `nil` for the model's first. A softmax at its end is left
-  /// out of training, since cross entropy has one of its own.
+  /// The output that the loss takes; `nil` for the model's first. If a softmax computes it and the
+  /// loss is cross entropy, the loss takes the softmax's input instead.
   public var output: String?
+  /// The optimiser. The default is Adam.
   public var optimizer: any Optimizer = Adam()
-  /// Largest magnitude of a gradient's element; larger ones are cut to it.
+  /// The largest magnitude of a gradient's element. Larger ones are clipped to it.
   public var clipValue: Double?
-  /// Largest norm of all gradients together; larger ones are scaled down to it.
+  /// The largest norm of all gradients together. Larger gradients are scaled down to it.
   public var clipNorm: Double?
+  /// Limits to the norms of parameters' vectors.
   public var maxNorms: [MaxNorm] = []
-  /// Initializers that stay as they are, by patterns with `*` and `?`.
+  /// Patterns with `*` and `?` for the names of initializers that are not trained.
   public var frozen: [String] = []
-  /// Batches whose gradients make one step together.
+  /// The number of batches whose mean gradient makes one step.
   public var accumulation = 1
-  /// Inputs that hold the state of a recurrent model, and the outputs they take it from at the next
-  /// step: truncated backpropagation through time.
+  /// The state inputs of a recurrent model, and for each the output that provides its value for the
+  /// next batch (truncated backpropagation through time).
   public var states: [String: String] = [:]
-  /// What everything random follows from.
+  /// The seed of all random numbers, such as those of dropout.
   public var seed: UInt64 = 1
-  /// How sessions for steps and evaluation run. Since a step adds up gradients over its batch, the
-  /// products need not be batch-invariant, and by default are not.
+  /// The options of the sessions that run the steps. A step adds up gradients over its batch, so the
+  /// products need not be batch-invariant, and by default they are not.
   public var session = SessionOptions()
 
+  /// Creates the default options.
   public init() { session.isBatchInvariant = false }
 }
 
-/// A limit to the norm of a parameter's vectors: longer ones are scaled down after each step
+/// A limit to the norm of a parameter's vectors. Longer vectors are scaled down after each step
 /// (Hinton et al., 2012).
 public struct MaxNorm: Sendable {
-  /// Which parameters, by a pattern with `*` and `?`.
+  /// A pattern with `*` and `?` for the names of the parameters.
   public var pattern: String
+  /// The largest norm.
   public var limit: Double
   /// The axis along which a vector lies.
   public var axis: Int
 
+  /// Creates a limit for the parameters whose names match a pattern.
   public init(_ pattern: String, limit: Double, axis: Int) {
     self.pattern = pattern
     self.limit = limit
@@ -44,12 +50,12 @@ public struct MaxNorm: Sendable {
   }
 }
 
-/// Whether a pattern with `*` (any text) and `?` (any character) describes the whole name.
-public func matches(_ name: String, pattern: String) -> Bool {
+/// Whether a pattern with `*` (any text) and `?` (any character) matches the whole name.
+func matches(_ name: String, pattern: String) -> Bool {
   let text = Array(name.unicodeScalars)
   let pattern = Array(pattern.unicodeScalars)
   var (i, j) = (0, 0)
-  // Where to go on when a star has to take one character more.
+  // Where to continue when the last star has to match one more character.
   var retry: (text: Int, pattern: Int)?
   while i < text.count {
     if j < pattern.count, pattern[j] == "*" {

@@ -1,28 +1,38 @@
 import ONNXFormat
 
-/// Where a training is: what a resume needs besides tensors.
+/// The position and the history of a training run: the state that a resume needs besides tensors.
 public struct TrainingProgress: Sendable {
-  /// Epochs that are done.
+  /// The number of epochs completed.
   public var epoch = 0
-  /// Batches of the current epoch that are done.
+  /// The number of batches completed in the current epoch.
   public var batch = 0
-  /// The mean over the current epoch's batches so far.
+  /// The mean result of the current epoch so far.
   public var sum = StepResult()
-  /// The best result of validation so far, less being better, and the epoch it belongs to.
+  /// The best validation result so far, lower being better, and its epoch, counted from 1.
   public var best: (score: Double, epoch: Int)?
+  /// The results of the completed epochs.
   public var history: [EpochRecord] = []
+
+  /// Creates the progress of a training run that has not started.
   public init() {}
 }
 
-/// How an epoch went.
+/// The results of an epoch.
 public struct EpochRecord: Sendable, Equatable {
+  /// The epoch's number, from 1.
   public var epoch: Int
+  /// The learning rate of the last batch.
   public var rate: Double
+  /// The mean loss of the training batches.
   public var loss: Double
+  /// The accuracy on the training batches; `nil` for losses other than cross entropy.
   public var accuracy: Double?
+  /// The mean loss of the validation batches, if there are any.
   public var validationLoss: Double?
+  /// The accuracy on the validation batches, if there are any and the loss is cross entropy.
   public var validationAccuracy: Double?
 
+  /// Creates a record.
   public init(
     epoch: Int, rate: Double, loss: Double, accuracy: Double? = nil,
     validationLoss: Double? = nil, validationAccuracy: Double? = nil
@@ -39,7 +49,7 @@ public struct EpochRecord: Sendable, Equatable {
   public static let fieldNames = [
     "epoch", "rate", "loss", "accuracy", "validation_loss", "validation_accuracy",
   ]
-  /// The numbers as text that reads back to the same bits; empty for one that is not there.
+  /// The numbers as text that reads back to the same bits. Missing numbers are empty.
   public var fields: [String] {
     [
       "\(epoch)", "\(rate)", "\(loss)", accuracy.text, validationLoss.text,
@@ -64,7 +74,7 @@ extension Double? {
 extension TrainingProgress {
   private static let prefix = "training."
 
-  /// The progress as metadata of a model.
+  /// The progress as a model's metadata.
   var metadata: [MetadataEntry] {
     var entries = [
       ("epoch", "\(epoch)"), ("batch", "\(batch)"), ("loss", "\(sum.loss)"),
@@ -80,17 +90,18 @@ extension TrainingProgress {
     return entries.map { MetadataEntry(key: Self.prefix + $0.0, value: $0.1) }
   }
 
-  /// Reads what `metadata` gave.
+  /// Reads the progress from a model's metadata.
   init(_ model: Model) throws(TrainingError) {
     func text(_ key: String) throws(TrainingError) -> String {
       guard let value = model.metadataValue(Self.prefix + key) else {
-        throw .checkpoint("no '\(Self.prefix)\(key)' in its metadata: not a checkpoint")
+        throw .checkpoint(
+          "the model is not a checkpoint: its metadata has no '\(Self.prefix)\(key)'")
       }
       return value
     }
     func number<T: LosslessStringConvertible>(_ key: String) throws(TrainingError) -> T {
       guard let number = T(try text(key)) else {
-        throw .checkpoint("'\(Self.prefix)\(key)' is no number")
+        throw .checkpoint("metadata '\(Self.prefix)\(key)' is not a number")
       }
       return number
     }
@@ -102,13 +113,15 @@ extension TrainingProgress {
     for line in try text("history").split(separator: "\n") {
       let fields = line.split(separator: ",", omittingEmptySubsequences: false)
       guard let record = EpochRecord(fields: fields) else {
-        throw .checkpoint("its history is damaged")
+        throw .checkpoint("metadata '\(Self.prefix)history' is damaged")
       }
       history.append(record)
     }
     if model.metadataValue(Self.prefix + "best_score") != nil {
       best = (try number("best_score"), try number("best_epoch"))
     }
-    guard epoch >= 0, batch >= 0 else { throw .checkpoint("a count is negative") }
+    guard epoch >= 0, batch >= 0 else {
+      throw .checkpoint("expected counts of at least 0, got epoch \(epoch) and batch \(batch)")
+    }
   }
 }

@@ -1,11 +1,11 @@
 import ONNXFormat
 import ONNXInterpreter
 
-/// The initializers of nothing but zeros whose only use is as first states of recurrent nodes.
+/// The initializers that hold only zeros and are used only as initial states of recurrent nodes.
 ///
-/// An export for one batch size holds its zero states as tensors. They say where the recurrence
-/// begins, and are not to be learned.
-/// - Parameter graph: its nodes stand behind those whose outputs they use
+/// A model exported for one batch size holds its zero states as tensors. They are constants, not
+/// parameters.
+/// - Parameter graph: A graph in topological order.
 func zeroStates(_ graph: Graph) -> Set<String> {
   var states: Set<String> = []
   var others = Set(graph.outputs.map(\.name))
@@ -31,7 +31,7 @@ func zeroStates(_ graph: Graph) -> Set<String> {
     })
 }
 
-/// Operators whose output holds elements of their first input, wherever that leads.
+/// Operators whose output consists of elements of their first input.
 private let movesElements: Set = [
   "Expand", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Tile", "Transpose",
   "Unsqueeze",

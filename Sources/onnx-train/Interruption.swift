@@ -1,11 +1,11 @@
 import Glibc
 import Synchronization
 
-/// Whether the user asked to stop: Ctrl-C, or the signal that ends a process politely.
+/// Handles SIGINT (Ctrl-C) and SIGTERM.
 enum Interruption {
   private static let flag = Atomic<Bool>(false)
 
-  /// Takes the signals over. A second one ends the process at once.
+  /// Installs the signal handlers. A second signal ends the process.
   static func watch() {
     for number in [SIGINT, SIGTERM] {
       signal(number) { number in
@@ -15,5 +15,6 @@ enum Interruption {
     }
   }
 
+  /// Whether a signal has been received.
   static var isWanted: Bool { flag.load(ordering: .relaxed) }
 }

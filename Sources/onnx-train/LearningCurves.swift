@@ -1,7 +1,7 @@
 import ONNX
 import ToolSupport
 
-/// Loss and accuracy over the epochs, as files to look at.
+/// The loss and accuracy of each epoch as a table and as a plot.
 struct LearningCurves {
   private let history: [EpochRecord]
   init(_ history: [EpochRecord]) { self.history = history }
@@ -10,14 +10,13 @@ struct LearningCurves {
   func write(to name: String) throws {
     let lines = [EpochRecord.fieldNames] + history.map(\.fields)
     try writeText(lines.map { $0.joined(separator: ",") + "\n" }.joined(), to: name + ".csv")
-    var plot = Plot("Loss over the epochs", xLabel: "epoch", yLabel: "loss")
+    var plot = Plot("Loss per epoch", xLabel: "epoch", yLabel: "loss")
     plot.series = [
       Plot.Series("training", points { $0.loss }),
       Plot.Series("validation", points { $0.validationLoss }),
     ].filter { !$0.points.isEmpty }
     plot.hasLogarithmicY = plot.series.allSatisfy { $0.points.allSatisfy { $0.y > 0 } }
-    try plot.write(to: name + ".svg")
-    try plot.write(to: name + ".png")
+    try plot.writeSVGAndPNG(name)
   }
 
   private func points(_ value: (EpochRecord) -> Double?) -> [(x: Double, y: Double)] {

@@ -1,69 +1,64 @@
 import ArgumentParser
 import ONNX
+import ONNXImages
 import ToolSupport
 
 /// Trains a model from scratch.
 struct NewCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "new", abstract: "Trains a model from scratch.",
+    commandName: "new", abstract: "Train a model from scratch.",
     discussion: """
-      Pictures (mlp, lenet5, resnet-small, autoencoder): a folder with MNIST's IDX files, gzipped or
-      not; a folder of folders of .png or .jpg, one for each class; .npz with x and y.
-      Characters and words (char-rnn, char-lstm, char-gru, word-lstm): a text file.
-      Sentences (text-cnn, bilstm): a folder with *.pos and *.neg, a sentence a line.
-      The others make their own data: seq2seq, caption, forecast, parity, adding.
+      DATA:
+        mlp, lenet5, resnet-small, autoencoder: pictures. A folder with MNIST's IDX files, gzipped
+          or not, a folder with a subfolder of .png or .jpg files for each class, or a .npz file
+          with arrays x and y.
+        char-rnn, char-lstm, char-gru, word-lstm: a text file.
+        text-cnn, bilstm: a folder with files *.pos and *.neg, one sentence per line.
+        seq2seq, caption, forecast, parity, adding: none; they generate their data.
 
-      The last line on standard output says how good the model is on data it was not trained on.
+      The last line on standard output is the model's result on data that it was not trained on.
       """)
 
-  @Argument(help: "What to train.")
-  var kind: Kind
+  @Argument(help: "The architecture.")
+  var architecture: ArchitectureName
 
   @OptionGroup var arguments: TrainingArguments
   @OptionGroup var sizes: SizeArguments
 
-  typealias Kind = ArchitectureName
-
   func perform() throws -> ExitStatus {
-    var recipe = try makeRecipe()
+    if architecture.needsData, arguments.data == nil {
+      throw Failure("--data: \(architecture.rawValue) needs training data; see --help")
+    }
+    var recipe = try architecture.recipe(sizes.options(arguments))
     arguments.apply(to: &recipe)
     recipe.settings.configuration =
-      "new \(kind.rawValue) seed \(arguments.seed) epochs \(recipe.settings.epochs) "
+      "new \(architecture.rawValue) seed \(arguments.seed) epochs \(recipe.settings.epochs) "
       + "batches \(recipe.training.batchCount) rate \(recipe.settings.rate) \(sizes.text)"
     return try TrainingRun(recipe: recipe, arguments: arguments).perform()
   }
-
-  private func makeRecipe() throws -> Recipe {
-    switch kind {
-    case .mlp, .lenet5, .resnetSmall, .autoencoder: try pictureRecipe(kind, arguments, sizes)
-    case .charRNN, .charLSTM, .charGRU, .wordLSTM: try languageRecipe(kind, arguments, sizes)
-    case .textCNN, .bilstm: try sentenceRecipe(kind, arguments, sizes)
-    case .parity, .adding, .forecast: try sequenceRecipe(kind, arguments, sizes)
-    case .seq2seq, .caption: try decoderRecipe(kind, arguments, sizes)
-    }
-  }
 }
 
-/// What the models of `onnx-train new` leave open.
+/// The adjustable sizes of the architectures.
 struct SizeArguments: ParsableArguments {
-  @Option(parsing: .unconditional, help: "Units of a hidden layer.")
+  @Option(parsing: .unconditional, help: "The units of a hidden layer.")
   var hidden: Int?
 
   @Option(
-    parsing: .unconditional, help: "Numbers of a token's embedding; 0 for one-hot vectors.")
+    parsing: .unconditional, help: "The size of a token's embedding; 0 for one-hot vectors.")
   var embedding: Int?
 
-  @Option(parsing: .unconditional, help: "Recurrent layers.")
+  @Option(parsing: .unconditional, help: "The number of recurrent layers.")
   var layers: Int?
 
-  @Option(parsing: .unconditional, help: "Steps of a window of text, or of a sequence.")
+  @Option(parsing: .unconditional, help: "The length of a sequence or of a window of text.")
   var steps: Int?
 
-  @Option(parsing: .unconditional, help: "What is recurrent, where that is open: rnn, lstm or gru.")
-  var cell: String?
+  @Option(parsing: .unconditional, help: "The recurrent layer of parity and adding.")
+  var cell: RecurrentKind?
 
   @Option(
-    parsing: .unconditional, help: "The fold of ten that is kept for the test, 0 to 9.")
+    parsing: .unconditional,
+    help: "The fold of ten that is the test data of text-cnn and bilstm, 0 to 9.")
   var fold: Int?
 
   func validate() throws {
@@ -75,33 +70,50 @@ struct SizeArguments: ParsableArguments {
     if let embedding, !(0...100_000).contains(embedding) {
       throw ValidationError("--embedding: expected 0 to 100000, got \(embedding)")
     }
-    if let cell, !["rnn", "lstm", "gru"].contains(cell) {
-      throw ValidationError("--cell: expected rnn, lstm or gru, got '\(cell)'")
-    }
     if let fold, !(0...9).contains(fold) {
       throw ValidationError("--fold: expected 0 to 9, got \(fold)")
     }
   }
 
-  /// The sizes that were stated, for a checkpoint's settings.
+  /// The options of a recipe.
+  func options(_ arguments: TrainingArguments) -> RecipeOptions {
+    var options = RecipeOptions(decode: { try Tensor(pictureAt: $0, sizes: $1) })
+    options.data = arguments.data
+    options.seed = arguments.seed
+    options.batch = arguments.batch
+    options.hidden = hidden
+    options.embedding = embedding
+    options.layers = layers
+    options.steps = steps
+    options.cell = cell
+    options.fold = fold
+    return options
+  }
+
+  /// The given sizes, for the configuration of a checkpoint.
   var text: String {
     let stated: [(String, String?)] = [
       ("hidden", hidden.map(String.init)), ("layers", layers.map(String.init)),
       ("embedding", embedding.map(String.init)),
-      ("steps", steps.map(String.init)), ("cell", cell), ("fold", fold.map(String.init)),
+      ("steps", steps.map(String.init)), ("cell", cell?.rawValue),
+      ("fold", fold.map(String.init)),
     ]
     return stated.compactMap { name, value in value.map { "\(name) \($0)" } }
       .joined(separator: " ")
   }
 }
 
-extension TrainingArguments {
-  /// The data's path.
-  /// - Throws: `Failure` where none is stated
-  func requiredData(_ kind: String) throws(Failure) -> String {
-    guard let data else { throw Failure("--data: \(kind) needs data; see --help") }
-    return data
+extension Tensor {
+  /// Reads a picture, `[C, H, W]` from 0 to 1.
+  /// - Parameter sizes: The channels, height and width to convert the picture to; `nil` for its own,
+  ///   without transparency.
+  init(pictureAt path: String, sizes: [Int]?) throws {
+    let image = try Image(contentsOf: path)
+    let sizes = sizes ?? [image.channels == 1 ? 1 : 3, image.height, image.width]
+    self = try image.tensor(channels: sizes[0], height: sizes[1], width: sizes[2])
+      .reshaped(to: sizes)
   }
 }
 
 extension ArchitectureName: ExpressibleByArgument {}
+extension RecurrentKind: ExpressibleByArgument {}

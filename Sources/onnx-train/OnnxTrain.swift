@@ -5,7 +5,7 @@ import ToolSupport
 struct OnnxTrain: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "onnx-train",
-    abstract: "Trains models, new ones or anybody's ONNX files, and writes them as ONNX.",
+    abstract: "Train models, built-in or from an ONNX file, and write them as ONNX.",
     discussion: """
       EXAMPLES:
         onnx-train new lenet5 --data mnist/ --epochs 20 --output lenet5.onnx
@@ -14,8 +14,9 @@ struct OnnxTrain: ParsableCommand {
         onnx-train tune model.onnx --data pictures/ --replace-head 5 --freeze 'conv*' \\
           --output tuned.onnx
 
-      With --checkpoint FILE a training that was stopped goes on with --resume, to the same bits.
-      Exit code: 0 fine, 2 anything that stopped the work, 130 stopped with Ctrl-C.
+      With --checkpoint FILE, an interrupted run can be continued with --resume. The result has the
+      same bits as that of an uninterrupted run.
+      Exit code: 0 success, 2 error, 130 interrupted with Ctrl-C.
       """,
     subcommands: [NewCommand.self, TuneCommand.self, TimeCommand.self])
 

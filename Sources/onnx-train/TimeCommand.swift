@@ -3,14 +3,15 @@ import Glibc
 import ONNX
 import ToolSupport
 
-/// Times training steps on one batch, for comparison with other software.
+/// Measures the time of training steps, for comparison with other software.
 struct TimeCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "time", abstract: "Times the training steps of a model on one batch.",
+    commandName: "time", abstract: "Measure the time of a model's training steps.",
     discussion: """
-      The batch is a .npz with an array for each input and 'labels'. After a few steps to warm up it
-      prints the median time of a step as 'median MS', and 'loss' of the last one. With --server it
-      does so once for each line on standard input, a number of steps.
+      The batch is a .npz file with an array for each input and 'labels'. After 5 warm-up steps, the
+      command prints the median time of a step in milliseconds and the loss of the last step:
+      'median MS loss LOSS'. With --server, it does so for each line on standard input, which is a
+      number of steps.
       """)
 
   @Argument(help: "The ONNX file.")
@@ -19,36 +20,31 @@ struct TimeCommand: ToolCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("The batch.", valueName: "batch.npz"))
   var batch: String
 
-  @Option(parsing: .unconditional, help: "cross-entropy, mse or bce.")
-  var loss = TuneCommand.LossName.crossEntropy
+  @OptionGroup var step: StepArguments
 
   @Option(parsing: .unconditional, help: "The optimiser.")
   var optimizer = OptimizerName.sgd
 
-  @Option(parsing: .unconditional, help: "Largest norm of all gradients together.")
-  var clipNorm: Double?
-
-  @Option(parsing: .unconditional, help: "Steps to time.")
+  @Option(parsing: .unconditional, help: "The number of steps to measure.")
   var steps = 50
 
   @Option(parsing: .unconditional, help: "The learning rate.")
   var rate = 1e-3
 
-  @Option(parsing: .unconditional, help: "Threads to compute with. (default: all CPUs)")
+  @Option(parsing: .unconditional, help: "The number of threads. (default: all CPUs)")
   var threads: Int?
 
-  @Flag(help: "Show the time of every node of one step.")
+  @Flag(help: "Print the time of every node of one step.")
   var profile = false
 
   @Flag(
-    help: ArgumentHelp("Answer one line on standard input after the other.", visibility: .hidden))
+    help: ArgumentHelp("Answer each line on standard input.", visibility: .hidden))
   var server = false
 
   func perform() throws -> ExitStatus {
     var options = TrainingOptions()
-    options.loss = loss.loss
+    step.apply(to: &options)
     options.optimizer = optimizer.optimizer
-    options.clipNorm = clipNorm
     options.session.threads = threads
     let trainer = try Trainer(readModel(model), options)
     var tensors: [String: Tensor] = [:]

@@ -2,57 +2,59 @@ import ArgumentParser
 import ONNX
 import ToolSupport
 
-/// Options of every training.
+/// The options of `new` and `tune`.
 struct TrainingArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The folder or file with the data.", valueName: "path"))
+    help: ArgumentHelp("The folder or file with the training data.", valueName: "path"))
   var data: String?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Where the trained model is written.", valueName: "model.onnx"))
+    help: ArgumentHelp("The file to write the trained model to.", valueName: "model.onnx"))
   var output: String
 
-  @Option(parsing: .unconditional, help: "Passes over the data.")
+  @Option(parsing: .unconditional, help: "The number of passes over the training data.")
   var epochs: Int?
 
-  @Option(parsing: .unconditional, help: "Examples, or parallel texts, of a step.")
+  @Option(
+    parsing: .unconditional, help: "The number of examples, or of streams of text, in a batch.")
   var batch: Int?
 
-  @Option(parsing: .unconditional, help: "The optimiser's learning rate.")
+  @Option(parsing: .unconditional, help: "The highest learning rate of the schedule.")
   var rate: Double?
 
-  @Option(parsing: .unconditional, help: "What everything random follows from.")
+  @Option(parsing: .unconditional, help: "The seed of all random numbers.")
   var seed: UInt64 = 1
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Where the training is kept, to be resumed.", valueName: "file.onnx"))
+    help: ArgumentHelp("The checkpoint file, for --resume.", valueName: "file.onnx"))
   var checkpoint: String?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Steps between checkpoints; one is written after each epoch anyway.", valueName: "steps"))
+      "The number of steps between checkpoints, in addition to one after each epoch.",
+      valueName: "steps"))
   var checkpointEvery: Int?
 
-  @Flag(help: "Go on where the checkpoint stands.")
+  @Flag(help: "Continue from the checkpoint.")
   var resume = false
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Write the learning curves as NAME.csv, NAME.svg and NAME.png. (default: beside the model)",
+      "Write the learning curves to NAME.csv, NAME.svg and NAME.png. (default: next to the model)",
       valueName: "name"))
   var curves: String?
 
   @Option(
     parsing: .unconditional,
-    help: "Epochs without a better validation before the training stops.")
+    help: "The number of epochs without a better validation result before training stops.")
   var patience: Int?
 
-  @Option(parsing: .unconditional, help: "Threads to compute with. (default: all CPUs)")
+  @Option(parsing: .unconditional, help: "The number of threads. (default: all CPUs)")
   var threads: Int?
 
   func validate() throws {
@@ -73,7 +75,7 @@ struct TrainingArguments: ParsableArguments {
     if resume, checkpoint == nil { throw ValidationError("--resume needs --checkpoint FILE") }
   }
 
-  /// Fills in what the user stated.
+  /// Applies the options that were given.
   func apply(to recipe: inout Recipe) {
     if let epochs { recipe.settings.epochs = epochs }
     if let rate { recipe.settings.rate = recipe.settings.rate.scaled(to: rate) }
@@ -82,19 +84,5 @@ struct TrainingArguments: ParsableArguments {
     recipe.settings.checkpointEvery = checkpointEvery
     recipe.options.seed = seed
     recipe.options.session.threads = threads
-  }
-}
-
-extension LearningRate {
-  /// The same course with another highest rate.
-  func scaled(to rate: Double) -> LearningRate {
-    switch self {
-    case .constant: .constant(rate)
-    case .steps(_, let factor, let every): .steps(rate, factor: factor, every: every)
-    case .exponential(_, let factor, let after): .exponential(rate, factor: factor, after: after)
-    case .cosine(let old, let final): .cosine(rate, final: final / old * rate)
-    case .oneCycle: .oneCycle(peak: rate)
-    case .triangle(_, let warmup): .triangle(peak: rate, warmup: warmup)
-    }
   }
 }

@@ -1,11 +1,12 @@
+import Glibc
 import ONNX
 import ToolSupport
 
-/// Trains by a recipe, and tells a person how it goes.
+/// Trains by a recipe and prints progress and results.
 struct TrainingRun {
   let recipe: Recipe
   let arguments: TrainingArguments
-  /// A file for the loss of every step.
+  /// The file to write the loss of every step to.
   var stepLosses: String?
 
   func perform() throws -> ExitStatus {
@@ -19,32 +20,35 @@ struct TrainingRun {
       do { try loop.resume(try Checkpoint(contentsOf: path)) } catch {
         throw Failure(path, error)
       }
-      printError("resumed after \(loop.progress.epoch) epochs and \(loop.progress.batch) batches")
+      printError(
+        "resumed from '\(path)' after \(loop.progress.epoch) epochs "
+          + "and \(loop.progress.batch) batches")
     }
     printError(
-      "\(trainer.parameters.count) parameters of \(count(trainer)) numbers, "
-        + "\(recipe.training.batchCount) batches an epoch")
+      "\(count(trainer)) parameters in \(trainer.parameters.count) tensors, "
+        + "\(recipe.training.batchCount) batches per epoch")
 
     Interruption.watch()
     let end: TrainingLoop.End
     do { end = try train(loop) } catch let error as TrainingError {
-      if let path = arguments.checkpoint {
-        throw Failure("\(error); the last good state is in \(path)")
-      }
-      throw error
+      guard let path = arguments.checkpoint, access(path, F_OK) == 0 else { throw error }
+      throw Failure("\(error); '\(path)' has the last checkpoint")
     }
     if end == .interrupted {
-      let kept = arguments.checkpoint.map { "; '\($0)' goes on with --resume" } ?? ""
-      printError("stopped after \(trainer.batchCount) batches" + kept)
+      let hint = arguments.checkpoint.map { "; continue from '\($0)' with --resume" } ?? ""
+      printError("interrupted after \(trainer.batchCount) batches" + hint)
       return .interrupted
     }
     if end == .stoppedEarly {
-      printError("no better validation for \(recipe.settings.patience ?? 0) epochs")
+      let best = loop.progress.best?.epoch ?? 0
+      printError("stopped early: validation has not improved since epoch \(best)")
     }
     let model = try loop.model
     do { try model.write(to: arguments.output) } catch { throw Failure("\(error)") }
     try writeCurves(loop.progress.history)
-    for line in try recipe.finish?(model, arguments.output) ?? [] { printError(line) }
+    if let line = try recipe.illustration?.write(model, beside: arguments.output) {
+      printError(line)
+    }
     print(recipe.summary(try measure(model)))
     return .fine
   }
@@ -65,7 +69,6 @@ struct TrainingRun {
       case .epoch(let record):
         progress.clear()
         printError(describe(record, start))
-      case .checkpoint: break
       }
       return !Interruption.isWanted
     }
@@ -101,7 +104,7 @@ struct TrainingRun {
     return text + "  \(clock((.now - start).milliseconds / 1000))"
   }
 
-  /// The result of the model that was written, on the data that the last line is about.
+  /// The result of the final evaluation.
   private func measure(_ model: Model) throws -> StepResult {
     if let judge = recipe.judge {
       var result = StepResult()
@@ -125,7 +128,7 @@ struct TrainingRun {
   }
 }
 
-/// Seconds as a clock shows them.
+/// A duration in seconds as `M:SS` or `H:MM:SS`.
 func clock(_ seconds: Double) -> String {
   guard seconds.isFinite, seconds >= 0 else { return "?" }
   let total = Int(seconds.rounded())

@@ -15,7 +15,7 @@ struct ArchitectureNameTests {
     var autoencoder = Autoencoder()
     (autoencoder.height, autoencoder.width, autoencoder.hidden) = (6, 6, [9, 8, 7])
     autoencoder.code = 3
-    func language<L: SizedLanguageModel>(_ model: L, _ embedding: Int?) -> L {
+    func language(_ model: LanguageModel, _ embedding: Int?) -> LanguageModel {
       var model = model
       (model.hidden, model.layers, model.embedding) = (6, 3, embedding)
       return model
@@ -37,10 +37,10 @@ struct ArchitectureNameTests {
     (adding.kind, adding.hidden) = (.rnn, 6)
     return [
       (.mlp, mlp, [:]), (.lenet5, lenet, [:]), (.resnetSmall, resnet, [:]),
-      (.autoencoder, autoencoder, [:]), (.charRNN, language(CharRNN(vocabulary: 9), nil), [:]),
-      (.charLSTM, language(CharLSTM(vocabulary: 9), 4), [:]),
-      (.charGRU, language(CharGRU(vocabulary: 9), nil), [:]),
-      (.wordLSTM, language(WordLSTM(vocabulary: 9), 4), [:]), (.textCNN, text, [:]),
+      (.autoencoder, autoencoder, [:]), (.charRNN, language(.charRNN(vocabulary: 9), nil), [:]),
+      (.charLSTM, language(.charLSTM(vocabulary: 9), 4), [:]),
+      (.charGRU, language(.charGRU(vocabulary: 9), nil), [:]),
+      (.wordLSTM, language(.wordLSTM(vocabulary: 9), 4), [:]), (.textCNN, text, [:]),
       (.bilstm, sentence, [:]), (.seq2seq, translator, [:]), (.caption, caption, [:]),
       (.forecast, forecast, [:]), (.parity, parity, [:]), (.adding, adding, [:]),
     ]

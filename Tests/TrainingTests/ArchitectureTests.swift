@@ -2,12 +2,12 @@ import Foundation
 import ONNX
 import Testing
 
-/// An architecture, inputs for a batch of `n`, and the shapes it must give.
+/// An architecture, its inputs for a batch of `n`, and the expected shapes of its outputs.
 struct ArchitectureCase: Sendable, CustomTestStringConvertible {
   let architecture: any Architecture
   let inputs: @Sendable (Int) -> [String: Tensor]
   let outputs: @Sendable (Int) -> [String: [Int]]
-  var testDescription: String { type(of: architecture).name }
+  var testDescription: String { architecture.name.rawValue }
 
   init(
     _ architecture: any Architecture, _ inputs: @escaping @Sendable (Int) -> [String: Tensor],
@@ -18,7 +18,7 @@ struct ArchitectureCase: Sendable, CustomTestStringConvertible {
     self.outputs = outputs
   }
 
-  static func language(_ architecture: any LanguageModel) -> ArchitectureCase {
+  static func language(_ architecture: LanguageModel) -> ArchitectureCase {
     let (layers, hidden) = (architecture.layers, architecture.hidden)
     let hasCell = architecture.kind.hasCell
     let vocabulary = architecture.vocabulary
@@ -42,7 +42,7 @@ struct ArchitectureCase: Sendable, CustomTestStringConvertible {
   static let all: [ArchitectureCase] = {
     var grey = ResNetSmall()
     (grey.channels, grey.height, grey.width, grey.blocks) = (1, 28, 28, 2)
-    var embedded = CharLSTM(vocabulary: 11)
+    var embedded = LanguageModel.charLSTM(vocabulary: 11)
     embedded.embedding = 8
     embedded.dropout = 0.2
     var modern = LeNet5()
@@ -78,8 +78,8 @@ struct ArchitectureCase: Sendable, CustomTestStringConvertible {
       } _: {
         ["reconstruction": [$0, 1, 28, 28], "code": [$0, 32]]
       },
-      language(CharRNN(vocabulary: 11)), language(CharLSTM(vocabulary: 11)),
-      language(CharGRU(vocabulary: 11)), language(WordLSTM(vocabulary: 40)), language(embedded),
+      language(.charRNN(vocabulary: 11)), language(.charLSTM(vocabulary: 11)),
+      language(.charGRU(vocabulary: 11)), language(.wordLSTM(vocabulary: 40)), language(embedded),
       ArchitectureCase(TextCNN(vocabulary: 30)) {
         ["tokens": tokens([$0, 3 * $0], below: 30)]
       } _: {
@@ -172,15 +172,15 @@ struct ArchitectureCase: Sendable, CustomTestStringConvertible {
     #expect(sizes == [[1, 6, 28, 28], [1, 6, 14, 14], [1, 16, 10, 10], [1, 16, 5, 5]])
   }
 
-  /// The sizes that the cards of `models/` state.
+  /// The sizes stated in the cards of `models/`.
   @Test func characterModelsHaveTheCardsParameters() throws {
-    var lstm = CharLSTM(vocabulary: 65)
+    var lstm = LanguageModel.charLSTM(vocabulary: 65)
     (lstm.embedding, lstm.hidden, lstm.layers) = (32, 160, 1)
     #expect(parameterCount(try lstm.model()) == 136_705)
-    var gru = CharGRU(vocabulary: 65)
+    var gru = LanguageModel.charGRU(vocabulary: 65)
     (gru.embedding, gru.hidden, gru.layers) = (32, 184, 1)
     #expect(parameterCount(try gru.model()) == 134_441)
-    var rnn = CharRNN(vocabulary: 65)
+    var rnn = LanguageModel.charRNN(vocabulary: 65)
     (rnn.embedding, rnn.hidden, rnn.layers) = (32, 192, 2)
     #expect(parameterCount(try rnn.model()) == 132_129)
   }
@@ -210,8 +210,7 @@ struct ArchitectureCase: Sendable, CustomTestStringConvertible {
     expectClose(try logits(20), plain)
   }
 
-  /// What a decoder says at a step follows from the steps up to it alone, so that it can write by
-  /// being run on what it has written.
+  /// A decoder's output at a step depends on the steps up to it only, as greedy decoding requires.
   @Test func decodersDoNotLookAhead() throws {
     let session = try Session(
       SequenceToSequence(sourceVocabulary: 12, targetVocabulary: 14).model(seed: 1))
@@ -229,7 +228,7 @@ struct ArchitectureCase: Sendable, CustomTestStringConvertible {
     #expect(other[42...] != whole[42...])
   }
 
-  /// The context reaches every step: another source changes what is said at each.
+  /// The context reaches every step: another source changes the output at each.
   @Test func theContextReachesEveryStep() throws {
     let session = try Session(
       SequenceToSequence(sourceVocabulary: 12, targetVocabulary: 14).model(seed: 1))

@@ -8,7 +8,7 @@ import Testing
   init() throws { folder = try TemporaryFolder() }
 
   private func loop(
-    _ settings: TrainingSettings, optimizer: any Optimizer = Adam()
+    _ settings: TrainingLoop.Settings, optimizer: any Optimizer = Adam()
   ) throws -> TrainingLoop {
     var options = TrainingOptions()
     options.optimizer = optimizer
@@ -17,8 +17,8 @@ import Testing
       try Trainer(TrainerTests.network(), options), data, validation: data, settings: settings)
   }
 
-  private func settings(_ name: String) -> TrainingSettings {
-    var settings = TrainingSettings()
+  private func settings(_ name: String) -> TrainingLoop.Settings {
+    var settings = TrainingLoop.Settings()
     settings.epochs = 3
     settings.rate = .oneCycle(peak: 0.01)
     settings.keepsBest = true
@@ -102,7 +102,7 @@ import Testing
     settings.checkpoint = nil
     settings.epochs = 50
     settings.patience = 1
-    // A rate of nothing: the running statistics alone move the validation loss, and soon stop.
+    // At learning rate 0, only the running statistics change the validation loss, and they converge.
     settings.rate = .constant(0)
     #expect(try loop(settings).run { _ in true } == .stoppedEarly)
   }

@@ -15,7 +15,7 @@ extension TemporaryFolder {
   }
 }
 
-/// Where the data of `docs` lies: `ONNX_DATA`, else beside the package.
+/// The folder of the shared data: `ONNX_DATA`, or a folder next to the package.
 let sharedData: String? = {
   let candidates = [
     ProcessInfo.processInfo.environment["ONNX_DATA"],
@@ -24,7 +24,7 @@ let sharedData: String? = {
   return candidates.compactMap { $0 }.first { FileManager.default.fileExists(atPath: $0) }
 }()
 
-/// Holds `body` to a `DataError` of one line that contains every part of `text`.
+/// Expects `body` to throw a `DataError` of one line that contains every part of `text`.
 func expectDataError<R>(
   _ text: String..., sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> R
 ) {
@@ -41,7 +41,7 @@ func expectDataError<R>(
   }
 }
 
-/// An IDX file's bytes.
+/// The bytes of an IDX file.
 func idx(_ type: UInt8, _ shape: [Int], _ elements: [UInt8]) -> [UInt8] {
   [0, 0, type, UInt8(shape.count)]
     + shape.flatMap { size in [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: size >> $0) } }

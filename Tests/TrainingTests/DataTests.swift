@@ -53,7 +53,7 @@ import Testing
     expectDataError(rank, "1 to 8 dimensions, found 200") { try IDX.read(rank) }
     let huge = try folder.write(idx(14, [0xFFFF_FFFF, 0xFFFF_FFFF, 0xFFFF_FFFF], []), to: "huge")
     expectDataError(huge, "more than") { try IDX.read(huge) }
-    // Within the limit, but the file does not bear it out.
+    // Within the limit, but more than the file has.
     let liar = try folder.write(idx(8, [0x7FFF_FFFF], [1]), to: "liar")
     expectDataError(liar, "found 1") { try IDX.read(liar) }
     expectDataError("No such file") { try IDX.read(folder.path("none")) }
@@ -151,7 +151,7 @@ import Testing
     expectDataError("a header only") { try CSVTable("a,b\n") }
     expectDataError("1 column") { try CSVTable("1\n2\n") }
     expectDataError("at least 2 classes", "'x'") { try CSVTable("1,x\n2,x\n") }
-    expectDataError("expected a quote") { try CSVTable("1,\"x\n2,y") }
+    expectDataError("expected a closing quote") { try CSVTable("1,\"x\n2,y") }
     let folder = try TemporaryFolder()
     let path = try folder.write("1,2\n1\n", to: "table.csv")
     expectDataError(path, "line 2") { try CSVTable(contentsOf: path) }
@@ -200,7 +200,7 @@ import Testing
     }
   }
 
-  /// A picture whose only pixel is the length of its path's last part.
+  /// A picture whose only pixel is the length of its file name.
   @Sendable static func decode(_ path: String) -> Tensor {
     Tensor(shape: [1, 1, 1, 1], [Float(path.split(separator: "/").last?.count ?? 0)])
   }
@@ -231,7 +231,7 @@ import Testing
     expectDataError("empty: expected pictures") {
       try ImageFolder(folder.path, decode: Self.decode)
     }
-    expectDataError("a folder for each class") {
+    expectDataError("a subfolder for each class") {
       try ImageFolder(folder.path("cat"), decode: Self.decode)
     }
   }
@@ -254,7 +254,7 @@ import Testing
     #expect(first.flatMap { $0 }.sorted() == Array(0..<10))
     #expect(try epoch(batches, 1) != first)
     #expect(try epoch(data.batches(size: 4, seed: 2), 0) != first)
-    // A batch follows from its place alone.
+    // A batch depends on its position only.
     let again = data.batches(size: 4, seed: 1)
     #expect(try again.batch(epoch: 0, index: 2).integers("x") == first[2])
     #expect(try batches.batch(epoch: 0, index: 1).integers("x") == first[1])
@@ -292,6 +292,6 @@ import Testing
     expectDataError("'b' to have 2 examples") { try TensorDataset(["a": two, "b": three]) }
     expectDataError("none") { try TensorDataset([:]) }
     expectDataError("uint8") { try TensorDataset([.init("a", two, divisor: 2)]) }
-    expectDataError("twice") { try TensorDataset([.init("a", two), .init("a", two)]) }
+    expectDataError("two columns") { try TensorDataset([.init("a", two), .init("a", two)]) }
   }
 }

@@ -1,6 +1,8 @@
 import ONNX
 import Testing
 
+@testable import ONNXTraining
+
 @Suite struct HeadTests {
   @Test(arguments: ["Gemm", "MatMul", "Conv"]) func aNewLastLayerHasItsClasses(
     kind: String
@@ -23,7 +25,7 @@ import Testing
     }
     nodes.append(Node("Softmax", inputs: ["b"], outputs: ["y"], attributes: [.int("axis", 1)]))
     let shape: Shape = isPicture ? [2, 1, 2, 2] : [2, 4]
-    // Old files declare initializers among the inputs.
+    // Files of IR version 3 and older declare initializers among the inputs.
     let model = Model(
       graph: Graph(
         nodes: nodes,

@@ -2,13 +2,13 @@ import Foundation
 import ONNX
 import Testing
 
-/// Numbers from −1 to 1.
+/// Random numbers from −1 to 1.
 func noise(_ shape: [Int], seed: UInt64 = 3) -> Tensor {
   var random = RandomStream(seed: seed)
   return Tensor(shape: shape, (0..<shape.reduce(1, *)).map { _ in Float(random.uniform(-1, 1)) })
 }
 
-/// Whole numbers from 0 up to, not including, `bound`.
+/// Random integers in `0..<bound`.
 func tokens(_ shape: [Int], below bound: Int, seed: UInt64 = 4) -> Tensor {
   var random = RandomStream(seed: seed)
   return Tensor(
@@ -17,12 +17,12 @@ func tokens(_ shape: [Int], below bound: Int, seed: UInt64 = 4) -> Tensor {
 
 func floats(_ tensor: Tensor?) throws -> [Float] { try #require(tensor).array(as: Float.self) }
 
-/// What a layer makes of `x`, at the shape that was said while it was built.
+/// The output of a layer for `x`, whose shape must be the declared one.
 func output(
   of layer: some Layer, _ x: Tensor, seed: UInt64 = 1,
   sourceLocation: SourceLocation = #_sourceLocation
 ) throws -> Tensor {
-  // The batch stays free, all else is known.
+  // The batch size is symbolic, the other sizes are fixed.
   let shape = Shape(["N"] + x.shape.dropFirst().map(Dimension.size))
   let model = try layer.model(shape, x.elementType, seed: seed)
   let result = try #require(try Session(model).run(["input": x])["output"])
@@ -38,13 +38,13 @@ func parameter(_ name: String, of model: Model) throws -> Tensor {
   try #require(model.graph.initializers.first { $0.name == name }, "no \(name)").tensor
 }
 
-/// How many numbers of floating point a model has to learn.
+/// The number of a model's floating-point parameters.
 func parameterCount(_ model: Model) -> Int {
   model.graph.initializers.map(\.tensor).filter { $0.elementType == .float32 }.map(\.count)
     .reduce(0, +)
 }
 
-/// Calls `body` with the path of a file that is removed afterwards.
+/// Calls `body` with the path of a temporary file.
 func withTemporaryFile<R>(_ body: (URL) throws -> R) throws -> R {
   let folder = try TemporaryFolder()
   return try withExtendedLifetime(folder) {

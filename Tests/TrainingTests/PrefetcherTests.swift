@@ -2,7 +2,7 @@ import ONNX
 import Synchronization
 import Testing
 
-/// Batches that say which they are, and count how many were made.
+/// A source whose batches contain their position, and that counts them.
 private final class CountingSource: BatchSource {
   struct Broken: Error, Equatable { let index: Int }
   let batchCount: Int
@@ -46,7 +46,7 @@ private final class CountingSource: BatchSource {
     let source = CountingSource(1000)
     let prefetcher = Prefetcher(source, epochs: 0..<1, depth: 3)
     for _ in 0..<10 { _ = try prefetcher.next() }
-    // Those taken, those that wait, and the one that waits for room.
+    // Batches taken, batches waiting, and one that waits for space.
     #expect(source.made.load(ordering: .relaxed) <= 14)
   }
 
@@ -58,7 +58,7 @@ private final class CountingSource: BatchSource {
     #expect(try prefetcher?.next() == nil)
     prefetcher = Prefetcher(source, epochs: 0..<1000)
     _ = try prefetcher?.next()
-    // Waits for the thread, which must not wait for room for ever.
+    // Deinitialization waits for the thread, which must stop waiting for space.
     prefetcher = nil
     let made = source.made.load(ordering: .relaxed)
     #expect(made < 20)

@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// Holds a task to batches that follow from seed, epoch and index alone.
+/// Expects batches that depend on seed, epoch and index only.
 private func expectRepeatable(
   _ make: (UInt64) throws -> some BatchSource, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
@@ -59,7 +59,7 @@ private func expectRepeatable(
       #expect(sums[row] == marked.reduce(0) { $0 + steps[$1].0 })
       error += (sums[row] - 1) * (sums[row] - 1) / 500
     }
-    // The baseline: the variance of a sum of two uniform numbers, 1/6.
+    // The baseline: the variance of the sum of two uniform numbers, 1/6.
     #expect(abs(error - 1 / 6) < 0.03)
   }
 
@@ -104,7 +104,7 @@ private func expectRepeatable(
     #expect(batch.tensors["image"]?.shape == [30, 3, 32, 32])
     let image = try batch.floats("image")
     for (row, caption) in task.captions(epoch: 0, index: 0).enumerated() {
-      // The colour that comes first in the sentence is where the sentence says.
+      // The shape of the first colour is at the position that the sentence states.
       let words = caption.split(separator: " ").map(String.init)
       #expect(words[0] == "a" && (words.count == 9 || words.count == 10), "\(caption)")
       let (x, y): (Int, Int) =

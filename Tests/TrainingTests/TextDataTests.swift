@@ -1,6 +1,8 @@
 import ONNX
 import Testing
 
+@testable import ONNXTraining
+
 @Suite struct VocabularyTests {
   @Test func ordersCharactersByCodePoint() throws {
     let vocabulary = try Vocabulary(charactersOf: "b\na b é")
@@ -100,7 +102,7 @@ import Testing
 }
 
 @Suite struct PolarityTests {
-  /// What Kim's `clean_str` makes of these, but for the back strokes it leaves before brackets.
+  /// The result of Kim's `clean_str`, without the backslashes that it leaves before brackets.
   @Test func splitsReviewsAsKimDoes() {
     #expect(
       reviewWords(in: "It's GREAT, isn't it? (I'd say: we'll, they've!) -- café's 10/10")

@@ -17,7 +17,7 @@ import Testing
     ]).batches(size: size, seed: 4)
   }
 
-  /// A network with everything that draws numbers or has a state of its own.
+  /// A network with layers that draw random numbers or have running statistics.
   static func network() throws -> Model {
     let net = Sequential {
       Conv2D(4, 3, padding: 1)
@@ -172,20 +172,22 @@ import Testing
     #expect(throws: TrainingError.self) { try Trainer(SmallNetwork.model, options) }
     options = TrainingOptions()
     options.output = "z"
-    #expect(throws: TrainingError.model("no output 'z' to train; it has 'y'")) {
+    #expect(throws: TrainingError.model("the model has no output 'z'; its outputs are 'y'")) {
       try Trainer(SmallNetwork.model, options)
     }
     let trainer = try Trainer(Self.network(), TrainingOptions())
     var batch = try Self.pictures().batch(epoch: 0, index: 0)
     batch.tensors["image"] = nil
-    #expect(throws: ModelError.missingInput("image")) { try trainer.train(on: batch, rate: 0.1) }
+    #expect(throws: TrainingError.interpreter(.missingInput("image"))) {
+      try trainer.train(on: batch, rate: 0.1)
+    }
     batch = try Self.pictures().batch(epoch: 0, index: 0)
     batch.tensors[Loss.labels] = Tensor(shape: [16], [Int64](repeating: 7, count: 16))
-    #expect(throws: ModelError.self) { try trainer.train(on: batch, rate: 0.1) }
+    #expect(throws: TrainingError.self) { try trainer.train(on: batch, rate: 0.1) }
   }
 
   @Test func statesGoOnFromWindowToWindow() throws {
-    var net = CharGRU(vocabulary: 5)
+    var net = LanguageModel.charGRU(vocabulary: 5)
     (net.hidden, net.layers) = (8, 1)
     var options = TrainingOptions()
     options.states = ["h": "h_out"]
@@ -196,7 +198,7 @@ import Testing
     let first = try Self.train(trainer, data, epochs: 0..<1, rate: 0.01)
     let last = try Self.train(trainer, data, epochs: 1..<12, rate: 0.01)
     #expect(last.loss < first.loss / 2)
-    // In the middle of an epoch the state is not zero: the same window gives another loss.
+    // Later in an epoch, the state is not zero and the same window has another loss.
     let states = CarriedState()
     let start = try trainer.evaluate(on: data.batch(epoch: 0, index: 0), states: states)
     var again = try data.batch(epoch: 0, index: 0)

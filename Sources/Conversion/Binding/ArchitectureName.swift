@@ -23,10 +23,10 @@ extension ArchitectureName {
     case .lenet5: try shapes.lenet5()
     case .resnetSmall: try shapes.resnetSmall()
     case .autoencoder: try shapes.autoencoder()
-    case .charRNN: try shapes.language(CharRNN(vocabulary: try shapes.vocabulary()))
-    case .charLSTM: try shapes.language(CharLSTM(vocabulary: try shapes.vocabulary()))
-    case .charGRU: try shapes.language(CharGRU(vocabulary: try shapes.vocabulary()))
-    case .wordLSTM: try shapes.language(WordLSTM(vocabulary: try shapes.vocabulary()))
+    case .charRNN: try shapes.language(.charRNN(vocabulary: try shapes.vocabulary()))
+    case .charLSTM: try shapes.language(.charLSTM(vocabulary: try shapes.vocabulary()))
+    case .charGRU: try shapes.language(.charGRU(vocabulary: try shapes.vocabulary()))
+    case .wordLSTM: try shapes.language(.wordLSTM(vocabulary: try shapes.vocabulary()))
     case .textCNN: try shapes.textCNN()
     case .bilstm: try shapes.bilstm()
     case .seq2seq: try shapes.sequenceToSequence()
@@ -37,14 +37,3 @@ extension ArchitectureName {
     }
   }
 }
-
-/// The language models, whose sizes go by the same names.
-protocol SizedLanguageModel: LanguageModel {
-  var embedding: Int? { get set }
-  var hidden: Int { get set }
-  var layers: Int { get set }
-}
-extension CharRNN: SizedLanguageModel {}
-extension CharLSTM: SizedLanguageModel {}
-extension CharGRU: SizedLanguageModel {}
-extension WordLSTM: SizedLanguageModel {}

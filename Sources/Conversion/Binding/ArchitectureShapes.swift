@@ -156,7 +156,7 @@ struct ArchitectureShapes {
     return try size("vocabulary", first.count == 3 ? last[1] : last[0])
   }
 
-  mutating func language<L: SizedLanguageModel>(_ model: L) throws(ConversionError) -> L {
+  mutating func language(_ model: LanguageModel) throws(ConversionError) -> LanguageModel {
     var net = model
     let gates = [RecurrentKind.rnn: 1, .gru: 3, .lstm: 4][model.kind] ?? 1
     let found = try recurrence(gates: gates)

@@ -1,11 +1,33 @@
-/// The models that the tools know by name.
+/// The model architectures of `onnx-train new` and `onnx-convert --architecture`.
 public enum ArchitectureName: String, Sendable, CaseIterable {
-  case mlp, lenet5
+  /// A multilayer perceptron for pictures.
+  case mlp
+  /// LeNet-5.
+  case lenet5
+  /// A small residual network.
   case resnetSmall = "resnet-small"
+  /// A character model of simple recurrent layers.
   case charRNN = "char-rnn"
+  /// A character model of LSTM layers.
   case charLSTM = "char-lstm"
+  /// A character model of GRU layers.
   case charGRU = "char-gru"
+  /// A word model of LSTM layers.
   case wordLSTM = "word-lstm"
+  /// A convolutional sentence classifier.
   case textCNN = "text-cnn"
-  case bilstm, seq2seq, caption, autoencoder, forecast, parity, adding
+  /// A sentence classifier with a bidirectional LSTM.
+  case bilstm
+  /// A translator of token sequences.
+  case seq2seq
+  /// A model that describes pictures.
+  case caption
+  /// An autoencoder for pictures.
+  case autoencoder
+  /// A forecaster of time series.
+  case forecast
+  /// A classifier of bit strings by parity.
+  case parity
+  /// A model for the adding problem.
+  case adding
 }

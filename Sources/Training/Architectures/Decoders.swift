@@ -1,29 +1,30 @@
 import ONNXFormat
 import ONNXInterpreter
 
-/// Writes a sequence of tokens about a context `c`, `[N, C]`: a GRU whose input at every step is the
-/// token before with `c` appended (Cho and others, 2014):
+/// A decoder that writes tokens given a context `c`, `[N, C]`: a GRU whose input at every step is the
+/// embedding of the previous token, concatenated with `c` (Cho and others, 2014):
 /// ```
 /// r = σ(Wr x + Ur h + Cr c)
 /// z = σ(Wz x + Uz h + Cz c)
 /// h' = (1 − z) ∘ tanh(W x + U (r ∘ h) + C c) + z ∘ h
 /// ```
-/// (the standard's `z`; the paper's is `1 − z`). The first state is `tanh(V c)`.
+/// (`z` as in ONNX; the paper's is `1 − z`). The initial state is `tanh(V c)`.
 struct ContextDecoder: Sendable {
   let vocabulary: Int
   let embedding: Int
   let hidden: Int
 
+  /// Adds the decoder.
   /// - Parameters:
-  ///   - tokens: int64 `[N, U]`
-  ///   - context: `[N, C]`
-  /// - Returns: logits `[N, U, vocabulary]`.
+  ///   - tokens: The previous tokens, int64 `[N, U]`.
+  ///   - context: The context, `[N, C]`.
+  /// - Returns: The logits, `[N, U, vocabulary]`.
   func callAsFunction(
     _ tokens: Signal, _ context: Signal, in m: inout ModelBuilder
   ) throws(ModelError) -> Signal {
     try m.scope("decoder") { m throws(ModelError) in
       let words = try Embedding(vocabulary, embedding).named("embedding")(tokens, in: &m)
-      // [N, U, 1] of zeros spreads the context over the steps.
+      // Adding zeros [N, U, 1] broadcasts the context to all steps.
       let zeros = try m.multiply(
         m.unsqueeze(m.cast(tokens, to: m.elementType), 2), m.scalar(0))
       let spread = try m.add(zeros, m.unsqueeze(context, 1))
@@ -41,23 +42,23 @@ struct ContextDecoder: Sendable {
   }
 }
 
-/// Turns one sequence of tokens into another: `source`, int64 `[N, T]`, and `target`, int64
-/// `[N, U]`, the tokens before those wanted, become `logits`, `[N, U, targetVocabulary]`, for the
-/// token after each. The encoder's last states are the context of the decoder.
+/// A translator of token sequences. Inputs are `source`, int64 `[N, T]`, and `target`, int64 `[N, U]`, the
+/// tokens written so far. The output `logits`, `[N, U, targetVocabulary]`, predicts the token after each
+/// of them. The context of the decoder is the encoder's last state.
 ///
-/// To write, run it on the tokens written so far and append the likeliest next one.
-public struct SequenceToSequence: Architecture {
-  public static let name = "seq2seq"
-  public var sourceVocabulary: Int
-  public var targetVocabulary: Int
-  public var embedding = 32
-  public var hidden = 128
-  public init(sourceVocabulary: Int, targetVocabulary: Int) {
+/// To translate, run the model repeatedly and append the most likely next token to `target`.
+package struct SequenceToSequence: Architecture {
+  package var name: ArchitectureName { .seq2seq }
+  package var sourceVocabulary: Int
+  package var targetVocabulary: Int
+  package var embedding = 32
+  package var hidden = 128
+  package init(sourceVocabulary: Int, targetVocabulary: Int) {
     self.sourceVocabulary = sourceVocabulary
     self.targetVocabulary = targetVocabulary
   }
 
-  public func build(_ m: inout ModelBuilder) throws(ModelError) {
+  package func build(_ m: inout ModelBuilder) throws(ModelError) {
     let source = try m.input("source", ["N", "T"], .int64)
     let target = try m.input("target", ["N", "U"], .int64)
     let encoder = Sequential {
@@ -72,26 +73,25 @@ public struct SequenceToSequence: Architecture {
   }
 }
 
-/// Describes pictures in words (in the manner of Vinyals and others, 2015): `image`,
-/// `[N, channels, height, width]` with pixels from 0 to 1, and `tokens`, int64 `[N, U]`, the words
-/// before those wanted, become `logits`, `[N, U, vocabulary]`. The features that a small CNN finds are
-/// the decoder's context.
-public struct Caption: Architecture {
-  public static let name = "caption"
-  public var vocabulary: Int
-  public var channels = 1
-  public var height = 28
-  public var width = 28
-  /// Filters of each convolution; each is followed by a pool that halves the picture.
-  public var filters = [16, 32]
-  public var features = 64
-  public var embedding = 32
-  public var hidden = 128
-  public init(vocabulary: Int) { self.vocabulary = vocabulary }
+/// A model that describes pictures (similar to Vinyals and others, 2015). Inputs are `image`,
+/// `[N, channels, height, width]` from 0 to 1, and `tokens`, int64 `[N, U]`, the words written so far. The
+/// output `logits`, `[N, U, vocabulary]`, predicts the word after each of them. The context of the decoder
+/// is computed by a small CNN.
+package struct Caption: PictureModel {
+  package var name: ArchitectureName { .caption }
+  package var vocabulary: Int
+  package var channels = 1
+  package var height = 28
+  package var width = 28
+  /// The filters of each convolution. A pool after each halves the picture.
+  package var filters = [16, 32]
+  package var features = 64
+  package var embedding = 32
+  package var hidden = 128
+  package init(vocabulary: Int) { self.vocabulary = vocabulary }
 
-  public func build(_ m: inout ModelBuilder) throws(ModelError) {
-    let image = try m.input(
-      "image", ["N", .size(channels), .size(height), .size(width)])
+  package func build(_ m: inout ModelBuilder) throws(ModelError) {
+    let image = try picture(&m)
     let tokens = try m.input("tokens", ["N", "U"], .int64)
     let encoder = Sequential {
       for count in filters {

@@ -1,22 +1,50 @@
 import ONNXFormat
 import ONNXInterpreter
 
-/// Predicts the next token of a text. Inputs `tokens`, int64 `[N, T]`, and the states `h` and, for
-/// LSTM, `c`, `[layers, N, hidden]`, zero at the start of a text; outputs `logits`,
-/// `[N, T, vocabulary]`, for the token after each, and `h_out` and `c_out`, which go in with the
-/// tokens that follow.
-public protocol LanguageModel: Architecture {
-  var kind: RecurrentKind { get }
-  var vocabulary: Int { get }
-  /// The length of a token's row in the embedding; `nil` for one-hot vectors.
-  var embedding: Int? { get }
-  var hidden: Int { get }
-  var layers: Int { get }
-  var dropout: Double { get }
-}
+/// A recurrent language model, which predicts the next token of a text.
+///
+/// Inputs are `tokens`, int64 `[N, T]`, and the states `h` and, for LSTM, `c`, `[layers, N, hidden]`, zero
+/// at the start of a text. Outputs are `logits`, `[N, T, vocabulary]`, for the token after each, and the
+/// states `h_out` and `c_out`, the inputs for the next tokens.
+package struct LanguageModel: Architecture {
+  package let name: ArchitectureName
+  package let kind: RecurrentKind
+  package var vocabulary: Int
+  /// The size of a token's embedding; `nil` for one-hot vectors.
+  package var embedding: Int?
+  package var hidden = 128
+  package var layers = 2
+  package var dropout = 0.0
 
-extension LanguageModel {
-  public func build(_ m: inout ModelBuilder) throws(ModelError) {
+  private init(_ name: ArchitectureName, _ kind: RecurrentKind, vocabulary: Int) {
+    self.name = name
+    self.kind = kind
+    self.vocabulary = vocabulary
+  }
+
+  /// A character model of simple recurrent layers.
+  package static func charRNN(vocabulary: Int) -> LanguageModel {
+    LanguageModel(.charRNN, .rnn, vocabulary: vocabulary)
+  }
+
+  /// A character model of LSTM layers.
+  package static func charLSTM(vocabulary: Int) -> LanguageModel {
+    LanguageModel(.charLSTM, .lstm, vocabulary: vocabulary)
+  }
+
+  /// A character model of GRU layers.
+  package static func charGRU(vocabulary: Int) -> LanguageModel {
+    LanguageModel(.charGRU, .gru, vocabulary: vocabulary)
+  }
+
+  /// A word model of LSTM layers (the small model of Zaremba, Sutskever and Vinyals, 2014, with dropout).
+  package static func wordLSTM(vocabulary: Int) -> LanguageModel {
+    var net = LanguageModel(.wordLSTM, .lstm, vocabulary: vocabulary)
+    (net.embedding, net.hidden, net.dropout) = (200, 200, 0.2)
+    return net
+  }
+
+  package func build(_ m: inout ModelBuilder) throws(ModelError) {
     let tokens = try m.input("tokens", ["N", "T"], .int64)
     let state: Shape = [.size(layers), "N", .size(hidden)]
     let h = try m.input("h", state)
@@ -39,53 +67,4 @@ extension LanguageModel {
     try m.output("h_out", result.h, shape: state)
     if let c = result.c { try m.output("c_out", c, shape: state) }
   }
-}
-
-/// A character model with plain recurrent units.
-public struct CharRNN: LanguageModel {
-  public static let name = "char-rnn"
-  public let kind = RecurrentKind.rnn
-  public var vocabulary: Int
-  public var embedding: Int?
-  public var hidden = 128
-  public var layers = 2
-  public var dropout = 0.0
-  public init(vocabulary: Int) { self.vocabulary = vocabulary }
-}
-
-/// A character model with LSTM units.
-public struct CharLSTM: LanguageModel {
-  public static let name = "char-lstm"
-  public let kind = RecurrentKind.lstm
-  public var vocabulary: Int
-  public var embedding: Int?
-  public var hidden = 128
-  public var layers = 2
-  public var dropout = 0.0
-  public init(vocabulary: Int) { self.vocabulary = vocabulary }
-}
-
-/// A character model with gated recurrent units.
-public struct CharGRU: LanguageModel {
-  public static let name = "char-gru"
-  public let kind = RecurrentKind.gru
-  public var vocabulary: Int
-  public var embedding: Int?
-  public var hidden = 128
-  public var layers = 2
-  public var dropout = 0.0
-  public init(vocabulary: Int) { self.vocabulary = vocabulary }
-}
-
-/// A word model with LSTM units (the small model of Zaremba, Sutskever and Vinyals, 2014, with
-/// dropout).
-public struct WordLSTM: LanguageModel {
-  public static let name = "word-lstm"
-  public let kind = RecurrentKind.lstm
-  public var vocabulary: Int
-  public var embedding: Int? = 200
-  public var hidden = 200
-  public var layers = 2
-  public var dropout = 0.2
-  public init(vocabulary: Int) { self.vocabulary = vocabulary }
 }

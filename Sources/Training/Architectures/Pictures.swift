@@ -1,35 +1,54 @@
 import ONNXFormat
 import ONNXInterpreter
 
-/// Reads pictures: `image`, `[N, channels, height, width]` with pixels from 0 to 1, becomes `logits`,
-/// `[N, classes]`.
-public protocol PictureClassifier: Architecture {
-  var channels: Int { get }
-  var height: Int { get }
-  var width: Int { get }
+/// A model with pictures as the input `image`, `[N, channels, height, width]` from 0 to 1.
+package protocol PictureModel: Architecture {
+  var channels: Int { get set }
+  var height: Int { get set }
+  var width: Int { get set }
+}
+
+extension PictureModel {
+  /// Channels, height and width.
+  package var sizes: [Int] {
+    get { [channels, height, width] }
+    set { (channels, height, width) = (newValue[0], newValue[1], newValue[2]) }
+  }
+
+  /// Adds the input `image`.
+  func picture(_ m: inout ModelBuilder) throws(ModelError) -> Signal {
+    try m.input("image", ["N", .size(channels), .size(height), .size(width)])
+  }
+}
+
+/// A picture classifier with the output `logits`, `[N, classes]`.
+package protocol PictureClassifier: PictureModel {
+  var classes: Int { get set }
   var layers: Sequential { get }
 }
 
 extension PictureClassifier {
-  public func build(_ m: inout ModelBuilder) throws(ModelError) {
-    let image = try m.input(
-      "image", ["N", .size(channels), .size(height), .size(width)])
-    try m.output("logits", layers(image, in: &m))
+  package func build(_ m: inout ModelBuilder) throws(ModelError) {
+    try m.output("logits", layers(picture(&m), in: &m))
   }
 }
 
-/// A perceptron: hidden layers of ReLU on the flattened picture.
-public struct MLP: PictureClassifier {
-  public static let name = "mlp"
-  public var channels = 1
-  public var height = 28
-  public var width = 28
-  public var classes = 10
-  public var hidden = [256, 128]
-  public var dropout = 0.0
-  public init() {}
+/// A multilayer perceptron: fully connected layers with ReLU on the flattened picture.
+package struct MLP: PictureClassifier {
+  package var name: ArchitectureName { .mlp }
+  package var channels = 1
+  package var height = 28
+  package var width = 28
+  package var classes = 10
+  package var hidden = [256, 128]
+  package var dropout = 0.0
 
-  public var layers: Sequential {
+  /// - Parameter hidden: The units of both hidden layers; `nil` for 256 and 128.
+  package init(hidden: Int? = nil) {
+    if let hidden { self.hidden = [hidden, hidden] }
+  }
+
+  package var layers: Sequential {
     Sequential {
       Flatten()
       for units in hidden {
@@ -42,20 +61,20 @@ public struct MLP: PictureClassifier {
   }
 }
 
-/// LeNet-5 (LeCun, Bottou, Bengio and Haffner, 1998): tanh and average pooling as there; full
-/// connections in the second convolution, and a plain linear last layer. 61,706 parameters for
-/// pictures of 28 × 28, which the first convolution pads to 32 × 32.
-public struct LeNet5: PictureClassifier {
-  public static let name = "lenet5"
-  public var channels = 1
-  public var height = 28
-  public var width = 28
-  public var classes = 10
-  /// ReLU and the largest of each window in place of tanh and the mean.
-  public var isModern = false
-  public init() {}
+/// LeNet-5 (LeCun, Bottou, Bengio and Haffner, 1998) with tanh and average pooling. Unlike in the paper,
+/// the second convolution is fully connected and the last layer is linear. It has 61,706 parameters for
+/// pictures of 28 × 28 pixels, which the first convolution pads to 32 × 32.
+package struct LeNet5: PictureClassifier {
+  package var name: ArchitectureName { .lenet5 }
+  package var channels = 1
+  package var height = 28
+  package var width = 28
+  package var classes = 10
+  /// Whether activations are ReLU and pools max pools.
+  package var isModern = false
+  package init() {}
 
-  public var layers: Sequential {
+  package var layers: Sequential {
     let activation: any Layer = isModern ? Relu() : Tanh()
     let pool: any Layer = isModern ? MaxPool2D(2) : AveragePool2D(2)
     return Sequential {
@@ -75,22 +94,22 @@ public struct LeNet5: PictureClassifier {
   }
 }
 
-/// A small residual network in the manner of those for CIFAR-10 (He, Zhang, Ren and Sun, 2015):
-/// a convolution, then stages of blocks of two convolutions with batch normalization; each stage
-/// after the first halves the picture.
-public struct ResNetSmall: PictureClassifier {
-  public static let name = "resnet-small"
-  public var channels = 3
-  public var height = 32
-  public var width = 32
-  public var classes = 10
-  /// Filters of each stage.
-  public var filters = [16, 32, 64]
-  /// Blocks in each stage.
-  public var blocks = 1
-  public init() {}
+/// A small residual network like those for CIFAR-10 (He, Zhang, Ren and Sun, 2015): a convolution, then
+/// stages of residual blocks, each of two convolutions with batch normalization. Each stage after the
+/// first halves the picture.
+package struct ResNetSmall: PictureClassifier {
+  package var name: ArchitectureName { .resnetSmall }
+  package var channels = 3
+  package var height = 32
+  package var width = 32
+  package var classes = 10
+  /// The filters of each stage.
+  package var filters = [16, 32, 64]
+  /// The number of blocks per stage.
+  package var blocks = 1
+  package init() {}
 
-  public var layers: Sequential {
+  package var layers: Sequential {
     Sequential {
       Self.convolution(filters.first ?? 16)
       BatchNorm()
@@ -129,20 +148,18 @@ public struct ResNetSmall: PictureClassifier {
   }
 }
 
-/// Squeezes digits through a narrow layer and draws them again: `image`, `[N, 1, 28, 28]` with
-/// pixels from 0 to 1, becomes `reconstruction` of the same shape; `code` is `[N, code]`.
-public struct Autoencoder: Architecture {
-  public static let name = "autoencoder"
-  public var channels = 1
-  public var height = 28
-  public var width = 28
-  public var hidden = [128, 64]
-  public var code = 32
-  public init() {}
+/// An autoencoder. Outputs are `code`, `[N, code]`, and `reconstruction`, which has the shape of `image`.
+package struct Autoencoder: PictureModel {
+  package var name: ArchitectureName { .autoencoder }
+  package var channels = 1
+  package var height = 28
+  package var width = 28
+  package var hidden = [128, 64]
+  package var code = 32
+  package init() {}
 
-  public func build(_ m: inout ModelBuilder) throws(ModelError) {
-    let image = try m.input(
-      "image", ["N", .size(channels), .size(height), .size(width)])
+  package func build(_ m: inout ModelBuilder) throws(ModelError) {
+    let image = try picture(&m)
     let encoder = Sequential {
       Flatten()
       for units in hidden {

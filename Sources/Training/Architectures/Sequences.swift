@@ -1,17 +1,17 @@
 import ONNXFormat
 import ONNXInterpreter
 
-/// An LSTM that looks at a window of a series and says what follows: `series`, `[N, T, features]`,
-/// becomes `forecast`, `[N, horizon]`.
-public struct Forecast: Architecture {
-  public static let name = "forecast"
-  public var features = 1
-  public var horizon = 1
-  public var hidden = 32
-  public var layers = 1
-  public init() {}
+/// An LSTM that forecasts a time series. The input is `series`, `[N, T, features]`, the output
+/// `forecast`, `[N, horizon]`.
+package struct Forecast: Architecture {
+  package var name: ArchitectureName { .forecast }
+  package var features = 1
+  package var horizon = 1
+  package var hidden = 32
+  package var layers = 1
+  package init() {}
 
-  public func build(_ m: inout ModelBuilder) throws(ModelError) {
+  package func build(_ m: inout ModelBuilder) throws(ModelError) {
     let series = try m.input("series", ["N", "T", .size(features)])
     let net = Sequential {
       LSTM(hidden, layers: layers).last.named("lstm")
@@ -21,16 +21,16 @@ public struct Forecast: Architecture {
   }
 }
 
-/// Whether a string of bits has an odd number of ones: `bits`, `[N, T, 1]`, and `lengths`, int32
-/// `[N]`, become `logits`, `[N, 2]`, of even and odd. What it learns from short strings holds for
-/// longer ones.
-public struct Parity: Architecture {
-  public static let name = "parity"
-  public var kind = RecurrentKind.lstm
-  public var hidden = 32
-  public init() {}
+/// A classifier of bit strings by parity. Inputs are `bits`, `[N, T, 1]`, and `lengths`, int32 `[N]`. The
+/// output is `logits`, `[N, 2]`, for an even and an odd number of ones. Trained on short strings, it
+/// generalises to longer ones.
+package struct Parity: Architecture {
+  package var name: ArchitectureName { .parity }
+  package var kind = RecurrentKind.lstm
+  package var hidden = 32
+  package init() {}
 
-  public func build(_ m: inout ModelBuilder) throws(ModelError) {
+  package func build(_ m: inout ModelBuilder) throws(ModelError) {
     let bits = try m.input("bits", ["N", "T", 1])
     let lengths = try m.input("lengths", ["N"], .int32)
     let layer = kind.layer(hidden)
@@ -42,17 +42,18 @@ public struct Parity: Architecture {
   }
 }
 
-/// The adding problem (Hochreiter and Schmidhuber, 1997): `sequence`, `[N, T, 2]`, holds numbers from
-/// 0 to 1 and marks, 1 at two of them; `sum`, `[N, 1]`, is the sum of these two.
-public struct Adding: Architecture {
-  public static let name = "adding"
-  public var kind = RecurrentKind.lstm
-  public var hidden = 64
-  /// Where an LSTM's forget gate begins: open, so that gradients get through 100 steps.
-  public var forgetBias = 1.0
-  public init() {}
+/// A model for the adding problem (Hochreiter and Schmidhuber, 1997). The input is `sequence`,
+/// `[N, T, 2]`: numbers from 0 to 1, and marks that are 1 for two of them. The output `sum`, `[N, 1]`,
+/// predicts the sum of the two marked numbers.
+package struct Adding: Architecture {
+  package var name: ArchitectureName { .adding }
+  package var kind = RecurrentKind.lstm
+  package var hidden = 64
+  /// The initial bias of an LSTM's forget gate. A positive one lets gradients pass through 100 steps.
+  package var forgetBias = 1.0
+  package init() {}
 
-  public func build(_ m: inout ModelBuilder) throws(ModelError) {
+  package func build(_ m: inout ModelBuilder) throws(ModelError) {
     let sequence = try m.input("sequence", ["N", "T", 2])
     let net = Sequential {
       kind.layer(hidden, forgetBias: forgetBias).last.named("recurrent")

@@ -1,16 +1,16 @@
 import ONNXFormat
 
-/// Examples in NumPy files: an archive `.npz` with arrays `x` and `y`, or a folder with `x.npy` and
-/// `y.npy`.
+/// Reads examples from NumPy files: a `.npz` archive with arrays `x` and `y`, or a folder with `x.npy`
+/// and `y.npy`.
 public enum ArrayFiles {
-  /// Reads the arrays. Batches hold `features` and `labels`: floating point becomes float32,
-  /// integers int64 in labels and float32 in features, but for uint8 features, which are scaled
-  /// from 0…255 to 0…1.
+  /// Reads the arrays. Batches have the tensors `features` and `labels`. Floating-point numbers become
+  /// float32, integer features float32, and integer labels int64. uint8 features are scaled from 0…255
+  /// to 0…1.
   /// - Parameters:
-  ///   - part: what stands before `x` and `y`, such as `test_`
-  ///   - classCount: labels must be less, where given
-  /// - Throws: `DataError` where an array is missing, the two do not fit each other, or a label is
-  ///   out of range.
+  ///   - part: A prefix of the names `x` and `y`, such as `test_`.
+  ///   - classCount: The number of classes, which labels must be less than.
+  /// - Throws: `DataError` if an array is missing, the numbers of features and labels differ, or a
+  ///   label is out of range.
   public static func read(
     _ path: String, part: String = "", classCount: Int? = nil
   ) throws(DataError) -> TensorDataset {
@@ -20,7 +20,7 @@ public enum ArrayFiles {
       for name in names {
         let file = "\(path)/\(name).npy"
         guard dataExists(file) else {
-          throw DataError("expected a file \(name).npy, found none", in: path)
+          throw DataError("expected a file '\(name).npy', found none", in: path)
         }
         do { arrays.append(try Tensor(npyContentsOf: file)) } catch { throw DataError("\(error)") }
       }
@@ -40,7 +40,7 @@ public enum ArrayFiles {
     do throws(DataError) {
       let (x, y) = (arrays[0], arrays[1])
       guard x.shape.first != nil, x.shape.first == y.shape.first else {
-        throw DataError("expected as many labels as examples, found x \(x) and y \(y)")
+        throw DataError("expected as many labels 'y' as features 'x', found x \(x) and y \(y)")
       }
       let isByte = x.elementType == .uint8
       let features = isByte ? x : try converted(x, toFloat: true, "x")

@@ -1,14 +1,15 @@
 import ONNXFormat
 
-/// What one step of training is given.
+/// The input of a training step.
 public struct Batch: Sendable {
-  /// Tensors by the name of the graph's input: data, labels, masks.
+  /// The tensors by the name of the graph's input: data, labels, masks.
   public var tensors: [String: Tensor]
-  /// How many examples (or predictions) the loss is the mean of.
+  /// The number of examples or predictions that the loss is the mean of.
   public var count: Int
-  /// Whether states carried from step to step begin at zero with this batch.
+  /// Whether the states of a recurrent model are reset to zero before this batch.
   public var startsState: Bool
 
+  /// Creates a batch.
   public init(_ tensors: [String: Tensor], count: Int, startsState: Bool = false) {
     self.tensors = tensors
     self.count = count
@@ -16,14 +17,17 @@ public struct Batch: Sendable {
   }
 }
 
-/// Gives batches. A batch follows from its epoch and its number alone, so that it may be made on
-/// any thread, ahead of time, and again after a resume.
+/// A source of batches.
+///
+/// A batch must depend on its epoch and index only, so that it can be made on any thread, ahead of
+/// time, and again after a resume.
 public protocol BatchSource: Sendable {
-  /// How many batches an epoch has.
+  /// The number of batches per epoch.
   var batchCount: Int { get }
+  /// Makes a batch.
   /// - Parameters:
-  ///   - epoch: from 0; decides the shuffle
-  ///   - index: the batch's number in the epoch
-  /// - Throws: an error that says which datum is wrong.
+  ///   - epoch: The epoch, from 0. It determines the shuffle.
+  ///   - index: The position of the batch in the epoch.
+  /// - Throws: An error that names the faulty data. The sources of this module throw `DataError`.
   func batch(epoch: Int, index: Int) throws -> Batch
 }

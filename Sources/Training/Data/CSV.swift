@@ -1,30 +1,32 @@
 import ONNXFormat
 
-/// A table of numbers with the label in the last column, as text: a line an example, commas (or
-/// semicolons or tabs, whichever the first line has) between the cells, with or without a header.
+/// A text table of numbers with the label in the last column: one example per line, cells separated by
+/// commas, semicolons or tabs (whichever the first line contains), with or without a header.
 public struct CSVTable: Sendable {
-  /// What the last column means.
+  /// The meaning of the last column.
   public enum LabelKind: Sendable, Hashable {
-    /// Names or whole numbers of classes.
+    /// Names or numbers of classes.
     case classes
-    /// A number to come close to.
+    /// Target values.
     case value
   }
 
   /// The features, float32 `[N, F]`.
   public let features: Tensor
-  /// The labels: int64 `[N]`, or float32 `[N, 1]` for values.
+  /// The labels: int64 `[N]` for classes, float32 `[N, 1]` for values.
   public let labels: Tensor
-  /// Names of the columns; empty without a header.
+  /// The names of the columns; empty if there is no header.
   public let header: [String]
-  /// Names of the classes in the order of their numbers; empty for values.
+  /// The names of the classes in the order of their labels; empty for values.
   public let classNames: [String]
 
+  /// Reads a table from a file, gzipped or not.
   /// - Parameters:
-  ///   - labels: what the last column means
-  ///   - classNames: the classes where they are known, such as those of the data trained with;
-  ///     `nil` for those found, numbers in their order, else by code points
-  /// - Throws: `DataError` with the line that is wrong.
+  ///   - labels: The meaning of the last column.
+  ///   - classNames: The expected classes, such as those of the training data; `nil` for the classes
+  ///     found, numbers in ascending order before names in the order of their code points.
+  ///   - limit: The largest size of the text in bytes.
+  /// - Throws: `DataError` with the number of the faulty line.
   public init(
     contentsOf path: String, labels: LabelKind = .classes, classNames: [String]? = nil,
     limit: Int = 1 << 30
@@ -36,16 +38,19 @@ public struct CSVTable: Sendable {
   }
 
   /// Reads a table from text.
+  /// - Throws: `DataError` with the number of the faulty line.
   public init(
     _ text: String, labels kind: LabelKind = .classes, classNames: [String]? = nil
   ) throws(DataError) {
     var rows = CSVRows(text)
-    guard let first = try rows.next() else { throw DataError("expected a table, found no line") }
+    guard let first = try rows.next() else {
+      throw DataError("expected a table, found no line of text")
+    }
     let width = first.cells.count
     guard width >= 2 else {
       throw DataError("line 1: expected features and a label, found \(width) column")
     }
-    // Names stand above numbers.
+    // The first line is a header if a feature in it is not a number.
     let isHeader = first.cells.dropLast().contains { CSVRows.number($0) == nil && !$0.isEmpty }
     header = isHeader ? first.cells : []
     var features: [Float] = []
@@ -70,7 +75,7 @@ public struct CSVTable: Sendable {
         names.append(label)
       case .value:
         guard let number = CSVRows.number(label) else {
-          throw DataError("\(place): expected a number as label, found \(label.quoted)")
+          throw DataError("\(place): expected a number as the label, found \(label.quoted)")
         }
         values.append(number)
       }
@@ -95,7 +100,7 @@ public struct CSVTable: Sendable {
       for (index, name) in names.enumerated() {
         guard let number = numbers[name] else {
           throw DataError(
-            "example \(index + 1): expected one of \(classes.count) classes as label, "
+            "example \(index + 1): expected one of \(classes.count) classes as the label, "
               + "found \(name.quoted)")
         }
         found.append(number)
@@ -105,7 +110,7 @@ public struct CSVTable: Sendable {
     }
   }
 
-  /// Numbers by their value, before names.
+  /// Numbers in ascending order, then names.
   private static func sorted(_ names: Set<String>) -> [String] {
     names.sorted { a, b in
       switch (Double(a), Double(b)) {
@@ -117,13 +122,14 @@ public struct CSVTable: Sendable {
     }
   }
 
-  /// The examples; batches hold `features` and `labels`.
+  /// The examples. Batches have the tensors `features` and `labels`.
+  /// - Throws: `DataError`
   public func dataset() throws(DataError) -> TensorDataset {
     try TensorDataset([.init("features", features), .init("labels", labels)])
   }
 }
 
-/// The lines of a table and their cells (RFC 4180: a cell may stand in quotes).
+/// The lines of a table and their cells, which may be quoted (RFC 4180).
 private struct CSVRows {
   private let bytes: [UInt8]
   private var position = 0
@@ -191,12 +197,12 @@ private struct CSVRows {
       }
       cell.append(byte)
     }
-    throw DataError("line \(start): expected a quote to end a cell, found the file's end")
+    throw DataError("line \(start): expected a closing quote, found the end of the text")
   }
 }
 
 extension String {
-  /// The text without spaces at its ends.
+  /// The text without leading and trailing spaces and tabs.
   fileprivate var trimmed: String {
     let scalars = unicodeScalars
     guard let first = scalars.firstIndex(where: { $0 != " " && $0 != "\t" }),

@@ -1,45 +1,55 @@
 import Glibc
 import ONNXFormat
 
-/// What is wrong with data: one sentence, with the file or folder in front where there is one.
+/// An error in training data: one sentence, prefixed with the file or folder if there is one.
 public struct DataError: Error, Sendable, Hashable, CustomStringConvertible {
   /// The file or folder.
   public var path: String?
-  /// What was expected, and what was found.
+  /// The expected and the actual content.
   public var problem: String
 
+  /// Creates an error.
   public init(_ problem: String, in path: String? = nil) {
     self.problem = problem
     self.path = path
   }
 
+  /// The error as one sentence.
   public var description: String { ((path.map { "\($0): " } ?? "") + problem).escaped }
 
-  /// What the system says of the last call that failed.
+  /// The error of the last failed system call.
   static func system(_ path: String) -> DataError {
     DataError(String(cString: strerror(errno)), in: path)
   }
 }
 
 extension Tensor {
-  /// A tensor of these elements.
-  /// - Throws: `DataError` where they are not as many as the shape has, or there is no memory.
+  /// Creates a tensor with the given elements.
+  /// - Throws: `DataError` if the number of elements is not that of the shape, or memory runs out.
   init<T: Element>(data values: [T], shape: [Int]) throws(DataError) {
     guard shape.elementCount == values.count else {
       throw DataError("\(values.count) elements do not fill the shape \(Shape(shape))")
     }
+    try self.init(data: T.self, shape: shape) { buffer in
+      for index in values.indices { buffer[index] = values[index] }
+    }
+  }
+
+  /// Creates a tensor with the elements that `fill` writes.
+  /// - Throws: `DataError` if memory runs out.
+  init<T: Element>(
+    data type: T.Type, shape: [Int], _ fill: (UnsafeMutableBufferPointer<T>) -> Void
+  ) throws(DataError) {
     do throws(TensorError) {
-      self = try Tensor(T.self, shape: shape) { buffer in
-        for index in values.indices { buffer[index] = values[index] }
-      }
+      self = try Tensor(T.self, shape: shape) { fill($0) }
     } catch { throw DataError(error.description) }
   }
-}
 
-/// `a · b`, or an error for a size that cannot be.
-func checkedProduct(_ sizes: Int...) throws(DataError) -> Int {
-  guard let product = sizes.elementCount else {
-    throw DataError("sizes of \(sizes.map(String.init).joined(separator: " x ")) are too large")
+  /// Creates a tensor whose elements are not initialized.
+  /// - Throws: `DataError` if memory runs out.
+  init(data elementType: ElementType, shape: [Int]) throws(DataError) {
+    do throws(TensorError) {
+      self = try Tensor(uninitialized: elementType, shape: shape)
+    } catch { throw DataError(error.description) }
   }
-  return product
 }

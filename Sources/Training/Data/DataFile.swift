@@ -1,25 +1,28 @@
 internal import CZlib
 import Glibc
 
-/// A regular file that is read once from front to back, through gzip where its first bytes say so.
+/// A regular file that is read once from start to end. Gzip data, recognised by its first bytes, is
+/// decompressed.
 final class DataFile {
   let path: String
   private let descriptor: Int32
   private var stream = z_stream()
   private var isCompressed = false
   private let fileSize: Int
-  /// Bytes of the file that were read ahead, and how many of them are used.
+  /// The bytes read ahead, and how many of them are used.
   private var ahead: [UInt8] = []
   private var used = 0
+  /// Whether a gzip member is incomplete.
   private var isInside = false
   private static let pieceSize = 64 << 10
 
-  /// - Throws: `DataError` where there is no such file, or it is none.
+  /// Opens a file.
+  /// - Throws: `DataError` if there is no such file, or it is not a regular file.
   init(_ path: String) throws(DataError) {
     guard !path.utf8.contains(0) else {
-      throw DataError("a path cannot hold a NUL character", in: path)
+      throw DataError("a path cannot contain a NUL character", in: path)
     }
-    // Without O_NONBLOCK a named pipe would hang here.
+    // Without O_NONBLOCK, opening a named pipe would block.
     descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     self.path = path
     guard descriptor >= 0 else { throw .system(path) }
@@ -35,11 +38,11 @@ final class DataFile {
     try readAhead()
     guard ahead.starts(with: [0x1F, 0x8B]) else { return }
     isCompressed = true
-    // 16: a gzip header and check sum.
+    // 16 selects the gzip format.
     guard
       inflateInit2_(
         &stream, 16 + MAX_WBITS, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
-    else { throw DataError("no memory to decompress it", in: path) }
+    else { throw DataError("out of memory while decompressing", in: path) }
     isInside = true
   }
 
@@ -48,7 +51,7 @@ final class DataFile {
     if descriptor >= 0 { close(descriptor) }
   }
 
-  /// Replaces the bytes read ahead, which are used up, by the next ones; none at the end.
+  /// Reads the next bytes once those read ahead are used up; none at the end of the file.
   private func readAhead() throws(DataError) {
     used = 0
     var got = -1
@@ -62,14 +65,15 @@ final class DataFile {
     if got < 0 { throw .system(path) }
   }
 
-  /// More bytes than the file can hold: deflate makes no more than 1032 of one.
+  /// An upper bound of the content's size: deflate expands a byte to at most 1032.
   var mostBytes: Int {
     let (bytes, overflow) = fileSize.multipliedReportingOverflow(by: isCompressed ? 1032 : 1)
     return overflow ? .max : bytes
   }
 
-  /// Reads as many bytes as `target` has.
-  /// - Returns: how many there were, fewer only at the end of the file
+  /// Fills `target`.
+  /// - Returns: The number of bytes read, which is less than that of `target` only at the end of the
+  ///   file.
   func read(into target: UnsafeMutableRawBufferPointer) throws(DataError) -> Int {
     var count = 0
     while count < target.count {
@@ -81,10 +85,10 @@ final class DataFile {
     return count
   }
 
-  /// Reads up to `limit` bytes: fewer only at the end of the file.
+  /// Reads `limit` bytes, or fewer at the end of the file.
   func read(upTo limit: Int) throws(DataError) -> [UInt8] {
     var result: [UInt8] = []
-    // The size that a header states is believed only as far as the file bears it out.
+    // `limit` may come from a header: reserve no more than a few megabytes before reading.
     result.reserveCapacity(min(limit, 4 << 20))
     while result.count < limit {
       let piece = try nextPiece(min(limit - result.count, 1 << 20))
@@ -94,7 +98,7 @@ final class DataFile {
     return result
   }
 
-  /// At least one and at most `limit` bytes; none at the end of the file.
+  /// Reads at least one and at most `limit` bytes; none at the end of the file.
   private func nextPiece(_ limit: Int) throws(DataError) -> [UInt8] {
     var failure: DataError?
     let piece = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
@@ -106,7 +110,7 @@ final class DataFile {
     return piece
   }
 
-  /// Reads at least one byte into `target`, which is not empty; none at the end of the file.
+  /// Reads at least one byte into `target`, which must not be empty; none at the end of the file.
   private func readSome(_ target: UnsafeMutableRawBufferPointer) throws(DataError) -> Int {
     if !isCompressed {
       if used == ahead.count { try readAhead() }
@@ -123,7 +127,7 @@ final class DataFile {
         return 0
       }
       if !isInside {
-        // A gzip file may hold several members; zeros may pad the last.
+        // A gzip file may consist of several members. The last may be padded with zeros.
         while used < ahead.count, ahead[used] == 0 { used += 1 }
         if used == ahead.count { continue }
         inflateReset(&stream)
@@ -148,8 +152,8 @@ final class DataFile {
     }
   }
 
-  /// All bytes from here on.
-  /// - Throws: `DataError` where they are more than `limit`.
+  /// Reads all remaining bytes.
+  /// - Throws: `DataError` if there are more than `limit`.
   func readAll(limit: Int) throws(DataError) -> [UInt8] {
     let bytes = try read(upTo: limit)
     guard try nextPiece(1).isEmpty else {
@@ -158,17 +162,17 @@ final class DataFile {
     return bytes
   }
 
-  /// Whether all was read.
+  /// Whether no bytes remain.
   func isAtEnd() throws(DataError) -> Bool { try nextPiece(1).isEmpty }
 }
 
-/// The text of a file, gzipped or not: UTF-8, or Latin-1 where the bytes are not that.
-/// - Throws: `DataError` where it is more than `limit` bytes.
-public func readTextData(_ path: String, limit: Int = 256 << 20) throws(DataError) -> String {
+/// Reads a text file, gzipped or not, as UTF-8, or as Latin-1 if it is not valid UTF-8.
+/// - Throws: `DataError` if the text is longer than `limit` bytes.
+func readTextData(_ path: String, limit: Int = 256 << 20) throws(DataError) -> String {
   decodedText(try DataFile(path).readAll(limit: limit))
 }
 
-/// UTF-8, or Latin-1 where the bytes are not that; a byte order mark at the front is dropped.
+/// Decodes UTF-8, or Latin-1 if the bytes are not valid UTF-8, without the byte order mark.
 func decodedText(_ bytes: [UInt8]) -> String {
   let bytes = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...]
   if let text = String(validating: bytes, as: UTF8.self) { return text }
@@ -177,8 +181,8 @@ func decodedText(_ bytes: [UInt8]) -> String {
   return String(text)
 }
 
-/// The names in a folder, sorted, without those that begin with a dot.
-/// - Throws: `DataError` where there is no such folder, or it holds more than `limit`.
+/// The sorted names of a folder's entries, except those that begin with a dot.
+/// - Throws: `DataError` if there is no such folder, or it has more than `limit` entries.
 func folderEntries(_ path: String, limit: Int = 10_000_000) throws(DataError) -> [String] {
   guard let directory = opendir(path) else { throw .system(path) }
   defer { closedir(directory) }
@@ -194,11 +198,11 @@ func folderEntries(_ path: String, limit: Int = 10_000_000) throws(DataError) ->
   return names.sorted { $0.unicodeScalars.lexicographicallyPrecedes($1.unicodeScalars) }
 }
 
-/// Whether the path leads to a folder.
+/// Whether there is a folder at the path.
 func isDataFolder(_ path: String) -> Bool {
   var status = stat()
   return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }
 
-/// Whether there is anything at the path.
+/// Whether there is a file or folder at the path.
 func dataExists(_ path: String) -> Bool { access(path, F_OK) == 0 }

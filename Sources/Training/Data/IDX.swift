@@ -1,15 +1,16 @@
 import ONNXFormat
 
-/// The IDX files of MNIST and its kin, gzipped or not (http://yann.lecun.com/exdb/mnist).
+/// Reads IDX files, the format of MNIST, gzipped or not (http://yann.lecun.com/exdb/mnist).
 public enum IDX {
   /// Reads an array.
-  /// - Parameter limit: bytes that the array may take
-  /// - Throws: `DataError` where the file is no IDX file, or holds more or less than it says.
+  /// - Parameter limit: The largest size of the array in bytes.
+  /// - Throws: `DataError` if the file is not an IDX file, or has more or less data than its header
+  ///   states.
   public static func read(_ path: String, limit: Int = 4 << 30) throws(DataError) -> Tensor {
     let file = try DataFile(path)
     let magic = try file.read(upTo: 4)
     guard magic.count == 4, magic[0] == 0, magic[1] == 0, let type = types[magic[2]] else {
-      throw DataError("expected an IDX file, found other bytes at its start", in: path)
+      throw DataError("expected an IDX file, found no IDX header", in: path)
     }
     let rank = Int(magic[3])
     guard (1...8).contains(rank) else {
@@ -23,18 +24,18 @@ public enum IDX {
       header[4 * index..<4 * index + 4].reduce(0) { $0 << 8 | Int($1) }
     }
     guard let count = shape.elementCount, count <= limit / type.stride else {
-      throw DataError("an array \(Shape(shape)) is more than \(limit) bytes", in: path)
+      throw DataError("an array \(Shape(shape)) has more than \(limit) bytes", in: path)
     }
     let size = count * type.stride
     func fewer(_ count: Int) -> DataError {
       DataError("expected \(size) bytes for an array \(Shape(shape)), found \(count)", in: path)
     }
-    // The size that a header states is believed only as far as the file bears it out.
+    // Allocate no more than the file can fill.
     guard size <= file.mostBytes else { throw fewer(try file.read(upTo: size).count) }
     let tensor: Tensor
-    do throws(TensorError) {
-      tensor = try Tensor(uninitialized: type, shape: shape)
-    } catch { throw DataError(error.description, in: path) }
+    do throws(DataError) {
+      tensor = try Tensor(data: type, shape: shape)
+    } catch { throw DataError(error.problem, in: path) }
     let bytes = UnsafeMutableRawBufferPointer(start: tensor.storage.pointer, count: size)
     let found = try file.read(into: bytes)
     guard found == size else { throw fewer(found) }
@@ -49,7 +50,7 @@ public enum IDX {
     0x08: .uint8, 0x09: .int8, 0x0B: .int16, 0x0C: .int32, 0x0D: .float32, 0x0E: .float64,
   ]
 
-  /// Turns elements that stand with their highest byte first.
+  /// Converts big-endian elements to little-endian.
   private static func reverse(_ bytes: UnsafeMutableRawBufferPointer, each size: Int) {
     guard size > 1 else { return }
     for start in stride(from: 0, to: bytes.count, by: size) {
@@ -58,18 +59,21 @@ public enum IDX {
   }
 }
 
-/// Pictures and their classes in IDX files: a folder with MNIST's four, gzipped or not.
+/// A folder with the four IDX files of MNIST, gzipped or not: pictures and their classes.
 ///
-/// Batches hold `image`, float32 `[N, 1, 28, 28]` from 0 to 1, and `label`, int64 `[N]`.
+/// Batches have the tensors `image`, float32 `[N, 1, H, W]` from 0 to 1, and `label`, int64 `[N]`.
 public struct IDXFolder: Sendable {
+  /// The training examples.
   public let train: TensorDataset
+  /// The test examples.
   public let test: TensorDataset
-  /// How many classes the labels name.
+  /// The number of classes.
   public let classCount: Int
 
-  /// - Parameter classCount: labels must be less
-  /// - Throws: `DataError` where a file is missing or damaged, pictures and labels are not as many,
-  ///   a label is out of range, or a class has no picture to train with.
+  /// Reads the four files of a folder.
+  /// - Parameter classCount: The number of classes, which labels must be less than.
+  /// - Throws: `DataError` if a file is missing or damaged, the numbers of pictures and labels differ,
+  ///   a label is out of range, or a class has no training example.
   public init(_ folder: String, classCount: Int = 10) throws(DataError) {
     train = try Self.part("train", in: folder, classCount)
     test = try Self.part("t10k", in: folder, classCount)
@@ -118,12 +122,12 @@ public struct IDXFolder: Sendable {
     } catch { throw DataError("\(error)", in: folder) }
   }
 
-  /// MNIST's files are called `train-images-idx3-ubyte` or `train-images.idx3-ubyte`.
+  /// The path of a file, which may be named `train-images-idx3-ubyte` or `train-images.idx3-ubyte`.
   private static func find(
     _ stem: String, _ kind: String, in folder: String
   ) throws(DataError) -> String {
     guard isDataFolder(folder) else {
-      throw DataError("expected a folder with MNIST's four files, found none", in: folder)
+      throw DataError("expected a folder with MNIST's four files, found no folder", in: folder)
     }
     for name in ["\(stem)-\(kind)", "\(stem).\(kind)"] {
       for end in ["", ".gz"] where dataExists("\(folder)/\(name)\(end)") {

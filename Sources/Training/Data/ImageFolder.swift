@@ -1,39 +1,43 @@
 import ONNXFormat
 
-/// Pictures in a folder of folders, one for each class, which bears the class's name.
+/// Pictures in a folder with a subfolder for each class, named after the class.
 ///
-/// Batches hold `image`, `[N, …]` of what `decode` gives for a picture, and `label`, int64 `[N]`.
-/// Pictures are read when their batch is made.
+/// Batches have the tensors `image`, `[N, C, H, W]`, and `label`, int64 `[N]`. Pictures are read when
+/// their batch is made.
 public struct ImageFolder: ExampleSource {
-  /// Names of the classes, sorted, in the order of their numbers.
+  /// The names of the classes in the order of their labels.
   public let classNames: [String]
-  /// The pictures' files and classes.
+  /// The paths of the pictures and their labels.
   public let files: [(path: String, label: Int)]
   private let decode: @Sendable (String) throws -> Tensor
 
+  /// The number of pictures.
   public var count: Int { files.count }
 
   private static let ends = [".png", ".jpg", ".jpeg"]
 
+  /// Lists the pictures of a folder.
   /// - Parameters:
-  ///   - classNames: the classes where they are known; `nil` for the folders found
-  ///   - decode: makes the tensor of a picture, `[C, H, W]` or `[1, C, H, W]`, of one shape for all
-  /// - Throws: `DataError` where the folder holds no folders of pictures, or one of them is empty.
+  ///   - classNames: The expected classes; `nil` for the subfolders found, in sorted order.
+  ///   - decode: Reads a picture as a tensor `[C, H, W]` or `[1, C, H, W]`. All pictures must have the
+  ///     same type and shape.
+  /// - Throws: `DataError` if there are no subfolders, or one has no pictures or an unknown name.
   public init(
     _ folder: String, classNames: [String]? = nil,
     decode: @escaping @Sendable (_ path: String) throws -> Tensor
   ) throws(DataError) {
     guard isDataFolder(folder) else {
-      throw DataError("expected a folder of folders, one for each class, found none", in: folder)
+      throw DataError("expected a folder with a subfolder for each class, found none", in: folder)
     }
     let found = try folderEntries(folder).filter { isDataFolder("\(folder)/\($0)") }
     guard !found.isEmpty else {
-      throw DataError("expected a folder for each class, found none", in: folder)
+      throw DataError("expected a subfolder for each class, found none", in: folder)
     }
     let classes = classNames ?? found
     if let stranger = found.first(where: { !classes.contains($0) }) {
       throw DataError(
-        "expected folders of \(classes.count) classes, found \(stranger.quoted)", in: folder)
+        "expected subfolders of \(classes.count) known classes, found \(stranger.quoted)",
+        in: folder)
     }
     var files: [(path: String, label: Int)] = []
     for (label, name) in classes.enumerated() {
@@ -42,7 +46,7 @@ public struct ImageFolder: ExampleSource {
         Self.ends.contains { file.lowercased().hasSuffix($0) }
       }
       guard !pictures.isEmpty else {
-        throw DataError("expected pictures (.png, .jpg) of the class, found none", in: path)
+        throw DataError("expected pictures (.png, .jpg, .jpeg), found none", in: path)
       }
       files += pictures.map { ("\(path)/\($0)", label) }
     }
@@ -51,7 +55,9 @@ public struct ImageFolder: ExampleSource {
     self.decode = decode
   }
 
-  public func batch(of examples: [Int]) throws -> Batch {
+  /// Reads the pictures of a batch.
+  /// - Throws: `DataError` if a picture cannot be read or its type differs from that of the others.
+  public func batch(of examples: [Int]) throws(DataError) -> Batch {
     var images: [Tensor] = []
     for example in examples {
       let path = files[example].path
@@ -66,19 +72,18 @@ public struct ImageFolder: ExampleSource {
         throw text.hasPrefix(path) ? DataError(text) : DataError(text, in: path)
       }
       guard image.elementType != .string else {
-        throw DataError("expected a picture of numbers, found \(image)", in: path)
+        throw DataError("expected a picture with numeric elements, found \(image)", in: path)
       }
       if let first = images.first {
         guard image.type == first.type else {
-          throw DataError("expected a picture \(first) as others are, found \(image)", in: path)
+          throw DataError("expected a picture \(first) like the others, found \(image)", in: path)
         }
       }
       images.append(image)
     }
     guard let first = images.first else { throw DataError("expected pictures, found none") }
     let size = first.storage.byteCount
-    let batch = try Tensor(
-      uninitialized: first.elementType, shape: [images.count] + first.shape)
+    let batch = try Tensor(data: first.elementType, shape: [images.count] + first.shape)
     for (index, image) in images.enumerated() {
       (batch.storage.pointer + index * size).copyMemory(
         from: image.storage.pointer, byteCount: size)

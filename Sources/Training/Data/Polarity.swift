@@ -1,21 +1,21 @@
-/// Sentences of good and of bad opinion: a folder whose files `*.pos` and `*.neg` hold one sentence
-/// a line (the sentence polarity data of Pang and Lee, 2005). Class 1 is good, 0 bad.
-public struct PolarityFolder: Sendable {
-  /// The words of each sentence, the good ones first.
-  public let sentences: [[String]]
-  public let labels: [Int]
-  /// The words, padding as 0 and the unknown as 1 before them.
-  public let vocabulary: Vocabulary
+/// A folder with the sentence polarity data of Pang and Lee (2005): files `*.pos` and `*.neg` with one
+/// sentence per line. Positive sentences have label 1, negative ones label 0.
+package struct PolarityFolder: Sendable {
+  /// The words of each sentence, positive sentences first.
+  package let sentences: [[String]]
+  package let labels: [Int]
+  /// The words, after padding (0) and the unknown word (1).
+  package let vocabulary: Vocabulary
 
   /// - Parameters:
-  ///   - minimumCount: how often a word must stand in the sentences to be in the vocabulary
-  ///   - vocabulary: `nil` for that of the sentences
-  /// - Throws: `DataError` where the folder lacks either kind, or a kind has no sentence.
-  public init(
+  ///   - minimumCount: The number of occurrences that a word needs to be in the vocabulary.
+  ///   - vocabulary: The vocabulary; `nil` for the words of the sentences.
+  /// - Throws: `DataError` if the folder lacks files of one kind, or they have no sentence.
+  package init(
     _ folder: String, minimumCount: Int = 1, vocabulary: Vocabulary? = nil
   ) throws(DataError) {
     guard isDataFolder(folder) else {
-      throw DataError("expected a folder with files *.pos and *.neg, found none", in: folder)
+      throw DataError("expected a folder with files *.pos and *.neg, found no folder", in: folder)
     }
     let names = try folderEntries(folder)
     var sentences: [[String]] = []
@@ -48,9 +48,9 @@ public struct PolarityFolder: Sendable {
     }
   }
 
-  /// The sentences as numbers of the vocabulary.
-  /// - Throws: `DataError` for a word that a vocabulary without an unknown word lacks.
-  public func dataset(
+  /// The sentences as token numbers.
+  /// - Throws: `DataError` if the vocabulary lacks a word and has no unknown word.
+  package func dataset(
     padding: SequenceDataset.Padding = .init()
   ) throws(DataError) -> SequenceDataset {
     var sequences: [[Int32]] = []

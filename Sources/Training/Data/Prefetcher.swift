@@ -1,25 +1,29 @@
 import Glibc
 
-/// Makes the batches of a source ahead of their use, on a thread of its own, in order.
+/// Makes the batches of a source in order and ahead of time, on a separate thread.
 ///
-/// At most `depth` finished batches wait. An error of the source reaches whoever asks for the batch
-/// it belongs to, and ends the work. The thread ends with the object, at the latest when the batch
-/// that it is making is done.
+/// At most `depth` finished batches wait to be used. If the source throws an error, `next()` throws it
+/// in place of the batch, and the prefetcher stops. The thread ends when the prefetcher is
+/// deinitialized, after the batch that it is making.
 public final class Prefetcher: Sendable {
-  /// A batch and where it stands.
+  /// A batch and its position.
   public struct Item: Sendable {
+    /// The epoch.
     public let epoch: Int
+    /// The position in the epoch.
     public let index: Int
+    /// The batch.
     public let batch: Batch
   }
 
   private let queue: PrefetchQueue
   private let thread: pthread_t?
 
+  /// Starts a thread that makes batches.
   /// - Parameters:
-  ///   - epochs: which epochs to make
-  ///   - index: the first batch of the first of them
-  ///   - depth: how many finished batches may wait
+  ///   - epochs: The epochs.
+  ///   - index: The first batch of the first epoch.
+  ///   - depth: The number of finished batches that may wait.
   public init(_ source: any BatchSource, epochs: Range<Int>, from index: Int = 0, depth: Int = 2) {
     precondition(index >= 0 && depth > 0, "a prefetcher starts at a batch and holds at least one")
     let queue = PrefetchQueue(depth: depth)
@@ -55,7 +59,8 @@ public final class Prefetcher: Sendable {
       argument.release()
       self.thread = nil
       _ = queue.put(
-        .failure(DataError("no thread to prepare batches: \(String(cString: strerror(status)))")))
+        .failure(
+          DataError("cannot start a thread for batches: \(String(cString: strerror(status)))")))
     }
   }
 
@@ -64,11 +69,12 @@ public final class Prefetcher: Sendable {
     if let thread { pthread_join(thread, nil) }
   }
 
-  /// The next batch, once it is made; `nil` after the last, or once cancelled.
-  /// - Throws: what the source threw in its place, then again.
+  /// Waits for the next batch.
+  /// - Returns: The batch; `nil` after the last one or after `cancel()`.
+  /// - Throws: The error that the source threw in place of the batch, on every further call too.
   public func next() throws -> Item? { try queue.take() }
 
-  /// Ends the work: batches that wait are dropped, and whoever waits for one gets `nil`.
+  /// Stops the prefetcher. Waiting batches are dropped, and calls of `next()` return `nil`.
   public func cancel() { queue.cancel() }
 }
 
@@ -77,7 +83,7 @@ private final class PrefetchWork: Sendable {
   init(_ body: @escaping @Sendable () -> Void) { self.body = body }
 }
 
-/// A queue of bounded length between two threads. The lock guards all of its state.
+/// A bounded queue between two threads. The lock guards all of its state.
 private final class PrefetchQueue: @unchecked Sendable {
   private let depth: Int
   private var waiting: [Prefetcher.Item] = []
@@ -113,8 +119,8 @@ private final class PrefetchQueue: @unchecked Sendable {
 
   var isCancelled: Bool { locked { wasCancelled } }
 
-  /// Waits for room.
-  /// - Returns: whether more is wanted.
+  /// Waits for space and appends a batch.
+  /// - Returns: Whether more batches are wanted.
   func put(_ result: Result<Prefetcher.Item, any Error>) -> Bool {
     locked {
       while waiting.count >= depth && !wasCancelled { pthread_cond_wait(change, lock) }

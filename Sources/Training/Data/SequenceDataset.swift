@@ -1,45 +1,55 @@
 import ONNXFormat
 
-/// Sequences of tokens of different lengths, each with a class or with a class for every token.
+/// Sequences of tokens of different lengths, each with a class or a class per token.
 ///
-/// A batch is padded to its longest sequence. It holds
-/// - `tokens`, int64 `[N, T]`, `padding` outside the sequences,
+/// A batch is padded to its longest sequence. It has the tensors
+/// - `tokens`, int64 `[N, T]`, padded with `Padding.token`,
 /// - `lengths`, int32 `[N]`,
-/// - `mask`, float32 `[N, T]`, 1 inside, 0 outside,
-/// - `labels`, int64 `[N]`, or `[N, T]` with `ignoreIndex` outside.
+/// - `mask`, float32 `[N, T]`, 1 for the tokens of a sequence and 0 for padding,
+/// - `labels`, int64 `[N]`, or `[N, T]` padded with `ignoreIndex`.
 public struct SequenceDataset: ExampleSource {
+  /// The labels of sequences.
   public enum Labels: Sendable {
+    /// A class per sequence.
     case classes([Int])
+    /// A class per token.
     case steps([[Int]])
+    /// No labels.
     case none
   }
 
-  /// How sequences become rows of equal length.
+  /// The padding that makes the sequences of a batch equally long.
   public struct Padding: Sendable {
-    /// The token that fills.
+    /// The padding token.
     public var token = 0
-    /// Rows are at least that long.
+    /// The minimum length of a row.
     public var minimumLength = 1
-    /// Longer sequences lose their end; `nil` keeps all.
+    /// The length to which longer sequences are truncated; `nil` to keep all tokens.
     public var maximumLength: Int?
-    /// Filling tokens before every sequence.
+    /// The number of padding tokens before every sequence.
     public var before = 0
-    /// Rows have a multiple of this many tokens, so that there are few different lengths.
+    /// The number that the length of a row is a multiple of. A larger one makes fewer different shapes.
     public var multiple = 1
+
+    /// Creates padding to the longest sequence.
     public init() {}
   }
 
-  /// What labels are outside of sequences: the default of ONNX's and PyTorch's losses that ignore.
+  /// The label of padding: the index that losses of ONNX and PyTorch ignore.
   public static let ignoreIndex = -100
 
+  /// The tokens of each sequence.
   public let sequences: [[Int32]]
+  /// The labels.
   public let labels: Labels
   private let padding: Padding
 
+  /// The number of sequences.
   public var count: Int { sequences.count }
 
-  /// - Throws: `DataError` where sequences and labels do not fit each other, or the padding's
-  ///   numbers are none that could be.
+  /// Creates a dataset.
+  /// - Throws: `DataError` if the numbers of sequences and labels differ, or a number of the padding is
+  ///   out of range.
   public init(
     _ sequences: [[Int32]], labels: Labels, padding: Padding = Padding()
   ) throws(DataError) {
@@ -48,14 +58,14 @@ public struct SequenceDataset: ExampleSource {
     guard padding.multiple > 0, padding.before >= 0, padding.minimumLength >= 0,
       padding.maximumLength ?? 1 > 0, padding.multiple <= longest, padding.before <= longest,
       padding.minimumLength <= longest
-    else { throw DataError("expected positive lengths of padding, got \(padding)") }
+    else { throw DataError("expected positive lengths for the padding, got \(padding)") }
     switch labels {
     case .classes(let classes):
       guard classes.count == sequences.count else {
         throw DataError("expected \(sequences.count) labels, found \(classes.count)")
       }
       if let wrong = classes.firstIndex(where: { $0 < 0 }) {
-        throw DataError("expected labels from 0 on, found \(classes[wrong]) at \(wrong)")
+        throw DataError("expected labels of at least 0, found \(classes[wrong]) at \(wrong)")
       }
     case .steps(let steps):
       guard steps.count == sequences.count,
@@ -68,17 +78,19 @@ public struct SequenceDataset: ExampleSource {
     self.padding = padding
   }
 
-  /// Tokens of an example in a batch, before it is padded to its longest.
+  /// The length of an example, truncated and including `Padding.before`.
   public func length(of example: Int) -> Int {
     min(sequences[example].count, padding.maximumLength ?? .max) + padding.before
   }
 
-  public func batch(of examples: [Int]) throws -> Batch {
+  /// Makes a batch of sequences.
+  /// - Throws: `DataError` if memory runs out.
+  public func batch(of examples: [Int]) throws(DataError) -> Batch {
     let lengths = examples.map { length(of: $0) }
     let longest = max(lengths.max() ?? 0, padding.minimumLength, 1)
     let columns = (longest + padding.multiple - 1) / padding.multiple * padding.multiple
     let shape = [examples.count, columns]
-    let tokens = try Tensor(Int64.self, shape: shape) { target in
+    let tokens = try Tensor(data: Int64.self, shape: shape) { target in
       target.update(repeating: Int64(padding.token))
       for (row, example) in examples.enumerated() {
         for column in padding.before..<lengths[row] {
@@ -86,7 +98,7 @@ public struct SequenceDataset: ExampleSource {
         }
       }
     }
-    let mask = try Tensor(Float.self, shape: shape) { target in
+    let mask = try Tensor(data: Float.self, shape: shape) { target in
       for row in examples.indices {
         for column in 0..<columns {
           target[row * columns + column] =
@@ -104,7 +116,7 @@ public struct SequenceDataset: ExampleSource {
       tensors["labels"] = try Tensor(
         data: examples.map { Int64(classes[$0]) }, shape: [examples.count])
     case .steps(let steps):
-      tensors["labels"] = try Tensor(Int64.self, shape: shape) { target in
+      tensors["labels"] = try Tensor(data: Int64.self, shape: shape) { target in
         target.update(repeating: Int64(Self.ignoreIndex))
         for (row, example) in examples.enumerated() {
           for column in padding.before..<lengths[row] {
@@ -116,49 +128,5 @@ public struct SequenceDataset: ExampleSource {
     case .none: break
     }
     return Batch(tensors, count: count)
-  }
-}
-
-/// Batches of sequences of similar length, so that little of them is padding.
-///
-/// Sequences are sorted into buckets by length. In every epoch each bucket is shuffled and cut into
-/// batches, and these come in random order.
-public struct BucketedBatches: BatchSource {
-  private let source: any ExampleSource
-  private let batches: BatchOrder
-  public let batchCount: Int
-
-  /// - Parameters:
-  ///   - examples: which of the sequences; `nil` for all
-  ///   - size: sequences in a batch
-  ///   - width: lengths that share a bucket
-  ///   - seed: what the order of each epoch follows from
-  public init(
-    _ source: SequenceDataset, examples: [Int]? = nil, size: Int, width: Int = 8, seed: UInt64
-  ) {
-    precondition(size > 0 && width > 0, "a batch has a sequence, a bucket a length")
-    var buckets: [Int: [Int]] = [:]
-    for example in examples ?? Array(0..<source.count) {
-      buckets[max(0, source.length(of: example) - 1) / width, default: []].append(example)
-    }
-    let sorted = buckets.sorted { $0.key < $1.key }.map(\.value)
-    self.source = source
-    batchCount = sorted.reduce(0) { $0 + ($1.count + size - 1) / size }
-    batches = BatchOrder { epoch in
-      var random = RandomStream(seed: seed, UInt64(epoch))
-      var batches: [[Int]] = []
-      for bucket in sorted {
-        let order = bucket.shuffled(using: &random)
-        for start in stride(from: 0, to: order.count, by: size) {
-          batches.append(Array(order[start..<min(start + size, order.count)]))
-        }
-      }
-      return batches.shuffled(using: &random)
-    }
-  }
-
-  public func batch(epoch: Int, index: Int) throws -> Batch {
-    precondition(epoch >= 0 && (0..<batchCount).contains(index), "no batch \(index)")
-    return try source.batch(of: batches[epoch][index])
   }
 }

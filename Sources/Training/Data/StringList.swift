@@ -1,4 +1,4 @@
-/// A JSON array of strings, as a model's metadata holds its vocabulary.
+/// A JSON array of strings, the form of a vocabulary in a model's metadata.
 enum StringList {
   /// The array on one line. Control characters are escaped.
   static func json(_ strings: [String]) -> String {
@@ -6,7 +6,7 @@ enum StringList {
   }
 
   /// Reads an array of strings (RFC 8259).
-  /// - Throws: `DataError` for any other text.
+  /// - Throws: `DataError` for other text.
   static func parse(_ json: String) throws(DataError) -> [String] {
     var parser = Parser(text: Array(json.unicodeScalars))
     return try parser.strings()

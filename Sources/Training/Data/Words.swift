@@ -1,6 +1,6 @@
-/// The words of a text: runs of letters, digits and apostrophes, and every other character but
-/// space by itself; a line's end is a word too.
-public func words(in text: String) -> [String] {
+/// The words of a text: runs of letters, digits and apostrophes, and every other character except
+/// spaces as a word of its own. Line ends are words.
+func words(in text: String) -> [String] {
   var words: [String] = []
   var word = String.UnicodeScalarView()
   func finish() {
@@ -24,7 +24,7 @@ public func words(in text: String) -> [String] {
   return words
 }
 
-/// Whether a space stands between a text and the word that follows it.
+/// Whether a space separates a text from the next word.
 func needsSpace(_ text: String, _ word: String) -> Bool {
   guard let last = text.unicodeScalars.last, let first = word.unicodeScalars.first else {
     return false
@@ -33,10 +33,10 @@ func needsSpace(_ text: String, _ word: String) -> Bool {
   return first != "\n" && ![".", ",", ";", ":", "!", "?", ")", "]"].contains(first)
 }
 
-/// The words of a review as Kim (2014) takes them: lower case, letters, digits and `(),!?'` and the
-/// back quote kept, `'s`, `n't`, `'ve`, `'re`, `'d`, `'ll` and signs split off.
+/// The words of a review as in Kim (2014): lower-case letters, digits, `(),!?'` and the back quote.
+/// `'s`, `n't`, `'ve`, `'re`, `'d`, `'ll` and punctuation marks are words of their own.
 /// (`clean_str` of github.com/yoonkim/CNN_sentence, `process_data.py`.)
-public func reviewWords(in text: String) -> [String] {
+func reviewWords(in text: String) -> [String] {
   var bytes = text.utf8.map { byte in isKept(byte) ? byte : space }
   bytes = split(bytes, "'s")
   bytes = split(bytes, "'ve")

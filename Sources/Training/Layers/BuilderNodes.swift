@@ -1,16 +1,19 @@
 import ONNXFormat
 import ONNXInterpreter
 
-/// Nodes that layers are put together from.
 extension ModelBuilder {
+  /// Adds an `Add` node: `a + b` with broadcasting.
   public mutating func add(_ a: Signal, _ b: Signal) throws(ModelError) -> Signal {
     try node("Add", [a, b])
   }
 
+  /// Adds a `Mul` node: `a · b` with broadcasting.
   public mutating func multiply(_ a: Signal, _ b: Signal) throws(ModelError) -> Signal {
     try node("Mul", [a, b])
   }
 
+  /// Adds a `Concat` node: the parts one after another along an axis. A single part is returned as it
+  /// is.
   public mutating func concatenate(
     _ parts: [Signal], axis: Int
   ) throws(ModelError) -> Signal {
@@ -18,32 +21,37 @@ extension ModelBuilder {
     return try node("Concat", parts, [.int("axis", axis)])
   }
 
+  /// Adds a `Transpose` node: axis `i` of the result is axis `permutation[i]` of `x`.
   public mutating func transpose(
     _ x: Signal, _ permutation: [Int]
   ) throws(ModelError) -> Signal {
     try node("Transpose", [x], [.ints("perm", permutation)])
   }
 
-  /// `x` in another shape: 0 stands for the size at that axis, −1 for what is left.
+  /// Adds a `Reshape` node. A size of 0 stands for that of `x` at the same axis. One size may be −1; it
+  /// follows from the number of elements.
   public mutating func reshape(_ x: Signal, _ shape: [Int]) throws(ModelError) -> Signal {
     try node("Reshape", [x, integers(shape, hint: "shape")])
   }
 
+  /// Adds a `Squeeze` node: removes an axis of size 1.
   public mutating func squeeze(_ x: Signal, _ axis: Int) throws(ModelError) -> Signal {
     try node("Squeeze", [x, integers([axis], hint: "axes")])
   }
 
+  /// Adds an `Unsqueeze` node: inserts an axis of size 1.
   public mutating func unsqueeze(_ x: Signal, _ axis: Int) throws(ModelError) -> Signal {
     try node("Unsqueeze", [x, integers([axis], hint: "axes")])
   }
 
+  /// Adds a `Cast` node to another element type.
   public mutating func cast(
     _ x: Signal, to type: ElementType
   ) throws(ModelError) -> Signal {
     try node("Cast", [x], [.int("to", Int(type.rawValue))])
   }
 
-  /// The elements of `x` from `first` up to, not including, `end` along an axis.
+  /// Adds a `Slice` node: the elements `first..<end` along an axis.
   public mutating func slice(
     _ x: Signal, axis: Int, from first: Int, to end: Int
   ) throws(ModelError) -> Signal {

@@ -1,23 +1,37 @@
 import ONNXFormat
 import ONNXInterpreter
 
-/// A convolution of `[N, C, …]` to `[N, filters, …]` (the standard's `Conv`). The parameter `weight`
-/// is `[filters, C / groups, kernel…]`, `bias` is `[filters]`.
+/// A convolution from `[N, C, …]` to `[N, filters, …]`. The parameter `weight` has the shape
+/// `[filters, C / groups, kernel…]`, `bias` the shape `[filters]`.
 public struct Convolution<Axes: SpatialAxes>: Layer {
+  /// The number of output channels.
   public var filters: Int
+  /// The size of the window.
   public var kernel: PerAxis
+  /// The distance between windows.
   public var stride: PerAxis
+  /// The zeros added around the input.
   public var padding: Padding
+  /// The distance between the elements of a window.
   public var dilation: PerAxis
+  /// The number of groups that input and output channels are divided into. An output channel depends
+  /// on the input channels of its group only.
   public var groups: Int
+  /// Whether the layer has a bias.
   public var hasBias: Bool
+  /// The initializer of the weights.
   public var weight: Initializer
+  /// The initializer of the bias.
   public var bias: Initializer
 
+  /// Creates a convolution.
   /// - Parameters:
-  ///   - filters: the number of output channels
-  ///   - kernel: the window's size
-  ///   - groups: into how many parts the channels are divided that do not see each other
+  ///   - filters: The number of output channels.
+  ///   - kernel: The size of the window.
+  ///   - stride: The distance between windows.
+  ///   - padding: The zeros added around the input.
+  ///   - dilation: The distance between the elements of a window.
+  ///   - groups: The number of groups of channels.
   public init(
     _ filters: Int, _ kernel: PerAxis, stride: PerAxis = 1, padding: Padding = 0,
     dilation: PerAxis = 1, groups: Int = 1, hasBias: Bool = true, weight: Initializer = .fanIn,
@@ -34,6 +48,7 @@ public struct Convolution<Axes: SpatialAxes>: Layer {
     self.bias = bias
   }
 
+  /// Adds a `Conv` node.
   public func callAsFunction(
     _ x: Signal, in m: inout ModelBuilder
   ) throws(ModelError) -> Signal {
@@ -41,13 +56,17 @@ public struct Convolution<Axes: SpatialAxes>: Layer {
     try x.expect(rank: Axes.count + 2, "[N, C, …] with \(Axes.count) spatial axes", for: what)
     let channels = try x.size(1, for: what)
     guard groups > 0, channels % groups == 0, filters % groups == 0 else {
-      throw m.error("\(what) of \(channels) channels to \(filters) cannot have \(groups) groups")
+      throw m.error(
+        "\(what): the number of groups, \(groups), does not divide \(channels) input and "
+          + "\(filters) output channels")
     }
     let sizes = try kernel.values(Axes.count, atLeast: 1, "the kernel of \(what)")
     let strides = try stride.values(Axes.count, atLeast: 1, "the stride of \(what)")
     let dilations = try dilation.values(Axes.count, atLeast: 1, "the dilation of \(what)")
     let shape = [filters, channels / groups] + sizes
-    guard shape.elementCount != nil else { throw m.error("no weights have shape \(shape)") }
+    guard shape.elementCount != nil else {
+      throw m.error("\(what): weights of shape \(shape) are too large")
+    }
     let fans = Fans(shape)
     let W = try m.parameter("weight", shape, weight)
     let b = hasBias ? try m.parameter("bias", [filters], bias, fans: fans) : nil
@@ -61,9 +80,9 @@ public struct Convolution<Axes: SpatialAxes>: Layer {
   }
 }
 
-/// A convolution of `[N, C, L]`.
+/// A convolution over `[N, C, L]`.
 public typealias Conv1D = Convolution<OneAxis>
-/// A convolution of `[N, C, H, W]`.
+/// A convolution over `[N, C, H, W]`.
 public typealias Conv2D = Convolution<TwoAxes>
-/// A convolution of `[N, C, D, H, W]`.
+/// A convolution over `[N, C, D, H, W]`.
 public typealias Conv3D = Convolution<ThreeAxes>

@@ -1,21 +1,26 @@
 import ONNXFormat
 import ONNXInterpreter
 
-/// `y = x Wᵀ + b` for each row of `x`, `[…, I]`; `y` is `[…, units]`.
+/// A fully connected layer from `[…, I]` to `[…, units]`: `y = x Wᵀ + b`.
 ///
-/// The parameter `weight` is `[units, I]`, as PyTorch's, where `x` is a matrix (`Gemm`), else
-/// `[I, units]` (`MatMul`).
+/// If `x` is a matrix, the parameter `weight` has the shape `[units, I]` as in PyTorch, otherwise
+/// `[I, units]`. `bias` has the shape `[units]`.
 public struct Dense: Layer {
+  /// The number of outputs.
   public var units: Int
+  /// Whether the layer has a bias.
   public var hasBias: Bool
+  /// The initializer of the weights.
   public var weight: Initializer
+  /// The initializer of the bias.
   public var bias: Initializer
 
+  /// Creates a fully connected layer.
   /// - Parameters:
-  ///   - units: the number of outputs
-  ///   - hasBias: whether there is a `b`
-  ///   - weight: how `W` begins
-  ///   - bias: how `b` begins
+  ///   - units: The number of outputs.
+  ///   - hasBias: Whether the layer has a bias.
+  ///   - weight: The initializer of the weights.
+  ///   - bias: The initializer of the bias.
   public init(
     _ units: Int, hasBias: Bool = true, weight: Initializer = .fanIn, bias: Initializer = .fanIn
   ) {
@@ -25,6 +30,7 @@ public struct Dense: Layer {
     self.bias = bias
   }
 
+  /// Adds a `Gemm` node for a matrix, otherwise a `MatMul` and an `Add` node.
   public func callAsFunction(
     _ x: Signal, in m: inout ModelBuilder
   ) throws(ModelError) -> Signal {

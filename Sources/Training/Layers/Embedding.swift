@@ -1,18 +1,24 @@
 import ONNXFormat
 import ONNXInterpreter
 
-/// The row of a table for each token: int64 `[…]` becomes `[…, size]`.
+/// Looks up a row of a table for each token: int64 `[…]` to `[…, size]`. The parameter `weight` has the
+/// shape `[count, size]`.
 public struct Embedding: Layer {
+  /// The number of tokens.
   public var count: Int
+  /// The length of a row.
   public var size: Int
+  /// The padding token, whose row counts as zero; `nil` for none.
   public var padding: Int?
+  /// The initializer of the table.
   public var weight: Initializer
 
+  /// Creates an embedding.
   /// - Parameters:
-  ///   - count: how many tokens there are
-  ///   - size: the length of a row
-  ///   - padding: a token that means nothing: its rows are 0 and stay so
-  ///   - weight: how the table begins
+  ///   - count: The number of tokens.
+  ///   - size: The length of a row.
+  ///   - padding: The padding token, whose row counts as zero; `nil` for none.
+  ///   - weight: The initializer of the table.
   public init(
     _ count: Int, _ size: Int, padding: Int? = nil, weight: Initializer = .normal()
   ) {
@@ -22,6 +28,7 @@ public struct Embedding: Layer {
     self.weight = weight
   }
 
+  /// Adds a `Gather` node and, with padding, a mask.
   public func callAsFunction(
     _ tokens: Signal, in m: inout ModelBuilder
   ) throws(ModelError) -> Signal {
@@ -37,11 +44,14 @@ public struct Embedding: Layer {
   }
 }
 
-/// 1 at each token's place and 0 elsewhere: int64 `[…]` becomes `[…, count]`.
+/// One-hot vectors of tokens: int64 `[…]` to `[…, count]`.
 public struct OneHot: Layer {
+  /// The number of tokens.
   public var count: Int
+  /// Creates the layer.
   public init(_ count: Int) { self.count = count }
 
+  /// Adds a `OneHot` node.
   public func callAsFunction(
     _ tokens: Signal, in m: inout ModelBuilder
   ) throws(ModelError) -> Signal {

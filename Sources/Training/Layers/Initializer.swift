@@ -1,16 +1,19 @@
 import RealModule
 
-/// How many inputs an output depends on, and how many outputs an input reaches.
+/// The fan-in and fan-out of a layer.
 public struct Fans: Sendable, Hashable {
+  /// The number of inputs that an output depends on.
   public var input: Int
+  /// The number of outputs that an input affects.
   public var output: Int
 
+  /// Creates the fans of a layer.
   public init(input: Int, output: Int) {
     self.input = input
     self.output = output
   }
 
-  /// Those of weights `[outputs, inputs, kernel…]`.
+  /// The fans of weights `[outputs, inputs, kernel…]`.
   init(_ shape: [Int]) {
     let kernel = shape.dropFirst(2).reduce(1, *)
     input = (shape.count > 1 ? shape[1] : shape.first ?? 1) * kernel
@@ -18,30 +21,35 @@ public struct Fans: Sendable, Hashable {
   }
 }
 
-/// How the elements of a parameter begin.
+/// The distribution of a parameter's initial elements.
 public enum Initializer: Sendable, Hashable {
+  /// The same value for every element.
   case constant(Double)
-  /// Evenly from the first bound up to the second.
+  /// The uniform distribution between two bounds.
   case uniform(Double, Double)
+  /// The normal distribution with a mean and a standard deviation.
   case normal(mean: Double = 0, deviation: Double = 1)
-  /// `U(±1 / √fan_in)`: what PyTorch's `Linear` and `Conv` begin with, their biases too.
+  /// `U(±1 / √fan_in)`, PyTorch's default for the weights and biases of `Linear` and `Conv`.
   case fanIn
   /// `U(±gain · √(6 / (fan_in + fan_out)))` (Glorot and Bengio, 2010).
   case glorotUniform(gain: Double = 1)
-  /// Normal with deviation `gain · √(2 / (fan_in + fan_out))`.
+  /// Normal with mean 0 and deviation `gain · √(2 / (fan_in + fan_out))`.
   case glorotNormal(gain: Double = 1)
-  /// `U(±√(6 / fan_in))`, for layers before a ReLU (He, Zhang, Ren and Sun, 2015).
+  /// `U(±√(6 / fan_in))`, for layers followed by a ReLU (He, Zhang, Ren and Sun, 2015).
   case heUniform
-  /// Normal with deviation `√(2 / fan_in)`.
+  /// Normal with mean 0 and deviation `√(2 / fan_in)`.
   case heNormal
-  /// `gain` times a matrix of orthonormal rows, or columns where there are fewer of these; a tensor
-  /// counts as the matrix `[shape[0], the rest]` (Saxe, McClelland and Ganguli, 2013).
+  /// `gain` times a matrix with orthonormal rows, or orthonormal columns if there are more rows than
+  /// columns. A tensor is treated as the matrix `[shape[0], product of the other sizes]` (Saxe,
+  /// McClelland and Ganguli, 2013).
   case orthogonal(gain: Double = 1)
 
+  /// Zeros.
   public static let zeros = Initializer.constant(0)
+  /// Ones.
   public static let ones = Initializer.constant(1)
 
-  /// Writes the elements of a tensor of that shape.
+  /// Writes the elements of a tensor.
   func fill<T: BinaryFloatingPoint>(
     _ target: UnsafeMutablePointer<T>, _ shape: [Int], _ fans: Fans, _ random: inout RandomStream
   ) {
@@ -72,8 +80,8 @@ public enum Initializer: Sendable, Hashable {
   }
 }
 
-/// Hands over the elements of a random matrix with orthonormal rows or columns, whichever are fewer:
-/// Gram–Schmidt on normal vectors, each done twice, since once leaves what rounding left.
+/// Calls `store` with the elements of a random matrix with orthonormal rows or columns, whichever are
+/// fewer: Gram–Schmidt on normal vectors, applied twice to remove the rounding error of the first pass.
 private func orthonormal(
   _ rows: Int, _ columns: Int, _ random: inout RandomStream, _ store: (Int, Double) -> Void
 ) {

@@ -3,7 +3,7 @@ import ONNXInterpreter
 import ONNXOperators
 import ONNXOps
 
-/// Builds a model in Swift: inputs, layers, outputs.
+/// Builds a model from inputs, layers and outputs.
 ///
 /// ```swift
 /// var m = ModelBuilder(seed: 1)
@@ -12,25 +12,28 @@ import ONNXOps
 /// try m.output("logits", Dense(10)(Flatten()(features, in: &m), in: &m))
 /// let model = try m.model(name: "small")
 /// ```
-/// Each node is checked as it is added, and its output's type found, by the operator itself. The
-/// model holds nodes of the standard's operator set `GraphBuilder.operatorSet` only. All its
-/// initializers of floating point are parameters, or running statistics; other numbers are `Constant`
+/// Each node is checked, and the types of its outputs are inferred, as soon as it is added. The model
+/// has nodes of the standard's operator set `GraphBuilder.operatorSet` only. Its floating-point
+/// initializers are parameters or running statistics; other floating-point constants are `Constant`
 /// nodes.
 public struct ModelBuilder: Sendable {
-  /// What parameters are drawn from, together with their names.
+  /// The seed of the parameters' initial values. Each parameter is drawn from the seed and its name.
   public let seed: UInt64
-  /// The type of parameters and of inputs that state none.
+  /// The element type of parameters, and the default for inputs.
   public let elementType: ElementType
   private var builder = GraphBuilder()
   private var path: [String] = []
   private var inputs: [ValueInfo] = []
   private var outputs: [ValueInfo] = []
-  /// What outputs of the model are called while it is built.
+  /// The output's name by the name that the value has while the model is built.
   private var renamed: [String: String] = [:]
-  /// Contents of small whole numbers, which shapes follow from.
+  /// Integer constants by name, from which shapes are inferred.
   private var contents: [String: Tensor] = [:]
 
-  /// - Parameter elementType: float32 or float64
+  /// Creates a builder for an empty model.
+  /// - Parameters:
+  ///   - seed: The seed of the parameters' initial values.
+  ///   - elementType: float32 or float64.
   public init(seed: UInt64 = 0, elementType: ElementType = .float32) {
     precondition([.float32, .float64].contains(elementType), "parameters are float32 or float64")
     self.seed = seed
@@ -39,7 +42,7 @@ public struct ModelBuilder: Sendable {
 
   // MARK: Names
 
-  /// Adds what `body` adds under names that begin with `name` and a point, as in `encoder.weight`.
+  /// Calls `body` with `name` and a dot as a prefix of all names that it adds, as in `encoder.weight`.
   public mutating func scope<R>(
     _ name: String, _ body: (inout ModelBuilder) throws(ModelError) -> R
   ) throws(ModelError) -> R {
@@ -48,22 +51,23 @@ public struct ModelBuilder: Sendable {
     return try body(&self)
   }
 
-  /// The name within the scope.
+  /// The name with the prefix of the scope.
   private func scoped(_ name: String) -> String { (path + [name]).joined(separator: ".") }
 
-  /// The name of the scope, for errors.
+  /// The scope, for errors.
   private var label: String { path.isEmpty ? "" : " in '\(path.joined(separator: "."))'" }
 
   private mutating func claim(_ name: String) throws(ModelError) {
     guard builder.unique(name) == name else {
-      throw .graph("the model has two values called '\(name)'")
+      throw .graph("the name '\(name)' is already taken in the model")
     }
   }
 
   // MARK: Values
 
-  /// An input of the model.
-  /// - Throws: `ModelError.graph` where the name is taken.
+  /// Adds an input.
+  /// - Parameter elementType: The element type. The default is the builder's.
+  /// - Throws: `ModelError.graph` if the name is taken.
   public mutating func input(
     _ name: String, _ shape: Shape, _ elementType: ElementType? = nil
   ) throws(ModelError) -> Signal {
@@ -73,10 +77,10 @@ public struct ModelBuilder: Sendable {
     return Signal(name: name, elementType: type, shape: shape)
   }
 
-  /// Makes a value an output of the model.
-  /// - Parameter shape: what to declare, where the names of free sizes are better known than they
-  ///   follow from the graph
-  /// - Throws: `ModelError.graph` where the name is taken.
+  /// Makes a value an output.
+  /// - Parameter shape: The shape to declare. The default is the inferred one, which may lack names of
+  ///   free sizes.
+  /// - Throws: `ModelError.graph` if the name is taken.
   public mutating func output(
     _ name: String, _ value: Signal, shape: Shape? = nil
   ) throws(ModelError) {
@@ -89,19 +93,22 @@ public struct ModelBuilder: Sendable {
     outputs.append(ValueInfo(name, .tensor(value.elementType, shape ?? value.shape)))
   }
 
-  /// A parameter of the model, an initializer, drawn from the seed and its name alone.
-  /// - Parameter fans: what initializers that need them take; else they follow from the shape
+  /// Adds a parameter: an initializer with values drawn from the seed and the name.
+  /// - Parameter fans: The fans for `initializer`. By default they follow from the shape.
+  /// - Throws: `ModelError.graph` if the shape is not possible or memory runs out.
   public mutating func parameter(
     _ name: String, _ shape: [Int], _ initializer: Initializer, fans: Fans? = nil
   ) throws(ModelError) -> Signal {
     try parameter(name, shape, blocks: [initializer], of: shape, fans: fans)
   }
 
-  /// A parameter that consists of blocks, such as the gates of a recurrent layer, each drawn by
-  /// itself.
+  /// Adds a parameter that consists of blocks with separate initializers, such as the gates of a
+  /// recurrent layer.
   /// - Parameters:
-  ///   - blocks: how to draw each
-  ///   - blockShape: of one block; as many as there are fill `shape`
+  ///   - blocks: The initializer of each block.
+  ///   - blockShape: The shape of a block. The blocks together must fill `shape`.
+  ///   - fans: The fans for the initializers. By default they follow from `blockShape`.
+  /// - Throws: `ModelError.graph` if the shape is not possible or memory runs out.
   public mutating func parameter(
     _ name: String, _ shape: [Int], blocks: [Initializer], of blockShape: [Int], fans: Fans? = nil
   ) throws(ModelError) -> Signal {
@@ -109,7 +116,7 @@ public struct ModelBuilder: Sendable {
     guard let count = shape.elementCount, let block = blockShape.elementCount,
       block.multipliedReportingOverflow(by: blocks.count) == (count, false),
       shape.allSatisfy({ $0 > 0 })
-    else { throw .graph("no parameter '\(label)' has shape \(shape)") }
+    else { throw .graph("parameter '\(label)' cannot have the shape \(shape)") }
     var random = RandomStream(seed: seed, name: label)
     let values: Tensor
     do throws(TensorError) {
@@ -135,7 +142,7 @@ public struct ModelBuilder: Sendable {
     return Signal(name: name, elementType: tensor.elementType, shape: Shape(tensor.shape))
   }
 
-  /// A tensor that is no parameter.
+  /// Adds a constant, which is not trained.
   public mutating func constant(
     _ tensor: Tensor, hint: String = "constant"
   ) throws(ModelError) -> Signal {
@@ -148,31 +155,34 @@ public struct ModelBuilder: Sendable {
     return try node("Constant", [], [attribute])
   }
 
-  /// A list of whole numbers, for operators that take sizes or axes so.
+  /// Adds a constant list of int64 numbers, such as sizes or axes.
   public mutating func integers(
     _ values: [Int], hint: String = "constant"
   ) throws(ModelError) -> Signal {
     try constant(Tensor(shape: [values.count], values.map(Int64.init)), hint: hint)
   }
 
-  /// A number of the builder's element type.
+  /// Adds a constant scalar of the builder's element type.
   public mutating func scalar(_ value: Double) throws(ModelError) -> Signal {
     try constant(elementType == .float64 ? Tensor(value) : Tensor(Float(value)))
   }
 
   // MARK: Nodes
 
-  /// Adds a node of the standard with one output.
-  /// - Parameter inputs: `nil` for one left out
-  /// - Throws: `ModelError.node` where the operator refuses the attributes or the inputs' types.
+  /// Adds a node of a standard operator with one output.
+  /// - Parameter inputs: The inputs; `nil` for an omitted one.
+  /// - Throws: `ModelError.node` if the operator does not accept the attributes or inputs.
   public mutating func node(
     _ operatorType: String, _ inputs: [Signal?], _ attributes: [Attribute] = []
   ) throws(ModelError) -> Signal {
     try nodes(operatorType, inputs, attributes, outputs: [operatorType.lowercased()])[0]
   }
 
-  /// Adds a node of the standard with several outputs.
-  /// - Parameter outputs: hints for the outputs' names
+  /// Adds a node of a standard operator with several outputs.
+  /// - Parameters:
+  ///   - inputs: The inputs; `nil` for an omitted one.
+  ///   - outputs: Names for the outputs. The builder makes them unique.
+  /// - Throws: `ModelError.node` if the operator does not accept the attributes or inputs.
   public mutating func nodes(
     _ operatorType: String, _ inputs: [Signal?], _ attributes: [Attribute] = [],
     outputs: [String]
@@ -193,7 +203,7 @@ public struct ModelBuilder: Sendable {
       var signals: [Signal] = []
       for (index, name) in names.enumerated() {
         guard let type = types[index].tensorType, let shape = type.shape else {
-          throw .output(index, "its rank does not follow from the inputs")
+          throw .output(index, "its rank cannot be inferred from the inputs")
         }
         signals.append(Signal(name: name, elementType: type.elementType, shape: shape))
       }
@@ -205,8 +215,9 @@ public struct ModelBuilder: Sendable {
 
   // MARK: Model
 
-  /// The model as built so far. Nodes that no output depends on are left out.
-  /// - Throws: `ModelError.graph` where it has no output.
+  /// The model built so far, without nodes that no output depends on.
+  /// - Parameter name: The name of the graph.
+  /// - Throws: `ModelError.graph` if the model has no output.
   public func model(
     name: String, metadata: [MetadataEntry] = []
   ) throws(ModelError) -> Model {
@@ -234,9 +245,9 @@ public struct ModelBuilder: Sendable {
     return model
   }
 
-  /// The version of the file format that came with operator set 20.
+  /// The IR version that introduced operator set 20.
   private static let irVersion: Int64 = 9
 
-  /// An error about the layer that is being added.
+  /// An error of the layer that is being added.
   func error(_ reason: String) -> ModelError { .graph(reason + label) }
 }

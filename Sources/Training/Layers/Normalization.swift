@@ -1,20 +1,24 @@
 import ONNXFormat
 import ONNXInterpreter
 
-/// `y = (x − running_mean) / √(running_var + ε) · weight + bias` for each channel of `[N, C, …]`.
+/// Batch normalization: `y = (x − running_mean) / √(running_var + ε) · weight + bias` for each channel of
+/// `[N, C, …]`. All four parameters have the shape `[C]`.
 ///
-/// This is the form for inference; while a model is trained, mean and variance are those of the
-/// batch, and the running ones follow them: `running · momentum + batch · (1 − momentum)`.
+/// In training mode, mean and variance are those of the batch, and the running statistics are updated:
+/// `running · momentum + batch · (1 − momentum)`.
 public struct BatchNorm: Layer {
-  /// As the standard counts it: 0.9 is PyTorch's 0.1.
+  /// The weight of the old running statistics. PyTorch's momentum is 1 minus this.
   public var momentum: Float
+  /// The constant `ε` added to the variance.
   public var epsilon: Float
 
+  /// Creates a batch normalization.
   public init(momentum: Float = 0.9, epsilon: Float = 1e-5) {
     self.momentum = momentum
     self.epsilon = epsilon
   }
 
+  /// Adds a `BatchNormalization` node.
   public func callAsFunction(
     _ x: Signal, in m: inout ModelBuilder
   ) throws(ModelError) -> Signal {
@@ -30,22 +34,27 @@ public struct BatchNorm: Layer {
   }
 }
 
-/// `y = (x − mean) / √(variance + ε) · weight + bias` over the last axes of each example.
+/// Layer normalization: `y = (x − mean) / √(variance + ε) · weight + bias` with mean and variance over
+/// the last axes. Both parameters have the shape of these axes.
 public struct LayerNorm: Layer {
-  /// How many axes, from the last, a mean goes over.
+  /// The number of last axes that are normalized together.
   public var axes: Int
+  /// The constant `ε` added to the variance.
   public var epsilon: Float
 
+  /// Creates a layer normalization.
   public init(axes: Int = 1, epsilon: Float = 1e-5) {
     self.axes = axes
     self.epsilon = epsilon
   }
 
+  /// Adds a `LayerNormalization` node.
   public func callAsFunction(
     _ x: Signal, in m: inout ModelBuilder
   ) throws(ModelError) -> Signal {
     guard axes > 0, axes < x.rank else {
-      throw m.error("LayerNorm cannot go over \(axes) axes of \(x.shape)")
+      throw m.error(
+        "LayerNorm over \(axes) axes needs an input of more axes, and at least 1; got \(x.shape)")
     }
     var sizes: [Int] = []
     for axis in -axes..<0 { sizes.append(try x.size(axis, for: "LayerNorm")) }
@@ -56,17 +65,20 @@ public struct LayerNorm: Layer {
   }
 }
 
-/// While a model is trained, each element is 0 with probability `ratio` and else divided by
-/// `1 − ratio`; otherwise `y = x` (Srivastava and others, 2014).
+/// Dropout (Srivastava and others, 2014). In training mode, each element is set to 0 with probability
+/// `ratio` and otherwise divided by `1 − ratio`. In inference mode, `y = x`.
 public struct Dropout: Layer {
+  /// The probability that an element is set to 0, from 0 to less than 1.
   public var ratio: Double
+  /// Creates a dropout layer.
   public init(_ ratio: Double = 0.5) { self.ratio = ratio }
 
+  /// Adds a `Dropout` node in inference mode.
   public func callAsFunction(
     _ x: Signal, in m: inout ModelBuilder
   ) throws(ModelError) -> Signal {
     guard ratio >= 0, ratio < 1 else {
-      throw m.error("expected a ratio from 0 to below 1 for Dropout, got \(ratio)")
+      throw m.error("Dropout expects a ratio of at least 0 and less than 1, got \(ratio)")
     }
     return try m.node("Dropout", [x, m.scalar(ratio)])
   }

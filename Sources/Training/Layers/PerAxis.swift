@@ -1,11 +1,15 @@
 import ONNXInterpreter
 
-/// A number for each spatial axis: `2` for all, or `[1, 2]` one by one.
+/// A number for each spatial axis: `2` for all axes, or `[1, 2]` for one each.
 public enum PerAxis: Sendable, Hashable, ExpressibleByIntegerLiteral, ExpressibleByArrayLiteral {
+  /// The same number for all axes.
   case all(Int)
+  /// A number for each axis.
   case each([Int])
 
+  /// The same number for all axes.
   public init(integerLiteral value: Int) { self = .all(value) }
+  /// A number for each axis.
   public init(arrayLiteral values: Int...) { self = .each(values) }
 
   /// The numbers of `count` axes, each at least `least`.
@@ -17,7 +21,7 @@ public enum PerAxis: Sendable, Hashable, ExpressibleByIntegerLiteral, Expressibl
       case .all(let value): Array(repeating: value, count: count)
       case .each(let values): values
       }
-    // Beyond this, sizes of windows would overflow.
+    // Larger numbers could overflow the sizes of windows.
     let bounds = least...Int(Int32.max)
     guard values.count == count, values.allSatisfy(bounds.contains) else {
       throw .graph("expected \(count) numbers of at least \(least) for \(what), got \(values)")
@@ -26,17 +30,19 @@ public enum PerAxis: Sendable, Hashable, ExpressibleByIntegerLiteral, Expressibl
   }
 }
 
-/// The cells added around an image.
+/// The zeros added around an image.
 public enum Padding: Sendable, Hashable, ExpressibleByIntegerLiteral, ExpressibleByArrayLiteral {
-  /// As many on both sides.
+  /// The same number on both sides of an axis.
   case both(PerAxis)
-  /// As many as keep the image's size where the stride is 1, the odd one behind.
+  /// The number that keeps the image's size at stride 1. An odd one goes to the end.
   case same
 
+  /// The same number on all sides.
   public init(integerLiteral value: Int) { self = .both(.all(value)) }
+  /// A number for both sides of each axis.
   public init(arrayLiteral values: Int...) { self = .both(.each(values)) }
 
-  /// The standard's `pads`: all beginnings, then all ends.
+  /// The attribute `pads`: all beginnings, then all ends.
   func pads(kernel: [Int], dilation: [Int], _ what: String) throws(ModelError) -> [Int] {
     switch self {
     case .both(let cells):
@@ -49,10 +55,23 @@ public enum Padding: Sendable, Hashable, ExpressibleByIntegerLiteral, Expressibl
   }
 }
 
-/// How many spatial axes a layer has.
+/// The number of spatial axes of a layer's input.
 public protocol SpatialAxes: Sendable {
+  /// The number of axes.
   static var count: Int { get }
 }
-public enum OneAxis: SpatialAxes { public static let count = 1 }
-public enum TwoAxes: SpatialAxes { public static let count = 2 }
-public enum ThreeAxes: SpatialAxes { public static let count = 3 }
+/// One spatial axis: `[N, C, L]`.
+public enum OneAxis: SpatialAxes {
+  /// 1.
+  public static let count = 1
+}
+/// Two spatial axes: `[N, C, H, W]`.
+public enum TwoAxes: SpatialAxes {
+  /// 2.
+  public static let count = 2
+}
+/// Three spatial axes: `[N, C, D, H, W]`.
+public enum ThreeAxes: SpatialAxes {
+  /// 3.
+  public static let count = 3
+}

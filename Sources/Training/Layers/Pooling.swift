@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXInterpreter
 
-/// The window of a pool.
+/// The window of a pooling layer.
 struct PoolWindow: Sendable {
   var kernel: PerAxis
   var stride: PerAxis?
@@ -21,15 +21,20 @@ struct PoolWindow: Sendable {
   }
 }
 
-/// The largest element of each window.
+/// Max pooling of `[N, C, …]`: the largest element of each window.
 public struct MaxPool<Axes: SpatialAxes>: Layer {
   let window: PoolWindow
 
-  /// - Parameter stride: from window to window; by itself the kernel's size
+  /// Creates a pool.
+  /// - Parameters:
+  ///   - kernel: The size of the window.
+  ///   - stride: The distance between windows. The default is the size of the window.
+  ///   - padding: The cells added around the input.
   public init(_ kernel: PerAxis, stride: PerAxis? = nil, padding: Padding = 0) {
     window = PoolWindow(kernel: kernel, stride: stride, padding: padding)
   }
 
+  /// Adds a `MaxPool` node.
   public func callAsFunction(
     _ x: Signal, in m: inout ModelBuilder
   ) throws(ModelError) -> Signal {
@@ -38,15 +43,20 @@ public struct MaxPool<Axes: SpatialAxes>: Layer {
   }
 }
 
-/// The mean of each window, padding counted as 0 as in PyTorch.
+/// Average pooling of `[N, C, …]`: the mean of each window. As in PyTorch, padding counts as zeros.
 public struct AveragePool<Axes: SpatialAxes>: Layer {
   let window: PoolWindow
 
-  /// - Parameter stride: from window to window; by itself the kernel's size
+  /// Creates a pool.
+  /// - Parameters:
+  ///   - kernel: The size of the window.
+  ///   - stride: The distance between windows. The default is the size of the window.
+  ///   - padding: The cells added around the input.
   public init(_ kernel: PerAxis, stride: PerAxis? = nil, padding: Padding = 0) {
     window = PoolWindow(kernel: kernel, stride: stride, padding: padding)
   }
 
+  /// Adds an `AveragePool` node.
   public func callAsFunction(
     _ x: Signal, in m: inout ModelBuilder
   ) throws(ModelError) -> Signal {
@@ -55,17 +65,25 @@ public struct AveragePool<Axes: SpatialAxes>: Layer {
   }
 }
 
+/// Max pooling of `[N, C, L]`.
 public typealias MaxPool1D = MaxPool<OneAxis>
+/// Max pooling of `[N, C, H, W]`.
 public typealias MaxPool2D = MaxPool<TwoAxes>
+/// Max pooling of `[N, C, D, H, W]`.
 public typealias MaxPool3D = MaxPool<ThreeAxes>
+/// Average pooling of `[N, C, L]`.
 public typealias AveragePool1D = AveragePool<OneAxis>
+/// Average pooling of `[N, C, H, W]`.
 public typealias AveragePool2D = AveragePool<TwoAxes>
+/// Average pooling of `[N, C, D, H, W]`.
 public typealias AveragePool3D = AveragePool<ThreeAxes>
 
-/// The mean of each channel: `[N, C, …]` becomes `[N, C]`.
+/// The mean of each channel: `[N, C, …]` to `[N, C]`.
 public struct GlobalAveragePool: Layer {
+  /// Creates the layer.
   public init() {}
 
+  /// Adds a `GlobalAveragePool` and a `Flatten` node.
   public func callAsFunction(
     _ x: Signal, in m: inout ModelBuilder
   ) throws(ModelError) -> Signal {
@@ -73,10 +91,12 @@ public struct GlobalAveragePool: Layer {
   }
 }
 
-/// The largest element of each channel: `[N, C, …]` becomes `[N, C]`.
+/// The largest element of each channel: `[N, C, …]` to `[N, C]`.
 public struct GlobalMaxPool: Layer {
+  /// Creates the layer.
   public init() {}
 
+  /// Adds a `GlobalMaxPool` and a `Flatten` node.
   public func callAsFunction(
     _ x: Signal, in m: inout ModelBuilder
   ) throws(ModelError) -> Signal {

@@ -1,30 +1,32 @@
 import ONNXFormat
 import ONNXInterpreter
 
-/// What the recurrent layers have in common.
+/// The options common to all recurrent layers.
 ///
-/// Data are `[N, T, I]`, or `[T, N, I]` where the time comes first; states are
-/// `[layers · directions, N, hidden]`, a layer's directions behind one another, as PyTorch's.
+/// Sequences have the shape `[N, T, I]`, or `[T, N, I]` if time is first. States have the shape
+/// `[layers · directions, N, hidden]` as in PyTorch, the directions of a layer next to each other.
 public struct RecurrentOptions: Sendable {
-  /// Units of a layer in one direction.
+  /// The number of units per layer and direction.
   public var hidden: Int
-  /// How many layers stand above each other.
+  /// The number of stacked layers.
   public var layers = 1
-  /// Whether a second set of units reads each sequence from its end.
+  /// Whether each layer has a second set of units that reads sequences backwards.
   public var isBidirectional = false
+  /// Whether the first axis is the time rather than the batch.
   public var isTimeFirst = false
-  /// Probability that an element is dropped between two layers, while training.
+  /// The dropout ratio between layers.
   public var dropout = 0.0
-  /// How the weights of the input begin; `nil` for `U(±1 / √hidden)` as in PyTorch.
+  /// The initializer of the input weights; `nil` for `U(±1 / √hidden)` as in PyTorch.
   public var weight: Initializer?
-  /// How the weights of the state begin; `nil` likewise.
+  /// The initializer of the recurrent weights; `nil` for `U(±1 / √hidden)`.
   public var recurrentWeight: Initializer?
-  /// How both biases begin; `nil` likewise.
+  /// The initializer of both biases; `nil` for `U(±1 / √hidden)`.
   public var bias: Initializer?
 
+  /// Creates the default options.
   public init(hidden: Int) { self.hidden = hidden }
 
-  fileprivate init(
+  init(
     _ hidden: Int, _ layers: Int, _ isBidirectional: Bool, _ isTimeFirst: Bool, _ dropout: Double
   ) {
     self.hidden = hidden
@@ -37,51 +39,61 @@ public struct RecurrentOptions: Sendable {
   var directions: Int { isBidirectional ? 2 : 1 }
 }
 
-/// What a recurrent layer gives.
+/// The outputs of a recurrent layer.
 public struct RecurrentOutput: Sendable {
-  /// The top layer's outputs at all steps: `[N, T, directions · hidden]`, or with the time first.
+  /// The outputs of the top layer at all steps: `[N, T, directions · hidden]`, or
+  /// `[T, N, directions · hidden]` if time is first.
   public var sequence: Signal
-  /// The top layer's output at each sequence's last step, `[N, directions · hidden]`; of the second
-  /// direction its own last, which is the sequence's first.
+  /// The output of the top layer after the last step: `[N, directions · hidden]`. The last step of the
+  /// backward direction is the first of the sequence.
   public var last: Signal
-  /// All layers' outputs after the last step: `[layers · directions, N, hidden]`.
+  /// The hidden states of all layers after the last step: `[layers · directions, N, hidden]`.
   public var h: Signal
-  /// LSTM: all layers' cells after the last step, in the same shape.
+  /// The cell states of all layers after the last step, in the same shape; LSTM only.
   public var c: Signal?
 }
 
-/// A stack of layers that carry a state from step to step: `RNN`, `LSTM` or `GRU`.
+/// A stack of recurrent layers: `RNN`, `LSTM` or `GRU`.
 public protocol RecurrentLayer: Layer {
+  /// The options.
   var options: RecurrentOptions { get set }
+  /// The operator of the nodes.
   static var operatorType: String { get }
+  /// The number of gates.
   static var gates: Int { get }
+  /// Whether there is a cell state beside the hidden state.
   static var hasCell: Bool { get }
-  /// Attributes beyond those that all three have.
+  /// The attributes of the nodes besides `hidden_size` and `direction`.
   var attributes: [Attribute] { get }
-  /// The gate whose first bias begins at a value of its own.
+  /// A gate whose input bias has a special initial value.
   var gateBias: (gate: Int, value: Double)? { get }
 }
 
 extension RecurrentLayer {
+  /// `false`.
   public static var hasCell: Bool { false }
+  /// No attributes.
   public var attributes: [Attribute] { [] }
+  /// `nil`.
   public var gateBias: (gate: Int, value: Double)? { nil }
 
-  /// The outputs at all steps.
+  /// Adds the layers.
+  /// - Returns: `RecurrentOutput.sequence`.
   public func callAsFunction(
     _ x: Signal, in m: inout ModelBuilder
   ) throws(ModelError) -> Signal {
     try run(x, in: &m).sequence
   }
 
-  /// A layer that gives `RecurrentOutput.last`.
+  /// A layer whose output is `RecurrentOutput.last`.
   public var last: LastStep { LastStep(self) }
 
-  /// Runs over sequences.
+  /// Adds the layers with initial states.
   /// - Parameters:
-  ///   - h: the state before the first step, as `RecurrentOutput.h`; `nil` for 0
-  ///   - c: LSTM: likewise of the cells
-  ///   - lengths: int32 `[N]`, steps of each sequence that count; outputs beyond them are 0
+  ///   - h: The initial hidden states, in the shape of `RecurrentOutput.h`; `nil` for zeros.
+  ///   - c: The initial cell states, in the shape of `RecurrentOutput.c`; `nil` for zeros. LSTM only.
+  ///   - lengths: The length of each sequence, int32 `[N]`. Outputs beyond it are 0.
+  /// - Throws: `ModelError` if an input has another shape or an option is out of range.
   public func run(
     _ x: Signal, h: Signal? = nil, c: Signal? = nil, lengths: Signal? = nil,
     in m: inout ModelBuilder
@@ -89,9 +101,11 @@ extension RecurrentLayer {
     let what = Self.operatorType
     try x.expect(rank: 3, options.isTimeFirst ? "[T, N, I]" : "[N, T, I]", for: what)
     guard (1...1000).contains(options.layers), options.hidden > 0 else {
-      throw m.error("\(what) of \(options.layers) layers of \(options.hidden) units")
+      throw m.error(
+        "\(what) expects 1 to 1000 layers of at least 1 unit, got \(options.layers) layers of "
+          + "\(options.hidden) units")
     }
-    guard c == nil || Self.hasCell else { throw m.error("\(what) has no cells to begin with") }
+    guard c == nil || Self.hasCell else { throw m.error("\(what) has no cell state") }
     let directions = options.directions
     let hs = try split(h, &m)
     let cs = try split(c, &m)
@@ -123,7 +137,7 @@ extension RecurrentLayer {
       c: Self.hasCell ? try m.concatenate(lastC, axis: 0) : nil)
   }
 
-  /// The states of each layer, `[directions, N, hidden]`.
+  /// The states of each layer: `[directions, N, hidden]`.
   private func split(
     _ state: Signal?, _ m: inout ModelBuilder
   ) throws(ModelError) -> [Signal]? {
@@ -132,7 +146,8 @@ extension RecurrentLayer {
     try state.expect(rank: 3, "[layers · directions, N, hidden]", for: Self.operatorType)
     if let size = state.shape[0].size, size != options.layers * directions {
       throw m.error(
-        "\(Self.operatorType) expects \(options.layers * directions) states, got \(state.shape)")
+        "\(Self.operatorType) expects \(options.layers * directions) initial states, "
+          + "got \(state.shape)")
     }
     guard options.layers > 1 else { return [state] }
     let sizes = try m.integers(Array(repeating: directions, count: options.layers), hint: "split")
@@ -141,7 +156,7 @@ extension RecurrentLayer {
       outputs: (0..<options.layers).map { "state_l\($0)" })
   }
 
-  /// The node of one layer and its parameters.
+  /// Adds the node and the parameters of one layer.
   private func node(
     _ x: Signal, _ lengths: Signal?, _ h: Signal?, _ c: Signal?, _ layer: Int,
     _ m: inout ModelBuilder
@@ -181,116 +196,4 @@ extension RecurrentLayer {
       ],
       outputs: ["\(type)_l\(layer)", "h_l\(layer)"] + (Self.hasCell ? ["c_l\(layer)"] : []))
   }
-}
-
-/// A recurrent layer of whose outputs the last is wanted: `[N, T, I]` becomes
-/// `[N, directions · hidden]`.
-public struct LastStep: Layer {
-  public let layer: any RecurrentLayer
-  public init(_ layer: any RecurrentLayer) { self.layer = layer }
-
-  public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
-  ) throws(ModelError) -> Signal {
-    try layer.run(x, in: &m).last
-  }
-}
-
-/// `h' = tanh(W x + b + R h + d)`, or with ReLU.
-public struct RNN: RecurrentLayer {
-  public static let operatorType = "RNN"
-  public static let gates = 1
-  public var options: RecurrentOptions
-  public var usesRelu: Bool
-
-  /// - Parameters:
-  ///   - hidden: units of a layer in one direction
-  ///   - dropout: probability that an element is dropped between two layers, while training
-  public init(
-    _ hidden: Int, layers: Int = 1, isBidirectional: Bool = false, isTimeFirst: Bool = false,
-    dropout: Double = 0, usesRelu: Bool = false
-  ) {
-    options = RecurrentOptions(hidden, layers, isBidirectional, isTimeFirst, dropout)
-    self.usesRelu = usesRelu
-  }
-
-  public var attributes: [Attribute] {
-    let names = Array(repeating: ByteString("Relu"), count: options.directions)
-    return usesRelu ? [Attribute("activations", .strings(names))] : []
-  }
-}
-
-/// Long short-term memory (Hochreiter and Schmidhuber, 1997; with the forget gate of Gers,
-/// Schmidhuber and Cummins, 2000). Gates stand in the standard's order: input, output, forget, cell.
-public struct LSTM: RecurrentLayer {
-  public static let operatorType = "LSTM"
-  public static let gates = 4
-  public static let hasCell = true
-  public var options: RecurrentOptions
-  public var forgetBias: Double?
-
-  /// - Parameters:
-  ///   - hidden: units of a layer in one direction
-  ///   - dropout: probability that an element is dropped between two layers, while training
-  ///   - forgetBias: where the forget gate's bias begins: 1 or more lets the cells remember from
-  ///     the start (Jozefowicz, Zaremba and Sutskever, 2015); `nil` for as the others
-  public init(
-    _ hidden: Int, layers: Int = 1, isBidirectional: Bool = false, isTimeFirst: Bool = false,
-    dropout: Double = 0, forgetBias: Double? = nil
-  ) {
-    options = RecurrentOptions(hidden, layers, isBidirectional, isTimeFirst, dropout)
-    self.forgetBias = forgetBias
-  }
-
-  public var gateBias: (gate: Int, value: Double)? { forgetBias.map { (2, $0) } }
-}
-
-/// Gated recurrent units (Cho and others, 2014). Gates stand in the standard's order: update, reset,
-/// hidden.
-public struct GRU: RecurrentLayer {
-  public static let operatorType = "GRU"
-  public static let gates = 3
-  public var options: RecurrentOptions
-  public var resetsAfter: Bool
-
-  /// - Parameters:
-  ///   - hidden: units of a layer in one direction
-  ///   - dropout: probability that an element is dropped between two layers, while training
-  ///   - resetsAfter: whether the reset gate is applied to `R h`, as in PyTorch, rather than to `h`,
-  ///     as in the paper
-  public init(
-    _ hidden: Int, layers: Int = 1, isBidirectional: Bool = false, isTimeFirst: Bool = false,
-    dropout: Double = 0, resetsAfter: Bool = true
-  ) {
-    options = RecurrentOptions(hidden, layers, isBidirectional, isTimeFirst, dropout)
-    self.resetsAfter = resetsAfter
-  }
-
-  public var attributes: [Attribute] { [.int("linear_before_reset", resetsAfter ? 1 : 0)] }
-}
-
-/// The kinds of recurrent layers.
-public enum RecurrentKind: String, Sendable, Hashable, CaseIterable {
-  case rnn, lstm, gru
-
-  /// A layer of this kind.
-  /// - Parameter forgetBias: of an LSTM's forget gate; the others have none
-  public func layer(
-    _ hidden: Int, layers: Int = 1, isBidirectional: Bool = false, dropout: Double = 0,
-    forgetBias: Double? = nil
-  ) -> any RecurrentLayer {
-    switch self {
-    case .rnn:
-      RNN(hidden, layers: layers, isBidirectional: isBidirectional, dropout: dropout)
-    case .lstm:
-      LSTM(
-        hidden, layers: layers, isBidirectional: isBidirectional, dropout: dropout,
-        forgetBias: forgetBias)
-    case .gru:
-      GRU(hidden, layers: layers, isBidirectional: isBidirectional, dropout: dropout)
-    }
-  }
-
-  /// Whether a layer has cells beside its outputs.
-  public var hasCell: Bool { self == .lstm }
 }

@@ -2,21 +2,27 @@ import ONNXFormat
 import ONNXOperators
 import ONNXOps
 
-/// Steps scaled by all squared gradients so far (Duchi, Hazan and Singer, 2011): `s' = s + g²`,
+/// Adagrad (Duchi, Hazan and Singer, 2011): `s' = s + g²`,
 /// `p' = p − rate / (1 + (t − 1) · rateDecay) · g / (√s' + ε)`.
 public struct Adagrad: Optimizer {
+  /// The decay of the learning rate per step.
   public var rateDecay: Double
+  /// The constant added to the denominator.
   public var epsilon: Double
+  /// The factor of the L2 penalty that is added to the gradient.
   public var weightDecay: Double
 
+  /// Creates the optimiser.
   public init(rateDecay: Double = 0, epsilon: Double = 1e-10, weightDecay: Double = 0) {
     self.rateDecay = rateDecay
     self.epsilon = epsilon
     self.weightDecay = weightDecay
   }
 
+  /// The names of the states.
   public var stateNames: [String] { ["sum"] }
 
+  /// Adds the nodes of one step.
   public func update(
     _ step: ParameterStep, _ builder: inout GraphBuilder
   ) -> (parameter: String, states: [String]) {

@@ -2,18 +2,24 @@ import ONNXFormat
 import ONNXOperators
 import ONNXOps
 
-/// Adaptive moments (Kingma and Ba, 2014): `m' = β₁ m + (1 − β₁) g`, `v' = β₂ v + (1 − β₂) g²`,
+/// Adam (Kingma and Ba, 2014): `m' = β₁ m + (1 − β₁) g`, `v' = β₂ v + (1 − β₂) g²`,
 /// `p' = p − rate / (1 − β₁ᵗ) · m' / (√v' / √(1 − β₂ᵗ) + ε)`.
 ///
-/// Weight decay is added to the gradient, or, decoupled, taken off the parameter:
-/// `p ← (1 − rate · weightDecay) · p` first (AdamW; Loshchilov and Hutter, 2017).
+/// Weight decay is added to the gradient. Decoupled weight decay scales the parameter instead, before
+/// the step: `p ← (1 − rate · weightDecay) · p` (AdamW; Loshchilov and Hutter, 2017).
 public struct Adam: Optimizer {
+  /// The decay rate `β₁` of the running mean of gradients.
   public var beta1: Double
+  /// The decay rate `β₂` of the running mean of squared gradients.
   public var beta2: Double
+  /// The constant added to the denominator.
   public var epsilon: Double
+  /// The factor of the weight decay.
   public var weightDecay: Double
+  /// Whether weight decay is decoupled from the gradient.
   public var decaysDecoupled: Bool
 
+  /// Creates the optimiser.
   public init(
     beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = 0,
     decoupled: Bool = false
@@ -33,8 +39,10 @@ public struct Adam: Optimizer {
       beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay, decoupled: true)
   }
 
+  /// The names of the states.
   public var stateNames: [String] { ["mean", "square"] }
 
+  /// Adds the nodes of one step.
   public func update(
     _ step: ParameterStep, _ builder: inout GraphBuilder
   ) -> (parameter: String, states: [String]) {

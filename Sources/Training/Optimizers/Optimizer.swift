@@ -2,33 +2,38 @@ import ONNXFormat
 import ONNXOperators
 import ONNXOps
 
-/// Says by which nodes a parameter follows its gradient.
+/// An optimiser: a formula for a parameter's new value, as nodes of a graph.
 ///
-/// The formulas are those of `torch.optim`, which calls them by the same names.
+/// The optimisers of this module compute the same formulas as those of `torch.optim` with the same
+/// names.
 public protocol Optimizer: Sendable {
-  /// What is kept for each parameter from step to step, zero at first, of the parameter's shape.
+  /// The names of the states that the optimiser keeps for each parameter from step to step. A state
+  /// has the parameter's shape and element type and is initially zero.
   var stateNames: [String] { get }
 
   /// Adds the nodes of one step of one parameter.
-  /// - Returns: the new parameter, and the new values of `stateNames` in their order.
+  /// - Returns: The names of the new parameter and of the new states, in the order of `stateNames`.
   func update(
     _ step: ParameterStep, _ builder: inout GraphBuilder
   ) -> (parameter: String, states: [String])
 }
 
-/// What the nodes of a parameter's update work on, by name.
+/// The names of the values that a parameter's update takes.
 public struct ParameterStep: Sendable {
+  /// The parameter.
   public let parameter: String
+  /// The gradient of the loss with respect to the parameter.
   public let gradient: String
-  /// Values of `Optimizer.stateNames`.
+  /// The states, in the order of `Optimizer.stateNames`.
   public let states: [String]
-  /// The learning rate, a scalar of the parameter's type.
+  /// The learning rate, a scalar of the parameter's element type.
   public let rate: String
-  /// The number of this step, from 1, a scalar of float64.
+  /// The number of the step, from 1, a float64 scalar.
   public let time: String
   /// The parameter's element type.
   public let type: ElementType
 
+  /// Creates the names of a step.
   public init(
     parameter: String, gradient: String, states: [String], rate: String, time: String,
     type: ElementType
@@ -41,7 +46,7 @@ public struct ParameterStep: Sendable {
     self.type = type
   }
 
-  /// The gradient with that of `½ · decay · ‖parameter‖²` added.
+  /// The gradient plus that of the penalty `½ · decay · ‖parameter‖²`.
   func decayedGradient(_ decay: Double, _ builder: inout GraphBuilder) -> String {
     guard decay != 0 else { return gradient }
     return builder.add(gradient, builder.mul(parameter, builder.scalar(decay, type)))

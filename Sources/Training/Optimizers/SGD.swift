@@ -2,23 +2,29 @@ import ONNXFormat
 import ONNXOperators
 import ONNXOps
 
-/// Stochastic gradient descent: with `g' = g + weightDecay · p`, `v' = momentum · v + g'`,
+/// Stochastic gradient descent: `g' = g + weightDecay · p`, `v' = momentum · v + g'`,
 /// `p' = p − rate · v'`; with Nesterov's momentum `p' = p − rate · (g' + momentum · v')`.
 ///
 /// Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013.
 public struct SGD: Optimizer {
+  /// The momentum; 0 for none.
   public var momentum: Double
+  /// Whether momentum is Nesterov's.
   public var isNesterov: Bool
+  /// The factor of the L2 penalty that is added to the gradient.
   public var weightDecay: Double
 
+  /// Creates the optimiser.
   public init(momentum: Double = 0, nesterov: Bool = false, weightDecay: Double = 0) {
     self.momentum = momentum
     self.isNesterov = nesterov
     self.weightDecay = weightDecay
   }
 
+  /// The names of the states.
   public var stateNames: [String] { momentum == 0 ? [] : ["momentum"] }
 
+  /// Adds the nodes of one step.
   public func update(
     _ step: ParameterStep, _ builder: inout GraphBuilder
   ) -> (parameter: String, states: [String]) {

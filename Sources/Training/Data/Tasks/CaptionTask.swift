@@ -1,14 +1,14 @@
 import ONNXFormat
 
-/// Small pictures of two shapes, and a sentence that says what is seen: `a small red circle above a
-/// large blue square`. Every epoch has new ones.
+/// Random pictures of two shapes and sentences that describe them, such as `a small red circle above a
+/// large blue square`. Every epoch has new pictures.
 ///
-/// A batch holds `image`, float32 `[N, 3, side, side]` from 0 to 1, and of the sentence `input` and
-/// `target` as `StringTask` has them, in words of `vocabulary`.
-public struct CaptionTask: BatchSource {
-  public let vocabulary: Vocabulary
-  public let batchCount: Int
-  public let side: Int
+/// A batch has the tensors `image`, float32 `[N, 3, side, side]` from 0 to 1, and `input` and `target` as
+/// in `StringTask`, with words as tokens.
+package struct CaptionTask: DecoderTask {
+  package let vocabulary: Vocabulary
+  package let batchCount: Int
+  package let side: Int
   private let size: Int
   private let seed: UInt64
 
@@ -18,7 +18,7 @@ public struct CaptionTask: BatchSource {
     ("red", [0.9, 0.15, 0.1]), ("green", [0.1, 0.7, 0.2]), ("blue", [0.15, 0.3, 0.95]),
     ("yellow", [0.95, 0.85, 0.1]),
   ]
-  /// The second shape's place as seen from the first, in halves of the picture.
+  /// The relations of the first shape to the second, and the directions of both from the centre.
   private static let places:
     [(words: [String], first: (x: Int, y: Int), second: (x: Int, y: Int))] =
       [
@@ -27,10 +27,10 @@ public struct CaptionTask: BatchSource {
       ]
 
   /// - Parameters:
-  ///   - side: rows and columns of a picture, at least 16
-  ///   - size: pictures in a batch
-  ///   - batchCount: batches in an epoch
-  public init(
+  ///   - side: The width and height of a picture in pixels, at least 16.
+  ///   - size: The number of pictures in a batch.
+  ///   - batchCount: The number of batches per epoch.
+  package init(
     side: Int = 32, size: Int, batchCount: Int, seed: UInt64
   ) throws(DataError) {
     precondition(side >= 16 && size > 0 && batchCount > 0)
@@ -45,9 +45,6 @@ public struct CaptionTask: BatchSource {
       [Vocabulary.padding, Vocabulary.start, Vocabulary.end] + words, unit: .word)
   }
 
-  public var startNumber: Int { 1 }
-  public var endNumber: Int { 2 }
-
   private struct Item {
     let shape: Int
     let size: Int
@@ -55,12 +52,12 @@ public struct CaptionTask: BatchSource {
     let x: Float
     let y: Float
 
-    /// The words that name it.
+    /// The words that describe the shape.
     var words: [String] {
       ["a", CaptionTask.sizes[size], CaptionTask.colors[color].name, CaptionTask.shapes[shape]]
     }
 
-    /// Whether a point lies inside.
+    /// Whether a point is inside the shape.
     func contains(_ px: Float, _ py: Float, side: Float) -> Bool {
       let radius = side * (size == 0 ? 0.11 : 0.2)
       let (dx, dy) = (px - x, py - y)
@@ -90,21 +87,21 @@ public struct CaptionTask: BatchSource {
   }
 
   /// The sentences of a batch.
-  public func captions(epoch: Int, index: Int) -> [String] {
+  package func captions(epoch: Int, index: Int) -> [String] {
     (0..<size).map { example in
       var random = RandomStream(seed: seed, UInt64(epoch), UInt64(index), UInt64(example))
       return scene(&random).words.joined(separator: " ")
     }
   }
 
-  public func batch(epoch: Int, index: Int) throws -> Batch {
+  package func batch(epoch: Int, index: Int) throws(DataError) -> Batch {
     var scenes: [(items: [Item], words: [String])] = []
     for example in 0..<size {
       var random = RandomStream(seed: seed, UInt64(epoch), UInt64(index), UInt64(example))
       scenes.append(scene(&random))
     }
     let plane = side * side
-    let image = try Tensor(Float.self, shape: [size, 3, side, side]) { target in
+    let image = try Tensor(data: Float.self, shape: [size, 3, side, side]) { target in
       for (row, scene) in scenes.enumerated() {
         for pixel in 0..<plane {
           let x = Float(pixel % side) + 0.5
@@ -117,9 +114,9 @@ public struct CaptionTask: BatchSource {
         }
       }
     }
-    let targets = try scenes.map { try vocabulary.numbers(of: $0.words) }
-    var tensors = try decoderTensors(
-      targets, start: Int32(startNumber), end: Int32(endNumber))
+    var targets: [[Int32]] = []
+    for scene in scenes { targets.append(try vocabulary.numbers(of: scene.words)) }
+    var tensors = try decoderTensors(targets)
     tensors["image"] = image
     return Batch(tensors, count: size)
   }

@@ -1,24 +1,24 @@
 import ONNXFormat
 import RealModule
 
-/// Bit strings and their parity: 1 where the number of ones is odd. Every epoch has new ones.
+/// Random bit strings and their parity, 1 for an odd number of ones. Every epoch has new strings.
 ///
-/// A batch has strings of one length, drawn for it. It holds
+/// The strings of a batch have the same random length. A batch has the tensors
 /// - `bits`, float32 `[N, T, 1]`,
 /// - `lengths`, int32 `[N]`,
-/// - `labels`, int64 `[N]`: the parity of the whole string,
+/// - `labels`, int64 `[N]`: the parity of the string,
 /// - `steps`, int64 `[N, T]`: the parity up to each bit.
-public struct ParityTask: BatchSource {
-  public let batchCount: Int
+package struct ParityTask: BatchSource {
+  package let batchCount: Int
   private let size: Int
   private let lengths: ClosedRange<Int>
   private let seed: UInt64
 
   /// - Parameters:
-  ///   - lengths: of the strings: 1 to 20 to learn from, 100 to test with
-  ///   - size: strings in a batch
-  ///   - batchCount: batches in an epoch
-  public init(lengths: ClosedRange<Int>, size: Int, batchCount: Int, seed: UInt64) {
+  ///   - lengths: The range of the strings' lengths.
+  ///   - size: The number of strings in a batch.
+  ///   - batchCount: The number of batches per epoch.
+  package init(lengths: ClosedRange<Int>, size: Int, batchCount: Int, seed: UInt64) {
     precondition(lengths.lowerBound > 0 && size > 0 && batchCount > 0)
     self.lengths = lengths
     self.size = size
@@ -26,14 +26,14 @@ public struct ParityTask: BatchSource {
     self.seed = seed
   }
 
-  public func batch(epoch: Int, index: Int) throws -> Batch {
+  package func batch(epoch: Int, index: Int) throws(DataError) -> Batch {
     var random = RandomStream(seed: seed, UInt64(epoch), UInt64(index))
     let length = lengths.lowerBound + random.integer(below: lengths.count)
-    let bits = try Tensor(Float.self, shape: [size, length, 1]) { target in
+    let bits = try Tensor(data: Float.self, shape: [size, length, 1]) { target in
       for position in 0..<size * length { target[position] = Float(random.next() >> 63) }
     }
     let source = bits.elements(as: Float.self)
-    let steps = try Tensor(Int64.self, shape: [size, length]) { target in
+    let steps = try Tensor(data: Int64.self, shape: [size, length]) { target in
       for row in 0..<size {
         var parity: Int64 = 0
         for column in row * length..<(row + 1) * length {
@@ -43,7 +43,7 @@ public struct ParityTask: BatchSource {
       }
     }
     let last = steps.elements(as: Int64.self)
-    let labels = try Tensor(Int64.self, shape: [size]) { target in
+    let labels = try Tensor(data: Int64.self, shape: [size]) { target in
       for row in 0..<size { target[row] = last[(row + 1) * length - 1] }
     }
     return Batch(
@@ -55,22 +55,22 @@ public struct ParityTask: BatchSource {
   }
 }
 
-/// Sequences of pairs, a number from 0 to 1 and a mark: the sum of the two marked numbers is wanted
-/// (Hochreiter and Schmidhuber, 1997). One mark stands in each half. Who always says 1 has a mean
-/// squared error of 1/6.
+/// The adding problem (Hochreiter and Schmidhuber, 1997): sequences of pairs of a number from 0 to 1 and a
+/// mark, and the sum of the two marked numbers. One mark is in each half of a sequence. The constant
+/// prediction 1 has a mean squared error of 1/6.
 ///
-/// A batch holds `pairs`, float32 `[N, T, 2]`, and `sums`, float32 `[N, 1]`.
-public struct AddingTask: BatchSource {
-  public let batchCount: Int
+/// A batch has the tensors `pairs`, float32 `[N, T, 2]`, and `sums`, float32 `[N, 1]`.
+package struct AddingTask: BatchSource {
+  package let batchCount: Int
   private let size: Int
   private let length: Int
   private let seed: UInt64
 
   /// - Parameters:
-  ///   - length: pairs in a sequence, at least 2
-  ///   - size: sequences in a batch
-  ///   - batchCount: batches in an epoch; every epoch has new ones
-  public init(length: Int, size: Int, batchCount: Int, seed: UInt64) {
+  ///   - length: The number of pairs in a sequence, at least 2.
+  ///   - size: The number of sequences in a batch.
+  ///   - batchCount: The number of batches per epoch. Every epoch has new sequences.
+  package init(length: Int, size: Int, batchCount: Int, seed: UInt64) {
     precondition(length > 1 && size > 0 && batchCount > 0)
     self.length = length
     self.size = size
@@ -78,11 +78,11 @@ public struct AddingTask: BatchSource {
     self.seed = seed
   }
 
-  public func batch(epoch: Int, index: Int) throws -> Batch {
+  package func batch(epoch: Int, index: Int) throws(DataError) -> Batch {
     var random = RandomStream(seed: seed, UInt64(epoch), UInt64(index))
     var sums = [Float](repeating: 0, count: size)
     let half = length / 2
-    let pairs = try Tensor(Float.self, shape: [size, length, 2]) { target in
+    let pairs = try Tensor(data: Float.self, shape: [size, length, 2]) { target in
       for row in 0..<size {
         let first = random.integer(below: half)
         let second = half + random.integer(below: length - half)
@@ -100,23 +100,23 @@ public struct AddingTask: BatchSource {
   }
 }
 
-/// A noisy sum of sines, of which the next values are to be told from those before.
+/// A noisy sum of sines, divided into windows of past values and the future values to be forecast.
 ///
-/// Examples hold `past`, float32 `[N, T, 1]`, and `future`, float32 `[N, H]`.
-public struct ForecastTask: ExampleSource {
-  /// The whole series, noise and all, its mean about 0 and its values about -2 to 2.
-  public let series: [Float]
-  public let pastLength: Int
-  public let futureLength: Int
+/// A batch has the tensors `past`, float32 `[N, T, 1]`, and `future`, float32 `[N, H]`.
+package struct ForecastTask: ExampleSource {
+  /// The series including noise. Its mean is about 0 and its range about −2 to 2.
+  package let series: [Float]
+  package let pastLength: Int
+  package let futureLength: Int
   private let start: Int
-  public let count: Int
+  package let count: Int
 
   /// - Parameters:
-  ///   - length: values of the series
-  ///   - past: values that an example shows
-  ///   - future: values that follow them
-  ///   - noise: standard deviation of what is added to the sines
-  public init(
+  ///   - length: The number of values in the series.
+  ///   - past: The number of past values in an example.
+  ///   - future: The number of future values in an example.
+  ///   - noise: The standard deviation of the noise.
+  package init(
     length: Int = 4000, past: Int = 50, future: Int = 10, noise: Double = 0.1, seed: UInt64
   ) {
     precondition(past > 0 && future > 0 && length >= past + future && noise >= 0)
@@ -144,10 +144,9 @@ public struct ForecastTask: ExampleSource {
     count = range.count
   }
 
-  /// The examples in two parts that share no value: those of the series' beginning and those of its
-  /// end.
-  /// - Throws: `DataError` where a part would be empty.
-  public func split(
+  /// Divides the series into a training part and a test part at its end that share no value.
+  /// - Throws: `DataError` if a part would be empty.
+  package func split(
     testShare: Double = 0.2
   ) throws(DataError) -> (train: ForecastTask, test: ForecastTask) {
     let window = pastLength + futureLength
@@ -163,15 +162,15 @@ public struct ForecastTask: ExampleSource {
     )
   }
 
-  public func batch(of examples: [Int]) throws -> Batch {
-    let past = try Tensor(Float.self, shape: [examples.count, pastLength, 1]) { target in
+  package func batch(of examples: [Int]) throws(DataError) -> Batch {
+    let past = try Tensor(data: Float.self, shape: [examples.count, pastLength, 1]) { target in
       for (row, example) in examples.enumerated() {
         for step in 0..<pastLength {
           target[row * pastLength + step] = series[start + example + step]
         }
       }
     }
-    let future = try Tensor(Float.self, shape: [examples.count, futureLength]) { target in
+    let future = try Tensor(data: Float.self, shape: [examples.count, futureLength]) { target in
       for (row, example) in examples.enumerated() {
         for step in 0..<futureLength {
           target[row * futureLength + step] = series[start + example + pastLength + step]

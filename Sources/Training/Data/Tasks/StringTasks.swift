@@ -1,31 +1,54 @@
 import ONNXFormat
 
-/// Strings to be written as other strings, made up as they are needed: every epoch has new ones.
+/// A task for a decoder. The first tokens of its vocabulary are padding, start and end.
+package protocol DecoderTask: BatchSource {
+  var vocabulary: Vocabulary { get }
+}
+
+extension DecoderTask {
+  /// The number of the token before a sequence.
+  package var startNumber: Int { 1 }
+  /// The number of the token after a sequence.
+  package var endNumber: Int { 2 }
+
+  /// The tensors of target sequences: `input`, the start token and the target, padded with 0, and
+  /// `target`, the target and the end token, padded with `SequenceDataset.ignoreIndex`.
+  func decoderTensors(_ targets: [[Int32]]) throws(DataError) -> [String: Tensor] {
+    let (start, end) = (Int32(startNumber), Int32(endNumber))
+    return [
+      "input": try paddedRows(targets.map { [start] + $0 }, with: 0),
+      "target": try paddedRows(targets.map { $0 + [end] }, with: SequenceDataset.ignoreIndex),
+    ]
+  }
+}
+
+/// Random strings to be translated. Every epoch has new strings.
 ///
-/// A batch holds
-/// - `source`, int64 `[N, S]`, 0 (padding) behind a string's end, and `lengths`, int32 `[N]`,
-/// - `input`, int64 `[N, T]`: the start mark and the target, what a decoder is shown,
-/// - `target`, int64 `[N, T]`: the target and the end mark, `SequenceDataset.ignoreIndex` behind.
+/// A batch has the tensors
+/// - `source`, int64 `[N, S]`, padded with 0, and `lengths`, int32 `[N]`,
+/// - `input`, int64 `[N, T]`: the start token and the target, the input of the decoder,
+/// - `target`, int64 `[N, T]`: the target and the end token, padded with `SequenceDataset.ignoreIndex`.
 ///
-/// One vocabulary of characters serves both sides; its first tokens are padding, start and end.
-public struct StringTask: BatchSource {
-  public enum Kind: Sendable, Hashable {
-    /// Letters in reverse order: `abcd` becomes `dcba`.
+/// Sources and targets have the same vocabulary of characters.
+package struct StringTask: DecoderTask {
+  /// A kind of translation.
+  package enum Kind: Sendable, Hashable {
+    /// Reversed letters: `abcd` to `dcba`.
     case reversal(lengths: ClosedRange<Int>)
-    /// Dates as people write them become `1998-03-07`.
+    /// Dates in several notations to `1998-03-07`.
     case date
   }
 
-  public let vocabulary: Vocabulary
-  public let batchCount: Int
+  package let vocabulary: Vocabulary
+  package let batchCount: Int
   private let kind: Kind
   private let size: Int
   private let seed: UInt64
 
   /// - Parameters:
-  ///   - size: strings in a batch
-  ///   - batchCount: batches in an epoch
-  public init(_ kind: Kind, size: Int, batchCount: Int, seed: UInt64) throws(DataError) {
+  ///   - size: The number of strings in a batch.
+  ///   - batchCount: The number of batches per epoch.
+  package init(_ kind: Kind, size: Int, batchCount: Int, seed: UInt64) throws(DataError) {
     precondition(size > 0 && batchCount > 0)
     if case .reversal(let lengths) = kind { precondition(lengths.lowerBound > 0) }
     self.kind = kind
@@ -41,13 +64,8 @@ public struct StringTask: BatchSource {
       charactersOf: characters, special: [Vocabulary.padding, Vocabulary.start, Vocabulary.end])
   }
 
-  /// The number of the token that begins what a decoder writes.
-  public var startNumber: Int { 1 }
-  /// The number of the token that ends it.
-  public var endNumber: Int { 2 }
-
-  /// The strings of a batch and what they become.
-  public func pairs(epoch: Int, index: Int) -> [(source: String, target: String)] {
+  /// The strings of a batch and their translations.
+  package func pairs(epoch: Int, index: Int) -> [(source: String, target: String)] {
     var random = RandomStream(seed: seed, UInt64(epoch), UInt64(index))
     return (0..<size).map { _ in pair(&random) }
   }
@@ -64,38 +82,24 @@ public struct StringTask: BatchSource {
     }
   }
 
-  public func batch(epoch: Int, index: Int) throws -> Batch {
+  package func batch(epoch: Int, index: Int) throws(DataError) -> Batch {
     let pairs = pairs(epoch: epoch, index: index)
-    let sources = try pairs.map { try vocabulary.numbers(of: $0.source) }
-    let targets = try pairs.map { try vocabulary.numbers(of: $0.target) }
-    return try seq2seqBatch(
-      sources, targets, start: Int32(startNumber), end: Int32(endNumber))
+    var sources: [[Int32]] = []
+    var targets: [[Int32]] = []
+    for pair in pairs {
+      sources.append(try vocabulary.numbers(of: pair.source))
+      targets.append(try vocabulary.numbers(of: pair.target))
+    }
+    let lengths = sources.map { Int32(clamping: $0.count) }
+    var tensors = try decoderTensors(targets)
+    tensors["source"] = try paddedRows(sources, with: 0)
+    tensors["lengths"] = try Tensor(data: lengths, shape: [lengths.count])
+    return Batch(tensors, count: sources.count)
   }
 }
 
-/// Sources, decoder inputs and targets, padded.
-private func seq2seqBatch(
-  _ sources: [[Int32]], _ targets: [[Int32]], start: Int32, end: Int32
-) throws(DataError) -> Batch {
-  let lengths = sources.map { Int32(clamping: $0.count) }
-  var tensors = try decoderTensors(targets, start: start, end: end)
-  tensors["source"] = try paddedRows(sources, with: 0)
-  tensors["lengths"] = try Tensor(data: lengths, shape: [lengths.count])
-  return Batch(tensors, count: sources.count)
-}
-
-/// `input`, the start mark and the target, and `target`, the target and the end mark.
-func decoderTensors(
-  _ targets: [[Int32]], start: Int32, end: Int32
-) throws(DataError) -> [String: Tensor] {
-  [
-    "input": try paddedRows(targets.map { [start] + $0 }, with: 0),
-    "target": try paddedRows(targets.map { $0 + [end] }, with: SequenceDataset.ignoreIndex),
-  ]
-}
-
-/// Rows of int64, all as long as the longest.
-func paddedRows(_ rows: [[Int32]], with padding: Int) throws(DataError) -> Tensor {
+/// An int64 matrix of rows, padded to the longest.
+private func paddedRows(_ rows: [[Int32]], with padding: Int) throws(DataError) -> Tensor {
   let columns = rows.map(\.count).max() ?? 0
   var elements: [Int64] = []
   elements.reserveCapacity(rows.count * columns)
@@ -106,7 +110,7 @@ func paddedRows(_ rows: [[Int32]], with padding: Int) throws(DataError) -> Tenso
   return try Tensor(data: elements, shape: [rows.count, columns])
 }
 
-/// A day between 1900 and 2099.
+/// A random day from 1900 to 2099.
 private struct WrittenDate {
   let year: Int
   let month: Int

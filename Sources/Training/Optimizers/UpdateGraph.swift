@@ -2,22 +2,24 @@ import ONNXFormat
 import ONNXOperators
 import ONNXOps
 
-/// The nodes that make new parameters of gradients: clipping, the optimiser's formula, the limits to
-/// norms.
-struct Update {
+/// The nodes that compute new parameters from gradients: clipping, the optimiser's formula, and limits
+/// to norms.
+struct UpdateGraph {
   var builder: GraphBuilder
-  /// Inputs that the graph needs besides parameters and gradients.
+  /// The inputs of the nodes besides parameters and gradients.
   private(set) var inputs: [ValueInfo] = []
+  /// The output that replaces each parameter and state.
   private(set) var carried: [String: String] = [:]
+  /// The initial values of the states.
   private(set) var initial: [String: Tensor] = [:]
-  /// The value with the norm of all gradients, before they are clipped.
+  /// The value that holds the norm of all gradients before clipping.
   private(set) var norm = ""
 
   private let options: TrainingOptions
   private let parameters: [(name: String, type: TensorType)]
   private var gradients: [String: String]
 
-  /// - Parameter gradients: by parameter
+  /// - Parameter gradients: The gradient's name by parameter.
   init(
     _ options: TrainingOptions, taken: Set<String>, gradients: [String: String],
     parameters: [(name: String, type: TensorType)]
@@ -28,13 +30,13 @@ struct Update {
     builder = GraphBuilder(taken: taken.union([StepModel.rate, StepModel.time]))
   }
 
-  /// Adds the gradients to those of the batches before.
+  /// Adds the gradients to those of earlier batches.
   mutating func accumulate() {
     let sums = accumulated()
     for (name, _) in parameters { carried["\(name)/gradient"] = sums[name] }
   }
 
-  /// Makes the step.
+  /// Adds the nodes of one step.
   mutating func apply() {
     if options.accumulation > 1 {
       let sums = accumulated()
@@ -73,7 +75,7 @@ struct Update {
     initial[name] = zeros(type)
   }
 
-  /// Each gradient's share in the step, with those of the batches before.
+  /// The mean gradients so far: those of earlier batches plus this batch's share.
   private mutating func accumulated() -> [String: String] {
     var sums: [String: String] = [:]
     for (name, type) in parameters {
@@ -124,7 +126,7 @@ struct Update {
     }
   }
 
-  /// The new parameter, its vectors no longer than the limits allow.
+  /// The new parameter with its vectors scaled down to the limits.
   private mutating func limited(_ value: String, _ name: String, _ type: TensorType) -> String {
     var result = value
     for limit in options.maxNorms where matches(name, pattern: limit.pattern) {
@@ -139,7 +141,7 @@ struct Update {
   }
 }
 
-/// A tensor of zeros.
+/// A tensor of zeros; `nil` if a size is unknown or memory runs out.
 func zeros(_ type: TensorType) -> Tensor? {
   guard let sizes = type.shape?.sizes,
     let tensor = try? Tensor(uninitialized: type.elementType, shape: sizes)

@@ -1,0 +1,97 @@
+import ONNXFormat
+
+/// The batches of a source, each changed by a function.
+public struct MappedBatches: BatchSource {
+  /// A change to a batch. It must depend on the batch, its epoch and its index only.
+  public typealias Transform =
+    @Sendable (_ batch: inout Batch, _ epoch: Int, _ index: Int) throws -> Void
+
+  private let source: any BatchSource
+  private let transform: Transform
+
+  /// Changes the batches of a source.
+  public init(_ source: any BatchSource, _ transform: @escaping Transform) {
+    self.source = source
+    self.transform = transform
+  }
+
+  /// The number of batches per epoch.
+  public var batchCount: Int { source.batchCount }
+
+  /// Makes a batch.
+  /// - Throws: The errors of the source and of the function.
+  public func batch(epoch: Int, index: Int) throws -> Batch {
+    var batch = try source.batch(epoch: epoch, index: index)
+    try transform(&batch, epoch, index)
+    return batch
+  }
+}
+
+extension BatchSource {
+  /// Keeps some tensors of each batch and renames them to the inputs of a graph.
+  /// - Parameter names: The input's name by the tensor's.
+  public func renamed(_ names: [String: String]) -> MappedBatches {
+    MappedBatches(self) { batch, _, _ in
+      var tensors: [String: Tensor] = [:]
+      for (old, new) in names {
+        guard let tensor = batch.tensors[old] else {
+          let found = batch.tensors.keys.sorted().joined(separator: ", ")
+          throw DataError("the data has no '\(old)', only \(found)")
+        }
+        tensors[new] = tensor
+      }
+      batch.tensors = tensors
+    }
+  }
+
+  /// Shifts the pictures `image`, float32 `[N, C, H, W]`, by up to `distance` pixels in both directions
+  /// at random, all pictures of a batch alike (data augmentation). Zeros fill the gap.
+  package func shifted(by distance: Int, seed: UInt64) -> MappedBatches {
+    MappedBatches(self) { batch, epoch, index in
+      guard let image = batch.tensors["image"], image.shape.count == 4 else { return }
+      var random = RandomStream(seed: seed, UInt64(epoch), UInt64(index))
+      let down = random.integer(below: 2 * distance + 1) - distance
+      let right = random.integer(below: 2 * distance + 1) - distance
+      batch.tensors["image"] = try image.shifted(down: down, right: right)
+    }
+  }
+
+  /// Makes the pictures `image` the targets, as an autoencoder needs them.
+  package func withImagesAsTargets() -> MappedBatches {
+    MappedBatches(self) { batch, _, _ in
+      batch.tensors[Loss.labels] = batch.tensors["image"]
+    }
+  }
+
+  /// Replaces a random fraction of the words in `tokens` by the unknown word, others in each epoch. Most
+  /// words are rare, so this keeps a model from relying on single words. Padding, token 0, stays.
+  package func droppingWords(share: Double, as unknown: Int, seed: UInt64) -> MappedBatches {
+    MappedBatches(self) { batch, epoch, index in
+      guard let tokens = batch.tensors["tokens"] else { return }
+      var random = RandomStream(seed: seed, UInt64(epoch), UInt64(index))
+      let numbers = try tokens.array(as: Int64.self).map { number in
+        random.uniform() < share && number != 0 ? Int64(unknown) : number
+      }
+      batch.tensors["tokens"] = Tensor(shape: tokens.shape, numbers)
+    }
+  }
+}
+
+extension Tensor {
+  /// Float32 pictures `[N, C, H, W]`, shifted. Zeros fill the gap.
+  fileprivate func shifted(down: Int, right: Int) throws(DataError) -> Tensor {
+    let (height, width) = (shape[2], shape[3])
+    let source = elements(as: Float.self)
+    let columns = max(0, right)..<max(max(0, right), min(width, width + right))
+    return try Tensor(data: Float.self, shape: shape) { target in
+      target.initialize(repeating: 0)
+      for plane in 0..<shape[0] * shape[1] {
+        for row in max(0, down)..<max(max(0, down), min(height, height + down)) {
+          let to = (plane * height + row) * width
+          let from = (plane * height + row - down) * width - right
+          for column in columns { target[to + column] = source[from + column] }
+        }
+      }
+    }
+  }
+}
