@@ -1,4 +1,5 @@
 import ONNX
+import ONNXPlots
 import ToolSupport
 
 /// Loss and accuracy over the epochs, as files to look at.

@@ -6,7 +6,7 @@ import Testing
   let folder: Folder
   init() throws { folder = try Folder() }
 
-  /// A case whose model gets `[-1, 2]` and must answer `expected`.
+  /// Writes a case with the input `[-1, 2]`.
   private func write(_ name: String, _ model: Model = .relu([2]), expected: [Float]) throws {
     _ = try folder.makeFolder("\(name)/test_data_set_0")
     _ = try folder.write(model, to: "\(name)/model.onnx")
@@ -58,7 +58,7 @@ import Testing
   @Test func runsEveryCaseInSeveralWays() throws {
     try write("good", expected: [0, 2])
     try write("wrong", expected: [0, 2.5])
-    // Right as a file states it, and nowhere else.
+    // The axis is out of range.
     let stated = Model(
       [Node("Flatten", inputs: ["x"], outputs: ["y"], attributes: [.int("axis", 3)])],
       inputs: [ValueInfo("x", .tensor(.float32, [2]))],
@@ -76,7 +76,7 @@ import Testing
     try expectStop(["test", folder.path, "--runner", "slow"], "got 'slow'")
   }
 
-  /// `y` is made by this operator from `x = [-1, 2]`.
+  /// A model that computes `y` with a random operator.
   private func random(_ name: String, _ attributes: [Attribute] = [], inputs: [String]) -> Model {
     Model(
       [
@@ -96,7 +96,7 @@ import Testing
     let normal: [Attribute] = [.float("mean", 900)]
     try write("normal", random("RandomNormalLike", normal, inputs: ["a"]), expected: [0, 0])
     try write("shape", random("RandomUniformLike", uniform, inputs: ["x"]), expected: [0, 0, 0])
-    // The square roots are NaN, of which no distribution can be said.
+    // The square roots are NaN, which have no distribution.
     try write(
       "nan", random("RandomNormalLike", [.float("mean", -900)], inputs: ["a"]), expected: [0, 0])
     let tool = try Tool("test", folder.path)
@@ -139,7 +139,7 @@ import Testing
   }
 
   @Test func wantsAtLeastOneCase() throws {
-    try expectStop(["test", folder.path], "no case")
+    try expectStop(["test", folder.path], "found no case")
     try expectStop(["test", folder.path("none")], "No such file")
   }
 
@@ -160,7 +160,7 @@ import Testing
     _ = try folder.write([1], [0] as [Float], to: "endless/test_data_set_0/input_0.pb")
     try write("z", expected: [0, 2])
     let tool = try Tool(["test", folder.path, "--timeout", "30"]) { process in
-      // The worker that still computes after a while is at the endless case.
+      // After a second only the worker with the endless case is still busy.
       Thread.sleep(forTimeInterval: 1)
       let id = process.processIdentifier
       let children = try String(
@@ -251,7 +251,7 @@ import Testing
     ] {
       #expect(tool.output.contains(text), "\(tool.output)")
     }
-    // 2 pictures of 6 maps of 28 x 28 from 5 x 5 windows, two operations a weight.
+    // 2 pictures of 6 maps of 28 x 28 with 5 x 5 windows, two operations per weight.
     let convolution = try #require(tool.lines.first { $0.contains("= Conv(image") })
     #expect(convolution.contains(" 470 k "))
   }

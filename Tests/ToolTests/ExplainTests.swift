@@ -9,7 +9,7 @@ extension Image {
   }
 }
 
-/// Runs a command that must draw a picture, and reads it.
+/// Runs a command that must succeed, and reads the picture that it draws.
 private func picture(
   _ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation
 ) throws -> Image {
@@ -66,7 +66,7 @@ private func convolution() -> Model {
     let out = folder.path("out.png")
     try expectStop(
       ["explain", "filters", path, "--node", "second", "--output", out],
-      "no convolution 'second', there is 'first'")
+      "no convolution is named 'second'; the model has 'first'")
     try expectStop(
       ["explain", "gates", path, "--output", out], "the model has no recurrent layer")
     try expectStop(
@@ -90,7 +90,7 @@ private func convolution() -> Model {
     #expect(image.width > 13 * 8)
   }
 
-  /// Gates are worked out beside the run; where they come out otherwise, it is an error.
+  /// `explain gates` computes gates beside the run and fails where its hidden states differ.
   @Test(arguments: ["LSTM", "GRU", "RNN"], ["forward", "reverse", "bidirectional"])
   func worksOutEveryKindOfLayer(kind: String, direction: String) throws {
     let gates = ["LSTM": 4, "GRU": 3][kind] ?? 1
@@ -131,14 +131,14 @@ private func convolution() -> Model {
     case "forward":
       try expectStop(
         ["explain", "gates", path, "--input", x, "--reverse", "--output", folder.path("o.png")],
-        "reads forward only")
+        "has no backward direction")
     case "bidirectional":
       #expect(try picture(["gates", path, "--input", x, "--reverse"]) != image)
     default: break
     }
   }
 
-  /// `h(t) = relu(x(t) + h(t - 1) / 2)`, so that a step counts half as much with each one later.
+  /// `h(t) = relu(x(t) + h(t - 1) / 2)`: the influence of a step halves with each later step.
   @Test func sensitivityFallsWithDistance() throws {
     var model = Model(
       [
@@ -155,7 +155,7 @@ private func convolution() -> Model {
     let path = try folder.write(model)
     let x = try folder.write([3, 1, 1], [1, 2, 3] as [Float], to: "x.pb")
     let image = try picture(["sensitivity", path, "--input", x])
-    // Cells of 24 pixels from 26, 40 on: yellow is 1, green 1/2, a blue 1/4, violet 0.
+    // Cells of 24 pixels, starting at (26, 40): yellow is 1, green 1/2, a blue 1/4, violet 0.
     let (one, half, quarter, none): ([UInt8], [UInt8], [UInt8], [UInt8]) = (
       [253, 231, 37], [33, 145, 140], [59, 82, 139], [68, 1, 84]
     )
@@ -195,6 +195,6 @@ private func convolution() -> Model {
       [
         "explain", "saliency", path, "--input", x, "--class", "2", "--output",
         folder.path("o.png"),
-      ], "--class: expected 0 to 1, got 2")
+      ], "expected a class from 0 to 1, got 2")
   }
 }

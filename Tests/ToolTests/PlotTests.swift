@@ -2,6 +2,7 @@ import Foundation
 import FoundationXML
 import ONNX
 import ONNXImages
+import ONNXPlots
 import Testing
 import ToolSupport
 
@@ -65,7 +66,7 @@ private let orange: [UInt8] = [213, 94, 0]
   }
 
   @Test func linesRunThroughTheirPoints() throws {
-    // From the lower left corner to the upper right one and back again.
+    // From the lower left to the top centre and back to the lower right.
     let plot = Plot("", xLabel: "", yLabel: "", [.init("", [(0, 0), (1, 1), (2, 0)])])
     let image = try plot.image(width: 600, height: 400)
     let columns = (0..<600).filter { x in (0..<400).contains { image.pixel(x, $0) == blue } }
@@ -74,7 +75,7 @@ private let orange: [UInt8] = [213, 94, 0]
     let middle = (first + last) / 2
     #expect(top(middle) < top(first + 20) && top(middle) < top(last - 20))
     #expect(abs(top(first + 50) - top(last - 50)) <= 3)
-    // Half way in x is half way in y.
+    // Halfway in x is halfway in y.
     let quarter = (first + middle) / 2
     #expect(abs((top(first + 2) + top(middle)) / 2 - top(quarter)) <= 4)
   }
@@ -103,10 +104,10 @@ private let orange: [UInt8] = [213, 94, 0]
         _ = try plot.image(width: 120, height: 90)
       }
     }
-    #expect(throws: Failure.self) {
+    #expect(throws: ImageError.self) {
       try Plot("", xLabel: "", yLabel: "").image(width: 1 << 40, height: 1 << 40)
     }
-    #expect(throws: Failure.self) {
+    #expect(throws: ImageError.self) {
       try Plot("", xLabel: "", yLabel: "").image(width: 0, height: 5)
     }
   }
@@ -138,7 +139,7 @@ private let orange: [UInt8] = [213, 94, 0]
   @Test func coloursFollowTheNumbers() throws {
     let map = HeatMap("", rows: 2, columns: 2, values: [-1, 0, 1, .nan])
     let image = try map.image(cell: (10, 10))
-    // Cells begin at 26, 40; blue is the least, white 0, red the largest, grey none.
+    // The first cell is at (26, 40). Blue is the smallest number, white 0, red the largest, grey NaN.
     #expect(image.pixel(31, 45) == [33, 102, 172])
     #expect(image.pixel(41, 45) == [247, 247, 247])
     #expect(image.pixel(31, 55) == [178, 24, 43])
@@ -148,9 +149,9 @@ private let orange: [UInt8] = [213, 94, 0]
   }
 
   @Test func refusesNothingAndTooMuch() throws {
-    #expect(throws: Failure.self) { try HeatMap("", rows: 0, columns: 0, values: []).image() }
+    #expect(throws: ImageError.self) { try HeatMap("", rows: 0, columns: 0, values: []).image() }
     let map = HeatMap("", rows: 1, columns: 1, values: [1])
-    #expect(throws: Failure.self) { try map.image(cell: (100_000, 100_000)) }
+    #expect(throws: ImageError.self) { try map.image(cell: (100_000, 100_000)) }
   }
 }
 
@@ -162,7 +163,7 @@ private let orange: [UInt8] = [213, 94, 0]
     sheet.columns = 2
     sheet.zoom = 3
     var image = try sheet.image()
-    // Two tiles of 6 by 3 pixels and gaps of 4.
+    // Two tiles of 6 x 3 pixels in a row, and gaps of 4 pixels.
     #expect(image.width == 24 && image.height == 18)
     #expect(image.pixel(4, 4) == [0, 0, 0] && image.pixel(9, 6) == [255, 255, 255])
     #expect(image.pixel(4, 11) == [0, 0, 0])
@@ -183,21 +184,10 @@ private let orange: [UInt8] = [213, 94, 0]
   }
 
   @Test func refusesWhatIsNoTile() throws {
-    #expect(throws: Failure.self) { try TileSheet("", []).image() }
-    #expect(throws: Failure.self) { try TileSheet("", [Tensor(1 as Float)]).image() }
+    #expect(throws: ImageError.self) { try TileSheet("", []).image() }
+    #expect(throws: ImageError.self) { try TileSheet("", [Tensor(1 as Float)]).image() }
     let two = Tensor(shape: [2, 1, 1], [0, 0] as [Float])
-    #expect(throws: Failure.self) { try TileSheet("", [two]).image() }
-    #expect(throws: Failure.self) { try TileSheet("", [tile([0, 1]), two]).image() }
-  }
-}
-
-@Suite struct CurveTableTests {
-  @Test func writesCSV() {
-    var table = CurveTable(["epoch", "loss, train", "accuracy"])
-    table.append([1, 0.5, nil])
-    table.append([2, 1 / 3, 0.9])
-    #expect(
-      table.csv == "epoch,\"loss, train\",accuracy\n1,0.5,\n2,0.333333333,0.9\n")
-    #expect(table.points("accuracy").map(\.x) == [2])
+    #expect(throws: ImageError.self) { try TileSheet("", [two]).image() }
+    #expect(throws: ImageError.self) { try TileSheet("", [tile([0, 1]), two]).image() }
   }
 }

@@ -1,20 +1,7 @@
 import Glibc
 import ONNXFormat
 
-/// What is wrong with data: one sentence, with the file or folder in front where there is one.
-public struct DataError: Error, Sendable, Hashable, CustomStringConvertible {
-  /// The file or folder.
-  public var path: String?
-  /// What was expected, and what was found.
-  public var problem: String
-
-  public init(_ problem: String, in path: String? = nil) {
-    self.problem = problem
-    self.path = path
-  }
-
-  public var description: String { ((path.map { "\($0): " } ?? "") + problem).escaped }
-
+extension DataError {
   /// What the system says of the last call that failed.
   static func system(_ path: String) -> DataError {
     DataError(String(cString: strerror(errno)), in: path)

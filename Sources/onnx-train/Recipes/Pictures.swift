@@ -1,5 +1,6 @@
 import ONNX
 import ONNXImages
+import ONNXPlots
 import ToolSupport
 
 /// Writes what an autoencoder makes of some pictures, below the pictures themselves, as
