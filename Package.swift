@@ -19,6 +19,7 @@ let package = Package(
     .library(name: "ONNX", targets: ["ONNX"]),
     .library(name: "ONNXOperators", targets: ["ONNXOperators"]),
     .library(name: "ONNXImages", targets: ["ONNXImages"]),
+    .library(name: "ONNXExplain", targets: ["ONNXExplain"]),
     .library(name: "ONNXC", type: .dynamic, targets: ["ONNXC"]),
     .executable(name: "onnx-run", targets: ["onnx-run"]),
     .executable(name: "onnx-train", targets: ["onnx-train"]),
@@ -76,37 +77,65 @@ let package = Package(
       name: "ONNXInterpreter",
       dependencies: ["ONNXFormat", "ONNXOps", .product(name: "Logging", package: "swift-log")],
       path: "Sources/Interpreter"),
+    // Random numbers, comparison of values, files: shared by the libraries and tools above.
+    .target(
+      name: "ONNXSupport",
+      dependencies: ["ONNXFormat", .product(name: "Numerics", package: "swift-numerics")],
+      path: "Sources/Support"),
+    // Vocabularies, and language models that continue a text.
+    .target(
+      name: "ONNXText",
+      dependencies: ["ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXSupport"],
+      path: "Sources/Text"),
     .target(
       name: "ONNXTraining",
       dependencies: [
-        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "CZlib",
+        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXSupport", "ONNXText", "CZlib",
         .product(name: "Numerics", package: "swift-numerics"),
       ],
       path: "Sources/Training"),
     .target(
       name: "ONNX", dependencies: ["ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXTraining"],
       path: "Sources/ONNX"),
-    .target(name: "ONNXImages", dependencies: ["ONNX", "CImages"], path: "Sources/Images"),
+    .target(
+      name: "ONNXImages", dependencies: ["ONNXFormat", "ONNXOperators", "CImages"],
+      path: "Sources/Images"),
+    // Charts, heat maps and sheets of tiles.
+    .target(
+      name: "ONNXPlots", dependencies: ["ONNXFormat", "ONNXImages", "ONNXSupport"],
+      path: "Sources/Plots"),
+    // What a model does inside: filters, feature maps, gates, gradients, and pictures of them.
+    .target(
+      name: "ONNXExplain",
+      dependencies: [
+        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXImages", "ONNXPlots", "ONNXText",
+      ],
+      path: "Sources/Explain"),
+    // Runs and mutates test cases: folders of a model, inputs and expected outputs.
+    .target(
+      name: "ONNXCases",
+      dependencies: ["ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXSupport"],
+      path: "Sources/Cases"),
     // The header of the C functions, and their implementation.
     .target(name: "COnnxInterface"),
     .target(name: "ONNXC", dependencies: ["COnnxInterface", "ONNX", "ONNXImages"]),
     .target(
       name: "ToolSupport",
       dependencies: [
-        "ONNX", "ONNXImages", "COpenBLAS",
+        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXImages", "ONNXSupport", "COpenBLAS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Numerics", package: "swift-numerics"),
       ]),
     .executableTarget(
       name: "onnx-run",
       dependencies: [
-        "CKernels", "ONNX", "ONNXImages", "ToolSupport",
+        "CKernels", "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXImages", "ONNXText",
+        "ONNXExplain", "ONNXCases", "ONNXSupport", "ToolSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "onnx-train",
       dependencies: [
-        "ONNX", "ONNXImages", "ToolSupport",
+        "ONNX", "ONNXImages", "ONNXPlots", "ToolSupport",
         .product(name: "Numerics", package: "swift-numerics"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -148,7 +177,10 @@ let package = Package(
       path: "Tests/Allocations/Tool"),
     .testTarget(
       name: "ToolTests",
-      dependencies: ["ONNX", "TestFiles", "ToolSupport", "onnx-run", "onnx-convert"],
+      dependencies: [
+        "ONNX", "ONNXCases", "ONNXExplain", "ONNXPlots", "TestFiles", "ToolSupport", "onnx-run",
+        "onnx-convert",
+      ],
       exclude: ["KnownFailures.txt"]),
   ],
   swiftLanguageModes: [.v6]

@@ -7,7 +7,7 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
-// A progressive file may bid the decoder go over the whole picture any number of times.
+// A progressive file can make the decoder process the whole picture any number of times.
 enum { scan_limit = 100 };
 
 typedef struct {
@@ -28,21 +28,21 @@ static void on_error(j_common_ptr common) {
   fail(common, text);
 }
 
-/// Damage that the decoder would fill with grey is an error here.
+/// Treats corrupt data, which the decoder would replace by grey, as an error.
 static void on_message(j_common_ptr common, int level) {
   if (level >= 0) return;
   switch (common->err->msg_code) {
-    case JWRN_JPEG_EOF: fail(common, "the file ends too early");
-    case JWRN_HIT_MARKER: fail(common, "its data is damaged");
+    case JWRN_JPEG_EOF: fail(common, "the file is truncated");
+    case JWRN_HIT_MARKER: fail(common, "the data is corrupt");
     default: break;
   }
 }
 
 static void on_progress(j_common_ptr common) {
-  if (((j_decompress_ptr)common)->input_scan_number > scan_limit) fail(common, "too many scans");
+  if (((j_decompress_ptr)common)->input_scan_number > scan_limit) fail(common, "the file has more than 100 scans");
 }
 
-/// Multiplies ink by black, in place: 4 samples a pixel become 3. Adobe's files hold 255 - ink.
+/// Converts CMYK to RGB. Adobe's files hold 255 - ink.
 static void convert_cmyk(uint8_t *row, const uint8_t *inks, uint32_t width, int inverted) {
   for (uint32_t x = 0; x < width; x++) {
     unsigned black = inverted ? inks[4 * x + 3] : 255u - inks[4 * x + 3];
@@ -53,7 +53,7 @@ static void convert_cmyk(uint8_t *row, const uint8_t *inks, uint32_t width, int 
   }
 }
 
-/// Reads the header and chooses the decoder's output: grey, RGB, or CMYK.
+/// Reads the header and sets the decoder's output to grey, RGB or CMYK.
 static int start(j_decompress_ptr jpeg, uint64_t limit, ci_image *image, ci_message *message) {
   jpeg_read_header(jpeg, TRUE);
   image->width = jpeg->image_width;
@@ -103,12 +103,12 @@ int ci_decode_jpeg(
   pixels = malloc(row_bytes * image->height);
   inks = jpeg.out_color_space == JCS_CMYK ? malloc((size_t)image->width * 4) : NULL;
   if (pixels == NULL || (jpeg.out_color_space == JCS_CMYK && inks == NULL)) {
-    fail((j_common_ptr)&jpeg, "no memory for its pixels");
+    fail((j_common_ptr)&jpeg, "not enough memory for the pixels");
   }
   while (jpeg.output_scanline < jpeg.output_height) {
     uint8_t *row = pixels + row_bytes * jpeg.output_scanline;
     JSAMPROW target = inks != NULL ? inks : row;
-    if (jpeg_read_scanlines(&jpeg, &target, 1) != 1) fail((j_common_ptr)&jpeg, "no more rows");
+    if (jpeg_read_scanlines(&jpeg, &target, 1) != 1) fail((j_common_ptr)&jpeg, "rows are missing");
     if (inks != NULL) convert_cmyk(row, inks, image->width, jpeg.saw_Adobe_marker);
   }
   jpeg_finish_decompress(&jpeg);

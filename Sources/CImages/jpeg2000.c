@@ -60,7 +60,7 @@ static void on_error(const char *text, void *data) {
   message->text[strcspn(message->text, "\r\n")] = 0;
 }
 
-/// A sample as 8 bits.
+/// Converts a sample to 8 bits.
 static uint8_t byte(int64_t sample, const opj_image_comp_t *part) {
   int64_t most = ((int64_t)1 << part->prec) - 1;
   if (part->sgnd) sample += (int64_t)1 << (part->prec - 1);
@@ -76,7 +76,7 @@ static uint8_t clamped(double value) {
   return value <= 0 ? 0 : value >= 255 ? 255 : (uint8_t)(value + 0.5);
 }
 
-/// Full-range YCbCr to RGB, in place.
+/// Converts full-range YCbCr to RGB, in place.
 static void convert_ycc(uint8_t *pixels, size_t count) {
   for (size_t i = 0; i < count; i++) {
     double y = pixels[3 * i], b = pixels[3 * i + 1] - 128.0, r = pixels[3 * i + 2] - 128.0;
@@ -86,11 +86,11 @@ static void convert_ycc(uint8_t *pixels, size_t count) {
   }
 }
 
-/// Puts the samples side by side; colours may have fewer of them than the first has.
+/// Interleaves the samples. The colour channels may be subsampled.
 static int interleave(const opj_image_t *from, ci_image *image, ci_message *message) {
   size_t count = (size_t)image->width * image->height;
   image->pixels = malloc(count * image->channels);
-  if (image->pixels == NULL) return ci_fail(message, "no memory for its pixels");
+  if (image->pixels == NULL) return ci_fail(message, "not enough memory for the pixels");
   for (uint32_t c = 0; c < image->channels; c++) {
     const opj_image_comp_t *part = &from->comps[c];
     for (uint32_t y = 0; y < image->height; y++) {
@@ -109,13 +109,13 @@ static int interleave(const opj_image_t *from, ci_image *image, ci_message *mess
   return 0;
 }
 
-/// The picture's size and channels, before (`is_decoded` 0) and after its samples are there.
+/// Checks the picture's size and channels, before (`is_decoded` 0) or after decoding.
 static int check(
     const opj_image_t *from, uint64_t limit, int is_decoded, ci_image *image,
     ci_message *message) {
   if (from == NULL || from->numcomps < 1 || from->numcomps > 4 ||
       from->color_space == OPJ_CLRSPC_CMYK || from->color_space == OPJ_CLRSPC_EYCC) {
-    return ci_fail(message, "its channels are not supported");
+    return ci_fail(message, "the number of channels is not supported");
   }
   image->channels = from->numcomps < 3 ? 1 : 3;
   image->width = from->comps[0].w;
@@ -125,9 +125,9 @@ static int check(
     const opj_image_comp_t *part = &from->comps[c];
     if (part->prec < 1 || part->prec > 31 || part->w < 1 || part->h < 1 ||
         part->w > image->width || part->h > image->height) {
-      return ci_fail(message, "its channels are not supported");
+      return ci_fail(message, "the number of channels is not supported");
     }
-    if (is_decoded && part->data == NULL) return ci_fail(message, "its data is damaged");
+    if (is_decoded && part->data == NULL) return ci_fail(message, "the data is corrupt");
   }
   return 0;
 }
@@ -148,7 +148,7 @@ static int decode(
     status = interleave(picture, image, message);
   }
   if (picture != NULL) library.opj_image_destroy(picture);
-  if (status != 0 && message->text[0] == 0) ci_fail(message, "its data is damaged");
+  if (status != 0 && message->text[0] == 0) ci_fail(message, "the data is corrupt");
   return status;
 }
 
@@ -166,7 +166,7 @@ int ci_decode_jpeg2000(
   source from = {data, size, 0};
   int status = -1;
   if (codec == NULL || stream == NULL) {
-    ci_fail(message, "no memory for the decoder");
+    ci_fail(message, "not enough memory for the decoder");
   } else {
     library.opj_stream_set_user_data(stream, &from, NULL);
     library.opj_stream_set_user_data_length(stream, size);

@@ -3,13 +3,13 @@
 #include <stddef.h>
 #include <stdio.h>
 
-// A library that few programs need is opened when it is first used: with all that they depend on,
-// linking them would cost every start a millisecond or two.
+// Libraries that few programs need are loaded when they are first used. Linking them with all their
+// dependencies would add one or two milliseconds to the start of every program.
 //
 //     #define FUNCTIONS(F) F(WebPFree) F(WebPDecode)
 //     CI_LIBRARY(webp, "libwebp.so.7", FUNCTIONS)
 //
-// makes `webp.WebPFree` and the rest, and `webp_open`, which returns what went wrong or NULL.
+// declares `webp.WebPFree` and the others, and `webp_open`, which returns an error message or NULL.
 
 #define CI_FIELD(function) __typeof__(function) *function;
 #define CI_FIND(function) \

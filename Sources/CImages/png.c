@@ -26,7 +26,7 @@ static void on_warning(png_structp png, png_const_charp text) {
 
 static void read_bytes(png_structp png, png_bytep bytes, size_t count) {
   source *from = png_get_io_ptr(png);
-  if (count > from->left) png_error(png, "the file ends too early");
+  if (count > from->left) png_error(png, "the file is truncated");
   memcpy(bytes, from->next, count);
   from->next += count;
   from->left -= count;
@@ -37,7 +37,7 @@ static void write_bytes(png_structp png, png_bytep bytes, size_t count) {
   if (count > to->capacity - to->size) {
     size_t capacity = to->capacity * 2 + count + 4096;
     uint8_t *data = realloc(to->data, capacity);
-    if (data == NULL) png_error(png, "no memory for the file");
+    if (data == NULL) png_error(png, "not enough memory for the file");
     to->data = data;
     to->capacity = capacity;
   }
@@ -47,7 +47,7 @@ static void write_bytes(png_structp png, png_bytep bytes, size_t count) {
 
 static void flush_bytes(png_structp png) { (void)png; }
 
-/// Reads the header and asks for 8-bit grey or RGB.
+/// Reads the header and sets the output to 8-bit grey or RGB.
 static int start(png_structp png, png_infop info, uint64_t limit, ci_image *image,
                  ci_message *message) {
   png_read_info(png, info);
@@ -62,7 +62,7 @@ static int start(png_structp png, png_infop info, uint64_t limit, ci_image *imag
   image->channels = png_get_channels(png, info);
   if (png_get_bit_depth(png, info) != 8 || (image->channels != 1 && image->channels != 3) ||
       png_get_rowbytes(png, info) != (size_t)image->width * image->channels) {
-    return ci_fail(message, "its pixel format is not supported");
+    return ci_fail(message, "the pixel format is not supported");
   }
   return passes;
 }
@@ -73,11 +73,11 @@ int ci_decode_png(
   uint8_t *volatile pixels = NULL;
   memset(image, 0, sizeof *image);
   png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, message, on_error, on_warning);
-  if (png == NULL) return ci_fail(message, "no memory for the decoder");
+  if (png == NULL) return ci_fail(message, "not enough memory for the decoder");
   png_infop info = png_create_info_struct(png);
   if (info == NULL) {
     png_destroy_read_struct(&png, NULL, NULL);
-    return ci_fail(message, "no memory for the decoder");
+    return ci_fail(message, "not enough memory for the decoder");
   }
   if (setjmp(png_jmpbuf(png))) {
     png_destroy_read_struct(&png, &info, NULL);
@@ -97,7 +97,7 @@ int ci_decode_png(
   }
   size_t row_bytes = (size_t)image->width * image->channels;
   pixels = malloc(row_bytes * image->height);
-  if (pixels == NULL) png_error(png, "no memory for its pixels");
+  if (pixels == NULL) png_error(png, "not enough memory for the pixels");
   for (int pass = 0; pass < passes; pass++) {
     for (uint32_t row = 0; row < image->height; row++) {
       png_read_row(png, pixels + row_bytes * row, NULL);
@@ -112,15 +112,15 @@ int ci_decode_png(
 int ci_encode_png(const ci_image *image, uint8_t **data, size_t *size, ci_message *message) {
   sink to = {NULL, 0, 0};
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, message, on_error, on_warning);
-  if (png == NULL) return ci_fail(message, "no memory for the encoder");
+  if (png == NULL) return ci_fail(message, "not enough memory for the encoder");
   png_infop info = png_create_info_struct(png);
   if (info == NULL) {
     png_destroy_write_struct(&png, NULL);
-    return ci_fail(message, "no memory for the encoder");
+    return ci_fail(message, "not enough memory for the encoder");
   }
   if (setjmp(png_jmpbuf(png))) {
     png_destroy_write_struct(&png, &info);
-    // Written through the pointer that libpng holds, so never stale in a register here.
+    // libpng writes through its pointer to this variable, so a long jump cannot leave it stale.
     free(((volatile sink *)&to)->data);
     return -1;
   }

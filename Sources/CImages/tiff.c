@@ -40,7 +40,7 @@ static tmsize_t on_write(thandle_t handle, void *bytes, tmsize_t count) {
 static toff_t on_seek(thandle_t handle, toff_t offset, int whence) {
   source *from = handle;
   uint64_t base = whence == SEEK_CUR ? from->place : whence == SEEK_END ? from->size : 0;
-  // Whatever lies behind the end is the end.
+  // A position past the end is the end.
   from->place = base + offset < from->size ? (size_t)(base + offset) : from->size;
   return from->place;
 }
@@ -52,7 +52,7 @@ static int on_close(thandle_t handle) {
 
 static toff_t on_size(thandle_t handle) { return ((source *)handle)->size; }
 
-/// Keeps the first error, which tells most.
+/// Keeps the first error, which is the most specific.
 static int on_error(
     TIFF *tiff, void *data, const char *module, const char *format, va_list arguments) {
   (void)tiff;
@@ -80,32 +80,32 @@ static TIFF *open_tiff(source *from) {
   library.TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, from);
   library.TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, from);
   library.TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)1 << 30);
-  // No memory mapping, and no strip is cut into many.
+  // No memory mapping, and no splitting of large strips.
   TIFF *tiff = library.TIFFClientOpenExt(
       "picture", "rmc", from, on_read, on_write, on_seek, on_close, on_size, NULL, NULL, options);
   library.TIFFOpenOptionsFree(options);
   return tiff;
 }
 
-/// Checks what the library does not, before it allocates.
+/// Checks sizes that the library would allocate without a check.
 static int check(TIFF *tiff, uint64_t limit, ci_image *image, ci_message *message) {
   uint16_t compression = 0, samples = 0, extra = 0, *kinds = NULL;
   if (!library.TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &image->width) ||
       !library.TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &image->height)) {
-    return ci_fail(message, "its size is missing");
+    return ci_fail(message, "the size is missing");
   }
   if (ci_check_size(image->width, image->height, limit, message) != 0) return -1;
   library.TIFFGetFieldDefaulted(tiff, TIFFTAG_COMPRESSION, &compression);
   library.TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLESPERPIXEL, &samples);
-  if (compression == COMPRESSION_OJPEG) return ci_fail(message, "old-style JPEG in a TIFF file");
-  if (samples == 0 || samples > 8) return ci_fail(message, "its channels are not supported");
+  if (compression == COMPRESSION_OJPEG) return ci_fail(message, "old-style JPEG compression is not supported");
+  if (samples == 0 || samples > 8) return ci_fail(message, "the number of channels is not supported");
   uint64_t part = library.TIFFIsTiled(tiff) ? library.TIFFTileSize64(tiff)
                                             : library.TIFFStripSize64(tiff);
   uint64_t whole = (uint64_t)image->width * image->height * samples * 8;
-  if (part > whole + (16 << 20)) return ci_fail(message, "its parts are larger than the picture");
+  if (part > whole + (16 << 20)) return ci_fail(message, "the strips or tiles are larger than the picture");
   char text[1024] = "";
   if (!library.TIFFRGBAImageOK(tiff, text)) return ci_fail(message, text);
-  // Colours are wanted as they are, not times a transparency that is dropped.
+  // Keeps colours as they are: transparency is dropped, not multiplied in.
   library.TIFFGetFieldDefaulted(tiff, TIFFTAG_EXTRASAMPLES, &extra, &kinds);
   uint16_t associated[8] = {EXTRASAMPLE_ASSOCALPHA};
   if (extra > 0 && extra <= 8 && kinds != NULL && kinds[0] == EXTRASAMPLE_UNASSALPHA) {
@@ -135,16 +135,16 @@ int ci_decode_tiff(
   uint32_t *raster = malloc(count * sizeof *raster);
   if (raster == NULL) {
     library.TIFFClose(tiff);
-    return ci_fail(message, "no memory for its pixels");
+    return ci_fail(message, "not enough memory for the pixels");
   }
   int is_read = library.TIFFReadRGBAImageOriented(
       tiff, image->width, image->height, raster, ORIENTATION_TOPLEFT, 1);
   library.TIFFClose(tiff);
   if (!is_read) {
     free(raster);
-    return message->text[0] ? -1 : ci_fail(message, "its data is damaged");
+    return message->text[0] ? -1 : ci_fail(message, "the data is corrupt");
   }
-  // In place: pixel `i` is written at or before the place it is read from.
+  // In place: pixel `i` is written at or before the position that it is read from.
   uint8_t *pixels = (uint8_t *)raster;
   for (size_t i = 0; i < count; i++) {
     uint32_t pixel;

@@ -16,14 +16,14 @@ CI_LIBRARY(frames, "libwebpdemux.so.2", FRAME_FUNCTIONS)
 
 static const char *text(VP8StatusCode status) {
   switch (status) {
-    case VP8_STATUS_OUT_OF_MEMORY: return "no memory for its pixels";
-    case VP8_STATUS_UNSUPPORTED_FEATURE: return "its kind of WebP is not supported";
-    case VP8_STATUS_NOT_ENOUGH_DATA: return "the file ends too early";
-    default: return "its data is damaged";
+    case VP8_STATUS_OUT_OF_MEMORY: return "not enough memory for the pixels";
+    case VP8_STATUS_UNSUPPORTED_FEATURE: return "this kind of WebP is not supported";
+    case VP8_STATUS_NOT_ENOUGH_DATA: return "the file is truncated";
+    default: return "the data is corrupt";
   }
 }
 
-/// Decodes data of that size into the picture, at a place in it.
+/// Decodes a frame into the picture at a position.
 static int decode(
     const uint8_t *data, size_t size, const ci_image *image, uint32_t x, uint32_t y,
     ci_message *message) {
@@ -34,27 +34,27 @@ static int decode(
   uint64_t right = (uint64_t)x + (uint32_t)found.width;
   uint64_t bottom = (uint64_t)y + (uint32_t)found.height;
   if (found.width <= 0 || found.height <= 0 || right > image->width || bottom > image->height) {
-    return ci_fail(message, "its frame lies beyond the picture");
+    return ci_fail(message, "the frame extends beyond the picture");
   }
   size_t stride = (size_t)image->width * 3;
   size_t start = y * stride + (size_t)x * 3;
-  // The last row ends where the frame does.
+  // The last row ends with the frame.
   size_t room = stride * ((size_t)found.height - 1) + (size_t)found.width * 3;
   if (stride > INT32_MAX ||
       library.WebPDecodeRGBInto(data, size, image->pixels + start, room, (int)stride) == NULL) {
-    return ci_fail(message, "its data is damaged");
+    return ci_fail(message, "the data is corrupt");
   }
   return 0;
 }
 
-/// Decodes the first frame of a moving picture; around it is black.
+/// Decodes the first frame of an animation on a black canvas.
 static int decode_first_frame(
     const uint8_t *data, size_t size, const ci_image *image, ci_message *message) {
   const char *problem = frames_open();
   if (problem != NULL) return ci_fail(message, problem);
   WebPData bytes = {data, size};
   WebPDemuxer *demuxer = frames.WebPDemuxInternal(&bytes, 0, NULL, WEBP_DEMUX_ABI_VERSION);
-  if (demuxer == NULL) return ci_fail(message, "its frames are damaged");
+  if (demuxer == NULL) return ci_fail(message, "the frames are corrupt");
   WebPIterator frame;
   memset(&frame, 0, sizeof frame);
   int status = -1;
@@ -63,7 +63,7 @@ static int decode_first_frame(
         frame.fragment.bytes, frame.fragment.size, image, (uint32_t)frame.x_offset,
         (uint32_t)frame.y_offset, message);
   } else {
-    ci_fail(message, "it has no frame");
+    ci_fail(message, "the file has no frame");
   }
   frames.WebPDemuxReleaseIterator(&frame);
   frames.WebPDemuxDelete(demuxer);
@@ -79,13 +79,13 @@ int ci_decode_webp(
   VP8StatusCode status =
       library.WebPGetFeaturesInternal(data, size, &found, WEBP_DECODER_ABI_VERSION);
   if (status != VP8_STATUS_OK) return ci_fail(message, text(status));
-  if (found.width < 0 || found.height < 0) return ci_fail(message, "its size is damaged");
+  if (found.width < 0 || found.height < 0) return ci_fail(message, "the size is invalid");
   image->width = (uint32_t)found.width;
   image->height = (uint32_t)found.height;
   image->channels = 3;
   if (ci_check_size(image->width, image->height, pixel_limit, message) != 0) return -1;
   image->pixels = calloc((size_t)image->width * image->height, 3);
-  if (image->pixels == NULL) return ci_fail(message, "no memory for its pixels");
+  if (image->pixels == NULL) return ci_fail(message, "not enough memory for the pixels");
   int result = found.has_animation ? decode_first_frame(data, size, image, message)
                                    : decode(data, size, image, 0, 0, message);
   if (result != 0) {

@@ -1,5 +1,5 @@
-/// Windows and OS/2 bitmaps: 1, 4, 8, 16, 24 or 32 bits a pixel, plain or run-length encoded, from
-/// the bottom up or from the top down.
+/// A Windows or OS/2 bitmap: 1, 4, 8, 16, 24 or 32 bits per pixel, uncompressed or run-length encoded,
+/// bottom-up or top-down.
 struct BMP {
   private let data: [UInt8]
   private var width = 0
@@ -7,9 +7,9 @@ struct BMP {
   private var isTopDown = false
   private var bits = 0
   private var compression = 0
-  /// Where the pixels start.
+  /// The offset of the pixels.
   private var offset = 0
-  /// Red, green, blue, 3 bytes each.
+  /// The colours, 3 bytes each: red, green, blue.
   private var palette: [UInt8] = []
   private var masks = [0x7C00, 0x3E0, 0x1F]
 
@@ -48,15 +48,15 @@ struct BMP {
     var reader = ByteReader(data, at: 10)
     offset = try reader.little(4)
     let size = try reader.little(4)
-    guard Self.headerSizes.contains(size) else { throw .codec("its header is not supported") }
+    guard Self.headerSizes.contains(size) else { throw .codec("the header is not supported") }
     let isShort = size == 12
     width = try reader.little(isShort ? 2 : 4)
     height = try reader.little(isShort ? 2 : 4)
     if !isShort {
-      // A negative height says that the first row is the highest one.
+      // A negative height means that the top row is first.
       isTopDown = height > Int(Int32.max)
       if isTopDown { height = (1 << 32) - height }
-      guard width <= Int(Int32.max) else { throw .codec("its size is damaged") }
+      guard width <= Int(Int32.max) else { throw .codec("the size is invalid") }
     }
     _ = try reader.little(2)
     bits = try reader.little(2)
@@ -67,13 +67,15 @@ struct BMP {
       colours = try reader.little(4)
       try reader.skip(4)
     }
-    // Huffman coding and 24-bit runs, which OS/2 numbers as these, do not pass the check below.
-    guard [1, 4, 8, 16, 24, 32].contains(bits) else { throw .codec("it has \(bits) bits a pixel") }
+    // OS/2 uses these numbers for Huffman coding and 24-bit runs, which the check below rejects.
+    guard [1, 4, 8, 16, 24, 32].contains(bits) else {
+      throw .codec("\(bits) bits per pixel are not supported")
+    }
     switch (compression, bits) {
     case (0, _), (1, 8), (2, 4): break
     case (3, 16), (3, 32), (6, 16), (6, 32):
-      guard size != 64 else { throw .codec("its compression is not supported") }
-    default: throw .codec("its compression is not supported")
+      guard size != 64 else { throw .codec("the compression is not supported") }
+    default: throw .codec("the compression is not supported")
     }
     try readMasks(&reader, size)
     if bits <= 8 { try readPalette(at: 14 + size, colours, isShort: isShort) }
@@ -82,12 +84,12 @@ struct BMP {
   private mutating func readMasks(_ reader: inout ByteReader, _ size: Int) throws(ImageError) {
     if bits == 32 { masks = [0xFF0000, 0xFF00, 0xFF] }
     guard compression == 3 || compression == 6 else { return }
-    // They follow the shortest header, and are in all others.
+    // The masks follow the shortest header and are part of all others.
     for index in masks.indices {
       masks[index] = try reader.little(4)
       let ones = masks[index] >> masks[index].trailingZeroBitCount
       guard masks[index] != 0, ones & (ones + 1) == 0 else {
-        throw .codec("its colour masks are damaged")
+        throw .codec("the colour masks are invalid")
       }
     }
   }
@@ -97,7 +99,7 @@ struct BMP {
   ) throws(ImageError) {
     let entry = isShort ? 3 : 4
     var count = colours > 0 && colours < 1 << bits ? colours : 1 << bits
-    // Short palettes end where the pixels start.
+    // A short palette ends at the pixels.
     if offset > place { count = min(count, (offset - place) / entry) }
     var reader = ByteReader(data, at: place)
     for _ in 0..<count {
@@ -105,7 +107,7 @@ struct BMP {
       palette += [red, green, blue]
       if entry == 4 { try reader.skip(1) }
     }
-    guard count > 0 else { throw .codec("its palette is missing") }
+    guard count > 0 else { throw .codec("the palette is missing") }
   }
 
   /// Red, green and blue of all pixels, rows from top to bottom.
@@ -113,7 +115,7 @@ struct BMP {
     if compression == 1 || compression == 2 { return coloured(try runs()) }
     let stride = (width * bits + 31) / 32 * 4
     guard offset <= data.count, data.count - offset >= stride * height else {
-      throw .codec("the file ends too early")
+      throw .codec("the file is truncated")
     }
     if bits <= 8 { return coloured(indices(stride)) }
     let start = offset
@@ -141,7 +143,7 @@ struct BMP {
     }
   }
 
-  /// The palette's places, from packed rows.
+  /// The palette indices of packed rows.
   private func indices(_ stride: Int) -> [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(width * height)
@@ -157,7 +159,7 @@ struct BMP {
     return result
   }
 
-  /// The palette's places, from runs; pixels that none covers have the first colour.
+  /// The palette indices of run-length encoded rows. Pixels that no run covers have index 0.
   private func runs() throws(ImageError) -> [UInt8] {
     var result = [UInt8](repeating: 0, count: width * height)
     var reader = ByteReader(data, at: offset)
@@ -196,7 +198,7 @@ struct BMP {
     return result
   }
 
-  /// Colours of the palette's places; those it lacks are black.
+  /// The colours of palette indices. Indices beyond the palette are black.
   private func coloured(_ indices: [UInt8]) -> [UInt8] {
     let table = palette + [UInt8](repeating: 0, count: 256 * 3 - palette.count)
     return [UInt8](unsafeUninitializedCapacity: indices.count * 3) { pixels, count in

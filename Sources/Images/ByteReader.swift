@@ -1,4 +1,4 @@
-/// Reads numbers from a file's bytes; behind the end there are none.
+/// Reads numbers from the bytes of a file. Reading past the end throws.
 struct ByteReader {
   let data: [UInt8]
   var place = 0
@@ -11,19 +11,19 @@ struct ByteReader {
   var left: Int { max(data.count - place, 0) }
 
   mutating func next() throws(ImageError) -> UInt8 {
-    guard data.indices.contains(place) else { throw .codec("the file ends too early") }
+    guard data.indices.contains(place) else { throw .codec("the file is truncated") }
     defer { place += 1 }
     return data[place]
   }
 
-  /// An unsigned number of so many bytes, at most 7, the lowest first.
+  /// Reads a little-endian unsigned number of `count` bytes, at most 7.
   mutating func little(_ count: Int) throws(ImageError) -> Int {
     var value = 0
     for index in 0..<count { value |= Int(try next()) << (8 * index) }
     return value
   }
 
-  /// An unsigned number of so many bytes, at most 7, the highest first.
+  /// Reads a big-endian unsigned number of `count` bytes, at most 7.
   mutating func big(_ count: Int) throws(ImageError) -> Int {
     var value = 0
     for _ in 0..<count { value = value << 8 | Int(try next()) }
@@ -31,7 +31,7 @@ struct ByteReader {
   }
 
   mutating func skip(_ count: Int) throws(ImageError) {
-    guard count >= 0, count <= left else { throw .codec("the file ends too early") }
+    guard count >= 0, count <= left else { throw .codec("the file is truncated") }
     place += count
   }
 }

@@ -2,16 +2,27 @@ import CImages
 import Glibc
 
 extension Image {
-  /// The formats that can be decoded.
+  /// A file format that can be decoded.
   public enum Format: Sendable {
-    case png, jpeg, bmp, tiff, webp, jpeg2000
-    /// PBM, PGM, PPM, PAM
+    /// Portable Network Graphics.
+    case png
+    /// Baseline or progressive JPEG.
+    case jpeg
+    /// A Windows or OS/2 bitmap.
+    case bmp
+    /// TIFF or BigTIFF.
+    case tiff
+    /// WebP, lossy or lossless.
+    case webp
+    /// A JP2 file or a JPEG 2000 codestream.
+    case jpeg2000
+    /// A portable pixmap of Netpbm: PBM, PGM, PPM or PAM.
     case pnm
 
-    /// How many of a file's first bytes tell its format.
+    /// The number of bytes at the start of a file that identify its format.
     public static let signatureLength = 18
 
-    /// The format by a file's first bytes; `nil` for any other file.
+    /// The format of a file that starts with these bytes; `nil` for an unknown one.
     public init?(signature: some Sequence<UInt8>) {
       let head = Array(signature.prefix(Self.signatureLength))
       if let known = Self.signatures.first(where: { head.starts(with: $0.bytes) }) {
@@ -39,10 +50,13 @@ extension Image {
     ]
   }
 
-  /// Decodes a file in memory, by its first bytes: PNG, JPEG, BMP, TIFF (its first picture), WebP
-  /// (of a moving picture the first frame), JPEG 2000, PBM, PGM, PPM or PAM. Transparency is
-  /// dropped, 16 bits become 8, palettes and YCbCr become RGB, and inks (CMYK) the light they leave.
-  /// - Throws: `ImageError`; a file cut short is an error too.
+  /// Decodes a file in memory: PNG, JPEG, BMP, TIFF (the first picture), WebP (the first frame of an
+  /// animation), JPEG 2000, PBM, PGM, PPM or PAM. Transparency is dropped, 16 bits become 8, and
+  /// palettes, YCbCr and CMYK become RGB.
+  /// - Parameters:
+  ///   - data: the bytes of the file, whose first bytes decide the format
+  ///   - pixelLimit: the largest number of pixels
+  /// - Throws: `ImageError` for an unknown format, a corrupt or truncated file, or too many pixels
   public init(
     decoding data: [UInt8], pixelLimit: Int = Image.defaultPixelLimit
   ) throws(ImageError) {
@@ -82,24 +96,25 @@ extension Image {
       pixels: Array(UnsafeBufferPointer(start: memory, count: width * height * channels)))
   }
 
-  /// Reads a file of any format that `init(decoding:)` knows.
-  /// - Throws: `ImageError`
+  /// Reads a file of any format that `init(decoding:)` supports.
+  /// - Throws: `ImageError` for a file that cannot be read or decoded
   public init(
     contentsOf path: String, pixelLimit: Int = Image.defaultPixelLimit
   ) throws(ImageError) {
     try self.init(decoding: readFile(path), pixelLimit: pixelLimit)
   }
 
-  /// Throws where a file's header asks for no pixels, or for more than the limit.
+  /// Checks the size in a file's header.
+  /// - Throws: `ImageError` for a picture without pixels or with more than the limit
   static func checkSize(width: Int, height: Int, limit: Int) throws(ImageError) {
-    guard width > 0, height > 0 else { throw .codec("it has no pixels") }
+    guard width > 0, height > 0 else { throw .codec("the picture has no pixels") }
     guard width <= limit, height <= limit / width else {
-      throw .codec("it has \(width) x \(height) pixels, the limit is \(limit) pixels")
+      throw .codec("\(width) x \(height) pixels exceed the limit of \(limit) pixels")
     }
   }
 
-  /// The picture as a PNG file in memory.
-  /// - Throws: `ImageError`
+  /// The picture as the bytes of a PNG file.
+  /// - Throws: `ImageError` for a picture that is empty or too large for the format
   public func pngData() throws(ImageError) -> [UInt8] {
     guard width > 0, height > 0, let width = UInt32(exactly: width),
       let height = UInt32(exactly: height)
@@ -119,8 +134,8 @@ extension Image {
     return Array(UnsafeBufferPointer(start: data, count: size))
   }
 
-  /// Writes the picture as a PNG file.
-  /// - Throws: `ImageError`
+  /// Writes the picture as a PNG file and replaces an existing one.
+  /// - Throws: `ImageError` for a file that cannot be written
   public func writePNG(to path: String) throws(ImageError) {
     try writeFile(path, pngData())
   }

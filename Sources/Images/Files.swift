@@ -1,15 +1,15 @@
 import Glibc
 
-/// The largest file of a picture that is read: 1 GB.
+/// The largest file to read: 1 GB.
 private let fileLimit = 1 << 30
 
-/// The system's text for an error number.
+/// The system's message for an error number.
 func systemMessage(_ code: Int32) -> String {
   guard let text = strerror(code) else { return "error \(code)" }
   return String(cString: text)
 }
 
-/// All bytes of a file.
+/// Reads all bytes of a file.
 func readFile(_ path: String) throws(ImageError) -> [UInt8] {
   let file = open(path, O_RDONLY | O_CLOEXEC)
   guard file >= 0 else { throw .file(path: path, errno) }
@@ -37,7 +37,7 @@ func readFile(_ path: String) throws(ImageError) -> [UInt8] {
   }
 }
 
-/// Writes a file, in place of any that is there.
+/// Writes a file and replaces an existing one.
 func writeFile(_ path: String, _ bytes: [UInt8]) throws(ImageError) {
   let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
   guard file >= 0 else { throw .file(path: path, errno) }

@@ -1,18 +1,21 @@
-import ONNX
+import ONNXFormat
 
-/// A picture of 8-bit samples: grey, or red, green, blue.
+/// A picture of 8-bit samples, grey or RGB.
 public struct Image: Sendable, Equatable {
+  /// The number of columns.
   public let width: Int
+  /// The number of rows.
   public let height: Int
-  /// 1 for grey, 3 for red, green, blue.
+  /// 1 for grey, 3 for RGB.
   public let channels: Int
-  /// Rows from top to bottom, the samples of a pixel side by side: `[height, width, channels]`.
+  /// The samples `[height, width, channels]`, with the top row first.
   public let pixels: [UInt8]
 
-  /// How many pixels a file may hold, unless its reader is told otherwise.
+  /// The default limit for the number of pixels in a file: 100 million.
   public static let defaultPixelLimit = 100_000_000
 
-  /// - Precondition: 1 or 3 channels, and `pixels` fills them.
+  /// A picture of these samples.
+  /// - Precondition: 1 or 3 channels, and `width · height · channels` samples
   public init(width: Int, height: Int, channels: Int, pixels: [UInt8]) {
     precondition(channels == 1 || channels == 3)
     precondition([height, width, channels].elementCount == pixels.count)
@@ -23,32 +26,35 @@ public struct Image: Sendable, Equatable {
   }
 }
 
-/// What can be wrong with a picture or a file of one.
+/// An error of a picture or of its file.
 public enum ImageError: Error, Sendable, Hashable {
-  /// The system's error number for a file that cannot be read or written.
+  /// A file that cannot be read or written, with the system's error number.
   case file(path: String, Int32)
-  /// Of no format that is known.
+  /// A file of an unknown format.
   case unknownFormat
-  /// The decoder's or encoder's own words.
+  /// A file that cannot be decoded or encoded, with the codec's message.
   case codec(String)
+  /// More pixels than the limit.
   case tooLarge(pixels: Int, limit: Int)
-  /// A tensor that is no picture.
+  /// A tensor that does not have the shape or element type of a picture.
   case notAnImage(String)
-  /// Sizes, channels or factors that were asked for and cannot be.
+  /// Invalid arguments: sizes, channels or factors.
   case request(String)
+  /// Not enough memory.
   case outOfMemory(bytes: Int)
 }
 
 extension ImageError: CustomStringConvertible {
+  /// The error on one line.
   public var description: String {
     switch self {
     case .file(let path, let code): "\(path): \(systemMessage(code))"
-    case .unknownFormat: "a file of no known picture format"
+    case .unknownFormat: "the picture format is unknown"
     case .codec(let message): message
-    case .tooLarge(let pixels, let limit): "\(pixels) pixels, the limit is \(limit)"
+    case .tooLarge(let pixels, let limit): "\(pixels) pixels exceed the limit of \(limit) pixels"
     case .notAnImage(let reason): "not a picture: \(reason)"
     case .request(let reason): reason
-    case .outOfMemory(let bytes): "no memory for \(bytes) bytes"
+    case .outOfMemory(let bytes): "not enough memory for \(bytes) bytes"
     }
   }
 }

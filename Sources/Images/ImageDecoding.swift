@@ -1,12 +1,12 @@
-import ONNX
+import ONNXOps
 
 extension Image {
-  /// Lets the operator `ImageDecoder` decode pictures, in all sessions of the process.
+  /// Registers the decoder that the operator `ImageDecoder` uses in all sessions of the process.
   public static func registerDecoder() {
     PictureDecoding.register(ImageCodecs())
   }
 
-  /// One channel as Pillow's mode "L" has it: `(19595 R + 38470 G + 7471 B + 32768) / 65536`.
+  /// The grey levels, as in Pillow's mode "L": `(19595 R + 38470 G + 7471 B + 32768) / 65536`.
   var grey: [UInt8] {
     if channels == 1 { return pixels }
     return [UInt8](unsafeUninitializedCapacity: width * height) { grey, count in
@@ -20,7 +20,7 @@ extension Image {
     }
   }
 
-  /// Red, green and blue, of a grey picture three equal ones.
+  /// The RGB samples, three equal ones for each pixel of a grey picture.
   var colours: [UInt8] {
     if channels == 3 { return pixels }
     return [UInt8](unsafeUninitializedCapacity: pixels.count * 3) { colours, count in

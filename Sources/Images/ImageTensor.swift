@@ -1,17 +1,20 @@
-import ONNX
+import ONNXFormat
 
 extension Image {
-  /// The picture as a network takes it: float32 `[1, C, H, W]`, each sample
-  /// `(s / 255 − mean) · scale` with `s` from 0 to 255.
+  /// The picture as a tensor, float32 `[1, C, H, W]`, whose elements are `(s / 255 − mean) · scale` of
+  /// the samples `s`.
+  ///
+  /// Resizing is linear, with antialiasing where the picture shrinks.
   ///
   /// - Parameters:
-  ///   - channels: 1 or 3; colours become grey as `0.299 R + 0.587 G + 0.114 B`, grey becomes three
-  ///     equal colours. `nil`: as they are.
-  ///   - height: rows of the result; `nil`: as many as the picture has
-  ///   - width: likewise. Resized linearly, every pixel counting where the picture shrinks.
-  ///   - mean: one for all channels, or one each
-  ///   - scale: likewise
-  /// - Throws: `ImageError`
+  ///   - channels: 1 or 3; `nil`: the picture's. RGB becomes grey as `0.299 R + 0.587 G + 0.114 B`, grey
+  ///     becomes three equal channels.
+  ///   - height: the rows of the result; `nil`: the picture's
+  ///   - width: the columns of the result; `nil`: the picture's
+  ///   - mean: one number for all channels or one for each
+  ///   - scale: one number for all channels or one for each
+  ///   - pixelLimit: the largest number of pixels of the result
+  /// - Throws: `ImageError` for invalid arguments, or a result that is too large
   public func tensor(
     channels: Int? = nil, height: Int? = nil, width: Int? = nil, mean: [Float] = [0],
     scale: [Float] = [1], pixelLimit: Int = Image.defaultPixelLimit
@@ -23,7 +26,7 @@ extension Image {
       throw .request("expected 1 or 3 channels, got \(channels)")
     }
     guard height > 0, width > 0, self.height > 0, self.width > 0 else {
-      throw .request("a picture has no \(width) x \(height) pixels")
+      throw .request("expected a size of at least 1 x 1 pixels, got \(width) x \(height)")
     }
     guard let pixels = [height, width].elementCount, pixels <= pixelLimit else {
       throw .tooLarge(pixels: [height, width].elementCount ?? Int.max, limit: pixelLimit)
@@ -48,7 +51,7 @@ extension Image {
     return tensor
   }
 
-  /// A channel of the picture with `channels` channels, its samples from 0 to 255.
+  /// A channel of the picture converted to `channels` channels, with samples from 0 to 255.
   private func plane(_ channel: Int, of channels: Int) -> Plane {
     let count = width * height
     let samples = [Float](unsafeUninitializedCapacity: count) { samples, initialized in
@@ -68,9 +71,10 @@ extension Image {
     return Plane(width: width, height: height, samples: samples)
   }
 
-  /// The picture in a float32 or uint8 tensor `[H, W]`, `[C, H, W]` or `[1, C, H, W]`: floats 0 and
-  /// 1 become 0 and 255, those beyond are clamped, NaN is 0; uint8 is taken as it is.
-  /// - Throws: `ImageError.notAnImage`
+  /// A picture from a float32 or uint8 tensor `[H, W]`, `[C, H, W]` or `[1, C, H, W]` with 1 or 3
+  /// channels. Floats from 0 to 1 become samples from 0 to 255; those outside are clamped, and NaN
+  /// becomes 0.
+  /// - Throws: `ImageError.notAnImage` for another shape or element type
   public init(_ tensor: Tensor) throws(ImageError) {
     var shape = tensor.shape[...]
     if shape.count == 4, shape.first == 1 { shape = shape.dropFirst() }

@@ -1,7 +1,7 @@
-/// What a JPEG 2000 codestream (ISO/IEC 15444-1, annex A) says of its parts.
+/// The headers of a JPEG 2000 codestream (ISO/IEC 15444-1, annex A).
 ///
-/// The decoder sets up every tile and precinct a file announces before it sees any data: a few bytes
-/// could bid it fill the memory, so they are counted first.
+/// The decoder allocates every tile and precinct that the headers declare before it reads any data. A
+/// few bytes could exhaust the memory, so tiles and precincts are counted first.
 struct JPEG2000Header {
   private var reader: ByteReader
   private var width = 0
@@ -24,7 +24,8 @@ struct JPEG2000Header {
   init(_ data: [UInt8]) throws(ImageError) {
     reader = ByteReader(data)
     guard data.first != 0xFF else { return }
-    // A box: its size, its kind, what it holds. Size 1 stands for one of 8 bytes, 0 for the rest.
+    // A box: its size, its kind and its contents. Size 1 means that a size of 8 bytes follows the kind,
+    // size 0 that the box is the rest of the file.
     while true {
       let start = reader.place
       var size = try reader.big(4)
@@ -34,19 +35,20 @@ struct JPEG2000Header {
         return
       }
       if size == 1 {
-        guard try reader.big(1) == 0 else { throw .codec("its boxes are damaged") }
+        guard try reader.big(1) == 0 else { throw .codec("the boxes are corrupt") }
         size = try reader.big(7)
       }
-      guard size >= reader.place - start else { throw .codec("its boxes are damaged") }
+      guard size >= reader.place - start else { throw .codec("the boxes are corrupt") }
       try reader.skip(size - (reader.place - start))
     }
   }
 
-  /// Throws where the parts are more than a picture needs.
+  /// Checks the numbers of tiles and precincts.
+  /// - Throws: `ImageError` for invalid headers or too many parts
   mutating func check() throws(ImageError) {
-    guard try reader.big(2) == 0xFF4F else { throw .codec("it has no JPEG 2000 codestream") }
+    guard try reader.big(2) == 0xFF4F else { throw .codec("the file has no JPEG 2000 codestream") }
     try readSegments(isMain: true)
-    guard components > 0 else { throw .codec("its size is missing") }
+    guard components > 0 else { throw .codec("the size is missing") }
   }
 
   private mutating func readSegments(isMain: Bool) throws(ImageError) {
@@ -56,7 +58,7 @@ struct JPEG2000Header {
       if marker == Marker.end { return }
       if marker == Marker.data { return }
       let length = try reader.big(2)
-      guard marker > 0xFF00, length >= 2 else { throw .codec("its markers are damaged") }
+      guard marker > 0xFF00, length >= 2 else { throw .codec("the markers are corrupt") }
       switch marker {
       case Marker.size where isMain: try readSize()
       case Marker.coding: try readCoding(isComponent: false)
@@ -67,7 +69,7 @@ struct JPEG2000Header {
       default: break
       }
       reader.place = start + 2
-      // A segment that the file cuts off is the decoder's to refuse.
+      // The decoder reports a truncated segment.
       guard length <= reader.left else { return }
       reader.place += length
     }
@@ -83,23 +85,25 @@ struct JPEG2000Header {
     components = try reader.big(2)
     guard right > left, bottom > top, tileWidth > 0, tileHeight > 0, tileLeft <= left,
       tileTop <= top
-    else { throw .codec("its size is damaged") }
+    else { throw .codec("the size is invalid") }
     (width, height) = (right - left, bottom - top)
     let columns = (right - tileLeft + tileWidth - 1) / tileWidth
     let rows = (bottom - tileTop + tileHeight - 1) / tileHeight
     let (tiles, overflow) = columns.multipliedReportingOverflow(by: rows)
-    guard !overflow, tiles <= Self.tileLimit else { throw .codec("it has too many tiles") }
-    guard (1...4).contains(components) else { throw .codec("its channels are not supported") }
+    guard !overflow, tiles <= Self.tileLimit else { throw .codec("the file has too many tiles") }
+    guard (1...4).contains(components) else {
+      throw .codec("the number of channels is not supported")
+    }
   }
 
-  /// Where coding styles give sizes of precincts, one byte for each resolution.
+  /// Reads the sizes of precincts from a coding style, one byte for each resolution.
   private mutating func readCoding(isComponent: Bool) throws(ImageError) {
     if isComponent { _ = try reader.big(1) }
     guard try reader.big(1) & 1 == 1 else { return }
     if !isComponent { _ = try reader.big(4) }
     let levels = try reader.big(1)
     _ = try reader.big(4)
-    guard levels <= 32, components > 0 else { throw .codec("its coding style is damaged") }
+    guard levels <= 32, components > 0 else { throw .codec("the coding style is invalid") }
     for level in 0...levels {
       let sizes = try reader.big(1)
       let scale = min(levels - level, 31)
@@ -107,18 +111,18 @@ struct JPEG2000Header {
       let down = (height >> (scale + (sizes >> 4))) + 2
       let (count, overflow) = across.multipliedReportingOverflow(by: down)
       guard !overflow, count <= Self.precinctLimit else {
-        throw .codec("it has too many precincts")
+        throw .codec("the file has too many precincts")
       }
     }
   }
 
-  /// The header of a tile's part, and then what is behind that part.
+  /// Reads the header of a tile-part and moves on to the next one.
   private mutating func readTilePart(_ start: Int) throws(ImageError) {
     _ = try reader.big(2)
     let length = try reader.big(4)
     _ = try reader.big(2)
     try readSegments(isMain: false)
-    // Length 0 is the rest of the file.
+    // Length 0 means the rest of the file.
     guard length >= 12, length <= reader.data.count - start else {
       reader.place = reader.data.count
       return

@@ -1,10 +1,10 @@
-/// The portable pixmaps of Netpbm: PBM (`P1`, `P4`), PGM (`P2`, `P5`), PPM (`P3`, `P6`) and PAM
-/// (`P7`), the first picture of a file.
+/// A portable pixmap of Netpbm: PBM (`P1`, `P4`), PGM (`P2`, `P5`), PPM (`P3`, `P6`) or PAM (`P7`). Only
+/// the first picture of a file is read.
 struct PNM {
   private var reader: ByteReader
   private var width = 0
   private var height = 0
-  /// Samples of a pixel in the file: 1 and 3, of a PAM also transparency.
+  /// The samples of a pixel in the file: 1 or 3, and one more for the transparency of a PAM.
   private var depth = 1
   private var maximum = 1
 
@@ -25,7 +25,7 @@ struct PNM {
     }
     try Image.checkSize(width: file.width, height: file.height, limit: pixelLimit)
     guard (1...65535).contains(file.maximum) else {
-      throw .codec("its largest sample is \(file.maximum)")
+      throw .codec("expected a largest sample from 1 to 65535, found \(file.maximum)")
     }
     return switch kind {
     case 0x31: try file.textImage(isBits: true)
@@ -37,7 +37,7 @@ struct PNM {
 
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (9...13).contains(byte) }
 
-  /// The next byte of a header, comments left out.
+  /// Reads the next byte of a header and skips comments.
   private mutating func headerByte() throws(ImageError) -> UInt8 {
     var byte = try reader.next()
     guard byte == 0x23 else { return byte }
@@ -45,21 +45,21 @@ struct PNM {
     return byte
   }
 
-  /// A word of a header, and the one byte behind it.
+  /// Reads a word of a header and the byte after it.
   private mutating func word() throws(ImageError) -> [UInt8] {
     var word: [UInt8] = []
     while word.count < 32 {
       let byte = try headerByte()
       if !Self.isSpace(byte) { word.append(byte) } else if !word.isEmpty { return word }
     }
-    throw .codec("its header is damaged")
+    throw .codec("the header is corrupt")
   }
 
   private static func number(_ word: some Collection<UInt8>) throws(ImageError) -> Int {
     var value = 0
     for byte in word {
       guard (0x30...0x39).contains(byte), value <= Int(Int32.max) else {
-        throw .codec("its numbers are damaged")
+        throw .codec("the numbers are invalid")
       }
       value = value * 10 + Int(byte - 0x30)
     }
@@ -75,7 +75,7 @@ struct PNM {
     if hasMaximum { maximum = try number() }
   }
 
-  /// A PAM's header: lines of a name and a value.
+  /// Reads the header of a PAM: lines of a name and a value.
   private mutating func readTable() throws(ImageError) {
     depth = 0
     while true {
@@ -87,14 +87,16 @@ struct PNM {
       case "MAXVAL": maximum = try number()
       case "TUPLTYPE": _ = try word()
       case "ENDHDR":
-        guard (1...4).contains(depth) else { throw .codec("its channels are not supported") }
+        guard (1...4).contains(depth) else {
+          throw .codec("the number of channels is not supported")
+        }
         return
-      default: throw .codec("its header is damaged")
+      default: throw .codec("the header is corrupt")
       }
     }
   }
 
-  /// A sample from 0 to `maximum` as one from 0 to 255.
+  /// Converts a sample from the range 0 to `maximum` to 0 to 255.
   private func scaled(_ sample: Int) -> UInt8 {
     maximum == 255
       ? UInt8(clamping: sample) : UInt8(clamping: (sample * 255 + maximum / 2) / maximum)
@@ -105,17 +107,17 @@ struct PNM {
   }
 
   private mutating func textImage(isBits: Bool) throws(ImageError) -> Image {
-    // A sample takes a byte at least.
+    // A sample takes at least a byte.
     let count = width * height * depth
-    guard reader.left >= count / (isBits ? 1 : 2) else { throw .codec("the file ends too early") }
+    guard reader.left >= count / (isBits ? 1 : 2) else { throw .codec("the file is truncated") }
     var pixels: [UInt8] = []
     pixels.reserveCapacity(count)
     while pixels.count < count {
       if isBits {
-        // Digits need no space between them, and 1 is black.
+        // Digits may follow each other without a space. 1 is black.
         let byte = try headerByte()
         if Self.isSpace(byte) { continue }
-        guard byte == 0x30 || byte == 0x31 else { throw .codec("its numbers are damaged") }
+        guard byte == 0x30 || byte == 0x31 else { throw .codec("the numbers are invalid") }
         pixels.append(byte == 0x30 ? 255 : 0)
       } else {
         pixels.append(scaled(try textSample()))
@@ -124,18 +126,18 @@ struct PNM {
     return image(pixels)
   }
 
-  /// A number that the end of the file may follow.
+  /// Reads a number that may be at the end of the file.
   private mutating func textSample() throws(ImageError) -> Int {
     var digits: [UInt8] = []
     while reader.left > 0, digits.count < 8 {
       let byte = try headerByte()
       if !Self.isSpace(byte) { digits.append(byte) } else if !digits.isEmpty { break }
     }
-    guard !digits.isEmpty else { throw .codec("the file ends too early") }
+    guard !digits.isEmpty else { throw .codec("the file is truncated") }
     return try Self.number(digits)
   }
 
-  /// Eight pixels a byte, the first in the highest bit, each row in bytes of its own; 1 is black.
+  /// Reads rows of packed bits, the highest bit of a byte first. 1 is black.
   private mutating func bitImage() throws(ImageError) -> Image {
     let stride = (width + 7) / 8
     let start = reader.place

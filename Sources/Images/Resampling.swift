@@ -1,17 +1,17 @@
-/// Weights that make `outputSize` samples of `inputSize`, by linear interpolation.
+/// The weights of linear interpolation from `inputSize` to `outputSize` samples, with antialiasing.
 ///
-/// Sample `i` of the output lies at `c = (i + ½) · inputSize / outputSize` of the input, and input
-/// sample `j` counts there as `max(0, 1 − |j + ½ − c| / s)`, with `s = max(1, inputSize /
-/// outputSize)`, divided by the sum of all: where a picture shrinks, every sample is heard.
-/// (The triangle filter of Pillow's `BILINEAR` and of PyTorch's `interpolate(antialias=True)`.)
+/// Sample `i` of the output is at `c = (i + ½) · inputSize / outputSize` of the input. The weight of
+/// input sample `j` is `max(0, 1 − |j + ½ − c| / s)` with `s = max(1, inputSize / outputSize)`, divided
+/// by the sum of all weights. This is the triangle filter of Pillow's `BILINEAR` and of PyTorch's
+/// `interpolate(antialias=True)`.
 struct Resampling: Sendable {
   /// The first input sample of each output sample.
   let starts: [Int]
-  /// `taps` weights for each output sample, 0 where fewer count.
+  /// `taps` weights for each output sample; unused ones are 0.
   let weights: [Float]
   let taps: Int
 
-  /// - Precondition: both sizes are positive, and their product is no more than an `Int`.
+  /// - Precondition: both sizes are positive, and their product does not overflow
   init(from inputSize: Int, to outputSize: Int) {
     let ratio = Double(inputSize) / Double(outputSize)
     let support = max(1, ratio)
@@ -40,10 +40,10 @@ struct Plane {
   var height: Int
   var samples: [Float]
 
-  /// The plane in another size.
-  /// - Precondition: no size is 0.
+  /// The plane resized.
+  /// - Precondition: no size is 0
   func resized(width: Int, height: Int) -> Plane {
-    // The direction that shrinks most goes first: it leaves the least in between.
+    // The direction that shrinks more goes first, so that the intermediate plane is smaller.
     let widthFirst = self.height * width <= height * self.width
     return widthFirst
       ? resized(width: width).resized(height: height)

@@ -1,10 +1,10 @@
 import Glibc
 
-/// A line on a terminal that says what goes on and for how long, from its second second on, while
-/// the caller's thread is busy.
+/// Runs `body` and, once it has taken a second, shows a line on the terminal with `text` and the
+/// elapsed time.
 ///
-/// It costs nothing where standard error is no terminal.
-public func showing<R, E: Error>(_ text: String, _ body: () throws(E) -> R) throws(E) -> R {
+/// It does nothing but call `body` where standard error is not a terminal.
+package func showing<R, E: Error>(_ text: String, _ body: () throws(E) -> R) throws(E) -> R {
   guard Terminal.standardError.isInteractive, let activity = Activity(text) else {
     return try body()
   }
@@ -12,11 +12,11 @@ public func showing<R, E: Error>(_ text: String, _ body: () throws(E) -> R) thro
   return try body()
 }
 
-/// A thread that updates the line until it is told to end.
+/// A thread that updates the line until `end()`.
 private final class Activity: Sendable {
   private let text: String
   private let start = ContinuousClock.now
-  /// Whoever closes the second end ends the thread.
+  /// Closing the write end stops the thread.
   private let pipe: (read: Int32, write: Int32)
   nonisolated(unsafe) private var thread = pthread_t()
 

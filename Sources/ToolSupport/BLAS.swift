@@ -1,9 +1,9 @@
 internal import COpenBLAS
 import Glibc
 
-/// Says on standard error which environment variable keeps OpenBLAS, if a product has opened it, from
-/// the best kernels of this CPU.
-public func warnAboutSlowBLAS() {
+/// Warns on standard error where environment variables keep OpenBLAS, if a matrix product has loaded
+/// it, from this CPU's fastest kernels.
+package func warnAboutSlowBLAS() {
   let variables = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"].filter { (name: String) in
     getenv(name) != nil
   }
@@ -15,6 +15,6 @@ public func warnAboutSlowBLAS() {
   let cpuHasAVX512 = (try? readText("/proc/cpuinfo"))?.contains(" avx512f ") == true
   guard !hasAVX512, cpuHasAVX512 else { return }
   printError(
-    "\(variables.joined(separator: " and ")) in the environment keeps OpenBLAS on its \(core) kernels;"
-      + " unset it: this CPU has AVX-512")
+    "warning: \(variables.joined(separator: " and ")) limits OpenBLAS to its \(core) kernels; unset it "
+      + "to use this CPU's AVX-512")
 }

@@ -1,11 +1,12 @@
-import ONNX
+import ONNXFormat
 import ONNXImages
+import ONNXSupport
 
-/// A picture in text: two pixels a character in shades of the terminal's colours, or one every two
-/// characters by the ink of ASCII.
+/// A picture as lines of text: in colour a character shows two pixels, one above the other; in ASCII
+/// two characters show one pixel.
 ///
-/// - Parameter samples: grey, 0 black to 1 white, `[height, width]`
-public func drawing(
+/// - Parameter samples: grey levels from 0 (black) to 1 (white), `[height, width]`
+package func drawing(
   _ samples: [Float], width: Int, height: Int, on terminal: Terminal
 ) -> [String] {
   guard width > 0, height > 0, samples.count == width * height else { return [] }
@@ -33,8 +34,8 @@ public func drawing(
   }
 }
 
-/// A picture in text, shrunk where it is wider than the terminal or 48 pixels.
-public func drawing(_ image: Image, on terminal: Terminal) -> [String] {
+/// A picture as lines of text, scaled down to the terminal's width and at most 48 pixels.
+package func drawing(_ image: Image, on terminal: Terminal) -> [String] {
   let columns = min(terminal.hasColor && terminal.isUnicode ? terminal.columns : 40, 48)
   let width = min(image.width, max(columns, 1))
   let height = max(1, min(image.height * width / max(image.width, 1), 64))
@@ -46,8 +47,8 @@ public func drawing(_ image: Image, on terminal: Terminal) -> [String] {
 }
 
 /// A bar of at most `width` characters.
-/// - Parameter fraction: 0 none, 1 all of it
-public func bar(_ fraction: Double, width: Int, on terminal: Terminal) -> String {
+/// - Parameter fraction: the filled part, from 0 to 1
+package func bar(_ fraction: Double, width: Int, on terminal: Terminal) -> String {
   let fraction = fraction.isNaN ? 0 : min(max(fraction, 0), 1)
   guard terminal.isUnicode else {
     return String(repeating: "#", count: Int((fraction * Double(width)).rounded()))

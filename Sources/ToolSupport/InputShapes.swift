@@ -1,19 +1,20 @@
-import ONNX
+import ONNXFormat
+import ONNXSupport
 
-/// Sizes for the free dimensions of a model's inputs.
-public struct InputShapes {
+/// The shapes of a model's inputs, with sizes chosen for their dynamic dimensions.
+package struct InputShapes {
   private let requested: [String: [Int]]
-  /// Sizes of named dimensions that a given input settled.
+  /// Sizes of named dimensions, known from inputs that were given.
   private var symbols: [String: Int] = [:]
 
-  /// - Parameter requested: shapes by input name, as the user asked for them
-  /// - Throws: `Failure` where one does not fit its input
-  public init(_ inputs: [ValueInfo], requested: [String: [Int]]) throws(Failure) {
+  /// - Parameter requested: the shapes that the user asked for, by input name
+  /// - Throws: `Failure` for a shape that does not match its input
+  package init(_ inputs: [ValueInfo], requested: [String: [Int]]) throws(Failure) {
     self.requested = requested
     for input in inputs {
       guard let sizes = requested[input.name] else { continue }
       guard let type = input.type?.tensorType else {
-        throw Failure("--shape: input '\(input.name)' is no tensor")
+        throw Failure("--shape: input '\(input.name)' is not a tensor")
       }
       if let shape = type.shape {
         let fits =
@@ -27,30 +28,33 @@ public struct InputShapes {
     }
   }
 
-  /// Notes the sizes of an input that is given: equally named dimensions of others follow them.
-  public mutating func settle(_ type: TensorType, _ sizes: [Int]) {
+  /// Records the sizes of an input that is given: dimensions of the same name get the same size.
+  package mutating func settle(_ type: TensorType, _ sizes: [Int]) {
     guard let shape = type.shape, shape.rank == sizes.count else { return }
     for (dimension, size) in zip(shape, sizes) {
       if case .symbol(let name) = dimension, symbols[name] == nil { symbols[name] = size }
     }
   }
 
-  /// - Throws: `Failure` where the user asked for other sizes than those an input is given with
-  public func check(_ input: ValueInfo, _ sizes: [Int]) throws(Failure) {
+  /// Checks the shape of a given input against the one that the user asked for.
+  /// - Throws: `Failure` if they differ
+  package func check(_ input: ValueInfo, _ sizes: [Int]) throws(Failure) {
     guard let wanted = requested[input.name], wanted != sizes else { return }
     throw Failure(
-      "--shape: input '\(input.name)' is given as \(Shape(sizes)), not \(Shape(wanted))")
+      "--shape: input '\(input.name)' has shape \(Shape(sizes)), not \(Shape(wanted))")
   }
 
-  /// The size the user asked for along a dimension of an input, or that the model fixes.
-  public func known(_ input: ValueInfo, _ axis: Int) -> Int? {
+  /// The size of an input's dimension that the user asked for or the model fixes; `nil` for a
+  /// dynamic one.
+  package func known(_ input: ValueInfo, _ axis: Int) -> Int? {
     if let sizes = requested[input.name], axis < sizes.count { return sizes[axis] }
     guard let shape = input.type?.tensorType?.shape, axis < shape.rank else { return nil }
     return shape[axis].size
   }
 
-  /// The sizes of an input: those asked for, those of the model, those settled, else 1.
-  public func sizes(of input: ValueInfo) -> [Int] {
+  /// The shape of an input: as the user asked for it, or as the model declares it, its named
+  /// dimensions as other inputs set them and 1 elsewhere.
+  package func sizes(of input: ValueInfo) -> [Int] {
     if let sizes = requested[input.name] { return sizes }
     guard let shape = input.type?.tensorType?.shape else { return [] }
     return shape.map { dimension in
@@ -63,20 +67,21 @@ public struct InputShapes {
   }
 }
 
-/// Makes values for inputs that nobody gave.
-public struct InputFiller {
-  private var noise: Noise
+/// Makes values for inputs that were not given.
+package struct InputFiller {
+  private var random: RandomStream
   private let memoryLimit: Int
   private var used = 0
 
-  public init(seed: UInt64, memoryLimit: Int) {
-    noise = Noise(seed: seed)
+  package init(seed: UInt64, memoryLimit: Int) {
+    random = RandomStream(seed: seed)
     self.memoryLimit = memoryLimit
   }
 
-  /// Floating-point tensors are noise, others 0; sequences and optionals are empty.
-  /// - Throws: `Failure` where there is no such value, or no memory for it
-  public mutating func value(
+  /// A value for an input: random numbers for a floating-point tensor, zeros for another, an empty
+  /// sequence or optional.
+  /// - Throws: `Failure` for an input of another kind, or one beyond the memory limit
+  package mutating func value(
     for input: ValueInfo, shapes: InputShapes
   ) throws(Failure) -> Value {
     let place = "input '\(input.name)'"
@@ -86,17 +91,20 @@ public struct InputFiller {
       guard let count = sizes.elementCount,
         case let (bytes, overflow) = count.multipliedReportingOverflow(by: type.elementType.stride),
         !overflow
-      else { throw Failure("\(place): no memory holds \(Shape(sizes))") }
+      else { throw Failure("\(place): not enough memory for \(Shape(sizes))") }
       guard bytes <= memoryLimit - used else {
-        throw Failure("\(place): needs \(bytes) bytes of memory, the limit is \(memoryLimit)")
+        throw Failure("\(place) needs \(bytes) bytes of memory, the limit is \(memoryLimit)")
       }
       used += bytes
-      do { return .tensor(try noise.tensor(type.elementType, shape: sizes)) } catch {
+      do { return .tensor(try random.tensor(type.elementType, shape: sizes)) } catch {
         throw Failure(place, error)
       }
     case .sequence(let element): return .sequence(SequenceValue([], elementType: element))
     case .optional(let element): return .optional(nil, type: element)
-    default: throw Failure("\(place) is \(input.type?.description ?? "of no type"): give it a file")
+    default:
+      throw Failure(
+        "\(place) is \(input.type?.description ?? "of unknown type") and cannot be filled: "
+          + "pass a file with --input")
     }
   }
 }

@@ -1,12 +1,14 @@
-import ONNX
+import ONNXFormat
+import ONNXInterpreter
+import ONNXSupport
 
-/// An argument `NAME=TEXT` or `TEXT`.
-public struct NamedArgument: Sendable, Hashable {
-  public let name: String?
-  public let text: String
+/// A command-line argument `NAME=TEXT` or `TEXT`.
+package struct NamedArgument: Sendable, Hashable {
+  package let name: String?
+  package let text: String
 
-  /// Splits at the first `=` if what is before it is one of `names`.
-  public init(_ argument: String, names: [String]) {
+  /// Splits the argument at its first `=` if the part before it is one of `names`.
+  package init(_ argument: String, names: [String]) {
     if let split = argument.firstIndex(of: "="), names.contains(String(argument[..<split])) {
       name = String(argument[..<split])
       text = String(argument[argument.index(after: split)...])
@@ -17,17 +19,17 @@ public struct NamedArgument: Sendable, Hashable {
   }
 }
 
-/// The error for a name that a model lacks, with the most similar one that it has.
+/// The error for an unknown input or output, with the most similar name as a suggestion.
 /// - Parameter kind: `input` or `output`
-public func unknownName(_ name: String, _ kind: String, among names: [String]) -> Failure {
+package func unknownName(_ name: String, _ kind: String, among names: [String]) -> Failure {
   let nearest = nearest(name, names).map { ", did you mean '\($0)'?" } ?? ""
   return Failure("the model has no \(kind) '\(name)'\(nearest)")
 }
 
-/// The shapes of `--shape NAME=1x3x224x224`, by name; a single input needs no name, and nothing
-/// after `=` is a scalar.
-/// - Throws: `Failure`
-public func parseShapes(
+/// Parses the arguments of `--shape NAME=1x3x224x224` into shapes by name. A model's only input needs
+/// no name, and an empty shape is a scalar.
+/// - Throws: `Failure` for an unknown name, a bad shape, or a name given twice
+package func parseShapes(
   _ arguments: [String], names: [String]
 ) throws(Failure) -> [String: [Int]] {
   var shapes: [String: [Int]] = [:]

@@ -1,7 +1,8 @@
-import ONNX
+import ONNXInterpreter
+import ONNXSupport
 
-/// Time by node, the longest first, and the sum by operator.
-public func profileTable(_ events: [Profile.Event]) -> [String] {
+/// Tables of the time of each node and of each operator, the slowest first.
+package func profileTable(_ events: [Profile.Event]) -> [String] {
   let total = max(events.reduce(0) { $0 + $1.duration.milliseconds }, 1e-9)
   func table(_ column: String, _ key: (Profile.Event) -> String) -> [String] {
     var sums: [String: (milliseconds: Double, calls: Int)] = [:]

@@ -1,17 +1,17 @@
-/// A line on a terminal that says how far the work is, from its second second on.
-public struct Progress: ~Copyable {
+/// A progress line on a terminal. It appears after a second.
+package struct Progress: ~Copyable {
   private let terminal: Terminal
   private let interval: Duration = .milliseconds(100)
   private var next: ContinuousClock.Instant
   private var isShown = false
 
-  public init(on terminal: Terminal = .standardError) {
+  package init(on terminal: Terminal = .standardError) {
     self.terminal = terminal
     next = .now + .seconds(1)
   }
 
-  /// Shows `text`, made only when it is time for it.
-  public mutating func update(_ text: @autoclosure () -> String) {
+  /// Shows `text`, which is evaluated only when the line is due for an update.
+  package mutating func update(_ text: @autoclosure () -> String) {
     guard terminal.isInteractive, .now >= next else { return }
     let line = String(text().prefix(max(terminal.columns - 1, 1)))
     writeError("\r\u{1B}[K" + line)
@@ -19,8 +19,8 @@ public struct Progress: ~Copyable {
     next = .now + interval
   }
 
-  /// Takes the line away, as must be done before anything else is printed.
-  public mutating func clear() {
+  /// Removes the line. Call this before printing anything else.
+  package mutating func clear() {
     guard isShown else { return }
     writeError("\r\u{1B}[K")
     isShown = false

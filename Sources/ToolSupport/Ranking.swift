@@ -1,19 +1,21 @@
 import Glibc
-import ONNX
+import ONNXFormat
+import ONNXSupport
 
-/// The best of one row of scores.
-public struct Ranking: Sendable {
-  public struct Entry: Sendable, Hashable {
-    public let index: Int
-    public let score: Double
-    /// From 0 to 1: the score where the row sums to 1, else its softmax.
-    public let probability: Double
+/// The best classes of one row of scores.
+package struct Ranking: Sendable {
+  /// A class of the ranking.
+  package struct Entry: Sendable, Hashable {
+    package let index: Int
+    package let score: Double
+    /// From 0 to 1: the score itself if the row is a distribution, else its softmax.
+    package let probability: Double
   }
-  public let entries: [Entry]
+  package let entries: [Entry]
 
-  /// The `count` largest of a tensor that is one row of at least two floating-point scores: no
-  /// dimension but one is larger than 1. `nil` for any other.
-  public init?(_ tensor: Tensor, count: Int) {
+  /// The `count` largest scores of a floating-point tensor with one dimension above 1; `nil` for any
+  /// other tensor.
+  package init?(_ tensor: Tensor, count: Int) {
     guard tensor.count > 1, tensor.shape.contains(tensor.count) else { return nil }
     let scores: [Double]
     switch tensor.elementType {
@@ -39,8 +41,8 @@ public struct Ranking: Sendable {
     }
   }
 
-  /// A line an entry: its label or index, score, share and a bar.
-  public func lines(labels: [String], on terminal: Terminal) -> [String] {
+  /// A line for each entry: its label or index, score, probability and a bar.
+  package func lines(labels: [String], on terminal: Terminal) -> [String] {
     var table = Table(["": .left, "": .right, "": .right, "": .left])
     for entry in entries {
       let label = entry.index < labels.count ? labels[entry.index].escaped : "\(entry.index)"

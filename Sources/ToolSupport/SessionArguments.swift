@@ -1,54 +1,58 @@
 import ArgumentParser
-import ONNX
+import ONNXFormat
+import ONNXInterpreter
+import ONNXOps
+import ONNXSupport
 
-/// Options of every tool that runs a model.
-public struct SessionArguments: ParsableArguments {
+/// The options of every command that runs a model.
+package struct SessionArguments: ParsableArguments {
   @Option(
-    parsing: .unconditional, help: "Threads to compute with. (default: all CPUs)")
-  public var threads: Int?
+    parsing: .unconditional, help: "The number of threads. (default: all CPUs)")
+  package var threads: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Memory that weights, values and outputs may take. (default: 80 % of what is free)",
+      "The memory limit for weights, values and outputs. (default: 80 % of the free memory)",
       valueName: "bytes"))
-  public var maxMemory: Int?
+  package var maxMemory: Int?
 
   @Option(
-    parsing: .unconditional, help: "Where random operators and inputs without a file start.")
-  public var seed: UInt64 = 0
+    parsing: .unconditional, help: "The seed of random operators and of inputs without a file.")
+  package var seed: UInt64 = 0
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Trips that all loops of a run may make. (default: 100000000)", valueName: "trips"))
-  public var maxTrips: Int?
+      "The most iterations of all loops in a run together. (default: 100000000)",
+      valueName: "count"))
+  package var maxTrips: Int?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Time that a run may take. (default: no limit)", valueName: "seconds"))
-  public var timeLimit: Double?
+    help: ArgumentHelp("The deadline of a run. (default: none)", valueName: "seconds"))
+  package var timeLimit: Double?
 
   @Flag(
     help: ArgumentHelp(
-      "No convolution by Winograd's algorithm, which is faster and off by 1e-5 or so of the "
-        + "largest result.")
+      "Disable Winograd convolution, which is faster but has errors of about 1e-5 of the largest "
+        + "result.")
   )
-  public var exact = false
+  package var exact = false
 
   @Flag(
     help: ArgumentHelp(
       "Faster products of two computed matrices. The bits of a sample then depend on its batch."))
-  public var noBatchInvariance = false
+  package var noBatchInvariance = false
 
-  public init() {}
+  package init() {}
 
-  public func validate() throws {
+  package func validate() throws {
     if let threads, !(1...1024).contains(threads) {
       throw ValidationError("--threads: expected 1 to 1024, got \(threads)")
     }
     if let maxMemory, maxMemory < 1 {
-      throw ValidationError("--max-memory: expected at least 1, got \(maxMemory)")
+      throw ValidationError("--max-memory: expected at least 1 byte, got \(maxMemory)")
     }
     if let maxTrips, maxTrips < 0 {
       throw ValidationError("--max-trips: expected at least 0, got \(maxTrips)")
@@ -58,8 +62,8 @@ public struct SessionArguments: ParsableArguments {
     }
   }
 
-  /// The options as a session takes them.
-  public var options: SessionOptions {
+  /// The arguments as options of a session.
+  package var options: SessionOptions {
     var options = SessionOptions()
     options.threads = threads
     options.memoryLimit = maxMemory
@@ -72,10 +76,10 @@ public struct SessionArguments: ParsableArguments {
   }
 }
 
-/// Reads a model and makes it ready to run.
-/// - Parameter inputs: the files that inputs will be read from, as `NAME=FILE` or `FILE`
+/// Reads a model and prepares a session.
+/// - Parameter inputs: the `--input` arguments, `NAME=FILE` or `FILE`
 /// - Throws: `Failure`, with the model's path
-public func openSession(
+package func openSession(
   _ path: String, _ options: SessionOptions, inputs: [String] = []
 ) throws(Failure) -> Session {
   let model = try readModel(path, threads: options.threads)
@@ -86,7 +90,8 @@ public func openSession(
   }
 }
 
-/// Whether one of the files is for an input that is an initializer too, or an archive that may hold one.
+/// Whether an argument is for an input that is also an initializer, or is an archive that may
+/// contain one.
 private func mayReplaceInitializers(of model: Model, _ inputs: [String]) -> Bool {
   let initializers = Set(model.graph.initializers.compactMap(\.name))
     .union(model.graph.sparseInitializers.compactMap(\.values.name))
@@ -99,9 +104,9 @@ private func mayReplaceInitializers(of model: Model, _ inputs: [String]) -> Bool
 }
 
 /// Reads a model.
-/// - Parameter threads: `nil` for as many as this process may use
+/// - Parameter threads: the number of threads; `nil` uses all CPUs of this process
 /// - Throws: `Failure`, with the model's path
-public func readModel(_ path: String, threads: Int? = nil) throws(Failure) -> Model {
+package func readModel(_ path: String, threads: Int? = nil) throws(Failure) -> Model {
   var options = ReadingOptions()
   options.threads = threads ?? ThreadPool.available
   return try showing("reading \(path.escaped)") { () throws(Failure) in

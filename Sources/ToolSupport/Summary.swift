@@ -1,7 +1,9 @@
-import ONNX
+import ONNXFormat
+import ONNXSupport
 
-/// One line on a value: `NAME TYPE[SHAPE] min mean max`, dashes for the numbers where there are none.
-public func summary(of value: Value, name: String) -> String {
+/// One line about a value: `NAME TYPE[SHAPE] min mean max`, with dashes for a tensor that is empty or
+/// holds no numbers.
+package func summary(of value: Value, name: String) -> String {
   let name = name.escaped
   switch value {
   case .tensor(let tensor): return "\(name) \(tensor.type) \(range(of: tensor))"
@@ -15,7 +17,7 @@ public func summary(of value: Value, name: String) -> String {
   }
 }
 
-/// Smallest, mean and largest element; NaN each where there is a NaN.
+/// The smallest, mean and largest element, all NaN if any element is NaN.
 private func range(of tensor: Tensor) -> String {
   if tensor.count == 0 { return "- - -" }
   switch tensor.elementType {

@@ -1,27 +1,29 @@
-/// Rows of text in columns as wide as their widest cell.
-public struct Table {
-  public enum Alignment: Sendable { case left, right }
+/// A text table. Each column is as wide as its widest cell.
+package struct Table {
+  /// The side of a column on which its cells align.
+  package enum Alignment: Sendable { case left, right }
 
   private let alignments: [Alignment]
   private var rows: [[String]] = []
 
-  /// A table whose columns bear these names.
-  public init(_ columns: KeyValuePairs<String, Alignment>) {
+  /// An empty table with these column headers.
+  package init(_ columns: KeyValuePairs<String, Alignment>) {
     alignments = columns.map(\.value)
     rows = [columns.map(\.key)]
   }
 
-  /// - Precondition: one cell a column
-  public mutating func append(_ cells: [String]) {
+  /// Adds a row.
+  /// - Precondition: one cell for each column
+  package mutating func append(_ cells: [String]) {
     precondition(cells.count == alignments.count)
     rows.append(cells)
   }
 
-  /// Whether no row follows the names.
-  public var isEmpty: Bool { rows.count == 1 }
+  /// Whether the table has only its headers.
+  package var isEmpty: Bool { rows.count == 1 }
 
-  /// The rows, the names first, without spaces at their ends.
-  public var lines: [String] {
+  /// The headers and rows, without trailing spaces.
+  package var lines: [String] {
     let widths = alignments.indices.map { column in
       rows.map { $0[column].count }.max() ?? 0
     }

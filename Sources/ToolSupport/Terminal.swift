@@ -1,18 +1,18 @@
 import Glibc
 
-/// What the reader of a stream can show.
-public struct Terminal: Sendable {
-  /// Whether a person reads it, on a terminal that moves its cursor.
-  public let isInteractive: Bool
-  /// Whether it shows more than ASCII.
-  public let isUnicode: Bool
-  /// Whether it shows colours.
-  public let hasColor: Bool
-  /// Columns of a line.
-  public let columns: Int
+/// The capabilities of the terminal behind an output stream.
+package struct Terminal: Sendable {
+  /// Whether the stream is a terminal that can move its cursor.
+  package let isInteractive: Bool
+  /// Whether the terminal shows Unicode.
+  package let isUnicode: Bool
+  /// Whether the terminal shows colours, and `NO_COLOR` is unset.
+  package let hasColor: Bool
+  /// The width in characters; 80 where it is unknown.
+  package let columns: Int
 
-  public static let standardOutput = Terminal(STDOUT_FILENO)
-  public static let standardError = Terminal(STDERR_FILENO)
+  package static let standardOutput = Terminal(STDOUT_FILENO)
+  package static let standardError = Terminal(STDERR_FILENO)
 
   private init(_ descriptor: Int32) {
     let kind = Self.environment("TERM")
@@ -27,14 +27,14 @@ public struct Terminal: Sendable {
       ? Int(size.ws_col) : 80
   }
 
-  public init(isInteractive: Bool, isUnicode: Bool, hasColor: Bool, columns: Int) {
+  package init(isInteractive: Bool, isUnicode: Bool, hasColor: Bool, columns: Int) {
     self.isInteractive = isInteractive
     self.isUnicode = isUnicode
     self.hasColor = hasColor
     self.columns = columns
   }
 
-  /// The variable's value, if it is set and not empty.
+  /// The value of an environment variable; `nil` for one that is unset or empty.
   private static func environment(_ name: String) -> String? {
     guard let value = getenv(name), value.pointee != 0 else { return nil }
     return String(cString: value)

@@ -1,17 +1,18 @@
 import ArgumentParser
 import Glibc
-import ONNX
 import ONNXImages
+import ONNXSupport
 
-/// A command that says how it ended instead of throwing an exit code.
-public protocol ToolCommand: ParsableCommand {
+/// A command that returns its exit status.
+package protocol ToolCommand: ParsableCommand {
+  /// Runs the command.
   mutating func perform() throws -> ExitStatus
 }
 
-/// Parses the arguments, performs the command and ends the process: 0, 1 or 2, every error one line
-/// on standard error.
-public func runTool(_ name: String, _ root: any ParsableCommand.Type) -> Never {
-  // A reader that goes away ends the output, not with a signal in the middle of a file.
+/// Parses the arguments, runs the command and exits with its status. An error becomes one line on
+/// standard error and exit code 2.
+package func runTool(_ name: String, _ root: any ParsableCommand.Type) -> Never {
+  // When the reader of a pipe goes away, the output ends, but files are still completed.
   signal(SIGPIPE, SIG_IGN)
   Image.registerDecoder()
   var status = status(of: name, root)
@@ -30,7 +31,7 @@ private func status(of name: String, _ root: any ParsableCommand.Type) -> ExitSt
     return endParsing(name, root, error)
   }
   guard var command = command as? any ToolCommand else {
-    // The parser's own commands print by throwing what is to be printed.
+    // The parser's own commands throw the text that they want printed.
     do { try command.run() } catch { return endParsing(name, root, error) }
     return .fine
   }
@@ -40,14 +41,15 @@ private func status(of name: String, _ root: any ParsableCommand.Type) -> ExitSt
   }
 }
 
-/// The command that the arguments ask for.
+/// The command named by the arguments.
 private func parsed(_ root: any ParsableCommand.Type) throws -> any ParsableCommand {
   let arguments = Array(CommandLine.arguments.dropFirst())
   let commands = root.configuration.subcommands
   func isNamed(_ command: any ParsableCommand.Type, _ name: String) -> Bool {
     command.configuration.commandName == name
   }
-  // The root looks at the options of all its commands, which takes longer than a small model.
+  // Parsing from the root inspects the options of every command, which takes longer than a small
+  // model runs.
   if let name = arguments.first, let command = commands.first(where: { isNamed($0, name) }) {
     if let command = try? command.parse(Array(arguments.dropFirst())) { return command }
   } else if let standard = root.configuration.defaultSubcommand,
@@ -61,7 +63,7 @@ private func parsed(_ root: any ParsableCommand.Type) throws -> any ParsableComm
   return try root.parseAsRoot()
 }
 
-/// Prints the help that was asked for, or what is wrong with the arguments.
+/// Prints the requested help, or the error in the arguments.
 private func endParsing(
   _ name: String, _ root: any ParsableCommand.Type, _ error: any Error
 ) -> ExitStatus {
@@ -70,17 +72,17 @@ private func endParsing(
     return .fine
   }
   let message = oneLine(root.message(for: error))
-  printError("\(name): \(message.isEmpty ? "wrong arguments, see --help" : message)")
+  printError("\(name): \(message.isEmpty ? "invalid arguments, see --help" : message)")
   return .stopped
 }
 
-/// Writes a line to standard error, after what was printed before.
-public func printError(_ line: String) {
+/// Flushes standard output, then writes a line to standard error.
+package func printError(_ line: String) {
   fflush(nil)
   writeError(line + "\n")
 }
 
-/// Writes text to standard error at once.
+/// Writes text to standard error without buffering.
 func writeError(_ text: String) {
   var rest = Array(text.utf8)[...]
   while !rest.isEmpty {

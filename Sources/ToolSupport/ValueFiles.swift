@@ -1,14 +1,15 @@
-import ONNX
+import ONNXFormat
 import ONNXImages
+import ONNXSupport
 
-/// What a file of values holds, by its first bytes.
-public enum ValueFileKind: Sendable {
+/// The kind of a file of values, recognised by its first bytes.
+package enum ValueFileKind: Sendable {
   case npy, npz, picture
-  /// A protobuf message; nothing in it says which.
+  /// A protobuf message of some kind: its bytes do not tell which.
   case message
 
-  /// - Throws: `Failure` where the file cannot be read
-  public init(ofFile path: String) throws(Failure) {
+  /// - Throws: `Failure` if the file cannot be read
+  package init(ofFile path: String) throws(Failure) {
     let head = try firstBytes(of: path, count: Image.Format.signatureLength)
     if head.starts(with: [0x93] + Array("NUMPY".utf8)) {
       self = .npy
@@ -20,10 +21,11 @@ public enum ValueFileKind: Sendable {
   }
 }
 
-/// Reads a value for an input or output of that type: a `.npy` file, a `.npz` archive of one array,
-/// or a `.pb` message of the kind that the type asks for.
+/// Reads a value for an input or output: a `.npy` file, a `.npz` archive of one array, or a `.pb`
+/// message.
+/// - Parameter type: the type of the input or output, which selects the kind of message
 /// - Throws: `Failure`, with the path
-public func readValue(_ path: String, _ type: ValueType?) throws(Failure) -> Value {
+package func readValue(_ path: String, _ type: ValueType?) throws(Failure) -> Value {
   let tensor: Tensor
   switch try ValueFileKind(ofFile: path) {
   case .npy:
@@ -31,10 +33,10 @@ public func readValue(_ path: String, _ type: ValueType?) throws(Failure) -> Val
   case .npz:
     let arrays = try readTensors(npz: path)
     guard arrays.count == 1 else {
-      throw Failure("\(path): expected one array, got \(arrays.count)")
+      throw Failure("\(path): expected one array, found \(arrays.count)")
     }
     tensor = arrays[0].tensor
-  case .picture: throw Failure("\(path): a picture serves as an input only")
+  case .picture: throw Failure("\(path): a picture can only be an input")
   case .message: return try readMessage(path, type)
   }
   do { return .tensor(try narrowed(tensor, to: type?.tensorType?.elementType)) } catch {
@@ -42,30 +44,24 @@ public func readValue(_ path: String, _ type: ValueType?) throws(Failure) -> Val
   }
 }
 
-/// Reads a `.pb` message of the kind that the type asks for.
-/// - Throws: `Failure`, with the path
-public func readMessage(_ path: String, _ type: ValueType?) throws(Failure) -> Value {
-  do { return try Value(contentsOf: path, as: type.map(Value.FileKind.init) ?? .tensor) } catch {
-    throw Failure("\(error)")
-  }
-}
-
 /// Reads the arrays of a `.npz` archive.
 /// - Throws: `Failure`, with the path
-public func readTensors(
+package func readTensors(
   npz path: String
 ) throws(Failure) -> [(name: String, tensor: Tensor)] {
   do { return try NPZ.read(path) } catch { throw Failure("\(error)") }
 }
 
-/// The elements in a type that NumPy lacks, where a NumPy file holds them in a wider one.
-public func narrowed(_ tensor: Tensor, to type: ElementType?) throws -> Tensor {
+/// Converts a tensor from a NumPy file to an element type that NumPy lacks, such as int4 or bfloat16.
+/// - Parameter type: the wanted element type; a tensor that needs no conversion is returned as it is
+/// - Throws: `Failure` for an element that the type cannot represent
+package func narrowed(_ tensor: Tensor, to type: ElementType?) throws -> Tensor {
   func convert<T: Element, U: Element>(_ convert: (T) -> U?) throws -> Tensor {
     var elements: [U] = []
     elements.reserveCapacity(tensor.count)
     for element in tensor.elements(as: T.self) {
       guard let narrow = convert(element) else {
-        throw Failure("\(element) is no \(U.elementType)")
+        throw Failure("\(element) is not a valid \(U.elementType)")
       }
       elements.append(narrow)
     }
@@ -96,32 +92,34 @@ public func narrowed(_ tensor: Tensor, to type: ElementType?) throws -> Tensor {
   }
 }
 
-/// How a picture becomes a tensor: `(s / 255 − mean) · scale`, one number or one a channel.
-public struct PictureNormalization: Sendable {
-  public var mean: [Float]
-  public var scale: [Float]
-  public init(mean: [Float] = [0], scale: [Float] = [1]) {
+/// The normalization of a picture's samples `s`: `(s / 255 − mean) · scale`, with one mean and scale
+/// for all channels or one for each.
+package struct PictureNormalization: Sendable {
+  package var mean: [Float]
+  package var scale: [Float]
+  package init(mean: [Float] = [0], scale: [Float] = [1]) {
     self.mean = mean
     self.scale = scale
   }
 }
 
-/// The picture as an input takes it, in the layout of its declared shape: `[N, C, H, W]`, `[C, H, W]`
-/// or `[H, W]`, or with the channels last where only that fits.
+/// Converts a picture to a tensor for an input, in the layout of its declared shape: `[N, C, H, W]`,
+/// `[C, H, W]` or `[H, W]`, or channels last where only that fits.
 ///
-/// Free sizes are those of `shapes`, else the picture's own. Elements of a uint8 tensor are 255 times the number, rounded.
-/// - Throws: `Failure`
-public func tensor(
+/// Dynamic dimensions have the sizes of `shapes`, or else the picture's. In a uint8 tensor 255 stands
+/// for 1.
+/// - Throws: `Failure` for an input that cannot take a picture
+package func tensor(
   _ image: Image, for input: ValueInfo, shapes: InputShapes, _ normalization: PictureNormalization
 ) throws(Failure) -> Tensor {
   guard let type = input.type?.tensorType else {
-    throw Failure("expected \(input.type?.description ?? "no tensor"), got a picture")
+    throw Failure("expected \(input.type?.description ?? "a declared tensor type"), got a picture")
   }
   let rank = type.shape?.rank ?? 4
   guard (2...4).contains(rank) else { throw Failure("expected \(type), got a picture") }
   let known = (0..<rank).map { shapes.known(input, $0) }
   if rank == 4, let batch = known[0], batch != 1 {
-    throw Failure("expected \(type), got one picture")
+    throw Failure("expected \(type), got a single picture")
   }
   let inner = Array(known.suffix(3))
   let isChannels = { (size: Int?) in size == nil || size == 1 || size == 3 }
@@ -142,7 +140,7 @@ public func tensor(
   }
 }
 
-/// `[1, C, H, W]` to `[1, H, W, C]`.
+/// Transposes `[1, C, H, W]` to `[1, H, W, C]`.
 private func withChannelsLast(_ tensor: Tensor) throws(TensorError) -> Tensor {
   let (channels, height, width) = (tensor.shape[1], tensor.shape[2], tensor.shape[3])
   let result = try Tensor(
@@ -165,6 +163,6 @@ private func converted(_ tensor: Tensor, to type: ElementType) throws -> Tensor 
   case .bfloat16: return try fill { BFloat16($0) }
   case .uint8:
     return try fill { $0.isNaN ? 0 : UInt8(min(max($0 * 255, 0), 255).rounded()) }
-  default: throw Failure("a picture cannot become \(type)")
+  default: throw Failure("a picture cannot be converted to \(type)")
   }
 }

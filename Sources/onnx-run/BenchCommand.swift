@@ -1,28 +1,28 @@
 import ArgumentParser
-import ONNX
+import ONNXCases
 import ToolSupport
 
-/// Measures models.
+/// The subcommand `bench`: measures the speed and memory of models.
 struct BenchCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measures how long models take.",
+    abstract: "Measures the time and memory of models.",
     discussion: """
-      Each model runs in a process of its own, on inputs as 'run' fills them. Loading counts from
-      the start of the process to a session that is ready, the first run includes planning.
+      Each model runs in a process of its own, on inputs filled as by 'run'. The load time is from the
+      start of the process until the session is ready; the first run includes planning.
 
       EXAMPLES:
         onnx-run bench models/*.onnx --threads 1
         onnx-run bench resnet50.onnx --shape data=8x3x224x224 --seconds 10 --json
       """)
 
-  @Argument(help: "ONNX files.")
+  @Argument(help: "The ONNX files.")
   var models: [String]
 
   @OptionGroup var measurement: MeasurementArguments
   @OptionGroup var arguments: SessionArguments
 
-  @Flag(help: "Print an object a model, one a line.")
+  @Flag(help: "Print a line with a JSON object for each model.")
   var json = false
 
   func perform() throws -> ExitStatus {
@@ -47,7 +47,7 @@ struct BenchCommand: ToolCommand {
     return status
   }
 
-  /// Has a child measure a model.
+  /// Measures a model in a child process.
   private func measure(
     _ model: String, _ progress: inout Progress
   ) throws(Failure) -> Measurement {
@@ -73,35 +73,36 @@ struct BenchCommand: ToolCommand {
     {
       return measured
     }
-    let message = worker.lastError ?? "ended without a result"
+    let message = worker.lastError ?? "the process ended without a result"
     guard let end, end.hasPrefix("signal") else {
-      // The child's own line begins with the tool's name, as this one will.
+      // The child's line begins with the tool's name, and so will this process's.
       throw Failure(message.hasPrefix("onnx-run: ") ? String(message.dropFirst(10)) : message)
     }
-    throw Failure("\(model): crashed, \(end): \(message)")
+    throw Failure("\(model): the process crashed, \(end): \(message)")
   }
 }
 
-/// What is measured, and how long.
+/// The inputs and duration of a measurement.
 struct MeasurementArguments: ParsableArguments {
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "A file for an input, as 'run' takes them; the others are filled.",
+      "A file for an input, as for 'run'. Other inputs are filled.",
       valueName: "[name=]file"))
   var input: [String] = []
 
   @Option(
     parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Sizes of an input; free ones are 1.", valueName: "name=1x3x224x224"))
+    help: ArgumentHelp(
+      "The shape of an input. Dynamic dimensions default to 1.", valueName: "name=1x3x224x224"))
   var shape: [String] = []
 
-  @Option(parsing: .unconditional, help: "How long each model runs.")
+  @Option(parsing: .unconditional, help: "The seconds that each model runs.")
   var seconds = 2.0
 
   func validate() throws {
     guard seconds > 0, seconds <= 1e6 else {
-      throw ValidationError("--seconds: expected more than 0, got \(seconds)")
+      throw ValidationError("--seconds: expected more than 0 and at most 1e6, got \(seconds)")
     }
   }
 }

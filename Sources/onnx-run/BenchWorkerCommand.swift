@@ -1,8 +1,10 @@
 import ArgumentParser
-import ONNX
+import ONNXFormat
+import ONNXInterpreter
+import ONNXOps
 import ToolSupport
 
-/// Measures one model and prints the numbers for `bench`.
+/// Measures one model for `bench`, in a process of its own.
 struct BenchWorkerCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench-worker", abstract: "Measures a model for 'bench'.", shouldDisplay: false)
@@ -10,7 +12,7 @@ struct BenchWorkerCommand: ToolCommand {
   @Argument(help: "The ONNX file.")
   var model: String
 
-  @Option(help: "When the process was started, in nanoseconds.")
+  @Option(help: "The start of the process, in nanoseconds of the monotonic clock.")
   var started: Int
 
   @OptionGroup var measurement: MeasurementArguments
@@ -32,7 +34,7 @@ struct BenchWorkerCommand: ToolCommand {
     var tensors: [String: Tensor] = [:]
     for (name, value) in inputs.values {
       guard let tensor = value.tensor else {
-        throw Failure("\(model): input '\(name)' is \(value.type), only tensors can be bound")
+        throw Failure("\(model): input '\(name)' is \(value.type); bench supports tensors only")
       }
       tensors[name] = tensor
     }

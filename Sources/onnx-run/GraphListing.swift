@@ -1,13 +1,14 @@
-import ONNX
+import ONNXFormat
 import ToolSupport
 
-/// A graph as text: a line a node, with what it computes and how many operations that takes.
+/// A graph as text, with a line for each node: its number of operations, outputs, operator, inputs and
+/// attributes.
 struct GraphListing {
   private(set) var lines: [String] = []
   private(set) var totalOperations = 0
   private let types: [String: ValueType]
 
-  /// - Parameter types: of values, by name; empty where they are not known
+  /// - Parameter types: the known types of values, by name
   init(_ model: Model, types: [String: ValueType]) {
     self.types = types
     append(model.graph, indent: "")
@@ -20,7 +21,7 @@ struct GraphListing {
     }
   }
 
-  /// Nesting is limited by the reader, so that this recursion is.
+  /// The reader limits the nesting of subgraphs and so the depth of this recursion.
   private mutating func append(_ graph: Graph, indent: String, name: String? = nil) {
     let inputs = graph.inputs.map(\.text).joined(separator: ", ")
     lines.append("\(indent)\(name ?? "graph \(graph.name ?? "")")(\(inputs)) {".escaped)
@@ -73,7 +74,7 @@ struct GraphListing {
 }
 
 extension Attribute.Value {
-  /// The value on one line, short where it is long.
+  /// The value on one line, shortened where it is long.
   fileprivate var text: String {
     switch self {
     case .float(let value): "\(value)"
@@ -100,7 +101,7 @@ extension Attribute.Value {
 }
 
 extension Tensor {
-  /// The type, and the elements where they are few integers or floats.
+  /// The type, and the elements of a tensor of at most four integers or floats.
   fileprivate var text: String {
     guard count <= 4 else { return "\(type)" }
     let values: [String]

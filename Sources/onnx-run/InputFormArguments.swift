@@ -1,19 +1,21 @@
 import ArgumentParser
 import ToolSupport
 
-/// What the inputs of a model are made to be.
+/// The arguments for the shapes of inputs and the normalization of pictures.
 struct InputFormArguments: ParsableArguments {
   @Option(
     parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Sizes of an input; free ones are 1.", valueName: "name=1x3x224x224"))
+    help: ArgumentHelp(
+      "The shape of an input. Dynamic dimensions default to 1.", valueName: "name=1x3x224x224"))
   var shape: [String] = []
 
   @Option(
     parsing: .unconditional,
-    help: "Subtracted from a picture's samples, which go from 0 to 1; one, or one a channel.")
+    help: "The mean subtracted from a picture's samples (0 to 1): one number or one per channel.")
   var mean = "0"
 
-  @Option(parsing: .unconditional, help: "What the difference is multiplied by.")
+  @Option(
+    parsing: .unconditional, help: "The factor of the difference: one number or one per channel.")
   var scale = "1"
 
   var normalization: PictureNormalization {
@@ -28,7 +30,7 @@ struct InputFormArguments: ParsableArguments {
     var numbers: [Float] = []
     for word in text.split(separator: ",", omittingEmptySubsequences: false) {
       guard let number = Float(word), number.isFinite else {
-        throw Failure("\(option): expected a number, or one a channel with commas, got '\(text)'")
+        throw Failure("\(option): expected a number or comma-separated numbers, got '\(text)'")
       }
       numbers.append(number)
     }

@@ -1,15 +1,16 @@
 import ArgumentParser
-import ONNX
+import ONNXFormat
+import ONNXInterpreter
 import ToolSupport
 
-/// Shows what a model is made of.
+/// The subcommand `inspect`: shows the parts of a model.
 struct InspectCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
     abstract: "Shows a model's inputs, outputs, parameters, operations and graph.",
     discussion: """
-      Shapes and operations hold for the shapes given; free sizes are 1. A multiplication with an
-      addition counts as two operations; see the column before each node.
+      The first column of the graph is the number of operations of each node for the given input
+      shapes. A multiply-add counts as two operations.
 
       EXAMPLES:
         onnx-run inspect models/lenet5.onnx
@@ -21,7 +22,8 @@ struct InspectCommand: ToolCommand {
 
   @Option(
     parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Sizes of an input; free ones are 1.", valueName: "name=1x3x224x224"))
+    help: ArgumentHelp(
+      "The shape of an input. Dynamic dimensions default to 1.", valueName: "name=1x3x224x224"))
   var shape: [String] = []
 
   func perform() throws -> ExitStatus {
@@ -31,7 +33,7 @@ struct InspectCommand: ToolCommand {
     let shapes = try InputShapes(
       inputs, requested: parseShapes(shape, names: inputs.map(\.name)))
 
-    // What keeps the model from running need not keep it from being shown.
+    // A model that cannot run is still shown.
     let types: Result<[String: ValueType], Failure>
     do {
       types = .success(try Self.types(model, inputs, shapes))
@@ -88,16 +90,16 @@ struct InspectCommand: ToolCommand {
 }
 
 extension ValueInfo {
-  /// Name and declared type.
+  /// The name and declared type.
   var text: String { "\(name) \(type?.description ?? "?")" }
 }
 
 extension String {
-  /// The text with spaces behind it.
+  /// The text padded with trailing spaces.
   func padded(to width: Int) -> String {
     self + String(repeating: " ", count: max(0, width - count))
   }
 
-  /// The text, cut where it is long.
+  /// The text, cut to 60 characters.
   var shortened: String { count > 60 ? prefix(60) + "…" : self }
 }

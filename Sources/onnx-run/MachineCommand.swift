@@ -2,30 +2,35 @@ import ArgumentParser
 import CKernels
 import ToolSupport
 
-/// Measures what the machine does at most, for the bounds that `tools/bench` shows.
+/// The subcommand `machine`: measures the limits of the machine, for the bounds that `tools/bench`
+/// shows.
 struct MachineCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "machine",
-    abstract: "Measures multiply-adds and reading of memory.",
+    abstract: "Measures the peak rates of multiply-adds and memory reads.",
     discussion: """
-      Prints an object for each number of threads: 'flops' a second in single precision, and for
-      working sets of many sizes, shared by the threads, the bytes they 'read' a second.
+      Prints a JSON object for each number of threads: 'flops', the operations per second in single
+      precision, and 'read', the bytes per second that the threads read from working sets of several
+      sizes.
       """,
     shouldDisplay: false)
 
-  @Option(parsing: .upToNextOption, help: "Numbers of threads.")
+  @Option(parsing: .upToNextOption, help: "The numbers of threads to measure.")
   var threads: [Int] = [1, 2]
 
-  @Option(parsing: .upToNextOption, help: "Sizes of the working sets.")
+  @Option(parsing: .upToNextOption, help: "The sizes of the working sets in bytes.")
   var bytes: [Int] = (14...27).flatMap { [1 << $0, 3 << ($0 - 1)] } + [1 << 28]
 
-  @Option(parsing: .unconditional, help: "How long each number is measured.")
+  @Option(parsing: .unconditional, help: "The seconds that each measurement takes.")
   var seconds = 0.05
 
   func validate() throws {
     guard threads.allSatisfy((1...64).contains), bytes.allSatisfy((1...1 << 36).contains),
       seconds > 0, seconds <= 60
-    else { throw ValidationError("expected 1 to 64 threads, up to 64 GB and up to 60 seconds") }
+    else {
+      throw ValidationError(
+        "expected 1 to 64 threads, working sets of at most 64 GB and at most 60 seconds")
+    }
   }
 
   func perform() throws -> ExitStatus {

@@ -1,13 +1,13 @@
 import Glibc
 import ToolSupport
 
-/// How long a model takes, and how much memory.
+/// The time and memory of a model.
 struct Measurement {
   let model: String
   let threads: Int
   let loadMilliseconds: Double
   let firstMilliseconds: Double
-  /// Milliseconds of the runs after the first, ascending.
+  /// Milliseconds of the runs after the first.
   let median: Double
   let least: Double
   let percentile99: Double
@@ -15,14 +15,14 @@ struct Measurement {
   let arenaBytes: Int
   let peakBytes: Int
 
-  /// Nanoseconds of the clock that all processes share.
+  /// Nanoseconds of the monotonic clock, which all processes share.
   static var now: Int {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return time.tv_sec * 1_000_000_000 + time.tv_nsec
   }
 
-  /// - Parameter samples: nanoseconds of the runs after the first; at least one
+  /// - Parameter samples: nanoseconds of at least one run after the first
   init(
     model: String, threads: Int, loadMilliseconds: Double, firstMilliseconds: Double,
     samples: [Int], arenaBytes: Int, peakBytes: Int
@@ -44,7 +44,7 @@ struct Measurement {
     self.peakBytes = peakBytes
   }
 
-  /// The numbers as a worker prints them for its parent.
+  /// The numbers as text for the parent process.
   var text: String {
     let integers = [threads, runs, arenaBytes, peakBytes].map(String.init)
     let numbers = [loadMilliseconds, firstMilliseconds, median, least, percentile99]
@@ -71,7 +71,7 @@ struct Measurement {
     ])
   }
 
-  /// The cells of a table for people.
+  /// The cells of the row in the table of `bench`.
   var cells: [String] {
     let times = [loadMilliseconds, firstMilliseconds, median, least, percentile99]
     return [model.escaped, "\(threads)"] + times.map { formatted($0, "%.4g") }
@@ -79,9 +79,9 @@ struct Measurement {
   }
 }
 
-/// The most memory this process has had at once.
+/// The peak of this process's resident memory.
 func peakResidentBytes() -> Int {
-  // Not from getrusage: that number outlives exec and may be the parent's.
+  // Not from getrusage, whose peak survives exec and may be the parent's.
   guard let status = try? readText("/proc/self/status"),
     let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
     let kilobytes = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) }

@@ -1,11 +1,12 @@
 import ArgumentParser
 import ToolSupport
 
+/// The tool `onnx-run`.
 @main
 struct OnnxRun: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "onnx-run",
-    abstract: "Runs, tests, measures and shows ONNX models.",
+    abstract: "Runs, tests, measures and explains ONNX models.",
     discussion: """
       EXAMPLES:
         onnx-run models/lenet5.onnx --input image=models/digits/7.png
@@ -16,7 +17,7 @@ struct OnnxRun: ParsableCommand {
         onnx-run generate models/char_lstm.onnx --prompt ROMEO:
 
       'onnx-run MODEL' is short for 'onnx-run run MODEL'; 'onnx-run help run' shows its options.
-      Exit code: 0 fine, 1 a result differs or a case failed, 2 anything that stopped the work.
+      Exit codes: 0 success, 1 a result differs or a test case failed, 2 any other error.
       """,
     subcommands: [
       RunCommand.self, TestCommand.self, BenchCommand.self, InspectCommand.self,

@@ -1,7 +1,8 @@
-import ONNX
+import ONNXFormat
+import ONNXOps
 
-/// How many floating-point operations a node takes: two for each product that is summed, one for
-/// each element of all other results, none where elements only move. `nil` where sizes are unknown.
+/// The number of floating-point operations of a node: two for each multiply-add, one for each element of
+/// other results, none for moving elements; `nil` where sizes are unknown.
 func operationCount(_ node: Node, _ types: [String: ValueType]) -> Int? {
   guard Registry.normalized(domain: node.domain).isEmpty else { return nil }
   func sizes(_ names: [String], _ index: Int) -> [Int]? {
@@ -50,10 +51,10 @@ private func split(_ sizes: [Int]) -> (first: Int, rest: Int)? {
   return (first, rest)
 }
 
-/// The product, or the largest number where it is larger.
+/// The product, or `Int.max` where it overflows.
 private func product(_ factors: Int...) -> Int { factors.elementCount ?? Int.max }
 
-/// Operators that compute nothing.
+/// Operators that move elements and compute nothing.
 private let movesElements: Set<String> = [
   "Cast", "CastLike", "CenterCropPad", "Col2Im", "Compress", "Concat", "ConcatFromSequence",
   "Constant", "ConstantOfShape", "DepthToSpace", "Dropout", "Expand", "EyeLike", "Flatten",

@@ -1,16 +1,18 @@
 import ArgumentParser
-import ONNX
+import ONNXCases
+import ONNXFormat
+import ONNXOps
 import ToolSupport
 
-/// Shows the operators there are.
+/// The subcommand `operators`: lists the supported operators.
 struct OperatorsCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "operators",
-    abstract: "Shows the operators that models may use, as a table in Markdown.",
+    abstract: "Lists the supported operators as a Markdown table.",
     discussion: """
-      Versions are those of the operator set in which an operator came or changed; each is run by its
-      own rules. Element types are those of the first input in the newest version.
-      'onnx-run test FOLDER… --operators FILE' writes the table with the cases that pass.
+      The versions are the opsets that introduced or changed an operator; each version follows its own
+      rules. The element types are those of the first input in the newest version.
+      'onnx-run test FOLDER… --operators FILE' writes the table with the number of passing cases.
       """)
 
   func perform() throws -> ExitStatus {
@@ -19,15 +21,15 @@ struct OperatorsCommand: ToolCommand {
   }
 }
 
-/// The operators of the standard that are there, by domain and name.
+/// The supported operators of the standard, by domain and name.
 struct OperatorTable {
-  /// What a case of the standard uses, and whether it passed.
+  /// The numbers of cases that use an operator, and of those that passed.
   private var cases: [OperatorName: (passed: Int, all: Int)]?
 
   init() {}
 
-  /// A table with a column of cases.
-  /// - Parameter results: of all cases; one passed where it did under every runner
+  /// A table with a column of passing cases.
+  /// - Parameter results: the results of all cases. A case passes if it does under every runner.
   init(_ results: [CaseResult]) throws {
     var passed: [String: Bool] = [:]
     for result in results {
@@ -83,14 +85,14 @@ struct OperatorTable {
   }
 }
 
-/// An operator, whatever its version.
+/// An operator in any version.
 private struct OperatorName: Hashable {
   let domain: String
   let name: String
 }
 
 extension Model {
-  /// What its nodes name, those of subgraphs and functions included.
+  /// The operators of all nodes, including those of subgraphs and functions.
   fileprivate var operatorNames: Set<OperatorName> {
     var names: Set<OperatorName> = []
     func add(_ nodes: [Node]) {
@@ -109,7 +111,7 @@ extension Model {
 }
 
 extension TypeSet {
-  /// The types, families of them by one word.
+  /// The types, with a short name for each family.
   fileprivate var summary: String {
     if self == .all { return "all" }
     let families: [(name: String, types: TypeSet)] = [

@@ -1,22 +1,24 @@
 import ArgumentParser
-import ONNX
-import ONNXImages
+import ONNXFormat
+import ONNXInterpreter
+import ONNXText
 import ToolSupport
 
+/// The file format of outputs.
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
   case npy, npz, pb
 }
 
-/// Runs a model once.
+/// The subcommand `run`: runs a model once.
 struct RunCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Runs a model once and says what came out. (default)",
+    abstract: "Runs a model once and prints a summary of its outputs. (default)",
     discussion: """
-      Inputs are .npy, .npz, .pb (TensorProto, SequenceProto, OptionalProto) or pictures: PNG, JPEG,
-      BMP, TIFF, WebP, JPEG 2000, PBM, PGM, PPM, PAM; a file's first bytes tell which.
-      Standard output gets a line an output, 'NAME TYPE[SHAPE] min mean max', and the best classes
-      where an output is one row of scores.
+      An input file can be .npy, .npz, .pb (TensorProto, SequenceProto, OptionalProto) or a picture:
+      PNG, JPEG, BMP, TIFF, WebP, JPEG 2000, PBM, PGM, PPM or PAM. The file's first bytes decide.
+      Prints a line for each output, 'NAME TYPE[SHAPE] min mean max', and for one row of scores the
+      best classes.
 
       EXAMPLES:
         onnx-run models/lenet5.onnx --input image=models/digits/7.png --top 3
@@ -32,7 +34,8 @@ struct RunCommand: ToolCommand {
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "A file for an input; without NAME= for the next one. Inputs without a file are filled.",
+      "A file for an input; without NAME= for the next input. Other inputs are filled: with random "
+        + "numbers if they are floating point, else with zeros.",
       valueName: "[name=]file"))
   var input: [String] = []
 
@@ -40,53 +43,59 @@ struct RunCommand: ToolCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Where the outputs are written.", valueName: "folder"))
+    help: ArgumentHelp("The folder to write the outputs to.", valueName: "folder"))
   var outputDir: String?
 
-  @Option(parsing: .unconditional, help: "npy: NAME.npy, npz: outputs.npz, pb: output_I.pb")
+  @Option(
+    parsing: .unconditional,
+    help: "The format of written outputs: npy (NAME.npy), npz (outputs.npz) or pb (output_I.pb).")
   var outputFormat = OutputFormat.npy
 
   @Option(
     parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("What an output must be.", valueName: "[name=]file"))
+    help: ArgumentHelp(
+      "The expected value of an output. Exit code 1 if it differs.", valueName: "[name=]file"))
   var expect: [String] = []
 
   @Option(
-    parsing: .unconditional, help: "Difference that is allowed, relative to what is expected.")
+    parsing: .unconditional, help: "The allowed difference, relative to the expected value.")
   var rtol = 1e-3
 
-  @Option(parsing: .unconditional, help: "Difference that is allowed besides.")
+  @Option(
+    parsing: .unconditional, help: "The allowed absolute difference, added to the relative one.")
   var atol = 1e-5
 
-  @Flag(help: "Show the time of every node.")
+  @Flag(help: "Print the time of each node and operator.")
   var profile = false
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Run so many times before, so that times are those of a warm machine.", valueName: "runs"))
+      "The number of runs before the measured one, to warm up.", valueName: "runs"))
   var warmup = 0
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Write a Chrome trace of the run.", valueName: "file"))
+    help: ArgumentHelp("Write a trace of the run for chrome://tracing.", valueName: "file"))
   var trace: String?
 
-  @Option(parsing: .unconditional, help: "How many of the best classes to show.")
+  @Option(parsing: .unconditional, help: "The number of best classes to print.")
   var top = 5
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Names of the classes, one a line.", valueName: "file"))
+    help: ArgumentHelp("A file with the names of the classes, one per line.", valueName: "file"))
   var labels: String?
 
-  @Flag(help: "Draw a picture that is an input, even where nobody may be looking.")
+  @Flag(help: "Draw input pictures even if standard error is not a terminal.")
   var draw = false
 
   @OptionGroup var arguments: SessionArguments
 
   func validate() throws {
-    guard rtol >= 0, atol >= 0 else { throw ValidationError("a tolerance is negative") }
+    guard rtol >= 0, atol >= 0 else {
+      throw ValidationError("expected --rtol and --atol of at least 0, got \(rtol) and \(atol)")
+    }
     guard warmup >= 0 else { throw ValidationError("--warmup: expected at least 0, got \(warmup)") }
     guard top >= 0 else { throw ValidationError("--top: expected at least 0, got \(top)") }
   }
@@ -125,9 +134,8 @@ struct RunCommand: ToolCommand {
       drawing(picture, on: .standardError).forEach(printError)
     }
     for result in results { print(summary(of: result.value, name: result.name)) }
-    // A state that goes back in is no score.
-    let states = Set(session.inputs.map { $0.name + "_out" })
-    printTop(results.filter { !states.contains($0.name) }, labels.map(String.init))
+    let scores = Set(session.results.map(\.name))
+    printTop(results.filter { scores.contains($0.name) }, labels.map(String.init))
     printError(
       "time \(formatted((end - began).milliseconds, "%.3f")) ms"
         + " (load \(formatted((loaded - start).milliseconds, "%.3f")) ms)")
@@ -142,14 +150,15 @@ struct RunCommand: ToolCommand {
     return expectations.check(outputs, Tolerance(relative: rtol, absolute: atol))
   }
 
-  /// Prints the best of each output that is one row of scores, with its name where there are more.
+  /// Prints the best classes of each output that is one row of scores, under its name if there are
+  /// several.
   private func printTop(_ outputs: [(name: String, value: Value)], _ labels: [String]) {
     guard top > 0 else { return }
     let rankings = outputs.compactMap { output in
       output.value.tensor.flatMap { Ranking($0, count: top) }.map { (output.name, $0) }
     }
     for (name, ranking) in rankings {
-      if rankings.count > 1 { print("  best of \(name.escaped)") }
+      if rankings.count > 1 { print("  best classes of \(name.escaped)") }
       ranking.lines(labels: labels, on: .standardOutput).forEach { print($0) }
     }
   }

@@ -1,8 +1,9 @@
-import ONNX
+import ONNXFormat
 import ONNXImages
+import ONNXInterpreter
 import ToolSupport
 
-/// Values for the inputs of a model: read from files, or filled in.
+/// Values for the inputs of a model, from files or filled in.
 struct RunInputs {
   private let required: [ValueInfo]
   private let all: [ValueInfo]
@@ -12,8 +13,8 @@ struct RunInputs {
   private(set) var pictures: [Image] = []
   private var filled: [(name: String, type: ValueType)] = []
 
-  /// - Parameter requestedShapes: `NAME=SIZExSIZE…`
-  /// - Throws: `Failure`
+  /// - Parameter requestedShapes: the arguments of `--shape`, `NAME=SIZExSIZE…`
+  /// - Throws: `Failure` for a bad shape
   init(_ session: Session, requestedShapes: [String]) throws(Failure) {
     required = session.inputs
     all = session.inputs + session.optionalInputs
@@ -21,9 +22,9 @@ struct RunInputs {
       all, requested: parseShapes(requestedShapes, names: all.map(\.name)))
   }
 
-  /// Reads `NAME=FILE` and `FILE` arguments; those without a name serve the required inputs that
-  /// none names, in order, and an archive those of its own names.
-  /// - Throws: `Failure`
+  /// Reads the arguments of `--input`, `NAME=FILE` or `FILE`. An archive without a name gives the inputs
+  /// named in it; other files without a name give the remaining required inputs in order.
+  /// - Throws: `Failure`, with the path or the input's name
   mutating func read(
     _ arguments: [String], _ normalization: PictureNormalization
   ) throws(Failure) {
@@ -38,7 +39,7 @@ struct RunInputs {
       }
     }
     for path in unnamed {
-      // What is before a `=` was meant to be a name, unless there is such a file.
+      // The part before a `=` was meant as a name, unless a file has this name.
       if let split = path.firstIndex(of: "="), !fileExists(path) {
         throw unknownName(String(path[..<split]), "input", among: names)
       }
@@ -47,7 +48,7 @@ struct RunInputs {
       } else if let info = required.first(where: { values[$0.name] == nil }) {
         try read(path, into: info, normalization)
       } else {
-        throw Failure("--input \(path): the model has no further input")
+        throw Failure("--input \(path): all inputs of the model have a value already")
       }
     }
   }
@@ -68,7 +69,7 @@ struct RunInputs {
       let tensors = try readTensors(npz: path)
       guard let entry = tensors.first(where: { $0.name == info.name }) ?? tensors.first,
         tensors.count == 1 || entry.name == info.name
-      else { throw Failure("\(path): no array '\(info.name)' among its \(tensors.count)") }
+      else { throw Failure("\(path): none of the \(tensors.count) arrays is named '\(info.name)'") }
       try set(info, entry.tensor, path)
     case .npy, .message: try set(info, readValue(path, info.type))
     }
@@ -93,8 +94,8 @@ struct RunInputs {
     try set(info, value)
   }
 
-  /// Takes a tensor for the input of that name.
-  /// - Throws: `Failure` where it is given already, or does not fit the shape that was asked for.
+  /// Sets the value of an input.
+  /// - Throws: `Failure` for an input that has a value already, or a shape other than requested
   mutating func give(_ name: String, _ tensor: Tensor) throws(Failure) {
     guard let info = all.first(where: { $0.name == name }) else {
       throw unknownName(name, "input", among: all.map(\.name))
@@ -104,7 +105,7 @@ struct RunInputs {
 
   private mutating func set(_ info: ValueInfo, _ value: Value) throws(Failure) {
     guard values.updateValue(value, forKey: info.name) == nil else {
-      throw Failure("input '\(info.name)' is given twice")
+      throw Failure("input '\(info.name)' is given more than once")
     }
     if let tensor = value.tensor, let type = info.type?.tensorType {
       try shapes.check(info, tensor.shape)
@@ -112,8 +113,9 @@ struct RunInputs {
     }
   }
 
-  /// Makes values for the required inputs that have none.
-  /// - Throws: `Failure`
+  /// Fills the required inputs without a value: with random numbers, zeros, or an empty sequence or
+  /// optional.
+  /// - Throws: `Failure` for an input that cannot be filled
   mutating func fillMissing(seed: UInt64, memoryLimit: Int) throws(Failure) {
     var filler = InputFiller(seed: seed, memoryLimit: memoryLimit)
     for info in required where values[info.name] == nil {
@@ -123,19 +125,20 @@ struct RunInputs {
     }
   }
 
-  /// Says on standard error what was filled.
+  /// Lists the filled inputs on standard error.
   func printFilled(seed: UInt64) {
     for (name, type) in filled {
       let content = type.tensorType?.elementType.isFloatingPoint == true
       printError(
-        "input '\(name)' \(type) is filled with \(content ? "noise of seed \(seed)" : "zeros")")
+        "input '\(name)' \(type) is filled with \(content ? "random numbers, seed \(seed)" : "zeros")"
+      )
     }
   }
 
-  /// What was filled, to follow an error that it may explain.
+  /// A list of the filled inputs, to append to an error that they may explain.
   var fillingNote: String {
     if filled.isEmpty { return "" }
     let list = filled.prefix(4).map { "'\($0.name)' \($0.type)" }.joined(separator: ", ")
-    return " (filled in: \(list)\(filled.count > 4 ? ", …" : ""))"
+    return " (filled: \(list)\(filled.count > 4 ? ", …" : ""))"
   }
 }

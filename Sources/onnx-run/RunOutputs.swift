@@ -1,8 +1,9 @@
-import ONNX
+import ONNXFormat
+import ONNXInterpreter
 import ToolSupport
 
-/// Writes the outputs of a run into a folder, which is made where it is not there yet.
-/// - Throws: `Failure`
+/// Writes the outputs of a run to a folder, which is created if necessary.
+/// - Throws: `Failure` for a file that cannot be written or a value that the format cannot hold
 func writeOutputs(
   _ outputs: [(name: String, value: Value)], to folder: String, _ format: OutputFormat
 ) throws(Failure) {
@@ -31,17 +32,19 @@ private func tensor(
 ) throws(Failure) -> Tensor {
   guard let tensor = output.value.tensor else {
     throw Failure(
-      "output '\(output.name)' is \(output.value.type): --output-format pb holds it, \(format) not")
+      "output '\(output.name)' is \(output.value.type), which \(format) files cannot hold: use "
+        + "--output-format pb")
   }
   return tensor
 }
 
-/// What outputs must be.
+/// The expected values of outputs.
 struct Expectations {
   private var values: [(name: String, value: Value)] = []
 
-  /// Reads `NAME=FILE` and `FILE` arguments; a file without a name is an archive, or the only output.
-  /// - Throws: `Failure`
+  /// Reads the arguments of `--expect`, `NAME=FILE` or `FILE`. A file without a name is an archive or
+  /// belongs to the model's only output.
+  /// - Throws: `Failure`, with the path or the output's name
   init(_ arguments: [String], _ session: Session) throws(Failure) {
     let names = session.outputs.map(\.name)
     for argument in arguments {
@@ -56,7 +59,7 @@ struct Expectations {
         let type = session.outputs.first { $0.name == name }?.type
         values.append((name, try readValue(parsed.text, type)))
       } else {
-        throw Failure("--expect \(argument): expected NAME=FILE")
+        throw Failure("--expect \(argument): expected NAME=FILE, as the model has several outputs")
       }
     }
   }
@@ -76,16 +79,17 @@ struct Expectations {
       }
     }
     if let wanted = argument.name, values.last?.name != wanted {
-      throw Failure("\(argument.text): it has no array '\(wanted)'")
+      throw Failure("\(argument.text): no array is named '\(wanted)'")
     }
   }
 
-  /// Says on standard error which outputs differ.
+  /// Compares the outputs with the expected values and prints differences to standard error.
   func check(_ outputs: [String: Value], _ tolerance: Tolerance) -> ExitStatus {
     var status = ExitStatus.fine
     for (name, expected) in values {
       let found =
-        outputs[name].map { difference($0, from: expected, tolerance) } ?? "there is none"
+        outputs[name].map { difference($0, from: expected, tolerance) }
+        ?? "the model returned no value"
       guard let found else { continue }
       printError("onnx-run: output '\(name)': \(found)")
       status = .differs

@@ -1,21 +1,27 @@
 import ArgumentParser
-import ONNX
+import Glibc
+import ONNXCases
 import ToolSupport
 
-/// Runs cases and compares what comes out with what they expect.
+/// The subcommand `test`: runs test cases and compares their outputs with the expected ones.
 struct TestCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "test",
-    abstract: "Runs folders of models with inputs and expected outputs.",
+    abstract: "Runs test cases: folders of a model, its inputs and the expected outputs.",
     discussion: """
-      A case is a folder, at or below one of those given, that holds model.onnx and
-      test_data_set_*/{input,output}_*.pb. A file 'tol' in it holds 'rtol atol' (default 1e-3 1e-7);
-      a third word 'max' makes atol relative to the largest expected number.
+      A case is a folder with model.onnx and test_data_set_*/{input,output}_*.pb. The command looks
+      for cases in the given folders and all folders below. A case's optional file 'tol' holds the
+      tolerance as 'rtol atol' (default 1e-3 1e-7); a third word 'max' makes atol relative to the
+      largest expected number.
 
-      Runners: optimized (default), as any model is run; plain, without passes over the graph, every
-      value held against what was inferred of it; saved, written and read again; dynamic, without the
-      shapes that the file states. Models that draw random numbers are judged by their distribution,
-      or by types and shapes where none can be said.
+      Runners:
+        optimized  with all graph passes, as models are usually run (default)
+        plain      without graph passes, checking every intermediate value against its inferred type
+        saved      after writing the model and reading it back
+        dynamic    without the shapes that the file declares
+
+      Models that draw random numbers are judged by their distribution, or by types and shapes where
+      the distribution is unknown.
 
       EXAMPLES:
         onnx-run test .build/cases/node .build/cases/simple
@@ -25,57 +31,58 @@ struct TestCommand: ToolCommand {
         onnx-run test .build/cases/node --mutate 100 --seed 7
       """)
 
-  @Argument(help: "Folders to look for cases in.")
+  @Argument(help: "The folders with the cases.")
   var folders: [String]
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Write an array of {case, runner, passed, judged, seconds, message}.", valueName: "file"))
+      "Write the results as a JSON array of {case, runner, passed, judged, seconds, message}.",
+      valueName: "file"))
   var json: String?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Write a table of all operators and how many cases with them pass.", valueName: "file"))
+      "Write a Markdown table of all operators and the number of cases with them that pass.",
+      valueName: "file"))
   var operators: String?
 
   @Option(
     help: ArgumentHelp(
-      "plain, optimized, saved, dynamic or all; may be given more than once.",
-      valueName: "runner"),
-    transform: { try CaseVariant.parse($0) })
+      "plain, optimized, saved, dynamic or all; can be repeated.", valueName: "runner"),
+    transform: { try Self.variants($0) })
   var runner: [[CaseVariant]] = []
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Change something in each case at random, so many times, and require a result or an error "
-        + "of one line, soon and in little memory.", valueName: "count"))
+      "Run this many random mutations of each case. Each must give a result or an error of one "
+        + "line, in little time and memory.", valueName: "count"))
   var mutate: Int?
 
-  @Option(parsing: .unconditional, help: "Where the changes start.")
+  @Option(parsing: .unconditional, help: "The seed of the mutations.")
   var seed: UInt64 = 0
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "How long a case may take. (default: 60; 2 of CPU time for a changed one)",
+      "The time limit of a case. (default: 60; for a mutation 2, of CPU time)",
       valueName: "seconds"))
   var timeout: Double?
 
   @Option(
     help: ArgumentHelp(
-      "Run only what has a Conv, and force one algorithm wherever it can compute it.",
-      discussion: "Results are judged in units of the largest expected number: by default 1e-5 for "
-        + "exact, 5e-5 for winograd2 and winograd4, 1e-4 for winograd6."))
+      "Run only cases with a Conv, and force this algorithm wherever it applies.",
+      discussion:
+        "The tolerance is in units of the largest expected number; its default is 1e-5 for "
+        + "exact, 5e-5 for winograd2 and winograd4, and 1e-4 for winograd6."))
   var convolution: ConvolutionChoice?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "How far off results may be, in units of the largest expected number, instead of what the "
-        + "cases say."))
+      "The tolerance in units of the largest expected number, instead of that of the cases."))
   var tolerance: Double?
 
   func validate() throws {
@@ -101,26 +108,29 @@ struct TestCommand: ToolCommand {
       }
     }
     guard !paths.isEmpty else {
-      throw Failure("no case in \(folders.joined(separator: ", "))")
+      let kind = convolution == nil ? "case" : "case with a Conv"
+      throw Failure("found no \(kind) in \(folders.joined(separator: ", "))")
     }
-    if let mutate {
-      let mutants = MutationRunner(paths, count: mutate, seed: seed, seconds: timeout ?? 2)
-      return try mutants.run() ? .fine : .differs
-    }
+    if let mutate { return try run(paths, mutations: mutate) }
     let asked = Set(runner.joined())
     let variants = asked.isEmpty ? [.optimized] : CaseVariant.allCases.filter(asked.contains)
     let cases = CaseRunner(
       paths, variants, timeout: .seconds(timeout ?? 60), convolution: convolution,
       tolerance: tolerance)
-    let results = try cases.run { result in
+    var progress = Progress()
+    let results = try cases.run { work in
+      progress.update("\(work)")
+    } _: { result in
       let name = variants.count > 1 ? "\(result.path) (\(result.variant))" : result.path
-      switch result.judgement {
-      case .values: break
-      case .distribution, .shape:
-        print("judged by \(result.judgement?.rawValue ?? "") \(name)".escaped)
-      case nil: print("FAILED \(name): \(result.message)".escaped)
+      guard result.judgement != .values else { return }
+      progress.clear()
+      if let judgement = result.judgement {
+        print("judged by \(judgement.rawValue) \(name)".escaped)
+      } else {
+        print("FAILED \(name): \(result.message)".escaped)
       }
     }
+    progress.clear()
     if let json { try writeText("\(JSON.array(results.map(\.json)))\n", to: json) }
     if let operators {
       let table = try OperatorTable(results)
@@ -131,6 +141,37 @@ struct TestCommand: ToolCommand {
       print(variants.count > 1 ? "\(variant): \(summary)" : summary)
     }
     return results.allSatisfy(\.passed) ? .fine : .differs
+  }
+
+  /// The variants that an argument of `--runner` names.
+  private static func variants(_ text: String) throws -> [CaseVariant] {
+    if text == "all" { return CaseVariant.allCases }
+    guard let variant = CaseVariant(rawValue: text) else {
+      let names = CaseVariant.allCases.map(\.rawValue).joined(separator: ", ")
+      throw ValidationError("--runner: expected \(names) or all, got '\(text)'")
+    }
+    return [variant]
+  }
+
+  /// Runs mutants of the cases and prints those that fail.
+  private func run(_ paths: [String], mutations: Int) throws(Failure) -> ExitStatus {
+    let mutants = MutationRunner(paths, count: mutations, seed: seed, seconds: timeout ?? 2)
+    var progress = Progress()
+    let summary = try mutants.run { work in
+      progress.update("\(work)")
+    } _: { failure in
+      progress.clear()
+      print(
+        "FAILED \(failure.path) mutant \(failure.number) (\(failure.changes)): \(failure.problem)"
+          .escaped)
+      fflush(nil)
+    }
+    progress.clear()
+    print(
+      "\(summary.ran) mutants: \(summary.results) gave a result, \(summary.errors) an error, "
+        + "\(summary.failures) failed")
+    let isComplete = summary.ran == paths.count * mutations
+    return summary.failures == 0 && isComplete ? .fine : .differs
   }
 
   private func summary(_ results: [CaseResult]) -> String {

@@ -1,4 +1,5 @@
 import ONNX
+import ONNXPlots
 import ToolSupport
 
 /// The loss and accuracy of each epoch as a table and as a plot.

@@ -24,7 +24,7 @@ func run(_ model: Model, _ x: Tensor) throws -> [Float] {
 
 /// Numbers from −1 to 1.
 func noise(_ shape: [Int], seed: UInt64 = 0) -> Tensor {
-  var noise = Noise(seed: seed)
+  var noise = RandomStream(seed: seed)
   let count = shape.reduce(1, *)
   return Tensor(
     shape: shape, (0..<count).map { _ in Float(Int(noise.next() >> 44)) * 0x1p-19 - 1 })

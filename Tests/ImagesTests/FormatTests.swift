@@ -1,7 +1,7 @@
 import ONNXImages
 import Testing
 
-/// The pictures are those of `write_pictures.py`.
+/// Formats of the pictures that `write_pictures.py` writes.
 @Suite struct FormatTests {
   @Test(arguments: [
     "colour.bmp", "palette.bmp", "wide.bmp", "fields.bmp", "colour.tif", "lzw.tif", "deflate.tif",
@@ -59,7 +59,7 @@ import Testing
     "moving.webp", "lossy.webp", "colour.jp2", "colour.j2k", "tiles.jp2", "colour.ppm",
   ]) func refusesAFileCutAnywhere(name: String) throws {
     let whole = try bytes(of: name)
-    // The last bytes of some only say that the file ends.
+    // The last bytes of some formats only mark the end of the file.
     for count in 0..<whole.count - 4 {
       #expect(throws: ImageError.self, "\(count)") { try Image(decoding: Array(whole[..<count])) }
     }
@@ -86,7 +86,7 @@ import Testing
     "colour.bmp", "colour.tif", "colour.webp", "moving.webp", "colour.jp2", "colour.j2k",
     "colour.ppm",
   ]) func holdsEveryFormatToTheLimit(name: String) throws {
-    #expect(throws: ImageError.codec("it has 9 x 5 pixels, the limit is 44 pixels")) {
+    #expect(throws: ImageError.codec("9 x 5 pixels exceed the limit of 44 pixels")) {
       try Image(contentsOf: path(name), pixelLimit: 44)
     }
     #expect(try Image(contentsOf: path(name), pixelLimit: 45) == colour)
@@ -94,14 +94,14 @@ import Testing
 
   @Test func refusesSizesBeyondTheLimit() {
     #expect(
-      throws: ImageError.codec("it has 9 x 2000000000 pixels, the limit is 100000000 pixels")
+      throws: ImageError.codec("9 x 2000000000 pixels exceed the limit of 100000000 pixels")
     ) { try Image(contentsOf: path("huge.bmp")) }
   }
 
-  /// Tiles and precincts take memory before any data is seen.
+  /// The decoder allocates tiles and precincts before it reads any data.
   @Test func refusesMoreTilesThanAPictureNeeds() throws {
     var file = try bytes(of: "colour.j2k")
-    // The size's segment follows the codestream's first marker: 8 numbers of 4 bytes from byte 8 on.
+    // The segment with the sizes follows the first marker: 8 numbers of 4 bytes, starting at byte 8.
     func set(_ index: Int, _ value: [UInt8]) {
       file.replaceSubrange(8 + 4 * index..<12 + 4 * index, with: value)
     }
@@ -109,6 +109,6 @@ import Testing
     set(1, [0, 0, 0x20, 0])
     set(4, [0, 0, 0, 1])
     set(5, [0, 0, 0, 1])
-    #expect(throws: ImageError.codec("it has too many tiles")) { try Image(decoding: file) }
+    #expect(throws: ImageError.codec("the file has too many tiles")) { try Image(decoding: file) }
   }
 }

@@ -62,7 +62,7 @@ func bytes(of name: String) throws -> [UInt8] {
   @Test(arguments: ["grey.png", "interlaced.png", "colour.jpg", "progressive.jpg", "cmyk.jpg"])
   func refusesAFileCutAnywhere(name: String) throws {
     let whole = try bytes(of: name)
-    // What follows the pixels is an empty chunk, or a marker of two bytes, that nobody misses.
+    // An empty chunk or a marker of two bytes follows the pixels; decoding works without it.
     for count in 0..<whole.count - 12 {
       #expect(throws: ImageError.self) { try Image(decoding: Array(whole[..<count])) }
     }
@@ -85,9 +85,9 @@ func bytes(of name: String) throws -> [UInt8] {
   @Test func refusesSizesBeyondTheLimitBeforeItAllocates() throws {
     #expect(
       throws: ImageError.codec(
-        "it has 2000000 x 2000000 pixels, the limit is 100000000 pixels")
+        "2000000 x 2000000 pixels exceed the limit of 100000000 pixels")
     ) { try Image(contentsOf: path("huge.png")) }
-    #expect(throws: ImageError.codec("it has 9 x 5 pixels, the limit is 44 pixels")) {
+    #expect(throws: ImageError.codec("9 x 5 pixels exceed the limit of 44 pixels")) {
       try Image(contentsOf: path("grey.jpg"), pixelLimit: 44)
     }
     #expect(try Image(contentsOf: path("grey.jpg"), pixelLimit: 45).width == 9)
@@ -130,7 +130,7 @@ func bytes(of name: String) throws -> [UInt8] {
     #expect(spread[0..<45] == spread[90..<135])
   }
 
-  /// The numbers are Pillow's, printed by `write_pictures.py`.
+  /// The expected numbers are from Pillow; `write_pictures.py` prints them.
   @Test(arguments: [
     (3, 2, [0: 47.5, 1: 75.0, 2: 102.5, 3: 107.5, 4: 135.0, 5: 162.5]),
     (4, 7, [0: 13.2857, 1: 33.5366, 2: 56.4634, 3: 76.7143, 17: 114.9652, 27: 196.7143]),

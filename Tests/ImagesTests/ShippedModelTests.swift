@@ -3,7 +3,7 @@ import ONNX
 import ONNXImages
 import Testing
 
-/// The models in `models/` give what their references say.
+/// Checks the models in `models/` against their references.
 @Suite struct ShippedModelTests {
   static let models = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -59,7 +59,7 @@ import Testing
     let wanted = try Image(
       contentsOf: Self.models.appendingPathComponent("pictures/\(picture).png").path)
     #expect(drawn.width == wanted.width && drawn.height == wanted.height)
-    // A half may round either way.
+    // Halves may be rounded either way.
     #expect(zip(drawn.pixels, wanted.pixels).allSatisfy { abs(Int($0) - Int($1)) <= 1 })
   }
 }

@@ -5,7 +5,7 @@ import Synchronization
 import TestThreads
 import Testing
 
-/// The functions of `onnxc.h`, called as C calls them.
+/// The functions of `onnxc.h`, called as from C.
 @Suite struct InterfaceTests {
   @Test func runsAModelAndGivesOutputsInOrder() throws {
     let session = try load(twoOutputs)
@@ -18,7 +18,7 @@ import Testing
     #expect(try Value(serialized: result.values[1].data).tensor == floats([1, -2]))
   }
 
-  /// One input of each kind, passed through.
+  /// A model that passes on one input of each kind.
   @Test func everyKindOfValuePasses() throws {
     let sequence = ValueType.sequence(.tensor(.float32, nil))
     let values: [(kind: Int, type: ValueType, value: Value)] = [
@@ -65,7 +65,7 @@ import Testing
     let bytes = try wrong.serialized()
     #expect(onnx_load(bytes, bytes.count, nil, 0) == nil)
     #expect(lastError.contains("Rellu"))
-    // A call that succeeds leaves no error behind.
+    // A successful call clears the error.
     onnx_free(try load(twoOutputs))
     #expect(lastError == "")
   }
@@ -95,7 +95,7 @@ import Testing
     onnx_free_values(nil)
   }
 
-  /// Every thread has its results and its error.
+  /// Each thread has results and an error of its own.
   @Test func threadsShareASession() throws {
     let session = Address(try load(twoOutputs))
     defer { onnx_free(session.pointer) }

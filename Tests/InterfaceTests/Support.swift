@@ -61,7 +61,7 @@ func run(_ session: OpaquePointer, _ inputs: [(name: String, kind: Int, data: [U
     })
 }
 
-/// A session's address on its way to another thread.
+/// The address of a session, to pass to another thread.
 struct Address: @unchecked Sendable {
   let pointer: OpaquePointer
   init(_ pointer: OpaquePointer) { self.pointer = pointer }

@@ -139,7 +139,7 @@ import Testing
   }
 
   @Test func wantsAtLeastOneCase() throws {
-    try expectStop(["test", folder.path], "no case")
+    try expectStop(["test", folder.path], "found no case")
     try expectStop(["test", folder.path("none")], "No such file")
   }
 

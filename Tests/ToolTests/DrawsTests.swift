@@ -1,5 +1,6 @@
+import ONNXCases
+import ONNXSupport
 import Testing
-import ToolSupport
 
 @Suite struct DrawsTests {
   private let count = 500
@@ -7,7 +8,7 @@ import ToolSupport
     (0..<count).map { value((Double($0) + 0.5) / Double(count)) }
   }
   private func drawn(seed: UInt64, _ value: (Double) -> Double) -> [Double] {
-    var noise = Noise(seed: seed)
+    var noise = RandomStream(seed: seed)
     return (0..<count).map { _ in value(Double.random(in: 0..<1, using: &noise)) }
   }
 
@@ -25,12 +26,12 @@ import ToolSupport
       let found = difference(drawn: [drawn(seed: 1, wrong)], from: [quantiles(right)])
       #expect(found?.contains(text) == true, "\(found ?? "passed")")
     }
-    fails({ $0 < 0.5 ? 0 : 1 }, { $0 < 0.3 ? 0 : 1 }, "off by")
-    fails({ $0 < 0.3 ? 1 : 0 }, { $0 < 0.3 ? 0 : 1 }, "off by")
+    fails({ $0 < 0.5 ? 0 : 1 }, { $0 < 0.3 ? 0 : 1 }, "is off by")
+    fails({ $0 < 0.3 ? 1 : 0 }, { $0 < 0.3 ? 0 : 1 }, "is off by")
     fails({ $0 < 0.001 ? 0.5 : 1 }, { $0 < 0.3 ? 0 : 1 }, "expected one of")
-    fails({ $0 + 0.2 }, { $0 }, "off by")
-    fails({ _ in 0.5 }, { $0 }, "off by")
-    fails({ normalQuantile($0) * 3 }, normalQuantile, "off by")
+    fails({ $0 + 0.2 }, { $0 }, "is off by")
+    fails({ _ in 0.5 }, { $0 }, "is off by")
+    fails({ normalQuantile($0) * 3 }, normalQuantile, "is off by")
     fails({ $0 == 0 ? 0 : .nan }, { $0 }, "NaN")
     #expect(difference(drawn: [], from: [quantiles { $0 }]) != nil)
   }

@@ -66,7 +66,7 @@ private func convolution() -> Model {
     let out = folder.path("out.png")
     try expectStop(
       ["explain", "filters", path, "--node", "second", "--output", out],
-      "no convolution 'second', there is 'first'")
+      "no convolution is named 'second'; the model has 'first'")
     try expectStop(
       ["explain", "gates", path, "--output", out], "the model has no recurrent layer")
     try expectStop(
@@ -131,7 +131,7 @@ private func convolution() -> Model {
     case "forward":
       try expectStop(
         ["explain", "gates", path, "--input", x, "--reverse", "--output", folder.path("o.png")],
-        "reads forward only")
+        "has no backward direction")
     case "bidirectional":
       #expect(try picture(["gates", path, "--input", x, "--reverse"]) != image)
     default: break
@@ -195,6 +195,6 @@ private func convolution() -> Model {
       [
         "explain", "saliency", path, "--input", x, "--class", "2", "--output",
         folder.path("o.png"),
-      ], "--class: expected 0 to 1, got 2")
+      ], "expected a class from 0 to 1, got 2")
   }
 }

@@ -2,6 +2,7 @@ import Foundation
 import FoundationXML
 import ONNX
 import ONNXImages
+import ONNXPlots
 import Testing
 import ToolSupport
 
@@ -103,10 +104,10 @@ private let orange: [UInt8] = [213, 94, 0]
         _ = try plot.image(width: 120, height: 90)
       }
     }
-    #expect(throws: Failure.self) {
+    #expect(throws: ImageError.self) {
       try Plot("", xLabel: "", yLabel: "").image(width: 1 << 40, height: 1 << 40)
     }
-    #expect(throws: Failure.self) {
+    #expect(throws: ImageError.self) {
       try Plot("", xLabel: "", yLabel: "").image(width: 0, height: 5)
     }
   }
@@ -148,9 +149,9 @@ private let orange: [UInt8] = [213, 94, 0]
   }
 
   @Test func refusesNothingAndTooMuch() throws {
-    #expect(throws: Failure.self) { try HeatMap("", rows: 0, columns: 0, values: []).image() }
+    #expect(throws: ImageError.self) { try HeatMap("", rows: 0, columns: 0, values: []).image() }
     let map = HeatMap("", rows: 1, columns: 1, values: [1])
-    #expect(throws: Failure.self) { try map.image(cell: (100_000, 100_000)) }
+    #expect(throws: ImageError.self) { try map.image(cell: (100_000, 100_000)) }
   }
 }
 
@@ -162,7 +163,7 @@ private let orange: [UInt8] = [213, 94, 0]
     sheet.columns = 2
     sheet.zoom = 3
     var image = try sheet.image()
-    // Two tiles of 6 by 3 pixels and gaps of 4.
+    // Two tiles of 6 x 3 pixels in a row, and gaps of 4 pixels.
     #expect(image.width == 24 && image.height == 18)
     #expect(image.pixel(4, 4) == [0, 0, 0] && image.pixel(9, 6) == [255, 255, 255])
     #expect(image.pixel(4, 11) == [0, 0, 0])
@@ -183,21 +184,10 @@ private let orange: [UInt8] = [213, 94, 0]
   }
 
   @Test func refusesWhatIsNoTile() throws {
-    #expect(throws: Failure.self) { try TileSheet("", []).image() }
-    #expect(throws: Failure.self) { try TileSheet("", [Tensor(1 as Float)]).image() }
+    #expect(throws: ImageError.self) { try TileSheet("", []).image() }
+    #expect(throws: ImageError.self) { try TileSheet("", [Tensor(1 as Float)]).image() }
     let two = Tensor(shape: [2, 1, 1], [0, 0] as [Float])
-    #expect(throws: Failure.self) { try TileSheet("", [two]).image() }
-    #expect(throws: Failure.self) { try TileSheet("", [tile([0, 1]), two]).image() }
-  }
-}
-
-@Suite struct CurveTableTests {
-  @Test func writesCSV() {
-    var table = CurveTable(["epoch", "loss, train", "accuracy"])
-    table.append([1, 0.5, nil])
-    table.append([2, 1 / 3, 0.9])
-    #expect(
-      table.csv == "epoch,\"loss, train\",accuracy\n1,0.5,\n2,0.333333333,0.9\n")
-    #expect(table.points("accuracy").map(\.x) == [2])
+    #expect(throws: ImageError.self) { try TileSheet("", [two]).image() }
+    #expect(throws: ImageError.self) { try TileSheet("", [tile([0, 1]), two]).image() }
   }
 }

@@ -25,7 +25,7 @@ import ToolSupport
     let tool = try Tool(relu, "--shape", "x=3x2")
     #expect(tool.status == 0)
     #expect(tool.output.hasPrefix("y float32[3,2] 0."))
-    #expect(tool.errors.contains("input 'x' float32[3,2] is filled with noise of seed 0"))
+    #expect(tool.errors.contains("input 'x' float32[3,2] is filled with random numbers, seed 0"))
     #expect(try Tool(relu, "--shape", "3x2").output == tool.output)
     #expect(try Tool(relu, "--shape", "x=3x2", "--seed", "1").output != tool.output)
     #expect(try Tool(relu).output.hasPrefix("y float32[1,2] "))
@@ -103,7 +103,7 @@ import ToolSupport
     #expect(shifted.output.hasPrefix("y float32[1,1,28,28] 2 2."))
     try expectStop([relu, "--input", digit, "--mean", "a"], "--mean")
     let batch = try folder.write(.relu([2, 1, 28, 28]), to: "batch.onnx")
-    try expectStop([batch, "--input", digit], "one picture")
+    try expectStop([batch, "--input", digit], "a single picture")
   }
 
   @Test func showsTheBestClasses() throws {
@@ -131,10 +131,10 @@ import ToolSupport
     let text = try folder.write("not a tensor", to: "text.pb")
     try expectStop([relu, "--input", text], text)
     try expectStop([relu, "--input", folder.path], folder.path)
-    try expectStop([relu, "--input", x, "--input", x], "no further input")
-    try expectStop([relu, "--input", "x=\(x)", "--input", "x=\(x)"], "twice")
+    try expectStop([relu, "--input", x, "--input", x], "have a value already")
+    try expectStop([relu, "--input", "x=\(x)", "--input", "x=\(x)"], "more than once")
     try expectStop([relu, "--shape", "x=1x3"], "not [1,3]")
-    try expectStop([relu, "--shape", "x=1x2", "--input", x], "given as [2,2], not [1,2]")
+    try expectStop([relu, "--shape", "x=1x2", "--input", x], "has shape [2,2], not [1,2]")
   }
 
   @Test func endsLoopsThatDoNotEnd() throws {

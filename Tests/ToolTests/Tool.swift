@@ -81,7 +81,7 @@ extension TemporaryFolder {
   }
 }
 
-/// A file of the package.
+/// The path of a file of the package.
 func packageFile(_ name: String) -> String {
   "\(#filePath.dropLast("Tests/ToolTests/Tool.swift".count))\(name)"
 }

@@ -1,23 +1,8 @@
 import Glibc
 import ONNXFormat
 
-/// An error in training data: one sentence, prefixed with the file or folder if there is one.
-public struct DataError: Error, Sendable, Hashable, CustomStringConvertible {
-  /// The file or folder.
-  public var path: String?
-  /// The expected and the actual content.
-  public var problem: String
-
-  /// Creates an error.
-  public init(_ problem: String, in path: String? = nil) {
-    self.problem = problem
-    self.path = path
-  }
-
-  /// The error as one sentence.
-  public var description: String { ((path.map { "\($0): " } ?? "") + problem).escaped }
-
-  /// The error of the last failed system call.
+extension DataError {
+  /// What the system says of the last call that failed.
   static func system(_ path: String) -> DataError {
     DataError(String(cString: strerror(errno)), in: path)
   }

@@ -1,40 +1,5 @@
-/// The words of a text: runs of letters, digits and apostrophes, and every other character except
-/// spaces as a word of its own. Line ends are words.
-func words(in text: String) -> [String] {
-  var words: [String] = []
-  var word = String.UnicodeScalarView()
-  func finish() {
-    if !word.isEmpty { words.append(String(word)) }
-    word.removeAll()
-  }
-  for scalar in text.unicodeScalars {
-    let properties = scalar.properties
-    if properties.isAlphabetic || properties.numericType != nil || scalar == "'"
-      || properties.generalCategory == .nonspacingMark
-    {
-      word.append(scalar)
-      continue
-    }
-    finish()
-    if scalar == "\n" || !properties.isWhitespace {
-      words.append(String(String.UnicodeScalarView([scalar])))
-    }
-  }
-  finish()
-  return words
-}
-
-/// Whether a space separates a text from the next word.
-func needsSpace(_ text: String, _ word: String) -> Bool {
-  guard let last = text.unicodeScalars.last, let first = word.unicodeScalars.first else {
-    return false
-  }
-  if last.properties.isWhitespace || ["(", "["].contains(last) { return false }
-  return first != "\n" && ![".", ",", ";", ":", "!", "?", ")", "]"].contains(first)
-}
-
-/// The words of a review as in Kim (2014): lower-case letters, digits, `(),!?'` and the back quote.
-/// `'s`, `n't`, `'ve`, `'re`, `'d`, `'ll` and punctuation marks are words of their own.
+/// The words of a review as Kim (2014) takes them: lower case, letters, digits and `(),!?'` and the
+/// back quote kept, `'s`, `n't`, `'ve`, `'re`, `'d`, `'ll` and signs split off.
 /// (`clean_str` of github.com/yoonkim/CNN_sentence, `process_data.py`.)
 func reviewWords(in text: String) -> [String] {
   var bytes = text.utf8.map { byte in isKept(byte) ? byte : space }

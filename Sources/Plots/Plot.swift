@@ -1,0 +1,174 @@
+import ONNXImages
+import ONNXSupport
+
+/// A line chart.
+package struct Plot: Sendable {
+  /// A named line or set of dots.
+  package struct Series: Sendable {
+    /// The way points are drawn.
+    package enum Style: Sendable { case line, dots }
+    package var name: String
+    /// The points in their order. One that the axes cannot show leaves a gap.
+    package var points: [(x: Double, y: Double)]
+    package var style: Style
+
+    package init(_ name: String, _ points: [(x: Double, y: Double)], style: Style = .line) {
+      self.name = name
+      self.points = points
+      self.style = style
+    }
+
+    /// Values at `start`, `start + 1`, ….
+    package init(_ name: String, _ values: [Double], from start: Double = 0) {
+      self.init(name, values.enumerated().map { (start + Double($0), $1) })
+    }
+  }
+
+  package var title: String
+  package var xLabel: String
+  package var yLabel: String
+  package var series: [Series]
+  package var hasLogarithmicX = false
+  package var hasLogarithmicY = false
+
+  package init(_ title: String, xLabel: String, yLabel: String, _ series: [Series] = []) {
+    self.title = title
+    self.xLabel = xLabel
+    self.yLabel = yLabel
+    self.series = series
+  }
+
+  package static let defaultSize = (width: 900, height: 560)
+
+  /// The chart as the text of an SVG file.
+  package func svg(
+    width: Int = defaultSize.width, height: Int = defaultSize.height
+  ) -> String {
+    var surface = SVGSurface(width: width, height: height)
+    draw(on: &surface, width: Double(width), height: Double(height))
+    return surface.text
+  }
+
+  /// The chart as a picture.
+  /// - Throws: `ImageError` for a picture that is empty or too large
+  package func image(
+    width: Int = defaultSize.width, height: Int = defaultSize.height
+  ) throws(ImageError) -> Image {
+    var surface = CanvasSurface(try Canvas(width: width, height: height))
+    draw(on: &surface, width: Double(width), height: Double(height))
+    return surface.canvas.image
+  }
+
+  /// Writes the chart: as SVG to a file named `.svg`, as PNG to any other.
+  /// - Throws: `Failure`, with the path
+  package func write(to path: String) throws(Failure) {
+    if path.lowercased().hasSuffix(".svg") {
+      try writeText(svg(), to: path)
+    } else {
+      do throws(ImageError) { try image().writePNG(to: path) } catch { throw Failure("\(error)") }
+    }
+  }
+
+  private func draw(on surface: inout some PlotSurface, width: Double, height: Double) {
+    let xAxis = Axis(
+      series.lazy.flatMap { $0.points.map(\.x) }, isLogarithmic: hasLogarithmicX,
+      marks: max(2, Int(width) / 110))
+    let yAxis = Axis(
+      series.lazy.flatMap { $0.points.map(\.y) }, isLogarithmic: hasLogarithmicY,
+      marks: max(2, Int(height) / 70))
+    let letter = surface.letterWidth
+    let labelWidth = Double(yAxis.ticks.map(\.label.count).max() ?? 1) * letter
+    let frame = (
+      left: labelWidth + 46, right: max(width - 24, labelWidth + 47), top: 44.0,
+      bottom: max(height - 58, 45)
+    )
+    func x(_ position: Double) -> Double { frame.left + position * (frame.right - frame.left) }
+    // A margin of 2 % keeps curves off the frame.
+    func y(_ position: Double) -> Double {
+      frame.bottom - (0.02 + 0.96 * position) * (frame.bottom - frame.top)
+    }
+
+    for tick in xAxis.ticks {
+      guard let place = xAxis.position(tick.value).map(x) else { continue }
+      surface.line([(place, frame.top), (place, frame.bottom)], .grid, 1)
+      surface.text(tick.label, place, frame.bottom + 18, .middle, .ink)
+    }
+    for tick in yAxis.ticks {
+      guard let place = yAxis.position(tick.value).map(y) else { continue }
+      surface.line([(frame.left, place), (frame.right, place)], .grid, 1)
+      surface.text(tick.label, frame.left - 8, place + 5, .end, .ink)
+    }
+    var drawn: [(x: Double, y: Double)] = []
+    for (index, series) in series.enumerated() {
+      let color = Color.series[index % Color.series.count]
+      for run in runs(series.points, xAxis, yAxis) {
+        let places = run.map { (x: x($0.x), y: y($0.y)) }
+        drawn += places
+        drawn += zip(places, places.dropFirst()).map { (($0.x + $1.x) / 2, ($0.y + $1.y) / 2) }
+        if series.style == .dots || places.count == 1 {
+          for place in places { surface.dot(place, color, 2.5) }
+        } else {
+          surface.line(places, color, 2)
+        }
+      }
+    }
+    surface.line(
+      [
+        (frame.left, frame.top), (frame.left, frame.bottom), (frame.right, frame.bottom),
+        (frame.right, frame.top), (frame.left, frame.top),
+      ], .ink, 1)
+    surface.text(title, width / 2, 26, .middle, .ink)
+    surface.text(xLabel, (frame.left + frame.right) / 2, height - 14, .middle, .ink)
+    surface.uprightText(yLabel, 22, (frame.top + frame.bottom) / 2, .ink)
+    drawLegend(on: &surface, in: frame, beside: drawn, letter: letter)
+  }
+
+  /// Draws the legend in the corner with the fewest points.
+  private func drawLegend(
+    on surface: inout some PlotSurface,
+    in frame: (left: Double, right: Double, top: Double, bottom: Double),
+    beside points: [(x: Double, y: Double)], letter: Double
+  ) {
+    let named = series.enumerated().filter { !$0.element.name.isEmpty }
+    guard !named.isEmpty else { return }
+    let width = Double(named.map(\.element.name.count).max() ?? 0) * letter + 50
+    let height = Double(named.count) * 20 + 10
+    let corners = [
+      (frame.right - width - 8, frame.top + 8), (frame.left + 8, frame.top + 8),
+      (frame.right - width - 8, frame.bottom - height - 8),
+      (frame.left + 8, frame.bottom - height - 8),
+    ]
+    let crowds = corners.map { left, top in
+      points.count { (left...left + width).contains($0.x) && (top...top + height).contains($0.y) }
+    }
+    let (left, top) = corners[crowds.indices.min { crowds[$0] < crowds[$1] } ?? 0]
+    surface.box(left, top, width, height, .white)
+    for (row, entry) in named.enumerated() {
+      let color = Color.series[entry.offset % Color.series.count]
+      let y = top + 15 + Double(row) * 20
+      if entry.element.style == .dots {
+        surface.dot((left + 20, y), color, 3)
+      } else {
+        surface.line([(left + 8, y), (left + 32, y)], color, 3)
+      }
+      surface.text(entry.element.name, left + 40, y + 5, .start, .ink)
+    }
+  }
+
+  /// The positions of the points on the axes, split at points that the axes cannot show.
+  private func runs(
+    _ points: [(x: Double, y: Double)], _ xAxis: Axis, _ yAxis: Axis
+  ) -> [[(x: Double, y: Double)]] {
+    var runs: [[(x: Double, y: Double)]] = []
+    var run: [(x: Double, y: Double)] = []
+    for point in points {
+      if let x = xAxis.position(point.x), let y = yAxis.position(point.y) {
+        run.append((x, y))
+      } else if !run.isEmpty {
+        runs.append(run)
+        run = []
+      }
+    }
+    return run.isEmpty ? runs : runs + [run]
+  }
+}

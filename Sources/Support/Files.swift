@@ -1,0 +1,124 @@
+import Glibc
+
+/// The first `count` bytes of a file, or all of a shorter one.
+/// - Throws: `Failure`, with the path
+package func firstBytes(of path: String, count: Int) throws(Failure) -> [UInt8] {
+  let file = open(path, O_RDONLY | O_CLOEXEC)
+  guard file >= 0 else { throw systemFailure(path) }
+  defer { close(file) }
+  var bytes = [UInt8](repeating: 0, count: count)
+  let got = read(file, &bytes, count)
+  guard got >= 0 else { throw systemFailure(path) }
+  return Array(bytes.prefix(got))
+}
+
+/// Reads a text file of at most 16 MB. Invalid UTF-8 is replaced by U+FFFD.
+/// - Throws: `Failure`, with the path
+package func readText(_ path: String) throws(Failure) -> String {
+  let limit = 16 << 20
+  let file = open(path, O_RDONLY | O_CLOEXEC)
+  guard file >= 0 else { throw systemFailure(path) }
+  defer { close(file) }
+  var bytes: [UInt8] = []
+  var chunk = [UInt8](repeating: 0, count: 1 << 16)
+  while bytes.count <= limit {
+    let got = read(file, &chunk, chunk.count)
+    if got < 0 {
+      if errno == EINTR { continue }
+      throw systemFailure(path)
+    }
+    if got == 0 { break }
+    bytes += chunk.prefix(got)
+  }
+  guard bytes.count <= limit else {
+    throw Failure("\(path): the file is larger than \(limit) bytes")
+  }
+  return String(decoding: bytes, as: UTF8.self)
+}
+
+/// Writes a text file and replaces an existing one.
+/// - Throws: `Failure`, with the path
+package func writeText(_ text: String, to path: String) throws(Failure) {
+  guard let file = fopen(path, "we") else { throw systemFailure(path) }
+  let bytes = Array(text.utf8)
+  let isWritten = fwrite(bytes, 1, bytes.count, file) == bytes.count
+  let isClosed = fclose(file) == 0
+  guard isWritten, isClosed else { throw systemFailure(path) }
+}
+
+/// Creates a folder and its missing parents.
+/// - Throws: `Failure`, with the path
+package func makeFolder(_ path: String) throws(Failure) {
+  var isThere = stat()
+  if stat(path, &isThere) == 0 {
+    guard isThere.st_mode & S_IFMT == S_IFDIR else { throw Failure("\(path): not a folder") }
+    return
+  }
+  guard path.utf8.count < PATH_MAX else {
+    throw Failure("the path is too long: \(path.prefix(60))…")
+  }
+  if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
+    try makeFolder(String(path[..<slash]))
+  }
+  if mkdir(path, 0o777) != 0, errno != EEXIST { throw systemFailure(path) }
+}
+
+/// Whether the path exists, as a file, a folder or anything else.
+package func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+/// Whether the path is a folder or a link to one.
+package func isFolder(_ path: String) -> Bool {
+  var status = stat()
+  return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}
+
+/// The names of a folder's entries without `.` and `..`, in no particular order.
+/// - Throws: `Failure`, with the path
+package func entries(of folder: String) throws(Failure) -> [String] {
+  guard let directory = opendir(folder) else { throw systemFailure(folder) }
+  defer { closedir(directory) }
+  var names: [String] = []
+  while let entry = readdir(directory) {
+    let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    if name != ".", name != ".." { names.append(name) }
+  }
+  return names
+}
+
+/// The identity of a file: equal for two paths that lead to the same one.
+package struct FileIdentity: Hashable, Sendable {
+  private let device: UInt
+  private let number: UInt
+
+  /// - Throws: `Failure`, with the path
+  package init(_ path: String) throws(Failure) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw systemFailure(path) }
+    device = UInt(status.st_dev)
+    number = UInt(status.st_ino)
+  }
+}
+
+/// The system's error message for the last call that failed.
+/// - Parameter path: the file or folder of the call
+package func systemFailure(_ path: String) -> Failure {
+  Failure("\(path): \(String(cString: strerror(errno)))")
+}
+
+/// The size of a file in bytes.
+/// - Throws: `Failure`, with the path
+package func fileSize(_ path: String) throws(Failure) -> Int {
+  var status = stat()
+  guard stat(path, &status) == 0 else { throw systemFailure(path) }
+  return Int(status.st_size)
+}
+
+/// Checks before long work that a file can be written: its folder exists and is writable.
+/// - Throws: `Failure`, with the path
+package func checkWritable(_ path: String) throws(Failure) {
+  if isFolder(path) { throw Failure("\(path): expected a file, found a folder") }
+  let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+  guard access(folder, W_OK | X_OK) == 0 else { throw systemFailure(folder) }
+}

@@ -1,0 +1,34 @@
+/// The words of a text: runs of letters, digits and apostrophes, and every other character but
+/// space by itself; a line's end is a word too.
+package func words(in text: String) -> [String] {
+  var words: [String] = []
+  var word = String.UnicodeScalarView()
+  func finish() {
+    if !word.isEmpty { words.append(String(word)) }
+    word.removeAll()
+  }
+  for scalar in text.unicodeScalars {
+    let properties = scalar.properties
+    if properties.isAlphabetic || properties.numericType != nil || scalar == "'"
+      || properties.generalCategory == .nonspacingMark
+    {
+      word.append(scalar)
+      continue
+    }
+    finish()
+    if scalar == "\n" || !properties.isWhitespace {
+      words.append(String(String.UnicodeScalarView([scalar])))
+    }
+  }
+  finish()
+  return words
+}
+
+/// Whether a space stands between a text and the word that follows it.
+func needsSpace(_ text: String, _ word: String) -> Bool {
+  guard let last = text.unicodeScalars.last, let first = word.unicodeScalars.first else {
+    return false
+  }
+  if last.properties.isWhitespace || ["(", "["].contains(last) { return false }
+  return first != "\n" && ![".", ",", ";", ":", "!", "?", ")", "]"].contains(first)
+}

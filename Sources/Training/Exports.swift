@@ -1,0 +1,2 @@
+@_exported import ONNXSupport
+@_exported import ONNXText
