@@ -33,7 +33,7 @@ struct OnnxConvert: ToolCommand {
   static func main() { runTool("onnx-convert", OnnxConvert.self) }
 
   mutating func perform() throws -> ExitStatus {
-    if try FileKind(ofFile: from) == .model {
+    if try CheckpointFormats.format(ofFile: from) == nil {
       guard !weights.makesModel else { throw Failure("\(from): expected weights, got a model") }
       try write(try Model(fileInAnyForm: from))
       return .fine

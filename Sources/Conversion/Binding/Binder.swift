@@ -177,7 +177,7 @@ struct Binder {
 
   /// Whether a normalization has no weights that were trained: the graph's are 1 and 0.
   private func isConstant(_ use: WeightUse) -> Bool {
-    guard graph.nodes[use.node].operatorType == "BatchNormalization",
+    guard graph.nodes[use.node].isNormalization,
       use.role == .weight || use.role == .bias,
       let path = paths(of: use).first(where: normalized.contains)
     else { return false }

@@ -229,7 +229,7 @@ extension Binder {
       }
     }
     // A normalization of each sample's channels.
-    if node.operatorType == "BatchNormalization", entry.shape.count == 1, shape.count == 1,
+    if node.isNormalization, entry.shape.count == 1, shape.count == 1,
       count % given == 0
     {
       return assignment(", repeated") { () throws(FormatError) in
@@ -241,22 +241,19 @@ extension Binder {
 
   /// Whether a place takes the matrix of a linear layer.
   func isLinear(_ use: WeightUse) -> Bool {
-    let type = graph.nodes[use.node].operatorType
-    return use.role == .weight && (type == "MatMul" && use.input == 1 || type == "Gemm")
+    use.role == .weight && use.input == 1
+      && graph.nodes[use.node].linearWeight?.isMatrix == true
   }
 
   /// Whether the matrix of a linear layer stands in the graph as PyTorch has it.
   func keepsRows(_ use: WeightUse) -> Bool {
-    let node = graph.nodes[use.node]
-    return node.operatorType == "Gemm" && node.int("transB", default: 0) != 0
+    graph.nodes[use.node].linearWeight?.hasOutputRows == true
   }
 
   /// Whether a square weight of PyTorch's layout is to be turned. One that kept its name in an
   /// exported graph lies there as PyTorch has it.
   private func needsTransposition(_ node: Node, isExact: Bool) -> Bool {
-    guard node.operatorType == "MatMul" || node.int("transB", default: 0) == 0 else {
-      return false
-    }
+    guard node.linearWeight?.hasOutputRows != true else { return false }
     return isExact ? isOwn && table.weights.layout == .pyTorch : true
   }
 
@@ -264,14 +261,8 @@ extension Binder {
   func outputs(of node: Node) -> Int? {
     guard node.inputs.count > 1, let place = graph.places[node.inputs[1]] else { return nil }
     let shape = graph.initializers[place].tensor.shape
-    switch node.operatorType {
-    case "Conv": return shape.first
-    case "ConvTranspose":
-      return shape.count > 1 ? shape[1] * max(1, node.int("group", default: 1)) : nil
-    case "Gemm":
-      guard shape.count == 2 else { return nil }
-      return node.int("transB", default: 0) == 0 ? shape[1] : shape[0]
-    default: return shape.last
-    }
+    guard let layout = node.linearWeight, layout.takesBias else { return shape.last }
+    guard layout.outputAxis < shape.count, !layout.isMatrix || shape.count == 2 else { return nil }
+    return shape[layout.outputAxis] * max(1, layout.groups)
   }
 }

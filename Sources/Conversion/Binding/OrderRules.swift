@@ -16,7 +16,7 @@ extension Binder {
       else { continue }
       let path = ModulePath.parent(name)
       guard seen.insert(path).inserted else { continue }
-      let isNorm = graph.nodes[use.node].operatorType == "BatchNormalization"
+      let isNorm = graph.nodes[use.node].isNormalization
       wanted.append(
         (path, use.role == .inputWeights ? .recurrent : isNorm ? .normalization : .other, use))
     }

@@ -10,7 +10,7 @@ extension Binder {
     }
     let modules = Set(certain.compactMap { paths(of: $0, graph).first })
     let transposed = Set(
-      certain.filter { graph.nodes[$0.node].operatorType == "ConvTranspose" }
+      certain.filter { graph.nodes[$0.node].linearWeight?.isTransposedKernel == true }
         .flatMap { paths(of: $0, graph) })
     return WeightTable(
       weights, expected: expectedNames(graph, uses), modules: modules.count,

@@ -40,7 +40,7 @@ extension Binder {
     guard let shape = stackedShape(use, from, gates: order.count, directions: suffixes.count),
       old == nil || old?.tensor.shape == shape
     else { return nil }
-    if node.operatorType == "GRU", node.int("linear_before_reset", default: 0) == 0 {
+    if node.operatorType == "GRU", node.integer("linear_before_reset") ?? 0 == 0 {
       throw ConversionError(
         "node \((node.name ?? node.outputs.first ?? "").quoted) (GRU): PyTorch applies the reset "
           + "gate behind the recurrent weights (linear_before_reset 1), the graph before them")

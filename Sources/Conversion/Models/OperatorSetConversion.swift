@@ -234,7 +234,7 @@ private struct OperatorSetConversion {
     guard let first = node.inputs.first, let type = scope.type(of: first)?.tensorType,
       type.elementType != .undefined, !entry.types.contains(type.elementType)
     else { return [node] }
-    let wider = type.elementType.wider(for: node.operatorType).first { wide in
+    let wider = type.elementType.wider(for: entry.operator).first { wide in
       entry.types.contains(wide)
         && target >= max(type.elementType.castableSince, wide.castableSince)
     }

@@ -5,6 +5,8 @@ import RealModule
 /// `y = a / b`, broadcast; of integers towards zero, and the least one by −1 is itself.
 struct Div: ArithmeticOperator, DifferentiableOperator {
   static let schema = Schema("Div", Div.versions, inputs: 2...2)
+  static var widening: Widening { .wrapping }
+  static var neutralOperand: NeutralOperand? { .init(1, inputs: [1]) }
   let alignment: OperandAlignment
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
@@ -27,5 +29,16 @@ struct Div: ArithmeticOperator, DifferentiableOperator {
     guard backward.wants(1) else { return }
     try setBroadcast(1, backward.builder.mul(quotient, backward.output(0)), &backward)
     if let sum = backward.results[1] { backward.set(1, backward.builder.neg(sum)) }
+  }
+}
+
+extension Div {
+  static func channelMap(
+    _ node: Node, ofInput input: Int, _ constants: ChannelConstants
+  ) -> ChannelMap? {
+    guard input == 0, let divisors = constants.operand(1), !divisors.contains(0) else {
+      return nil
+    }
+    return ChannelMap(factors: divisors.map { 1 / $0 })
   }
 }

@@ -10,6 +10,8 @@ struct Gemm: Operator {
       11: [.floats, .int32, .int64, .uint32, .uint64],
       13: [.floats, .bfloat16, .int32, .int64, .uint32, .uint64],
     ], inputs: 2...3)
+  static var widening: Widening { .wrapping }
+  static var parameters: [ParameterInput] { [.init(1, .weight), .init(2, .bias)] }
   let product: AffineProduct
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -108,5 +110,16 @@ extension Gemm {
           change.setInput(2, try change.scalar(0, try change.elementType(0), "c"))
         }),
     ]
+  }
+}
+
+extension Gemm {
+  static func linearWeight(_ node: Node) -> LinearWeight? {
+    let isTransposed = node.integer("transB") ?? 0 != 0
+    return LinearWeight(outputAxis: isTransposed ? 0 : 1, sumAxis: isTransposed ? 1 : 0)
+  }
+
+  static func integerProduct(_ node: Node) -> String? {
+    node.integer("transA") ?? 0 == 0 ? MatMulInteger.schema.name : nil
   }
 }

@@ -5,6 +5,7 @@ import ONNXFormat
 struct DepthToSpace: DifferentiableOperator {
   static let schema = Schema(
     "DepthToSpace", [1: .classic, 11: .classic, 13: .any13, 28: .any13], inputs: 1...1)
+  static var widening: Widening { .exact }
   let blocks: SpaceBlocks
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -41,6 +42,7 @@ struct DepthToSpace: DifferentiableOperator {
 struct SpaceToDepth: DifferentiableOperator {
   static let schema = Schema(
     "SpaceToDepth", [1: .classic, 13: .any13, 28: .any13], inputs: 1...1)
+  static var widening: Widening { .exact }
   let blocks: SpaceBlocks
 
   init(_ node: inout NodeReader) throws(OperatorError) {
