@@ -1,8 +1,8 @@
 import ONNX
 
-/// Batch normalizations that a graph has folded into the linear map before them.
+/// Batch normalizations that the graph has folded into the linear map before them.
 extension Binder {
-  /// The weight or bias of a linear map into which the graph has folded a batch normalization.
+  /// The weight or bias for a linear map into which the graph has folded a batch normalization.
   func folded(_ use: WeightUse) -> Assignment? {
     let node = graph.nodes[use.node]
     guard let (path, norm) = foldedNorms[use.node], let layout = node.linearWeight,
@@ -50,7 +50,7 @@ extension Binder {
     }
   }
 
-  /// Finds the normalizations that are folded, the surest first, each once.
+  /// Finds the normalizations that the graph has folded, each once, by the strongest evidence first.
   mutating func findFolded() {
     var taken: Set<String> = []
     for evidence in FoldingEvidence.allCases {
@@ -65,12 +65,12 @@ extension Binder {
     }
     if !taken.isEmpty {
       report.rules.append(
-        "\(taken.count) batch normalizations folded as the graph has them, with ε "
-          + "\(options.batchNormEpsilon), which it does not tell")
+        "\(taken.count) batch normalizations folded as in the graph, assuming ε = "
+          + "\(options.batchNormEpsilon)")
     }
   }
 
-  /// What speaks for a normalization behind a linear map.
+  /// The evidence that a normalization follows a linear map.
   private enum FoldingEvidence: CaseIterable {
     case scope, name, order
   }
@@ -87,7 +87,7 @@ extension Binder {
       guard !normalized.contains(path), let outputs else { return false }
       return table.shape(ModulePath.join(path, "running_mean")) == [outputs]
     }
-    /// Whether the module's weight is that of the node, before folding.
+    /// Whether the module's weight has the shape of the node's.
     func isMap(_ path: String) -> Bool {
       guard let shape = table.shape(ModulePath.join(path, "weight")) else { return false }
       return shape == weight.tensor.shape
@@ -100,7 +100,7 @@ extension Binder {
       return (map, scope)
     case .name: return Self.normNames(behind: map).first(where: isNorm).map { (map, $0) }
     case .order:
-      // The graph has a bias that the weights lack: a normalization must have brought it.
+      // A bias that the weights lack must come from a normalization.
       let hasBias = node.inputs.count > 2 && graph.places[node.inputs[2]] != nil
       guard hasBias, !table.contains(ModulePath.join(map, "bias")),
         let norm = table.module(behind: map), isNorm(norm)
@@ -109,7 +109,7 @@ extension Binder {
     }
   }
 
-  /// What a normalization behind a module is usually called: `bn1` behind `conv1`, `3` behind `2`.
+  /// Usual names of a normalization after a module: `bn1` after `conv1`, `3` after `2`.
   private static func normNames(behind path: String) -> [String] {
     let parent = ModulePath.parent(path)
     let leaf = parent.isEmpty ? path : String(path.dropFirst(parent.count + 1))

@@ -147,7 +147,9 @@ private struct StaticQuantization {
     if made.contains(name) { following[name] = nodes } else { leading += nodes }
   }
 
-  mutating func quantize(_ product: QuantizedProduct, of node: Node) throws {
+  mutating func quantize(
+    _ product: QuantizedProduct, of node: Node
+  ) throws(TensorError) {
     guard let x = rounded[node.inputs[0]] else { return }
     let own = node.inputs[1]
     let weights = try QuantizedWeights.bytes(product.weights, axis: product.outputAxis)

@@ -46,19 +46,29 @@ public protocol OperatorFacts {
 }
 
 extension OperatorFacts {
+  /// `.inexact`.
   public static var widening: Widening { .inexact }
+  /// `.none`.
   public static var eightBitForm: EightBitForm { .none }
+  /// `nil`.
   public static func integerProduct(_ node: Node) -> String? { nil }
+  /// No parameters.
   public static var parameters: [ParameterInput] { [] }
+  /// `nil`.
   public static func linearWeight(_ node: Node) -> LinearWeight? { nil }
+  /// `nil`.
   public static func channelMap(
     _ node: Node, ofInput input: Int, _ constants: ChannelConstants
   ) -> ChannelMap? { nil }
+  /// `nil`.
   public static var neutralOperand: NeutralOperand? { nil }
+  /// `false`.
   public static func isIdentity(_ node: Node, input: ValueType?, output: ValueType?) -> Bool {
     false
   }
+  /// `nil`.
   public static func listedDimensions(_ node: Node, rank: Int) -> Range<Int>? { nil }
+  /// `nil`.
   public static func selection(
     _ node: Node, from count: Int, _ constant: (Int) -> Tensor?
   ) -> VectorSelection? { nil }
@@ -109,6 +119,7 @@ public struct ParameterInput: Sendable, Hashable {
 
   /// The position among the node's inputs.
   public let input: Int
+  /// The part that the parameter plays.
   public let role: Role
   /// Whether a constant in this place is always a parameter. Arithmetic takes other constants too.
   public let isCertain: Bool
@@ -133,6 +144,11 @@ public struct LinearWeight: Sendable, Hashable {
   /// Whether input 2 is a bias with an element for each output channel, optional or not.
   public let takesBias: Bool
 
+  /// - Parameters:
+  ///   - outputAxis: the axis that counts the output channels of a group
+  ///   - sumAxis: the axis of a matrix that is summed over; `nil` for a kernel
+  ///   - groups: the number of groups that `outputAxis` does not count
+  ///   - takesBias: whether input 2 is a bias
   public init(outputAxis: Int, sumAxis: Int? = nil, groups: Int = 1, takesBias: Bool = true) {
     self.outputAxis = outputAxis
     self.sumAxis = sumAxis
@@ -143,6 +159,7 @@ public struct LinearWeight: Sendable, Hashable {
 
 /// An operand that leaves the other one unchanged, such as 0 in a sum.
 public struct NeutralOperand: Sendable, Hashable {
+  /// The value of all its elements.
   public let value: Float
   /// The inputs that may hold it, of two.
   public let inputs: [Int]
@@ -161,6 +178,9 @@ public struct VectorSelection: Sendable, Hashable {
   /// Whether the output is a vector; otherwise it is a scalar.
   public let isVector: Bool
 
+  /// - Parameters:
+  ///   - positions: positions of elements, from 0
+  ///   - isVector: whether the output is a vector rather than a scalar
   public init(_ positions: [Int], isVector: Bool) {
     self.positions = positions
     self.isVector = isVector
