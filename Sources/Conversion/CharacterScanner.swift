@@ -1,13 +1,13 @@
-/// Walks over a text whose words are separated by what `skipSpace` steps over.
+/// Scans a text whose tokens are separated by what `skipSpace` skips.
 protocol CharacterScanner {
   var bytes: [UInt8] { get }
-  /// The next byte.
+  /// The index of the next byte.
   var position: Int { get set }
   mutating func skipSpace()
 }
 
 extension CharacterScanner {
-  /// An error at a place in the text, by itself the current one.
+  /// An error at a position in the text, by default the current one.
   func error(_ message: String, at place: Int? = nil) -> ConversionError {
     ConversionError("\(linePosition(in: bytes, place ?? position)): \(message)")
   }
@@ -15,19 +15,19 @@ extension CharacterScanner {
   /// The byte at `position`; `nil` at the end.
   var current: UInt8? { position < bytes.count ? bytes[position] : nil }
 
-  /// The next character, of those in ASCII; `nil` at the end.
+  /// The next character that is not skipped, an ASCII one or the byte of another; `nil` at the end.
   mutating func peek() -> Unicode.Scalar? {
     skipSpace()
     return current.map { Unicode.Scalar($0) }
   }
 
-  /// Where the next word begins.
+  /// The position of the next token.
   mutating func place() -> Int {
     skipSpace()
     return position
   }
 
-  /// Steps over the character, if it is the next one.
+  /// Skips the character if it comes next.
   mutating func take(_ character: Unicode.Scalar) -> Bool {
     guard peek() == character else { return false }
     position += 1
@@ -35,7 +35,7 @@ extension CharacterScanner {
   }
 }
 
-/// Where that byte is, for people: `line 3, column 7`.
+/// The position of a byte for a message: `line 3, column 7`.
 func linePosition(in bytes: [UInt8], _ place: Int) -> String {
   let before = bytes.prefix(place)
   let line = before.count { $0 == UInt8(ascii: "\n") } + 1

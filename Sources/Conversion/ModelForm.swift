@@ -1,23 +1,25 @@
 import Glibc
 import ONNX
 
-/// How a file holds a model.
+/// The form in which a file holds a model.
 public enum ModelForm: Sendable, Hashable {
-  /// The standard's own: a `ModelProto` as protobuf writes it.
+  /// A serialized `ModelProto`, the standard's own form.
   case onnx
   /// The standard's text syntax.
   case text
-  /// protobuf's JSON.
+  /// JSON as protobuf writes it.
   case json
 
-  /// The form that the ending of a file's name asks for: `.onnxtxt`, `.json`, or any other.
+  /// The form that the extension of a file name asks for: text for `.onnxtxt`, JSON for `.json`, and
+  /// the standard's own for any other.
   public init(forPath path: String) {
     let name = path.lowercased()
     self = name.hasSuffix(".onnxtxt") ? .text : name.hasSuffix(".json") ? .json : .onnx
   }
 
-  /// The form of a file that begins with these bytes. The text forms begin with other characters
-  /// than white space and hold no control characters; a serialised model does, in its lengths.
+  /// The form of a file with this content. A text begins with a brace, a word or a quotation mark and
+  /// has no control characters; a serialized model has them, in its lengths.
+  /// - Parameter content: the file's bytes, or its first 256
   public init(content: some Sequence<UInt8>) {
     let isSpace = { (byte: UInt8) in byte == 0x20 || (0x09...0x0D).contains(byte) }
     let head = content.prefix(256)
@@ -38,26 +40,24 @@ public enum ModelForm: Sendable, Hashable {
 }
 
 extension Model {
-  /// Reads a model from a file in any form; its content says which. External data lies in the folder
-  /// of the file.
-  /// - Throws: `ConversionError`, with the path, where the file is no model.
+  /// Reads a model from a file in any form, which its content decides. External data is looked up in
+  /// the folder of the file.
+  /// - Throws: `ConversionError` with the path, where the file is not a model
   public init(
     fileInAnyForm path: String, options: ReadingOptions = .init()
   ) throws(ConversionError) {
     do {
       let file = try InputFile(path)
-      var head = [UInt8](repeating: 0, count: min(file.count, 256))
-      try file.read(into: &head)
+      let head = try ByteSource(file).bytes(0..<min(file.count, 256))
       let form = ModelForm(content: head)
       guard form != .onnx else {
         self = try Model(contentsOf: path, options: options)
         return
       }
       guard file.count <= Self.longestText else {
-        throw ConversionError("a model as text of more than \(Self.longestText >> 20) MB")
+        throw ConversionError("a model as text is limited to \(Self.longestText >> 20) MB")
       }
-      var text = [UInt8](repeating: 0, count: file.count)
-      try file.read(into: &text)
+      let text = try ByteSource(file).bytes(0..<file.count)
       let folder = Self.folder(of: path)
       self =
         form == .text
@@ -70,9 +70,9 @@ extension Model {
     }
   }
 
-  /// Writes the model in that form. The file takes its place once it is whole.
-  /// - Returns: what the form cannot hold, one sentence each.
-  /// - Throws: `ConversionError`, with the path.
+  /// Writes the model in a form. The file replaces an older one when it is complete.
+  /// - Returns: one sentence for each kind of content that the form cannot hold
+  /// - Throws: `ConversionError` with the path
   @discardableResult
   public func write(to path: String, as form: ModelForm) throws(ConversionError) -> [String] {
     do {
@@ -99,10 +99,10 @@ extension Model {
     }
   }
 
-  /// Bytes of a text that is read.
+  /// The largest text that is read, in bytes.
   private static let longestText = 1 << 30
 
-  /// The folder of the file itself, behind all links.
+  /// The folder of the file that a path leads to once symbolic links are resolved.
   private static func folder(of path: String) -> String {
     var resolved = path
     if let pointer = realpath(path, nil) {
@@ -111,15 +111,5 @@ extension Model {
     }
     guard let slash = resolved.lastIndex(of: "/") else { return "." }
     return slash == resolved.startIndex ? "/" : String(resolved[..<slash])
-  }
-}
-
-extension InputFile {
-  /// Fills `bytes` from the beginning of the file on.
-  fileprivate func read(into bytes: inout [UInt8]) throws {
-    try bytes.withUnsafeMutableBytes { buffer in
-      guard let start = buffer.baseAddress else { return }
-      try read(buffer.count, at: 0, into: start)
-    }
   }
 }

@@ -1,4 +1,4 @@
-/// Fields of protobuf messages as they lie in a file.
+/// Fields of protobuf messages in their wire format.
 extension [UInt8] {
   mutating func append(varint value: UInt64) {
     var rest = value
@@ -21,7 +21,7 @@ extension [UInt8] {
   }
 }
 
-/// Walks over the fields of a message that this process wrote itself.
+/// Iterates over the fields of a message that this process serialized.
 struct WireCursor {
   enum Value {
     case number(UInt64)
@@ -40,7 +40,7 @@ struct WireCursor {
 
   var isAtEnd: Bool { position >= end }
 
-  /// The next field; `nil` at the end, and where the bytes are no message.
+  /// The next field; `nil` at the end, and where the bytes are not a message.
   mutating func next() -> (number: UInt32, value: Value)? {
     guard let tag = varint(), let number = UInt32(exactly: tag >> 3) else { return nil }
     switch tag & 7 {
@@ -56,7 +56,7 @@ struct WireCursor {
     }
   }
 
-  /// The next number of seven bits a byte.
+  /// The next variable-length integer.
   mutating func varint() -> UInt64? {
     var result: UInt64 = 0
     var shift: UInt64 = 0
@@ -70,7 +70,7 @@ struct WireCursor {
     return nil
   }
 
-  /// The next number of that many bytes.
+  /// The next integer of `size` bytes.
   mutating func fixed(_ size: Int) -> UInt64? {
     guard end - position >= size else { return nil }
     defer { position += size }

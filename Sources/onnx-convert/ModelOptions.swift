@@ -3,61 +3,65 @@ import ONNX
 import ONNXConversion
 import ToolSupport
 
-/// What is to become of a model between reading and writing, in the order of the options here.
+/// Options that change a model between reading and writing. They apply in the order given here.
 struct ModelOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Keep what makes these outputs of these inputs, values of the graph; either list may be empty.",
+      "Keep the part of the graph that computes OUT from IN, names of values; an empty list stands for the graph's own.",
       valueName: "in,…:out,…"))
   var extract: String?
 
   @Option(
     help: ArgumentHelp(
-      "Give a free dimension of the inputs, or INPUT[AXIS], a size, another name, or none.",
+      "Set a named dimension of the inputs, or INPUT[AXIS], to a size, to another name, or free.",
       valueName: "name=n|free"))
   var setDim: [String] = []
 
-  @Flag(help: "Expand functions, compute what is constant, remove what nothing depends on.")
+  @Flag(
+    help:
+      "Inline functions, compute constant expressions, fold normalizations, and remove redundant nodes."
+  )
   var simplify = false
 
   @Option(
     help: ArgumentHelp(
-      "Follow the rules of another operator set, of ai.onnx or of a domain that is named.",
+      "Convert to version N of an operator set, by default that of ai.onnx.",
       valueName: "n|domain=n"))
   var opset: [String] = []
 
   @Option(
     name: .customLong("to"),
     help: ArgumentHelp(
-      "Numbers: float16, bfloat16 or float32; int8 (products, activations at each run), qdq (int8, "
-        + "activations by --calibrate), int4 (weights of matrix products)."))
+      "Convert the element type: float16, bfloat16 or float32; or quantize: int8 (weights, and "
+        + "activations at each run), qdq (weights, and activations by --calibrate), int4 (weights of "
+        + "matrix products)."))
   var precision: Precision?
 
   @Option(
     help: ArgumentHelp(
-      "Nodes that --to leaves as they are, by name or operator; * stands for any letters.",
+      "Names or operators of nodes that --to does not change; * stands for any characters.",
       valueName: "pattern"))
   var keep: [String] = []
 
   @Option(
     help: ArgumentHelp(
-      "Typical inputs, .npz with arrays named as the inputs, or .npy for the only one; else noise.",
+      "A folder of typical inputs: .npz with an array for each input, or .npy for a single input. The default is noise.",
       valueName: "dir"))
   var calibrate: String?
 
   @Option(
-    help: ArgumentHelp("Give a value another name.", valueName: "old=new"))
+    help: ArgumentHelp("Rename a value.", valueName: "old=new"))
   var rename: [String] = []
 
-  @Flag(help: "Remove doc strings, metadata, the producer, and types of values in between.")
+  @Flag(help: "Remove doc strings, metadata, the producer, and types of intermediate values.")
   var strip = false
 
   @Option(
     help: ArgumentHelp(
-      "Write tensors of at least so many bytes to a second file, TO.data.", valueName: "size"))
+      "Write tensors of at least SIZE bytes to a second file, TO.data.", valueName: "size"))
   var external: Int?
 
-  @Flag(help: "Write one file, whatever FROM is; so it is without --external, too.")
+  @Flag(help: "Write a single file, which is the default.")
   var merge = false
 
   enum Precision: String, ExpressibleByArgument, CaseIterable {
@@ -76,14 +80,14 @@ struct ModelOptions: ParsableArguments {
     }
   }
 
-  /// Whether anything is asked for.
+  /// Whether any option is given.
   var isAny: Bool {
     simplify || strip || merge || extract != nil || precision != nil || external != nil
       || !(setDim + opset + rename).isEmpty
   }
 
-  /// The model after all that was asked for.
-  /// - Parameter report: takes a line about what was done
+  /// The model with all changes.
+  /// - Parameter report: receives lines about the changes
   /// - Throws: `ModelError`, `ConversionError`, `Failure`
   func apply(to model: Model, report: (String) -> Void) throws -> Model {
     var model = model
@@ -95,7 +99,7 @@ struct ModelOptions: ParsableArguments {
       let dimension: Dimension =
         value == "free" ? .unknown : Int(value).map { .size($0) } ?? .symbol(value)
       if case .size(let size) = dimension, size < 0 {
-        throw Failure("--set-dim \(argument): a size is 0 or more")
+        throw Failure("--set-dim \(argument): expected a size of 0 or more")
       }
       model = try model.setting(DimensionChoice(name), to: dimension)
     }
@@ -127,20 +131,22 @@ struct ModelOptions: ParsableArguments {
     return strip ? model.stripped() : model
   }
 
-  /// Writes a model, or its picture, by the file's extension.
+  /// Writes a model, or a drawing of it, in the format of the file's extension.
   func write(_ model: Model, to path: String) throws {
     let name = path.split(separator: "/").last.map(String.init) ?? path
     switch name.contains(".") ? name.split(separator: ".").last?.lowercased() : nil {
     case "dot": try writeText(GraphDrawing(model).dot, to: path)
     case "svg": try writeText(try GraphDrawing(model).svg(), to: path)
     case "onnxtxt", "json":
-      if external != nil { throw Failure("--external: texts hold their tensors themselves") }
+      if external != nil {
+        throw Failure("--external: expected an .onnx file, as texts contain their tensors")
+      }
       for loss in try model.write(to: path, as: ModelForm(forPath: path)) {
         print(loss.escaped)
       }
     case let ending? where !["onnx", "pb"].contains(ending):
       throw Failure(
-        "\(path): expected .onnx, .onnxtxt, .json, .dot, .svg, .safetensors or .npz to write")
+        "\(path): expected the extension .onnx, .onnxtxt, .json, .dot, .svg, .safetensors or .npz")
     default:
       var options = WritingOptions()
       if let external {
@@ -150,8 +156,8 @@ struct ModelOptions: ParsableArguments {
     }
   }
 
-  /// Names may hold colons: of those in the argument the last counts that leaves names of values on
-  /// both sides.
+  /// The part of a model between values. Names may contain colons, so the last colon with valid names
+  /// on both sides separates the lists.
   private static func part(of model: Model, _ argument: String) throws -> Model {
     var problem: any Error = Failure("--extract \(argument): expected IN,…:OUT,…")
     for colon in argument.indices.reversed() where argument[colon] == ":" {
@@ -168,7 +174,7 @@ struct ModelOptions: ParsableArguments {
   private static func pair(
     _ argument: String, _ option: String, _ expected: String
   ) throws -> (String, String) {
-    // A name may hold the sign too; what is behind it does not.
+    // Names may contain the sign, values do not.
     guard let split = argument.lastIndex(of: "="), split > argument.startIndex,
       argument.index(after: split) < argument.endIndex
     else { throw Failure("\(option) \(argument): expected \(expected)") }
@@ -195,15 +201,15 @@ extension ModelOptions {
     case .float32: result = try model.widened()
     case .int8:
       let (made, count) = try model.dynamicallyQuantized(keeping: kept)
-      report("\(count) products in int8")
+      report("\(count) products quantized to int8")
       result = made
     case .qdq:
       let (made, count) = try model.staticallyQuantized(calibratedBy: samples, keeping: kept)
-      report("\(count) products in int8, calibrated by \(samples.count) runs")
+      report("\(count) products quantized to int8, calibrated on \(samples.count) runs")
       result = made
     case .int4:
       let (made, count) = try model.blockQuantized(keeping: kept)
-      report("\(count) products with weights in int4")
+      report("\(count) products with weights quantized to int4")
       result = made
     }
     guard precision != .float32 else { return result }
@@ -216,18 +222,18 @@ extension ModelOptions {
       \(milliseconds(difference.timeAfter)) ms after
       """)
     if !difference.largestDifference.isFinite {
-      report("warning: outputs are infinite or no numbers where they were numbers before")
+      report("warning: outputs that were finite have become infinite or NaN")
     }
     let source = calibrate == nil ? "noise" : "\(samples.count) samples"
     report(
       """
       outputs on \(source): largest difference \(formatted(difference.largestDifference)), \
-      largest number \(formatted(difference.largestOutput))
+      largest value \(formatted(difference.largestOutput))
       """)
     return result
   }
 
-  /// Inputs for runs: those in the folder, or noise.
+  /// Inputs of runs: those of the folder, or noise.
   private func samples(for model: Model) throws -> [[String: Value]] {
     let session = try Session(model)
     let inputs = session.inputs
@@ -250,17 +256,19 @@ extension ModelOptions {
           sample[name] = .tensor(try narrowed(tensor, to: input.type?.tensorType?.elementType))
         }
         if let missing = inputs.first(where: { sample[$0.name] == nil }) {
-          throw Failure("\(path): no array '\(missing.name)'")
+          throw Failure("\(path): expected an array '\(missing.name)'")
         }
         samples.append(sample)
       } else if file.hasSuffix(".npy") {
         guard inputs.count == 1 else {
-          throw Failure("\(path): the model has \(inputs.count) inputs, so .npz is needed")
+          throw Failure("\(path): expected .npz, as the model has \(inputs.count) inputs")
         }
         samples.append([inputs[0].name: try readValue(path, inputs[0].type)])
       }
     }
-    guard !samples.isEmpty else { throw Failure("\(calibrate): no .npz or .npy files") }
+    guard !samples.isEmpty else {
+      throw Failure("\(calibrate): expected .npz or .npy files, found none")
+    }
     return samples
   }
 }

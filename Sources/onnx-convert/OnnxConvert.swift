@@ -9,9 +9,10 @@ struct OnnxConvert: ToolCommand {
     commandName: "onnx-convert",
     abstract: "Converts models and checkpoints.",
     discussion: """
-      The content of FROM decides how it is read: a model (ONNX, its text syntax, or protobuf's JSON)
-      or weights (safetensors, .npz, what PyTorch's torch.save writes, the index of several files). The extension of TO decides
-      what is written: .onnx, .onnxtxt, .json, .dot, .svg, .safetensors or .npz.
+      FROM is a model (ONNX, its text syntax or protobuf's JSON) or a checkpoint
+      (\(CheckpointFormats.list())). Its content decides. TO is
+      written in the format of its extension: .onnx, .onnxtxt, .json, .dot, .svg, .safetensors or
+      .npz.
 
         onnx-convert model.onnx weights.safetensors
         onnx-convert --to float16 checkpoint.pt weights.safetensors
@@ -21,10 +22,10 @@ struct OnnxConvert: ToolCommand {
         onnx-convert --to int8 model.onnx small.onnx
         onnx-convert model.onnx picture.svg
 
-      Exit code: 0 fine, 2 anything that stopped the work.
+      The exit code is 0 on success and 2 on failure.
       """)
 
-  @Argument(help: "The model or the weights to read.") var from: String
+  @Argument(help: "The model or checkpoint to read.") var from: String
   @Argument(help: "The file to write.") var to: String
   @OptionGroup var weights: WeightOptions
 
@@ -33,8 +34,10 @@ struct OnnxConvert: ToolCommand {
   static func main() { runTool("onnx-convert", OnnxConvert.self) }
 
   mutating func perform() throws -> ExitStatus {
-    if try FileKind(ofFile: from) == .model {
-      guard !weights.makesModel else { throw Failure("\(from): expected weights, got a model") }
+    if try CheckpointFormats.format(ofFile: from) == nil {
+      guard !weights.makesModel else {
+        throw Failure("\(from): expected a checkpoint, got a model")
+      }
       try write(try Model(fileInAnyForm: from))
       return .fine
     }
@@ -45,31 +48,33 @@ struct OnnxConvert: ToolCommand {
     }
     guard isForWeights else {
       throw Failure(
-        "\(to): weights alone are written as .safetensors or .npz; --graph or --architecture makes a "
-          + "model of them")
+        "\(to): expected the extension .safetensors or .npz; to make a model of a checkpoint, give "
+          + "--graph or --architecture")
     }
     try converted(read).write(to: to)
     return .fine
   }
 
-  /// Weights alone, in another type where one is asked for.
+  /// A checkpoint with the element type of `--to`.
   private func converted(_ weights: Weights) throws -> Weights {
     var others = changes
     (others.precision, others.calibrate) = (nil, nil)
-    guard !others.isAny else { throw Failure("\(from): expected a model to change, got weights") }
+    guard !others.isAny else {
+      throw Failure("\(from): these options need a model, but this is a checkpoint")
+    }
     let types: [ModelOptions.Precision: ElementType] = [
       .float16: .float16, .bfloat16: .bfloat16, .float32: .float32,
     ]
     guard let precision = changes.precision else { return weights }
     guard let type = types[precision], changes.calibrate == nil else {
       throw Failure(
-        "\(from): weights alone become float16, bfloat16 or float32; the rest of --to needs a model"
+        "\(from): --to takes float16, bfloat16 or float32 for a checkpoint; the others need a model"
       )
     }
     return weights.converted(to: type, keeping: NamePatterns(changes.keep))
   }
 
-  /// Whether TO holds weights.
+  /// Whether TO is a checkpoint.
   private var isForWeights: Bool { Weights.fileExtensions.contains { to.hasSuffix("." + $0) } }
 
   private func write(_ model: Model) throws {

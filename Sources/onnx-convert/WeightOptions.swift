@@ -3,36 +3,36 @@ import ONNX
 import ONNXConversion
 import ToolSupport
 
-/// How weights and graphs come together.
+/// Options that bind the weights of a checkpoint to a graph.
 struct WeightOptions: ParsableArguments {
-  @Option(help: "Put the weights of FROM into this model.")
+  @Option(help: "Bind the weights of FROM to this model.")
   var graph: String?
 
-  @Option(help: "Make the model that FROM holds the weights of: \(ArchitectureName.list).")
+  @Option(help: "Build this architecture for the weights of FROM: \(ArchitectureName.list).")
   var architecture: ArchitectureName?
 
   @Option(
     name: .customLong("size"), parsing: .unconditionalSingleValue,
-    help: "A size of the architecture that does not follow from the weights: NAME=NUMBER.")
+    help: "Set a size of the architecture that does not follow from the weights: NAME=NUMBER.")
   var sizes: [String] = []
 
   @Option(
     help: """
-      What the names of the weights begin with that those of the graph lack; by itself what makes \
-      the most names agree.
+      The prefix to remove from the names of the weights. The default is the prefix with the most \
+      matches.
       """)
   var prefix: String?
 
-  @Flag(help: "Match weights that no name fits by order and shape.")
+  @Flag(help: "Match weights by order and shape where no name matches.")
   var byOrder = false
 
-  @Flag(help: "Keep what has no weight, and leave out weights that have no place.")
+  @Flag(help: "Keep initializers without a weight, and ignore weights without a place.")
   var allowMissing = false
 
-  @Option(help: "The ε of batch normalizations that the graph has folded into its convolutions.")
+  @Option(help: "The ε of batch normalizations that the graph has folded into convolutions.")
   var batchNormEpsilon = 1e-5
 
-  @Option(help: "Write what became of each tensor to this file, as JSON.")
+  @Option(help: "Write a report on each tensor to this file, as JSON.")
   var report: String?
 
   func validate() throws {
@@ -40,17 +40,17 @@ struct WeightOptions: ParsableArguments {
       throw ValidationError("--graph and --architecture exclude each other")
     }
     if !sizes.isEmpty, architecture == nil {
-      throw ValidationError("--size belongs to --architecture")
+      throw ValidationError("--size needs --architecture")
     }
     guard batchNormEpsilon.isFinite, batchNormEpsilon >= 0 else {
-      throw ValidationError("--batch-norm-epsilon: expected a number from 0 on")
+      throw ValidationError("--batch-norm-epsilon: expected a number of 0 or more")
     }
   }
 
-  /// Whether weights become a model.
+  /// Whether the weights are bound to a model.
   var makesModel: Bool { graph != nil || architecture != nil }
 
-  /// The model with the weights in it.
+  /// The model with the weights bound to it.
   func bind(_ weights: Weights) throws -> Model {
     var options = BindingOptions()
     options.prefix = prefix

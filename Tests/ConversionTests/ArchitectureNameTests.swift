@@ -4,7 +4,7 @@ import Testing
 @testable import ONNXConversion
 
 struct ArchitectureNameTests {
-  /// Every architecture with sizes other than its usual ones, where they follow from the weights.
+  /// Every architecture with sizes other than the default, which follow from the weights.
   static var models: [(ArchitectureName, any Architecture, [String: Int])] {
     var mlp = MLP()
     (mlp.channels, mlp.height, mlp.width, mlp.hidden, mlp.classes) = (3, 4, 4, [9, 8, 7], 5)
@@ -50,7 +50,7 @@ struct ArchitectureNameTests {
     #expect(Set(Self.models.map(\.0)) == Set(ArchitectureName.allCases))
     for (name, architecture, sizes) in Self.models {
       let model = try architecture.model(seed: 3)
-      // As PyTorch's, the numbers that are no weights are no part of it.
+      // Like PyTorch's, a checkpoint does not have constants that are not weights.
       var weights = try Weights(of: model)
       weights.entries.removeAll { $0.elementType == .int64 }
       let built = try name.model(for: weights, sizes: sizes)

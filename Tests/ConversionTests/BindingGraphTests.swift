@@ -3,7 +3,7 @@ import Testing
 
 @testable import ONNXConversion
 
-/// Graphs as exporters leave them, small and by hand.
+/// Binding to small graphs of the kind that exporters write.
 struct BindingGraphTests {
   private func model(_ graph: Graph, functions: [Function] = []) -> Model {
     var model = Model(graph: graph, operatorSets: [OperatorSetImport(version: 18)])
@@ -34,9 +34,9 @@ struct BindingGraphTests {
     return try graph.initializers[index].tensor.array()
   }
 
-  // MARK: Where weights stand
+  // MARK: Places of weights
 
-  /// Both branches have a weight of the same name, one as a `Constant`.
+  /// Both branches have a weight of the same name, one of them in a `Constant`.
   private var branches: Model {
     let constant = Node(
       "Constant", inputs: [], outputs: ["fc.weight"],
@@ -101,9 +101,9 @@ struct BindingGraphTests {
     #expect(try found.tensors()["s"]?.array() == [0, 1, 2, 0] as [Float])
   }
 
-  // MARK: What exporters change
+  // MARK: Changes by exporters
 
-  /// Equal weights are merged, and an `Identity` gives one of them the other's name.
+  /// Equal weights are merged, and an `Identity` keeps the second name.
   @Test func mergedWeightsAreTakenApart() throws {
     let graph = Graph(
       name: "g",
@@ -122,7 +122,7 @@ struct BindingGraphTests {
     let session = try Session(bound)
     let result = try session.run(["x": Tensor(shape: [2], [1, 1] as [Float])])
     #expect(try result["z"]?.array() == [5, 12] as [Float])
-    // Tied weights stay one.
+    // Tied weights stay shared.
     let tied = try base.bound(to: weights([("a.scale", tensor([2])), ("b.scale", tensor([2]))]))
     #expect(tied.model.graph.initializers.map(\.name) == ["a.scale"])
   }
@@ -184,20 +184,20 @@ struct BindingGraphTests {
       ("up.weight_u", Tensor(shape: [2], [1, 0.5] as [Float])),
       ("up.weight_v", Tensor(shape: [2], [2, 0] as [Float])),
     ])
-    // u · (W v), with the outputs in the second dimension: 1 · 2 + ½ · 6.
+    // u · (W v), where the second axis counts the outputs: 1 · 2 + ½ · 6.
     let items = ComputedWeights(file) { $0 == "up" }.items
     #expect(items.map(\.entry.name) == ["up.weight"])
     #expect(try items.first?.entry.tensor().array() == [0.2, 0.4, 0.6, 0.8] as [Float])
   }
 
-  @Test func groupsOfTransposedConvolutionsAreFoldedEachWithItsOwn() throws {
-    let values = try BatchNormValues(
+  @Test func eachGroupOfATransposedConvolutionIsFoldedWithItsOwnMap() throws {
+    let map = try ChannelMap(
       weight: Tensor(shape: [2], [1, 10] as [Float]), bias: nil,
       mean: Tensor(shape: [2], [0, 0] as [Float]),
       variance: Tensor(shape: [2], [1, 1] as [Float]), epsilon: 0)
-    let folded = try values.folded(weight: tensor([2, 1, 2]), axis: 1, groups: 2)
+    let folded = try map.folded(weight: tensor([2, 1, 2]), axis: 1, groups: 2)
     #expect(try folded.array() == [1, 2, 30, 40] as [Float])
-    #expect(throws: FormatError.self) { try values.folded(weight: tensor([3, 1, 2]), axis: 1) }
+    #expect(throws: FormatError.self) { try map.folded(weight: tensor([3, 1, 2]), axis: 1) }
   }
 
   @Test(arguments: [
@@ -224,7 +224,7 @@ struct BindingGraphTests {
     #expect(report.count(.unused) == 1 && report.count(.missing) == 1)
   }
 
-  /// Averaged weights stand beside those of the model.
+  /// The checkpoint also has averaged weights.
   @Test func aStatedPrefixChoosesAmongCopies() throws {
     let graph = Graph(
       name: "g", nodes: [Node("Mul", inputs: ["x", "a.scale"], outputs: ["y"])],

@@ -7,7 +7,7 @@ struct BindingTests {
   let folder: TemporaryFolder
   init() throws { folder = try TemporaryFolder() }
 
-  /// The largest difference from PyTorch's outputs, as a share of the largest.
+  /// The largest difference from PyTorch's outputs, relative to the largest output.
   private func difference(_ model: Model, _ name: String) throws -> Float {
     let values = try Weights(contentsOf: reference("\(name).npz")).tensors()
     let session = try Session(model)
@@ -35,7 +35,7 @@ struct BindingTests {
   @Test func theReportSaysWhatWasDone() throws {
     let graph = try Model(contentsOf: reference("lstm_torchscript.onnx"))
     let report = try graph.bound(to: Weights(contentsOf: reference("lstm.pt"))).report
-    #expect(report.rules == ["prefix 'model.' of the weights left out"])
+    #expect(report.rules == ["the weights' prefix 'model.' is ignored"])
     let stacked = report.rows.filter { $0.rule.contains("i f g o to i o f c") }
     #expect(stacked.count == 6)
     #expect(stacked.map(\.from.count).sorted() == [2, 2, 2, 2, 4, 4])

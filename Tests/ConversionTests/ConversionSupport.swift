@@ -4,13 +4,13 @@ import ONNX
 @testable import ONNXConversion
 
 extension TemporaryFolder {
-  /// Writes a file and gives its path.
+  /// Writes a file and returns its path.
   func write(_ bytes: [UInt8], _ name: String = "file") throws -> String {
     try write(bytes, to: name)
   }
 }
 
-/// A file that `tools/generate/conversion_files.py` wrote.
+/// The path of a file that `tools/generate/conversion_files.py` wrote.
 func reference(_ name: String) -> String {
   URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("Files").appendingPathComponent(name).path
@@ -28,7 +28,7 @@ extension Weights {
     return tensors
   }
 
-  /// The sentence with which a file is refused, or one of its tensors; `nil` where all is read.
+  /// The error of reading a file and all its tensors; `nil` on success.
   static func refusal(_ path: String) -> String? {
     do {
       let weights = try Weights(contentsOf: path)

@@ -2,7 +2,7 @@ import ONNX
 import ONNXConversion
 import Testing
 
-/// `Texts/everything.json` is what `google.protobuf.json_format` writes of the model beside it:
+/// `Texts/everything.json` was written by `google.protobuf.json_format` for the model beside it:
 /// `tools/generate/conversion_texts.py`.
 @Suite struct JSONTests {
   @Test func readsWhatPythonWrites() throws {
@@ -35,7 +35,7 @@ import Testing
     }
   }
 
-  /// Names as the standard has them, numbers as text and the other way round, `null` for nothing.
+  /// Names in the standard's spelling, numbers as strings, enumerations as numbers, `null` for nothing.
   @Test func otherSpellingsAreRead() throws {
     let expected = try Model(
       json: """
@@ -54,30 +54,31 @@ import Testing
     ("", "line 1, column 1: expected '{', found the end"),
     ("{\"graph\": {}} x", "line 1, column 15: expected the end"),
     ("{\"graph\":\n {\"nam\": \"\"}}", "line 2, column 3: GraphProto has no field 'nam'"),
-    ("{\"irVersion\": 1, \"ir_version\": 1}", "ModelProto has two of 'ir_version'"),
-    ("{\"irVersion\": 9223372036854775808}", "'9223372036854775808' is no value of irVersion"),
-    ("{\"irVersion\": 1.5}", "'1.5' is no value of irVersion"),
+    ("{\"irVersion\": 1, \"ir_version\": 1}", "ModelProto has the field 'ir_version' twice"),
+    ("{\"irVersion\": 9223372036854775808}", "'9223372036854775808' is not a value of irVersion"),
+    ("{\"irVersion\": 1.5}", "'1.5' is not a value of irVersion"),
     ("{\"irVersion\": true}", "expected a value of irVersion"),
-    ("{\"irVersion\": 01}", "a number begins with 0"),
+    ("{\"irVersion\": 01}", "a number has a leading zero"),
     ("{\"domain\": 1}", "expected '\"', found '1'"),
-    ("{\"domain\": \"\\ud800\"}", "half a character"),
-    ("{\"domain\": \"\\x\"}", "an unknown escape"),
-    ("{\"domain\": \"a", "a text has no end"),
-    ("{\"domain\": \"\u{1}\"}", "a text holds a control character"),
-    ("{\"opsetImport\": [null]}", "null is no element of a list"),
+    ("{\"domain\": \"\\ud800\"}", "an unpaired surrogate"),
+    ("{\"domain\": \"\\x\"}", "unknown escape sequence"),
+    ("{\"domain\": \"a", "a string is not terminated"),
+    ("{\"domain\": \"\u{1}\"}", "a string holds a control character"),
+    ("{\"opsetImport\": [null]}", "a list has the element null"),
     ("{\"opsetImport\": {}}", "expected '[', found '{'"),
-    ("{}", "it has no graph"),
-    ("{\"graph\": {\"initializer\": [{\"rawData\": \"A\"}]}}", "the text is not base64"),
+    ("{}", "the message has no graph"),
+    ("{\"graph\": {\"initializer\": [{\"rawData\": \"A\"}]}}", "the string is not base64"),
     (
-      "{\"graph\": {\"initializer\": [{\"floatData\": [1e39]}]}}", "'1e39' is no value of floatData"
+      "{\"graph\": {\"initializer\": [{\"floatData\": [1e39]}]}}",
+      "'1e39' is not a value of floatData"
     ),
     (
       "{\"graph\": {\"initializer\": [{\"dataLocation\": \"HERE\"}]}}",
-      "is no value of dataLocation"
+      "is not a value of dataLocation"
     ),
     (
       "{\"graph\": {\"input\": [{\"type\": {\"tensorType\": {}, \"mapType\": {}}}]}}",
-      "'mapType' and another field exclude each other"
+      "'mapType' excludes a field before it"
     ),
   ]) func badJSONIsAnError(text: String, message: String) {
     let error = #expect(throws: ConversionError.self) { try Model(json: text) }
@@ -91,7 +92,7 @@ import Testing
     #expect(error?.description.contains("nested deeper than 100") == true)
   }
 
-  /// Texts cut short and with a byte changed: a model or an error.
+  /// Truncated texts and texts with a changed byte give a model or an error.
   @Test func damagedTextsDoNotTrap() throws {
     let text = try TextExamples.bytes("everything.json")
     var random = TextExamples.Random()

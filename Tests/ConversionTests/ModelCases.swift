@@ -3,24 +3,24 @@ import ONNX
 import Testing
 import ToolSupport
 
-/// Where the standard's cases lie: `tools/test` writes them there.
+/// The folder of the standard's cases, which `tools/test` writes.
 let standardCases: String = {
   if let folder = ProcessInfo.processInfo.environment["ONNX_CASES"] { return folder }
   return URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().appendingPathComponent(".build/cases").path
 }()
 
-/// A case of the standard: a model and inputs for it.
+/// A case of the standard: a model and its inputs.
 struct ModelCase: Sendable {
   let name: String
   let model: Model
   let inputs: [String: Value]
   let tolerance: Tolerance
 
-  /// Whether all cases are to be taken, not every fourth.
+  /// Whether all cases are run, not every fourth.
   static let takesAll = ProcessInfo.processInfo.environment["ONNX_OPSETS"] == "all"
 
-  /// Cases of single operators, but for those that need codecs.
+  /// The cases of single operators, except for those that need codecs.
   static func names() throws -> [String] {
     let names = try FileManager.default.contentsOfDirectory(atPath: "\(standardCases)/node")
       .filter { !$0.hasPrefix("test_image_decoder") }.sorted()
@@ -50,7 +50,7 @@ struct ModelCase: Sendable {
     self.tolerance = other.tolerance
   }
 
-  /// The case with the values of all inputs but the first in the model.
+  /// The case with all inputs but the first as constants of the model.
   var frozen: ModelCase {
     var model = model
     var inputs = inputs
@@ -63,7 +63,7 @@ struct ModelCase: Sendable {
     return ModelCase(self, model, inputs)
   }
 
-  /// What a model makes of the case's inputs, with nothing optimised away.
+  /// The outputs of a model for the case's inputs, without optimization.
   func run(_ model: Model) throws -> [String: Value] {
     var options = SessionOptions()
     options.threads = 1

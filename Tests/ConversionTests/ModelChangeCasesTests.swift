@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 import ToolSupport
 
-/// What changes of a model do to every case of the standard.
+/// Changes of models keep the outputs of the standard's cases.
 @Suite(
   .enabled(if: isFolder("\(standardCases)/node"), "tools/test writes the standard's cases first"))
 struct ModelChangeCasesTests {

@@ -10,7 +10,7 @@ import Testing
     #expect(ModelForm(content: try TextExamples.bytes("everything.json")) == .json)
     #expect(ModelForm(content: []) == .onnx)
     #expect(ModelForm(content: Array(" \n\"g\" (".utf8)) == .text)
-    // An operator set first: `B` and a length.
+    // A model that begins with an operator set: `B` and a length.
     #expect(ModelForm(content: [0x42, 2, 0x10, 21]) == .onnx)
   }
 

@@ -5,10 +5,11 @@ import Synchronization
 import Testing
 import ToolSupport
 
-/// Every case of the standard computes the same by the rules of other operator sets.
+/// The standard's cases give the same outputs in other operator sets.
 ///
-/// `ONNX_OPSETS=all` takes each case to all versions at which one of its operators changed, to those
-/// right before, and back again; by default every fourth goes to the newest version and to one older one.
+/// With `ONNX_OPSETS=all`, each case is converted to all versions at which one of its operators changed,
+/// to the versions before them, and back. By default every fourth case is converted to the newest
+/// version and to an older one.
 /// `ONNX_CONVERTED=FOLDER` keeps the converted models, for `tools/compare/opsets.py`.
 @Suite struct ModelOperatorSetCasesTests {
   private static let environment = ProcessInfo.processInfo.environment
@@ -17,7 +18,7 @@ import ToolSupport
 
   struct Counts {
     var cases = 0
-    /// Pairs for which all inputs but the first had to be constants.
+    /// Pairs that need all inputs but the first as constants.
     var frozen = 0
     var pairs = 0
     var same = 0
@@ -27,7 +28,7 @@ import ToolSupport
     var refusals: [String] = []
   }
 
-  /// What the tasks share.
+  /// The state that the tasks share.
   final class Tally: Sendable {
     let counts = Mutex(Counts())
     private let next = Atomic<Int>(0)
@@ -75,7 +76,7 @@ import ToolSupport
     #expect(result.wrong.isEmpty, "\(result.wrong.sorted().joined(separator: "\n"))")
   }
 
-  /// The domain that a case is about, its version there, and where to take it.
+  /// The domain of a case, its version, and the target versions.
   private static func targets(_ model: Model) -> (domain: String, source: Int, targets: [Int])? {
     let sets = model.operatorSets.map { (Registry.normalized(domain: $0.domain), Int($0.version)) }
     guard let (domain, source) = sets.first(where: { $0.0 == "ai.onnx.ml" }) ?? sets.first,

@@ -105,7 +105,7 @@ import Testing
     #expect(try run(new, x) == run(old, x))
   }
 
-  /// Two trees, one with a set of members, which older versions know as nodes of their own.
+  /// Two trees, one with a set of members, which becomes several nodes in older versions.
   @Test func treesGoDownAndUp() throws {
     let modes = Tensor(shape: [3], [0, 6, 4] as [UInt8])
     let node = Node(
@@ -136,7 +136,7 @@ import Testing
     }
   }
 
-  /// Shapes that follow from the input's are constants where an old version needs them.
+  /// Shapes that follow from the input become constants where an old version needs them.
   @Test func constantsThatFollowHelp() throws {
     let padded = model(
       13, [2, 3],

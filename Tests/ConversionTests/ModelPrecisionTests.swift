@@ -3,7 +3,7 @@ import ONNXConversion
 import Testing
 
 @Suite struct ModelPrecisionTests {
-  /// A convolution, a matrix product and a Gemm, with what is between.
+  /// A convolution, a `MatMul` and a `Gemm`, with the nodes in between.
   private var network: Model {
     model(
       17, [2, 3, 8, 8],
@@ -25,7 +25,7 @@ import Testing
       ])
   }
 
-  /// The largest difference, in units of the largest output.
+  /// The largest difference, relative to the largest output.
   private func difference(_ changed: Model) throws -> Float {
     let x = noise([2, 3, 8, 8], seed: 6)
     let (a, b) = (try run(network, x), try run(changed, x))

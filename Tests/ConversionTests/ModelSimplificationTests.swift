@@ -3,7 +3,7 @@ import ONNXConversion
 import Testing
 import ToolSupport
 
-/// What simplifying leaves of a graph.
+/// The nodes that simplification leaves.
 @Suite struct ModelSimplificationTests {
   private func constant(_ name: String, _ shape: [Int], _ seed: UInt64) -> NamedTensor {
     NamedTensor(name, noise(shape, seed: seed))

@@ -3,7 +3,7 @@ import ONNXConversion
 import Testing
 import ToolSupport
 
-/// A model of nodes on one float32 input `x` and one output `y`.
+/// A model with one float32 input `x` and one output `y`.
 func model(
   _ operatorSet: Int, _ shape: [Int], _ nodes: [Node], constants: [NamedTensor] = [],
   output: Shape? = nil
@@ -16,7 +16,7 @@ func model(
     graph: graph, operatorSets: [OperatorSetImport(version: Int64(operatorSet))], irVersion: 8)
 }
 
-/// What a model makes of `x`.
+/// The output of a model for an input `x`.
 func run(_ model: Model, _ x: Tensor) throws -> [Float] {
   let outputs = try Session(model).run(["x": x])
   return try #require(outputs["y"]).array(as: Float.self)

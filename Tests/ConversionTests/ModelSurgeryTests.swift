@@ -39,7 +39,7 @@ import Testing
     #expect {
       try dense.extracting(inputs: ["b"], outputs: ["y"])
     } throws: {
-      "\($0)" == "the outputs need the input 'x' too"
+      "\($0)" == "the outputs also depend on the input 'x'"
     }
   }
 
@@ -94,7 +94,7 @@ import Testing
         NamedTensor("rest", Tensor(shape: [2], [3, 1] as [Int64])),
       ])
     model.operatorSets.append(OperatorSetImport(domain: "own", version: 1))
-    // The function is of an older operator set, in which the axes are an attribute.
+    // The function imports an older operator set, in which the axes are an attribute.
     model.functions = [
       Function(
         "Twice", domain: "own", inputs: ["a"], outputs: ["b"],

@@ -58,23 +58,23 @@ struct SafetensorsTests {
     #expect(Weights.refusal(try folder.write(file(both, [1, 2, 3, 4]))) == nil)
     let cases: [(header: String, data: Int, says: String)] = [
       (both, 3, "ends at byte 4 of 3"), (both, 5, "belong to none"),
-      ("{\(entry("a", 0, 3, 3)),\(entry("b", 2, 4, 2))}", 4, "where another lies"),
-      ("{\(entry("a", 0, 2, 2)),\(entry("b", 3, 5, 2))}", 5, "the one before ends at 2"),
+      ("{\(entry("a", 0, 3, 3)),\(entry("b", 2, 4, 2))}", 4, "within another tensor"),
+      ("{\(entry("a", 0, 2, 2)),\(entry("b", 3, 5, 2))}", 5, "the tensor before it ends at 2"),
       ("{\(entry("a", 0, 2, 2)),\(entry("a", 2, 4, 2))}", 4, "twice"),
       ("{\(entry("a", 0, 2, 3))}", 2, "do not hold uint8 [3]"),
       ("{\(entry("a", 2, 0, 2))}", 2, "do not hold"),
       ("{\(entry("a", 0, 9_223_372_036_854_775_807, 2))}", 2, "do not hold"),
-      ("{\(entry("a", 0, 2, 2))} x", 2, "goes on behind"),
+      ("{\(entry("a", 0, 2, 2))} x", 2, "expected the end"),
       ("{\"a\":{\"dtype\":\"U8\",\"shape\":[2]}}", 2, "lacks"),
       ("{\"a\":{\"dtype\":\"Q8\",\"shape\":[2],\"data_offsets\":[0,2]}}", 2, "'Q8'"),
-      ("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\"}}", 2, "second 'dtype'"),
+      ("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\"}}", 2, "repeated key 'dtype'"),
       ("{\"a\":{\"dtype\":\"U8\",\"shape\":[-1],\"data_offsets\":[0,2]}}", 2, "expected a size"),
       (
         "{\"a\":{\"dtype\":\"U8\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0,
         "do not hold"
       ),
-      ("{\"__metadata__\":{\"a\":1}}", 0, "expected '\"'"), ("{\"a", 0, "cut"),
-      ("{\"\\ud800\":{}}", 0, "half a character"), ("{\"\\q\":{}}", 0, "escape"),
+      ("{\"__metadata__\":{\"a\":1}}", 0, "expected '\"'"), ("{\"a", 0, "not terminated"),
+      ("{\"\\ud800\":{}}", 0, "unpaired surrogate"), ("{\"\\q\":{}}", 0, "escape"),
       ("{\"a\":[[[[", 0, "expected '{'"),
     ]
     for (header, data, says) in cases {

@@ -36,9 +36,12 @@ struct ShardTests {
   @Test func damagedIndices() throws {
     let cases = [
       ("{\"weight_map\": {\"b\": \"1.safetensors\"}}", "lacks tensor 'b'"),
-      ("{\"weight_map\": {\"a\": \"2.npz\", \"a\": \"1.safetensors\"}}", "named twice"),
-      ("{\"weight_map\": {\"a\": \"2.n", "has no end"), ("{\"weight_map\": {}}", "no tensors"),
-      ("{\"weight_map\": {}, \"m\": " + String(repeating: "[", count: 100_000), "32 deep"),
+      ("{\"weight_map\": {\"a\": \"2.npz\", \"a\": \"1.safetensors\"}}", "appears twice"),
+      ("{\"weight_map\": {\"a\": \"2.n", "not terminated"), ("{\"weight_map\": {}}", "no tensors"),
+      (
+        "{\"weight_map\": {}, \"m\": " + String(repeating: "[", count: 100_000),
+        "nested deeper than 32"
+      ),
     ]
     for (index, says) in cases {
       let found = try refusal(index)

@@ -2,7 +2,7 @@ import ONNX
 import ONNXConversion
 import Testing
 
-/// `Texts/everything.onnx` is what `onnx.parser` makes of the text beside it:
+/// `Texts/everything.onnx` was written by `onnx.parser` for the text beside it:
 /// `tools/generate/conversion_texts.py`.
 @Suite struct TextSyntaxTests {
   @Test func readsWhatTheReferenceParserReads() throws {
@@ -18,7 +18,7 @@ import Testing
     #expect(text.warnings.isEmpty)
   }
 
-  /// As `onnx.printer` prints them.
+  /// Numbers as `onnx.printer` prints them.
   @Test func numbersAreTheShortestThatReadBack() throws {
     let floats: [Float] = [
       0.1, -0.0, 1, 100000, 123_456_792, 16_777_216, 1e22, 1e21, Float.leastNonzeroMagnitude, 1e-4,
@@ -45,7 +45,7 @@ import Testing
     #expect(try Model(text: text).serialized() == model.serialized())
   }
 
-  /// Elements that share a byte are written as the bytes, and read in either form.
+  /// Elements of less than a byte are written as packed bytes, and read in either form.
   @Test(arguments: [
     ("int4[3] {30, 1}", "int4[3] {-2, 1, 1}"), ("uint4[2] {255}", "uint4[2] {15, 15}"),
     ("uint2[5] {27, 2}", "uint2[5] {3, 2, 1, 0, 2}"), ("int2[2] {14}", "int2[2] {-2, -1}"),
@@ -60,7 +60,7 @@ import Testing
     #expect(text.contains(shared.replacing(", ", with: ",")))
   }
 
-  /// What has a kind and no value is for the caller to give.
+  /// An attribute with a kind but no value is a parameter of the function.
   @Test func kindsOfAFunctionsAttributesNeedNoValue() throws {
     let model = try Model(
       text: """
@@ -86,8 +86,8 @@ import Testing
       text.warnings == [
         "attribute 'a': onnx.parser skips its tensors",
         "attribute 'b': onnx.parser skips its graphs",
-        "graph 'a name': onnx.parser does not read the name of a graph in an attribute",
-        "attribute 'c d': onnx.parser does not read its name",
+        "graph 'a name': onnx.parser cannot read the name of a graph in an attribute",
+        "attribute 'c d': onnx.parser cannot read its name",
         "attribute 'c d': onnx.parser skips its types",
       ])
   }
@@ -105,10 +105,10 @@ import Testing
     let text = model.text()
     #expect(
       text.warnings == [
-        "value 'x': its type left out", "graph 'g': doc string left out",
-        "graph 'g': sparse initializers left out",
-        "node 'y', and 1 more: attribute 'sparse' left out",
-        "node 'y', and 1 more: doc string left out",
+        "value 'x': type omitted", "graph 'g': doc string omitted",
+        "graph 'g': sparse initializers omitted",
+        "node 'y' and 1 more: attribute 'sparse' omitted",
+        "node 'y' and 1 more: doc string omitted",
       ])
     let read = try Model(text: text.bytes)
     #expect(read.graph.nodes.map(\.outputs) == [["y"], ["y"]])
@@ -121,21 +121,21 @@ import Testing
     ("g () => () { y = A <a = 1 }", "line 1, column 27: expected '>', found '}'"),
     ("g () => () { y = A <a: ints = [1, 2.5]> () }", "expected a value of int, found one of float"),
     ("g () => () { y = A <a = []> () }", "an empty list needs a kind"),
-    ("g () => () { y = A <a: int = []> () }", "expected one value, found a list"),
+    ("g () => () { y = A <a: int = []> () }", "expected a single value, found a list"),
     ("g () => () { y = A <a: number = 1> () }", "expected a kind of attribute"),
-    ("g () => () { y = A <a = 1e400> () }", "'1e400' is no number of Float's range"),
-    ("g () => () { y = A <a = 9223372036854775808> () }", "is out of range: 64 bits"),
-    ("g () => () { y = A <a = \"abc> () }", "line 1, column 25: the quoted text has no end"),
-    ("g () => () { y = A <a = int8[1] {128}> () }", "'128' is out of range: -128 to 127"),
+    ("g () => () { y = A <a = 1e400> () }", "'1e400' is out of the range of Float"),
+    ("g () => () { y = A <a = 9223372036854775808> () }", "does not fit into 64 bits"),
+    ("g () => () { y = A <a = \"abc> () }", "line 1, column 25: a quoted string is not terminated"),
+    ("g () => () { y = A <a = int8[1] {128}> () }", "'128' is out of range, -128 to 127"),
     ("g () => () { y = A <a = int8[2] {1}> () }", "1 values do not fill the shape [2] of int8"),
     ("g () => () { y = A <a = float16[1] {65536}> () }", "65536 is out of range"),
-    ("g () => () { y = A <a = float[N] {1}> () }", "needs a shape of numbers"),
-    ("g () => () { y = A <a = float[] {1}> () }", "needs a shape of numbers"),
+    ("g () => () { y = A <a = float[N] {1}> () }", "needs a known shape"),
+    ("g () => () { y = A <a = float[] {1}> () }", "needs a known shape"),
     ("g () => () { y = A <a = int64[4000000000, 4000000000] {}> () }", "too many elements"),
-    ("g (float[-1] x) => () {}", "a dimension is negative (-1)"),
+    ("g (float[-1] x) => () {}", "a dimension is negative: -1"),
     ("g (seq(int) x) => () {}", "expected a type"),
     ("g (map(seq, int8) x) => () {}", "expected an element type"),
-    ("<ir_version: 1.5> g () => () {}", "expected a whole number"),
+    ("<ir_version: 1.5> g () => () {}", "expected an integer"),
     ("<color: 1> g () => () {}", "a model has no 'color'"),
     ("g () => () {} <color: 1> f () => () {}", "a function has no 'color'"),
     ("g () => () <float[2] w = [\"location\": \"w.bin\"]> {}", "no folder of external data is given"),
@@ -153,7 +153,7 @@ import Testing
     }
   }
 
-  /// Texts cut short and with a byte changed: a model or an error.
+  /// Truncated texts and texts with a changed byte give a model or an error.
   @Test func damagedTextsDoNotTrap() throws {
     let text = try TextExamples.bytes("everything.onnxtxt")
     for length in stride(from: 0, to: text.count, by: 11) {

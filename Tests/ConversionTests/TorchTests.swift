@@ -60,19 +60,19 @@ struct TorchTests {
     ("subprocess", "Popen"), ("torch.nn.modules.linear", "Linear"), ("__main__", "Net"),
     ("torch._utils", "_rebuild_qtensor"), ("torch", "load"),
   ])
-  func whatAPickleAsksForIsRefusedByName(module: String, name: String) throws {
+  func unknownNamesAreRefused(module: String, name: String) throws {
     let ask = Array("c\(module)\n\(name)\n".utf8)
     let call = ask + Array("(X".utf8) + [4, 0, 0, 0] + Array("true".utf8) + Array("tR".utf8)
     #expect(try refusal(call)?.contains("'\(module).\(name)'") == true)
-    // As protocol 4 asks.
+    // In the form of protocol 4.
     func short(_ text: String) -> [UInt8] { [0x8C, UInt8(text.utf8.count)] + Array(text.utf8) }
     let modern = short(module) + short(name) + [0x93]
     #expect(try refusal(modern)?.contains("'\(module).\(name)'") == true)
   }
 
-  /// Tensors under keys that make no name are not left out in silence.
-  @Test func keysThatAreNoTexts() throws {
-    // A NumPy number stands for a tensor.
+  /// A tensor under a key that cannot be part of a name is an error.
+  @Test func keysThatAreNotStrings() throws {
+    // A NumPy scalar counts as a tensor.
     let number =
       Array("cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\nU\u{2}f4".utf8) + [0x85]
       + Array("RC\u{4}aaaa".utf8) + [0x86] + Array("R".utf8)
@@ -82,17 +82,18 @@ struct TorchTests {
           + Array("sG".utf8) + [0x3F, 0xF8, 0, 0, 0, 0, 0, 0] + number + Array("s".utf8)))
     #expect(try Weights(contentsOf: file).entries.map(\.name) == ["None", "3", "1.5"])
     let tuple = Array("}K\u{1}".utf8) + [0x85] + number + Array("s".utf8)
-    #expect(try refusal(tuple)?.contains("neither a text nor a number") == true)
+    #expect(try refusal(tuple)?.contains("neither a string nor a number") == true)
   }
 
   @Test func damagedPickles() throws {
     let cases: [(body: [UInt8], says: String)] = [
-      (Array("]".utf8), "holds no tensors"), (Array("0".utf8), "not there"),
-      (Array("t".utf8), "lacks a mark"), (Array("h\u{5}".utf8), "never kept"),
-      (Array("}K\u{1}s".utf8), "not there"), (Array("NNa".utf8), "no list"),
-      (Array("NNNs".utf8), "no dictionary"), (Array("}(Nu".utf8), "without a value"),
-      (Array("NNR".utf8), "no tuple"), (Array("N)R".utf8), "no function"),
-      (Array("NQ".utf8), "no tuple"), (Array(")Q".utf8), "no storage"),
+      (Array("]".utf8), "has no tensors"), (Array("0".utf8), "empty stack"),
+      (Array("t".utf8), "a mark is missing"),
+      (Array("h\u{5}".utf8), "a memo entry that does not exist"),
+      (Array("}K\u{1}s".utf8), "empty stack"), (Array("NNa".utf8), "not a list"),
+      (Array("NNNs".utf8), "not a dictionary"), (Array("}(Nu".utf8), "has no value"),
+      (Array("NNR".utf8), "not a tuple"), (Array("N)R".utf8), "not a function"),
+      (Array("NQ".utf8), "not a tuple"), (Array(")Q".utf8), "not a storage"),
       (Array("I1\n".utf8), "instruction 73"), ([0x82, 1], "instruction 130"),
       ([0x58, 0xFF, 0xFF, 0xFF, 0xFF], "ends early"),
       (
@@ -106,7 +107,7 @@ struct TorchTests {
     }
   }
 
-  /// A list that holds itself, and lists of lists that would be 10³⁰ elements if they were copied.
+  /// A list that contains itself, and nested lists that would have 10³⁰ elements as copies.
   @Test func endlessPickles() throws {
     #expect(try refusal(Array("]q\u{0}h\u{0}a".utf8))?.contains("nested") == true)
     var body = Array("]q\u{0}".utf8)
@@ -121,7 +122,7 @@ struct TorchTests {
     #expect(try refusal(deep)?.contains("nested") == true)
   }
 
-  /// Instructions of a few bytes that copy much, again and again.
+  /// Short instructions that copy large objects many times.
   @Test func repeatedCopies() throws {
     let name: [UInt8] = [0x58, 0x10, 0x27, 0, 0] + .init(repeating: 0x61, count: 10_000)
     let encode = Array("c_codecs\nencode\nq\u{1}0".utf8)

@@ -22,7 +22,7 @@ struct ConvertWeightsTests {
       "--graph", file("lstm_dynamo.onnx"), file("lstm.pt"), out, "--report", report)
     #expect(tool.status == 0)
     #expect(tool.errors == "")
-    #expect(tool.lines.first == "prefix 'model.' of the weights left out")
+    #expect(tool.lines.first == "the weights' prefix 'model.' is ignored")
     #expect(tool.lines.last?.contains("0 missing, 0 unused") == true)
     let model = try Model(contentsOf: out)
     #expect(

@@ -1,9 +1,11 @@
 import ONNX
 
 extension ArchitectureName {
-  /// The model whose sizes are those of the weights.
-  /// - Parameter sizes: what does not follow from them, by name, or is to be other than usual
-  /// - Throws: `ConversionError` where a size neither follows nor is stated, or a name is unknown.
+  /// The model of this architecture whose sizes match the weights.
+  /// - Parameters:
+  ///   - weights: the weights; only their names and shapes are read
+  ///   - sizes: sizes that do not follow from the weights, or that replace them, by name
+  /// - Throws: `ConversionError` where a size is neither given nor follows, or a name is unknown
   public func model(
     for weights: Weights, sizes: [String: Int] = [:]
   ) throws(ConversionError) -> Model {

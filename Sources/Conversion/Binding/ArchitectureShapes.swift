@@ -1,10 +1,10 @@
 import ONNX
 
-/// Reads the sizes of an architecture off the shapes of its weights.
+/// Finds the sizes of an architecture from the shapes of its weights.
 struct ArchitectureShapes {
-  /// Weights of linear layers and embeddings, in the file's order, and their names.
+  /// Names and shapes of the weights of linear layers and embeddings, in the file's order.
   let matrices: [(name: String, shape: [Int])]
-  /// Weights of convolutions.
+  /// Names and shapes of the weights of convolutions.
   let convolutions: [(name: String, shape: [Int])]
   private let recurrent: [(name: String, shape: [Int])]
   private var stated: [String: Int]
@@ -26,30 +26,33 @@ struct ArchitectureShapes {
 
   // MARK: Sizes
 
-  /// A size that is stated or follows from the weights.
+  /// A size that is stated, or else follows from the weights.
+  /// - Throws: `ConversionError` where it is neither
   mutating func size(_ key: String, _ found: Int?) throws(ConversionError) -> Int {
     known.insert(key)
     guard let value = stated[key] ?? found else {
       throw ConversionError(
-        "\(name): the weights do not say how large \(key) is; --size \(key)=NUMBER does")
+        "\(name): the size \(key) does not follow from the weights; state it with --size \(key)=NUMBER"
+      )
     }
     return value
   }
 
-  /// - Throws: `ConversionError` where a size was stated that the architecture does not have.
+  /// - Throws: `ConversionError` where a size was stated that the architecture does not have
   func checkNames() throws(ConversionError) {
     if let other = stated.keys.sorted().first(where: { !known.contains($0) }) {
       throw ConversionError(
-        "\(name) has no size \(other.quoted); it has \(known.sorted().joined(separator: ", "))")
+        "\(name) has no size \(other.quoted); its sizes are \(known.sorted().joined(separator: ", "))"
+      )
     }
   }
 
   private func missing(_ what: String) -> ConversionError {
-    ConversionError("\(name): the weights hold no \(what)")
+    ConversionError("\(name): the weights have no \(what)")
   }
 
-  /// Inputs and outputs of a linear layer. Weights of this project's own `MatMul` stand the other way
-  /// round, which the size of another layer tells.
+  /// The numbers of inputs and outputs of a linear layer. A weight of this package's `MatMul` is
+  /// transposed, which a known number of inputs shows.
   private func linear(
     _ entry: (name: String, shape: [Int])?, inputs: Int? = nil
   ) throws(ConversionError) -> (inputs: Int, outputs: Int) {
@@ -58,7 +61,7 @@ struct ArchitectureShapes {
     return (shape[1], shape[0])
   }
 
-  /// What the recurrent layers are made of.
+  /// The sizes of the recurrent layers.
   private func recurrence(
     gates: Int
   ) throws(ConversionError) -> (inputs: Int, hidden: Int, layers: Int) {
@@ -70,7 +73,7 @@ struct ArchitectureShapes {
 
   // MARK: Pictures
 
-  /// Channels, rows and columns of pictures of so many numbers.
+  /// The channels, height and width of images with `count` elements.
   private mutating func picture(
     count: Int?, channels: Int? = nil
   ) throws(ConversionError) -> (Int, Int, Int) {
@@ -103,7 +106,7 @@ struct ArchitectureShapes {
       throw missing("convolution")
     }
     guard matrices.count >= 2, let last = matrices.last else { throw missing("linear layer") }
-    // 16 maps of a quarter of the side less two.
+    // The linear layer takes 16 maps, each with side / 4 − 2 rows and columns.
     let map = matrices[0].shape[1] / 16
     let side = Int(Double(map).squareRoot().rounded())
     let pixels = side * side == map ? 4 * (side + 2) : nil
@@ -121,7 +124,7 @@ struct ArchitectureShapes {
     guard let first = wide.first else { throw missing("convolution") }
     var filters: [Int] = []
     for shape in wide where shape[0] != filters.last { filters.append(shape[0]) }
-    // Besides the first, two convolutions a block.
+    // After the first convolution, each block has two.
     let blocks = filters.isEmpty ? 0 : (wide.count - 1) / 2 / filters.count
     net.filters = filters
     net.blocks = try size("blocks", max(1, blocks))
@@ -147,12 +150,12 @@ struct ArchitectureShapes {
 
   // MARK: Texts
 
-  /// How many tokens a language model knows: the outputs of its last linear layer.
+  /// The size of a language model's vocabulary: the outputs of its last linear layer.
   mutating func vocabulary() throws(ConversionError) -> Int {
     guard let first = recurrent.first?.shape, let last = matrices.last?.shape else {
       throw missing("recurrent and linear layer")
     }
-    // Weights of three dimensions are the standard's, and so are the others then.
+    // Recurrent weights of rank 3 are in the standard's layout, and so is the linear layer then.
     return try size("vocabulary", first.count == 3 ? last[1] : last[0])
   }
 
@@ -205,7 +208,7 @@ struct ArchitectureShapes {
     return net
   }
 
-  /// The kind and units of a single recurrent layer: its outputs are what the linear layer takes.
+  /// The kind and number of units of the only recurrent layer, whose outputs feed the linear layer.
   private mutating func cell() throws(ConversionError) -> (kind: RecurrentKind, hidden: Int) {
     let hidden = try linear(matrices.last).inputs
     let rows = try recurrence(gates: 1).hidden
@@ -214,7 +217,9 @@ struct ArchitectureShapes {
     case 1: kind = .rnn
     case 3: kind = .gru
     case 4: kind = .lstm
-    default: throw ConversionError("\(name): \(rows) rows of weights do not suit \(hidden) units")
+    default:
+      throw ConversionError(
+        "\(name): recurrent weights with \(rows) rows do not match \(hidden) units")
     }
     return (kind, try size("hidden", hidden))
   }
@@ -245,7 +250,7 @@ struct ArchitectureShapes {
   mutating func caption() throws(ConversionError) -> Caption {
     let filters = convolutions.filter { $0.shape.count == 4 }.map(\.shape)
     guard let first = filters.first, matrices.count >= 2 else { throw missing("convolution") }
-    // The encoder's linear layer, then the decoder's embedding.
+    // The first matrix is the encoder's linear layer, the second the decoder's embedding.
     var net = Caption(vocabulary: try size("vocabulary", matrices[1].shape[0]))
     net.filters = filters.map { $0[0] }
     net.channels = try size("channels", first[1])

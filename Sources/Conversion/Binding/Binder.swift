@@ -1,21 +1,21 @@
 import ONNXFormat
 
-/// Puts weights into a graph: finds what each place wants, by name, by prefix, by the module that a
-/// node comes from, and brings it into the form that the place needs.
+/// Binds weights to a graph: finds the weight for each place by name, by prefix and by the module that
+/// a node comes from, and brings it into the form that the place needs.
 struct Binder {
-  /// What a place gets.
+  /// The tensor for a place.
   struct Assignment {
-    /// The weights, as they stand in the table.
+    /// The indices of its weights in the table.
     var from: [Int]
     var rule: String
     var shape: [Int]
-    /// What the initializer is called where it gets one of its own.
+    /// The name of the initializer, if a new one is needed.
     var name: String
-    /// The type of what is made.
+    /// The element type of the tensor that `make` returns.
     var elementType: ElementType
     var make: () throws(FormatError) -> Tensor
 
-    /// Equal for places that can share a tensor.
+    /// The same for places that can share a tensor.
     var key: String { "\(rule) \(from) \(shape)" }
   }
 
@@ -23,33 +23,34 @@ struct Binder {
   var table: WeightTable
   let uses: WeightUses
   let options: BindingOptions
-  /// Whether the graph was built by this project's layers, whose names are PyTorch's with the
-  /// weights of `MatMul` as the standard has them.
+  /// Whether the graph was built by this package's layers, which have PyTorch's names with the
+  /// weights of `MatMul` in the standard's layout.
   let isOwn: Bool
   var report = BindingReport()
-  /// Normalizations that nodes of the graph compute: they are not folded.
+  /// Modules of normalizations that are nodes of the graph, and so are not folded.
   var normalized: Set<String> = []
-  /// The number of each recurrent node among those of its module.
+  /// The index of each recurrent node among those of its module.
   var ordinals: [Int: Int] = [:]
-  /// Normalizations that the graph has folded into nodes, and the modules of these.
+  /// By node, the modules of a linear map and of the normalization that the graph has folded into it.
   var foldedNorms: [Int: (map: String, norm: String)] = [:]
-  /// Initializers with a name of their own in each module.
+  /// Initializers of each module whose names were not generated.
   var namedByModule: [String: [Int]] = [:]
-  /// All modules that nodes come from.
+  /// The modules of all nodes.
   var scopes: Set<String> = []
-  /// Initializers with made-up names that one module takes in one role and shape, in the nodes' order.
+  /// Initializers with generated names that a module takes in one role and shape, in the nodes'
+  /// order.
   var turns: [Turn: [Int]] = [:]
   struct Turn: Hashable {
     let path: String
     let role: WeightUse.Role
     let shape: [Int]
   }
-  /// The node that adds something to a value.
+  /// The node that adds to a value, by the value's name.
   let sums: [String: Int]
 
   private var changes: FlatChanges
   private var added: Set<String> = []
-  /// Rows of constants that may be weights.
+  /// Rows of the report with constants that may be weights.
   private var doubtful: [Int] = []
 
   init(_ model: Model, _ weights: Weights, _ options: BindingOptions) {
@@ -65,10 +66,10 @@ struct Binder {
     isOwn = model.producerName == "swift-onnx"
     table = Self.table(of: weights, for: graph, uses, options)
     if !table.prefix.isEmpty {
-      report.rules.append("prefix \(table.prefix.quoted) of the weights left out")
+      report.rules.append("the weights' prefix \(table.prefix.quoted) is ignored")
     }
     if !table.graphPrefix.isEmpty {
-      report.rules.append("prefix \(table.graphPrefix.quoted) of the graph left out")
+      report.rules.append("the graph's prefix \(table.graphPrefix.quoted) is ignored")
     }
     report.rules += matchScopes()
     if options.matchesByOrder { report.rules += matchByOrder() }
@@ -79,7 +80,8 @@ struct Binder {
   }
 
   /// Finds a weight for each place.
-  /// - Returns: what is to be done, and what there is to say about it.
+  /// - Returns: the changes to the model, and a report of them
+  /// - Throws: `ConversionError` where a weight cannot be read or cannot be converted
   mutating func bind() throws(ConversionError) -> (changes: FlatChanges, report: BindingReport) {
     var assignments: [Int: Assignment] = [:]
     for (index, use) in uses.uses.enumerated() {
@@ -99,7 +101,7 @@ struct Binder {
     }
     keepOrigins()
     try listUnused()
-    // They are none where every weight has its place.
+    // They are constants if every weight has found a place.
     if report.count(.unused) == 0 {
       for row in doubtful {
         (report.rows[row].state, report.rows[row].rule) = (.kept, Self.constantRule)
@@ -108,7 +110,7 @@ struct Binder {
     return (changes, report)
   }
 
-  /// Biases that the graph lacks are added only where the node's weight is bound.
+  /// Removes biases that the graph lacks where the weight of the node is not bound.
   private func checkAbsent(_ assignments: inout [Int: Assignment]) {
     let bound = Set(
       uses.uses.indices.filter {
@@ -120,7 +122,7 @@ struct Binder {
     }
   }
 
-  /// Gives one initializer its weight, or several where those who take it want different ones.
+  /// Binds one initializer, or splits it where its users need different weights.
   private mutating func replace(
     _ index: Int, _ places: [Int], _ assignments: [Int: Assignment]
   ) {
@@ -133,7 +135,7 @@ struct Binder {
       let key = assignments[place]?.key ?? ""
       if groups.updateValue((groups[key] ?? []) + [place], forKey: key) == nil { order.append(key) }
     }
-    // What takes it in no known role can only want the weight of its name.
+    // A use without a known role can only take the weight of the same name.
     var own = order.count == 1 && others <= 0 ? places.first.flatMap { assignments[$0] } : nil
     if others > 0 || places.isEmpty { own = exact(name, initializer.tensor.shape) }
     if let own { put(own, in: index) }
@@ -164,32 +166,32 @@ struct Binder {
         || !isShared && !ModulePath.isMadeUp(name) && initializer.tensor.count > 1
           && !isNode(index))
     if !isWeight, isNode(index) { return }
-    // Exporters call what they have computed like a parameter of the outermost module.
+    // Exporters name computed constants like parameters of the outermost module.
     if isWeight, !isCertain, !name.contains(".") { doubtful.append(report.rows.count) }
     report.rows.append(
       BindingReport.Row(
         state: isWeight ? .missing : .kept, to: name, from: [],
-        rule: isWeight ? "no weight fits" : Self.constantRule,
+        rule: isWeight ? "no weight matches" : Self.constantRule,
         shape: initializer.tensor.shape))
   }
 
-  private static let constantRule = "constant of the graph"
+  private static let constantRule = "a constant of the graph"
 
-  /// Whether a normalization has no weights that were trained: the graph's are 1 and 0.
+  /// Whether a normalization has no trained parameters: the graph has 1 and 0 for them.
   private func isConstant(_ use: WeightUse) -> Bool {
-    guard graph.nodes[use.node].operatorType == "BatchNormalization",
+    guard graph.nodes[use.node].isNormalization,
       use.role == .weight || use.role == .bias,
       let path = paths(of: use).first(where: normalized.contains)
     else { return false }
     return !table.contains(ModulePath.join(path, use.role.rawValue))
   }
 
-  /// Whether a weight is a node of the graph.
+  /// Whether an initializer of the flat graph is a node of the model.
   private func isNode(_ index: Int) -> Bool {
     graph.constants.contains(index) || graph.order.origins[index] != nil
   }
 
-  /// What passes on a weight that others have now keeps what it was.
+  /// Keeps the old tensor for an `Identity` of a weight that changes.
   private mutating func keepOrigins() {
     for (index, origin) in graph.order.origins {
       guard changes.tensors[index] == nil, !changes.unused.contains(index),
@@ -201,7 +203,7 @@ struct Binder {
     }
   }
 
-  /// Makes the tensor in the type that the graph has.
+  /// The assignment's tensor, converted to the graph's element type.
   private func made(
     _ assignment: Assignment, _ elementType: ElementType
   ) -> (make: FlatChanges.Make, note: String) {
@@ -221,13 +223,13 @@ struct Binder {
     record(assignment, to: old.name ?? "", note)
   }
 
-  /// Adds an initializer and lets nodes take it.
+  /// Adds an initializer and connects it to the places.
   private mutating func add(_ assignment: Assignment, to places: [WeightUse]) {
     guard let first = places.first else { return }
     let type =
       first.initializer.map { graph.initializers[$0].tensor.elementType } ?? weightType(of: first)
     let (make, note) = made(assignment, type ?? .float32)
-    // Functions do not see what the graph holds.
+    // The body of a function cannot use initializers of the graph.
     for (function, group) in Dictionary(
       grouping: places, by: { graph.order.function(ofNode: $0.node) ?? -1 }
     ).sorted(by: { $0.key < $1.key }) {
@@ -257,16 +259,17 @@ struct Binder {
 }
 
 extension Model {
-  /// This model with weights in the place of its own, and what happened to each tensor. Those of the
-  /// model are let go one by one, where nothing else holds them.
-  /// - Throws: `ConversionError` where no weight fits, or one cannot be read. That some are left over
-  ///   is for `BindingReport.checkComplete()` to say.
+  /// The model with weights in place of its own. Each old tensor is released when its replacement is
+  /// read, unless something else holds it.
+  /// - Returns: the model, and a report of what happened to each tensor
+  /// - Throws: `ConversionError` where no weight matches the graph or one cannot be read. Weights and
+  ///   places that are left over are not an error; see `BindingReport.checkComplete()`.
   public consuming func bound(
     to weights: Weights, _ options: BindingOptions = .init()
   ) throws(ConversionError) -> (model: Model, report: BindingReport) {
     var (changes, report) = try bindings(of: weights, options)
     guard report.count(.bound) > 0 else {
-      throw ConversionError("no weight fits the graph: the names and shapes have nothing in common")
+      throw ConversionError("no weight matches the graph: they have no names and shapes in common")
     }
     var model = consume self
     do throws(FormatError) { try changes.apply(to: &model) } catch {

@@ -1,39 +1,47 @@
 import ONNXFormat
 
-/// What a binding did with each tensor of the graph and of the weights.
+/// A report of a binding: the source of each initializer, and the use of each weight.
 public struct BindingReport: Sendable {
+  /// The outcome for a tensor.
   public enum State: String, Sendable {
+    /// An initializer that took weights.
     case bound
-    /// A constant of the graph that stays as it is.
+    /// A constant of the graph, which is kept.
     case kept
-    /// The graph asks for it, and no weight fits.
+    /// An initializer that no weight matches.
     case missing
-    /// No place in the graph asks for it.
+    /// A weight that no place in the graph takes.
     case unused
-    /// Of no use outside of training, or equal to another.
+    /// A weight that only training needs, or that equals a bound one.
     case ignored
   }
 
+  /// The outcome for one initializer, or for a weight without one.
   public struct Row: Sendable {
+    /// The outcome.
     public var state: State
-    /// The initializer's name; empty where there is none.
+    /// The name of the initializer; empty where there is none.
     public var to: String
-    /// Names of the weights; empty where there are none.
+    /// The names of the weights; empty where there are none.
     public var from: [String]
+    /// The rule by which they were matched, or the reason why not.
     public var rule: String
+    /// The shape of the initializer, or of the weight.
     public var shape: [Int]
   }
 
+  /// The outcomes, in the graph's order, weights without a place last.
   public var rows: [Row] = []
-  /// What was done with all names.
+  /// Rules that were applied to all names, such as a prefix.
   public var rules: [String] = []
 
+  /// The number of rows with an outcome.
   public func count(_ state: State) -> Int { rows.count { $0.state == state } }
 
-  /// Whether every place got its weight, and every weight its place.
+  /// Whether every place has a weight and every weight a place.
   public var isComplete: Bool { !rows.contains { $0.state == .missing || $0.state == .unused } }
 
-  /// - Throws: `ConversionError` that names what is left over on either side.
+  /// - Throws: `ConversionError` that names initializers without a weight and weights without a place
   public func checkComplete() throws(ConversionError) {
     if !isComplete { throw ConversionError(complaint) }
   }
@@ -55,14 +63,16 @@ public struct BindingReport: Sendable {
   }
 }
 
-/// How weights are bound.
+/// Options of binding weights to a graph.
 public struct BindingOptions: Sendable {
-  /// What to take off the weights' names; `nil` for what fits best.
+  /// The prefix to remove from the names of the weights; by default the one with the most matches.
   public var prefix: String?
-  /// The ε of batch normalizations that a graph has folded into convolutions.
+  /// The ε of batch normalizations that the graph has folded into convolutions. The default is 1e-5.
   public var batchNormEpsilon = 1e-5
-  /// Match what no name fits by its place in the file and its shape.
+  /// Whether modules that no name matches are matched by their order and shapes. The default is
+  /// `false`.
   public var matchesByOrder = false
 
+  /// The default options.
   public init() {}
 }

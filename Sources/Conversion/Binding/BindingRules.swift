@@ -1,6 +1,6 @@
 import ONNXFormat
 
-/// What each place wants, and how it gets it.
+/// The rules by which a place finds its weight.
 extension Binder {
   func assignment(for use: WeightUse) throws(ConversionError) -> Assignment? {
     switch use.role {
@@ -29,7 +29,7 @@ extension Binder {
     let node = graph.nodes[use.node]
     let old = use.initializer.map { graph.initializers[$0] }
     let merging = merging(of: use)
-    // A name that was made up is among the weights where they were taken from such a graph.
+    // Weights that were extracted from an exported graph have generated names too.
     if let old, merging == .none || ModulePath.isMadeUp(old.name ?? ""),
       let found = fitted(old.name ?? "", use, node, isExact: true)
     {
@@ -44,7 +44,7 @@ extension Binder {
       return fitted(name, use, node, isExact: name == old?.name)
     }
     if merging != .none {
-      // What bears another name than its role is asked for by that first.
+      // Parameters with special names are looked up by those first.
       let isOrdinary = WeightUse.Role(rawValue: leaf) != nil
       if isOrdinary, let found = module.flatMap(byRole) { return found }
       if let found = sibling(of: name, use, node) { return found }
@@ -64,12 +64,12 @@ extension Binder {
     return inTurn(use, module)
   }
 
-  /// Exporters merge initializers that are equal.
+  /// The way an exporter has merged equal initializers.
   private enum Merging {
     case none
-    /// Of numbers that are all alike, as new biases are.
+    /// By accident: all elements are the same, as in new biases.
     case accidental
-    /// Of a weight that several modules share.
+    /// On purpose: several modules share a weight.
     case meant
   }
 
@@ -81,14 +81,14 @@ extension Binder {
     return graph.initializers[place].tensor.isUniform ? .accidental : .meant
   }
 
-  /// What a bias that the graph lacks would be called.
+  /// The name that a bias would have, if the graph had one.
   private static func biasName(_ node: Node) -> String {
     guard node.inputs.count > 1, !ModulePath.isMadeUp(node.inputs[1]) else { return "" }
     return ModulePath.join(ModulePath.parent(node.inputs[1]), WeightUse.Role.bias.rawValue)
   }
 
-  /// For an initializer that exporters have merged with that of another module: the weight that is
-  /// called the same in the node's own.
+  /// The weight of the same name in the node's own module, for an initializer that an exporter has
+  /// merged with one of another module.
   private func sibling(of name: String, _ use: WeightUse, _ node: Node) -> Assignment? {
     guard !name.isEmpty, !ModulePath.isMadeUp(name), let path = ModulePath.of(node) else {
       return nil
@@ -101,8 +101,8 @@ extension Binder {
     return nil
   }
 
-  /// The weight beside the bias that is added behind a product: `in_proj_weight` beside
-  /// `in_proj_bias`.
+  /// The name of the weight that belongs to the bias that is added to a product, such as
+  /// `in_proj_weight` for `in_proj_bias`.
   private func partner(of node: Node, in path: String) -> String? {
     guard let output = node.outputs.first, let sum = sums[output] else { return nil }
     for name in graph.nodes[sum].inputs where name != output {
@@ -114,8 +114,8 @@ extension Binder {
     return nil
   }
 
-  /// A module with several weights that are used one after the other, as the unrolled steps of an RNN
-  /// are: those of one shape are taken in the file's order, where there are as many as the graph wants.
+  /// The weight of a module that uses several in turn, as the unrolled steps of an RNN do: weights of
+  /// one shape match in the file's order if the graph has as many places.
   private func inTurn(_ use: WeightUse, _ path: String) -> Assignment? {
     guard let initializer = use.initializer else { return nil }
     let shape = graph.initializers[initializer].tensor.shape
@@ -130,9 +130,9 @@ extension Binder {
     return found[turn]
   }
 
-  /// For what an exporter has computed from a weight that the graph holds too, such as `0 · W + b` or
-  /// `W` as a matrix: the weight of the initializer with the same numbers in the graph, in the same
-  /// module or, for a name that was made up, in any.
+  /// The weight for a constant that an exporter has computed from another initializer of the graph,
+  /// such as `0 · W + b` or `W` as a matrix. The other one has equal elements; it is in the same
+  /// module or, for a generated name, in any.
   func derived(_ use: WeightUse) -> Assignment? {
     guard let index = use.initializer, let path = ModulePath.of(graph.nodes[use.node]) else {
       return nil
@@ -161,7 +161,7 @@ extension Binder {
       } else {
         continue
       }
-      result.rule = "the same numbers as \(name.quoted) in the graph"
+      result.rule = "equal to \(name.quoted) in the graph"
       result.shape = shape
       found.append(result)
     }
@@ -172,7 +172,7 @@ extension Binder {
     a.withUnsafeBytes { a in b.withUnsafeBytes { a.elementsEqual($0) } }
   }
 
-  /// The weight of that name in the form that the place needs, where it has one.
+  /// The weight of that name in the form that the place needs; `nil` where it has no such form.
   private func fitted(_ name: String, _ use: WeightUse, _ node: Node, isExact: Bool) -> Assignment?
   {
     guard let index = table.index(name) else { return nil }
@@ -212,7 +212,7 @@ extension Binder {
     guard let count = shape.elementCount, let given = entry.shape.elementCount, given > 0 else {
       return nil
     }
-    // `[C]` for `[C, 1, 1]`, but no number for another.
+    // `[C]` for `[C, 1, 1]`, but not a scalar for a list.
     if count == given, shape.filter({ $0 != 1 }) == entry.shape.filter({ $0 != 1 }),
       !shape.isEmpty
     {
@@ -220,16 +220,16 @@ extension Binder {
         try entry.tensor().shaped(shape)
       }
     }
-    // A bilinear layer as a product of two: `[outputs, left, right]` as `[left, outputs · right]`.
+    // A bilinear layer as two products: `[outputs, left, right]` as `[left, outputs · right]`.
     if self.isLinear(use), entry.shape.count == 3,
       shape == [entry.shape[1], entry.shape[0] * entry.shape[2]]
     {
-      return assignment(", dimensions exchanged") { () throws(FormatError) in
+      return assignment(", dimensions swapped") { () throws(FormatError) in
         try entry.tensor().exchanged().shaped(shape)
       }
     }
-    // A normalization of each sample's channels.
-    if node.operatorType == "BatchNormalization", entry.shape.count == 1, shape.count == 1,
+    // An instance normalization is one of batch × channels channels.
+    if node.isNormalization, entry.shape.count == 1, shape.count == 1,
       count % given == 0
     {
       return assignment(", repeated") { () throws(FormatError) in
@@ -241,37 +241,28 @@ extension Binder {
 
   /// Whether a place takes the matrix of a linear layer.
   func isLinear(_ use: WeightUse) -> Bool {
-    let type = graph.nodes[use.node].operatorType
-    return use.role == .weight && (type == "MatMul" && use.input == 1 || type == "Gemm")
+    use.role == .weight && use.input == 1
+      && graph.nodes[use.node].linearWeight?.isMatrix == true
   }
 
-  /// Whether the matrix of a linear layer stands in the graph as PyTorch has it.
+  /// Whether the graph has the matrix of a linear layer in PyTorch's layout.
   func keepsRows(_ use: WeightUse) -> Bool {
-    let node = graph.nodes[use.node]
-    return node.operatorType == "Gemm" && node.int("transB", default: 0) != 0
+    graph.nodes[use.node].linearWeight?.hasOutputRows == true
   }
 
-  /// Whether a square weight of PyTorch's layout is to be turned. One that kept its name in an
-  /// exported graph lies there as PyTorch has it.
+  /// Whether a square weight in PyTorch's layout must be transposed. A weight that has kept its name in
+  /// an exported graph has kept PyTorch's layout too.
   private func needsTransposition(_ node: Node, isExact: Bool) -> Bool {
-    guard node.operatorType == "MatMul" || node.int("transB", default: 0) == 0 else {
-      return false
-    }
+    guard node.linearWeight?.hasOutputRows != true else { return false }
     return isExact ? isOwn && table.weights.layout == .pyTorch : true
   }
 
-  /// The number of outputs that a bias belongs to.
+  /// The number of output channels of a node, which is the length of its bias.
   func outputs(of node: Node) -> Int? {
     guard node.inputs.count > 1, let place = graph.places[node.inputs[1]] else { return nil }
     let shape = graph.initializers[place].tensor.shape
-    switch node.operatorType {
-    case "Conv": return shape.first
-    case "ConvTranspose":
-      return shape.count > 1 ? shape[1] * max(1, node.int("group", default: 1)) : nil
-    case "Gemm":
-      guard shape.count == 2 else { return nil }
-      return node.int("transB", default: 0) == 0 ? shape[1] : shape[0]
-    default: return shape.last
-    }
+    guard let layout = node.linearWeight, layout.takesBias else { return shape.last }
+    guard layout.outputAxis < shape.count, !layout.isMatrix || shape.count == 2 else { return nil }
+    return shape[layout.outputAxis] * max(1, layout.groups)
   }
 }

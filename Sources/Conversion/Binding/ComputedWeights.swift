@@ -1,9 +1,9 @@
 import ONNXFormat
 
-/// Weights that PyTorch computes from others when it runs: by `weight_norm` and `spectral_norm`, as
-/// parametrizations and as they were before.
+/// Weights that PyTorch computes from others at every run: those of `weight_norm` and
+/// `spectral_norm`, in the form of parametrizations and in the older form.
 struct ComputedWeights {
-  /// A weight that is computed, and the tensors of the file that it is computed from.
+  /// A computed weight, and the tensors of the file that it is computed from.
   struct Item {
     let entry: Weights.Entry
     let sources: [Int]
@@ -11,8 +11,8 @@ struct ComputedWeights {
   }
   private(set) var items: [Item] = []
 
-  /// - Parameter isTransposed: whether the module of that name is a transposed convolution, whose
-  ///   outputs are the second dimension
+  /// - Parameter isTransposed: whether a module is a transposed convolution, whose weight counts the
+  ///   outputs by its second axis
   init(_ weights: Weights, isTransposed: (String) -> Bool) {
     var indices: [String: Int] = [:]
     for (index, entry) in weights.entries.enumerated() { indices[entry.name] = index }
@@ -37,9 +37,9 @@ struct ComputedWeights {
     }
   }
 
-  /// How the parts of a weight are called.
+  /// A naming scheme of the parts of a weight.
   private struct Form {
-    /// The ends of the parts' names: the weight before first.
+    /// The suffixes of the parts' names, the original weight first.
     let parts: [String]
     let isSpectral: Bool
 
@@ -50,7 +50,7 @@ struct ComputedWeights {
       Form(parts: [".original", ".0._u", ".0._v"], isSpectral: true),
     ]
 
-    /// What the names of all parts begin with, and the name of the weight.
+    /// The common prefix of the parts, and the name of the weight; `nil` for another name.
     func split(_ name: String) -> (stem: String, target: String)? {
       guard let end = parts.first, name.hasSuffix(end) else { return nil }
       let stem = String(name.dropLast(end.count))
@@ -64,7 +64,7 @@ struct ComputedWeights {
 
   private typealias Read = @Sendable () throws(FormatError) -> Tensor
 
-  /// `g · v / ‖v‖`, the norm over the dimensions in which `g` has one element.
+  /// `g · v / ‖v‖`, with the norm over the axes in which `g` has size 1.
   private func directed(_ parts: [Weights.Entry]) -> Read? {
     let (direction, length) = (parts[0], parts[1])
     let shape = direction.shape
@@ -75,7 +75,7 @@ struct ComputedWeights {
     return { () throws(FormatError) in
       let v = try direction.tensor().wideElements()
       let g = try length.tensor().wideElements()
-      // Which number of `g` belongs to each of `v`.
+      // The index of the element of `g` for each of `v`.
       var owners = [0]
       var stride = g.count
       for (size, own) in zip(shape, sizes) {
@@ -91,11 +91,11 @@ struct ComputedWeights {
     }
   }
 
-  /// `W / (u · W v)`, `W` as a matrix of the outputs and all else.
+  /// `W / (u · W v)`, with `W` as a matrix of outputs and everything else.
   private func spectral(_ parts: [Weights.Entry], _ axis: Int) -> Read? {
     let (weight, left, right) = (parts[0], parts[1], parts[2])
     let shape = weight.shape
-    /// Whether the vectors fit where the rows are that dimension.
+    /// Whether the vectors match the weight if the rows of the matrix are that axis.
     func fits(_ axis: Int) -> Bool {
       guard axis < shape.count, let count = shape.elementCount, count > 0 else { return false }
       return left.shape == [shape[axis]] && right.shape == [count / shape[axis]]
@@ -121,7 +121,7 @@ struct ComputedWeights {
 }
 
 extension Tensor {
-  /// The elements as numbers of 64 bits.
+  /// The elements of a floating-point tensor in float64.
   func wideElements() throws(FormatError) -> [Double] {
     let wide = try converted(to: .float64)
     return withExtendedLifetime(wide) { Array(wide.elements(as: Double.self)) }

@@ -1,17 +1,17 @@
 import ONNXFormat
 
-/// What a binding changes in a model, by the numbers that its nodes and weights have in the flat
-/// graph. Tensors are made while the model is gone through, so that of each weight there is either
-/// the old or the new one in memory.
+/// The changes of a binding to a model, by the positions of nodes and weights in the flat graph. New
+/// tensors are made during a walk over the model, so that memory holds either the old or the new one
+/// of each weight.
 struct FlatChanges {
-  /// Makes the tensor that a weight becomes.
+  /// Makes the new tensor of a weight.
   typealias Make = () throws(FormatError) -> Tensor
   var tensors: [Int: Make] = [:]
-  /// Weights that nobody takes any more.
+  /// Weights that no node takes any more.
   var unused: Set<Int> = []
-  /// Other names for inputs of nodes.
+  /// New names of inputs, by node and input.
   var inputs: [Int: [Int: String]] = [:]
-  /// New initializers, and a node that takes each.
+  /// New initializers, each with a node that takes it, or −1.
   var added: [(name: String, make: Make, node: Int)] = []
   private let flat: FlatOrder
 
@@ -19,11 +19,11 @@ struct FlatChanges {
 
   private var nextNode = 0
   private var next = 0
-  /// The tensors of weights that are passed on.
+  /// New tensors of weights that an `Identity` passes on.
   private var passed: [Int: Tensor] = [:]
 
   /// Changes the model.
-  /// - Throws: `FormatError` where a tensor cannot be made; the model is of no use then.
+  /// - Throws: `FormatError` where a tensor cannot be made; the model must not be used then
   mutating func apply(to model: inout Model) throws(FormatError) {
     (nextNode, next, passed) = (0, 0, [:])
     let origins = Set(flat.origins.values)
@@ -67,19 +67,19 @@ struct FlatChanges {
     graph.initializers += try change(&graph.nodes, origins)
   }
 
-  /// Makes the tensor anew, where there is something to make.
+  /// Replaces a tensor, if it changes.
   private mutating func change(
     _ tensor: inout Tensor, _ origins: Set<Int>
   ) throws(FormatError) {
     if let make = tensors[next] {
-      // The old one goes first.
+      // Release the old one first.
       tensor = Tensor(shape: [0], [] as [Float])
       tensor = try make()
     }
     if origins.contains(next) { passed[next] = tensor }
   }
 
-  /// - Returns: initializers in the place of nodes.
+  /// - Returns: initializers that replace nodes
   private mutating func change(
     _ nodes: inout [Node], _ origins: Set<Int>
   ) throws(FormatError) -> [NamedTensor] {

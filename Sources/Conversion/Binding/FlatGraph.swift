@@ -1,25 +1,25 @@
 import ONNXFormat
 
-/// The nodes and the weights of a model side by side, those within nodes and functions too, each
-/// value under a name that no other has. Weights are initializers, the tensors of `Constant` nodes
-/// that hold several floating-point numbers, and what an `Identity` gives of either: exporters merge
-/// initializers that are equal, and give one of them the other's name so.
+/// All nodes and weights of a model in two lists, those of subgraphs and functions included, with a
+/// unique name for each value. Weights are initializers, the tensors of `Constant` nodes with more
+/// than one floating-point element, and the outputs of an `Identity` of either: exporters merge equal
+/// initializers and keep the name of the other in this way.
 struct FlatGraph {
   private(set) var nodes: [Node] = []
   private(set) var initializers: [NamedTensor] = []
-  /// Values that leave a graph or a function.
+  /// Outputs of graphs and functions.
   private(set) var outputs: [String] = []
-  /// Weights that are `Constant` nodes.
+  /// The weights that are `Constant` nodes.
   private(set) var constants: Set<Int> = []
-  /// Weights by name.
+  /// The positions of weights, by name.
   private(set) var places: [String: Int] = [:]
-  /// All names of values.
+  /// The names of all values.
   private(set) var names: Set<String> = []
   private(set) var order = FlatOrder()
-  /// Weights of which only some elements are stored.
+  /// Sparse weights.
   private(set) var sparse: [SparseTensor] = []
 
-  /// What the values of an inner graph are called here, where that differs.
+  /// New names for values of an inner graph, where they differ.
   private typealias Renaming = [String: String]
 
   init(_ model: Model) {
@@ -81,7 +81,7 @@ struct FlatGraph {
     initializers.append(initializer)
   }
 
-  /// New names for those of an inner graph that others have.
+  /// Renames values of an inner graph whose names are taken.
   private mutating func rename(
     _ own: [String], _ outer: Renaming, inside path: String?
   ) -> Renaming {
@@ -101,21 +101,21 @@ struct FlatGraph {
   }
 }
 
-/// What of a flat graph tells how to get back.
+/// The relation of a flat graph to its model.
 struct FlatOrder {
-  /// For weights that are an `Identity`, what it passes on.
+  /// The inputs of weights that are an `Identity`.
   var origins: [Int: Int] = [:]
-  /// These `Identity` nodes.
+  /// The nodes that are such an `Identity`.
   var passing: Set<Int> = []
   /// The first node of each function.
   var functionStarts: [Int] = []
 
-  /// The function that a node stands in.
+  /// The index of the function whose body holds a node.
   func function(ofNode node: Int) -> Int? { functionStarts.lastIndex { $0 <= node } }
 }
 
 extension Attribute.Value {
-  /// The graphs in it.
+  /// The graphs that the value holds.
   var graphs: [Graph] {
     switch self {
     case .graph(let graph): [graph]
@@ -126,12 +126,12 @@ extension Attribute.Value {
 }
 
 extension Node {
-  /// Whether it passes its only input on.
+  /// Whether the node is an `Identity` of one input.
   var isPassing: Bool {
     isStandard("Identity") && inputs.count == 1 && outputs.first?.isEmpty == false
   }
 
-  /// The tensor of a `Constant` node that may be a weight: several floating-point numbers.
+  /// The tensor of a `Constant` node that may be a weight: more than one floating-point element.
   var constantWeight: Tensor? {
     guard isStandard("Constant"), outputs.first?.isEmpty == false,
       case .tensor(let named)? = attribute("value")?.value,

@@ -1,12 +1,12 @@
-import ONNXFormat
+import ONNX
 
-/// Batch normalizations that a graph has folded into the linear map before them.
+/// Batch normalizations that the graph has folded into the linear map before them.
 extension Binder {
-  /// The weight or bias of a linear map into which the graph has folded a batch normalization.
+  /// The weight or bias for a linear map into which the graph has folded a batch normalization.
   func folded(_ use: WeightUse) -> Assignment? {
     let node = graph.nodes[use.node]
-    guard ["Conv", "ConvTranspose", "Gemm"].contains(node.operatorType), node.inputs.count > 1,
-      let place = graph.places[node.inputs[1]], let (path, norm) = foldedNorms[use.node],
+    guard let (path, norm) = foldedNorms[use.node], let layout = node.linearWeight,
+      let place = graph.places[node.inputs[1]],
       let weight = table.index(ModulePath.join(path, "weight")),
       let mean = table.index(ModulePath.join(norm, "running_mean")),
       let variance = table.index(ModulePath.join(norm, "running_var"))
@@ -16,8 +16,8 @@ extension Binder {
     let bias = table.index(ModulePath.join(path, "bias"))
     let table = table
     let epsilon = options.batchNormEpsilon
-    func values() throws(FormatError) -> BatchNormValues {
-      try BatchNormValues(
+    func map() throws(FormatError) -> ChannelMap {
+      try ChannelMap(
         weight: tensor(scale), bias: tensor(shift), mean: table.entry(mean).tensor(),
         variance: table.entry(variance).tensor(), epsilon: epsilon)
     }
@@ -32,30 +32,30 @@ extension Binder {
         from: [bias, scale, shift, mean, variance].compactMap { $0 }, rule: rule,
         shape: table.entry(mean).shape, name: ModulePath.join(path, "bias"), elementType: type
       ) { () throws(FormatError) in
-        try values().folded(bias: tensor(bias), elementType: type)
+        try map().folded(bias: tensor(bias), elementType: type)
       }
     }
-    let axis = node.operatorType == "ConvTranspose" ? 1 : 0
-    let groups = axis == 1 ? node.int("group", default: 1) : 1
+    // The weight of a linear layer is [outputs, inputs] in the file.
+    let axis = layout.isMatrix ? 0 : layout.outputAxis
+    let groups = layout.groups
     let shape = graph.initializers[place].tensor.shape
-    let turns = node.operatorType == "Gemm" && node.int("transB", default: 0) == 0
+    let isTransposed = layout.isMatrix && !layout.hasOutputRows
     return Assignment(
       from: [weight, scale, mean, variance].compactMap { $0 }, rule: rule, shape: shape,
       name: ModulePath.join(path, "weight"), elementType: table.entry(weight).elementType
     ) { () throws(FormatError) in
-      let folded = try values().folded(
+      let folded = try map().folded(
         weight: table.entry(weight).tensor(), axis: axis, groups: groups)
-      return turns ? try folded.transposedMatrix() : folded
+      return isTransposed ? try folded.transposedMatrix() : folded
     }
   }
 
-  /// Finds the normalizations that are folded, the surest first, each once.
+  /// Finds the normalizations that the graph has folded, each once, by the strongest evidence first.
   mutating func findFolded() {
     var taken: Set<String> = []
     for evidence in FoldingEvidence.allCases {
       for (index, node) in graph.nodes.enumerated() where foldedNorms[index] == nil {
-        guard node.hasStandardDomain,
-          ["Conv", "ConvTranspose", "Gemm"].contains(node.operatorType), node.inputs.count > 1,
+        guard node.linearWeight?.takesBias == true, !node.isNormalization, node.inputs.count > 1,
           let place = graph.places[node.inputs[1]],
           let found = foldedModules(node, graph.initializers[place], evidence),
           taken.insert(found.norm).inserted
@@ -65,12 +65,12 @@ extension Binder {
     }
     if !taken.isEmpty {
       report.rules.append(
-        "\(taken.count) batch normalizations folded as the graph has them, with ε "
-          + "\(options.batchNormEpsilon), which it does not tell")
+        "\(taken.count) batch normalizations folded as in the graph, assuming ε = "
+          + "\(options.batchNormEpsilon)")
     }
   }
 
-  /// What speaks for a normalization behind a linear map.
+  /// The evidence that a normalization follows a linear map.
   private enum FoldingEvidence: CaseIterable {
     case scope, name, order
   }
@@ -87,11 +87,11 @@ extension Binder {
       guard !normalized.contains(path), let outputs else { return false }
       return table.shape(ModulePath.join(path, "running_mean")) == [outputs]
     }
-    /// Whether the module's weight is that of the node, before folding.
+    /// Whether the module's weight has the shape of the node's.
     func isMap(_ path: String) -> Bool {
       guard let shape = table.shape(ModulePath.join(path, "weight")) else { return false }
       return shape == weight.tensor.shape
-        || node.operatorType == "Gemm" && shape == weight.tensor.shape.reversed()
+        || node.linearWeight?.isMatrix == true && shape == weight.tensor.shape.reversed()
     }
     guard let map = [named, scope].compactMap({ $0 }).first(where: isMap) else { return nil }
     switch evidence {
@@ -100,7 +100,7 @@ extension Binder {
       return (map, scope)
     case .name: return Self.normNames(behind: map).first(where: isNorm).map { (map, $0) }
     case .order:
-      // The graph has a bias that the weights lack: a normalization must have brought it.
+      // A bias that the weights lack must come from a normalization.
       let hasBias = node.inputs.count > 2 && graph.places[node.inputs[2]] != nil
       guard hasBias, !table.contains(ModulePath.join(map, "bias")),
         let norm = table.module(behind: map), isNorm(norm)
@@ -109,7 +109,7 @@ extension Binder {
     }
   }
 
-  /// What a normalization behind a module is usually called: `bn1` behind `conv1`, `3` behind `2`.
+  /// Usual names of a normalization after a module: `bn1` after `conv1`, `3` after `2`.
   private static func normNames(behind path: String) -> [String] {
     let parent = ModulePath.parent(path)
     let leaf = parent.isEmpty ? path : String(path.dropFirst(parent.count + 1))

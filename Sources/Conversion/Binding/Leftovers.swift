@@ -1,8 +1,8 @@
 import ONNXFormat
 
-/// What becomes of weights that no place asks for.
+/// The outcome for weights that no place takes.
 extension Binder {
-  /// Parts of a checkpoint that only training needs.
+  /// Keys of a checkpoint under which training keeps its state.
   private static let trainingParts: Set<String> = [
     "optimizer", "optimizers", "optim", "opt", "optimizer_state_dict", "optimizer_state",
     "optimizer_states", "optim_state_dict", "scheduler", "schedulers", "scheduler_state_dict",
@@ -18,18 +18,18 @@ extension Binder {
       var rule: String
       let first = entry.name.split(separator: ".").first.map(String.init) ?? ""
       if entry.name == "num_batches_tracked" || entry.name.hasSuffix(".num_batches_tracked") {
-        rule = "needed in training only"
+        rule = "only training needs it"
       } else if !entry.elementType.isFloatingPoint {
-        rule = "a constant of its module"
+        rule = "a constant of the module"
       } else if first != entry.name, Self.trainingParts.contains(first) {
-        rule = "state of a training"
+        rule = "training state"
       } else if options.prefix != nil, !entry.name.hasPrefix(table.prefix) {
-        rule = "outside of the prefix"
+        rule = "outside the prefix"
       } else if let twin = try twin(of: index, among: bound) {
-        rule = "the same as \(twin.quoted)"
+        rule = "equal to \(twin.quoted)"
       } else {
         state = .unused
-        rule = "no place in the graph"
+        rule = "no place in the graph takes it"
       }
       report.rows.append(
         BindingReport.Row(
@@ -41,7 +41,8 @@ extension Binder {
     Dictionary(grouping: indices.sorted()) { table.entry($0).shape }
   }
 
-  /// A bound weight of the same numbers, as tied weights have.
+  /// The name of a bound weight with the same elements, as tied weights have.
+  /// - Throws: `ConversionError` where a tensor cannot be read
   func twin(
     of index: Int, among bound: [[Int]: [Int]]
   ) throws(ConversionError) -> String? {

@@ -1,19 +1,19 @@
 import ONNXFormat
 
-/// Where in a PyTorch module a node comes from, as the exporters note it.
+/// Paths of PyTorch modules, such as `layer1.0.conv1`, as exporters record them in nodes.
 enum ModulePath {
-  /// The module's path, from the scope in the node's metadata or from a name such as
+  /// The path of the module that a node comes from, by the scopes in its metadata or by a name such as
   /// `/layer1/layer1.0/conv1/Conv`; `nil` where there is none.
   static func of(_ node: Node) -> String? {
     if let scopes = node.metadata.first(where: { $0.key == "pkg.torch.onnx.name_scopes" }) {
-      // The last is the operation's own name.
+      // The last scope is the operation itself.
       let names = quotedStrings(scopes.value).dropLast()
       if let name = names.last { return name }
     }
     guard let name = node.name, name.hasPrefix("/") else { return nil }
     var path: [Substring] = []
     for part in name.split(separator: "/").dropLast() {
-      // A child of a Sequential bears the names of its parents too, up to the outermost one.
+      // The name of a child of a Sequential repeats those of its parents.
       let names = part.split(separator: ".")
       let shared = (0..<names.count).last { path.suffix($0).elementsEqual(names.prefix($0)) } ?? 0
       path += names.dropFirst(min(shared, path.count))
@@ -42,23 +42,23 @@ enum ModulePath {
     return strings
   }
 
-  /// The name without its last part; empty where it has one.
+  /// The name without its last component; empty for a single component.
   static func parent(_ name: String) -> String {
     name.lastIndex(of: ".").map { String(name[..<$0]) } ?? ""
   }
 
-  /// The name of something in a module.
+  /// The name of a parameter or a child of a module.
   static func join(_ path: String, _ leaf: String) -> String {
     path.isEmpty ? leaf : "\(path).\(leaf)"
   }
 
-  /// Whether an exporter made the name up: `onnx::LSTM_380`, `val_108`, `/rnn/Constant_output_0`.
+  /// Whether an exporter generated the name: `onnx::LSTM_380`, `val_108`, `/rnn/Constant_output_0`.
   static func isMadeUp(_ name: String) -> Bool {
     if name.hasPrefix("onnx::") || name.hasPrefix("/") || name.contains("::") { return true }
     if name.allSatisfy({ $0.isNumber }) { return true }
     for start in ["val_", "_val_", "Constant", "constant", "const_", "lifted_tensor", "ortshared"]
     where name.hasPrefix(start) { return true }
-    // What a node gave before it was computed once and for all: `linear_1`.
+    // The output of a node that the exporter has computed: `linear_1`.
     guard !name.contains("."), let mark = name.lastIndex(of: "_") else { return false }
     let digits = name[name.index(after: mark)...]
     return !digits.isEmpty && digits.allSatisfy { $0.isNumber }

@@ -1,12 +1,12 @@
 import ONNXFormat
 
-/// Modules that only their order and shapes bring together.
+/// Matching of modules by their order and shapes.
 extension Binder {
   private enum Kind { case recurrent, normalization, other }
 
-  /// Finds, for modules of the graph that the weights do not know by name, the first module of the
-  /// weights that nobody else is called and that has the same kind and shapes.
-  /// - Returns: a sentence for each.
+  /// Matches each module of the graph whose name the weights lack to the first unmatched module of
+  /// the weights that has the same kind and shapes.
+  /// - Returns: a sentence for each
   mutating func matchByOrder() -> [String] {
     var wanted: [(path: String, kind: Kind, use: WeightUse)] = []
     var seen: Set<String> = []
@@ -16,7 +16,7 @@ extension Binder {
       else { continue }
       let path = ModulePath.parent(name)
       guard seen.insert(path).inserted else { continue }
-      let isNorm = graph.nodes[use.node].operatorType == "BatchNormalization"
+      let isNorm = graph.nodes[use.node].isNormalization
       wanted.append(
         (path, use.role == .inputWeights ? .recurrent : isNorm ? .normalization : .other, use))
     }
@@ -30,7 +30,7 @@ extension Binder {
       else { continue }
       let found = free.remove(at: index)
       table.aliases[path] = found
-      sentences.append("\(path.quoted) of the graph is \(found.quoted) of the weights, by order")
+      sentences.append("the graph's \(path.quoted) matches the weights' \(found.quoted) by order")
     }
     return sentences
   }

@@ -1,6 +1,6 @@
 import ONNXFormat
 
-/// Where in PyTorch's modules the places of a graph are.
+/// The PyTorch modules that the places of a graph belong to.
 extension Binder {
   static func table(
     of weights: Weights, for graph: FlatGraph, _ uses: WeightUses, _ options: BindingOptions
@@ -10,7 +10,7 @@ extension Binder {
     }
     let modules = Set(certain.compactMap { paths(of: $0, graph).first })
     let transposed = Set(
-      certain.filter { graph.nodes[$0.node].operatorType == "ConvTranspose" }
+      certain.filter { graph.nodes[$0.node].linearWeight?.isTransposedKernel == true }
         .flatMap { paths(of: $0, graph) })
     return WeightTable(
       weights, expected: expectedNames(graph, uses), modules: modules.count,
@@ -32,8 +32,8 @@ extension Binder {
     return names
   }
 
-  /// The modules that a place may belong to: by the name of what it takes, by the node, by the
-  /// node's weight.
+  /// The modules that a place may belong to: by the name of its initializer, by the node, by the name
+  /// of the node's weight.
   private static func paths(of use: WeightUse, _ graph: FlatGraph) -> [String] {
     var paths: [String] = []
     func add(_ path: String?) {
@@ -51,10 +51,10 @@ extension Binder {
     return ModulePath.parent(name)
   }
 
-  /// The modules of a place, the likeliest first.
+  /// The modules that a place may belong to, the most likely first.
   func paths(of use: WeightUse) -> [String] {
     var paths = Self.paths(of: use, graph)
-    // Exporters merge initializers that were equal: then the node knows better.
+    // The name of a merged initializer says less than the node.
     if let initializer = use.initializer, uses.counts[initializer, default: 0] > 1,
       let path = ModulePath.of(graph.nodes[use.node])
     {
@@ -64,8 +64,8 @@ extension Binder {
     return paths
   }
 
-  /// The weights of a module, and of those within it that the graph never enters: a module may use
-  /// the weights of another without calling it.
+  /// The weights of a module, and of its children that no node comes from: a module may use the
+  /// weights of another one without calling it.
   func leaves(around path: String) -> [String] {
     table.modules.filter {
       $0 == path || $0.hasPrefix(path.isEmpty ? "" : path + ".") && !scopes.contains($0)
@@ -106,9 +106,9 @@ extension Binder {
     }
   }
 
-  /// Finds the modules of scopes that lack a part of their name: a `ModuleDict` is never called, so
-  /// that `a.rnn` and `b.rnn` are the scopes `rnn` and `rnn_1`.
-  /// - Returns: a sentence for each.
+  /// Finds the modules of scopes that lack a component of their name: a `ModuleDict` is never called,
+  /// so `a.rnn` and `b.rnn` become the scopes `rnn` and `rnn_1`.
+  /// - Returns: a sentence for each
   mutating func matchScopes() -> [String] {
     var groups: [String: [String]] = [:]
     var order: [String] = []
@@ -133,13 +133,13 @@ extension Binder {
       guard found.count == scopes.count else { continue }
       for (scope, module) in zip(scopes, found) {
         table.aliases[scope] = module
-        sentences.append("\(scope.quoted) of the graph is \(module.quoted) of the weights")
+        sentences.append("the graph's \(scope.quoted) matches the weights' \(module.quoted)")
       }
     }
     return sentences
   }
 
-  /// Whether the names of a path stand in another in this order, the last at the end.
+  /// Whether the components of a path appear in another path in this order, with the same last one.
   private static func isPart(_ path: String, of other: String) -> Bool {
     var rest = path.split(separator: ".")[...]
     let names = other.split(separator: ".")

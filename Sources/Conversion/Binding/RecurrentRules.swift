@@ -1,7 +1,7 @@
 import ONNXFormat
 
 extension Binder {
-  /// Which of PyTorch's blocks of gates stands first, second, … in the standard: LSTM i f g o → i o f c,
+  /// The positions of the standard's gates in PyTorch's order: LSTM i f g o → i o f c,
   /// GRU r z n → z r h.
   private static func gateOrder(_ operatorType: String) -> (order: [Int], name: String) {
     switch operatorType {
@@ -11,7 +11,8 @@ extension Binder {
     }
   }
 
-  /// `W`, `R` or `B` of an RNN, LSTM or GRU from PyTorch's `weight_ih_l0` and its kin.
+  /// `W`, `R` or `B` of an RNN, LSTM or GRU, from PyTorch's `weight_ih_l0`, `weight_hh_l0` and so on.
+  /// - Throws: `ConversionError` for a GRU that computes something else than PyTorch's
   func recurrent(_ use: WeightUse) throws(ConversionError) -> Assignment? {
     let node = graph.nodes[use.node]
     let old = use.initializer.map { graph.initializers[$0] }
@@ -40,10 +41,10 @@ extension Binder {
     guard let shape = stackedShape(use, from, gates: order.count, directions: suffixes.count),
       old == nil || old?.tensor.shape == shape
     else { return nil }
-    if node.operatorType == "GRU", node.int("linear_before_reset", default: 0) == 0 {
+    if node.operatorType == "GRU", node.integer("linear_before_reset") ?? 0 == 0 {
       throw ConversionError(
         "node \((node.name ?? node.outputs.first ?? "").quoted) (GRU): PyTorch applies the reset "
-          + "gate behind the recurrent weights (linear_before_reset 1), the graph before them")
+          + "gate after the recurrent weights (linear_before_reset 1), this node before them")
     }
     let entries = from.map { table.entry($0) }
     let leaf = use.role == .inputWeights ? "W" : use.role == .stateWeights ? "R" : "B"
@@ -58,7 +59,7 @@ extension Binder {
     }
   }
 
-  /// The shape that the weights have once they are stacked, where they go together.
+  /// The shape of the stacked weights; `nil` where they do not match.
   private func stackedShape(
     _ use: WeightUse, _ from: [Int], gates: Int, directions: Int
   ) -> [Int]? {
@@ -72,7 +73,7 @@ extension Binder {
 
   /// The module and the layer of a recurrent node.
   private func layer(of use: WeightUse, _ node: Node) -> (path: String, layer: Int)? {
-    // `rnn.weight_ih_l1`, whichever of the node's weights bears such a name.
+    // Any of the weights may have kept a name such as `rnn.weight_ih_l1`.
     for name in node.inputs.dropFirst().prefix(3) {
       guard let mark = name.range(ofLast: "_l"), let layer = Int(name[mark.upperBound...]) else {
         continue
@@ -82,13 +83,13 @@ extension Binder {
     }
     guard let path = ModulePath.of(node), let ordinal = ordinals[use.node] else { return nil }
     let layers = table.layers(of: path)
-    // A module that is applied several times has as many nodes a layer.
+    // A module that is called several times has several nodes for each layer.
     return layers > 0 ? (path, ordinal % layers) : nil
   }
 }
 
 extension String {
-  /// Where the text stands last.
+  /// The range of the last occurrence of a text.
   fileprivate func range(ofLast text: String) -> Range<String.Index>? {
     var end = endIndex
     while end > startIndex {

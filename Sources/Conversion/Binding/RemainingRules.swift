@@ -1,7 +1,7 @@
 import ONNXFormat
 
-/// What becomes of places for which no weight was found on its own: they are compared with what is
-/// left of their module's weights.
+/// Rules for places that found no weight on their own: they are compared with the weights of their
+/// module that are left.
 extension Binder {
   mutating func assignRest(_ assignments: inout [Int: Assignment]) {
     var claimed = Set(assignments.values.flatMap { table.sources(of: $0.from) })
@@ -21,7 +21,7 @@ extension Binder {
 
   private func shape(of initializer: Int) -> [Int] { graph.initializers[initializer].tensor.shape }
 
-  /// Places of one module without a weight, those of each initializer together, in the nodes' order.
+  /// Places of one module without a weight, grouped by initializer, in the nodes' order.
   private struct Group {
     let path: String
     var places: [(initializer: Int, uses: [Int])] = []
@@ -55,8 +55,8 @@ extension Binder {
     return order.compactMap { groups[$0] }
   }
 
-  /// Places that together are as large as a weight of their module: exporters cut `in_proj_weight`
-  /// into those of queries, keys and values.
+  /// Splits a weight over places that together have its size: exporters split `in_proj_weight` into
+  /// the weights of queries, keys and values.
   private func parts(_ group: Group, _ claimed: Set<Int>) -> [Int: Assignment] {
     for name in leaves(around: group.path) {
       guard let index = table.index(name), !claimed.contains(index), group.places.count > 1,
@@ -93,7 +93,7 @@ extension Binder {
     return [:]
   }
 
-  /// Places of a shape of which the module, or one around it, has as many weights left.
+  /// Matches places of one shape in order, if the module or one around it has as many weights left.
   private func inOrder(_ group: Group, _ claimed: Set<Int>) -> [Int: Assignment] {
     guard let first = group.places.first else { return [:] }
     let shape = self.shape(of: first.initializer)
@@ -111,7 +111,7 @@ extension Binder {
         for (index, place) in zip(left, group.places) {
           let entry = table.entry(index)
           let assignment = Assignment(
-            from: [index], rule: "what is left of module \(path.quoted)", shape: shape,
+            from: [index], rule: "in order from the rest of module \(path.quoted)", shape: shape,
             name: entry.name, elementType: entry.elementType
           ) { () throws(FormatError) in try entry.tensor() }
           for use in place.uses { found[use] = assignment }
@@ -123,7 +123,8 @@ extension Binder {
     }
   }
 
-  /// An `Identity` of something bound, which nothing else is known of: a module that is used twice.
+  /// Places that take an `Identity` of a bound weight and match nothing else: a module that is used
+  /// twice.
   private func passedOn(_ assignments: [Int: Assignment]) -> [Int: Assignment] {
     var byInitializer: [Int: Assignment] = [:]
     for (index, use) in uses.uses.enumerated() {
@@ -133,7 +134,7 @@ extension Binder {
     }
     var found: [Int: Assignment] = [:]
     for (index, use) in uses.uses.enumerated() where assignments[index] == nil {
-      // Numbers that are all alike are equal by accident.
+      // Tensors with equal elements are the same by accident.
       guard let initializer = use.initializer, let origin = graph.order.origins[initializer],
         let assignment = byInitializer[origin],
         ModulePath.isMadeUp(graph.initializers[initializer].name ?? ""),
@@ -144,7 +145,7 @@ extension Binder {
     return found
   }
 
-  /// The first rows of an embedding of positions, which the exporter has looked up: by order alone.
+  /// The first rows of a position embedding, which the exporter has looked up. Only order tells.
   private func leadingRows(
     _ assignments: [Int: Assignment], _ claimed: Set<Int>
   ) -> [Int: Assignment] {
@@ -169,7 +170,7 @@ extension Binder {
     else { return [:] }
     let shape = self.shape(of: initializer)
     let count = shape[shape.count - 2]
-    // Rows that are alike are one, looked up for every position.
+    // Equal rows are one row, looked up for every position.
     let isRepeated = graph.initializers[initializer].tensor.hasEqualRows
     guard isRepeated || count <= entry.shape[0] else { return [:] }
     let assignment = Assignment(

@@ -1,17 +1,19 @@
 import ONNXFormat
 
-/// Forms that weights take on their way into a graph. Each makes a new tensor.
+/// Transformations of weights on their way into a graph. Each returns a new tensor.
 extension Tensor {
-  /// The matrix with rows and columns exchanged.
+  /// The transpose of a matrix.
+  /// - Throws: `FormatError` for a tensor of another rank
   func transposedMatrix() throws(FormatError) -> Tensor {
     guard shape.count == 2 else { throw FormatError(.invalid("expected a matrix, got \(self)")) }
     return try exchanged()
   }
 
-  /// The tensor with its first two dimensions exchanged.
+  /// The tensor with its first two dimensions swapped.
+  /// - Throws: `FormatError` for a tensor of rank 0 or 1
   func exchanged() throws(FormatError) -> Tensor {
     guard shape.count > 1 else {
-      throw FormatError(.invalid("expected two dimensions, got \(self)"))
+      throw FormatError(.invalid("expected rank 2 or more, got \(self)"))
     }
     var strides = [Int](repeating: 1, count: shape.count)
     for axis in shape.indices.dropLast().reversed() {
@@ -23,7 +25,8 @@ extension Tensor {
     return result
   }
 
-  /// A part of the first dimension.
+  /// A slice of the first dimension.
+  /// - Throws: `FormatError` where the tensor has no such rows
   func rows(_ range: Range<Int>) throws(FormatError) -> Tensor {
     guard let rows = shape.first, range.upperBound <= rows, rows > 0, elementType != .string else {
       throw FormatError(.invalid("rows \(range) of \(self)"))
@@ -35,7 +38,7 @@ extension Tensor {
     return result
   }
 
-  /// The same numbers several times, one behind the other.
+  /// A list that repeats the elements.
   func repeated(_ times: Int) throws(FormatError) -> Tensor {
     let result = try Tensor.allocate(elementType, [count * times])
     for index in 0..<times {
@@ -48,32 +51,35 @@ extension Tensor {
   /// Whether all elements are the same.
   var isUniform: Bool { repeats(elementType.stride) }
 
-  /// Whether all rows of the last dimension are the same, and the elements of a row are not.
+  /// Whether all rows of the last dimension are the same, but not all elements.
   var hasEqualRows: Bool {
     let rows = shape.dropLast().reduce(1, *)
     return rows > 1 && count > 0 && !isUniform && repeats(storage.byteCount / rows)
   }
 
-  /// Whether every so many bytes are the same.
+  /// Whether the memory repeats its first `size` bytes.
   private func repeats(_ size: Int) -> Bool {
     withUnsafeBytes { bytes in
       bytes.count <= size || bytes[size...].elementsEqual(bytes[..<(bytes.count - size)])
     }
   }
 
-  /// Blocks of rows in another order, one tensor behind the other, under a shape.
-  /// - Parameter order: which block of each part comes first, second, …
+  /// The concatenation of tensors, each with its blocks of rows in a new order.
+  /// - Parameters:
+  ///   - order: the position of each block of the result in a part
+  ///   - shape: the shape of the result
+  /// - Throws: `FormatError` where the parts do not fill the shape
   static func stacked(
     _ parts: [Tensor], order: [Int], shape: [Int]
   ) throws(FormatError) -> Tensor {
-    guard let first = parts.first else { throw FormatError(.invalid("there is nothing to stack")) }
+    guard let first = parts.first else { throw FormatError(.invalid("no tensors to stack")) }
     let result = try Tensor.allocate(first.elementType, shape)
     var offset = 0
     for part in parts {
       let size = part.storage.byteCount
       guard part.elementType == first.elementType, size % order.count == 0,
         offset + size <= result.storage.byteCount
-      else { throw FormatError(.invalid("\(part) does not fit into \(shape)")) }
+      else { throw FormatError(.invalid("\(part) is not a part of \(shape)")) }
       let block = size / order.count
       for (index, from) in order.enumerated() {
         (result.storage.pointer + offset + index * block).copyMemory(
@@ -87,7 +93,8 @@ extension Tensor {
     return result
   }
 
-  /// The same numbers as elements of another floating-point type.
+  /// The elements converted to another floating-point type.
+  /// - Throws: `FormatError` for types that are not floating-point, and when memory runs out
   func converted(to type: ElementType) throws(FormatError) -> Tensor {
     if type == elementType { return self }
     switch elementType {
@@ -103,7 +110,7 @@ extension Tensor {
     case .float4e2m1: return try narrowed(Float4E2M1.self, to: type) { Double($0.float) }
     case .float6e2m3: return try narrowed(Float6E2M3.self, to: type) { Double($0.float) }
     case .float6e3m2: return try narrowed(Float6E3M2.self, to: type) { Double($0.float) }
-    default: throw FormatError(.unsupported("\(elementType) in place of \(type)"))
+    default: throw FormatError(.unsupported("conversion of \(elementType) to \(type)"))
     }
   }
 
@@ -115,7 +122,7 @@ extension Tensor {
     case .float64: return try mapped(source, Double.self, value)
     case .float16: return try mapped(source, Float16.self) { Float16(value($0)) }
     case .bfloat16: return try mapped(source, BFloat16.self) { BFloat16(Float(value($0))) }
-    default: throw FormatError(.unsupported("\(elementType) in place of \(type)"))
+    default: throw FormatError(.unsupported("conversion of \(elementType) to \(type)"))
     }
   }
 
@@ -128,7 +135,8 @@ extension Tensor {
     return result
   }
 
-  /// The same memory under another shape.
+  /// The tensor with the same memory and another shape.
+  /// - Throws: `FormatError` where the number of elements differs
   func shaped(_ shape: [Int]) throws(FormatError) -> Tensor {
     do throws(TensorError) { return try reshaped(to: shape) } catch {
       throw FormatError(.invalid(error.description))

@@ -1,28 +1,28 @@
 import ONNXFormat
 
-/// The weights to bind, by the names they have once prefixes are taken off.
+/// The weights to bind, by their names without prefixes.
 struct WeightTable {
   let weights: Weights
-  /// What was taken off the names of the weights.
+  /// The prefix that was removed from the names of the weights.
   let prefix: String
-  /// What the graph's names have in front that those of the weights lack.
+  /// The prefix of the graph's names that the weights lack.
   let graphPrefix: String
-  /// The modules that hold tensors, in the file's order.
+  /// The modules with tensors, in the file's order.
   let modules: [String]
   private let order: [String: Int]
   private let byModule: [String: [String]]
   private let indices: [String: Int]
   private(set) var claimed: Set<Int> = []
-  /// Weights behind those of the file that are computed from these, and by what.
+  /// Weights that are computed from those of the file, and follow them in the table.
   private let computed: [ComputedWeights.Item]
   private let fileCount: Int
-  /// Modules of the graph that bear another name among the weights.
+  /// Names of modules among the weights that differ from the graph's.
   var aliases: [String: String] = [:]
 
   /// - Parameters:
-  ///   - expected: names that the graph would like to find
-  ///   - prefix: what to take off; `nil` for what gives the most of the expected names
-  ///   - modules: how many modules of the graph have weights
+  ///   - expected: names that places of the graph would match
+  ///   - prefix: the prefix to remove; `nil` for the one with the most matches
+  ///   - modules: the number of modules of the graph that have weights
   ///   - transposed: modules of the graph that are transposed convolutions
   init(
     _ weights: Weights, expected: Set<String>, modules: Int, prefix: String?,
@@ -58,13 +58,13 @@ struct WeightTable {
     order = Dictionary(uniqueKeysWithValues: modules.enumerated().map { ($1, $0) })
   }
 
-  /// The prefix, of the weights' names or of the graph's, under which the most names meet.
+  /// The prefix, of the weights' names or of the graph's, with the most matches.
   private static func bestPrefix(
     _ names: [String], _ expected: Set<String>, modules: Int
   ) -> (source: String, graph: String) {
     var votes: [[String]: Int] = [:]
     let known = Set(names)
-    /// Calls `body` with the name cut in two behind each point.
+    /// Calls `body` with the two parts of the name at each dot.
     func cut(_ name: String, _ body: (String, String) -> Void) {
       body("", name)
       for (index, character) in zip(name.indices, name) where character == "." {
@@ -82,7 +82,7 @@ struct WeightTable {
         if !prefix.isEmpty, known.contains(rest) { votes[["", prefix], default: 0] += 1 }
       }
     }
-    // A prefix under which hardly anything of the graph is found is an accident.
+    // A prefix that matches less than half of the modules is an accident.
     let best = votes.filter { $0.key == ["", ""] || 2 * $0.value >= modules }.max { a, b in
       (a.value, -a.key[0].count - a.key[1].count, b.key[0] + b.key[1])
         < (b.value, -b.key[0].count - b.key[1].count, a.key[0] + a.key[1])
@@ -90,7 +90,7 @@ struct WeightTable {
     return best.map { ($0.key[0], $0.key[1]) } ?? ("", "")
   }
 
-  /// Where the tensor of that name stands among the weights.
+  /// The index of the weight of that name.
   func index(_ name: String) -> Int? {
     if let index = indices[name] { return index }
     guard !aliases.isEmpty else { return nil }
@@ -103,43 +103,43 @@ struct WeightTable {
   func shape(_ name: String) -> [Int]? { index(name).map { weights.entries[$0].shape } }
   func entry(_ index: Int) -> Weights.Entry { weights.entries[index] }
 
-  /// The tensors of the file that these come from.
+  /// The tensors of the file that weights are computed from, or the weights themselves.
   func sources(of indices: [Int]) -> [Int] {
     indices.flatMap { $0 < fileCount ? [$0] : computed[$0 - fileCount].sources }
   }
 
-  /// How the weight is computed, where it is.
+  /// The way a weight is computed; `nil` for one of the file.
   func computation(_ index: Int) -> String? {
     index < fileCount ? nil : computed[index - fileCount].rule
   }
 
-  /// Notes that these have a place.
-  /// - Returns: the tensors of the file that they come from
+  /// Marks weights as bound.
+  /// - Returns: the tensors of the file that they are computed from
   @discardableResult mutating func claim(_ indices: [Int]) -> [Int] {
     let sources = sources(of: indices)
     claimed.formUnion(indices + sources)
     return sources
   }
 
-  /// The tensors of the file that have no place.
+  /// The tensors of the file that are not bound.
   var unclaimed: [Int] { (0..<fileCount).filter { !claimed.contains($0) } }
 
-  /// Whether there is something in that module or in one within it.
+  /// Whether a module or one of its children has weights.
   func holds(_ path: String) -> Bool {
     byModule[path] != nil || modules.contains { $0.hasPrefix(path + ".") }
   }
 
-  /// The names of all tensors directly in a module, in the file's order.
+  /// The names of a module's own tensors, in the file's order.
   func leaves(of path: String) -> [String] { byModule[aliases[path] ?? path] ?? [] }
 
-  /// How many layers a recurrent module has; 0 where it is none.
+  /// The number of layers of a recurrent module; 0 for another one.
   func layers(of path: String) -> Int {
     var count = 0
     while contains(ModulePath.join(path, "weight_ih_l\(count)")) { count += 1 }
     return count
   }
 
-  /// The module whose tensors come next behind those of `path`, in the file's order.
+  /// The module whose tensors follow those of `path` in the file.
   func module(behind path: String) -> String? {
     guard let place = order[aliases[path] ?? path], place + 1 < modules.count else { return nil }
     return modules[place + 1]

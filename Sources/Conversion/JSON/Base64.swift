@@ -1,9 +1,9 @@
-/// Bytes as text of 64 letters, as RFC 4648 has it.
+/// Base64 as in RFC 4648.
 enum Base64 {
   private static let letters = Array(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-  /// The value of each letter, those of the form for file names too; 255 for all else.
+  /// The value of each letter, those of the URL-safe alphabet included; 255 for other bytes.
   private static let values: [UInt8] = {
     var values = [UInt8](repeating: 255, count: 256)
     for (value, letter) in letters.enumerated() { values[Int(letter)] = UInt8(value) }
@@ -12,7 +12,7 @@ enum Base64 {
     return values
   }()
 
-  /// Appends the text of `source`, filled up with `=`.
+  /// Appends the text for `source`, padded with `=`.
   static func encode(_ source: ArraySlice<UInt8>, to text: inout [UInt8]) {
     text.reserveCapacity(text.count + (source.count + 2) / 3 * 4)
     var index = source.startIndex
@@ -30,7 +30,7 @@ enum Base64 {
     }
   }
 
-  /// The bytes that the text stands for; `nil` where it is no such text. It may lack its `=`.
+  /// The bytes that a text encodes, with or without padding; `nil` where it is not base64.
   static func decode(_ text: [UInt8]) -> [UInt8]? {
     var text = text[...]
     var padding = 0

@@ -1,4 +1,4 @@
-/// The marks, texts and numbers of a JSON text.
+/// Scans JSON (RFC 8259): punctuation, strings and numbers.
 struct JSONScanner: CharacterScanner {
   let bytes: [UInt8]
   var position = 0
@@ -6,7 +6,9 @@ struct JSONScanner: CharacterScanner {
   init(_ bytes: [UInt8]) { self.bytes = bytes }
 
   mutating func skipSpace() {
-    while let byte = current, [0x20, 0x09, 0x0A, 0x0D].contains(byte) { position += 1 }
+    while let byte = current, byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D {
+      position += 1
+    }
   }
 
   mutating func expect(_ character: Unicode.Scalar) throws(ConversionError) {
@@ -15,14 +17,15 @@ struct JSONScanner: CharacterScanner {
     }
   }
 
-  /// Steps over `null`, if that comes next.
-  mutating func takeNull() -> Bool {
-    guard peek() == "n", bytes[position...].starts(with: Array("null".utf8)) else { return false }
-    position += 4
+  /// Skips a literal name such as `null` if it comes next.
+  mutating func take(word: String) -> Bool {
+    skipSpace()
+    guard bytes[position...].starts(with: word.utf8) else { return false }
+    position += word.utf8.count
     return true
   }
 
-  /// A number as it is written, or nothing where none comes next.
+  /// The text of the next number; `nil` where something else comes next.
   mutating func number() throws(ConversionError) -> String? {
     let start = place()
     if current == UInt8(ascii: "-") { position += 1 }
@@ -33,7 +36,7 @@ struct JSONScanner: CharacterScanner {
       return nil
     }
     if bytes[digits] == UInt8(ascii: "0"), position > digits + 1 {
-      throw error("a number begins with 0", at: start)
+      throw error("a number has a leading zero", at: start)
     }
     if current == UInt8(ascii: ".") {
       position += 1
@@ -57,14 +60,14 @@ struct JSONScanner: CharacterScanner {
     while let byte = current, byte.isDigit { position += 1 }
   }
 
-  /// A text in quotes, as UTF-8.
+  /// The contents of a string, in UTF-8.
   mutating func string() throws(ConversionError) -> [UInt8] {
     let start = place()
     try expect("\"")
     var text: [UInt8] = []
     var isASCII = true
     while let byte = current, byte != UInt8(ascii: "\"") {
-      if byte < 0x20 { throw error("a text holds a control character") }
+      if byte < 0x20 { throw error("a string holds a control character") }
       if byte == UInt8(ascii: "\\") {
         position += 1
         try escape(&text, start)
@@ -74,17 +77,17 @@ struct JSONScanner: CharacterScanner {
         position += 1
       }
     }
-    guard current != nil else { throw error("a text has no end", at: start) }
+    guard current != nil else { throw error("a string is not terminated", at: start) }
     position += 1
     guard isASCII || String(validating: text, as: UTF8.self) != nil else {
-      throw error("a text is not UTF-8", at: start)
+      throw error("a string is not valid UTF-8", at: start)
     }
     return text
   }
 
-  /// What is behind a `\`.
+  /// The character that an escape sequence stands for, after its `\`.
   private mutating func escape(_ text: inout [UInt8], _ start: Int) throws(ConversionError) {
-    guard let byte = current else { throw error("a text has no end", at: start) }
+    guard let byte = current else { throw error("a string is not terminated", at: start) }
     position += 1
     switch Unicode.Scalar(byte) {
     case "\"", "\\", "/": text.append(byte)
@@ -97,15 +100,15 @@ struct JSONScanner: CharacterScanner {
       var code = try hexadecimal()
       if (0xD800..<0xDC00).contains(code), current == UInt8(ascii: "\\") {
         position += 1
-        guard current == UInt8(ascii: "u") else { throw error("half a character") }
+        guard current == UInt8(ascii: "u") else { throw error("an unpaired surrogate") }
         position += 1
         let low = try hexadecimal()
-        guard (0xDC00..<0xE000).contains(low) else { throw error("half a character") }
+        guard (0xDC00..<0xE000).contains(low) else { throw error("an unpaired surrogate") }
         code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
       }
-      guard let scalar = Unicode.Scalar(code) else { throw error("half a character") }
+      guard let scalar = Unicode.Scalar(code) else { throw error("an unpaired surrogate") }
       text.append(contentsOf: String(Character(scalar)).utf8)
-    default: throw error("an unknown escape", at: position - 1)
+    default: throw error("unknown escape sequence", at: position - 1)
     }
   }
 

@@ -1,7 +1,7 @@
 import ONNX
 internal import COnnx
 
-/// Reads protobuf's JSON as `google.protobuf.json_format` does, into the bytes of the message.
+/// Converts protobuf's JSON to the bytes of the message, as `google.protobuf.json_format` does.
 struct MessageFromJSON {
   private var scanner: JSONScanner
   private var layouts = MessageLayouts()
@@ -12,7 +12,7 @@ struct MessageFromJSON {
   static func model(_ text: [UInt8]) throws(ConversionError) -> [UInt8] {
     var reader = MessageFromJSON(text)
     let bytes = try reader.message(MessageLayouts.model)
-    guard reader.scanner.peek() == nil else { throw reader.scanner.error("expected the end") }
+    try reader.scanner.expectEnd()
     return bytes
   }
 
@@ -20,7 +20,7 @@ struct MessageFromJSON {
     _ descriptor: UnsafePointer<ProtobufCMessageDescriptor>
   ) throws(ConversionError) -> [UInt8] {
     guard depth < MessageToJSON.nesting else {
-      throw scanner.error("messages are nested deeper than \(MessageToJSON.nesting)")
+      throw scanner.error("messages nested deeper than \(MessageToJSON.nesting)")
     }
     depth += 1
     defer { depth -= 1 }
@@ -38,13 +38,13 @@ struct MessageFromJSON {
       }
       let field = layout.fields[index]
       guard met.insert(field.number).inserted else {
-        throw scanner.error("\(layout.name) has two of \(name.quoted)", at: start)
+        throw scanner.error("\(layout.name) has the field \(name.quoted) twice", at: start)
       }
       try scanner.expect(":")
-      if scanner.takeNull() { continue }
+      if scanner.take(word: "null") { continue }
       if field.isOneOf {
         if hasOneOf {
-          throw scanner.error("\(name.quoted) and another field exclude each other", at: start)
+          throw scanner.error("\(name.quoted) excludes a field before it", at: start)
         }
         hasOneOf = true
       }
@@ -65,7 +65,7 @@ struct MessageFromJSON {
     if scanner.take("]") { return }
     var packed: [UInt8] = []
     repeat {
-      if scanner.peek() == "n" { throw scanner.error("null is no element of a list") }
+      if scanner.peek() == "n" { throw scanner.error("a list has the element null") }
       if field.isPacked {
         packed.append(number: try number(field))
       } else {
@@ -76,7 +76,7 @@ struct MessageFromJSON {
     if field.isPacked { bytes.append(field: field.number, bytes: packed) }
   }
 
-  /// Appends a field with the value that comes next.
+  /// Appends a field with the next value.
   private mutating func value(
     _ field: MessageLayout.Field, _ bytes: inout [UInt8]
   ) throws(ConversionError) {
@@ -85,7 +85,7 @@ struct MessageFromJSON {
     case .bytes:
       let start = scanner.place()
       guard let content = Base64.decode(try scanner.string()) else {
-        throw scanner.error("the text is not base64", at: start)
+        throw scanner.error("the string is not base64", at: start)
       }
       bytes.append(field: field.number, bytes: content)
     case .message(let descriptor):
@@ -97,7 +97,7 @@ struct MessageFromJSON {
     }
   }
 
-  /// A number as it lies in a message.
+  /// A number as a message stores it.
   fileprivate enum Number {
     case varint(UInt64)
     case fixed32(UInt32)
@@ -140,12 +140,12 @@ struct MessageFromJSON {
     case .string, .bytes, .message: number = nil
     }
     guard let number else {
-      throw scanner.error("\(text.quoted) is no value of \(field.jsonName)", at: start)
+      throw scanner.error("\(text.quoted) is not a value of \(field.jsonName)", at: start)
     }
     return number
   }
 
-  /// A whole number, be it written with a point or an exponent.
+  /// An integer, which may be written with a point or an exponent.
   private static func integer<T: FixedWidthInteger>(_ text: String, _ type: T.Type) -> T? {
     T(text) ?? (isNumber(text) ? Double(text).flatMap { T(exactly: $0) } : nil)
   }

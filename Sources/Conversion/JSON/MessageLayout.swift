@@ -1,6 +1,6 @@
 internal import COnnx
 
-/// What JSON needs to know of a kind of message, out of its descriptor.
+/// The fields of a message type as JSON has them, from its descriptor.
 struct MessageLayout {
   enum Kind {
     case int32, int64, uint64, float, double, string, bytes
@@ -10,14 +10,14 @@ struct MessageLayout {
 
   struct Field {
     let number: UInt32
-    /// The name as JSON has it: `rawData`.
+    /// The name in JSON: `rawData`.
     let jsonName: String
     let kind: Kind
     let isRepeated: Bool
-    /// Whether it is one of several of which a message has at most one.
+    /// Whether the field belongs to a `oneof`, of which a message has at most one field.
     let isOneOf: Bool
 
-    /// Whether several values lie one behind the other in a single field.
+    /// Whether repeated values are packed into a single field.
     var isPacked: Bool {
       switch kind {
       case .string, .bytes, .message: false
@@ -26,11 +26,11 @@ struct MessageLayout {
     }
   }
 
-  /// The standard's name: `TensorProto`.
+  /// The name of the message type: `TensorProto`.
   let name: String
-  /// In the order of their numbers.
+  /// The fields in the order of their numbers.
   let fields: [Field]
-  /// Both by the name in JSON and by that in the standard.
+  /// The position of each field, by its name in JSON and by that in the standard.
   let indices: [String: Int]
 }
 
@@ -57,7 +57,7 @@ extension MessageLayout {
     self.indices = indices
   }
 
-  /// `raw_data` as `rawData`.
+  /// Converts `raw_data` to `rawData`.
   private static func jsonName(_ name: String) -> String {
     let words = name.split(separator: "_", omittingEmptySubsequences: false)
     return (words.first.map(String.init) ?? "")
@@ -66,7 +66,7 @@ extension MessageLayout {
 }
 
 extension MessageLayout.Kind {
-  /// `nil` for a kind that no message of the standard has.
+  /// `nil` for a kind that the standard's messages do not have.
   fileprivate init?(_ field: ProtobufCFieldDescriptor) {
     switch field.type {
     case PROTOBUF_C_TYPE_INT32: self = .int32
@@ -91,7 +91,7 @@ extension MessageLayout.Kind {
   }
 }
 
-/// The layouts met so far.
+/// A cache of layouts.
 struct MessageLayouts {
   private var layouts: [UnsafePointer<ProtobufCMessageDescriptor>: MessageLayout] = [:]
 

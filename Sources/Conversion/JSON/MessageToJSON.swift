@@ -1,7 +1,7 @@
 import ONNX
 internal import COnnx
 
-/// Writes a message as protobuf's JSON, laid out as `google.protobuf.json_format` does.
+/// Converts a message to protobuf's JSON, laid out as by `google.protobuf.json_format`.
 struct MessageToJSON {
   private let source: [UInt8]
   private var layouts = MessageLayouts()
@@ -30,7 +30,7 @@ struct MessageToJSON {
     _ descriptor: UnsafePointer<ProtobufCMessageDescriptor>, _ range: Range<Int>, level: Int = 0
   ) throws(ConversionError) {
     guard depth < Self.nesting else {
-      throw ConversionError("messages are nested deeper than \(Self.nesting)")
+      throw ConversionError("messages nested deeper than \(Self.nesting)")
     }
     depth += 1
     defer { depth -= 1 }
@@ -113,7 +113,7 @@ struct MessageToJSON {
       put("\"")
     case (.message(let descriptor), .bytes(let range)):
       try message(descriptor, range, level: level)
-    default: throw ConversionError("\(field.jsonName) is of the wrong kind")
+    default: throw ConversionError("\(field.jsonName) has the wrong wire type")
     }
   }
 
@@ -123,7 +123,7 @@ struct MessageToJSON {
     put(number.description)
   }
 
-  /// Text in quotes, all beyond ASCII as `\u` and the UTF-16 codes.
+  /// A string literal in ASCII: other characters become `\u` escapes of their UTF-16 code units.
   private mutating func put(quoted bytes: ArraySlice<UInt8>) {
     put("\"")
     for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
@@ -148,7 +148,7 @@ struct MessageToJSON {
 }
 
 extension MessageLayout.Field {
-  /// The next number of a packed list.
+  /// The next value of a packed field.
   fileprivate func next(_ cursor: inout WireCursor) -> UInt64? {
     switch kind {
     case .float: cursor.fixed(4)

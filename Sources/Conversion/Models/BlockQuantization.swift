@@ -1,16 +1,24 @@
 import ONNX
 
 extension Model {
-  /// The model with the weights of its matrix products in int4, with a scale for each 32 elements
-  /// that are summed; they are computed with in float32, by `DequantizeLinear`.
+  /// The model with the weights of its matrix products in int4, with one scale for each block of
+  /// elements along the summed axis. `DequantizeLinear` converts them to float32 for the product.
   ///
   /// - Parameters:
-  ///   - kept: nodes, by name or operator, that stay as they are
-  ///   - block: how many elements have a scale
-  /// - Returns: the model, and how many products are quantised
-  /// - Throws: `ModelError`, and `ConversionError` where no product can be
+  ///   - kept: names or operators of nodes that are not quantized
+  ///   - block: the number of elements that share a scale
+  /// - Returns: the model, and the number of products that were quantized
+  /// - Throws: `ConversionError` where no product has constant weights, and for an invalid model
   public func blockQuantized(
     keeping kept: NamePatterns = NamePatterns([]), block: Int = 32
+  ) throws(ConversionError) -> (model: Model, products: Int) {
+    do { return try quantizedInBlocks(keeping: kept, block: block) } catch {
+      throw ConversionError(wrapping: error)
+    }
+  }
+
+  private func quantizedInBlocks(
+    keeping kept: NamePatterns, block: Int
   ) throws -> (model: Model, products: Int) {
     var result = try prepared(forOperatorSet: 21)
     let products = result.products(keeping: kept).filter { $0.sumAxis != nil }
@@ -25,7 +33,9 @@ extension Model {
       var nodes: [Node] = []
       var weights = product.weights
       var bias: [Node] = []
-      if product.kind == .gemm, node.number("alpha") ?? 1 == 1, node.number("beta") ?? 1 == 1 {
+      if node.operatorType != "MatMul", node.number("alpha") ?? 1 == 1,
+        node.number("beta") ?? 1 == 1
+      {
         // Engines fuse the weights' scales with `MatMul`, not with `Gemm`.
         if axis == 1 { weights = try weights.transposed() }
         axis = 0
@@ -43,7 +53,7 @@ extension Model {
       }
       let key = "\(own) \(axis) \(node.operatorType) \(weights.shape)"
       if made[key] == nil {
-        // Shorter than a block, all of the axis has one scale.
+        // An axis shorter than a block has one scale.
         let size = min(block, weights.shape[axis])
         let quantized = try QuantizedWeights.int4(weights, axis: axis, block: size)
         let names = [

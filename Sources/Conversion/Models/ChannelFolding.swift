@@ -1,11 +1,10 @@
 import ONNX
 
 extension Model {
-  /// The model with what scales and shifts the channels behind a convolution or a normalisation,
-  /// `BatchNormalization` and arithmetic with constants, worked into that node's constants.
+  /// The model with affine maps of channels, such as `BatchNormalization` and arithmetic with
+  /// constants, folded into the constants of the convolution or normalization before them.
   func withChannelsFolded() -> Model {
-    let replaceable = Set(irVersion ?? 0 >= 4 ? graph.inputs.map(\.name) : [])
-    var folding = ChannelFolding(graph, replaceable: replaceable, ranks: valueTypes().ranks)
+    var folding = ChannelFolding(self)
     var result = self
     result.graph.nodes = folding.nodes()
     guard !folding.added.isEmpty else { return self }
@@ -18,33 +17,20 @@ extension Model {
   }
 }
 
-extension [String: ValueType] {
-  fileprivate var ranks: [String: Int] { compactMapValues { $0.tensorType?.shape?.rank } }
-}
-
-/// `y = factor · x + offset` for each channel.
-private struct ChannelMap {
-  var factor: [Double]
-  var offset: [Double]
-}
-
 private struct ChannelFolding {
   private let source: [Node]
   private let ranks: [String: Int]
-  private var constants: [String: Tensor] = [:]
+  private var constants: [String: Tensor]
   private var uses: [String: Int] = [:]
   private var builder: GraphBuilder
   private(set) var added: [NamedTensor] = []
 
-  init(_ graph: Graph, replaceable: Set<String>, ranks: [String: Int]) {
+  init(_ model: Model) {
+    let graph = model.graph
     source = graph.nodes
-    self.ranks = ranks
+    ranks = model.valueTypes().compactMapValues { $0.tensorType?.shape?.rank }
     builder = GraphBuilder(taken: graph.allNames)
-    for initializer in graph.initializers {
-      if let name = initializer.name, !replaceable.contains(name) {
-        constants[name] = initializer.tensor
-      }
-    }
+    constants = model.fixedInitializers
     for node in graph.nodes {
       for name in node.usedNames { uses[name, default: 0] += 1 }
     }
@@ -53,7 +39,7 @@ private struct ChannelFolding {
 
   mutating func nodes() -> [Node] {
     var nodes: [Node?] = []
-    /// Which node makes a value.
+    /// The index of the node that can take over what follows, by its output.
     var makers: [String: Int] = [:]
     for node in source {
       if let place = node.inputs.lazy.compactMap({ makers[$0] }).first, let maker = nodes[place],
@@ -62,26 +48,16 @@ private struct ChannelFolding {
         let map = map(node, of: made, channels: channels),
         let folded = fold(map, into: maker, output: node.outputs[0])
       {
-        // In the later place, where all it needs is there.
+        // The later position, where all inputs exist.
         nodes[place] = nil
         makers[node.outputs[0]] = nodes.count
         nodes.append(folded)
         continue
       }
-      if Self.takers.contains(node.operatorType), Registry.normalized(domain: node.domain).isEmpty,
-        let output = node.outputs.first
-      {
-        makers[output] = nodes.count
-      }
+      if node.linearWeight != nil, let output = node.outputs.first { makers[output] = nodes.count }
       nodes.append(node)
     }
     return nodes.compactMap { $0 }
-  }
-
-  private static let takers: Set<String> = ["Conv", "ConvTranspose", "BatchNormalization"]
-
-  private func floats(_ node: Node, _ input: Int) -> [Float]? {
-    input < node.inputs.count ? floats(node.inputs[input]) : nil
   }
 
   private func floats(_ name: String) -> [Float]? {
@@ -89,62 +65,44 @@ private struct ChannelFolding {
     return try? tensor.array(as: Float.self)
   }
 
-  /// How many channels a node makes that can take a map in; `nil` for one that cannot.
+  private func floats(_ node: Node, _ input: Int) -> [Double]? {
+    input < node.inputs.count ? floats(node.inputs[input])?.map(Double.init) : nil
+  }
+
+  /// The number of output channels of a node whose weight and bias are constants of float32; `nil`
+  /// for a node that cannot take over a map of its channels.
   private func channels(of node: Node) -> Int? {
-    switch node.operatorType {
-    case "Conv", "ConvTranspose":
-      guard node.inputs.count >= 2, let weights = constants[node.inputs[1]],
-        weights.elementType == .float32, weights.shape.count >= 3
-      else { return nil }
-      if node.inputs.count > 2, !node.inputs[2].isEmpty, floats(node, 2) == nil { return nil }
-      if node.operatorType == "Conv" { return weights.shape[0] }
-      return node.integer("group") ?? 1 == 1 ? weights.shape[1] : nil
-    default:
-      guard node.isInference, let scale = floats(node, 1), let shift = floats(node, 2),
-        scale.count == shift.count
-      else { return nil }
-      return scale.count
-    }
-  }
-
-  /// What a node does with each channel of one of its inputs.
-  private func map(_ node: Node, of value: String, channels: Int) -> ChannelMap? {
-    guard Registry.normalized(domain: node.domain).isEmpty, node.subgraphs.isEmpty else {
-      return nil
-    }
-    let one = Array(repeating: 1.0, count: channels)
-    let zero = Array(repeating: 0.0, count: channels)
-    if node.operatorType == "BatchNormalization" {
-      guard node.isInference, node.inputs.first == value else { return nil }
-      let parts = (1...4).compactMap { floats(node, $0)?.map(Double.init) }
-      guard parts.count == 4, parts.allSatisfy({ $0.count == channels }) else { return nil }
-      let epsilon = Double(node.number("epsilon") ?? 1e-5)
-      let factor = zip(parts[0], parts[3]).map { $0 / ($1 + epsilon).squareRoot() }
-      let offset = zip(parts[1], zip(parts[2], factor)).map { $0 - $1.0 * $1.1 }
-      return ChannelMap(factor: factor, offset: offset)
-    }
-    guard ["Mul", "Add", "Sub", "Div"].contains(node.operatorType), node.attributes.isEmpty,
-      node.inputs.count == 2, let place = node.inputs.firstIndex(of: value),
-      let numbers = perChannel(node.inputs[1 - place], channels, rank: ranks[value])
+    guard let layout = node.linearWeight, layout.takesBias, layout.groups == 1,
+      node.inputs.count >= 2, let weights = constants[node.inputs[1]],
+      weights.elementType == .float32, layout.outputAxis < weights.shape.count,
+      // Kernels, and factors by channel.
+      weights.shape.count != 2
     else { return nil }
-    switch node.operatorType {
-    case "Mul": return ChannelMap(factor: numbers, offset: zero)
-    case "Add": return ChannelMap(factor: one, offset: numbers)
-    case "Sub" where place == 0: return ChannelMap(factor: one, offset: numbers.map { -$0 })
-    case "Div" where place == 0 && !numbers.contains(0):
-      return ChannelMap(factor: numbers.map { 1 / $0 }, offset: zero)
-    default: return nil
-    }
+    if node.inputs.count > 2, !node.inputs[2].isEmpty, floats(node, 2) == nil { return nil }
+    return weights.shape[layout.outputAxis]
   }
 
-  /// A constant that is one number for each channel, axis 1 of `rank`, or one for all.
-  private func perChannel(_ name: String, _ channels: Int, rank: Int?) -> [Double]? {
-    guard let tensor = constants[name], tensor.elementType == .float32, let rank, rank >= 2,
-      tensor.shape.count <= rank
+  /// The map of each channel of one of a node's inputs, where the node is such a map.
+  private func map(_ node: Node, of value: String, channels: Int) -> ChannelMap? {
+    guard let facts = node.facts, node.subgraphs.isEmpty,
+      let input = node.inputs.firstIndex(of: value)
+    else { return nil }
+    let given = ChannelConstants(
+      count: channels, vector: { floats(node, $0) },
+      operand: { operand(node, $0, channels, rank: ranks[value]) })
+    let map = facts.channelMap(node, ofInput: input, given)
+    return map?.factors.count == channels ? map?.expanded : nil
+  }
+
+  /// A constant operand with one number for each channel, axis 1 of `rank`, or one for all.
+  private func operand(_ node: Node, _ input: Int, _ channels: Int, rank: Int?) -> [Double]? {
+    // Before operator set 7 attributes may align the operands otherwise.
+    guard node.inputs.count == 2, !node.attributes.contains(where: \.isLegacyAlignment),
+      input < node.inputs.count, let tensor = constants[node.inputs[input]], let rank, rank >= 2,
+      tensor.shape.count <= rank, let numbers = floats(node, input)
     else { return nil }
     let padded = Array(repeating: 1, count: rank - tensor.shape.count) + tensor.shape
     var expected = Array(repeating: 1, count: rank)
-    guard let numbers = floats(name)?.map(Double.init) else { return nil }
     if padded == expected, numbers.count == 1 {
       return Array(repeating: numbers[0], count: channels)
     }
@@ -152,35 +110,25 @@ private struct ChannelFolding {
     return padded == expected ? numbers : nil
   }
 
-  /// The node with the map in its constants, under the name that the map's result had; `nil` where
-  /// numbers would no longer be finite.
+  /// The node with the map folded into its constants, and with the output of the map's node; `nil`
+  /// where a number would become infinite or NaN.
   private mutating func fold(
     _ map: ChannelMap, into maker: Node, output: String
   ) -> Node? {
+    guard let layout = maker.linearWeight, let old = constants[maker.inputs[1]] else { return nil }
     var node = maker
     node.outputs[0] = output
-    let isConvolution = maker.operatorType != "BatchNormalization"
-    let shiftInput = 2
-    let shift = floats(maker, shiftInput) ?? Array(repeating: 0, count: map.factor.count)
-    let newShift = zip(shift, zip(map.factor, map.offset)).map { Float(Double($0) * $1.0 + $1.1) }
-    guard newShift.count == map.factor.count, newShift.allSatisfy(\.isFinite),
-      let old = constants[maker.inputs[1]],
-      var numbers = floats(maker.inputs[1])
+    let biasName = maker.inputs.count > 2 ? maker.inputs[2] : ""
+    guard
+      let weight = try? map.folded(weight: old, axis: layout.outputAxis),
+      let bias = try? map.folded(
+        bias: biasName.isEmpty ? nil : constants[biasName], elementType: .float32),
+      weight.isFinite, bias.isFinite
     else { return nil }
-    let axis = maker.operatorType == "ConvTranspose" ? 1 : 0
-    let inner = old.shape[(axis + 1)...].reduce(1, *)
-    for index in numbers.indices {
-      numbers[index] = Float(
-        Double(numbers[index]) * map.factor[index / max(inner, 1) % map.factor.count])
-    }
-    guard numbers.allSatisfy(\.isFinite) else { return nil }
-    node.inputs[1] = add(Tensor(shape: old.shape, numbers), like: maker.inputs[1])
-    let hint =
-      node.inputs.count > shiftInput && !node.inputs[shiftInput].isEmpty
-      ? node.inputs[shiftInput] : "\(maker.inputs[1])_bias"
-    let name = add(Tensor(shape: [newShift.count], newShift), like: hint)
-    if isConvolution, node.inputs.count == shiftInput { node.inputs.append(name) }
-    node.inputs[shiftInput] = name
+    node.inputs[1] = add(weight, like: maker.inputs[1])
+    let name = add(bias, like: biasName.isEmpty ? "\(maker.inputs[1])_bias" : biasName)
+    if node.inputs.count == 2 { node.inputs.append(name) }
+    node.inputs[2] = name
     return node
   }
 
@@ -192,10 +140,13 @@ private struct ChannelFolding {
   }
 }
 
-extension Node {
-  /// Whether it normalises by given numbers, and shows nothing else.
-  fileprivate var isInference: Bool {
-    operatorType == "BatchNormalization" && integer("training_mode") ?? 0 == 0
-      && integer("spatial") ?? 1 == 1 && outputs.dropFirst().allSatisfy(\.isEmpty)
+extension Attribute {
+  fileprivate var isLegacyAlignment: Bool {
+    ["axis", "broadcast", "consumed_inputs"].contains(name)
   }
+}
+
+extension Tensor {
+  /// Whether all elements of a float32 tensor are finite.
+  fileprivate var isFinite: Bool { elements(as: Float.self).allSatisfy(\.isFinite) }
 }

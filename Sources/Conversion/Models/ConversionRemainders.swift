@@ -1,7 +1,7 @@
 import ONNX
 
 extension Graph {
-  /// Of `Cast` before operator set 6 nobody infers the type.
+  /// States the output types of `Cast`, which readers cannot infer before operator set 6.
   mutating func stateTypesOfCasts(_ scope: ConversionScope) {
     let stated = Set((valueInfos + inputs + outputs).map(\.name))
     for node in nodes where node.operatorType == "Cast" {
@@ -11,7 +11,8 @@ extension Graph {
     }
   }
 
-  /// Before operator set 9 `Constant` makes floating-point numbers only.
+  /// Replaces `Constant` nodes of other than floating-point types, which do not exist before operator
+  /// set 9, with initializers.
   mutating func moveConstantsToInitializers() {
     let wanted = Set(outputs.map(\.name))
     nodes.removeAll { node in
@@ -26,8 +27,8 @@ extension Graph {
   }
 }
 
-/// Removes `Constant` nodes that somebody used before and nobody does now.
-/// - Returns: the names that are used
+/// Removes `Constant` nodes that were used before a conversion and are not used after it.
+/// - Returns: the names of the values that are used
 @discardableResult
 func removeConstants(
   _ nodes: inout [Node], unusedSince before: [Node], wanted: [String]

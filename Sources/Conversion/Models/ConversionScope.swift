@@ -1,6 +1,6 @@
 import ONNX
 
-/// What is known of the values of one graph while its nodes are converted.
+/// The known types and constants of one graph while its nodes are converted.
 final class ConversionScope: VersionContext {
   private final class Names {
     var taken: Set<String> = []
@@ -12,9 +12,9 @@ final class ConversionScope: VersionContext {
   private let outer: ConversionScope?
   private var types: [String: ValueType] = [:]
   private var constants: [String: Tensor] = [:]
-  /// Whether the model was found right, and the types of its values follow from it.
+  /// Whether the model passed its checks, so that the types of its values are known.
   private(set) var isChecked = false
-  /// Whether a run may replace an initializer that is an input.
+  /// Whether a run may replace initializers that are inputs too.
   private let replacesInitializers: Bool
 
   private init(names: Names, outer: ConversionScope?, replacesInitializers: Bool) {
@@ -23,7 +23,7 @@ final class ConversionScope: VersionContext {
     self.replacesInitializers = replacesInitializers
   }
 
-  /// The scope of a model's graph, with the types of its values as far as they can be inferred.
+  /// The scope of a model's graph, with the types of its values if they can be inferred.
   convenience init(_ model: Model) {
     // Before IR version 4 every initializer had to be an input.
     self.init(names: Names(), outer: nil, replacesInitializers: model.irVersion ?? 0 >= 4)
@@ -48,12 +48,12 @@ final class ConversionScope: VersionContext {
     for info in function.valueInfos { if let type = info.type { types[info.name] = type } }
   }
 
-  /// The scope of a graph within this one.
+  /// The scope of a subgraph.
   func inner() -> ConversionScope {
     ConversionScope(names: names, outer: self, replacesInitializers: replacesInitializers)
   }
 
-  /// Takes in what a graph states of its own values.
+  /// Adds the types and constants that a graph states.
   func enter(_ graph: Graph) {
     for info in graph.valueInfos + graph.inputs + graph.outputs {
       guard types[info.name] == nil, let type = info.type else { continue }
@@ -68,7 +68,7 @@ final class ConversionScope: VersionContext {
     for node in graph.nodes { note(node) }
   }
 
-  /// Remembers the tensor that a `Constant` node makes.
+  /// Adds the output of a `Constant` node as a constant.
   func note(_ node: Node) {
     guard node.operatorType == "Constant", let name = node.outputs.first,
       constants[name] == nil
@@ -85,7 +85,7 @@ final class ConversionScope: VersionContext {
     }
   }
 
-  /// Finds out the types of what a node makes, where nothing states them.
+  /// Infers the types of a node's outputs, where they are not stated.
   func infer(_ node: Node, operatorSet: Int) {
     guard node.outputs.contains(where: { !$0.isEmpty && type(of: $0) == nil }),
       let operation = try? Registry.standard.make(node, operatorSet: operatorSet)

@@ -1,13 +1,13 @@
 import ONNX
 
-/// Which dimensions of a model's inputs are meant.
+/// A choice of dimensions of a model's inputs.
 public enum DimensionChoice: Sendable, Hashable {
-  /// All of that name.
+  /// All dimensions with a name, in all inputs.
   case symbol(String)
-  /// An axis of an input.
+  /// One axis of one input; a negative axis counts from the end.
   case axis(input: String, Int)
 
-  /// `NAME`, or `INPUT[AXIS]`.
+  /// - Parameter text: `NAME` or `INPUT[AXIS]`
   public init(_ text: String) {
     if text.hasSuffix("]"), let open = text.lastIndex(of: "["),
       let axis = Int(text[text.index(after: open)...].dropLast())
@@ -20,8 +20,8 @@ public enum DimensionChoice: Sendable, Hashable {
 }
 
 extension Model {
-  /// The model with other sizes of its inputs; the types of all other values follow from them.
-  /// - Throws: `ConversionError` where there is no such dimension, and where the graph does not work
+  /// The model with other sizes of its inputs. The types of all other values are inferred again.
+  /// - Throws: `ConversionError` where there is no such dimension, and where the graph is not valid
   ///   with that size
   public func setting(
     _ choice: DimensionChoice, to dimension: Dimension
@@ -35,14 +35,16 @@ extension Model {
       }
       guard count > 0 else {
         let names = Set(graph.inputs.flatMap { $0.type?.tensorType?.shape.map(\.symbols) ?? [] })
-        let hint = names.isEmpty ? "" : "; there are \(names.sorted().joined(separator: ", "))"
+        let hint =
+          names.isEmpty
+          ? "" : "; the named dimensions are \(names.sorted().joined(separator: ", "))"
         throw ConversionError("no input has a dimension \(name.quoted)\(hint)")
       }
     case .axis(let name, let axis):
       guard let index = graph.inputs.firstIndex(where: { $0.name == name }),
         var type = graph.inputs[index].type?.tensorType, var shape = type.shape,
         (-shape.rank..<shape.rank).contains(axis)
-      else { throw ConversionError("there is no dimension \(axis) of an input \(name.quoted)") }
+      else { throw ConversionError("no input \(name.quoted) has an axis \(axis)") }
       shape[axis < 0 ? axis + shape.rank : axis] = dimension
       type.shape = shape
       result.graph.inputs[index].type = ValueType(
@@ -52,7 +54,7 @@ extension Model {
     result.graph.forgetOutputSizes()
     let types: [String: ValueType]
     do { types = try Session(result, options: .checking).types() } catch {
-      throw ConversionError("with that size the graph is wrong: \(error)")
+      throw ConversionError("the graph is not valid with that size: \(error)")
     }
     for (index, output) in graph.outputs.enumerated() {
       guard let found = types[output.name]?.tensorType?.shape,
@@ -72,7 +74,8 @@ extension Shape {
     compactMap { if case .symbol(let name) = $0 { name } else { nil } }
   }
 
-  /// This shape with the names that `stated` has for what is free, but for the one that changed.
+  /// The shape with the names that `stated` has for dimensions that are free, except for the one that
+  /// changed.
   fileprivate func naming(
     _ stated: Shape?, of choice: DimensionChoice, _ dimension: Dimension
   ) -> Shape {
@@ -88,7 +91,8 @@ extension Shape {
 }
 
 extension ValueInfo {
-  /// - Returns: how often
+  /// Replaces a dimension wherever it occurs.
+  /// - Returns: the number of replacements
   fileprivate mutating func replace(_ old: Dimension, by new: Dimension) -> Int {
     guard var tensor = type?.tensorType, var shape = tensor.shape else { return 0 }
     let places = shape.indices.filter { shape[$0] == old }

@@ -16,7 +16,7 @@ extension Shape {
 }
 
 extension Double {
-  /// With one digit behind the point.
+  /// The number with one decimal, or none for an integer.
   var drawn: String {
     let tenths = (self * 10).rounded()
     guard abs(tenths) < 1e15 else { return "0" }
@@ -28,7 +28,7 @@ extension Double {
 }
 
 extension String {
-  /// For a label of Graphviz.
+  /// The text escaped for a quoted label of Graphviz.
   var inQuotes: String {
     var result = ""
     for character in escaped {
@@ -38,6 +38,7 @@ extension String {
     return result
   }
 
+  /// The text escaped for XML.
   var inXML: String {
     var result = ""
     for character in escaped {

@@ -1,14 +1,20 @@
 import ONNX
 
 extension Model {
-  /// The model with its products in int8: weights once and for all, with a scale for each output;
-  /// what they are multiplied with, at each run, by `DynamicQuantizeLinear`.
+  /// The model with its matrix products and convolutions in 8-bit integers. Weights are quantized
+  /// once, with a scale for each output, and activations at every run, by `DynamicQuantizeLinear`.
   ///
-  /// - Parameter kept: nodes, by name or operator, that stay as they are
-  /// - Returns: the model, and how many products are quantised
-  /// - Throws: `ModelError`, and `ConversionError` where no product can be
+  /// - Parameter kept: names or operators of nodes that are not quantized
+  /// - Returns: the model, and the number of products that were quantized
+  /// - Throws: `ConversionError` where no product has constant weights, and for an invalid model
   public func dynamicallyQuantized(
     keeping kept: NamePatterns = NamePatterns([])
+  ) throws(ConversionError) -> (model: Model, products: Int) {
+    do { return try quantizedAtRun(keeping: kept) } catch { throw ConversionError(wrapping: error) }
+  }
+
+  private func quantizedAtRun(
+    keeping kept: NamePatterns
   ) throws -> (model: Model, products: Int) {
     var result = try prepared(forOperatorSet: 13)
     let products = result.products(keeping: kept)
@@ -34,31 +40,30 @@ extension Model {
         add("DynamicQuantizeLinear", [x], to: parts)
         activations[x] = parts
       }
-      let isTransposed = product.kind == .gemm && product.outputAxis == 0
+      let isTransposed = product.sumAxis == 1
       let matrix = isTransposed ? try product.weights.transposed() : product.weights
       let weights = try QuantizedWeights.bytes(
         matrix, axis: isTransposed ? 1 : product.outputAxis)
       let own = node.inputs[1]
       let values = builder.constant(weights.values, hint: "\(own)_uint8")
-      let alpha = product.kind == .gemm ? node.number("alpha") ?? 1 : 1
+      let alpha = node.number("alpha") ?? 1
       let shape =
         [weights.scales.count]
-        + (product.kind == .conv ? Array(repeating: 1, count: matrix.shape.count - 2) : [])
+        + (product.isConvolution ? Array(repeating: 1, count: matrix.shape.count - 2) : [])
       let scales = builder.constant(
         Tensor(shape: shape, weights.scaleList.map { $0 * alpha }), hint: "\(own)_scale")
       let zero = builder.constant(Tensor(QuantizedWeights.zero), hint: "\(own)_zero_point")
       let output = node.outputs[0]
       let sum = builder.unique("\(output)_int32")
       add(
-        product.kind == .conv ? "ConvInteger" : "MatMulInteger",
-        [parts[0], values, parts[2], zero], product.kind == .conv ? node.attributes : [],
-        to: [sum])
+        product.integerOperator, [parts[0], values, parts[2], zero],
+        product.isConvolution ? node.attributes : [], to: [sum])
       let numbers = builder.unique("\(output)_float")
       add("Cast", [sum], [.int("to", Int(ElementType.float32.rawValue))], to: [numbers])
       let factor = builder.unique("\(output)_scale")
       add("Mul", [parts[1], scales], to: [factor])
       var bias = node.inputs.count > 2 && !node.inputs[2].isEmpty ? node.inputs[2] : nil
-      if product.kind == .conv, let name = bias {
+      if product.isConvolution, let name = bias {
         let column = builder.unique("\(name)_column")
         let target = builder.constant(
           Tensor(shape: [shape.count], [-1] + Array(repeating: Int64(1), count: shape.count - 1)),
@@ -85,7 +90,7 @@ extension Model {
     return (result, products.count)
   }
 
-  /// Puts other nodes in place of some.
+  /// Replaces nodes, by their positions, and adds initializers.
   mutating func replace(_ replacements: [Int: [Node]], adding tensors: [NamedTensor]) {
     graph.nodes = graph.nodes.enumerated().flatMap { index, node in
       replacements[index] ?? [node]
@@ -97,7 +102,7 @@ extension Model {
 }
 
 extension Tensor {
-  /// A float32 matrix with rows and columns exchanged.
+  /// The transpose of a float32 matrix.
   func transposed() throws(TensorError) -> Tensor {
     let (rows, columns) = (shape[0], shape[1])
     let source = elements(as: Float.self)

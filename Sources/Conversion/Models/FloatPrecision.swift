@@ -1,22 +1,22 @@
 import ONNX
 
 extension Model {
-  /// The model with its float32 numbers in a 16-bit type, wherever operators take it; the others keep
-  /// float32, with casts around them, and so do the graph's inputs and outputs.
+  /// The model with its float32 values in a 16-bit floating-point type, wherever operators accept it.
+  /// Other nodes, and the graph's inputs and outputs, keep float32, with casts around them.
   ///
   /// - Parameters:
   ///   - type: `.float16` or `.bfloat16`
-  ///   - kept: nodes, by name or operator, that keep float32
-  ///   - samples: inputs of runs, by name: what makes or takes numbers in them that the type cannot
-  ///     hold keeps float32
-  /// - Returns: the model, and the nodes that keep float32
-  /// - Throws: `ModelError`
+  ///   - kept: names or operators of nodes that keep float32
+  ///   - samples: inputs of runs, by name. Nodes with an input or output that exceeds the range of
+  ///     float16 in these runs keep float32.
+  /// - Returns: the model, and the names of the nodes that keep float32
+  /// - Throws: `ModelError` where the model is invalid or does not run on the samples
   public func narrowed(
     to type: ElementType, keeping kept: NamePatterns = NamePatterns([]),
     samples: [[String: Value]] = []
   ) throws(ModelError) -> (model: Model, kept: [String]) {
     var base = try withOwnInitializers().withoutFunctions()
-    // Arithmetic knows bfloat16 since 13, convolutions and recurrent layers since 22.
+    // Arithmetic takes bfloat16 since operator set 13, convolutions and recurrent layers since 22.
     let version = base.operatorSets.version(of: "") ?? 1
     if type == .bfloat16, version < 22 {
       do { base = try base.converted(toOperatorSet: 22) } catch {
@@ -40,7 +40,7 @@ extension Model {
   }
 }
 
-/// Gives nodes another floating-point type, one after the other.
+/// Converts the nodes of a graph to another floating-point type, in order.
 private struct Narrowing {
   private let wide: ElementType
   private let narrow: ElementType
@@ -48,15 +48,15 @@ private struct Narrowing {
   private let types: [String: ValueType]
   private let versions: [String: Int]
   private var names: GraphBuilder
-  /// What each value is now, where that is not what it was.
+  /// The new types of values that have changed.
   private var current: [String: ElementType] = [:]
-  /// The same value in another type.
+  /// Copies of values in the other type, by name.
   private var copies: [String: String] = [:]
   private var nodes: [Node] = []
   private var initializers: [String: Tensor] = [:]
   private var added: [NamedTensor] = []
   private var version = 1
-  /// Values that the narrow type cannot hold.
+  /// Values that exceed the range of the narrow type.
   var large: Set<String> = []
   private(set) var left: [String] = []
 
@@ -79,7 +79,7 @@ private struct Narrowing {
       if let name = initializer.name { initializers[name] = initializer.tensor }
     }
     for node in graph.nodes { try convert(node) }
-    // The outputs keep their types under their names.
+    // The outputs keep their names and types.
     var renamed: [String: String] = [:]
     for output in graph.outputs where current[output.name] == narrow {
       if renamed[output.name] == nil {
@@ -107,7 +107,7 @@ private struct Narrowing {
       if !floats.isEmpty || !node.subgraphs.isEmpty {
         left.append(node.name ?? node.operatorType)
         for index in floats { node.inputs[index] = value(node.inputs[index], in: wide) }
-        // What a subgraph takes from outside keeps its type, under another name.
+        // Subgraphs take the values of the outer graph in their old type, under a new name.
         for name in Set(node.usedNames) where current[name] == narrow && !node.inputs.contains(name)
         {
           let copy = value(name, in: wide)
@@ -135,12 +135,13 @@ private struct Narrowing {
     }
   }
 
-  /// What the value was.
+  /// The element type of a value before the conversion.
   private func elementType(_ name: String) -> ElementType? {
     name.isEmpty ? nil : types[name]?.tensorType?.elementType
   }
 
-  /// Which inputs the node takes in the narrow type, and what it makes then; `nil` where it does not.
+  /// The inputs that the node accepts in the narrow type, and its outputs' types then; `nil` where it
+  /// does not accept it.
   private func choose(
     _ node: Node, _ floats: [Int]
   ) -> (inputs: Set<Int>, outputs: [ValueType])? {
@@ -149,7 +150,7 @@ private struct Narrowing {
       let made = try? Registry.standard.make(node, operatorSet: version)
     else { return nil }
     if floats.first == 0, !made.types.contains(narrow) { return nil }
-    // Large numbers would become infinite.
+    // Constants beyond the range would become infinite.
     for index in floats {
       if let tensor = initializers[node.inputs[index]], narrow == .float16, !tensor.fitsFloat16 {
         return nil
@@ -176,7 +177,7 @@ private struct Narrowing {
         let outputs = try made.operator.infer(Inputs(types: given, constants: constants))
         return (chosen, outputs)
       } catch .input(let index, _) {
-        // An input that must be float32, or of the type of one that must.
+        // An input that must stay float32, or have the type of one that must.
         guard index != floats.first, chosen.remove(index) != nil else { return nil }
       } catch {
         return nil
@@ -185,7 +186,7 @@ private struct Narrowing {
     return nil
   }
 
-  /// The value's name in that type.
+  /// The name of a value in a type, which may need a new constant or a cast.
   private mutating func value(_ name: String, in type: ElementType) -> String {
     let now = current[name] ?? wide
     guard now != type else { return name }
@@ -210,7 +211,7 @@ private struct Narrowing {
 }
 
 extension ElementType {
-  /// As operator set 1 calls the floating-point types.
+  /// The name of a floating-point type in operator set 1.
   fileprivate var inCapitals: String { self == .float32 ? "FLOAT" : description.uppercased() }
 }
 
@@ -225,7 +226,7 @@ extension Tensor {
     return elements(as: Float.self).allSatisfy { !$0.isFinite || abs($0) <= largest }
   }
 
-  /// The float32 elements in a 16-bit type; `nil` for others and without memory.
+  /// The tensor in a 16-bit type; `nil` for types other than float32, and when memory runs out.
   func narrowed(to type: ElementType) -> Tensor? {
     guard elementType == .float32 else { return nil }
     let source = elements(as: Float.self)

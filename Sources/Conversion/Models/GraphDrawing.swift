@@ -1,7 +1,7 @@
 import ONNX
 
-/// A model's graph as a picture: a box for each input, node and output, with what is constant in the
-/// node's box.
+/// A drawing of a model's graph: a box for each input, node and output. The box of a node lists its
+/// constants.
 public struct GraphDrawing: Sendable {
   struct Box: Sendable {
     enum Kind { case value, plain, weighted, nested }
@@ -17,9 +17,10 @@ public struct GraphDrawing: Sendable {
 
   private(set) var boxes: [Box] = []
   private(set) var edges: [Edge] = []
-  /// Values whose types are written beside an edge.
+  /// Values whose shapes label an edge already.
   private var stated: Set<String> = []
 
+  /// Prepares the drawing. The shapes of values are inferred where the model is valid.
   public init(_ model: Model) {
     let types = model.valueTypes()
     let graph = model.graph
@@ -31,7 +32,7 @@ public struct GraphDrawing: Sendable {
       guard let name = node.outputs.first else { continue }
       constants[name] = Self.text(node.attributes[0], name)
     }
-    // What is constant and an output has a box of its own.
+    // A constant that is an output has a box of its own.
     let outputs = Set(graph.outputs.map(\.name))
     let nodes = graph.nodes.filter { node in
       guard node.isConstant, let name = node.outputs.first else { return true }
@@ -67,7 +68,7 @@ public struct GraphDrawing: Sendable {
     _ name: String, to box: Int, _ producers: [String: Int], _ types: [String: ValueType]
   ) {
     guard let from = producers[name] else { return }
-    // An input's box states its type, and once is enough.
+    // The box of an input states its type. A value is labelled once.
     let isStated = boxes[from].kind == .value || !stated.insert(name).inserted
     let label = isStated ? "" : types[name]?.tensorType?.shape?.drawn ?? ""
     edges.append(Edge(from: from, to: box, label: label))
@@ -80,7 +81,7 @@ public struct GraphDrawing: Sendable {
       case .graph(let graph):
         box.kind = .nested
         box.lines.append("\(attribute.name): \(graph.nodes.count) nodes")
-      // What many operators state though it is the default.
+      // Defaults that exporters state.
       case .ints(let list) where attribute.name == "pads" && list.allSatisfy { $0 == 0 }: break
       case .ints(let list)
       where ["strides", "dilations"].contains(attribute.name) && list.allSatisfy { $0 == 1 }:
@@ -104,7 +105,7 @@ public struct GraphDrawing: Sendable {
     return box
   }
 
-  /// The numbers of a small constant; name and type of others.
+  /// The elements of a small constant, or the name and type of a larger one.
   private static func text(_ tensor: Tensor, _ name: String) -> String {
     if tensor.count <= 6, tensor.shape.count <= 1 {
       if let integers = tensor.integers { return integers.map(String.init).joined(separator: ", ") }
@@ -127,12 +128,12 @@ public struct GraphDrawing: Sendable {
     }
   }
 
-  /// The end of a long name.
+  /// The name, or the end of a long one.
   static func short(_ name: String) -> String {
     name.count <= 24 ? name : "…" + name.suffix(23)
   }
 
-  /// The graph in Graphviz's language.
+  /// The graph in the DOT language of Graphviz.
   public var dot: String {
     var text = "digraph {\n  node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\"];\n"
     for (index, box) in boxes.enumerated() {
@@ -146,8 +147,8 @@ public struct GraphDrawing: Sendable {
     return text + "}\n"
   }
 
-  /// The graph as an SVG picture.
-  /// - Throws: `ConversionError` for a graph that goes round or is too large to place
+  /// The graph as an SVG image.
+  /// - Throws: `ConversionError` for a graph that has a cycle or is too large to lay out
   public func svg() throws(ConversionError) -> String {
     let sizes = boxes.map(\.size)
     let inputs = Set(boxes.indices.filter { boxes[$0].kind == .value })
@@ -155,7 +156,8 @@ public struct GraphDrawing: Sendable {
       let layout = GraphLayout(
         sizes: sizes, inputs: inputs, edges: edges.map { ($0.from, $0.to) })
     else {
-      throw ConversionError("the graph goes round, or is too large to draw; write it as .dot")
+      throw ConversionError(
+        "the graph has a cycle or is too large to draw; write a .dot file instead")
     }
     let margin = 16.0
     var text = """
@@ -192,7 +194,7 @@ public struct GraphDrawing: Sendable {
       "<path d=\"M\((tip.0 - 3).drawn) \((tip.1 - 2).drawn)l3 6l3 -6z\" style=\"fill:#667\"/>\n"
     if !label.isEmpty {
       let place = "x=\"\((points[0].0 + 5).drawn)\" y=\"\((points[0].1 + 13).drawn)\""
-      // White behind it, so that lines do not cross it.
+      // A white outline keeps the label readable over lines.
       for style in ["e h", "e"] {
         text += "<text class=\"\(style)\" \(place)>\(label.inXML)</text>\n"
       }
@@ -202,7 +204,7 @@ public struct GraphDrawing: Sendable {
 }
 
 extension Node {
-  /// Whether it only states a value.
+  /// Whether the node is a `Constant`.
   fileprivate var isConstant: Bool {
     operatorType == "Constant" && Registry.normalized(domain: domain).isEmpty
       && attributes.count == 1

@@ -1,13 +1,13 @@
-/// Places boxes of a directed graph in layers, so that edges go downwards and cross little
-/// (Sugiyama, Tagawa and Toda 1981): layers by the longest path, order within a layer by barycenters,
-/// places as near to the neighbours' mean as the order allows.
+/// A layered layout of a directed acyclic graph (Sugiyama, Tagawa and Toda 1981): layers by the longest
+/// path, order within a layer by barycenters, and positions as near to the mean of the neighbours as
+/// the order allows. Edges go downwards and cross little.
 struct GraphLayout {
-  /// A box, or a point where an edge passes a layer.
+  /// A box, or a point at which an edge passes a layer.
   struct Vertex {
     var width: Double
     var height: Double
     var layer = 0
-    /// The middle.
+    /// The coordinates of the center.
     var x = 0.0
     var y = 0.0
     /// The index of the box; `nil` for a point of an edge.
@@ -15,7 +15,7 @@ struct GraphLayout {
   }
 
   private(set) var vertices: [Vertex]
-  /// For each edge the vertices it passes, its two boxes included.
+  /// The vertices of each edge, from its first box to its second.
   private(set) var routes: [[Int]] = []
   private(set) var width = 0.0
   private(set) var height = 0.0
@@ -29,9 +29,9 @@ struct GraphLayout {
 
   /// - Parameters:
   ///   - sizes: width and height of each box
-  ///   - inputs: boxes where data come in; what does not depend on them stands near its use
-  ///   - edges: pairs of boxes, the first above the second; they must not form a circle
-  /// - Returns: `nil` where edges go round, or the picture would be too large
+  ///   - inputs: boxes of inputs; boxes that do not depend on them are placed near their use
+  ///   - edges: pairs of boxes, the first above the second
+  /// - Returns: `nil` for a graph that has a cycle or is too large
   init?(
     sizes: [(width: Double, height: Double)], inputs: Set<Int>, edges: [(from: Int, to: Int)]
   ) {
@@ -43,7 +43,7 @@ struct GraphLayout {
     place()
   }
 
-  /// - Returns: whether there is an order
+  /// - Returns: whether the graph is acyclic
   private mutating func assignLayers(
     _ edges: [(from: Int, to: Int)], _ inputs: Set<Int>
   ) -> Bool {
@@ -65,7 +65,7 @@ struct GraphLayout {
       }
     }
     guard done == vertices.count else { return false }
-    // Inputs, and what does not depend on them, stand right above where they are used.
+    // Inputs, and boxes that do not depend on them, are placed right above their use.
     var depends = [Bool](repeating: false, count: vertices.count)
     for vertex in ready where inputs.contains(vertex) || depends[vertex] {
       for other in next[vertex] { depends[other] = true }
@@ -150,8 +150,8 @@ struct GraphLayout {
     width = vertices.map { $0.x + $0.width / 2 }.max() ?? 0
   }
 
-  /// Moves the vertices of a layer as near as their order allows to the mean of their neighbours:
-  /// least squares under order, by pooling those that would overlap.
+  /// Moves the vertices of a layer as near to the mean of their neighbours as their order allows:
+  /// isotonic least squares, by pooling vertices that would overlap.
   private mutating func settle(_ layer: [Int], around neighbours: [[Int]]) {
     var groups: [(sum: Double, weight: Double, count: Int)] = []
     var offsets: [Double] = []
@@ -165,7 +165,7 @@ struct GraphLayout {
       let wanted =
         list.isEmpty
         ? vertices[vertex].x : list.reduce(0) { $0 + vertices[$1].x } / Double(list.count)
-      // Straight long edges matter more than the place of a box.
+      // A straight long edge matters more than the position of a box.
       let weight = list.isEmpty ? 0.1 : vertices[vertex].box == nil ? 4 : 1.0
       groups.append(((wanted - offset) * weight, weight, 1))
       while groups.count > 1, let last = groups.last,

@@ -1,20 +1,24 @@
 import ONNX
 
-/// What a change of a model costs: sizes, and how far its outputs on samples are from those before.
+/// A comparison of a model before and after a change: sizes, times, and the largest difference of the
+/// outputs on samples.
 public struct ModelDifference: Sendable {
-  /// Bytes of all constants.
+  /// The size of all constants in a file before the change, in bytes.
   public let bytesBefore: Int
+  /// The size of all constants in a file after the change, in bytes.
   public let bytesAfter: Int
-  /// The largest difference of a number of an output, and the largest finite number before.
+  /// The largest absolute difference of an output element; infinite where one became infinite or NaN.
   public let largestDifference: Double
+  /// The largest absolute value of a finite output element before the change.
   public let largestOutput: Double
-  /// The shortest time of a run.
+  /// The shortest time of a run before the change.
   public let timeBefore: Duration
+  /// The shortest time of a run after the change.
   public let timeAfter: Duration
 
   /// Runs both models on the samples.
-  /// - Parameter samples: inputs of each run, by name
-  /// - Throws: `ModelError`
+  /// - Parameter samples: the inputs of each run, by name
+  /// - Throws: `ModelError` where a model is invalid or does not run
   public init(
     from before: Model, to after: Model, on samples: [[String: Value]]
   ) throws(ModelError) {
@@ -47,7 +51,7 @@ public struct ModelDifference: Sendable {
     _ session: Session, _ sample: [String: Value], _ time: inout Duration
   ) throws(ModelError) -> [String: Value] {
     var results = try session.run(values: sample)
-    // The first run plans.
+    // The first run includes planning.
     let start = ContinuousClock.now
     results = try session.run(values: sample)
     time = min(time, ContinuousClock.now - start)
@@ -56,7 +60,7 @@ public struct ModelDifference: Sendable {
 }
 
 extension Model {
-  /// Bytes that the constants take in a file.
+  /// The size of all constants in a file, in bytes.
   var constantBytes: Int {
     var bytes = 0
     var waiting = [graph]
@@ -77,7 +81,7 @@ extension Tensor {
     return (count.multipliedReportingOverflow(by: bits).partialValue + 7) / 8
   }
 
-  /// The elements of a numeric type.
+  /// The elements of a common numeric type as `Double`; `nil` for other types.
   fileprivate var doubles: [Double]? {
     switch elementType {
     case .float32: elements(as: Float.self).map(Double.init)

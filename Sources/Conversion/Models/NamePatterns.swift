@@ -1,9 +1,10 @@
-/// Names with `*` for any letters.
+/// A list of patterns for names, in which `*` stands for any characters and `?` for one.
 public struct NamePatterns: Sendable {
   private let patterns: [[Character]]
+  /// - Parameter patterns: patterns that must match a whole name
   public init(_ patterns: [String]) { self.patterns = patterns.map(Array.init) }
 
-  /// Whether one of the patterns is the name.
+  /// Whether one of the patterns matches a name.
   public func contains(_ name: String) -> Bool {
     let name = Array(name)
     return patterns.contains { Self.matches($0[...], name[...]) }
@@ -12,7 +13,7 @@ public struct NamePatterns: Sendable {
   private static func matches(_ pattern: ArraySlice<Character>, _ name: ArraySlice<Character>)
     -> Bool
   {
-    // Where the last star stood, and how much of the name it covers.
+    // The position of the last star, and the end of what it matches so far.
     var (p, n) = (pattern.startIndex, name.startIndex)
     var star: (pattern: Int, name: Int)?
     while n < name.endIndex {

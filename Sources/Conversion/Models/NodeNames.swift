@@ -1,10 +1,10 @@
 import ONNX
 
 extension Graph {
-  /// Gives nodes that bear the name of another a name of their own. Those of `before` keep theirs.
+  /// Makes the names of nodes unique. The nodes of `before` keep theirs.
   mutating func makeNodeNamesUnique(keeping before: Graph) {
     var taken = Set(before.nodes.compactMap(\.name))
-    // Of several nodes of one name those that have an operator of before may keep it.
+    // Among several nodes of one name, those with the operator of an old node keep it.
     var left: [[String]: Int] = [:]
     for node in before.nodes { left[[node.name ?? "", node.operatorType], default: 0] += 1 }
     for index in nodes.indices {

@@ -1,24 +1,26 @@
 import ONNX
 
 extension Model {
-  /// The model by the rules of another version of an operator set: graph, subgraphs, functions and
-  /// training. It computes the same.
+  /// The model in another version of an operator set: its graph, subgraphs, functions and training
+  /// graphs. It computes the same results.
   ///
-  /// - Parameter domain: the operator set's domain; `ai.onnx` and empty both mean the standard's own
-  /// - Throws: `ModelError.node` for the first node whose meaning that version cannot express, and
-  ///   `ModelError.graph` for a version that is not known
+  /// - Parameters:
+  ///   - version: the version of the operator set
+  ///   - domain: the domain of the operator set; empty, like `ai.onnx`, for the standard's own
+  /// - Throws: `ModelError.node` for the first node that the version cannot express, and
+  ///   `ModelError.graph` for an unknown version or domain
   public func converted(
     toOperatorSet version: Int, domain: String = ""
   ) throws(ModelError) -> Model {
     let domain = Registry.normalized(domain: domain)
     guard let newest = Registry.standard.newestVersion(of: domain) else {
-      throw .graph("no operator set '\(domain)' is known")
+      throw .graph("unknown operator set '\(domain)'")
     }
     guard (1...newest).contains(version) else {
       throw .graph("operator set \(version): expected 1 to \(newest)")
     }
     do { return try following(version, of: domain) } catch {
-      // What a node needs to know may follow from shapes and constants.
+      // Values that a step needs may follow from shapes and constants.
       guard trainingInfos.isEmpty, case .node = error, var known = try? withConstantsComputed()
       else { throw error }
       known.removeUnused()
@@ -44,15 +46,15 @@ extension Model {
 }
 
 extension Model {
-  /// Holds every node to its operator.
-  /// - Throws: `ModelError`
+  /// Checks every node against its operator.
+  /// - Throws: `ModelError` for the first node that is invalid
   func check() throws(ModelError) {
     _ = try Session(self, options: .checking)
   }
 }
 
 extension SessionOptions {
-  /// For a session that is not to run.
+  /// Options of a session that only checks its model.
   static var checking: SessionOptions {
     var options = SessionOptions()
     options.passes = []
@@ -79,15 +81,15 @@ extension [OperatorSetImport] {
   }
 }
 
-/// One conversion of a model's nodes of one domain.
+/// The conversion of a model's nodes of one domain.
 private struct OperatorSetConversion {
   let domain: String
   let target: Int
-  /// The version that nodes are of which do not say it themselves.
+  /// The version of nodes that do not state their own.
   private var source: Int?
   private let scope: ConversionScope
   private let functions: Set<[String]>
-  /// Whether the model could be checked before.
+  /// Whether the model passed its checks before.
   var isCheckable: Bool { scope.isChecked }
   private var histories: [String: (first: Int, steps: [VersionStep])] = [:]
 
@@ -164,7 +166,7 @@ private struct OperatorSetConversion {
     return result
   }
 
-  /// The nodes that do in the target version what the node did.
+  /// The nodes of the target version that replace a node.
   private mutating func convert(
     _ node: Node, _ scope: ConversionScope
   ) throws(OperatorError) -> [Node] {
@@ -193,7 +195,7 @@ private struct OperatorSetConversion {
         continue
       }
       while node.inputs.last == "" { node.inputs.removeLast() }
-      // Operator sets before 6 let a node name inputs whose memory it may take.
+      // Before operator set 6, an attribute names inputs whose memory a node may reuse.
       if target >= 6, version < 6 {
         node.attributes.removeAll { $0.name == "consumed_inputs" }
       }
@@ -202,7 +204,7 @@ private struct OperatorSetConversion {
     return result
   }
 
-  /// The next change between the node's version and the target.
+  /// The next step from the node's version to the target; `nil` where there is none.
   private mutating func nextStep(
     for node: Node, at version: Int
   ) throws(OperatorError) -> VersionStep? {
@@ -221,7 +223,7 @@ private struct OperatorSetConversion {
     return steps.last { $0.version <= version && $0.version > target }
   }
 
-  /// The node, held to the version it has come to.
+  /// The node, checked against its operator in the target version, with wider types if it needs them.
   private func checked(
     _ node: Node, _ scope: ConversionScope
   ) throws(OperatorError) -> [Node] {
@@ -234,7 +236,7 @@ private struct OperatorSetConversion {
     guard let first = node.inputs.first, let type = scope.type(of: first)?.tensorType,
       type.elementType != .undefined, !entry.types.contains(type.elementType)
     else { return [node] }
-    let wider = type.elementType.wider(for: node.operatorType).first { wide in
+    let wider = type.elementType.wider(for: entry.operator).first { wide in
       entry.types.contains(wide)
         && target >= max(type.elementType.castableSince, wide.castableSince)
     }
@@ -242,10 +244,10 @@ private struct OperatorSetConversion {
       return widened(node, type.elementType, to: wider, scope)
     }
     throw .input(
-      0, "operator set \(target) takes \(entry.types) there, not \(type.elementType)")
+      0, "expected one of \(entry.types) in operator set \(target), got \(type.elementType)")
   }
 
-  /// The node on inputs of a type that holds all values of their own, in which it computes anyway.
+  /// The node with its inputs cast to a wider type, and its outputs cast back.
   private func widened(
     _ node: Node, _ narrow: ElementType, to wide: ElementType, _ scope: ConversionScope
   ) -> [Node] {

@@ -1,58 +1,41 @@
 import ONNX
 
-/// The products of a model that are quantised: matrix products and convolutions with constant
-/// weights.
+/// A linear map with constant weights that is quantized: a matrix product or a convolution.
 struct QuantizedProduct {
-  enum Kind { case matMul, gemm, conv }
-
-  let kind: Kind
-  /// Position of the node in the graph.
+  /// The position of the node in the graph.
   let index: Int
-  /// The weights, and the axis of theirs that counts the outputs.
   let weights: Tensor
+  /// The axis of the weights that counts the outputs.
   let outputAxis: Int
-  /// The axis of the weights along which products are summed; `nil` for convolutions, which have
-  /// several.
+  /// The axis of the weights that is summed over; `nil` for convolutions, which have several.
   let sumAxis: Int?
+  /// The operator that computes the same product of 8-bit integers.
+  let integerOperator: String
+
+  var isConvolution: Bool { sumAxis == nil }
 }
 
 extension Model {
-  /// The products with weights that a run cannot replace.
+  /// The products whose weights a run cannot replace.
   func products(keeping kept: NamePatterns) -> [QuantizedProduct] {
-    let inputs = Set(irVersion ?? 0 >= 4 ? graph.inputs.map(\.name) : [])
-    var constants: [String: Tensor] = [:]
-    for initializer in graph.initializers {
-      if let name = initializer.name, !inputs.contains(name) {
-        constants[name] = initializer.tensor
-      }
-    }
+    var constants = fixedInitializers
     for node in graph.nodes where node.operatorType == "Constant" {
       if let name = node.outputs.first { constants[name] = node.attribute("value")?.tensorValue }
     }
     return graph.nodes.enumerated().compactMap { index, node in
-      guard Registry.normalized(domain: node.domain).isEmpty, node.inputs.count > 1,
-        !kept.contains(node.name ?? ""), !kept.contains(node.operatorType),
-        let weights = constants[node.inputs[1]], weights.elementType == .float32,
-        weights.count > 0
+      guard node.inputs.count > 1, !kept.contains(node.name ?? ""),
+        !kept.contains(node.operatorType), let weights = constants[node.inputs[1]],
+        weights.elementType == .float32, weights.count > 0, let layout = node.linearWeight,
+        let integerOperator = node.facts?.integerProduct(node),
+        layout.sumAxis == nil ? weights.shape.count >= 3 : weights.shape.count == 2
       else { return nil }
-      switch node.operatorType {
-      case "MatMul" where weights.shape.count == 2:
-        return QuantizedProduct(
-          kind: .matMul, index: index, weights: weights, outputAxis: 1, sumAxis: 0)
-      case "Gemm" where weights.shape.count == 2 && node.integer("transA") ?? 0 == 0:
-        let isTransposed = node.integer("transB") ?? 0 != 0
-        return QuantizedProduct(
-          kind: .gemm, index: index, weights: weights, outputAxis: isTransposed ? 0 : 1,
-          sumAxis: isTransposed ? 1 : 0)
-      case "Conv" where weights.shape.count >= 3:
-        return QuantizedProduct(
-          kind: .conv, index: index, weights: weights, outputAxis: 0, sumAxis: nil)
-      default: return nil
-      }
+      return QuantizedProduct(
+        index: index, weights: weights, outputAxis: layout.outputAxis, sumAxis: layout.sumAxis,
+        integerOperator: integerOperator)
     }
   }
 
-  /// The model without functions, of an operator set not older than `version`.
+  /// The model with its functions inlined, in operator set `version` or a newer one.
   func prepared(forOperatorSet version: Int) throws(ModelError) -> Model {
     let plain = try withOwnInitializers().withoutFunctions()
     return try plain.converted(
@@ -60,28 +43,19 @@ extension Model {
   }
 }
 
-extension Node {
-  func integer(_ name: String) -> Int? {
-    if case .int(let value)? = attribute(name)?.value { Int(value) } else { nil }
-  }
-
-  func number(_ name: String) -> Float? {
-    if case .float(let value)? = attribute(name)?.value { value } else { nil }
-  }
-}
-
-/// Weights as whole numbers and scales: `w ≈ scale · q`.
+/// Weights as integers and scales: `w ≈ scale · q`.
 struct QuantizedWeights {
   let values: Tensor
   let scales: Tensor
   var scaleList: [Float] { Array(scales.elements(as: Float.self)) }
 
-  /// What stands for 0 among the values of `bytes`.
+  /// The zero point of the values that `bytes` makes.
   static let zero: UInt8 = 128
 
-  /// Eight bits with a scale for each index of an axis: `q = round(w / scale) + 128`, the largest
-  /// `|w|` being 127 from there. They are uint8 because products of uint8 with int8 saturate in
-  /// engines on CPUs that add pairs of them in 16 bits.
+  /// Quantizes to uint8 with a scale for each index of an axis: `q = round(w / scale) + 128`, where
+  /// the largest `|w|` becomes 127. The type is uint8 because on CPUs that add pairs of products in
+  /// 16 bits, products of uint8 with int8 saturate.
+  /// - Throws: `TensorError` when memory runs out
   static func bytes(_ weights: Tensor, axis: Int) throws(TensorError) -> QuantizedWeights {
     let source = weights.elements(as: Float.self)
     let count = weights.shape[axis]
@@ -104,8 +78,10 @@ struct QuantizedWeights {
     return QuantizedWeights(values: values, scales: Tensor(shape: [count], scales))
   }
 
-  /// int4 with a scale for each `block` elements along an axis. The element that is farthest from 0
-  /// goes to −8, whatever its sign, or beyond: of several scales the one of least squared error.
+  /// Quantizes to int4 with a scale for each `block` elements along an axis. The scale maps the
+  /// element farthest from 0 to −8, whatever its sign, or beyond the range: the scale with the least
+  /// squared error is taken.
+  /// - Throws: `TensorError` when memory runs out
   static func int4(_ weights: Tensor, axis: Int, block: Int) throws(TensorError) -> QuantizedWeights
   {
     let source = weights.elements(as: Float.self)
@@ -115,7 +91,7 @@ struct QuantizedWeights {
     var shape = weights.shape
     shape[axis] = blocks
     let scaleCount = shape.reduce(1, *)
-    /// Which scale an element has.
+    /// The index of an element's scale.
     func place(_ index: Int) -> Int {
       let (outer, rest) = index.quotientAndRemainder(dividingBy: size * inner)
       return (outer * blocks + rest / inner / block) * inner + rest % inner
@@ -125,7 +101,7 @@ struct QuantizedWeights {
       let place = place(index)
       if abs(source[index]) > abs(extremes[place]) { extremes[place] = source[index] }
     }
-    // A smaller scale cuts the farthest elements off and is finer for all others.
+    // A smaller scale clips the farthest elements and is finer for all others.
     var scales = [Float](repeating: 1, count: scaleCount)
     var least = [Float](repeating: .infinity, count: scaleCount)
     for step in 0...8 {
@@ -150,7 +126,7 @@ struct QuantizedWeights {
     return QuantizedWeights(values: values, scales: Tensor(shape: shape, scales))
   }
 
-  /// The nearest whole number within bounds; 0 for what is no number.
+  /// The nearest integer within bounds; 0 for NaN.
   static func rounded(_ x: Float, _ low: Float, _ high: Float) -> Float {
     x.isNaN ? 0 : min(max(x.rounded(.toNearestOrEven), low), high)
   }

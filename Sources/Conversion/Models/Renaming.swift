@@ -1,9 +1,10 @@
 import ONNX
 
 extension Model {
-  /// The model with other names for values: inputs, outputs, initializers and what is in between, in
-  /// subgraphs too.
-  /// - Throws: `ConversionError` for a name that no value has, and for a new one that is taken
+  /// The model with new names for values: inputs, outputs, initializers and intermediate values,
+  /// including those of subgraphs.
+  /// - Parameter names: new names by old names
+  /// - Throws: `ConversionError` for an old name that does not exist and a new one that does
   public func renaming(_ names: [String: String]) throws(ConversionError) -> Model {
     let taken = graph.allNames
     for (old, new) in names.sorted(by: { $0.key < $1.key }) {
@@ -11,13 +12,13 @@ extension Model {
         let hint = nearest(old, Array(taken)).map { "; did you mean \($0.quoted)?" } ?? ""
         throw ConversionError("the graph has no value \(old.quoted)\(hint)")
       }
-      guard !new.isEmpty else { throw ConversionError("\(old.quoted) needs a name") }
+      guard !new.isEmpty else { throw ConversionError("the new name of \(old.quoted) is empty") }
       guard !taken.contains(new) || names[new] != nil else {
-        throw ConversionError("there is a value \(new.quoted) already")
+        throw ConversionError("a value \(new.quoted) exists already")
       }
     }
     guard Set(names.values).count == names.count else {
-      throw ConversionError("two values would have one name")
+      throw ConversionError("two values would have the same name")
     }
     var result = self
     let rename: (String) -> String = { names[$0] ?? $0 }
@@ -42,7 +43,7 @@ extension [MetadataEntry] {
 }
 
 extension Graph {
-  /// Every name of a value, those of subgraphs included.
+  /// The names of all values, including those of subgraphs.
   var allNames: Set<String> {
     var names = Set(inputs.map(\.name) + outputs.map(\.name) + initializers.compactMap(\.name))
     names.formUnion(sparseInitializers.compactMap(\.values.name))
@@ -54,7 +55,7 @@ extension Graph {
     return names
   }
 
-  /// Gives values other names, in subgraphs too.
+  /// Renames values, including those of subgraphs.
   mutating func renameValues(_ rename: (String) -> String) {
     for index in inputs.indices { inputs[index].name = rename(inputs[index].name) }
     for index in outputs.indices { outputs[index].name = rename(outputs[index].name) }
@@ -83,7 +84,7 @@ extension Node {
     renameInSubgraphs(rename)
   }
 
-  /// Gives other names to what subgraphs take from outside, and to their own values.
+  /// Renames the values of subgraphs, and those that they take from the outer graph.
   mutating func renameInSubgraphs(_ rename: (String) -> String) {
     for index in attributes.indices {
       switch attributes[index].value {

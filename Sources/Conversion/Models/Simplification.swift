@@ -1,14 +1,13 @@
 import ONNX
 
 extension Model {
-  /// The model with its functions expanded, everything that follows without a run computed, scales
-  /// and shifts of channels worked into what makes them, and nothing left that hands its input on,
-  /// that is computed twice or that no output depends on. Standard operators only, of the versions
-  /// the model imports.
-  /// - Throws: `ModelError`
+  /// The model with its functions inlined, constant expressions computed, and affine maps of channels
+  /// folded into the node before them. Nodes that are identities, duplicates or unused are removed.
+  /// All nodes are operators of the versions that the model imports.
+  /// - Throws: `ModelError` for an invalid model
   public func simplified() throws(ModelError) -> Model {
     var result = try withOwnInitializers().withoutFunctions()
-    // Nodes of a function may be of another operator set than the model's.
+    // Nodes of a function may belong to another version than the model imports.
     for set in operatorSets {
       let domain = Registry.normalized(domain: set.domain)
       guard result.graph.mixesVersions(of: domain, than: Int(clamping: set.version)) else {
@@ -16,7 +15,7 @@ extension Model {
       }
       result = try result.converted(toOperatorSet: Int(clamping: set.version), domain: domain)
     }
-    // What one finds out may be of use to the others.
+    // The result of one pass may enable another.
     for _ in 0..<8 {
       let count = result.graph.nodes.count
       result = try result.withConstantsComputed()

@@ -1,19 +1,29 @@
 import ONNX
 
 extension Model {
-  /// The model with `QuantizeLinear` and `DequantizeLinear` around its products, as inference engines
-  /// want it to compute them in int8: activations in uint8 by the ranges that samples show, weights in
-  /// uint8 with a scale for each output, biases in int32.
+  /// The model with `QuantizeLinear` and `DequantizeLinear` around its matrix products and
+  /// convolutions, which inference engines fuse to 8-bit products. Activations are uint8, in the
+  /// ranges that they take on samples; weights are uint8 with a scale for each output; biases are
+  /// int32.
   ///
   /// - Parameters:
-  ///   - samples: inputs of runs that are typical, by name
-  ///   - kept: nodes, by name or operator, that stay as they are
-  /// - Returns: the model, and how many products are quantised
-  /// - Throws: `ModelError`, and `ConversionError` where no product can be quantised
+  ///   - samples: typical inputs, by name, of one run each
+  ///   - kept: names or operators of nodes that are not quantized
+  /// - Returns: the model, and the number of products that were quantized
+  /// - Throws: `ConversionError` where there are no samples or no product has constant weights, and
+  ///   for a model that is invalid or does not run on the samples
   public func staticallyQuantized(
     calibratedBy samples: [[String: Value]], keeping kept: NamePatterns = NamePatterns([])
+  ) throws(ConversionError) -> (model: Model, products: Int) {
+    do { return try calibrated(by: samples, keeping: kept) } catch {
+      throw ConversionError(wrapping: error)
+    }
+  }
+
+  private func calibrated(
+    by samples: [[String: Value]], keeping kept: NamePatterns
   ) throws -> (model: Model, products: Int) {
-    guard !samples.isEmpty else { throw ConversionError("there are no samples to calibrate by") }
+    guard !samples.isEmpty else { throw ConversionError("calibration needs at least one sample") }
     var result = try prepared(forOperatorSet: 13)
     let products = result.products(keeping: kept)
     guard !products.isEmpty else { throw ConversionError("no product has constant weights") }
@@ -22,11 +32,11 @@ extension Model {
       for name in node.usedNames { users[name, default: []].append(node) }
     }
     let outputs = Set(result.graph.outputs.map(\.name))
-    /// The output of the product, or of the activation that alone reads it.
+    /// The output of the node, or of the clamp that is its only reader.
     func resultName(_ node: Node) -> String {
       let name = node.outputs[0]
       guard !outputs.contains(name), let readers = users[name], readers.count == 1,
-        let output = readers[0].outputs.first, ["Relu", "Clip"].contains(readers[0].operatorType)
+        let output = readers[0].outputs.first, readers[0].facts?.eightBitForm == .clamp
       else { return name }
       return output
     }
@@ -35,20 +45,13 @@ extension Model {
       observed.insert(nodes[product.index].inputs[0])
       observed.insert(resultName(nodes[product.index]))
     }
-    // What engines compute in int8 between products, of values that are in int8 anyway.
-    for node in nodes
-    where ["Add", "AveragePool", "Concat", "GlobalAveragePool"]
-      .contains(node.operatorType)
-    {
+    // Engines stay in 8 bits between products for these, if all inputs are quantized anyway.
+    for node in nodes where node.facts?.eightBitForm == .ownScale {
       if kept.contains(node.name ?? "") || kept.contains(node.operatorType) { continue }
       if node.inputs.allSatisfy(observed.contains) { observed.insert(resultName(node)) }
     }
     var ranges = try result.ranges(of: observed.sorted(), samples)
-    // What only moves numbers keeps their scale.
-    for node in nodes
-    where ["Flatten", "MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze"]
-      .contains(node.operatorType)
-    {
+    for node in nodes where node.facts?.eightBitForm == .inputScale {
       if let range = ranges[node.inputs[0]], ranges[node.outputs[0]] != nil {
         ranges[node.outputs[0]] = range
       }
@@ -61,7 +64,8 @@ extension Model {
     return (result, products.count)
   }
 
-  /// The least and the greatest number that values take in runs on samples, 0 always among them.
+  /// The range of each value in runs on the samples, extended to hold 0.
+  /// - Throws: `ModelError` where the model does not run
   func ranges(
     of names: [String], _ samples: [[String: Value]]
   ) throws(ModelError) -> [String: ClosedRange<Float>] {
@@ -85,7 +89,7 @@ extension Model {
 }
 
 extension Tensor {
-  /// The least and the greatest finite number of float32 elements, and of `known`.
+  /// `known`, extended to hold all finite elements of a float32 tensor.
   fileprivate func range(with known: ClosedRange<Float>) -> ClosedRange<Float> {
     var (low, high) = (known.lowerBound, known.upperBound)
     for number in elements(as: Float.self) where number.isFinite {
@@ -96,14 +100,14 @@ extension Tensor {
   }
 }
 
-/// Quantised values of one graph in the making.
+/// The changes to one graph: quantized values, and the nodes that quantize them.
 private struct StaticQuantization {
   private let ranges: [String: ClosedRange<Float>]
   private let constants: [String: Tensor]
   private var builder: GraphBuilder
-  /// The names under which values go on after they were rounded.
+  /// The names of values after rounding, and the scales of the rounding.
   private var rounded: [String: (name: String, scale: Float)] = [:]
-  /// Nodes to go behind the one that makes a value.
+  /// Nodes to insert after the one that computes a value.
   private var following: [String: [Node]] = [:]
   private var leading: [Node] = []
   private var inputs: [Int: [Int: String]] = [:]
@@ -121,7 +125,7 @@ private struct StaticQuantization {
     for name in ranges.keys.sorted() { round(name) }
   }
 
-  /// Has a value rounded to uint8.
+  /// Rounds a value to uint8.
   private mutating func round(_ name: String) {
     guard let range = ranges[name] else { return }
     let width = range.upperBound - range.lowerBound
@@ -143,7 +147,9 @@ private struct StaticQuantization {
     if made.contains(name) { following[name] = nodes } else { leading += nodes }
   }
 
-  mutating func quantize(_ product: QuantizedProduct, of node: Node) throws {
+  mutating func quantize(
+    _ product: QuantizedProduct, of node: Node
+  ) throws(TensorError) {
     guard let x = rounded[node.inputs[0]] else { return }
     let own = node.inputs[1]
     let weights = try QuantizedWeights.bytes(product.weights, axis: product.outputAxis)
@@ -156,10 +162,10 @@ private struct StaticQuantization {
     let values = builder.constant(weights.values, hint: "\(own)_uint8")
     inputs[product.index, default: [:]][1] = dequantize(
       [values, scales, zeros], own, [.int("axis", product.outputAxis)])
-    // The sums of products are in steps of both scales, and so is what is added to them.
+    // Sums of products are multiples of the product of both scales, and so must the bias be.
     guard node.inputs.count > 2, let bias = constants[node.inputs[2]],
       bias.elementType == .float32, bias.shape == [weights.scales.count],
-      product.kind == .conv || node.number("alpha") ?? 1 == 1 && node.number("beta") ?? 1 == 1
+      node.number("alpha") ?? 1 == 1 && node.number("beta") ?? 1 == 1
     else { return }
     let steps = weights.scaleList.map { $0 * x.scale }
     let numbers = zip(bias.elements(as: Float.self), steps).map { number, step in
@@ -194,7 +200,7 @@ private struct StaticQuantization {
       nodes.append(node)
       for output in node.outputs { nodes += following[output] ?? [] }
     }
-    // The graph's own outputs keep their names: they are what was rounded.
+    // The graph's outputs keep their names and are the rounded values.
     for output in model.graph.outputs {
       guard let inner = rounded[output.name] else { continue }
       let raw = builder.hidden(output.name)
@@ -212,7 +218,7 @@ private struct StaticQuantization {
 }
 
 extension GraphBuilder {
-  /// A new name told by `hint`, of a copy of the builder.
+  /// A new name like `hint`, which the builder does not remember.
   fileprivate func hidden(_ hint: String) -> String {
     var copy = self
     return copy.unique("\(hint)_raw")

@@ -1,7 +1,7 @@
 import ONNX
 
 extension Model {
-  /// The model without doc strings, metadata, the producer's name, and types of values in between.
+  /// The model without doc strings, metadata, the producer, and types of intermediate values.
   public func stripped() -> Model {
     var result = self
     result.docString = nil

@@ -1,13 +1,12 @@
 import ONNX
 
 extension Model {
-  /// The part of the graph that makes `outputs` of `inputs`.
+  /// The part of the graph that computes `outputs` from `inputs`.
   ///
   /// - Parameters:
-  ///   - inputs: names of values, which become the graph's inputs; none for the graph's own
-  ///   - outputs: names of values, which become its outputs; none for the graph's own
-  /// - Throws: `ConversionError` for a name that the graph does not have, and where the outputs need
-  ///   another input of the graph
+  ///   - inputs: names of values that become the inputs; empty for the graph's own
+  ///   - outputs: names of values that become the outputs; empty for the graph's own
+  /// - Throws: `ConversionError` for an unknown name, and where the outputs depend on another input
   public func extracting(
     inputs: [String], outputs: [String]
   ) throws(ConversionError) -> Model {
@@ -35,7 +34,7 @@ extension Model {
     let given = Set(result.graph.inputs.map(\.name))
     result.graph.nodes = graph.nodes.compactMap { node in
       var node = node
-      // What is given now must not be made as well.
+      // An input must not be computed too.
       node.outputs = node.outputs.map { given.contains($0) ? "" : $0 }
       return node.outputs.contains { !$0.isEmpty } ? node : nil
     }
@@ -47,7 +46,7 @@ extension Model {
         + graph.sparseInitializers.compactMap { $0.values.name })
     for name in result.graph.freeNames where own.contains(name) && !given.contains(name) {
       if constants.contains(name) { continue }
-      throw ConversionError("the outputs need the input \(name.quoted) too")
+      throw ConversionError("the outputs also depend on the input \(name.quoted)")
     }
     if !inputs.isEmpty {
       result.graph.initializers.removeAll {
@@ -57,7 +56,7 @@ extension Model {
     return result
   }
 
-  /// The types of the graph's values, as far as they are stated or follow.
+  /// The types of the graph's values that are stated or can be inferred.
   func valueTypes() -> [String: ValueType] {
     var types: [String: ValueType] = [:]
     for info in graph.valueInfos + graph.outputs + graph.inputs { types[info.name] = info.type }
@@ -70,7 +69,7 @@ extension Model {
     }
   }
 
-  /// Removes nodes, initializers, functions and type statements that no output depends on.
+  /// Removes nodes, initializers, functions and types of values that no output depends on.
   mutating func removeUnused() {
     graph.removeUnused()
     var called: Set<String> = []
@@ -97,7 +96,7 @@ extension Function {
 }
 
 extension Node {
-  /// The graphs among the attributes.
+  /// The graphs of the attributes.
   var subgraphs: [Graph] {
     attributes.flatMap { attribute -> [Graph] in
       switch attribute.value {
@@ -110,7 +109,7 @@ extension Node {
 }
 
 extension Graph {
-  /// Names that are used and that no node makes.
+  /// Names that are used but are not outputs of a node.
   var freeNames: Set<String> {
     let made = Set(nodes.flatMap(\.outputs))
     return Set(nodes.flatMap(\.usedNames)).union(outputs.map(\.name)).subtracting(made)

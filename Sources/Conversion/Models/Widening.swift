@@ -1,8 +1,8 @@
 import ONNX
 
 extension Model {
-  /// The model with its 16-bit floating-point numbers in float32.
-  /// - Throws: `ModelError`
+  /// The model with all float16 and bfloat16 values in float32.
+  /// - Throws: `ModelError` where the result is invalid
   public func widened() throws(ModelError) -> Model {
     var result = self
     for narrow in [ElementType.float16, .bfloat16] { result.graph.retype(from: narrow) }
@@ -12,7 +12,7 @@ extension Model {
 }
 
 extension Tensor {
-  /// 16-bit elements in float32; `nil` for others and without memory.
+  /// The tensor in float32; `nil` for types other than float16 and bfloat16, and when memory runs out.
   fileprivate var widened: Tensor? {
     switch elementType {
     case .float16:
@@ -31,7 +31,7 @@ extension Tensor {
 }
 
 extension Graph {
-  /// Turns every value, constant and cast of a 16-bit type to float32, in subgraphs too.
+  /// Changes every value, constant and cast of a type to float32, including those of subgraphs.
   fileprivate mutating func retype(from narrow: ElementType) {
     func retype(_ infos: inout [ValueInfo]) {
       for index in infos.indices { infos[index].type = infos[index].type?.retyped(from: narrow) }

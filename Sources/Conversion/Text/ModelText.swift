@@ -4,21 +4,22 @@ import ONNX
 public struct ModelText: Sendable {
   /// The text. UTF-8, unless a string in the model is not.
   public var bytes: [UInt8]
-  /// What of the model the syntax cannot hold, or the reference parser cannot read: one sentence
-  /// each.
+  /// One sentence for each kind of content that the syntax cannot hold or the reference parser cannot
+  /// read.
   public var warnings: [String]
 }
 
 extension Model {
-  /// Reads a model in the standard's text syntax, as `onnx.parser` does.
+  /// Reads a model from the standard's text syntax, as `onnx.parser` does.
   ///
-  /// What `onnx.parser` skips or gets wrong is read too: lists of tensors, graphs and types, quoted
-  /// names of attributes, operators and graphs in attributes, and elements of less than a byte,
-  /// which may share bytes or not.
+  /// It also reads what `onnx.parser` skips or misreads: lists of tensors, graphs and types, quoted
+  /// names of attributes, operators and graphs in attributes, and elements of less than a byte, packed
+  /// into bytes or one by one.
   /// - Parameters:
   ///   - bytes: the text, in UTF-8
-  ///   - externalFolder: where external data lies; without one there can be none
-  /// - Throws: `ConversionError`, with line and column, where the text is no model.
+  ///   - externalFolder: the folder of external data; without one, external data is an error
+  ///   - options: options and limits of reading
+  /// - Throws: `ConversionError`, with line and column, where the text is not a model
   public init(
     text bytes: [UInt8], externalFolder: String? = nil, options: ReadingOptions = .init()
   ) throws(ConversionError) {
@@ -26,8 +27,8 @@ extension Model {
     self = try parser.model()
   }
 
-  /// Reads a model in the standard's text syntax.
-  /// - Throws: `ConversionError`, with line and column, where the text is no model.
+  /// Reads a model from the standard's text syntax.
+  /// - Throws: `ConversionError`, with line and column, where the text is not a model
   public init(text: String) throws(ConversionError) { try self.init(text: Array(text.utf8)) }
 
   /// The model in the standard's text syntax, laid out as `onnx.printer` does.

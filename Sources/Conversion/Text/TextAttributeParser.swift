@@ -14,7 +14,7 @@ extension TextParser {
     return attributes
   }
 
-  /// What is behind an attribute's name.
+  /// The kind and value of an attribute, after its name.
   mutating func attribute(_ name: String) throws(ConversionError) -> Attribute {
     try take(MemoryLayout<Attribute>.stride)
     var stated: Int32 = 0
@@ -36,7 +36,7 @@ extension TextParser {
       return Attribute(name, value)
     }
     var element = Self.elementNumber(ofList: stated)
-    if stated != 0, element == nil { throw scanner.error("expected one value, found a list") }
+    if stated != 0, element == nil { throw scanner.error("expected a single value, found a list") }
     let values = try list("[", "]") { (parser) throws(ConversionError) in
       try parser.take(MemoryLayout<Attribute.Value>.stride)
       let start = parser.scanner.place()
@@ -68,7 +68,7 @@ extension TextParser {
     return scanner.error("expected a value of \(names[0]), found one of \(names[1])", at: start)
   }
 
-  /// A value that is no list; a whole number becomes a float where one is expected.
+  /// A single value. An integer becomes a float where one is expected.
   private mutating func single(_ expected: Int32) throws(ConversionError) -> Attribute.Value {
     if isAtType() {
       let type = try type()
@@ -89,7 +89,7 @@ extension TextParser {
     case .integer(let text):
       if expected == 1 { return .float(try scanner.float(text, at: start)) }
       guard let value = Int64(text) else {
-        throw scanner.error("\(text.quoted) is out of range: 64 bits", at: start)
+        throw scanner.error("\(text.quoted) does not fit into 64 bits", at: start)
       }
       return .int(value)
     case .float(let text): return .float(try scanner.float(text, at: start))
@@ -99,7 +99,7 @@ extension TextParser {
         return .string(ByteString(bytes: bytes))
       }
       guard !bytes.contains(0), let name = String(validating: bytes, as: UTF8.self) else {
-        throw scanner.error("the graph's name is not UTF-8", at: start)
+        throw scanner.error("the name of the graph is not valid UTF-8", at: start)
       }
       return .graph(try graph(named: name))
     }
@@ -128,7 +128,7 @@ extension Attribute.Value {
     }
   }
 
-  /// A list of values of the kind `number`; `nil` where one is of another.
+  /// A list of values of the kind `number`; `nil` where one is of another kind.
   init?(list: [Attribute.Value], of number: Int32) {
     func all<T>(_ element: (Attribute.Value) -> T?) -> [T]? {
       let elements = list.compactMap(element)

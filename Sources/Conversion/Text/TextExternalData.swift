@@ -1,8 +1,8 @@
 import ONNX
 
-/// Reads the elements of tensors whose data lies in another file.
+/// Reads tensors whose data is in another file.
 ///
-/// The reader of models does that, with all its checks: it is given a model of that tensor alone.
+/// The model reader does this with all its checks: it gets a model with that tensor alone.
 struct TextExternalData {
   let folder: String?
   let options: ReadingOptions

@@ -1,7 +1,7 @@
 import ONNX
 
 extension TextParser {
-  /// A graph behind its name: inputs, outputs, initializers and types of values, nodes.
+  /// A graph after its name: inputs, outputs, initializers and types of values, nodes.
   mutating func graph(named name: String) throws(ConversionError) -> Graph {
     try nested { (parser) throws(ConversionError) in try parser.nestedGraph(named: name) }
   }
@@ -36,8 +36,8 @@ extension TextParser {
     return ValueInfo(try scanner.name(), type)
   }
 
-  /// Values, some with their elements: those are initializers, and inputs too where
-  /// `keepsTyped` says so.
+  /// Values, some with elements. Those are initializers, and also values of the list if `keepsTyped`
+  /// is set.
   private mutating func valueInfos(
     _ open: Unicode.Scalar, _ close: Unicode.Scalar, initializers: inout [NamedTensor],
     keepsTyped: Bool
@@ -78,7 +78,7 @@ extension TextParser {
     return node
   }
 
-  /// Names with commas between them. One left out is an empty name, but for the last.
+  /// Names separated by commas. A name may be missing, which gives an empty one, except for the last.
   private mutating func names() throws(ConversionError) -> [String] {
     var names: [String] = []
     while true {

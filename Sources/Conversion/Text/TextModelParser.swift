@@ -23,7 +23,7 @@ extension TextParser {
     return model
   }
 
-  /// `<word: value, …>`, which may be left out; `read` takes the value of each word.
+  /// An optional header `<word: value, …>`. `read` parses the value of each word.
   private mutating func header(
     _ read: (inout TextParser, String, Int) throws(ConversionError) -> Void
   ) throws(ConversionError) {
@@ -65,7 +65,7 @@ extension TextParser {
         let name = try scanner.name()
         let next = scanner.peek()
         if next == ":", scanner.takeLoneKind() {
-          // A kind without a value: a caller gives it.
+          // A kind without a value: every call gives one.
           try take(MemoryLayout<String>.stride)
           function.attributes.append(name)
         } else if next == ":" || next == "=" {
@@ -89,7 +89,7 @@ extension TextParser {
     return function
   }
 
-  /// Names, some with a type, which goes to `infos`.
+  /// Names, some with a type. The types are appended to `infos`.
   private mutating func functionValues(
     _ infos: inout [ValueInfo]
   ) throws(ConversionError) -> [String] {
@@ -102,7 +102,7 @@ extension TextParser {
 }
 
 extension TextScanner {
-  /// Takes `: kind` where no value follows.
+  /// Skips `: kind` if no value follows.
   fileprivate mutating func takeLoneKind() -> Bool {
     let start = position
     if take(":"), TextNames.kindNumber(word()) != nil, [",", ">"].contains(peek()) { return true }

@@ -1,8 +1,8 @@
 import ONNX
 
-/// The words of the text syntax.
+/// Keywords of the text syntax.
 enum TextNames {
-  /// The name of an element type; `nil` for the undefined one.
+  /// The keyword of an element type; `nil` for the undefined one.
   static func name(of type: ElementType) -> String? {
     switch type {
     case .undefined: nil
@@ -20,14 +20,14 @@ enum TextNames {
     return types
   }()
 
-  /// Words that begin a type other than a tensor's.
+  /// Keywords that begin the type of a value other than a tensor.
   static let typeWords: Set<String> = ["seq", "map", "optional", "sparse_tensor", "opaque"]
 
   static func isTypeWord(_ word: String) -> Bool {
     elementTypes[word] != nil || typeWords.contains(word)
   }
 
-  /// The words for kinds of attributes, with the standard's numbers.
+  /// The keywords for kinds of attributes, with the standard's numbers.
   static let attributeKinds: [(name: String, number: Int32)] = [
     ("float", 1), ("int", 2), ("string", 3), ("tensor", 4), ("graph", 5), ("floats", 6),
     ("ints", 7), ("strings", 8), ("tensors", 9), ("graphs", 10), ("sparse_tensor", 11),
@@ -42,7 +42,7 @@ enum TextNames {
     attributeKinds.first { $0.number == number }?.name
   }
 
-  /// Whether the text is a word, so that it can stand without quotes.
+  /// Whether a name is a word, so that it needs no quotes.
   static func isWord(_ text: String) -> Bool {
     guard let first = text.utf8.first, !first.isDigit else { return false }
     return text.utf8.allSatisfy(\.isWordByte)

@@ -1,5 +1,5 @@
-/// The shortest text that gives the number back, as C++'s `to_chars` chooses it: the shorter of
-/// `123.4` and `1.234e+02`.
+/// The shortest text that reads as the same number, in the form that C++'s `to_chars` chooses: the
+/// shorter of `123.4` and `1.234e+02`.
 func shortestText<T: BinaryFloatingPoint & CustomStringConvertible>(_ value: T) -> String {
   let sign = value.sign == .minus ? "-" : ""
   if value.isNaN { return sign + "nan" }
@@ -29,7 +29,7 @@ func shortestText<T: BinaryFloatingPoint & CustomStringConvertible>(_ value: T) 
   return sign + "0." + String(repeating: "0", count: -exponent - 1) + digits
 }
 
-/// The shortest digits of a positive number, and the power of ten of the first.
+/// The shortest digits that identify a positive number, and the power of ten of the first.
 private func decimal<T: BinaryFloatingPoint & CustomStringConvertible>(
   _ value: T
 ) -> (digits: String, exponent: Int) {

@@ -1,6 +1,6 @@
 import ONNX
 
-/// A model in the standard's text syntax, taken apart by recursive descent.
+/// A recursive-descent parser of the standard's text syntax.
 struct TextParser {
   var scanner: TextScanner
   let externalData: TextExternalData
@@ -13,18 +13,20 @@ struct TextParser {
     room = bytes.count.multipliedReportingOverflow(by: Self.memoryPerByte).partialValue + 64 << 20
   }
 
-  /// Bytes of memory that a byte of text may take, and graphs and types within each other.
+  /// The limit of memory for each byte of text, in bytes, and the limit of nesting of graphs and types.
   private static let memoryPerByte = 32
   private static let nesting = 32
   static let rank = 64
 
-  /// Counts the memory of something that is read.
+  /// Counts memory against the limit.
+  /// - Throws: `ConversionError` where the model needs too much for its length
   mutating func take(_ count: Int) throws(ConversionError) {
     room -= count
-    if room < 0 { throw scanner.error("the model takes too much memory for its length") }
+    if room < 0 { throw scanner.error("the model needs too much memory for its length") }
   }
 
-  /// What `body` reads, one level further in.
+  /// Calls `body` one level deeper.
+  /// - Throws: `ConversionError` where nesting is too deep
   mutating func nested<R>(
     _ body: (inout TextParser) throws(ConversionError) -> R
   ) throws(ConversionError) -> R {
@@ -36,7 +38,7 @@ struct TextParser {
     return try body(&self)
   }
 
-  /// Elements with commas between them up to `close`, after `open`.
+  /// Elements between `open` and `close`, separated by commas.
   mutating func list<R>(
     _ open: Unicode.Scalar, _ close: Unicode.Scalar,
     _ element: (inout TextParser) throws(ConversionError) -> R
@@ -49,7 +51,7 @@ struct TextParser {
     return elements
   }
 
-  /// Keys and values between brackets, all quoted.
+  /// Pairs of quoted keys and values, in brackets.
   mutating func entries() throws(ConversionError) -> [MetadataEntry] {
     try list("[", "]") { (parser) throws(ConversionError) in
       try parser.take(MemoryLayout<MetadataEntry>.stride)

@@ -1,9 +1,9 @@
 import ONNX
 
-/// Writes a model in the standard's text syntax, laid out as the reference printer does.
+/// Prints a model in the standard's text syntax, laid out as the reference printer does.
 struct TextPrinter {
   private(set) var bytes: [UInt8] = []
-  /// What is lost: how often, and where first.
+  /// Content that is lost: the number of places, and the first.
   private var losses: [(message: String, kind: String, name: String, count: Int)] = []
   private var lossIndices: [String: Int] = [:]
   var indentation = 3
@@ -23,7 +23,7 @@ struct TextPrinter {
 
   mutating func put(quoted text: String) { put(quoted: text.utf8) }
 
-  /// The name, in quotes where it is not a word or could be taken for something else.
+  /// A name, in quotes where it is not a word or could be read as something else.
   mutating func put(name: String) {
     let isPlain =
       TextNames.isWord(name) && !TextNames.isTypeWord(name)
@@ -31,10 +31,10 @@ struct TextPrinter {
     if isPlain { put(name) } else { put(quoted: name) }
   }
 
-  /// A name where the reference parser takes words only.
+  /// A name in a place where the reference parser accepts words only.
   mutating func put(word: String, of kind: String) {
     if TextNames.isWord(word) { return put(word) }
-    warn("onnx.parser does not read its name", kind, word)
+    warn("onnx.parser cannot read its name", kind, word)
     put(quoted: word)
   }
 
@@ -58,7 +58,7 @@ struct TextPrinter {
 
   mutating func put(spaces count: Int) { put(String(repeating: " ", count: count)) }
 
-  /// Notes that something of an object is left out, or not read by others.
+  /// Records content that is left out or that other parsers cannot read.
   mutating func warn(_ message: String, _ kind: String, _ name: String?) {
     let index = lossIndices["\(kind): \(message)", default: losses.count]
     if index == losses.count {
@@ -69,12 +69,12 @@ struct TextPrinter {
   }
 
   mutating func lose(_ what: String, _ isGiven: Bool, _ kind: String, _ name: String?) {
-    if isGiven { warn("\(what) left out", kind, name) }
+    if isGiven { warn("\(what) omitted", kind, name) }
   }
 
   var warnings: [String] {
     losses.map { loss in
-      let more = loss.count > 1 ? ", and \(loss.count - 1) more" : ""
+      let more = loss.count > 1 ? " and \(loss.count - 1) more" : ""
       return "\(loss.kind) \(loss.name.quoted)\(more): \(loss.message)"
     }
   }

@@ -1,11 +1,11 @@
 import ONNX
 
-/// The words, numbers and quoted texts of a model in the standard's text syntax.
+/// Scans the standard's text syntax: words, numbers and quoted strings.
 struct TextScanner: CharacterScanner {
   enum Literal {
-    /// A whole number as it is written.
+    /// The text of an integer.
     case integer(String)
-    /// A number with a point or an exponent, or `inf`, `nan` and their kin.
+    /// The text of a number with a point or an exponent, or of an infinity or NaN.
     case float(String)
     case string([UInt8])
   }
@@ -15,7 +15,7 @@ struct TextScanner: CharacterScanner {
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  /// Steps over white space and comments, which begin with `#`.
+  /// Skips white space and comments, which begin with `#`.
   mutating func skipSpace() {
     while let byte = current {
       if byte == UInt8(ascii: "#") {
@@ -40,7 +40,7 @@ struct TextScanner: CharacterScanner {
     position += 1
   }
 
-  /// What stands here, for a message.
+  /// The next characters, for a message.
   mutating func found() -> String {
     guard peek() != nil else { return "the end" }
     let rest = bytes[position...].prefix(20).prefix { !(0x09...0x0D).contains($0) }
@@ -59,7 +59,7 @@ struct TextScanner: CharacterScanner {
     return String(decoding: bytes[start..<position], as: UTF8.self)
   }
 
-  /// The next word; the position stays where it is.
+  /// The next word. The position does not change.
   mutating func peekWord() -> String {
     skipSpace()
     let start = position
@@ -67,7 +67,7 @@ struct TextScanner: CharacterScanner {
     return word()
   }
 
-  /// What stands between quotes; a `\` makes the character behind it an ordinary one.
+  /// The contents of a quoted string. A `\` escapes the character after it.
   mutating func quoted() throws(ConversionError) -> [UInt8] {
     let start = place()
     try expect("\"")
@@ -81,12 +81,12 @@ struct TextScanner: CharacterScanner {
       text.append(byte)
       position += 1
     }
-    guard current != nil else { throw error("the quoted text has no end", at: start) }
+    guard current != nil else { throw error("a quoted string is not terminated", at: start) }
     position += 1
     return text
   }
 
-  /// A name: a word or a quoted text; `nil` where there is neither.
+  /// A name, which is a word or a quoted string; `nil` where there is neither.
   mutating func optionalName() throws(ConversionError) -> String? {
     if peek() == "\"" {
       let start = position
@@ -101,21 +101,21 @@ struct TextScanner: CharacterScanner {
     return name
   }
 
-  /// A quoted text in UTF-8.
+  /// A quoted string in UTF-8.
   mutating func quotedText() throws(ConversionError) -> String {
     let start = place()
-    guard peek() == "\"" else { throw error("expected a quoted text, found \(found())") }
+    guard peek() == "\"" else { throw error("expected a quoted string, found \(found())") }
     return try text(try quoted(), from: start)
   }
 
   private func text(_ bytes: [UInt8], from start: Int) throws(ConversionError) -> String {
     guard !bytes.contains(0), let text = String(validating: bytes, as: UTF8.self) else {
-      throw error("the text holds a NUL character or is not UTF-8", at: start)
+      throw error("a string has a NUL character or is not valid UTF-8", at: start)
     }
     return text
   }
 
-  /// Whether the next word is `inf`, `infinity` or `nan`, in letters of either case.
+  /// Whether the next word is `inf`, `infinity` or `nan`, in upper or lower case.
   mutating func isAtFloatWord() -> Bool {
     ["inf", "infinity", "nan"].contains(peekWord().lowercased())
   }
@@ -151,7 +151,9 @@ struct TextScanner: CharacterScanner {
       if current == UInt8(ascii: "+") || current == UInt8(ascii: "-") { position += 1 }
       let exponent = position
       skipDigits()
-      guard position > exponent else { throw error("a number has no exponent", at: start) }
+      guard position > exponent else {
+        throw error("a number lacks the digits of its exponent", at: start)
+      }
     }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     return isFloat ? .float(text) : .integer(text)
@@ -161,20 +163,20 @@ struct TextScanner: CharacterScanner {
     while let byte = current, byte.isDigit { position += 1 }
   }
 
-  /// A whole number of that type.
+  /// An integer of a type.
   mutating func integer<T: FixedWidthInteger>(_ type: T.Type = T.self) throws(ConversionError) -> T
   {
     let start = place()
     guard case .integer(let text) = try literal() else {
-      throw error("expected a whole number", at: start)
+      throw error("expected an integer", at: start)
     }
     guard let value = T(text) else {
-      throw error("\(text.quoted) is out of range: \(T.min) to \(T.max)", at: start)
+      throw error("\(text.quoted) is out of range, \(T.min) to \(T.max)", at: start)
     }
     return value
   }
 
-  /// A number, or `inf`, `nan` and their kin. What is too small becomes 0.
+  /// A number, an infinity or NaN. A number that is too small becomes 0.
   mutating func float<T: LosslessStringConvertible & BinaryFloatingPoint>(
     _ type: T.Type = T.self
   ) throws(ConversionError) -> T {
@@ -185,7 +187,7 @@ struct TextScanner: CharacterScanner {
     }
   }
 
-  /// The number that a literal writes.
+  /// The value of a literal.
   func float<T: LosslessStringConvertible & BinaryFloatingPoint>(
     _ text: String, at start: Int
   ) throws(ConversionError) -> T {
@@ -196,7 +198,7 @@ struct TextScanner: CharacterScanner {
     case "-inf", "-infinity": return -.infinity
     default:
       guard let value = T(text), value.isFinite else {
-        throw error("\(text.quoted) is no number of \(T.self)'s range", at: start)
+        throw error("\(text.quoted) is out of the range of \(T.self)", at: start)
       }
       return value
     }

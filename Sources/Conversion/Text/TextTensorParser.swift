@@ -1,11 +1,11 @@
 import ONNX
 
 extension TextParser {
-  /// What is behind a tensor's type and name: `{1, 2}`, or where its external data lies.
+  /// The elements of a tensor after its type and name, `{1, 2}`, or the location of its external data.
   mutating func tensor(_ type: ValueType, name: String?) throws(ConversionError) -> NamedTensor {
     guard let type = type.tensorType else { throw scanner.error("only a tensor can have a value") }
     guard let shape = type.shape?.sizes else {
-      throw scanner.error("a tensor with a value needs a shape of numbers")
+      throw scanner.error("a tensor with a value needs a known shape")
     }
     try take(MemoryLayout<NamedTensor>.stride)
     if scanner.peek() == "[" {
@@ -77,7 +77,7 @@ extension TextParser {
     }
   }
 
-  /// Real and imaginary parts, one behind the other.
+  /// Complex numbers, as alternating real and imaginary parts.
   private mutating func complexes<T: LosslessStringConvertible & BinaryFloatingPoint>(
     _ part: T.Type, _ type: ElementType, _ shape: [Int], _ count: Int
   ) throws(ConversionError) -> Tensor {
@@ -101,8 +101,8 @@ extension TextParser {
     }
   }
 
-  /// Elements that are written as their bits. Where several share a byte, so they may here, as in
-  /// `int32_data`; or each stands by itself.
+  /// Elements that are written as their bits. Elements of less than a byte are packed into bytes, as in
+  /// `int32_data`, or written one by one.
   private mutating func codes(
     _ type: ElementType, _ shape: [Int], _ count: Int
   ) throws(ConversionError) -> Tensor {
@@ -111,7 +111,7 @@ extension TextParser {
     let limit = Int32(1) << Int32(max(bits, 8))
     let codes: [Int32] = try integers()
     for code in codes where code < -limit / 2 || code >= limit {
-      throw scanner.error("\(code) is out of range: \(-limit / 2) to \(limit - 1)", at: start)
+      throw scanner.error("\(code) is out of range, \(-limit / 2) to \(limit - 1)", at: start)
     }
     let isShared = bits < 8 && 8 % bits == 0
     let perByte = isShared ? 8 / bits : 1

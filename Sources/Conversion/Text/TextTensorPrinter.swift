@@ -1,7 +1,7 @@
 import ONNX
 
 extension TextPrinter {
-  /// A tensor with its elements: numbers, or the bits of types that have no literals.
+  /// A tensor with its elements: numbers, or bits where the type has no literals.
   mutating func print(_ named: NamedTensor, isInitializer: Bool) {
     let tensor = named.tensor
     put(TextNames.name(of: tensor.elementType) ?? "")
@@ -54,8 +54,8 @@ extension TextPrinter {
     }
   }
 
-  /// Elements of less than a byte, several in each, the first in the lowest bits: the reference
-  /// parser takes the numbers for `int32_data`.
+  /// Elements of less than a byte, packed with the first in the lowest bits: the reference parser
+  /// stores the numbers in `int32_data`.
   private mutating func printShared(_ tensor: Tensor, bits: Int) {
     let mask = UInt8(1) << UInt8(bits) - 1
     let perByte = 8 / bits

@@ -4,7 +4,7 @@ extension TextParser {
   /// Whether a type comes next, not a name.
   mutating func isAtType() -> Bool { TextNames.isTypeWord(scanner.peekWord()) }
 
-  /// `float[N, 3]`, `seq(int64)`…
+  /// A type such as `float[N, 3]` or `seq(int64)`.
   mutating func type() throws(ConversionError) -> ValueType {
     try nested { (parser) throws(ConversionError) in try parser.nestedType() }
   }
@@ -45,7 +45,7 @@ extension TextParser {
     return type
   }
 
-  /// The shape of a tensor type: none for a scalar, `[]` for one of unknown rank.
+  /// The shape of a tensor type: missing for a scalar, `[]` for an unknown rank.
   private mutating func shape() throws(ConversionError) -> Shape? {
     guard scanner.peek() == "[" else { return [] }
     let dimensions = try list("[", "]") { (parser) throws(ConversionError) in
@@ -63,11 +63,11 @@ extension TextParser {
     if let name = try scanner.optionalName() { return .symbol(name) }
     let start = scanner.place()
     let size = try scanner.integer(Int.self)
-    guard size >= 0 else { throw scanner.error("a dimension is negative (\(size))", at: start) }
+    guard size >= 0 else { throw scanner.error("a dimension is negative: \(size)", at: start) }
     return .size(size)
   }
 
-  /// The inside of `opaque()`, `opaque(name)` or `opaque(domain, name)`.
+  /// The arguments of `opaque()`, `opaque(name)` or `opaque(domain, name)`.
   private mutating func opaque() throws(ConversionError) -> ValueType.Kind {
     if scanner.peek() == ")" { return .opaque(domain: nil, name: nil) }
     var first = try scanner.name()

@@ -6,9 +6,9 @@ extension TextPrinter {
       if type.fitsText {
         print(type)
       } else {
-        warn("its type left out", "value", info.name)
+        warn("type omitted", "value", info.name)
       }
-      if type.hasDenotations { warn("denotations left out", "value", info.name) }
+      if type.hasDenotations { warn("denotations omitted", "value", info.name) }
     }
     put(" ")
     put(name: info.name)
@@ -58,7 +58,7 @@ extension TextPrinter {
     }
   }
 
-  /// Whether the syntax has a form for the attribute's value; notes it where not.
+  /// Whether the syntax has a form for the attribute's value. Records the loss if it has none.
   mutating func canHold(_ attribute: Attribute, of place: String?) -> Bool {
     lose("doc string of an attribute", attribute.docString?.isEmpty == false, "node", place)
     let fits =
@@ -109,7 +109,7 @@ extension TextPrinter {
 
   private mutating func printNested(_ graph: Graph) {
     if !TextNames.isWord(graph.name ?? "") {
-      warn("onnx.parser does not read the name of a graph in an attribute", "graph", graph.name)
+      warn("onnx.parser cannot read the name of a graph in an attribute", "graph", graph.name)
     }
     indentation += 3
     print(graph)
@@ -145,7 +145,7 @@ extension ValueType {
 }
 
 extension String {
-  /// Whether the text is empty or words with dots between them.
+  /// Whether the text is empty or consists of words separated by dots.
   fileprivate var isDotted: Bool {
     isEmpty
       || split(separator: ".", omittingEmptySubsequences: false)

@@ -4,7 +4,7 @@ import ONNXFormat
 ///
 /// A value is made once per node. Everything that a file can get wrong is thrown: attributes in
 /// `init`, types and shapes in `infer`, contents of tensors in the kernel.
-public protocol Operator: Sendable {
+public protocol Operator: OperatorFacts, Sendable {
   static var schema: Schema { get }
 
   /// What versions changed beyond element types; those of all types of one name count together.

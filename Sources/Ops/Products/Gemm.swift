@@ -11,6 +11,8 @@ struct Gemm: Operator {
       11: [.floats, .int32, .int64, .uint32, .uint64],
       13: [.floats, .bfloat16, .int32, .int64, .uint32, .uint64],
     ], inputs: 2...3)
+  static var widening: Widening { .wrapping }
+  static var parameters: [ParameterInput] { [.init(1, .weight), .init(2, .bias)] }
   let product: AffineProduct
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -127,5 +129,16 @@ extension Gemm: FusingOperator {
         // Version 6 and before said with `broadcast` what holds for all since.
         attributes: next.node.attributes.filter { $0.name != "broadcast" }, activation: activation,
         name: next.node.name))
+  }
+}
+
+extension Gemm {
+  static func linearWeight(_ node: Node) -> LinearWeight? {
+    let isTransposed = node.integer("transB") ?? 0 != 0
+    return LinearWeight(outputAxis: isTransposed ? 0 : 1, sumAxis: isTransposed ? 1 : 0)
+  }
+
+  static func integerProduct(_ node: Node) -> String? {
+    node.integer("transA") ?? 0 == 0 ? MatMulInteger.schema.name : nil
   }
 }

@@ -10,6 +10,8 @@ struct MatMul: Operator {
       1: .floats, 9: [.floats, .int32, .int64, .uint32, .uint64],
       13: [.floats, .bfloat16, .int32, .int64, .uint32, .uint64],
     ], inputs: 2...2)
+  static var widening: Widening { .wrapping }
+  static var parameters: [ParameterInput] { [.init(0, .weight), .init(1, .weight)] }
 
   init(_ node: inout NodeReader) throws(OperatorError) {}
 
@@ -188,4 +190,12 @@ private struct MatrixProduct {
     }
     return .compute { buffers in buffers.parallel(sizes.matrices * product.tiles, tile) }
   }
+}
+
+extension MatMul {
+  static func linearWeight(_ node: Node) -> LinearWeight? {
+    LinearWeight(outputAxis: 1, sumAxis: 0, takesBias: false)
+  }
+
+  static func integerProduct(_ node: Node) -> String? { MatMulInteger.schema.name }
 }

@@ -19,6 +19,9 @@ struct GRU: Operator {
     "GRU",
     [1: .floats, 3: .floats, 7: .floats, 14: .floats, 22: [.floats, .bfloat16]],
     inputs: 3...6, outputs: 0...2)
+  static var parameters: [ParameterInput] {
+    [.init(1, .inputWeights), .init(2, .stateWeights), .init(3, .gateBiases)]
+  }
   let attributes: RecurrentAttributes
   let isLinearBeforeReset: Bool
 

@@ -24,6 +24,9 @@ struct LSTM: Operator {
     "LSTM",
     [1: .floats, 7: .floats, 14: .floats, 22: [.floats, .bfloat16]],
     inputs: 3...8, outputs: 0...3)
+  static var parameters: [ParameterInput] {
+    [.init(1, .inputWeights), .init(2, .stateWeights), .init(3, .gateBiases)]
+  }
   let attributes: RecurrentAttributes
   let couplesInputAndForget: Bool
 

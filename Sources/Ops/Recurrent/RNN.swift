@@ -12,6 +12,9 @@ struct RNN: Operator {
     "RNN",
     [1: .floats, 7: .floats, 14: .floats, 22: [.floats, .bfloat16]],
     inputs: 3...6, outputs: 0...2)
+  static var parameters: [ParameterInput] {
+    [.init(1, .inputWeights), .init(2, .stateWeights), .init(3, .gateBiases)]
+  }
   let attributes: RecurrentAttributes
 
   init(_ node: inout NodeReader) throws(OperatorError) {

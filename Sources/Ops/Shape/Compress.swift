@@ -5,6 +5,7 @@ import ONNXOperators
 struct Compress: DifferentiableOperator {
   static let schema = Schema(
     "Compress", [9: .classic, 11: .classic, 28: .any13], inputs: 2...2)
+  static var widening: Widening { .exact }
   let axis: Int?
 
   init(_ node: inout NodeReader) throws(OperatorError) { axis = try node.optionalInt("axis") }

@@ -5,6 +5,8 @@ import ONNXOperators
 struct Concat: DifferentiableOperator {
   static let schema = Schema(
     "Concat", [1: .floats, 4: .classic, 11: .classic, 13: .any13], inputs: .atLeast(1))
+  static var widening: Widening { .exact }
+  static var eightBitForm: EightBitForm { .ownScale }
   let axis: Int
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -106,5 +108,11 @@ extension Concat {
         }),
       .negativeAxes(11),
     ]
+  }
+}
+
+extension Concat {
+  static func isIdentity(_ node: Node, input: ValueType?, output: ValueType?) -> Bool {
+    node.inputs.count == 1
   }
 }

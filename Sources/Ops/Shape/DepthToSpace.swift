@@ -6,6 +6,7 @@ import ONNXOperators
 struct DepthToSpace: DifferentiableOperator {
   static let schema = Schema(
     "DepthToSpace", [1: .classic, 11: .classic, 13: .any13, 28: .any13], inputs: 1...1)
+  static var widening: Widening { .exact }
   let blocks: SpaceBlocks
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -42,6 +43,7 @@ struct DepthToSpace: DifferentiableOperator {
 struct SpaceToDepth: DifferentiableOperator {
   static let schema = Schema(
     "SpaceToDepth", [1: .classic, 13: .any13, 28: .any13], inputs: 1...1)
+  static var widening: Widening { .exact }
   let blocks: SpaceBlocks
 
   init(_ node: inout NodeReader) throws(OperatorError) {

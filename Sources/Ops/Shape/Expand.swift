@@ -5,6 +5,7 @@ import ONNXOperators
 /// `shape` are broadcast to each other.
 struct Expand: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Expand", [8: .classic, 13: .any13], inputs: 2...2)
+  static var widening: Widening { .exact }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
@@ -56,5 +57,11 @@ extension Expand {
         change.become("Identity", [try change.broadcast(try change.input(0), to: sizes)])
       }
     ]
+  }
+}
+
+extension Expand {
+  static func isIdentity(_ node: Node, input: ValueType?, output: ValueType?) -> Bool {
+    haveEqualSizes(input, output)
   }
 }

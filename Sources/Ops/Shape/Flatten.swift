@@ -9,6 +9,8 @@ struct Flatten: DifferentiableOperator {
       1: .floats, 9: .classic, 11: .classic, 13: .any13, 21: .any21, 23: .any23, 24: .any24,
       25: .any25,
     ], inputs: 1...1)
+  static var widening: Widening { .exact }
+  static var eightBitForm: EightBitForm { .inputScale }
   let axis: Int
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -39,5 +41,11 @@ extension Flatten {
     [
       .negativeAxes(11)
     ]
+  }
+}
+
+extension Flatten {
+  static func isIdentity(_ node: Node, input: ValueType?, output: ValueType?) -> Bool {
+    haveEqualSizes(input, output)
   }
 }

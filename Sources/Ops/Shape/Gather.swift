@@ -5,6 +5,8 @@ import ONNXOperators
 struct Gather: DifferentiableOperator {
   static let schema = Schema(
     "Gather", [1: .classic, 11: .classic, 13: .any13], inputs: 2...2)
+  static var widening: Widening { .exact }
+  static var parameters: [ParameterInput] { [.init(0, .weight, isCertain: false)] }
   let axis: Int
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -95,5 +97,17 @@ extension VersionStep {
         let values = list.map { Int64($0 < 0 ? $0 + size : $0) }
         change.setInput(1, change.constant(Tensor(shape: indices.shape, values), "indices"))
       })
+  }
+}
+
+extension Gather {
+  static func selection(
+    _ node: Node, from count: Int, _ constant: (Int) -> Tensor?
+  ) -> VectorSelection? {
+    guard let indices = constant(1), indices.shape.count < 2, node.integer("axis") ?? 0 == 0,
+      let places = indices.integers, places.allSatisfy({ (-count..<count).contains($0) })
+    else { return nil }
+    return VectorSelection(
+      places.map { $0 < 0 ? $0 + count : $0 }, isVector: indices.shape.count == 1)
   }
 }

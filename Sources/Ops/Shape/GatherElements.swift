@@ -5,6 +5,7 @@ import ONNXOperators
 struct GatherElements: DifferentiableOperator {
   static let schema = Schema(
     "GatherElements", [11: .classic, 13: .any13], inputs: 2...2)
+  static var widening: Widening { .exact }
   let axis: Int
 
   init(_ node: inout NodeReader) throws(OperatorError) {

@@ -9,6 +9,7 @@ struct Identity: AttributeFreeOperator, DifferentiableOperator {
       1: .classic, 13: .any13, 14: .any13, 16: .any13, 19: .any19, 21: .any21, 23: .any23,
       24: .any24, 25: .any25,
     ], inputs: 1...1)
+  static var widening: Widening { .exact }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] { [try inputs.type(0)] }
 
@@ -24,4 +25,10 @@ struct Identity: AttributeFreeOperator, DifferentiableOperator {
 
 extension Identity {
   static var versionSteps: [VersionStep] { VersionStep.kinds(sequences: 14, optionals: 16) }
+}
+
+extension Identity {
+  static func isIdentity(_ node: Node, input: ValueType?, output: ValueType?) -> Bool {
+    true
+  }
 }

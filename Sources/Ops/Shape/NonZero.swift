@@ -4,6 +4,7 @@ import ONNXOperators
 /// The positions of the elements that are not zero, one a column: `[rank, count]`.
 struct NonZero: AttributeFreeOperator {
   static let schema = Schema("NonZero", [9: .classic, 13: .any13], inputs: 1...1)
+  static var widening: Widening { .exact }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     [.tensor(.int64, [Dimension(try inputs.tensor(0).shape?.rank), .unknown])]

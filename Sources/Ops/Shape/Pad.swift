@@ -10,6 +10,7 @@ struct Pad: DifferentiableOperator {
       11: [.floats, .integers], 13: .any13, 18: .any13, 19: .any13, 21: .any21, 23: .any23,
       24: .any24, 25: .any25,
     ], inputs: 2...4)
+  static var widening: Widening { .exact }
   let mode: Padding.Mode
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -51,6 +52,7 @@ struct Pad: DifferentiableOperator {
 /// `Pad` with attributes; opset 1 called them `paddings`.
 struct Pad1: DifferentiableOperator {
   static let schema = Schema("Pad", [1: .floats, 2: .floats], inputs: 1...1)
+  static var widening: Widening { .exact }
   let mode: Padding.Mode
   let pads: [Int]
   let value: Float

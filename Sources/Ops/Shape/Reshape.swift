@@ -10,6 +10,8 @@ struct Reshape: DifferentiableOperator {
       5: .classic, 13: .any13, 14: .any13, 19: .any19, 21: .any21, 23: .any23, 24: .any24,
       25: .any25,
     ], inputs: 2...2)
+  static var widening: Widening { .exact }
+  static var eightBitForm: EightBitForm { .inputScale }
   let allowZero: Bool
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -37,6 +39,8 @@ struct Reshape: DifferentiableOperator {
 /// `Reshape` with the target as an attribute.
 struct Reshape1: DifferentiableOperator {
   static let schema = Schema("Reshape", [1: .floats], inputs: 1...1)
+  static var widening: Widening { .exact }
+  static var eightBitForm: EightBitForm { .inputScale }
   let target: [Int]
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -140,5 +144,17 @@ extension Reshape {
           change.drop("allowzero")
         }),
     ]
+  }
+}
+
+extension Reshape {
+  static func isIdentity(_ node: Node, input: ValueType?, output: ValueType?) -> Bool {
+    haveEqualSizes(input, output)
+  }
+}
+
+extension Reshape1 {
+  static func isIdentity(_ node: Node, input: ValueType?, output: ValueType?) -> Bool {
+    haveEqualSizes(input, output)
   }
 }

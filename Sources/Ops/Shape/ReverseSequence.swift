@@ -5,6 +5,7 @@ import ONNXOperators
 /// and the rest as it is.
 struct ReverseSequence: DifferentiableOperator {
   static let schema = Schema("ReverseSequence", [10: .classic, 28: .any13], inputs: 2...2)
+  static var widening: Widening { .exact }
   let isTimeMajor: Bool
 
   init(_ node: inout NodeReader) throws(OperatorError) {

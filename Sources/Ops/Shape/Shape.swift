@@ -9,6 +9,7 @@ struct ShapeOperator: Operator {
       1: .classic, 13: .any13, 15: .any13, 19: .any19, 21: .any21, 23: .any23, 24: .any24,
       25: .any25,
     ], inputs: 1...1)
+  static var widening: Widening { .exact }
   let start: Int
   let end: Int
 
@@ -54,5 +55,16 @@ extension ShapeOperator {
           change.follow(0, "Slice", bounds, type: TensorType(.int64, Shape(rank: 1)))
         })
     ]
+  }
+}
+
+extension ShapeOperator {
+  static func listedDimensions(_ node: Node, rank: Int) -> Range<Int>? {
+    func place(_ name: String, _ value: Int) -> Int {
+      let given = node.integer(name) ?? value
+      return min(max(given < 0 ? given + rank : given, 0), rank)
+    }
+    let start = place("start", 0)
+    return start..<max(start, place("end", rank))
   }
 }

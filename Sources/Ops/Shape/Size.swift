@@ -8,6 +8,7 @@ struct Size: AttributeFreeOperator {
     [
       1: .classic, 13: .any13, 19: .any19, 21: .any21, 23: .any23, 24: .any24, 25: .any25,
     ], inputs: 1...1)
+  static var widening: Widening { .exact }
 
   var needsOnlyTypes: Bool { true }
 

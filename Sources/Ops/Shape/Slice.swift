@@ -6,6 +6,7 @@ import ONNXOperators
 struct SliceOperator: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema(
     "Slice", [10: .classic, 11: .classic, 13: .any13], inputs: 3...5)
+  static var widening: Widening { .exact }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
@@ -46,6 +47,7 @@ struct SliceOperator: AttributeFreeOperator, DifferentiableOperator {
 /// `Slice` with the positions as attributes, and steps of 1.
 struct Slice1: DifferentiableOperator {
   static let schema = Schema("Slice", [1: .classic], inputs: 1...1)
+  static var widening: Widening { .exact }
   let starts: [Int]
   let ends: [Int]
   let axes: [Int]?
@@ -228,5 +230,19 @@ struct Slices {
     let copy = StridedCopy(
       try call.elementType(0), source, from: rowMajorStrides(source), to: steps, toOffset: offset)
     return try CopyTasks([CopyJob(copy)]).kernel.amidZeros(call)
+  }
+}
+
+extension SliceOperator {
+  static func selection(
+    _ node: Node, from count: Int, _ constant: (Int) -> Tensor?
+  ) -> VectorSelection? {
+    guard node.inputs.count >= 3, let start = constant(1)?.integers?.first,
+      let end = constant(2)?.integers?.first,
+      node.inputs.count < 5 || constant(4)?.integers == [1]
+    else { return nil }
+    func place(_ given: Int) -> Int { min(max(given < 0 ? given + count : given, 0), count) }
+    return VectorSelection(
+      Array(place(start)..<max(place(start), place(end))), isVector: true)
   }
 }

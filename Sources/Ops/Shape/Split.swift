@@ -5,6 +5,7 @@ import ONNXOperators
 struct Split: DifferentiableOperator {
   static let schema = Schema(
     "Split", [13: .any13, 18: .any13], inputs: 1...2, outputs: .atLeast(1))
+  static var widening: Widening { .exact }
   let axis: Int
   let outputCount: Int
   /// Since opset 18 the last piece may be shorter.
@@ -39,6 +40,7 @@ struct Split: DifferentiableOperator {
 struct Split1: DifferentiableOperator {
   static let schema = Schema(
     "Split", [1: .floats, 2: .classic, 11: .classic], inputs: 1...2, outputs: .atLeast(1))
+  static var widening: Widening { .exact }
   let axis: Int
   let lengths: [Int]?
   let outputCount: Int

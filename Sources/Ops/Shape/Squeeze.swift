@@ -5,6 +5,8 @@ import ONNXOperators
 struct Squeeze: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema(
     "Squeeze", [13: .any13, 21: .any21, 23: .any23, 24: .any24, 25: .any25], inputs: 1...2)
+  static var widening: Widening { .exact }
+  static var eightBitForm: EightBitForm { .inputScale }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
@@ -27,6 +29,8 @@ struct Squeeze: AttributeFreeOperator, DifferentiableOperator {
 /// `Squeeze` with the axes as an attribute.
 struct Squeeze1: DifferentiableOperator {
   static let schema = Schema("Squeeze", [1: .classic, 11: .classic], inputs: 1...1)
+  static var widening: Widening { .exact }
+  static var eightBitForm: EightBitForm { .inputScale }
   let axes: [Int]?
 
   init(_ node: inout NodeReader) throws(OperatorError) { axes = try node.optionalInts("axes") }

@@ -4,6 +4,7 @@ import ONNXOperators
 /// The input repeated `repeats[k]` times along each axis `k`.
 struct Tile: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Tile", [6: .classic, 13: .any13], inputs: 2...2)
+  static var widening: Widening { .exact }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
@@ -31,6 +32,7 @@ struct Tile: AttributeFreeOperator, DifferentiableOperator {
 /// `Tile` along one axis; number and axis are tensors of one number, whatever the type.
 struct Tile1: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Tile", [1: .floats], inputs: 3...3)
+  static var widening: Widening { .exact }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)

@@ -7,6 +7,8 @@ struct Transpose: DifferentiableOperator {
   static let schema = Schema(
     "Transpose",
     [1: .classic, 13: .any13, 21: .any21, 23: .any23, 24: .any24, 25: .any25], inputs: 1...1)
+  static var widening: Widening { .exact }
+  static var eightBitForm: EightBitForm { .inputScale }
   let permutation: [Int]?
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -55,5 +57,12 @@ struct Transpose: DifferentiableOperator {
       attributes = [.ints("perm", order.indices.sorted { order[$0] < order[$1] })]
     }
     backward.set(0, backward.builder.node("Transpose", [gradient], attributes))
+  }
+}
+
+extension Transpose {
+  static func isIdentity(_ node: Node, input: ValueType?, output: ValueType?) -> Bool {
+    guard case .ints(let order)? = node.attribute("perm")?.value else { return false }
+    return order.enumerated().allSatisfy { $0.element == $0.offset }
   }
 }

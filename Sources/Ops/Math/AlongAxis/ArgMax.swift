@@ -4,6 +4,7 @@ import ONNXOperators
 /// Where the greatest element lies along an axis.
 struct ArgMax: ArgExtremeOperator {
   static let schema = Schema("ArgMax", ArgMax.versions, inputs: 1...1)
+  static var widening: Widening { .exact }
   static var findsGreatest: Bool { true }
   let options: ArgExtremeOptions
 

@@ -8,6 +8,7 @@ struct CumSum: CumulativeOperator, DifferentiableOperator {
     [
       11: [.float32, .float64, .wideIntegers], 14: [.floats, .bfloat16, .wideIntegers],
     ], inputs: 2...2)
+  static var widening: Widening { .wrapping }
   let options: CumulativeOptions
 
   init(_ options: CumulativeOptions) { self.options = options }

@@ -11,6 +11,7 @@ struct TopK: DifferentiableOperator {
     [
       1: .floats, 10: .floats, 11: [.floats, .integers], 24: [.floats, .bfloat16, .integers],
     ], inputs: 1...2, outputs: 1...2)
+  static var widening: Widening { .exact }
   private let axis: Int
   private let fixedK: Int?
   private let isLargest: Bool

@@ -185,3 +185,10 @@ extension VersionChange {
     if version == 24 { drop("round_mode") }
   }
 }
+
+extension Cast {
+  static func isIdentity(_ node: Node, input: ValueType?, output: ValueType?) -> Bool {
+    guard let type = input?.tensorType?.elementType, type != .undefined else { return false }
+    return node.integer("to") == Int(type.rawValue)
+  }
+}

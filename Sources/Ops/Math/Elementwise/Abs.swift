@@ -8,6 +8,7 @@ struct Abs: IntegerElementwiseOperator, DifferentiableElementwise, AttributeFree
   static let schema = Schema(
     "Abs", [1: .floats, 6: [.floats, .integers], 13: [.floats, .integers, .bfloat16]],
     inputs: 1...1)
+  static var widening: Widening { .wrapping }
 
   func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T { abs(x) }
   func apply<T: FixedWidthInteger>(integer x: T) -> T { x < 0 ? 0 &- x : x }

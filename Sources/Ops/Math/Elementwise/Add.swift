@@ -6,6 +6,12 @@ import RealModule
 /// `y = a + b`, broadcast.
 struct Add: ArithmeticOperator, DifferentiableOperator {
   static let schema = Schema("Add", Add.versions, inputs: 2...2)
+  static var widening: Widening { .wrapping }
+  static var eightBitForm: EightBitForm { .ownScale }
+  static var parameters: [ParameterInput] {
+    [.init(0, .bias, isCertain: false), .init(1, .bias, isCertain: false)]
+  }
+  static var neutralOperand: NeutralOperand? { .init(0, inputs: [1, 0]) }
   let alignment: OperandAlignment
 
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a + b }
@@ -40,3 +46,10 @@ extension Add: AffineOperator {
 }
 
 extension Add: ChainedOperator {}
+extension Add {
+  static func channelMap(
+    _ node: Node, ofInput input: Int, _ constants: ChannelConstants
+  ) -> ChannelMap? {
+    constants.operand(1 - input).map { ChannelMap(adding: $0) }
+  }
+}

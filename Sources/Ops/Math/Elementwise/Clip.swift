@@ -13,6 +13,8 @@ struct Clip: DifferentiableOperator {
       1: .floats, 6: .floats, 11: .floats, 12: [.integers, .floats],
       13: [.integers, .floats, .bfloat16],
     ], inputs: 1...3)
+  static var widening: Widening { .exact }
+  static var eightBitForm: EightBitForm { .clamp }
   let low: Float?
   let high: Float?
   let hasInputs: Bool

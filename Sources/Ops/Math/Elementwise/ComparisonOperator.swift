@@ -7,6 +7,7 @@ protocol ComparisonOperator: BinaryOperator {
 }
 
 extension ComparisonOperator {
+  static var widening: Widening { .exact }
   var overwritableInputs: [Int] { [] }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {

@@ -6,6 +6,8 @@ import RealModule
 /// `y = a / b`, broadcast; of integers towards zero, and the least one by −1 is itself.
 struct Div: ArithmeticOperator, DifferentiableOperator {
   static let schema = Schema("Div", Div.versions, inputs: 2...2)
+  static var widening: Widening { .wrapping }
+  static var neutralOperand: NeutralOperand? { .init(1, inputs: [1]) }
   let alignment: OperandAlignment
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
@@ -32,3 +34,13 @@ struct Div: ArithmeticOperator, DifferentiableOperator {
 }
 
 extension Div: ChainedOperator {}
+extension Div {
+  static func channelMap(
+    _ node: Node, ofInput input: Int, _ constants: ChannelConstants
+  ) -> ChannelMap? {
+    guard input == 0, let divisors = constants.operand(1), !divisors.contains(0) else {
+      return nil
+    }
+    return ChannelMap(factors: divisors.map { 1 / $0 })
+  }
+}

@@ -11,6 +11,7 @@ struct Min: VariadicOperator, DifferentiableOperator {
       1: .floats, 6: .floats, 8: .floats, 12: [.integers, .floats],
       13: [.integers, .floats, .bfloat16],
     ], inputs: .atLeast(1))
+  static var widening: Widening { .exact }
   let inputs: VariadicInputs
 
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a < b || a.isNaN ? a : b }

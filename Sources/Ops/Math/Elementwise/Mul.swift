@@ -6,6 +6,11 @@ import RealModule
 /// `y = a · b`, broadcast.
 struct Mul: ArithmeticOperator, DifferentiableOperator {
   static let schema = Schema("Mul", Mul.versions, inputs: 2...2)
+  static var widening: Widening { .wrapping }
+  static var parameters: [ParameterInput] {
+    [.init(0, .weight, isCertain: false), .init(1, .weight, isCertain: false)]
+  }
+  static var neutralOperand: NeutralOperand? { .init(1, inputs: [1, 0]) }
   let alignment: OperandAlignment
 
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a * b }
@@ -26,3 +31,10 @@ extension Mul: AffineOperator {
 }
 
 extension Mul: ChainedOperator {}
+extension Mul {
+  static func channelMap(
+    _ node: Node, ofInput input: Int, _ constants: ChannelConstants
+  ) -> ChannelMap? {
+    constants.operand(1 - input).map { ChannelMap(factors: $0) }
+  }
+}

@@ -9,6 +9,7 @@ struct Neg: IntegerElementwiseOperator, DifferentiableElementwise, AttributeFree
     "Neg",
     [1: .floats, 6: [.floats, .signedIntegers], 13: [.floats, .signedIntegers, .bfloat16]],
     inputs: 1...1)
+  static var widening: Widening { .wrapping }
 
   func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T { -x }
   func apply<T: FixedWidthInteger>(integer x: T) -> T { 0 &- x }

@@ -13,6 +13,7 @@ struct PRelu: ArithmeticOperator, DifferentiableOperator {
       1: .floats, 6: .floats, 7: .floats, 9: [.floats, .wideIntegers],
       16: [.floats, .bfloat16, .wideIntegers],
     ], inputs: 2...2)
+  static var parameters: [ParameterInput] { [.init(1, .weight)] }
   let alignment: OperandAlignment
   private var hasChannelSlopes = false
 

@@ -11,6 +11,8 @@ struct Relu: IntegerElementwiseOperator, DifferentiableElementwise, AttributeFre
       1: .floats, 6: .floats, 13: [.floats, .bfloat16],
       14: [.floats, .bfloat16, .signedIntegers],
     ], inputs: 1...1)
+  static var widening: Widening { .exact }
+  static var eightBitForm: EightBitForm { .clamp }
 
   func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T { x < 0 ? 0 : x }
   func apply<T: FixedWidthInteger>(integer x: T) -> T { x < 0 ? 0 : x }

@@ -6,6 +6,8 @@ import RealModule
 /// `y = a − b`, broadcast.
 struct Sub: ArithmeticOperator, DifferentiableOperator {
   static let schema = Schema("Sub", Sub.versions, inputs: 2...2)
+  static var widening: Widening { .wrapping }
+  static var neutralOperand: NeutralOperand? { .init(0, inputs: [1]) }
   let alignment: OperandAlignment
 
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a - b }
@@ -22,3 +24,10 @@ struct Sub: ArithmeticOperator, DifferentiableOperator {
 }
 
 extension Sub: ChainedOperator {}
+extension Sub {
+  static func channelMap(
+    _ node: Node, ofInput input: Int, _ constants: ChannelConstants
+  ) -> ChannelMap? {
+    input == 0 ? constants.operand(1).map { ChannelMap(adding: $0.map { -$0 }) } : nil
+  }
+}

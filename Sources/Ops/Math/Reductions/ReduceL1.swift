@@ -9,6 +9,7 @@ struct ReduceL1: ReductionOperator, DifferentiableOperator {
       1: .reducible, 11: .reducible, 13: [.reducible, .bfloat16],
       18: [.reducible, .bfloat16],
     ], inputs: 1...2)
+  static var widening: Widening { .wrapping }
   let axes: ReductionAxes
 
   func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {

@@ -8,6 +8,7 @@ struct ReduceSum: ReductionOperator, DifferentiableOperator {
     [
       1: .reducible, 11: .reducible, 13: [.reducible, .bfloat16],
     ], inputs: 1...2)
+  static var widening: Widening { .wrapping }
   static var axesAreInputSince: Int { 13 }
   let axes: ReductionAxes
 

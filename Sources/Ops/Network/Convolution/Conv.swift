@@ -7,6 +7,7 @@ import ONNXProducts
 struct Conv: Operator {
   static let schema = Schema(
     "Conv", [1: .floats, 11: .floats, 22: [.floats, .bfloat16]], inputs: 2...3)
+  static var parameters: [ParameterInput] { [.init(1, .weight), .init(2, .bias)] }
   let convolution: Convolution
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -99,4 +100,9 @@ extension Convolution {
     case let type: throw .input(0, "no kernel for \(type)")
     }
   }
+}
+
+extension Conv {
+  static func linearWeight(_ node: Node) -> LinearWeight? { LinearWeight(outputAxis: 0) }
+  static func integerProduct(_ node: Node) -> String? { ConvInteger.schema.name }
 }

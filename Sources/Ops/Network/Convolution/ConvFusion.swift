@@ -145,9 +145,10 @@ extension BatchNormalization {
     }
     guard parameters.count == 4 else { return nil }
     let (scale, bias, mean, variance) = (parameters[0], parameters[1], parameters[2], parameters[3])
-    let factors = scale.indices.map {
-      Float(Double(scale[$0]) / (Double(variance[$0]) + Double(epsilon)).squareRoot())
-    }
+    let map = ChannelMap(
+      normalizingBy: mean.map(Double.init), variance: variance.map(Double.init),
+      scale: scale.map(Double.init), bias: bias.map(Double.init), epsilon: Double(epsilon))
+    guard let factors = map?.factors.map(Float.init) else { return nil }
     let shifts = scale.indices.map { bias[$0] - mean[$0] * factors[$0] }
     return (factors, shifts)
   }

@@ -9,6 +9,7 @@ import RealModule
 struct ConvTranspose: Operator {
   static let schema = Schema(
     "ConvTranspose", [1: .floats, 11: .floats, 22: [.floats, .bfloat16]], inputs: 2...3)
+  static var parameters: [ParameterInput] { [.init(1, .weight), .init(2, .bias)] }
   let attributes: WindowAttributes
   let groups: Int
   /// Places added at the end of each axis.
@@ -169,5 +170,11 @@ struct ConvTranspose: Operator {
     case .float16, .bfloat16: return try call.widened(prepare)
     case let type: throw .input(0, "no kernel for \(type)")
     }
+  }
+}
+
+extension ConvTranspose {
+  static func linearWeight(_ node: Node) -> LinearWeight? {
+    LinearWeight(outputAxis: 1, groups: node.integer("group") ?? 1)
   }
 }

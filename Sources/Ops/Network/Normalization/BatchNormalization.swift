@@ -15,6 +15,9 @@ struct BatchNormalization: Operator {
       1: .floats, 6: .floats, 7: .floats, 9: .floats, 14: [.floats, .bfloat16],
       15: [.floats, .bfloat16],
     ], inputs: 5...5, outputs: 1...5)
+  static var parameters: [ParameterInput] {
+    [.init(1, .weight), .init(2, .bias), .init(3, .mean), .init(4, .variance)]
+  }
   let epsilon: Float
   let momentum: Float
   let isTraining: Bool
@@ -197,5 +200,29 @@ extension BatchNormalization {
           change.drop("training_mode")
         }),
     ]
+  }
+}
+
+extension BatchNormalization {
+  /// Whether a node normalizes by given statistics, by channel, and has no other outputs.
+  private static func isAffine(_ node: Node) -> Bool {
+    node.integer("training_mode") ?? 0 == 0 && node.integer("spatial") ?? 1 == 1
+      && node.outputs.dropFirst().allSatisfy(\.isEmpty)
+  }
+
+  static func linearWeight(_ node: Node) -> LinearWeight? {
+    isAffine(node) ? LinearWeight(outputAxis: 0) : nil
+  }
+
+  static func channelMap(
+    _ node: Node, ofInput input: Int, _ constants: ChannelConstants
+  ) -> ChannelMap? {
+    guard input == 0, isAffine(node), let scale = constants.vector(1),
+      let bias = constants.vector(2), let mean = constants.vector(3),
+      let variance = constants.vector(4)
+    else { return nil }
+    return ChannelMap(
+      normalizingBy: mean, variance: variance, scale: scale, bias: bias,
+      epsilon: Double(node.number("epsilon") ?? 1e-5))
   }
 }

@@ -60,6 +60,9 @@ struct ChannelNormalization: Sendable {
 struct InstanceNormalization: Operator {
   static let schema = Schema(
     "InstanceNormalization", [1: .floats, 6: .floats, 22: [.floats, .bfloat16]], inputs: 3...3)
+  static var parameters: [ParameterInput] {
+    [.init(1, .weight, isCertain: false), .init(2, .bias, isCertain: false)]
+  }
   let epsilon: Float
 
   init(_ node: inout NodeReader) throws(OperatorError) {

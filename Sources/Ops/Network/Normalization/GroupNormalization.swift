@@ -7,6 +7,9 @@ import ONNXProducts
 struct GroupNormalization: GroupNormalizationOperator {
   static let schema = Schema(
     "GroupNormalization", [21: [.floats, .bfloat16]], inputs: 3...3)
+  static var parameters: [ParameterInput] {
+    [.init(1, .weight, isCertain: false), .init(2, .bias, isCertain: false)]
+  }
   let groups: Int
   let epsilon: Float
   var isPerGroup: Bool { false }
@@ -21,6 +24,9 @@ struct GroupNormalization: GroupNormalizationOperator {
 struct GroupNormalization18: GroupNormalizationOperator {
   static let schema = Schema(
     "GroupNormalization", [18: [.floats, .bfloat16]], inputs: 3...3)
+  static var parameters: [ParameterInput] {
+    [.init(1, .weight, isCertain: false), .init(2, .bias, isCertain: false)]
+  }
   let groups: Int
   let epsilon: Float
   var isPerGroup: Bool { true }

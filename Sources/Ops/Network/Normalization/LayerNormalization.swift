@@ -7,6 +7,7 @@ import ONNXProducts
 struct LayerNormalization: Operator {
   static let schema = Schema(
     "LayerNormalization", [17: [.floats, .bfloat16]], inputs: 2...3, outputs: 1...3)
+  static var parameters: [ParameterInput] { [.init(1, .weight), .init(2, .bias)] }
   let rows: RowNormalization
   let statistics: ElementType
 

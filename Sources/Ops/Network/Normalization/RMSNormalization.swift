@@ -6,6 +6,7 @@ import ONNXProducts
 /// `y = x / √(mean of x² + ε) · scale`. The result has the type of the scale.
 struct RMSNormalization: Operator {
   static let schema = Schema("RMSNormalization", [23: [.floats, .bfloat16]], inputs: 2...2)
+  static var parameters: [ParameterInput] { [.init(1, .weight)] }
   let rows: RowNormalization
 
   init(_ node: inout NodeReader) throws(OperatorError) {

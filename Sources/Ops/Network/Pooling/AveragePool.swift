@@ -13,6 +13,7 @@ struct AveragePool: PoolOperator {
       1: .floats, 7: .floats, 10: .floats, 11: .floats, 19: .floats,
       22: [.floats, .bfloat16],
     ], inputs: 1...1)
+  static var eightBitForm: EightBitForm { .ownScale }
   let windows: WindowAttributes
   let countsPadding: Bool
 

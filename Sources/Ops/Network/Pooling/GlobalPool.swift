@@ -52,6 +52,7 @@ extension GlobalPoolOperator {
 struct GlobalAveragePool: GlobalPoolOperator {
   static let schema = Schema(
     "GlobalAveragePool", [1: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
+  static var eightBitForm: EightBitForm { .ownScale }
 
   init(_ node: inout NodeReader) throws(OperatorError) {}
 

@@ -16,6 +16,8 @@ struct MaxPool: PoolOperator {
       1: .floats, 8: .floats, 10: .floats, 11: .floats, 12: [.floats, .int8, .uint8],
       22: [.floats, .bfloat16, .int8, .uint8],
     ], inputs: 1...1, outputs: 1...2)
+  static var widening: Widening { .exact }
+  static var eightBitForm: EightBitForm { .inputScale }
   let windows: WindowAttributes
   let isColumnMajor: Bool
 

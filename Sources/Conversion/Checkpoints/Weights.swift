@@ -1,18 +1,21 @@
-import ONNXFormat
+import ONNX
 
-/// Named tensors in an order, as a checkpoint holds them. A tensor is read when it is asked for, so
-/// that a file larger than memory can be gone through.
+/// An ordered list of named tensors, as a checkpoint holds them. A tensor is read when it is asked
+/// for, so a file may be larger than memory.
 public struct Weights: Sendable {
-  /// A tensor of the file.
+  /// A named tensor that is in memory or in a file.
   public struct Entry: Sendable {
+    /// The name, such as `layer1.0.conv1.weight`.
     public var name: String
+    /// The type of the elements.
     public let elementType: ElementType
-    /// Sizes of the dimensions.
+    /// The sizes of the dimensions.
     public let shape: [Int]
     private let read: @Sendable () throws(FormatError) -> Tensor
 
-    /// - Parameter read: gives the tensor, each time it is called
-    init(
+    /// A tensor that is read when it is asked for.
+    /// - Parameter read: returns a tensor of that type and shape each time it is called
+    public init(
       _ name: String, _ elementType: ElementType, _ shape: [Int],
       read: @escaping @Sendable () throws(FormatError) -> Tensor
     ) {
@@ -28,7 +31,7 @@ public struct Weights: Sendable {
     }
 
     /// Reads the tensor.
-    /// - Throws: `FormatError` with the tensor's name.
+    /// - Throws: `FormatError` with the tensor's name
     public func tensor() throws(FormatError) -> Tensor {
       do throws(FormatError) { return try read() } catch {
         throw error.within("tensor \(name.quoted)")
@@ -36,24 +39,29 @@ public struct Weights: Sendable {
     }
   }
 
-  /// Whose conventions the shapes of the weights follow.
+  /// The convention that the shapes of the weights follow.
   public enum Layout: Sendable {
-    /// A linear layer's weight is `[outputs, inputs]`, gates are in PyTorch's order.
+    /// PyTorch's: the weight of a linear layer is `[outputs, inputs]`, and gates are in PyTorch's
+    /// order.
     case pyTorch
-    /// The file does not say.
+    /// The file does not state it.
     case unknown
   }
 
+  /// The tensors, in the order of the file.
   public var entries: [Entry]
+  /// Strings that the file holds besides the tensors.
   public var metadata: [MetadataEntry] = []
+  /// The convention of the shapes; by default unknown.
   public var layout = Layout.unknown
 
+  /// - Parameter entries: tensors with different names, in the order in which they are written
   public init(_ entries: [Entry]) { self.entries = entries }
 
-  /// The initializers of a model, those of graphs within nodes too, and the tensors of `Constant`
-  /// nodes that hold several floating-point numbers, under the names of the values. A name that stands
-  /// in several graphs gets that of the node in front.
-  /// - Throws: `ConversionError` where one has no name or a name that another has.
+  /// The weights of a model: its initializers, and the tensors of `Constant` nodes with more than one
+  /// floating-point element, those of subgraphs and functions included. A name that appears in several
+  /// graphs is prefixed with the name of the node, as in `choice/else_branch/fc.weight`.
+  /// - Throws: `ConversionError` where an initializer has no name or shares it with another
   public init(of model: Model) throws(ConversionError) {
     let graph = FlatGraph(model)
     entries = graph.initializers.map { Entry($0.name ?? "", $0.tensor) }
@@ -70,15 +78,15 @@ public struct Weights: Sendable {
     for entry in entries {
       guard !entry.name.isEmpty else { throw ConversionError("an initializer has no name") }
       guard names.insert(entry.name).inserted else {
-        throw ConversionError("two initializers are called \(entry.name.quoted)")
+        throw ConversionError("two initializers have the name \(entry.name.quoted)")
       }
     }
   }
 
-  /// These weights with floating-point numbers of another type, each converted when it is read.
+  /// The weights with floating-point tensors converted to another type, each when it is read.
   /// - Parameters:
   ///   - type: `.float64`, `.float32`, `.float16` or `.bfloat16`
-  ///   - isKept: names of tensors that stay as they are
+  ///   - isKept: names of tensors that are not converted
   public func converted(
     to type: ElementType, keeping isKept: NamePatterns = NamePatterns([])
   ) -> Weights {
@@ -94,24 +102,17 @@ public struct Weights: Sendable {
     return result
   }
 
-  /// - Throws: `FormatError` where two tensors have the same name.
+  /// - Throws: `FormatError` where two tensors have the same name
   func checkNames() throws(FormatError) {
     var names: Set<String> = []
     for entry in entries where !names.insert(entry.name).inserted {
-      throw FormatError(.invalid("there are two tensors called \(entry.name.quoted)"))
+      throw FormatError(.invalid("two tensors have the name \(entry.name.quoted)"))
     }
   }
 }
 
-/// Calls `body`, with the path in front of the error it throws.
-func inFile<R>(_ path: String, _ body: () throws(FormatError) -> R) throws(FormatError) -> R {
-  do throws(FormatError) { return try body() } catch {
-    throw error.context.first == path ? error : error.within(path)
-  }
-}
-
 extension ElementType {
-  /// Whether the elements are real numbers with a fraction.
+  /// Whether the elements are real floating-point numbers, of any width.
   var isFloatingPoint: Bool {
     switch self {
     case .float16, .float32, .float64, .bfloat16, .float8e4m3fn, .float8e4m3fnuz, .float8e5m2,

@@ -1,40 +1,40 @@
 import ONNXFormat
 
-/// The few names that a pickle of tensors may refer to. Nothing is ever imported or called: each
-/// stands for something that this reader does itself.
+/// The Python names that a pickle of tensors may refer to. Nothing is imported or called: the reader
+/// implements each of them itself.
 enum PickleGlobal: Hashable {
   case orderedDictionary, defaultDictionary, set, size, ignoredType, ignoredCall
   case rebuildTensor, rebuildTensorV2, rebuildTensorV3, rebuildParameter, rebuildFromType
-  /// `nil` for one of bytes.
+  /// `nil` for a storage of bytes.
   case storage(ElementType?)
   case elementType(ElementType)
   case encode
   case numPyScalar, numPyArray, numPyReconstruct, numPyFromBuffer, numPyDataType
 
-  /// - Throws: `FormatError.Reason.unsupported` for every other name.
+  /// - Throws: `FormatError.Reason.unsupported` for any other name
   init(_ module: String, _ name: String) throws(FormatError) {
     guard let global = Self.find(module, name) else {
       throw FormatError(
         .unsupported(
-          "the file asks for \("\(module).\(name)".quoted), and nothing of a pickle is ever run"
+          "the pickle refers to \("\(module).\(name)".quoted), and code in a pickle is never run"
             + Self.hint(module, name)))
     }
     self = global
   }
 
-  /// What else would be read, for names that are met often.
+  /// Advice for names that occur often.
   private static func hint(_ module: String, _ name: String) -> String {
     let word = name.lowercased()
-    if word.contains("sparse") { return "; expected dense tensors, as tensor.to_dense() makes" }
+    if word.contains("sparse") { return "; save dense tensors, made by tensor.to_dense()" }
     if word.contains("qtensor") || name.hasPrefix("Q") && name.hasSuffix("Storage") {
-      return "; expected numbers that are not quantized, as tensor.dequantize() makes"
+      return "; save tensors that are not quantized, made by tensor.dequantize()"
     }
-    if word.contains("meta_tensor") { return "; a tensor on the device meta has no elements" }
-    if word.contains("nested_tensor") { return "; expected tensors that are not nested" }
+    if word.contains("meta_tensor") { return "; tensors on the meta device have no elements" }
+    if word.contains("nested_tensor") { return "; save tensors that are not nested" }
     if module.hasPrefix("__main__") || module.hasPrefix("torch.nn")
       || module.hasPrefix("__torch__")
     {
-      return "; expected tensors in dictionaries, as torch.save(model.state_dict(), …) writes"
+      return "; save the tensors alone, with torch.save(model.state_dict(), …)"
     }
     return ""
   }

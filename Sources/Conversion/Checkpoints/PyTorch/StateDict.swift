@@ -1,13 +1,13 @@
 import ONNXFormat
 
-/// The tensors of nested dictionaries and lists, named by their keys joined with points.
+/// The tensors of nested dictionaries and lists, named by their keys joined with dots.
 struct StateDict {
   enum Leaf {
     case tensor(Int)
     case array(Int)
   }
   private(set) var leaves: [(name: String, leaf: Leaf)] = []
-  /// Numbers and strings that stand beside the tensors.
+  /// Numbers and strings of the outermost dictionary.
   private(set) var metadata: [MetadataEntry] = []
 
   private let objects: PickleObjects
@@ -15,18 +15,18 @@ struct StateDict {
   private var namesSize = 0
 
   private static let depthLimit = 64
-  /// Dictionaries can share parts, and so grow with every level.
+  /// Dictionaries can share parts, so their number may grow exponentially with depth.
   private static let visitLimit = 4 << 20
   private static let leafLimit = 1 << 20
-  /// Bytes of a name, and of a text beside the tensors.
+  /// The largest size of a name or a string, in bytes.
   private static let nameLimit = 4096
-  /// Bytes of all names.
+  /// The largest size of all names together, in bytes.
   private static let namesLimit = 64 << 20
 
   init(_ root: PickleValue, _ objects: PickleObjects) throws(FormatError) {
     self.objects = objects
     try visit(root, "", depth: 0)
-    guard !leaves.isEmpty else { throw FormatError(.invalid("it holds no tensors")) }
+    guard !leaves.isEmpty else { throw FormatError(.invalid("the file has no tensors")) }
   }
 
   private mutating func visit(
@@ -37,7 +37,7 @@ struct StateDict {
     else {
       throw FormatError(
         .limit(
-          "dictionaries nested more than \(Self.depthLimit) deep, or more than \(Self.leafLimit) "
+          "dictionaries nested deeper than \(Self.depthLimit), or more than \(Self.leafLimit) "
             + "tensors"))
     }
     guard path.utf8.count <= Self.nameLimit else {
@@ -54,7 +54,7 @@ struct StateDict {
           try visit(value, inside("?"), depth: depth + 1)
           guard leaves.count == before else {
             throw FormatError(
-              .unsupported("a tensor under a key that is neither a text nor a number"),
+              .unsupported("a tensor under a key that is neither a string nor a number"),
               in: path.isEmpty ? "the outermost dictionary" : "dictionary \(path.quoted)")
           }
         }
@@ -73,7 +73,7 @@ struct StateDict {
     }
   }
 
-  /// A key as a part of a name, as Python prints it.
+  /// A key as a component of a name, as Python prints it.
   private static func name(_ key: PickleValue) -> String? {
     switch key {
     case .string(let name): name

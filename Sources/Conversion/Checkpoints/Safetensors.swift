@@ -1,37 +1,47 @@
-import ONNXFormat
+import ONNX
 
-extension Weights {
-  /// Reads the table of a safetensors file.
-  init(safetensors file: InputFile) throws(FormatError) {
-    let header = try SafetensorsHeader(file)
+/// Safetensors: a JSON header and the elements of each tensor.
+enum SafetensorsFile: WritableCheckpointFormat {
+  static let name = "safetensors"
+  static let fileExtension = "safetensors"
+
+  static func matches(_ file: CheckpointFile) throws(FormatError) -> Bool {
+    SafetensorsHeader.matches(try file.prefix(16), fileSize: file.count)
+  }
+
+  static func read(_ file: CheckpointFile) throws(FormatError) -> Weights {
+    let input = file.input
+    let header = try SafetensorsHeader(input)
     let start = header.dataStart
-    self.init(
+    var weights = Weights(
       header.items.map { item in
-        Entry(item.name, item.elementType, item.shape) { () throws(FormatError) in
+        Weights.Entry(item.name, item.elementType, item.shape) { () throws(FormatError) in
           try Tensor(
-            item.elementType, item.shape, in: file,
+            item.elementType, item.shape, in: input,
             at: start + item.range.lowerBound..<start + item.range.upperBound)
         }
       })
-    metadata = header.metadata
+    weights.metadata = header.metadata
     if header.metadata.contains(where: { $0.key == "format" && $0.value == "pt" }) {
-      layout = .pyTorch
+      weights.layout = .pyTorch
     }
+    return weights
   }
 
-  /// Writes a safetensors file: elements of many bytes first, so that each tensor is aligned; the
-  /// data begin at a multiple of 64.
-  func writeSafetensors(to path: String) throws(FormatError) {
-    let types = try entries.map { (entry) throws(FormatError) in try Self.storedType(of: entry) }
+  /// The largest elements come first, so that each tensor is aligned to its elements, and the data
+  /// begin at a multiple of 64 bytes.
+  static func write(_ weights: Weights, to path: String) throws(FormatError) {
+    let (entries, metadata) = (weights.entries, weights.metadata)
+    let types = try entries.map { (entry) throws(FormatError) in try storedType(of: entry) }
     let order = entries.indices.sorted {
       (types[$1].type.bitsInFile ?? 0, $0) < (types[$0].type.bitsInFile ?? 0, $1)
     }
     var ranges = [Range<Int>](repeating: 0..<0, count: entries.count)
     var end = 0
     for index in order {
-      let size = try Self.storedSize(of: entries[index], types[index].type)
+      let size = try storedSize(of: entries[index], types[index].type)
       let (next, overflow) = end.addingReportingOverflow(size)
-      guard !overflow else { throw FormatError(.limit("the tensors are too large")) }
+      guard !overflow else { throw FormatError(.limit("the tensors together are too large")) }
       ranges[index] = end..<next
       end = next
     }
@@ -66,9 +76,10 @@ extension Weights {
     try file.commit()
   }
 
-  /// The type under which a tensor is stored. Small integers, which the format lacks, take a byte.
+  /// The type under which a tensor is stored. Integers of less than 8 bits, which the format lacks,
+  /// take a byte.
   private static func storedType(
-    of entry: Entry
+    of entry: Weights.Entry
   ) throws(FormatError) -> (name: String, type: ElementType) {
     let type: ElementType =
       switch entry.elementType {
@@ -84,7 +95,7 @@ extension Weights {
   }
 
   private static func storedSize(
-    of entry: Entry, _ type: ElementType
+    of entry: Weights.Entry, _ type: ElementType
   ) throws(FormatError) -> Int {
     guard let count = entry.shape.elementCount, let bits = type.bitsInFile,
       case let (total, overflow) = count.multipliedReportingOverflow(by: bits), !overflow,
@@ -99,7 +110,7 @@ extension Weights {
 }
 
 extension Tensor {
-  /// Reads a tensor whose elements lie in a file as the standard's `raw_data` does.
+  /// Reads a tensor whose elements are stored in a file like the standard's `raw_data`.
   init(
     _ elementType: ElementType, _ shape: [Int], in file: InputFile, at range: Range<Int>
   ) throws(FormatError) {

@@ -1,23 +1,37 @@
 import ONNXFormat
 
-/// What `torch.save` writes since PyTorch 1.6: a zip file with `NAME/data.pkl`, one `NAME/data/KEY` for
-/// each storage, and since 2.1 `NAME/byteorder`.
-struct TorchArchive: TorchStorages {
+/// The format of `torch.save` since PyTorch 1.6: a zip archive with `NAME/data.pkl`, one
+/// `NAME/data/KEY` for each storage, and since 2.1 `NAME/byteorder`.
+struct TorchArchive: TorchStorages, CheckpointFormat {
+  static let name = "what torch.save writes"
+
   private let file: InputFile
   private let zip: ZipReader
   private let limits: ReadingLimits
   private let storages: [String: ZipReader.Entry]
   private let pickle: ZipReader.Entry
   let isBigEndian: Bool
-  /// Whether a zip file with an entry of that name is one.
-  static func isPickle(_ name: String) -> Bool { name == "data.pkl" || name.hasSuffix("/data.pkl") }
+
+  static func matches(_ file: CheckpointFile) throws(FormatError) -> Bool {
+    guard try file.isZipArchive() else { return false }
+    return try ZipReader(ByteSource(file.input)).entries.contains { isPickle($0.name) }
+  }
+
+  static func read(_ file: CheckpointFile) throws(FormatError) -> Weights {
+    try TorchArchive(file.input, limits: file.limits).weights()
+  }
+
+  /// Whether an entry of that name holds the pickle of the tensors.
+  private static func isPickle(_ name: String) -> Bool {
+    name == "data.pkl" || name.hasSuffix("/data.pkl")
+  }
 
   init(_ file: InputFile, limits: ReadingLimits) throws(FormatError) {
     let source = ByteSource(file)
     let zip = try ZipReader(source)
     let pickles = zip.entries.filter { Self.isPickle($0.name) }
     guard let pickle = pickles.first, pickles.count == 1 else {
-      throw FormatError(.invalid("expected one data.pkl, found \(pickles.count)"))
+      throw FormatError(.invalid("expected one entry data.pkl, found \(pickles.count)"))
     }
     let folder = String(pickle.name.dropLast("data.pkl".count))
     var storages: [String: ZipReader.Entry] = [:]
@@ -26,21 +40,21 @@ struct TorchArchive: TorchStorages {
     for entry in zip.entries {
       guard entry.name.hasPrefix(folder) else { continue }
       if !entry.isCompressed {
-        // Two entries cannot share bytes without more of them than the file has.
+        // Entries that share bytes would together be larger than the file.
         plain += entry.size
         guard entry.size >= 0, plain <= file.count else {
-          throw FormatError(.invalid("entries of the zip file share their bytes"))
+          throw FormatError(.invalid("entries of the zip archive overlap"))
         }
       }
       let name = entry.name.dropFirst(folder.count)
       if name.hasPrefix("data/") {
         guard storages.updateValue(entry, forKey: String(name.dropFirst(5))) == nil else {
-          throw FormatError(.invalid("entry \(entry.name.quoted) is there twice"))
+          throw FormatError(.invalid("entry \(entry.name.quoted) appears twice"))
         }
       } else if name == "byteorder" {
         let word = try Self.bytes(of: entry, zip, source, limit: 16)
         guard word == Array("little".utf8) || word == Array("big".utf8) else {
-          throw FormatError(.invalid("the byte order is neither little nor big"))
+          throw FormatError(.invalid("expected the byte order little or big"))
         }
         isBigEndian = word.count == 3
       }
@@ -69,7 +83,7 @@ struct TorchArchive: TorchStorages {
     return try Weights(root, objects, in: self, size: size, limits: limits)
   }
 
-  /// A small entry, whole.
+  /// The contents of a small entry.
   private static func bytes(
     of entry: ZipReader.Entry, _ zip: ZipReader, _ source: ByteSource, limit: Int
   ) throws(FormatError) -> [UInt8] {

@@ -1,7 +1,7 @@
 import ONNXFormat
 
-/// What a pickle makes. What can hold other values lies in the pickle's tables, under a number:
-/// lists can hold themselves, and nothing here is freed by recursion.
+/// A value that a pickle makes. Values that hold others are indices into the tables of the pickle: a
+/// list can hold itself, and no value is freed by recursion.
 enum PickleValue {
   case none
   case bool(Bool)
@@ -19,11 +19,11 @@ enum PickleValue {
   case tensor(Int)
   case array(Int)
   case dataType(Int)
-  /// Something that means nothing to a state dict, such as a device.
+  /// A value that a state dict does not need, such as a device.
   case other
 }
 
-/// The tables of a pickle.
+/// The objects of a pickle.
 struct PickleObjects {
   /// Elements of tuples, lists and sets.
   var sequences: [[PickleValue]] = []
@@ -39,29 +39,29 @@ struct PickleObjects {
   }
 }
 
-/// A storage as a pickle names it.
+/// A reference to a storage.
 struct TorchStorage: Hashable {
   var key: String
-  /// `nil` for one of bytes, whose tensors know their type.
+  /// `nil` for a storage of bytes, whose tensors state their type.
   var elementType: ElementType?
-  /// Number of elements.
+  /// The number of elements.
   var count: Int
-  /// The first element within the storage of that key.
+  /// The offset of a view, in elements of the storage of that key.
   var offset = 0
 }
 
-/// A tensor as a pickle describes it: a view of a storage.
+/// A tensor: a strided view of a storage.
 struct TorchTensor {
   var storage: Int
   var elementType: ElementType
-  /// The first element in the storage.
+  /// The offset in the storage, in elements.
   var offset: Int
   var shape: [Int]
-  /// Elements from one index to the next, for each dimension.
+  /// The stride of each dimension, in elements.
   var strides: [Int]
 }
 
-/// A NumPy array or scalar whose bytes lie in the pickle.
+/// A NumPy array or scalar with its bytes.
 struct PickledArray {
   var dataType = NPYDataType(elementType: .uint8)
   var shape: [Int] = [0]

@@ -1,22 +1,23 @@
 import ONNXFormat
 
-/// The bytes behind the tensors of a file of `torch.save`.
+/// The storages of a file that `torch.save` wrote.
 protocol TorchStorages: Sendable {
-  /// Bytes of the storage of that key.
-  /// - Throws: `FormatError` where there is none.
+  /// The size of a storage in bytes.
+  /// - Throws: `FormatError` where it does not exist
   func size(of key: String) throws(FormatError) -> Int
-  /// Reads some of its bytes.
-  /// - Precondition: they lie within it.
+  /// Reads a range of bytes of a storage.
+  /// - Precondition: the range is within the storage
   func read(
     _ range: Range<Int>, of key: String, into target: UnsafeMutableRawPointer) throws(FormatError)
   func isCompressed(_ key: String) -> Bool
-  /// Whether its numbers stand highest byte first.
+  /// Whether numbers are stored with the highest byte first.
   var isBigEndian: Bool { get }
 }
 
 extension Weights {
-  /// The tensors of a pickle whose storages lie in the same file.
-  /// - Parameter size: bytes of the storages
+  /// The tensors of a pickle, whose storages are in the same file.
+  /// - Parameter size: the size of all storages in bytes
+  /// - Throws: `FormatError` for a tensor that exceeds its storage, and beyond the limits
   init(
     _ root: PickleValue, _ objects: PickleObjects, in storages: some TorchStorages, size: Int,
     limits: ReadingLimits
@@ -34,7 +35,7 @@ extension Weights {
           let size = try storages.size(of: storage.key)
           try tensor.check(storage, size: size)
           try budget.take(max(tensor.byteCount, tensor.bytes(storage).count))
-          // What is compressed is read from its beginning on.
+          // A compressed storage is read from its beginning.
           if storages.isCompressed(storage.key) {
             try inflated.take(tensor.bytes(storage).upperBound)
           }
@@ -48,7 +49,10 @@ extension Weights {
           guard let count = array.shape.elementCount,
             count.multipliedReportingOverflow(by: array.dataType.size)
               == (array.bytes.count, false)
-          else { throw FormatError(.invalid("\(array.bytes.count) bytes for \(array.shape)")) }
+          else {
+            throw FormatError(
+              .invalid("\(array.bytes.count) bytes do not fill the shape \(array.shape)"))
+          }
           entries.append(
             Entry(name, array.dataType.elementType, array.shape) { () throws(FormatError) in
               try array.tensor()
@@ -65,7 +69,7 @@ extension Weights {
 }
 
 extension TorchTensor {
-  /// The first element of the storage that is used, and one behind the last.
+  /// The range of elements of the storage that the tensor spans.
   private var span: Range<Int> {
     guard let count = shape.elementCount, count > 0 else { return 0..<0 }
     return offset..<zip(shape, strides).reduce(offset + 1) { $0 + ($1.0 - 1) * $1.1 }
@@ -73,13 +77,13 @@ extension TorchTensor {
 
   fileprivate var byteCount: Int { (shape.elementCount ?? 0) * elementType.stride }
 
-  /// Where in the storage of the file the used bytes lie.
+  /// The range of bytes of the file's storage that the tensor spans.
   fileprivate func bytes(_ storage: TorchStorage) -> Range<Int> {
     let first = (span.lowerBound + storage.offset) * elementType.stride
     return first..<first + span.count * elementType.stride
   }
 
-  /// Whether the elements lie in row-major order without gaps.
+  /// Whether the elements are in row-major order without gaps.
   private var isContiguous: Bool {
     var expected = 1
     for (size, stride) in zip(shape, strides).reversed() where size != 1 {
@@ -89,13 +93,14 @@ extension TorchTensor {
     return true
   }
 
-  /// - Parameter size: bytes of the storage in the file
+  /// - Parameter size: the size of the file's storage in bytes
+  /// - Throws: `FormatError` where the tensor exceeds it
   fileprivate func check(_ storage: TorchStorage, size: Int) throws(FormatError) {
     let (end, overflow) = span.upperBound.addingReportingOverflow(storage.offset)
     let (bytes, carry) = end.multipliedReportingOverflow(by: elementType.stride)
     guard !overflow, !carry, shape.elementCount == 0 || bytes <= size else {
       throw FormatError(
-        .invalid("it lies outside of storage \(storage.key.quoted) of \(size) bytes"))
+        .invalid("the tensor exceeds storage \(storage.key.quoted) of \(size) bytes"))
     }
   }
 

@@ -1,24 +1,24 @@
 import ONNXFormat
 
-/// Reads what `torch.save` writes with Python's pickle, protocols 2 to 5. Instructions that make
-/// values are followed; no name but those of `PickleGlobal` is known, and nothing is run.
+/// Reads the pickles that `torch.save` writes, protocols 2 to 5. It follows the instructions that make
+/// values and knows the names of `PickleGlobal`; no code is run.
 struct PickleReader {
   private let source: ByteSource
-  /// The next byte.
+  /// The offset of the next byte.
   private(set) var position: Int
   private let end: Int
   var objects = PickleObjects()
   private var stack: [PickleValue] = []
-  /// How high the stack stood at each mark.
+  /// The height of the stack at each mark.
   private var marks: [Int] = []
   private var memo: [Int: PickleValue] = [:]
 
-  /// Bytes of one pickle.
+  /// The largest pickle, in bytes.
   static let longest = 64 << 20
-  /// Bytes that are copied from one object to another: what is recalled often costs much.
+  /// The most bytes that are copied between objects, as a pickle may copy one object many times.
   private static let copyLimit = 64 << 20
   private var copied = 0
-  /// Lists, tuples, dictionaries and tensors of one file.
+  /// The largest number of objects of one file.
   private static let objectLimit = 4 << 20
 
   init(_ source: ByteSource, _ range: Range<Int>) {
@@ -31,7 +31,8 @@ struct PickleReader {
     FormatError(.malformed("pickle: \(message)", offset: position))
   }
 
-  /// Reads one pickle and leaves `position` behind it.
+  /// Reads one pickle and moves `position` to its end.
+  /// - Throws: `FormatError` for a damaged pickle and one with unknown names or instructions
   mutating func load() throws(FormatError) -> PickleValue {
     stack = []
     marks = []
@@ -49,12 +50,12 @@ struct PickleReader {
       if try scalar(code) { continue }
       if try container(code) { continue }
       guard try reference(code) else {
-        throw error("an instruction \(code) that torch.save does not write")
+        throw error("unknown instruction \(code)")
       }
     }
   }
 
-  /// - Throws: `FormatError.Reason.limit` where more is copied than a file of tensors has use for.
+  /// - Throws: `FormatError.Reason.limit` where a pickle copies more bytes than a state dict needs
   mutating func chargeCopy(_ bytes: Int) throws(FormatError) {
     copied += bytes
     guard copied <= Self.copyLimit else {
@@ -78,7 +79,7 @@ struct PickleReader {
     return try source.bytes(position..<position + Int(count))
   }
 
-  /// A number of so many bytes, lowest first.
+  /// An unsigned integer of `count` bytes, lowest first.
   private mutating func number(_ count: Int) throws(FormatError) -> UInt64 {
     var value: UInt64 = 0
     for shift in 0..<count { value |= UInt64(try byte()) << UInt64(8 * shift) }
@@ -87,7 +88,7 @@ struct PickleReader {
 
   private mutating func text(_ count: UInt64) throws(FormatError) -> String {
     guard let string = String(validating: try bytes(count), as: UTF8.self) else {
-      throw error("a string is not UTF-8")
+      throw error("a string is not valid UTF-8")
     }
     return string
   }
@@ -107,13 +108,13 @@ struct PickleReader {
 
   private mutating func pop() throws(FormatError) -> PickleValue {
     guard stack.count > (marks.last ?? 0), let value = stack.popLast() else {
-      throw error("it takes a value that is not there")
+      throw error("it takes a value from an empty stack")
     }
     return value
   }
 
   private mutating func popMark() throws(FormatError) -> [PickleValue] {
-    guard let mark = marks.popLast() else { throw error("it lacks a mark") }
+    guard let mark = marks.popLast() else { throw error("a mark is missing") }
     let values = Array(stack[mark...])
     stack.removeLast(values.count)
     return values
@@ -121,14 +122,15 @@ struct PickleReader {
 
   private func top() throws(FormatError) -> PickleValue {
     guard stack.count > (marks.last ?? 0), let value = stack.last else {
-      throw error("it takes a value that is not there")
+      throw error("it takes a value from an empty stack")
     }
     return value
   }
 
   // MARK: Instructions
 
-  /// Numbers, strings and the stack's own instructions.
+  /// Numbers, strings and instructions on the stack.
+  /// - Returns: whether the instruction is one of these
   private mutating func scalar(_ code: UInt8) throws(FormatError) -> Bool {
     switch code {
     case 0x80:
@@ -171,6 +173,7 @@ struct PickleReader {
   }
 
   /// Tuples, lists, sets and dictionaries.
+  /// - Returns: whether the instruction is one of these
   private mutating func container(_ code: UInt8) throws(FormatError) -> Bool {
     switch code {
     case UInt8(ascii: ")"): tuple([])
@@ -205,7 +208,9 @@ struct PickleReader {
   }
 
   private mutating func extend(_ values: [PickleValue]) throws(FormatError) {
-    guard case .list(let index) = try top() else { throw error("it adds to what is no list") }
+    guard case .list(let index) = try top() else {
+      throw error("it appends to an object that is not a list")
+    }
     objects.sequences[index] += values
   }
 
@@ -219,18 +224,19 @@ struct PickleReader {
   private func pairs(
     _ values: [PickleValue]
   ) throws(FormatError) -> [(key: PickleValue, value: PickleValue)] {
-    guard values.count % 2 == 0 else { throw error("a key without a value") }
+    guard values.count % 2 == 0 else { throw error("a key has no value") }
     return stride(from: 0, to: values.count, by: 2).map { (values[$0], values[$0 + 1]) }
   }
 
   private mutating func set(_ values: [PickleValue]) throws(FormatError) {
     guard case .dictionary(let index) = try top() else {
-      throw error("it puts a key into what is no dictionary")
+      throw error("it sets a key of an object that is not a dictionary")
     }
     objects.dictionaries[index] += try pairs(values)
   }
 
-  /// The memo, names, and what is made of them.
+  /// The memo, names, and objects that are made by them.
+  /// - Returns: whether the instruction is one of these
   private mutating func reference(_ code: UInt8) throws(FormatError) -> Bool {
     switch code {
     case UInt8(ascii: "q"): memo[Int(try number(1))] = try top()
@@ -243,13 +249,13 @@ struct PickleReader {
       stack.append(.global(try PickleGlobal(module, try line())))
     case 0x93:
       guard case .string(let name) = try pop(), case .string(let module) = try pop() else {
-        throw error("a name that is no string")
+        throw error("a name is not a string")
       }
       stack.append(.global(try PickleGlobal(module, name)))
     case UInt8(ascii: "R"), 0x81:
       let arguments = try self.arguments(try pop())
       guard case .global(let global) = try pop() else {
-        throw error("it calls what is no function")
+        throw error("it calls an object that is not a function")
       }
       stack.append(try make(global, arguments))
     case UInt8(ascii: "b"):
@@ -262,12 +268,12 @@ struct PickleReader {
   }
 
   private mutating func recall(_ index: Int) throws(FormatError) {
-    guard let value = memo[index] else { throw error("it recalls what it never kept") }
+    guard let value = memo[index] else { throw error("it reads a memo entry that does not exist") }
     stack.append(value)
   }
 
   private func arguments(_ value: PickleValue) throws(FormatError) -> [PickleValue] {
-    guard case .tuple(let index) = value else { throw error("arguments that are no tuple") }
+    guard case .tuple(let index) = value else { throw error("arguments are not a tuple") }
     return objects.sequences[index]
   }
 }

@@ -1,9 +1,11 @@
 import ONNXFormat
 
-/// What `torch.save` wrote before PyTorch 1.6: pickles of a magic number, a version, the machine, the
-/// tensors, and the storages' keys; then for each storage its number of elements in 8 bytes and the
-/// elements, lowest byte first.
-struct TorchLegacy: TorchStorages {
+/// The format of `torch.save` before PyTorch 1.6: pickles of a magic number, a version, the machine,
+/// the tensors, and the keys of the storages; then for each storage its number of elements in 8 bytes
+/// and the elements, lowest byte first.
+struct TorchLegacy: TorchStorages, CheckpointFormat {
+  static let name = "torch.save's format before PyTorch 1.6"
+
   private let file: InputFile
   private let limits: ReadingLimits
   private let root: PickleValue
@@ -16,32 +18,36 @@ struct TorchLegacy: TorchStorages {
   ]
   private static let version = 1001
 
-  /// Whether a file that begins so is one.
-  static func isOne(_ head: [UInt8]) -> Bool {
+  static func matches(_ file: CheckpointFile) throws(FormatError) -> Bool {
+    let head = try file.prefix(16)
     guard head.first == 0x80 else { return false }
-    // A frame may stand before the number in protocols 4 and 5.
+    // In protocols 4 and 5 a frame may precede the number.
     return head.dropFirst(2).starts(with: magic) || head.dropFirst(2).first == 0x95
+  }
+
+  static func read(_ file: CheckpointFile) throws(FormatError) -> Weights {
+    try TorchLegacy(file.input, limits: file.limits).weights()
   }
 
   init(_ file: InputFile, limits: ReadingLimits) throws(FormatError) {
     var reader = PickleReader(ByteSource(file), 0..<file.count)
     guard case .long(let magic) = try reader.load(), Self.magic.suffix(10).elementsEqual(magic)
-    else { throw reader.error("it does not begin as torch.save does") }
+    else { throw reader.error("expected the magic number of torch.save") }
     guard case .int(Self.version) = try reader.load() else {
-      throw FormatError(.unsupported("this version of torch.save"))
+      throw FormatError(.unsupported("a version of torch.save other than \(Self.version)"))
     }
-    // The machine: numbers are written lowest byte first by all.
+    // The machine, which does not matter: all write the lowest byte first.
     _ = try reader.load()
     root = try reader.load()
     let known = reader.objects
     guard case .list(let index) = try reader.load() else {
-      throw reader.error("the storages' keys are missing")
+      throw reader.error("the keys of the storages are missing")
     }
     var widths: [String: Int] = [:]
     for storage in known.storages {
       let width = storage.elementType?.stride ?? 1
       guard widths.updateValue(width, forKey: storage.key) ?? width == width else {
-        throw reader.error("storage \(storage.key.quoted) has elements of two sizes")
+        throw reader.error("storage \(storage.key.quoted) has elements of different sizes")
       }
     }
     var places: [String: Range<Int>] = [:]
@@ -49,14 +55,14 @@ struct TorchLegacy: TorchStorages {
     let source = ByteSource(file)
     for value in reader.objects.sequences[index] {
       guard case .string(let key) = value, places[key] == nil, let width = widths[key] else {
-        throw reader.error("the storages' keys are damaged")
+        throw reader.error("expected a different known key for each storage")
       }
-      guard file.count - position >= 8 else { throw reader.error("a storage is cut") }
+      guard file.count - position >= 8 else { throw reader.error("a storage is truncated") }
       let count = try source.bytes(position..<position + 8).reversed()
         .reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
       position += 8
       guard count <= UInt64(file.count - position) / UInt64(width) else {
-        throw FormatError(.malformed("storage \(key.quoted) is cut", offset: position))
+        throw FormatError(.malformed("storage \(key.quoted) is truncated", offset: position))
       }
       places[key] = position..<position + Int(count) * width
       position += Int(count) * width
