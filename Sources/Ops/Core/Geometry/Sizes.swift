@@ -5,7 +5,7 @@ extension Int {
   @inlinable public var vectors: Int { self > Int.max - 15 ? self : (self + 15) / 16 * 16 }
 
   /// The product, or the largest number where that overflows: for estimates of work.
-  @inlinable public static func work(_ factors: Int...) -> Int { factors.elementCount ?? Int.max }
+  public static func work(_ factors: Int...) -> Int { factors.elementCount ?? Int.max }
 
   // Kernels multiply two and three, and an array of factors is an allocation.
   @inlinable public static func work(_ a: Int, _ b: Int) -> Int {
