@@ -85,7 +85,7 @@ struct RecurrentActivation: Sendable, Hashable {
   ) throws(OperatorError) -> Float? {
     guard values != nil else { return nil }
     guard let value = values?.popFirst() else {
-      throw .attribute(attribute, "has no value left for '\(name)'")
+      throw .attribute(attribute, "has too few values: none is left for '\(name)'")
     }
     return value
   }

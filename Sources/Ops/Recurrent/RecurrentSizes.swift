@@ -16,7 +16,7 @@ struct RecurrentSizes: Sendable {
   init(_ shape: RecurrentShape) throws(OperatorError) {
     guard let steps = shape.steps.size, let batch = shape.batch.size,
       let input = shape.input.size, let hidden = shape.hidden.size
-    else { throw .invalid("the sizes of its inputs are unknown") }
+    else { throw .invalid("the sizes of its inputs are not known") }
     self.steps = steps
     self.batch = batch
     self.input = input
