@@ -2,7 +2,7 @@ import Glibc
 import ONNX
 import Testing
 
-/// One step of layers whose R is 0 and whose X is 1: W is what goes into the gates' functions.
+/// One step of layers whose R is 0 and whose X is 1, so that W holds the arguments of the gates.
 @Suite struct RecurrentCellTests {
   private func step(_ name: String, _ gates: [[Float]]) throws -> [[Float]] {
     let units = gates[0].count
@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  /// Units of the last place between a value and what it should be.
+  /// The error of a value in units of the last place.
   private func error(_ value: Float, _ exact: Double) -> Double {
     abs(Double(value) - exact) / Double(Float(exact).ulp)
   }

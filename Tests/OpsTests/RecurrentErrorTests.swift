@@ -1,7 +1,7 @@
 import ONNX
 import Testing
 
-/// What a file can get wrong about RNN, LSTM and GRU is one error each.
+/// Each mistake that a file can make in RNN, LSTM or GRU gives an error of its own.
 @Suite struct RecurrentErrorTests {
   /// An LSTM `[T 3, B 2, I 2, H 3]` with all its inputs.
   let full = RecurrentCase(
@@ -60,7 +60,7 @@ import Testing
     let zeros = { (shape: [Int]) in
       Tensor(shape: shape, [Float](repeating: 0, count: shape.elementCount ?? 0))
     }
-    // R says 3 units and W 2; R has no whole number of gates; B and P another size.
+    // R has 3 units and W has 2; R has no whole number of gates; B and P have another size.
     fails(full, changing: { $0[1] = zeros([1, 8, 2]) }, isInput(1))
     fails(full, changing: { $0[1] = zeros([1, 12, 3]) }, isInput(1))
     fails(full, changing: { $0[2] = zeros([1, 13, 3]) }, isInput(2))

@@ -1,10 +1,11 @@
 import ONNX
 import Testing
 
-/// A node's outputs, and the gradients of `Σ w · y` over them by its inputs, with fixed weights w.
+/// A node's outputs, and the gradients of `Σ w · y` over them with respect to its inputs, with fixed
+/// weights w.
 struct RecurrentGradients {
   var outputs: [Tensor?] = []
-  /// By the position of the input.
+  /// The gradient of each input, by its position.
   var gradients: [Int: Tensor] = [:]
 
   /// - Parameter freeBatch: whether the graph is made before the batch size is known
@@ -115,7 +116,7 @@ struct RecurrentGradients {
   static let large: [RecurrentCase] = [
     ("RNN", [Attribute]()), ("GRU", []), ("GRU", [.int("linear_before_reset", 1)]), ("LSTM", []),
   ].flatMap { (name: String, attributes: [Attribute]) in
-    [[5, 1, 3, 7], [4, 9, 10, 16], [3, 70, 5, 33]].flatMap { sizes in
+    [[5, 1, 3, 7], [4, 9, 10, 16], [3, 70, 5, 33], [4, 3, 40, 150]].flatMap { sizes in
       [[], [Attribute.string("direction", "bidirectional"), .int("layout", 1)]].map {
         let lengths = (0..<sizes[1]).map { Int32($0 % (sizes[0] + 1)) }
         return RecurrentCase(
@@ -135,7 +136,8 @@ struct RecurrentGradients {
     }
   }
 
-  /// float32 has loops of its own, and sizes other panels, blocks of rows and tiles.
+  /// The loops in C, for float32, agree with the general ones, whatever the panels, tiles of units
+  /// and blocks of rows.
   @Test(arguments: large) func float32AgreesWithFloat64(_ test: RecurrentCase) throws {
     let single = try RecurrentGradients(test.node, scaled(test, Float.self), Float.self)
     let double = try RecurrentGradients(test.node, scaled(test, Double.self), Double.self)
@@ -193,6 +195,21 @@ struct RecurrentGradients {
     for i in [6, 7, 10, 11] { #expect(dX[i] == 0) }
   }
 
+  /// Units that pad the hidden size have weights of 0, whose products with infinity are NaN.
+  @Test(arguments: ["RNN", "GRU", "LSTM"])
+  func infinityInTheInputDoesNotReachOtherGradients(_ name: String) throws {
+    let test = RecurrentCase("", name, sizes: [3, 2, 2, 3], given: ["B", "initial_h"])
+    var inputs = test.inputs(Float.self)
+    var x = try #require(inputs[0]).array(as: Float.self)
+    x[5] = .infinity
+    inputs[0] = Tensor(shape: [3, 2, 2], x)
+    let found = try RecurrentGradients(test.node, inputs, Float.self)
+    for input in [2, 3, 5] {
+      let gradient = try #require(found.gradients[input])
+      #expect(try gradient.array(as: Float.self).allSatisfy { $0.isFinite }, "input \(input)")
+    }
+  }
+
   @Test(arguments: ["RNN", "GRU", "LSTM"], [[0, 2, 2, 3], [3, 0, 2, 3]])
   func emptySequencesAndBatchesAreFine(_ name: String, _ sizes: [Int]) throws {
     let test = RecurrentCase("", name, sizes: sizes, given: ["B", "initial_h"])
@@ -203,7 +220,7 @@ struct RecurrentGradients {
     }
   }
 
-  // MARK: What is refused
+  // MARK: Errors
 
   @Test func halfPrecisionHasNoGradient() {
     let test = RecurrentCase("", "LSTM", sizes: [3, 2, 2, 3])

@@ -2,8 +2,8 @@ import Glibc
 import ONNX
 import Testing
 
-/// A node of RNN, LSTM or GRU with inputs of made-up numbers, and its outputs by
-/// tools/generate/recurrent.py.
+/// A node of RNN, LSTM or GRU with synthetic inputs, and its outputs as
+/// tools/generate/recurrent.py computes them.
 struct RecurrentCase: CustomTestStringConvertible {
   let title: String
   let name: String
@@ -66,7 +66,7 @@ struct RecurrentCase: CustomTestStringConvertible {
     }
   }
 
-  /// The inputs; `nil` for those left out.
+  /// The inputs; `nil` for one that is left out.
   func inputs<T: BinaryFloatingPoint & Element>(_ type: T.Type) -> [Tensor?] {
     inputs { T($0) }
   }
@@ -100,7 +100,7 @@ extension [Tensor?] {
   }
 }
 
-/// Whether the elements are these, but for `tolerance` relative to 1 or to larger values.
+/// Whether the elements equal `expected` within `tolerance`, relative to values larger than 1.
 func near<T: Element>(
   _ tensor: Tensor?, _ expected: [Double], _ tolerance: Double, _ double: (T) -> Double
 ) throws -> Bool {
@@ -140,10 +140,10 @@ func near<T: Element>(
     }
   }
 
-  /// Panels, tiles, groups of rows and threads do not show: float32 is near float64, which goes
-  /// other ways, and `checkOperator` compares the bits of one and two threads.
+  /// Results do not depend on panels, tiles, groups of rows or threads: float32 agrees with float64,
+  /// which is divided differently, and `checkOperator` compares the bits of one and two threads.
   @Test(arguments: large) func largeLayersAgreeAcrossTypes(_ test: RecurrentCase) throws {
-    // Values this large saturate; a tenth of the weights does not.
+    // Weights this large saturate the gates.
     func scaled<T: BinaryFloatingPoint & Element>(_ type: T.Type) throws -> [Tensor?] {
       var inputs = test.inputs(T.self)
       for index in [1, 2] {
@@ -178,7 +178,7 @@ func near<T: Element>(
     for (x, y) in zip(x, y) {
       let decay = exp(-abs(Double(x)))
       let exact = name == "Tanh" ? tanh(Double(x)) : (x < 0 ? decay : 1) / (1 + decay)
-      // What would be subnormal may become 0.
+      // A subnormal result may become 0.
       if abs(exact) < Double(Float.leastNormalMagnitude), y == 0 { continue }
       let unit = Double(max(Float(exact).ulp, Float.leastNormalMagnitude.ulp))
       largest = max(largest, abs(Double(y) - exact) / unit)

@@ -2,7 +2,7 @@ import Glibc
 import ONNX
 import Testing
 
-/// Results about gradients from lectures on recurrent networks.
+/// Statements about gradients from the lectures on recurrent networks.
 @Suite struct WorkedRecurrentGradientTests {
   typealias Values = [Double]
 
@@ -13,7 +13,7 @@ import Testing
   private func tensor(_ shape: [Int], _ values: Values) -> Tensor { Tensor(shape: shape, values) }
   private func norm(_ values: Values) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
 
-  /// The values of some names in a graph, and gradients of the scalar `loss`.
+  /// The values of some names of a graph, and the gradients of the scalar `loss` with respect to some.
   private func run(
     _ nodes: [Node], _ initializers: [NamedTensor] = [], _ inputs: [(String, Tensor)],
     loss: String, by names: [String], also: [String] = []
@@ -47,9 +47,9 @@ import Testing
 
   static let gates = ["RNN": 1, "GRU": 3, "LSTM": 4]
 
-  /// A network unrolled by hand with products, sums, sigmoid and tanh has the outputs and gradients
-  /// of the operator. Gate by gate and step by step the operator's W, R, B and X are the
-  /// values `W0…`, `R0…`, `b0…`, `x0…` here.
+  /// A network unrolled by hand from products, sums, sigmoid and tanh has the outputs and gradients
+  /// of the operator. The values `W0…`, `R0…`, `b0…` are the operator's W, R and B of each gate, and
+  /// `x0…` its X of each step.
   @Test(arguments: ["RNN", "GRU", "LSTM"]) func unrolledNetworkIsTheOperator(
     _ name: String
   ) throws {
@@ -223,9 +223,9 @@ import Testing
     return value
   }
 
-  /// In a tanh RNN, the gradient with respect to the first input decays at least as fast as the
-  /// powers of the recurrent matrix's largest singular value; in an LSTM with a forget gate near 1
-  /// it does not decay.
+  /// In a tanh RNN, the gradient of the first input decreases at least as fast as the powers of the
+  /// recurrent matrix's largest singular value. In an LSTM whose forget gate is near 1, it does not
+  /// vanish.
   @Test func theGradientVanishesInAnRNNAndNotInAnLSTM() throws {
     let (I, H) = (2, 4)
     let lengths = [5, 10, 20, 40]
@@ -244,7 +244,7 @@ import Testing
     for (longer, shorter) in zip(plain.dropFirst(), plain) { #expect(longer < shorter / 2) }
     #expect(plain[3] < 1e-4 * plain[0])
 
-    // σ(7) = 0.9991, and 0.9991³⁵ = 0.97.
+    // σ(7) = 0.9991, and its 35th power is 0.97.
     var B = Values(repeating: 0, count: 8 * H)
     for u in 2 * H..<3 * H { B[u] = 7 }
     let gated = try lengths.map { T in
@@ -260,8 +260,8 @@ import Testing
     #expect(gated[3] > 0.5 * gated[0])
   }
 
-  /// The LSTM of 1997: without a forget gate and recurrent weights, the error stays in the cell
-  /// unchanged for any length of the sequence.
+  /// The LSTM of 1997: without a forget gate and without recurrent weights, the error stays constant
+  /// in the cell, however long the sequence.
   @Test func theOriginalCellCarriesTheErrorUnchanged() throws {
     let (T, I, H) = (30, 2, 3)
     var (W, B) = (noise(4 * H * I, 1), noise(8 * H, 2))

@@ -115,7 +115,7 @@ import Testing
 
   /// The decoder of an encoder-decoder sees the context c at each step:
   /// `h' = (1 − z) ∘ h + z ∘ h̃`, `h̃ = tanh(W x + U (r ∘ h) + C c)`. In ONNX c is appended to x,
-  /// and the rows of z are negated, since ONNX's z says what stays.
+  /// and the rows of z are negated, since ONNX's z is the share of the old state.
   @Test func gruDecoderWithContext() throws {
     let K = 2
     let X = noise(T * I, 1)
@@ -264,7 +264,7 @@ import Testing
     }
   }
 
-  /// The reverse direction equals the forward direction on the reversed sequence.
+  /// The reverse direction is the forward one on the reversed sequence.
   @Test(arguments: ["RNN", "GRU", "LSTM"]) func reverseReversesTheSequence(_ name: String) throws {
     let layer = Layer(name: name, directions: 1, input: I, hidden: H, seed: 20)
     let parameters = parameters(layer)
@@ -280,8 +280,8 @@ import Testing
     try expect(backwards[1], values(forwards[1]))
   }
 
-  /// Two bidirectional layers, the second on the concatenated outputs of the first. The rows of a
-  /// batch do not mix, so each sequence alone gives the same result.
+  /// Two bidirectional layers, the second on both directions of the first. Rows of the batch do not
+  /// mix, so each sequence gives the same result alone.
   @Test(arguments: ["RNN", "GRU", "LSTM"]) func stackedLayersKeepSequencesApart(
     _ name: String
   ) throws {

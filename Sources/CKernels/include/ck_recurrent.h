@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Products of rows with a constant matrix that was packed before, and the gates of recurrent cells.
+// Products of rows with a constant matrix that was packed before.
 
 /// One row of a product: `y += x · matrix`.
 typedef struct {
@@ -27,20 +27,5 @@ void ck_product_f32(int level, const float *packed, size_t k, size_t units, size
                     size_t stride, const ck_row *rows, size_t count, int backwards);
 void ck_product_f64(int level, const double *packed, size_t k, size_t units, size_t gates,
                     size_t stride, const ck_row *rows, size_t count, int backwards);
-
-/// LSTM with its standard activations. `i`, `o`, `f`, `g` hold the sums of the gates; `c` goes from
-/// one step's state to the next; `h` is the output. A sigmoid, a tanh and the product of both have
-/// errors below 5 units of the last place.
-void ck_lstm_cell(const float *i, const float *o, const float *f, const float *g, float *c,
-                  float *h, size_t n);
-
-/// GRU, first half: `z` and `r` become the values of their gates, `x = r ∘ h`.
-void ck_gru_reset(float *z, float *r, const float *h, float *x, size_t n);
-/// GRU, second half: `g` becomes tanh of its sum, `y = (1 - z) ∘ g + z ∘ h`.
-void ck_gru_output(const float *z, float *g, const float *h, float *y, size_t n);
-/// GRU whose reset gate comes after the product, `a = Rh · h + Rbh`: `z`, `r`, `g` hold the sums of
-/// the gates; `y = (1 - z) ∘ tanh(g + r ∘ a) + z ∘ h`. `g` becomes the argument of tanh.
-void ck_gru_linear_cell(const float *z, const float *r, float *g, const float *a, const float *h,
-                        float *y, size_t n);
 
 #endif

@@ -4,8 +4,8 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// A type in which the gates of recurrent cells are computed: `Float`, or `Double` for float64.
-protocol GateValue: Real & BinaryFloatingPoint & Sendable {
+/// A type in which gates are computed: `Float`, or `Double` for float64.
+protocol GateValue: BLASElement, Sendable {
   /// `y[i] = tanh(x[i])`; `y` may be `x`.
   static func tanh(_ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ count: Int)
   /// `y[i] = 1 / (1 + e^−x[i])`; `y` may be `x`.
@@ -16,11 +16,11 @@ protocol GateValue: Real & BinaryFloatingPoint & Sendable {
     _ rows: UnsafeBufferPointer<ck_row>, backwards: Bool)
 }
 
-/// The instruction set the products use.
+/// The instruction set that the products use.
 private let level = ck_simd_level()
 
 extension GateValue {
-  /// Units are filled up to a multiple of this.
+  /// Units are rounded up to a multiple of this.
   static var lanes: Int { 64 / MemoryLayout<Self>.stride }
   /// Units of a panel of a packed matrix.
   static var panel: Int { ck_product_panel(level) / MemoryLayout<Self>.stride }
@@ -63,18 +63,35 @@ extension Double: GateValue {
   }
 }
 
-extension RealElement {
-  /// Copies elements into the type gates are computed in.
-  static func load(
-    _ source: UnsafePointer<Self>, _ target: UnsafeMutablePointer<Compute>, _ count: Int
-  ) {
-    for i in 0..<count { target[i] = source[i].compute }
+extension UnsafeMutablePointer where Pointee: GateValue {
+  /// `self += other`
+  func add(_ other: UnsafePointer<Pointee>, _ count: Int) {
+    for i in 0..<count { self[i] += other[i] }
   }
 
-  /// Copies values of gates into an output.
-  static func store(
-    _ source: UnsafePointer<Compute>, _ target: UnsafeMutablePointer<Self>, _ count: Int
-  ) {
-    for i in 0..<count { target[i] = Self(compute: source[i]) }
+  /// `self = 0`
+  func clear(_ count: Int) { update(repeating: 0, count: count) }
+
+  /// `x = f(x)`, with the argument clipped to `±clip` first.
+  func activate(_ function: RecurrentActivation, clip: Float?, _ count: Int) {
+    if let clip {
+      let bound = Pointee(clip)
+      for i in 0..<count {
+        self[i] = self[i] > bound ? bound : self[i] < -bound ? -bound : self[i]
+      }
+    }
+    function.apply(self, self, count)
+  }
+
+  /// The same address, where elements are known to be float32.
+  var floats: UnsafeMutablePointer<Float> {
+    UnsafeMutableRawPointer(self).assumingMemoryBound(to: Float.self)
+  }
+}
+
+extension UnsafePointer where Pointee: GateValue {
+  /// The same address, where elements are known to be float32.
+  var floats: UnsafePointer<Float> {
+    UnsafeRawPointer(self).assumingMemoryBound(to: Float.self)
   }
 }

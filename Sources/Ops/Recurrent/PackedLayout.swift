@@ -1,24 +1,30 @@
+import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// How the weights of some gates lie in memory for `GateValue.multiply`: panels of units, in each
-/// all gates, in each the weights of the panel's units for every k together.
+/// The layout of the weights of some gates for `GateValue.multiply`: panels of units, in each panel
+/// all gates, in each gate the weights of the panel's units for every k together.
 struct PackedLayout: Sendable {
-  /// Gates whose products are made together.
+  /// Gates whose products are computed together.
   let gates: Int
   /// Units of a gate.
   let hidden: Int
   /// Elements of a row that is multiplied.
   let depth: Int
-  /// Units are filled up to a multiple of this; their weights are 0.
+  /// Units are rounded up to a multiple of this; the weights of the added ones are 0.
   let lanes: Int
   /// Units of a panel; the last one may be narrower.
   let panel: Int
 
-  /// Units, filled up.
+  /// Units, rounded up.
   var padded: Int { (hidden + lanes - 1) / lanes * lanes }
-  /// Where the panel that begins at `unit` lies.
+  var panels: Int { (padded + panel - 1) / panel }
+  /// Elements of the packed matrix.
+  var count: Int { offset(padded) }
+  /// The offset of the panel that begins at `unit`.
   func offset(_ unit: Int) -> Int { unit * gates * depth }
+  /// The units of a panel.
+  func units(_ index: Int) -> Range<Int> { index * panel..<min((index + 1) * panel, padded) }
 
   /// Packs the panels of `units` from a matrix `[gates · hidden, depth]`.
   func pack<E: RealElement>(
@@ -50,6 +56,69 @@ struct PackedLayout: Sendable {
           }
         }
       }
+    }
+  }
+
+  /// Packs a panel of this layout, which has one gate, from a matrix `[blocks · rows, hidden]` that
+  /// is multiplied from the left, its blocks of rows filled up to `depth` rows in all.
+  func packTransposed<T: GateValue>(
+    _ source: UnsafePointer<T>, rows: Int, blocks: Int, panel index: Int,
+    _ target: UnsafeMutablePointer<T>
+  ) {
+    let units = units(index)
+    let real = max(0, min(units.upperBound, hidden) - units.lowerBound)
+    var place = target + offset(units.lowerBound)
+    for block in 0..<blocks {
+      for row in 0..<depth / blocks {
+        let count = row < rows ? real : 0
+        if count > 0 {
+          place.update(
+            from: source + (block * rows + row) * hidden + units.lowerBound, count: count)
+        }
+        (place + count).clear(units.count - count)
+        place += units.count
+      }
+    }
+  }
+}
+
+/// The layout of the recurrent matrices of one direction, transposed for the backward pass.
+struct TransposedLayout: Sendable {
+  let matrices: [PackedLayout]
+  let offsets: [Int]
+  /// The first slot of gradients that each matrix multiplies.
+  let slots: [Int]
+  /// Elements of all matrices.
+  let count: Int
+  private let gates: [Int]
+  private let hidden: Int
+
+  init<T: GateValue>(_ type: T.Type, _ cell: CellShape, hidden: Int, padded: Int) {
+    gates = cell.matrices
+    self.hidden = hidden
+    slots = gates.indices.map(cell.slot)
+    matrices = gates.map {
+      PackedLayout(gates: 1, hidden: hidden, depth: $0 * padded, lanes: T.lanes, panel: T.panel)
+    }
+    var count = 0
+    offsets = matrices.map { matrix in
+      defer { count += matrix.count }
+      return count
+    }
+    self.count = count
+  }
+
+  var panels: Int { matrices[0].panels }
+
+  /// Packs a panel of each matrix of R, `[gates · hidden, hidden]`.
+  func pack<T: GateValue>(
+    _ R: UnsafePointer<T>, panel: Int, _ target: UnsafeMutablePointer<T>
+  ) {
+    var source = R
+    for (index, matrix) in matrices.enumerated() {
+      matrix.packTransposed(
+        source, rows: hidden, blocks: gates[index], panel: panel, target + offsets[index])
+      source += gates[index] * hidden * hidden
     }
   }
 }

@@ -3,12 +3,12 @@ import ONNXOperators
 import ONNXProducts
 import Synchronization
 
-/// Lets all plans of a node share its packed parameters, which depend on no input but the weights,
+/// Shares a node's packed parameters, which depend on the weights alone, between all of its plans,
 /// for as long as a plan uses them.
 final class ParameterCache: Sendable {
   private struct Entry {
     weak var packed: AnyObject?
-    /// The weights that were packed; where one is gone, another may have come in its place.
+    /// The weights that were packed, weak because the identity of one that is gone may be reused.
     var sources: [WeakStorage] = []
   }
   private struct WeakStorage {
@@ -16,7 +16,7 @@ final class ParameterCache: Sendable {
   }
   private let entry = Mutex(Entry())
 
-  /// What was made of these weights before, or is made now.
+  /// The packed form of these weights, from the cache or from `make`.
   func parameters<T: GateValue>(
     of weights: [Tensor], _ make: () throws(OperatorError) -> PackedParameters<T>
   ) throws(OperatorError) -> PackedParameters<T> {

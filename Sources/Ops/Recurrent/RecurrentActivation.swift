@@ -28,8 +28,8 @@ struct RecurrentActivation: Sendable, Hashable {
     /// `log(1 + e^x)`
     case softplus
 
-    /// Default of α; `nil` where the function has none. The standard refers to the operator of
-    /// the same name; Affine and ScaledTanh, which are none any more, scale by 1.
+    /// The default of α; `nil` where the function has none. It is that of the operator of the same
+    /// name. For Affine and ScaledTanh, which are no longer operators, it is 1.
     var alpha: Float? {
       switch self {
       case .affine, .thresholdedrelu, .scaledtanh, .elu: 1
@@ -39,7 +39,7 @@ struct RecurrentActivation: Sendable, Hashable {
       }
     }
 
-    /// Default of β; `nil` where the function has none.
+    /// The default of β; `nil` where the function has none.
     var beta: Float? {
       switch self {
       case .affine: 0
@@ -60,9 +60,10 @@ struct RecurrentActivation: Sendable, Hashable {
     self.beta = beta ?? function.beta ?? 0
   }
 
-  /// The functions of these names, upper and lower case alike. Those that have an α take one value
-  /// of `alphas` each, in order, and likewise β; values left over mean nothing. Without a list
-  /// they have their defaults.
+  /// The functions of these names, in upper or lower case. Each function that has an α takes the
+  /// next value of `alphas`, and likewise β; further values are ignored. Without a list, functions
+  /// have their defaults.
+  /// - Throws: `OperatorError.attribute` for an unknown name, or a list that is too short.
   static func list(
     _ names: [String], alphas: [Float]?, betas: [Float]?
   ) throws(OperatorError) -> [RecurrentActivation] {
@@ -71,7 +72,7 @@ struct RecurrentActivation: Sendable, Hashable {
     var list: [RecurrentActivation] = []
     for name in names {
       guard let function = Function(rawValue: name.lowercased()) else {
-        throw .attribute("activations", "'\(name)' is no activation function")
+        throw .attribute("activations", "'\(name)' is not an activation function")
       }
       let alpha =
         function.alpha == nil ? nil : try next(&alphas, "activation_alpha", name)
@@ -86,7 +87,7 @@ struct RecurrentActivation: Sendable, Hashable {
   ) throws(OperatorError) -> Float? {
     guard values != nil else { return nil }
     guard let value = values?.popFirst() else {
-      throw .attribute(attribute, "has no value left for '\(name)'")
+      throw .attribute(attribute, "has too few values: none is left for '\(name)'")
     }
     return value
   }
@@ -119,5 +120,40 @@ struct RecurrentActivation: Sendable, Hashable {
       // log(1 + e^x) = max(x, 0) + log(1 + e^−|x|), which does not overflow.
       for i in 0..<count { y[i] = (x[i] < 0 ? 0 : x[i]) + T.log(onePlus: T.exp(-abs(x[i]))) }
     }
+  }
+}
+
+extension RecurrentActivation {
+  /// `g[i] *= f′(x[i])`, where `y[i] = f(x[i])` and the argument was clipped to `±clip` first.
+  func differentiate<T: GateValue>(
+    _ g: UnsafeMutablePointer<T>, _ x: UnsafePointer<T>, _ y: UnsafePointer<T>, clip: Float?,
+    _ count: Int
+  ) {
+    let alpha = T(self.alpha)
+    let beta = T(self.beta)
+    switch function {
+    case .relu: for i in 0..<count { g[i] *= x[i] > 0 ? 1 : 0 }
+    case .tanh: for i in 0..<count { g[i] *= 1 - y[i] * y[i] }
+    case .sigmoid: for i in 0..<count { g[i] *= y[i] * (1 - y[i]) }
+    case .affine: for i in 0..<count { g[i] *= alpha }
+    case .leakyrelu: for i in 0..<count { g[i] *= x[i] < 0 ? alpha : 1 }
+    case .thresholdedrelu: for i in 0..<count { g[i] *= x[i] < alpha ? 0 : 1 }
+    case .scaledtanh:
+      for i in 0..<count {
+        let t = T.tanh(beta * x[i])
+        g[i] *= alpha * beta * (1 - t * t)
+      }
+    case .hardsigmoid: for i in 0..<count { g[i] *= y[i] > 0 && y[i] < 1 ? alpha : 0 }
+    case .elu: for i in 0..<count { g[i] *= x[i] < 0 ? alpha * T.exp(x[i]) : 1 }
+    case .softsign:
+      for i in 0..<count {
+        let d = 1 + abs(x[i])
+        g[i] /= d * d
+      }
+    case .softplus: for i in 0..<count { g[i] /= 1 + T.exp(-x[i]) }
+    }
+    guard let clip else { return }
+    let bound = T(clip)
+    for i in 0..<count where abs(x[i]) > bound { g[i] = 0 }
   }
 }

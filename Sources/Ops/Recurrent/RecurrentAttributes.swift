@@ -4,12 +4,14 @@ import ONNXProducts
 
 /// The attributes that RNN, LSTM and GRU share.
 struct RecurrentAttributes: Sendable {
-  /// For each direction whether it goes from the last step to the first.
+  /// For each direction, whether it goes from the last step to the first.
   let reversed: [Bool]
   /// The activation functions of each direction, as many as the cell has.
   let activations: [[RecurrentActivation]]
-  /// Bound of what goes into the activations of gates: −clip to clip.
+  /// The arguments of the gates' activations are clipped to `−clip...clip`.
   let clip: Float?
+  /// Whether all activations are those of the standard, without `clip`.
+  let isStandard: Bool
   let hiddenSize: Int?
   /// `layout` 1: the batch comes before the steps and the directions.
   let batchFirst: Bool
@@ -41,10 +43,12 @@ struct RecurrentAttributes: Sendable {
       guard clip > 0 else { throw .attribute("clip", "expected a positive bound, got \(clip)") }
     }
     batchFirst = node.version >= 14 ? try node.flag("layout") : false
-    // Version 1 let a node say whether it wants Y; whether it names Y says the same.
+    // In version 1 a node states whether it wants Y. Whether it names Y means the same.
     if node.version < 7 { _ = try node.flag("output_sequence") }
 
-    activations = try Self.activations(&node, defaults, directions: reversed.count)
+    let activations = try Self.activations(&node, defaults, directions: reversed.count)
+    self.activations = activations
+    isStandard = clip == nil && activations.allSatisfy { $0.map(\.function) == defaults }
   }
 
   private static func activations(
@@ -59,7 +63,7 @@ struct RecurrentAttributes: Sendable {
       let list = defaults.map { RecurrentActivation($0) }
       return Array(repeating: list, count: directions)
     }
-    // RNN's default names two functions, whatever the direction; the first counts.
+    // The default of RNN names two functions, whatever the direction; the first is used.
     if defaults.count == 1, directions == 1, names.count == 2 { names.removeLast() }
     guard names.count == count else {
       throw .attribute("activations", "expected \(count) functions, got \(names.count)")
@@ -72,7 +76,7 @@ struct RecurrentAttributes: Sendable {
 }
 
 extension VersionStep {
-  /// Since operator set 7 the node's outputs alone say whether the sequence is wanted.
+  /// Since operator set 7, the node's outputs alone decide whether the sequence is computed.
   static let outputSequence = VersionStep(
     7,
     up: { change throws(OperatorError) in change.drop("output_sequence") },
@@ -80,7 +84,7 @@ extension VersionStep {
       if change.hasOutput(0) { change.set(.int("output_sequence", 1)) }
     })
 
-  /// Since operator set 14 the batch may come first.
+  /// Since operator set 14, the batch may come first.
   static let recurrentLayout = VersionStep(
     14,
     down: { change throws(OperatorError) in

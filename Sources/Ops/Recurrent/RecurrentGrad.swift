@@ -4,16 +4,16 @@ import ONNXProducts
 
 /// Back-propagation through time: the gradients of a layer over its whole sequence.
 ///
-/// Inputs are X, W, R, –, sequence_lens, –, –, P of the layer, the reserve of its forward pass, and
-/// the gradients of Y, Y_h and LSTM's Y_c, each of which may be left out; outputs the gradients of
-/// X, W, R, B, initial_h, initial_c and P.
-struct RecurrentGrad<Base: TrainableRecurrence>: Operator {
+/// The inputs are X, W, R, –, sequence_lens, –, –, P of the layer, the reserve of its forward pass,
+/// and the gradients of Y, Y_h and LSTM's Y_c, each of which may be left out. The outputs are the
+/// gradients of X, W, R, B, initial_h, initial_c and P.
+struct RecurrentGrad<Base: RecurrentOperator>: Operator {
   static var schema: Schema {
     Schema(
       Base.schema.name + "Grad", gradientOf: Base.schema,
       inputs: 10...9 + Base.outputCount, outputs: 1...Self.sources.count)
   }
-  /// The inputs of the layer by which it differentiates.
+  /// The input of the layer that each output is the gradient of.
   static var sources: [Int] { [0, 1, 2, 3, 5, 6, 7] }
   let base: Base
 
@@ -61,12 +61,15 @@ struct RecurrentGrad<Base: TrainableRecurrence>: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    try base.gradientKernel(call)
+    let hasPeepholes = call.inputs.has(7)
+    return try call.elementType(0) == .float64
+      ? RecurrentBackward(base.doubleCell(hasPeepholes: hasPeepholes), base.attributes, call).kernel
+      : RecurrentBackward(base.floatCell(hasPeepholes: hasPeepholes), base.attributes, call).kernel
   }
 }
 
 extension Inputs {
-  /// Those of a gradient's inputs that the recurrent layer itself has.
+  /// The inputs of a gradient that are inputs of the recurrent layer itself.
   var ofLayer: Inputs {
     Inputs(types: Array(types.prefix(8)), constants: Array(constants.prefix(8)))
   }

@@ -2,47 +2,60 @@ import CKernels
 import ONNXOperators
 import ONNXProducts
 
-/// Where the parts of a layer's scratch memory begin, in bytes.
+/// Offsets of the parts of a layer's scratch memory, in bytes.
 struct RecurrentMemory: Sendable {
-  /// Steps whose input part is computed ahead.
+  /// Steps whose input part is one product.
   let ahead: Int
-  /// The number of steps of the longest sequence lies first.
-  static let steps = 0
-  private static let stepsSize = 64
+  /// Memory for the rows of a product, of each tile.
+  let tableCount: Int
+  let byteCount: Int
   private(set) var team = 0
   private(set) var table = 0
-  private(set) var tableCount = 0
   private(set) var rows = 0
   private(set) var parameters = 0
   private(set) var input = 0
-  private(set) var sums = 0
+  private(set) var reserve = 0
+  private(set) var gates = 0
   private(set) var hidden = 0
   private(set) var cell = 0
   private(set) var extra = 0
-  let byteCount: Int
 
-  /// Rows of input that make an efficient product.
+  /// Rows of input that make an efficient product, whose sums stay in the second-level cache.
   private static let rowsAhead = 64
+  /// The number of steps of the longest sequence comes first.
+  private static let stepsSize = 64
 
-  init<C: RecurrentCell>(
-    _ cell: C, _ sizes: RecurrentSizes, _ layout: ParameterLayout, _ tiling: RecurrentTiling,
-    convertsInput: Bool, packs: Bool
+  /// - Parameters:
+  ///   - reserve: the layout of the reserve in training; its memory is part of the scratch memory
+  ///     where the node has no output for it
+  ///   - converts: whether the input has another element type than the gates
+  ///   - packs: whether the parameters are packed by each run
+  init<T: GateValue>(
+    _ type: T.Type, _ shape: CellShape, _ sizes: RecurrentSizes, _ layout: ParameterLayout,
+    _ tiling: RecurrentTiling, reserve: RecurrentReserve?, hasReserveOutput: Bool, converts: Bool,
+    packs: Bool
   ) throws(OperatorError) {
-    ahead = max(1, min(sizes.steps, Self.rowsAhead / max(sizes.batch, 1)))
-    tableCount = ahead * sizes.batch
-    let value = MemoryLayout<C.Value>.stride
-    let (directions, batch, padded) = (sizes.directions, sizes.batch, layout.input.padded)
+    let (directions, batch, padded) = (sizes.directions, sizes.batch, layout.padded)
+    let value = MemoryLayout<T>.stride
+    ahead = max(1, min(sizes.steps, Self.rowsAhead / max(tiling.rowsOfTile, 1)))
+    tableCount = ahead * tiling.rowsOfTile
     var parts = MemoryParts()
     _ = parts.reserve(Self.stepsSize, bytes: 1)
     team = parts.reserve(StepTeam.byteCount(tiles: tiling.count), bytes: 1)
     table = parts.reserve(tiling.count, tableCount, bytes: MemoryLayout<ck_row>.stride)
-    rows = parts.reserve(tiling.count, sizes.batch, bytes: MemoryLayout<Int32>.stride)
-    if packs { parameters = parts.reserve(sizes.directions, layout.count, bytes: value) }
-    if convertsInput { input = parts.reserve(sizes.steps, sizes.batch, sizes.input, bytes: value) }
-    sums = parts.reserve(ahead, directions, batch, padded, layout.gates, bytes: value)
-    hidden = parts.reserve(2, directions, batch, padded, bytes: value)
-    if cell.hasCellState { self.cell = parts.reserve(directions, batch, padded, bytes: value) }
-    if cell.hasExtraRows { extra = parts.reserve(directions, batch, padded, bytes: value) }
+    rows = parts.reserve(tiling.count, tiling.rowsOfTile, bytes: MemoryLayout<Int32>.stride)
+    if packs { parameters = parts.reserve(directions, layout.count, bytes: value) }
+    if converts { input = parts.reserve(sizes.steps, batch, sizes.input, bytes: value) }
+    if let reserve {
+      if !hasReserveOutput {
+        self.reserve = parts.reserve(directions, reserve.count, bytes: value)
+      }
+    } else {
+      gates = parts.reserve(ahead, directions, batch, padded, layout.gates, bytes: value)
+      hidden = parts.reserve(2, directions, batch, padded, bytes: value)
+      if shape.hasCellState { cell = parts.reserve(directions, batch, padded, bytes: value) }
+      if shape.hasExtraRows { extra = parts.reserve(directions, batch, padded, bytes: value) }
+    }
     try parts.check()
     byteCount = parts.byteCount
   }

@@ -1,4 +1,5 @@
 import ONNXOperators
+import ONNXProducts
 
 /// The operators of this module: RNN, GRU and LSTM. A test compares the lists with the folder.
 package enum RecurrentOperators {

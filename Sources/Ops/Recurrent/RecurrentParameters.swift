@@ -3,14 +3,14 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// How the parameters of one direction lie in memory: packed matrices, and biases and peepholes a
+/// The layout of the parameters of one direction: packed matrices, then biases and peepholes with a
 /// row of `padded` units for each gate.
 struct ParameterLayout: Sendable {
   let input: PackedLayout
   let recurrent: [PackedLayout]
   let gates: Int
-  /// The gate whose recurrent bias stands apart.
-  let separateBias: Int?
+  /// Whether the recurrent bias of the last gate stays apart.
+  let hasSeparateBias: Bool
 
   private(set) var recurrentOffsets: [Int] = []
   private(set) var biasOffset = 0
@@ -19,20 +19,19 @@ struct ParameterLayout: Sendable {
   /// Elements of one direction.
   private(set) var count = 0
 
-  init<C: RecurrentCell>(_ cell: C, hidden: Int, inputSize: Int) {
-    gates = cell.matrices.reduce(0, +)
+  init<T: GateValue>(_ type: T.Type, _ cell: CellShape, _ sizes: RecurrentSizes) {
+    gates = cell.gates
     func layout(_ gates: Int, _ depth: Int) -> PackedLayout {
       PackedLayout(
-        gates: gates, hidden: hidden, depth: depth, lanes: C.Value.lanes, panel: C.Value.panel)
+        gates: gates, hidden: sizes.hidden, depth: depth, lanes: T.lanes, panel: T.panel)
     }
-    input = layout(gates, inputSize)
-    recurrent = cell.matrices.map { layout($0, hidden) }
-    separateBias = cell.separateBias
-    let padded = input.padded
-    count = input.offset(padded)
+    input = layout(gates, sizes.input)
+    recurrent = cell.matrices.map { layout($0, sizes.hidden) }
+    hasSeparateBias = cell.hasSeparateBias
+    count = input.count
     for layout in recurrent {
       recurrentOffsets.append(count)
-      count += layout.offset(padded)
+      count += layout.count
     }
     biasOffset = count
     separateBiasOffset = biasOffset + gates * padded
@@ -40,46 +39,53 @@ struct ParameterLayout: Sendable {
     count = peepholeOffset + 3 * padded
   }
 
-  /// Packs what concerns `units`, from the tensors of all directions.
+  /// Hidden units, rounded up to whole vectors.
+  var padded: Int { input.padded }
+
+  /// Packs the part of `units`, from the tensors of all directions.
   func pack<E: RealElement>(
-    _ source: ParameterSource<E>, direction: Int, _ units: Range<Int>,
+    _ type: E.Type, _ source: ParameterTensors, direction: Int, _ units: Range<Int>,
     _ target: UnsafeMutablePointer<E.Compute>
   ) {
+    func elements(_ tensor: UnsafeRawPointer) -> UnsafePointer<E> {
+      tensor.assumingMemoryBound(to: E.self)
+    }
     let hidden = input.hidden
-    let padded = input.padded
-    input.pack(source.w + direction * gates * hidden * input.depth, units, target)
+    input.pack(elements(source.w) + direction * gates * hidden * input.depth, units, target)
     var first = direction * gates * hidden * hidden
     for (layout, offset) in zip(recurrent, recurrentOffsets) {
-      layout.pack(source.r + first, units, target + offset)
+      layout.pack(elements(source.r) + first, units, target + offset)
       first += layout.gates * hidden * hidden
     }
     for unit in units {
       let real = unit < hidden
       for gate in 0..<gates {
-        let b = source.b.map { $0 + (direction * 2 * gates + gate) * hidden + unit }
+        let b = source.b.map { elements($0) + (direction * 2 * gates + gate) * hidden + unit }
         let input = real ? b?.pointee.compute ?? 0 : 0
         let recurrent = real ? b?[gates * hidden].compute ?? 0 : 0
-        let apart = gate == separateBias
+        let apart = hasSeparateBias && gate == gates - 1
         target[biasOffset + gate * padded + unit] = apart ? input : input + recurrent
         if apart { target[separateBiasOffset + unit] = recurrent }
       }
       for peephole in 0..<3 {
-        let p = source.p.map { $0 + (direction * 3 + peephole) * hidden + unit }
+        let p = source.p.map { elements($0) + (direction * 3 + peephole) * hidden + unit }
         target[peepholeOffset + peephole * padded + unit] = real ? p?.pointee.compute ?? 0 : 0
       }
     }
   }
 }
 
-/// The tensors W, R, B and P.
-struct ParameterSource<E: RealElement> {
-  let w: UnsafePointer<E>
-  let r: UnsafePointer<E>
-  let b: UnsafePointer<E>?
-  let p: UnsafePointer<E>?
+/// The tensors W, R, B and P, inputs 1, 2, 3 and 7 of a layer.
+struct ParameterTensors {
+  let w: UnsafeRawPointer
+  let r: UnsafeRawPointer
+  let b: UnsafeRawPointer?
+  let p: UnsafeRawPointer?
 
-  /// - Parameter values: the elements of an input; `nil` where it is left out
-  init?(_ values: (Int) -> UnsafePointer<E>?) {
+  static let inputs = [1, 2, 3, 7]
+
+  /// - Parameter values: the elements of an input; `nil` for one that is left out
+  init?(_ values: (Int) -> UnsafeRawPointer?) {
     guard let w = values(1), let r = values(2) else { return nil }
     self.w = w
     self.r = r
@@ -95,25 +101,26 @@ struct RecurrentParameters<T: GateValue> {
 
   var input: UnsafePointer<T> { values }
   func recurrent(_ matrix: Int) -> UnsafePointer<T> { values + layout.recurrentOffsets[matrix] }
-  /// Biases `[gates, padded]`, those of input and recurrence added up.
+  /// Biases `[gates, padded]`, the sums of those of input and recurrence.
   var bias: UnsafePointer<T> { values + layout.biasOffset }
-  /// The bias that stands apart, `[padded]`.
+  /// The bias that stays apart, `[padded]`.
   var separateBias: UnsafePointer<T> { values + layout.separateBiasOffset }
   /// LSTM's Pi, Po, Pf, `[3, padded]`.
   func peephole(_ index: Int) -> UnsafePointer<T> {
-    values + layout.peepholeOffset + index * layout.input.padded
+    values + layout.peepholeOffset + index * layout.padded
   }
 }
 
-/// Parameters that were packed before the run, one direction after the other.
+/// Parameters packed before the run, one direction after the other.
 final class PackedParameters<T: GateValue>: @unchecked Sendable {
   private let storage: TensorStorage
   let values: UnsafePointer<T>
 
   /// - Throws: `OperatorError.memory`
-  init<E: RealElement>(
-    _ layout: ParameterLayout, directions: Int, _ source: ParameterSource<E>?
-  ) throws(OperatorError) where E.Compute == T {
+  init(
+    _ layout: ParameterLayout, directions: Int, _ elements: LayerElements<T>,
+    _ source: ParameterTensors?
+  ) throws(OperatorError) {
     guard let source else { throw .input(1, "is missing") }
     let count = directions * layout.count
     do {
@@ -122,14 +129,14 @@ final class PackedParameters<T: GateValue>: @unchecked Sendable {
     Self.preferHugePages(storage)
     let pointer = storage.pointer.bindMemory(to: T.self, capacity: count)
     for direction in 0..<directions {
-      layout.pack(
-        source, direction: direction, 0..<layout.input.padded,
-        pointer + direction * layout.count)
+      elements.pack(
+        layout, source, direction, 0..<layout.padded, pointer + direction * layout.count)
     }
     values = UnsafePointer(pointer)
   }
-  /// Asks for huge pages for those that lie whole in the storage: a step streams through all weights,
-  /// and 4 KiB at a time it waits for address translations. A wish, which may fail.
+
+  /// Asks the kernel for huge pages where they lie in the storage as a whole: a step streams through
+  /// all weights, and with pages of 4 KiB it waits for address translations. The call may fail.
   private static func preferHugePages(_ storage: TensorStorage) {
     let page = 2 << 20
     let start = UInt(bitPattern: storage.pointer)

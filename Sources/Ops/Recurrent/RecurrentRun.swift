@@ -4,106 +4,119 @@ import ONNXOperators
 import ONNXProducts
 
 /// One run of a recurrent layer: the addresses of its tensors and of its scratch memory.
-struct RecurrentRun<E: RealElement, C: RecurrentCell> where C.Value == E.Compute {
-  typealias T = C.Value
+struct RecurrentRun<T: GateValue> {
   typealias Values = UnsafeMutablePointer<T>
 
-  let layer: RecurrentLayer<E, C>
+  let layer: RecurrentLayer<T>
   let buffers: Buffers
-  /// Steps of the longest sequence.
+  /// Steps of the longest sequence; in training, of X.
   let steps: Int
 
   private let x: UnsafePointer<T>
   private let lengths: UnsafePointer<Int32>?
   private let parameters: UnsafePointer<T>
+  /// In training, where the gates and states of every step stay.
+  private let reserve: (memory: Values, layout: RecurrentReserve)?
 
   private var sizes: RecurrentSizes { layer.sizes }
-  private var padded: Int { layer.layout.input.padded }
+  private var padded: Int { layer.layout.padded }
 
-  /// - Parameter steps: `nil` for what `begin` has noted in the scratch memory
-  init(_ layer: RecurrentLayer<E, C>, _ buffers: Buffers, steps: Int? = nil) {
+  /// - Parameter steps: `nil` for the number that `begin` has stored in the scratch memory
+  init(_ layer: RecurrentLayer<T>, _ buffers: Buffers, steps: Int? = nil) {
     let memory = layer.memory
+    func scratch(_ offset: Int) -> Values {
+      (buffers.scratch + offset).assumingMemoryBound(to: T.self)
+    }
     self.layer = layer
     self.buffers = buffers
     self.steps = steps ?? buffers.scratch.load(as: Int.self)
     lengths = layer.given[4] ? buffers.input(4) : nil
-    if E.self == T.self {
-      x = buffers.input(0)
-    } else {
-      x = UnsafePointer((buffers.scratch + memory.input).assumingMemoryBound(to: T.self))
+    x =
+      layer.elements.areConverted
+      ? UnsafePointer(scratch(memory.input)) : buffers.input(0)
+    parameters = layer.packed?.values ?? UnsafePointer(scratch(memory.parameters))
+    reserve = layer.reserve.map {
+      (layer.reserveOutput.map { buffers.output($0) } ?? scratch(memory.reserve), $0)
     }
-    parameters =
-      layer.packed?.values
-      ?? UnsafePointer((buffers.scratch + memory.parameters).assumingMemoryBound(to: T.self))
   }
 
   private func values(_ offset: Int) -> Values {
     (buffers.scratch + offset).assumingMemoryBound(to: T.self)
   }
+  private func input(_ index: Int) -> UnsafeRawPointer {
+    UnsafeRawPointer(buffers.input(index, as: UInt8.self))
+  }
+  private func output(_ index: Int) -> UnsafeMutableRawPointer {
+    UnsafeMutableRawPointer(buffers.output(index, as: UInt8.self))
+  }
 
-  var team: StepTeam {
+  private var team: StepTeam {
     StepTeam(
       buffers.scratch + layer.memory.team, tiles: layer.tiling.count,
       canSpin: buffers.pool.canSpin)
   }
 
-  /// The state after `step` steps, `[batch, padded]`: two take turns.
-  private func hidden(_ step: Int, _ direction: Int) -> Values {
-    values(layer.memory.hidden) + (step & 1 * sizes.directions + direction) * sizes.batch * padded
-  }
-  private func cell(_ direction: Int) -> Values {
-    values(layer.memory.cell) + direction * sizes.batch * padded
-  }
-  private func extra(_ direction: Int) -> Values {
-    values(layer.memory.extra) + direction * sizes.batch * padded
-  }
-  /// The sums of a step, `[batch, gates, padded]`.
-  private func sums(_ step: Int, _ direction: Int) -> Values {
-    let place = direction * layer.memory.ahead + step % layer.memory.ahead
-    return values(layer.memory.sums) + place * sizes.batch * layer.layout.gates * padded
-  }
-
   private func length(_ row: Int) -> Int { lengths.map { Int($0[row]) } ?? steps }
 
-  /// The step of X that a direction comes to. A sequence that ends before it has not begun yet in
-  /// reverse: its state is still the initial one.
+  /// The step of X that a direction reaches. In reverse, a sequence that ends before it has not
+  /// begun yet: its state is still the initial one.
   private func time(_ step: Int, _ direction: Int) -> Int {
     layer.reversed[direction] ? steps - 1 - step : step
   }
 
+  /// The gates and states of a step: in the reserve, or where two hidden states take turns, the
+  /// cell state is updated in place, and sums are kept for the steps computed ahead.
+  private func memory(_ step: Int, _ direction: Int, firstUnit: Int = 0) -> StepMemory<T> {
+    if let reserve {
+      return reserve.layout.memory(reserve.memory, step, direction, firstUnit: firstUnit)
+    }
+    let (places, directions) = (layer.memory, sizes.directions)
+    let state = sizes.batch * padded
+    let gates = direction * places.ahead + step % places.ahead
+    let hidden = values(places.hidden)
+    let cell = values(places.cell) + direction * state
+    return StepMemory(
+      padded: padded, gateCount: layer.layout.gates, firstUnit: firstUnit,
+      gates: values(places.gates) + gates * layer.layout.gates * state, arguments: nil,
+      previous: hidden + (step & 1 * directions + direction) * state,
+      next: hidden + ((step + 1) & 1 * directions + direction) * state,
+      previousCell: cell, nextCell: cell,
+      extra: values(places.extra) + direction * state)
+  }
+
   // MARK: Before and after
 
-  /// Sets initial states, and to 0 what lies in Y past the ends of sequences.
+  /// Sets initial states, and the elements of Y past the ends of sequences to 0.
   func begin() {
     buffers.scratch.storeBytes(of: steps, as: Int.self)
     team.reset()
-    if E.self != T.self {
-      E.load(
-        buffers.input(0, as: E.self), values(layer.memory.input),
-        sizes.steps * sizes.batch * sizes.input)
+    if layer.elements.areConverted {
+      layer.elements.load(
+        input(0), 0, values(layer.memory.input), sizes.steps * sizes.batch * sizes.input)
     }
     for direction in 0..<sizes.directions {
+      let at = memory(0, direction)
       for row in 0..<sizes.batch {
-        start(5, hidden(0, direction), direction, row)
-        (hidden(1, direction) + row * padded)
-          .update(from: hidden(0, direction) + row * padded, count: padded)
-        if layer.cell.hasCellState { start(6, cell(direction), direction, row) }
+        start(5, at.previous, direction, row)
+        if reserve == nil {
+          (at.next + row * padded).update(from: at.previous + row * padded, count: padded)
+        }
+        if layer.cell.shape.hasCellState { start(6, at.previousCell, direction, row) }
         guard layer.wanted[0] else { continue }
         for step in length(row)..<max(sizes.steps, length(row)) {
-          let place = sizes.outputRow(step, direction, row) * sizes.hidden
-          (buffers.output(0, as: E.self) + place)
-            .update(repeating: E.zero, count: sizes.hidden)
+          layer.elements.clear(
+            output(0), sizes.outputRow(step, direction, row) * sizes.hidden, sizes.hidden)
         }
       }
     }
   }
 
-  private func start(_ input: Int, _ state: Values, _ direction: Int, _ row: Int) {
-    let state = state + row * padded
-    state.update(repeating: 0, count: padded)
-    if layer.given[input] {
-      let place = sizes.stateRow(direction, row) * sizes.hidden
-      E.load(buffers.input(input, as: E.self) + place, state, sizes.hidden)
+  private func start(_ index: Int, _ states: Values, _ direction: Int, _ row: Int) {
+    let state = states + row * padded
+    state.clear(padded)
+    if layer.given[index] {
+      layer.elements.load(
+        input(index), sizes.stateRow(direction, row) * sizes.hidden, state, sizes.hidden)
     }
   }
 
@@ -111,51 +124,66 @@ struct RecurrentRun<E: RealElement, C: RecurrentCell> where C.Value == E.Compute
   func finish() {
     for direction in 0..<sizes.directions {
       for row in 0..<sizes.batch {
+        let isAtEnd = reserve != nil || layer.reversed[direction]
+        let at = memory(isAtEnd ? steps : length(row), direction)
         let place = sizes.stateRow(direction, row) * sizes.hidden
         if layer.wanted[1] {
-          let last = layer.reversed[direction] ? steps : length(row)
-          E.store(
-            hidden(last, direction) + row * padded, buffers.output(1, as: E.self) + place,
-            sizes.hidden)
+          layer.elements.store(at.previous + row * padded, output(1), place, sizes.hidden)
         }
         if layer.wanted[2] {
-          E.store(
-            cell(direction) + row * padded, buffers.output(2, as: E.self) + place, sizes.hidden)
+          layer.elements.store(at.previousCell + row * padded, output(2), place, sizes.hidden)
         }
       }
     }
   }
 
-  // MARK: Steps
-
-  /// All phases of a direction that is one tile.
-  func walk(direction: Int) {
-    for phase in 0..<steps * layer.cell.phases { advance(phase, tile: direction) }
+  /// Packs a panel of the parameters of a direction.
+  func pack(_ task: Int) {
+    let layout = layer.layout
+    let (direction, panel) = task.quotientAndRemainder(dividingBy: layout.input.panels)
+    let source = ParameterTensors { layer.given[$0] ? input($0) : nil }
+    if let source {
+      layer.elements.pack(
+        layout, source, direction, layout.input.units(panel),
+        values(layer.memory.parameters) + direction * layout.count)
+    }
   }
 
-  /// One phase of a tile.
-  func advance(_ phase: Int, tile: Int) {
-    let direction = tile / layer.tiling.perDirection
-    let units = layer.tiling.units(tile)
-    let (step, part) = phase.quotientAndRemainder(dividingBy: layer.cell.phases)
-    if phase == 0, layer.packed == nil { pack(direction, units) }
-    if part == 0, step % layer.memory.ahead == 0 { project(step, direction, units, tile) }
+  // MARK: Steps
+
+  /// Advances tiles of units together with other threads.
+  func takePart() {
+    team.run(steps * layer.cell.shape.phases) { phase, tile in advance(phase, layer.tiling[tile]) }
+  }
+
+  /// Advances a tile that needs no other from the first step to the last.
+  func walk(tile index: Int) {
+    let tile = layer.tiling[index]
+    for phase in 0..<steps * layer.cell.shape.phases { advance(phase, tile) }
+  }
+
+  /// Computes one phase of a step of a tile.
+  private func advance(_ phase: Int, _ tile: RecurrentTiling.Tile) {
+    let direction = tile.direction
+    let (step, part) = phase.quotientAndRemainder(dividingBy: layer.cell.shape.phases)
+    if part == 0 { project(step, tile) }
 
     let time = time(step, direction)
-    let gates = Gates(
-      direction: direction, units: units, rows: rows(time, tile), padded: padded,
-      sums: sums(step, direction), gateCount: layer.layout.gates,
-      previous: hidden(step, direction), next: hidden(step + 1, direction),
-      cell: cell(direction), extra: extra(direction), parameters: parameters(direction),
-      backwards: step & 1 == 1, table: table(tile))
-    layer.cell.advance(gates, phase: part)
+    let at = memory(step, direction, firstUnit: tile.units.lowerBound)
+    let rows = rows(time, tile)
+    layer.cell.forward(
+      RecurrentStep(
+        direction: direction, units: tile.units, rows: rows, at: at,
+        parameters: parameters(direction), keepsGates: reserve != nil,
+        backwards: step & 1 == 1, table: table(tile)), part)
 
-    if part == layer.cell.phases - 1, layer.wanted[0] {
-      let count = min(units.upperBound, sizes.hidden) - units.lowerBound
-      let y = buffers.output(0, as: E.self) + units.lowerBound
-      for row in gates.rows {
+    guard part == layer.cell.shape.phases - 1 else { return }
+    if reserve != nil { carryStates(time, tile, at) }
+    if layer.wanted[0] {
+      let count = min(tile.units.upperBound, sizes.hidden) - tile.units.lowerBound
+      for row in rows {
         let place = sizes.outputRow(time, direction, Int(row)) * sizes.hidden
-        E.store(gates.part(gates.next, row), y + place, count)
+        layer.elements.store(at.next(row), output(0), place + tile.units.lowerBound, count)
       }
     }
   }
@@ -165,55 +193,103 @@ struct RecurrentRun<E: RealElement, C: RecurrentCell> where C.Value == E.Compute
       layout: layer.layout, values: parameters + direction * layer.layout.count)
   }
 
-  private func pack(_ direction: Int, _ units: Range<Int>) {
-    let source = ParameterSource<E> { layer.given[$0] ? buffers.input($0) : nil }
-    if let source {
-      layer.layout.pack(
-        source, direction: direction, units,
-        UnsafeMutablePointer(mutating: parameters + direction * layer.layout.count))
-    }
-  }
-
-  private func table(_ tile: Int) -> UnsafeMutablePointer<ck_row> {
+  private func table(_ tile: RecurrentTiling.Tile) -> UnsafeMutablePointer<ck_row> {
     (buffers.scratch + layer.memory.table).assumingMemoryBound(to: ck_row.self)
-      + tile * layer.memory.tableCount
+      + tile.index * layer.memory.tableCount
   }
 
-  /// The rows of the batch whose sequences have that step.
-  private func rows(_ time: Int, _ tile: Int) -> UnsafeBufferPointer<Int32> {
+  /// The rows of a tile whose sequences have that step.
+  private func rows(
+    _ time: Int, _ tile: RecurrentTiling.Tile
+  ) -> UnsafeBufferPointer<Int32> {
     let rows =
       (buffers.scratch + layer.memory.rows).assumingMemoryBound(to: Int32.self)
-      + tile * sizes.batch
+      + tile.index * layer.tiling.rowsOfTile
     var count = 0
-    for row in 0..<sizes.batch where time < length(row) {
+    for row in tile.rows where time < length(row) {
       rows[count] = Int32(truncatingIfNeeded: row)
       count += 1
     }
     return UnsafeBufferPointer(start: rows, count: count)
   }
 
-  /// The input's part of the sums, `Xt · Wᵀ` and the biases, for `step` and some that follow.
-  private func project(_ step: Int, _ direction: Int, _ units: Range<Int>, _ tile: Int) {
-    let parameters = parameters(direction)
+  /// Carries the states of rows over a step that their sequences do not have: the backward pass
+  /// multiplies all states of the reserve.
+  private func carryStates(
+    _ time: Int, _ tile: RecurrentTiling.Tile, _ at: StepMemory<T>
+  ) {
+    guard lengths != nil else { return }
+    let count = tile.units.count
+    for row in tile.rows where time >= length(row) {
+      let row = Int32(truncatingIfNeeded: row)
+      at.next(row).update(from: at.previous(row), count: count)
+      if layer.cell.shape.hasCellState {
+        at.nextCell(row).update(from: at.previousCell(row), count: count)
+      }
+      if layer.cell.shape.hasExtraRows { at.extra(row).clear(count) }
+    }
+  }
+
+  // MARK: The input's part of the sums
+
+  /// Computes the input's part of the sums where it has not been computed with an earlier step: for
+  /// some steps ahead, or for all steps where their gates stay in the reserve, so that the recurrent
+  /// weights need not share the cache.
+  private func project(_ step: Int, _ tile: RecurrentTiling.Tile) {
+    let ahead = layer.memory.ahead
+    if reserve == nil {
+      if step % ahead == 0 { project(steps: step..<min(step + ahead, steps), tile) }
+    } else if step == 0 {
+      for first in stride(from: 0, to: steps, by: ahead) {
+        project(steps: first..<min(first + ahead, steps), tile)
+      }
+    }
+  }
+
+  /// `Xt · Wᵀ` and, unless the cell adds them, the biases.
+  private func project(steps: Range<Int>, _ tile: RecurrentTiling.Tile) {
+    let parameters = parameters(tile.direction)
     let layout = layer.layout.input
     let table = table(tile)
-    var count = 0
-    for step in step..<min(step + layer.memory.ahead, steps) {
-      let time = time(step, direction)
-      let sums = sums(step, direction) + units.lowerBound
-      for row in 0..<sizes.batch where time < length(row) {
-        let target = sums + row * layout.gates * padded
+    let (first, count) = (tile.units.lowerBound, tile.units.count)
+    var rows = 0
+    for step in steps {
+      let time = time(step, tile.direction)
+      let at = memory(step, tile.direction, firstUnit: first)
+      for row in tile.rows where time < length(row) {
+        let target = at.gate(0, Int32(truncatingIfNeeded: row))
         for gate in 0..<layout.gates {
-          (target + gate * padded).update(
-            from: parameters.bias + gate * padded + units.lowerBound, count: units.count)
+          let sums = target + gate * padded
+          if reserve == nil {
+            sums.update(from: parameters.bias + gate * padded + first, count: count)
+          } else {
+            sums.clear(count)
+          }
         }
-        table[count] = ck_row(x: x + sizes.inputRow(time, row) * sizes.input, y: target)
-        count += 1
+        table[rows] = ck_row(x: x + sizes.inputRow(time, row) * sizes.input, y: target)
+        rows += 1
       }
     }
     T.multiply(
-      parameters.input + layout.offset(units.lowerBound), depth: layout.depth,
-      units: units.count, gates: layout.gates, stride: padded,
-      UnsafeBufferPointer(start: table, count: count), backwards: false)
+      parameters.input + layout.offset(first), depth: layout.depth, units: count,
+      gates: layout.gates, stride: padded, UnsafeBufferPointer(start: table, count: rows),
+      backwards: false)
+    if reserve != nil { clearPadding(steps, tile) }
+  }
+
+  /// Sets the sums of units that pad the hidden size to 0 for the backward pass. Infinity in X times
+  /// their weights, which are 0, is not.
+  private func clearPadding(_ steps: Range<Int>, _ tile: RecurrentTiling.Tile) {
+    let real = max(tile.units.lowerBound, min(tile.units.upperBound, sizes.hidden))
+    let padding = tile.units.upperBound - real
+    guard padding > 0 else { return }
+    for step in steps {
+      let at = memory(step, tile.direction, firstUnit: real)
+      for row in tile.rows {
+        for gate in 0..<layer.layout.gates {
+          at.gate(gate, Int32(truncatingIfNeeded: row)).clear(padding)
+        }
+      }
+    }
   }
 }

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// Sizes of a recurrent layer as far as its inputs tell.
+/// The sizes of a recurrent layer, as far as they follow from its inputs.
 struct RecurrentShape: Sendable {
   var steps = Dimension.unknown
   var batch = Dimension.unknown
@@ -13,7 +13,7 @@ struct RecurrentShape: Sendable {
 
   private typealias Size = WritableKeyPath<RecurrentShape, Dimension>
 
-  /// One axis of an input: a fixed size, or a multiple of one of the layer's.
+  /// One axis of an input: a fixed size, or a multiple of a size of the layer.
   private enum Axis {
     case fixed(Int)
     case times(Int, Size, String)
@@ -27,9 +27,9 @@ struct RecurrentShape: Sendable {
     }
   }
 
-  /// Reads the sizes off the inputs X, W, R, B, sequence_lens, initial_h, and for LSTM initial_c
+  /// Reads the sizes from the inputs X, W, R, B, sequence_lens, initial_h, and for LSTM initial_c
   /// and P.
-  /// - Throws: `OperatorError` where an input's type, rank or a size contradicts the others.
+  /// - Throws: `OperatorError` where the type, rank or size of an input contradicts the others.
   init(
     _ inputs: Inputs, _ attributes: RecurrentAttributes, gates: Int
   ) throws(OperatorError) {
@@ -57,8 +57,12 @@ struct RecurrentShape: Sendable {
     if inputs.has(6) { try match(inputs, 6, state) }
     if inputs.has(7) { try match(inputs, 7, [.fixed(directions), units(3)]) }
 
-    guard self.hidden.size != 0 else { throw .input(2, "a hidden size of 0") }
-    guard self.input.size != 0 else { throw .input(0, "an input size of 0") }
+    guard self.hidden.size != 0 else {
+      throw .input(2, "expected a hidden size of at least 1, got 0")
+    }
+    guard self.input.size != 0 else {
+      throw .input(0, "expected an input size of at least 1, got 0")
+    }
   }
 
   private mutating func match(
@@ -75,7 +79,7 @@ struct RecurrentShape: Sendable {
     }
   }
 
-  /// Whether the axis may have that size; takes it over where nothing was known.
+  /// Whether the axis may have that size, which becomes the layer's where it was unknown.
   private mutating func fits(_ axis: Axis, _ dimension: Dimension) -> Bool {
     switch axis {
     case .fixed(let size): return dimension.size ?? size == size

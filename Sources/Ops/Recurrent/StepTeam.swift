@@ -4,29 +4,29 @@ import ONNXOperators
 import ONNXProducts
 import Synchronization
 
-/// Lets threads walk through phases together, such as the steps of a sequence: every phase consists
-/// of the same tiles, and none begins before all tiles of the phase before are done.
+/// Threads that advance through phases together, such as the steps of a sequence: every phase
+/// consists of the same tiles, and none begins before all tiles of the previous phase are done.
 ///
-/// Nothing depends on how many threads take part or when they come: a tile is claimed before it is
-/// worked on, and whoever waits too long for a tile that nobody has claimed takes it. Threads prefer
-/// the same tiles in each phase, since those tiles' weights lie in their caches.
+/// Results depend neither on how many threads take part nor on when they arrive: a thread claims a
+/// tile before it works on it, and takes over a tile that nobody has claimed for too long. Threads
+/// prefer the same tiles in each phase, since those tiles' weights are in their caches.
 struct StepTeam {
   /// Counters on cache lines of their own: for each tile the phases done, for each tile the phases
-  /// claimed, and how many threads have come. Whoever waits for a tile reads the first alone, so a
-  /// tile's usual thread finds the second in its own cache.
+  /// claimed, and the number of threads that have arrived. A thread that waits for a tile reads only
+  /// the first, so that the second stays in the cache of the tile's usual thread.
   private let counters: UnsafeMutableRawPointer
   private let tiles: Int
   private let canSpin: Bool
 
   /// Two cache lines, since processors fetch neighbours in pairs.
   private static let lineSize = 128
-  /// Turns to wait for a tile's usual thread before taking its tile.
+  /// Turns to wait for a tile's usual thread before taking over the tile.
   private static let patience = 100
 
   /// Bytes of memory that a team needs.
   static func byteCount(tiles: Int) -> Int { (2 * tiles + 1) * lineSize }
 
-  /// A team at memory where `reset` was called.
+  /// A team whose counters are at `memory`, where `reset` has been called.
   init(_ memory: UnsafeMutableRawPointer, tiles: Int, canSpin: Bool) {
     counters = memory
     self.tiles = tiles
@@ -40,7 +40,7 @@ struct StepTeam {
   private func claimed(_ tile: Int) -> UnsafeMutablePointer<Atomic<Int>> { counter(tiles + tile) }
   private var members: UnsafeMutablePointer<Atomic<Int>> { counter(2 * tiles) }
 
-  /// Sets all counters to 0. Called by one thread, before any comes.
+  /// Sets all counters to 0. One thread calls it, before any takes part.
   func reset() {
     for index in 0...2 * tiles {
       (counters + index * Self.lineSize).bindMemory(to: Atomic<Int>.self, capacity: 1)
@@ -67,7 +67,7 @@ struct StepTeam {
     }
   }
 
-  /// Does the tile unless another thread has claimed it.
+  /// Computes the tile unless another thread has claimed it.
   @discardableResult
   private func take(_ phase: Int, _ tile: Int, _ body: (Int, Int) -> Void) -> Bool {
     guard
@@ -80,7 +80,8 @@ struct StepTeam {
     return true
   }
 
-  /// Waits until the tile's phases below `phase` are done, and does the last of them if nobody does.
+  /// Waits until the tile's phases below `phase` are done, and computes the last of them if no other
+  /// thread does.
   private func finish(
     _ phase: Int, _ tile: Int, _ patience: inout Int, _ body: (Int, Int) -> Void
   ) {
@@ -89,7 +90,7 @@ struct StepTeam {
       if turns >= patience, claimed(tile).pointee.load(ordering: .relaxed) == phase - 1,
         take(phase - 1, tile, body)
       {
-        // Its thread is away: next time not to be waited for.
+        // Its thread is away: do not wait for it next time.
         patience = 0
         return
       }
