@@ -166,7 +166,7 @@ let package = Package(
     .testTarget(name: "InterpreterTests", dependencies: ["ONNX", "TestThreads"]),
     .testTarget(name: "TrainingTests", dependencies: ["ONNX", "TestFiles"]),
     .testTarget(
-      name: "ImagesTests", dependencies: ["ONNXImages"],
+      name: "ImagesTests", dependencies: ["ONNX", "ONNXImages"],
       exclude: ["Pictures", "write_pictures.py"]),
     .testTarget(
       name: "InterfaceTests", dependencies: ["COnnxInterface", "ONNX", "ONNXC", "TestThreads"]),

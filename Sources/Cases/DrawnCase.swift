@@ -1,5 +1,6 @@
 import ONNXFormat
 import ONNXInterpreter
+import ONNXOperators
 import ONNXOps
 import ONNXSupport
 

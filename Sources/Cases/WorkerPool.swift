@@ -1,4 +1,5 @@
 import Glibc
+import ONNXOperators
 import ONNXOps
 import ONNXSupport
 

@@ -1,4 +1,4 @@
-import ONNXOps
+import ONNXOperators
 
 extension Image {
   /// Registers the decoder that the operator `ImageDecoder` uses in all sessions of the process.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ONNXFormat
 import ONNXInterpreter
+import ONNXOperators
 import ONNXOps
 import ONNXSupport
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ONNXCases
 import ONNXFormat
+import ONNXOperators
 import ONNXOps
 import ToolSupport
 

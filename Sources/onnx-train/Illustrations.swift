@@ -1,4 +1,5 @@
 import ONNX
+import ONNXPlots
 import ToolSupport
 
 extension Recipe.Illustration {
