@@ -14,6 +14,10 @@ protocol RecurrentOperator: DifferentiableOperator {
 }
 
 extension RecurrentOperator {
+  static var parameters: [ParameterInput] {
+    [.init(1, .inputWeights), .init(2, .stateWeights), .init(3, .gateBiases)]
+  }
+
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let shape = try RecurrentShape(inputs, attributes, gates: Self.gateCount)
     let type = try inputs.tensor(0).elementType
