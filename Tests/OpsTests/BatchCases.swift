@@ -55,7 +55,10 @@ extension BatchCase {
           [6, count, input], [directions, gates * hidden, input],
           [directions, gates * hidden, hidden], [directions, 2 * gates * hidden],
         ], axes: [1, nil, nil, nil], [.int("hidden_size", hidden)] + attributes
-      ).with { $0.outputAxis = 2 }
+      ).with {
+        $0.outputAxis = 2
+        $0.stepAxis = 0
+      }
     }
     var cases = [layer(""), layer(", wide input", input: 270)]
     if name == "GRU" {
@@ -93,13 +96,13 @@ extension BatchCase {
     BatchCase("", "GroupNormalization", [4, 37], [[4], [4]], [.int("num_groups", 2)]),
     BatchCase("", "LayerNormalization", [3, 130], [[130], [130]]),
     BatchCase("", "RMSNormalization", [3, 130], [[130]]),
-    BatchCase("", "LRN", [8, 5, 7], [.int("size", 5)]),
-    BatchCase("", "LpNormalization", [7, 13], [.int("axis", 1)]),
-    BatchCase("", "MeanVarianceNormalization", [7, 13], [.ints("axes", [1, 2])]),
+    BatchCase("", "LRN", [8, 5, 7], [], [.int("size", 5)]),
+    BatchCase("", "LpNormalization", [7, 13], [], [.int("axis", 1)]),
+    BatchCase("", "MeanVarianceNormalization", [7, 13], [], [.ints("axes", [1, 2])]),
     BatchCase("rows", "Softmax", [3, 130]),
-    BatchCase("columns", "Softmax", [7, 70], [.int("axis", 1)]),
+    BatchCase("columns", "Softmax", [7, 70], [], [.int("axis", 1)]),
     BatchCase("rows", "LogSoftmax", [3, 1000]),
-    BatchCase("columns", "LogSoftmax", [7, 70], [.int("axis", 1)]),
+    BatchCase("columns", "LogSoftmax", [7, 70], [], [.int("axis", 1)]),
     .ofSamples("of heads", "Attention", [[2, 5, 16], [2, 70, 16], [2, 70, 24]]),
     .ofSamples(
       "causal", "Attention", [[30, 32], [30, 32], [30, 32]],
@@ -133,7 +136,7 @@ extension BatchCase {
 
   private static let windows: [BatchCase] =
     ["MaxPool", "AveragePool", "LpPool"].map {
-      BatchCase("", $0, [3, 9, 11], [.ints("kernel_shape", [3, 2])]).named()
+      BatchCase("", $0, [3, 9, 11], [], [.ints("kernel_shape", [3, 2])]).named()
     }
     + ["GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"].map {
       BatchCase("", $0, [3, 9, 11]).named()
