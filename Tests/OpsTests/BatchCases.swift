@@ -55,7 +55,10 @@ extension BatchCase {
           [6, count, input], [directions, gates * hidden, input],
           [directions, gates * hidden, hidden], [directions, 2 * gates * hidden],
         ], axes: [1, nil, nil, nil], [.int("hidden_size", hidden)] + attributes
-      ).with { $0.outputAxis = 2 }
+      ).with {
+        $0.outputAxis = 2
+        $0.stepAxis = 0
+      }
     }
     var cases = [layer(""), layer(", wide input", input: 270)]
     if name == "GRU" {

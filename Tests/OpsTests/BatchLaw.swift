@@ -13,6 +13,8 @@ struct BatchCase: Sendable, CustomTestStringConvertible {
   let axes: [Int?]
   /// The samples' axis of every output.
   var outputAxis = 0
+  /// The axis of the first input that may have any size.
+  var stepAxis: Int?
   var type = ElementType.float32
   /// Whether what samples share is known before the run.
   var isConstant = true
@@ -98,6 +100,7 @@ struct BatchCase: Sendable, CustomTestStringConvertible {
       } else {
         var shape = Shape(tensor.shape)
         if let axis { shape[axis] = .symbol("N") }
+        if index == 0, let stepAxis { shape[stepAxis] = .symbol("T") }
         given.append(ValueInfo("x\(index)", .tensor(tensor.elementType, shape)))
       }
     }
