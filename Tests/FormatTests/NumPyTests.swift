@@ -9,7 +9,7 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  /// A file that NumPy wrote.
+  /// A file written by NumPy.
   private func reference(_ name: String) throws -> [UInt8] {
     let (size, text) = try #require(numPyFiles[name])
     let digits = text.filter(\.isHexDigit)
@@ -200,7 +200,7 @@ import Testing
   @Test(arguments: ["plain.npz", "compressed.npz"])
   func archivesCutAndChangedAnywhere(name: String) throws {
     var bytes = try reference(name)
-    // Not every byte: the array of zeros is long.
+    // Not at every byte, since the array of zeros is long.
     for index in stride(from: 0, to: bytes.count, by: name == "plain.npz" ? 41 : 5) {
       #expect(archiveError(Array(bytes[..<index])) != nil)
       let old = bytes[index]

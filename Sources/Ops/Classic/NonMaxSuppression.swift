@@ -31,7 +31,7 @@ struct NonMaxSuppression: Operator {
     .produce { call throws(OperatorError) in try run(call) }
   }
 
-  private func scalar<T>(
+  private func scalar<T: Element>(
     _ index: Int, _ type: T.Type, _ call: borrowing Call
   ) throws(OperatorError) -> T? {
     guard call.has(index) else { return nil }

@@ -1,3 +1,5 @@
+import ONNXFormat
+
 /// How the weights of some gates lie in memory for `GateValue.multiply`: panels of units, in each
 /// all gates, in each the weights of the panel's units for every k together.
 struct PackedLayout: Sendable {
