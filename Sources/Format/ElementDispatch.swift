@@ -8,6 +8,9 @@
 /// `RealVisitor`, `IntegerVisitor`, `NumberVisitor`, `SmallFloatVisitor`, `WordVisitor`.
 /// The dispatch function returns `nil` for a type outside of the set.
 ///
+/// A `Result` that is a closure is called through a thunk, since it is generic here; a struct or an
+/// enum that holds the closure, such as a kernel, is not.
+///
 /// ```swift
 /// struct Det: Operator, RealVisitor {
 ///   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {

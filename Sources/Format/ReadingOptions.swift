@@ -53,7 +53,7 @@ package struct MemoryBudget {
   var exceeded: FormatError {
     FormatError(
       .limit(
-        "reading it takes more than \(limit) bytes of memory; raise ReadingLimits.memory to allow it"
+        "reading it takes more than \(limit) bytes of memory; raise the limit in ReadingOptions to allow it"
       ))
   }
 

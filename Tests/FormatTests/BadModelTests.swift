@@ -2,7 +2,7 @@ import Glibc
 import ONNX
 import Testing
 
-/// Files that are no models: an error of one line each, and never a crash.
+/// Files that are not models: each must give an error of one line, never a crash.
 @Suite struct BadModelTests {
   @Test func cutAnywhere() throws {
     let bytes = try fullModel().serialized()
@@ -44,7 +44,7 @@ import Testing
   }
 
   @Test func nestedDeep() throws {
-    // Types within types, as deep as the lengths allow to write front to back.
+    // 100,000 nested types. The bytes are built in reverse, since each length precedes its message.
     var bytes: [UInt8] = []
     for _ in 0..<100_000 {
       // TypeProto.sequence_type, Sequence.elem_type.
@@ -90,7 +90,7 @@ import Testing
       let one = Wire.varint(field << 3 | 2) + [0]
       let graph = [[UInt8]](repeating: one, count: 100_000).flatMap { $0 }
       #expect(modelError(Wire().bytes(7, graph))?.contains("an empty") == true)
-      // Nothing of the standard in it: it would be written as an empty one.
+      // Only fields that the standard does not define; without them the message is empty.
       let strange = Wire.varint(field << 3 | 2) + [3] + Wire.varint(127 << 3) + [0]
       #expect(modelError(Wire().bytes(7, strange))?.contains("an empty") == true)
     }

@@ -35,12 +35,12 @@ import Testing
     #expect(try load(external("./data.bin", length: nil)) == expected)
     try folder.write(Array(data[4...]), to: "rest.bin")
     #expect(try load(external("rest.bin", offset: nil, length: nil)) == expected)
-    // The folder is that of the file a link leads to.
+    // A symbolic link to the model: the folder is that of the model itself.
     let other = try TemporaryFolder()
     symlink(folder.path("model.onnx"), other.path("link.onnx"))
     #expect(
       try Model(contentsOf: other.path("link.onnx")).graph.initializers[0].tensor == expected)
-    // A link within the folder is fine.
+    // A symbolic link that stays in the folder is allowed.
     symlink("rest.bin", folder.path("inner.bin"))
     #expect(try load(external("inner.bin", offset: nil)) == expected)
   }

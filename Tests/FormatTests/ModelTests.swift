@@ -43,13 +43,13 @@ import Testing
     try model.write(to: path)
     #expect(try folder.bytes("model.onnx") == model.serialized())
     #expect(try Model(contentsOf: path).serialized() == model.serialized())
-    // A link goes on pointing to the file.
+    // A symbolic link stays a link to the file.
     symlink("model.onnx", folder.path("link.onnx"))
     var other = model
     other.docString = "other"
     try other.write(to: folder.path("link.onnx"))
     #expect(try Model(contentsOf: path).docString == "other")
-    // Nothing is left behind where writing fails.
+    // A failed write leaves no file behind.
     other.graph.name = "a\0b"
     #expect(throws: FormatError.self) { try other.write(to: path) }
     #expect(try Model(contentsOf: path).docString == "other")
@@ -74,7 +74,7 @@ import Testing
     if case .int(0) = attributes[1].value {} else { Issue.record("b is not 0") }
     if case .ints([]) = attributes[2].value {} else { Issue.record("c is not an empty list") }
     let again = try model.serialized()
-    // The writer's order of fields differs, not their number.
+    // The writer may order the fields differently, but keeps their number.
     #expect(again.count == bytes.count)
     #expect(try Model(serialized: again).serialized() == again)
   }
@@ -104,7 +104,7 @@ import Testing
       graph: Graph(name: "g", nodes: nodes + [wide]),
       operatorSets: [OperatorSetImport(version: 20)])
     let folder = try TemporaryFolder()
-    // Past several windows of the file.
+    // Long enough for several windows of the file.
     try model.write(to: folder.path("model.onnx"))
     let copy = try Model(contentsOf: folder.path("model.onnx"))
     #expect(copy.graph.nodes.count == count + 1)

@@ -9,7 +9,7 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  /// A file that NumPy wrote.
+  /// A file written by NumPy.
   private func reference(_ name: String) throws -> [UInt8] {
     let (size, text) = try #require(numPyFiles[name])
     let digits = text.filter(\.isHexDigit)
@@ -103,7 +103,7 @@ import Testing
     #expect(error(Array("not a NumPy file".utf8))?.contains("not a NumPy file") == true)
     #expect(error([0x93] + Array("NUMPY".utf8) + [9, 0, 0, 0])?.contains("version 9") == true)
     #expect(
-      error([0x93] + Array("NUMPY".utf8) + [2, 0, 0xFF, 0xFF, 0xFF, 0xFF])?.contains("too long")
+      error([0x93] + Array("NUMPY".utf8) + [2, 0, 0xFF, 0xFF, 0xFF, 0xFF])?.contains("the limit is")
         == true)
     for text in [
       "", "{", "{}", "{'descr': '<f4'}", "{'descr': '<f4', 'descr': '<f4'}", "{'x': 1}",
@@ -200,7 +200,7 @@ import Testing
   @Test(arguments: ["plain.npz", "compressed.npz"])
   func archivesCutAndChangedAnywhere(name: String) throws {
     var bytes = try reference(name)
-    // Not every byte: the array of zeros is long.
+    // Not at every byte, since the array of zeros is long.
     for index in stride(from: 0, to: bytes.count, by: name == "plain.npz" ? 41 : 5) {
       #expect(archiveError(Array(bytes[..<index])) != nil)
       let old = bytes[index]

@@ -1,7 +1,7 @@
 import ONNX
 @_exported import TestFiles
 
-/// A protobuf message, built field by field, for what no writer would write.
+/// A protobuf message, built field by field: also messages that no writer produces.
 struct Wire {
   var bytes: [UInt8] = []
 
@@ -30,7 +30,7 @@ struct Wire {
   }
   func raw(_ value: [UInt8]) -> Wire { Wire(bytes: bytes + value) }
 
-  /// A model of which the graph is this message.
+  /// A model with this message as its graph.
   var asGraph: Wire { Wire().message(7, self) }
   /// A model with this message as a node.
   var asNode: Wire { Wire().message(1, self).asGraph }
@@ -40,7 +40,7 @@ struct Wire {
   var asInitializer: Wire { Wire().message(5, self).asGraph }
 }
 
-/// The error's line, or `nil` where the bytes are a model.
+/// The description of the error in reading a model; `nil` if the bytes are a model.
 func modelError(_ bytes: [UInt8], _ options: ReadingOptions = .init()) -> String? {
   do throws(FormatError) {
     _ = try Model(serialized: bytes, options: options)
@@ -52,7 +52,7 @@ func modelError(_ wire: Wire, _ options: ReadingOptions = .init()) -> String? {
   modelError(wire.bytes, options)
 }
 
-/// A model with something in every field that the standard has.
+/// A model that uses every field of the standard.
 func fullModel() -> Model {
   var tensor = NamedTensor("w", Tensor(shape: [2, 2], [1, 2, 3, 4] as [Float]))
   tensor.docString = "weights"

@@ -2,7 +2,7 @@ import ComplexModule
 import ONNX
 import Testing
 
-/// Elements of every type in every place that the standard has for them.
+/// Elements of every type, in every field that can hold them.
 @Suite struct TensorFileTests {
   private func read(_ wire: Wire) throws -> Tensor {
     try #require(try Value(serialized: wire.bytes).tensor)
@@ -68,7 +68,7 @@ import Testing
       let size = (tensor.count * (tensor.elementType.bitsInFile ?? 0) + 7) / 8
       return Array(bytes.suffix(size))
     }
-    // As onnx.numpy_helper packs them.
+    // Packed as onnx.numpy_helper does.
     #expect(try raw(Tensor(shape: [3], [1, -2, 7].map { Int4(rawValue: $0) })) == [0xE1, 0x07])
     #expect(
       try raw(Tensor(shape: [5], [1, 2, 3, 0, 2].map { UInt2(rawValue: $0) })) == [0x39, 0x02])
@@ -78,7 +78,7 @@ import Testing
   }
 
   @Test func typedFields() throws {
-    // Packed, one by one, and both.
+    // A packed list, single values, and both.
     let floats = little([Float(1.5).bitPattern, Float(-2).bitPattern])
     let expected = Tensor(shape: [2], [1.5, -2] as [Float])
     #expect(try read(head([2], .float32).bytes(4, floats)) == expected)

@@ -17,7 +17,7 @@ import Testing
     #expect(numbers.withUnsafeBufferPointer { $0.count } == 3)
   }
 
-  /// Every element of the result is that at `index · strides` of the source.
+  /// Checks that each element of the result is the one at `index · strides` of the source.
   private func checkGather<T: Element>(
     _ shape: [Int], _ strides: [Int], _ element: (Int) -> T,
     sourceLocation: SourceLocation = #_sourceLocation
@@ -40,10 +40,10 @@ import Testing
   @Test func gatheredElementsLieInRowMajorOrder() throws {
     let orders: [(shape: [Int], strides: [Int])] = [
       ([], []), ([1], [7]), ([5], [1]), ([5], [3]), ([0, 3], [3, 1]), ([4, 1, 3], [3, 99, 1]),
-      // Transposed, in whole blocks of the copy and not.
+      // Transposed, with sizes that are and are not multiples of the block.
       ([32, 16], [1, 32]), ([37, 19], [1, 37]), ([3, 18, 2, 21], [756, 1, 378, 18]),
       ([2, 17, 3], [1, 2, 34]), ([20, 2, 17], [2, 1, 40]),
-      // Gaps, elements that are read twice, and no order of neighbours.
+      // With gaps, with elements that occur twice, and without adjacent elements.
       ([3, 4], [10, 2]), ([3, 4], [0, 1]), ([3, 4], [1, 0]), ([18, 18], [1, 1]),
       ([2, 3, 4, 5], [2, 4, 12, 48]),
     ]
