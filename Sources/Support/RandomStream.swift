@@ -1,12 +1,13 @@
 import RealModule
 
-/// Random numbers that follow from a seed and a path alone: the shuffle of epoch 3, the weights of a
-/// layer. Equal seeds and paths give equal numbers on every machine (SplitMix64; Steele, Lea and
-/// Flood, 2014).
+/// A random number generator determined by a seed and a path, such as the number of an epoch or the
+/// name of a parameter. Equal seeds and paths give equal numbers on every machine (SplitMix64;
+/// Steele, Lea and Flood, 2014).
 public struct RandomStream: RandomNumberGenerator, Sendable {
   private var state: UInt64
 
-  /// - Parameter path: what the numbers are for, such as an epoch's or a batch's number
+  /// Creates a generator for a seed and a path of numbers.
+  /// - Parameter path: The purpose of the numbers, such as the epoch and the batch.
   public init(seed: UInt64, _ path: UInt64...) {
     state = seed
     for part in path {
@@ -15,7 +16,8 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
     }
   }
 
-  /// - Parameter name: what the numbers are for, such as a parameter's name
+  /// Creates a generator for a seed and a name.
+  /// - Parameter name: The purpose of the numbers, such as the name of a parameter.
   public init(seed: UInt64, name: String) {
     state = seed
     for byte in name.utf8 {
@@ -24,6 +26,7 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
     state = next()
   }
 
+  /// The next 64 random bits.
   public mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state
@@ -32,24 +35,24 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
     return z ^ (z >> 31)
   }
 
-  /// A number from 0 up to, not including, 1.
+  /// A number drawn uniformly from `0..<1`.
   public mutating func uniform() -> Double { Double(next() >> 11) / Double(1 << 53) }
 
-  /// A number from `low` up to `high`.
+  /// A number drawn uniformly from `low..<high`.
   public mutating func uniform(_ low: Double, _ high: Double) -> Double {
     low + (high - low) * uniform()
   }
 
-  /// A number of the standard normal distribution.
+  /// A number drawn from the standard normal distribution.
   public mutating func normal() -> Double {
     let radius = (-2 * Double.log(1 - uniform())).squareRoot()
     return radius * .cos(2 * .pi * uniform())
   }
 
-  /// A number from 0 up to, not including, `bound`.
+  /// An integer drawn uniformly from `0..<bound`.
   /// - Precondition: `bound` is positive.
   public mutating func integer(below bound: Int) -> Int { Int(next(upperBound: UInt64(bound))) }
 
-  /// The numbers `0..<count` in random order.
+  /// The integers `0..<count` in random order.
   public mutating func permutation(_ count: Int) -> [Int] { (0..<count).shuffled(using: &self) }
 }

@@ -1,6 +1,6 @@
 import ONNXFormat
 
-/// A JSON array of strings, as a model's metadata holds its vocabulary.
+/// A JSON array of strings, the form of a vocabulary in a model's metadata.
 enum StringList {
   /// The array on one line. Control characters are escaped.
   static func json(_ strings: [String]) -> String {
@@ -8,7 +8,7 @@ enum StringList {
   }
 
   /// Reads an array of strings (RFC 8259).
-  /// - Throws: `DataError` for any other text.
+  /// - Throws: `DataError` for other text.
   static func parse(_ json: String) throws(DataError) -> [String] {
     var parser = Parser(text: Array(json.unicodeScalars))
     return try parser.strings()

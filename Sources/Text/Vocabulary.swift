@@ -1,28 +1,39 @@
 import ONNXFormat
 
-/// The tokens that a model of text knows, each with its number: characters (Unicode scalars) or
-/// words. A model carries it in its metadata under `metadataKey`, as a JSON array in their order.
+/// The tokens of a text model and their numbers. Tokens are characters (Unicode scalars) or words. A
+/// model has its vocabulary in its metadata under `metadataKey`, as a JSON array.
 public struct Vocabulary: Sendable {
-  /// What a token is.
-  public enum Unit: Sendable, Hashable { case character, word }
+  /// A kind of tokens.
+  public enum Unit: Sendable, Hashable {
+    /// Unicode scalars.
+    case character
+    /// Words, punctuation marks and line ends.
+    case word
+  }
 
+  /// The metadata key of a model's vocabulary.
   public static let metadataKey = "vocabulary"
-  /// What fills a sequence up to the length of its batch.
+  /// The token that pads sequences.
   public static let padding = "<pad>"
-  /// What stands for a word that is not in the vocabulary.
+  /// The token for words that are not in the vocabulary.
   public static let unknown = "<unk>"
-  /// What begins and ends a sequence that a model writes.
+  /// The token before a sequence that a model writes.
   public static let start = "<start>"
+  /// The token after a sequence that a model writes.
   public static let end = "<end>"
 
+  /// The tokens in the order of their numbers.
   public let tokens: [String]
+  /// The kind of tokens.
   public let unit: Unit
-  /// By the token's UTF-8, because strings of different scalars can be equal.
+  /// Token numbers by UTF-8, since strings of different scalars can be equal.
   private let numbers: [[UInt8]: Int]
 
+  /// The number of tokens.
   public var count: Int { tokens.count }
 
-  /// - Throws: `DataError` where there is no token, or one twice.
+  /// Creates a vocabulary. The number of a token is its index.
+  /// - Throws: `DataError` if there is no token, or two are equal.
   public init(_ tokens: [String], unit: Unit) throws(DataError) {
     guard !tokens.isEmpty else { throw DataError("expected tokens in the vocabulary, found none") }
     var numbers: [[UInt8]: Int] = [:]
@@ -37,18 +48,21 @@ public struct Vocabulary: Sendable {
     self.numbers = numbers
   }
 
-  /// The characters of a text, in the order of their code points.
-  /// - Parameter special: tokens to stand before them
+  /// Creates a vocabulary of the characters of a text, in the order of their code points.
+  /// - Parameter special: Tokens before the characters.
+  /// - Throws: `DataError` if there is no token, or two are equal.
   public init(charactersOf text: String, special: [String] = []) throws(DataError) {
     let characters = Set(text.unicodeScalars).sorted()
     try self.init(special + characters.map { String(Character($0)) }, unit: .character)
   }
 
-  /// The words of sentences, the most frequent first, those of equal number in the order of their
-  /// code points, after `special`.
+  /// Creates a vocabulary of the words of sentences, the most frequent first. Words of equal frequency
+  /// are in the order of their code points.
   /// - Parameters:
-  ///   - minimumCount: how often a word must stand there to be taken
-  ///   - limit: how many words to take at most
+  ///   - special: Tokens before the words.
+  ///   - minimumCount: The number of occurrences that a word needs.
+  ///   - limit: The largest number of words.
+  /// - Throws: `DataError` if there is no token, or two special ones are equal.
   public init(
     wordsOf sentences: some Sequence<[String]>, special: [String] = [padding, unknown],
     minimumCount: Int = 1, limit: Int = .max
@@ -66,9 +80,9 @@ public struct Vocabulary: Sendable {
     try self.init(special + words.prefix(max(0, limit)).map(\.key), unit: .word)
   }
 
-  /// Reads what `json` gives. Tokens of one character each, those in angle brackets not counted,
-  /// are characters.
-  /// - Throws: `DataError` for anything but an array of different strings.
+  /// Reads a JSON array of tokens. If all have one character, except those in angle brackets, the unit
+  /// is the character.
+  /// - Throws: `DataError` unless the text is an array of different strings.
   public init(json: String) throws(DataError) {
     let tokens = try StringList.parse(json)
     let areCharacters = tokens.allSatisfy { token in
@@ -80,14 +94,14 @@ public struct Vocabulary: Sendable {
   /// The tokens as a JSON array.
   public var json: String { StringList.json(tokens) }
 
-  /// The token's number; `nil` for one that is not here.
+  /// The number of a token; `nil` if it is not in the vocabulary.
   public func number(of token: String) -> Int? { numbers[Array(token.utf8)] }
 
-  /// The number that stands for words which are not here, if any does.
+  /// The number of the unknown word, if the vocabulary has one.
   public var unknownNumber: Int? { number(of: Self.unknown) }
 
-  /// The numbers of a text's characters or words.
-  /// - Throws: `DataError` for a token that is not here, where none stands for the unknown.
+  /// Divides a text into tokens and looks up their numbers.
+  /// - Throws: `DataError` if a token is not in the vocabulary and there is no unknown word.
   public func numbers(of text: String) throws(DataError) -> [Int32] {
     switch unit {
     case .word: return try numbers(of: words(in: text))
@@ -108,8 +122,8 @@ public struct Vocabulary: Sendable {
     }
   }
 
-  /// The numbers of tokens.
-  /// - Throws: `DataError` for a token that is not here, where none stands for the unknown.
+  /// Looks up the numbers of tokens.
+  /// - Throws: `DataError` if a token is not in the vocabulary and there is no unknown word.
   public func numbers(of tokens: [String]) throws(DataError) -> [Int32] {
     var result: [Int32] = []
     result.reserveCapacity(tokens.count)
@@ -125,15 +139,14 @@ public struct Vocabulary: Sendable {
     return short
   }
 
-  /// The text of tokens: characters as they are, words with spaces between them where a person
-  /// would write them.
+  /// Joins tokens to a text. Words are separated by spaces, except before punctuation marks.
   public func text(of numbers: some Sequence<Int>) -> String {
     var text = ""
     for number in numbers { text += self.text(of: number, after: text) }
     return text
   }
 
-  /// What to write for a token behind a text; empty for a number that has none.
+  /// The text that appends a token to `text`, with a space if needed; empty if there is no such token.
   public func text(of number: Int, after text: String) -> String {
     guard tokens.indices.contains(number) else { return "" }
     let token = tokens[number]
