@@ -1,5 +1,3 @@
-import ONNXFormat
-
 /// A JSON array of strings, the form of a vocabulary in a model's metadata.
 enum StringList {
   /// The array on one line. Control characters are escaped.

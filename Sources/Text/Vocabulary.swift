@@ -1,5 +1,3 @@
-import ONNXFormat
-
 /// The tokens of a text model and their numbers. Tokens are characters (Unicode scalars) or words. A
 /// model has its vocabulary in its metadata under `metadataKey`, as a JSON array.
 public struct Vocabulary: Sendable {

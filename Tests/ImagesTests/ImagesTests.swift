@@ -3,7 +3,7 @@ import ONNX
 import ONNXImages
 import Testing
 
-/// The path of a picture that `write_pictures.py` writes.
+/// A picture of `write_pictures.py`.
 func path(_ name: String) -> String {
   "\(#filePath.dropLast("ImagesTests.swift".count))Pictures/\(name)"
 }

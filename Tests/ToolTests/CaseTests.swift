@@ -6,7 +6,7 @@ import Testing
   let folder: Folder
   init() throws { folder = try Folder() }
 
-  /// Writes a case with the input `[-1, 2]`.
+  /// A case with the input `[-1, 2]` and the output `expected`.
   private func write(_ name: String, _ model: Model = .relu([2]), expected: [Float]) throws {
     _ = try folder.makeFolder("\(name)/test_data_set_0")
     _ = try folder.write(model, to: "\(name)/model.onnx")
@@ -58,7 +58,7 @@ import Testing
   @Test func runsEveryCaseInSeveralWays() throws {
     try write("good", expected: [0, 2])
     try write("wrong", expected: [0, 2.5])
-    // The axis is out of range.
+    // Correct with the declared shapes only.
     let stated = Model(
       [Node("Flatten", inputs: ["x"], outputs: ["y"], attributes: [.int("axis", 3)])],
       inputs: [ValueInfo("x", .tensor(.float32, [2]))],
@@ -76,7 +76,7 @@ import Testing
     try expectStop(["test", folder.path, "--runner", "slow"], "got 'slow'")
   }
 
-  /// A model that computes `y` with a random operator.
+  /// A case in which the operator computes `y` from `x = [-1, 2]`.
   private func random(_ name: String, _ attributes: [Attribute] = [], inputs: [String]) -> Model {
     Model(
       [
@@ -160,7 +160,7 @@ import Testing
     _ = try folder.write([1], [0] as [Float], to: "endless/test_data_set_0/input_0.pb")
     try write("z", expected: [0, 2])
     let tool = try Tool(["test", folder.path, "--timeout", "30"]) { process in
-      // After a second only the worker with the endless case is still busy.
+      // The worker that is still busy after a while runs the endless case.
       Thread.sleep(forTimeInterval: 1)
       let id = process.processIdentifier
       let children = try String(
@@ -251,7 +251,7 @@ import Testing
     ] {
       #expect(tool.output.contains(text), "\(tool.output)")
     }
-    // 2 pictures of 6 maps of 28 x 28 with 5 x 5 windows, two operations per weight.
+    // 2 images, 6 maps of 28 x 28, 5 x 5 windows, two operations per weight.
     let convolution = try #require(tool.lines.first { $0.contains("= Conv(image") })
     #expect(convolution.contains(" 470 k "))
   }

@@ -9,7 +9,7 @@ extension Image {
   }
 }
 
-/// Runs a command that must succeed, and reads the picture that it draws.
+/// Runs a command that draws a picture, and reads the picture.
 private func picture(
   _ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation
 ) throws -> Image {
@@ -90,7 +90,7 @@ private func convolution() -> Model {
     #expect(image.width > 13 * 8)
   }
 
-  /// `explain gates` computes gates beside the run and fails where its hidden states differ.
+  /// Gates are recomputed outside the run; a different result is an error.
   @Test(arguments: ["LSTM", "GRU", "RNN"], ["forward", "reverse", "bidirectional"])
   func worksOutEveryKindOfLayer(kind: String, direction: String) throws {
     let gates = ["LSTM": 4, "GRU": 3][kind] ?? 1
@@ -138,7 +138,7 @@ private func convolution() -> Model {
     }
   }
 
-  /// `h(t) = relu(x(t) + h(t - 1) / 2)`: the influence of a step halves with each later step.
+  /// `h(t) = relu(x(t) + h(t - 1) / 2)`, so the weight of a step halves with each later step.
   @Test func sensitivityFallsWithDistance() throws {
     var model = Model(
       [
@@ -155,7 +155,7 @@ private func convolution() -> Model {
     let path = try folder.write(model)
     let x = try folder.write([3, 1, 1], [1, 2, 3] as [Float], to: "x.pb")
     let image = try picture(["sensitivity", path, "--input", x])
-    // Cells of 24 pixels, starting at (26, 40): yellow is 1, green 1/2, a blue 1/4, violet 0.
+    // Cells of 24 pixels, starting at (26, 40): yellow is 1, green 1/2, blue 1/4, violet 0.
     let (one, half, quarter, none): ([UInt8], [UInt8], [UInt8], [UInt8]) = (
       [253, 231, 37], [33, 145, 140], [59, 82, 139], [68, 1, 84]
     )

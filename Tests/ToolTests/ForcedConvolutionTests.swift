@@ -3,7 +3,7 @@ import Testing
 import ToolSupport
 
 @Suite struct ForcedConvolutionTests {
-  /// Runs the standard's cases with a `Conv` through each algorithm. The tolerance is relative to the
+  /// The standard's cases with a `Conv`, through each algorithm: `onnx-run test` judges by the
   /// largest number of a result.
   @Test(
     .enabled(if: isFolder(standardCases), "tools/test writes the standard's cases first"),
@@ -16,7 +16,7 @@ import ToolSupport
     print("Forced \(algorithm): \(tool.lines.last ?? "")")
   }
 
-  /// A case that only the exact algorithm can pass shows that the other algorithms are used.
+  /// A case that only the exact algorithm can pass shows that the others are really run.
   @Test func theAlgorithmIsTheOneThatWasAskedFor() throws {
     let folder = try Folder()
     _ = try folder.makeFolder("case/test_data_set_0")
@@ -38,7 +38,7 @@ import ToolSupport
     _ = try folder.write(model, to: "case/model.onnx")
     _ = try folder.write(.tensor(x), to: "case/test_data_set_0/input_0.pb")
     _ = try folder.write(.tensor(y), to: "case/test_data_set_0/output_0.pb")
-    // A case without a convolution does not run, even one that would fail.
+    // A case without a convolution is left out, right or wrong.
     _ = try folder.write(.relu([2]), to: "relu/model.onnx")
     _ = try folder.write([2], [-1, 2] as [Float], to: "relu/test_data_set_0/input_0.pb")
     _ = try folder.write([2], [5, 5] as [Float], to: "relu/test_data_set_0/output_0.pb")

@@ -6,8 +6,8 @@ import ToolSupport
   let folder: Folder
   init() throws { folder = try Folder() }
 
-  /// A model that continues each token with the next one of the vocabulary, in a cycle, and has a state
-  /// that counts tokens.
+  /// A model of which each token's follower is certain: the next in the vocabulary, round and round;
+  /// and a state that counts the tokens it has read.
   private func cycle(
     _ vocabulary: [String], unit: Vocabulary.Unit, json: String? = nil
   ) throws -> Model {
@@ -43,11 +43,11 @@ import ToolSupport
     let tool = try Tool("generate", model, "--prompt", "ab", "--length", "5", "--temperature", "0")
     #expect(tool.status == 0 && tool.errors == "")
     #expect(tool.output == "abc\nabc\n")
-    // The next token leads by 20 nats, so it is always drawn.
+    // 20 nats ahead: drawn as good as always.
     #expect(
       try Tool("generate", model, "--prompt", "ab", "--length", "5", "--temperature", "1").output
         == tool.output)
-    // Without a prompt, the text starts after a line feed.
+    // Without a prompt a line begins.
     #expect(
       try Tool("generate", model, "--length", "3", "--temperature", "0").output == "abc\n")
   }
@@ -58,7 +58,7 @@ import ToolSupport
     let tool = try Tool(
       "generate", model, "--prompt", "ROMEO:", "--length", "4", "--temperature", "0")
     #expect(tool.output == "ROMEO:\nbut, soft\n")
-    // The vocabulary's token for unknown words is read but never written.
+    // What a vocabulary has for the unknown is read, never written.
     let unknown = try Tool(
       "generate", model, "--prompt", "JULIET", "--length", "2", "--temperature", "0")
     #expect(unknown.output == "JULIET ROMEO:\n")
@@ -91,7 +91,7 @@ import ToolSupport
     let drawn = try run("--seed", "1")
     #expect(try run("--seed", "1", "--threads", "1") == drawn)
     #expect(try run("--seed", "2") != drawn)
-    // Reading a prompt at once or token by token gives the same logits.
+    // Reading a prompt in one go or token by token is the same.
     let generator = try TextGenerator(Model(contentsOf: model), options: SessionOptions())
     let tokens = try generator.vocabulary.numbers(of: "ROMEO:\nBut")
     var states = try generator.start()

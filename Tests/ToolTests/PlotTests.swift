@@ -66,7 +66,7 @@ private let orange: [UInt8] = [213, 94, 0]
   }
 
   @Test func linesRunThroughTheirPoints() throws {
-    // From the lower left to the top centre and back to the lower right.
+    // From the lower left corner to the upper right one and back.
     let plot = Plot("", xLabel: "", yLabel: "", [.init("", [(0, 0), (1, 1), (2, 0)])])
     let image = try plot.image(width: 600, height: 400)
     let columns = (0..<600).filter { x in (0..<400).contains { image.pixel(x, $0) == blue } }
@@ -139,7 +139,7 @@ private let orange: [UInt8] = [213, 94, 0]
   @Test func coloursFollowTheNumbers() throws {
     let map = HeatMap("", rows: 2, columns: 2, values: [-1, 0, 1, .nan])
     let image = try map.image(cell: (10, 10))
-    // The first cell is at (26, 40). Blue is the smallest number, white 0, red the largest, grey NaN.
+    // Cells start at (26, 40). Blue is the smallest value, white 0, red the largest, grey none.
     #expect(image.pixel(31, 45) == [33, 102, 172])
     #expect(image.pixel(41, 45) == [247, 247, 247])
     #expect(image.pixel(31, 55) == [178, 24, 43])

@@ -3,7 +3,7 @@ import ONNX
 import Testing
 import ToolSupport
 
-/// Loading and saving a model loses nothing that the standard's own package can see.
+/// Load → save loses nothing, in the eyes of the standard's own package.
 @Suite struct RoundTripTests {
   private static let cases =
     ProcessInfo.processInfo.environment["ONNX_CASES"] ?? packageFile(".build/cases")

@@ -71,7 +71,7 @@ import ToolSupport
     for index in 0..<3 {
       #expect(try Value(contentsOf: "\(out)/output_\(index).pb").tensor == expected)
     }
-    // Written outputs can be inputs and expected values.
+    // The written file is both the input and the expected output.
     let again = try Tool(
       model, "--input", "x=\(out)/plain.npy", "--expect", "\(out)/outputs.npz", "--expect",
       "plain=\(out)/plain.npy")
@@ -146,7 +146,7 @@ import ToolSupport
   }
 
   @Test func keepsToTheMemoryLimit() throws {
-    // The loop also collects the number of each iteration.
+    // Every iteration appends its index.
     var endless = Model.endless
     guard case .graph(var body)? = endless.graph.nodes[1].attributes.first?.value else { return }
     body.outputs.append(ValueInfo("trip", .tensor(.int64, [] as Shape)))

@@ -3,14 +3,14 @@ import ONNX
 import Testing
 import ToolSupport
 
-/// The folder of the standard's cases, which `tools/test` writes.
+/// Where the standard's cases lie: `tools/test` writes them there.
 let standardCases =
   ProcessInfo.processInfo.environment["ONNX_CASES"] ?? packageFile(".build/cases")
 
 @Suite struct StandardCasesTests {
-  /// `KnownFailures.txt` lists the cases that do not pass yet, one per line: `CASE: reason`, or
-  /// `operator NAME: reason` for all cases with an unsupported operator. A failure that is not listed
-  /// fails this test, and so does a listed one that passes.
+  /// `KnownFailures.txt` is a list of all that does not pass yet: a line each, `CASE: reason` or
+  /// `operator NAME: reason` for the cases that need an operator that is not there. Any other
+  /// failure fails this test, and so does a line that nothing proves any more.
   @Test(.enabled(if: isFolder(standardCases), "tools/test writes the standard's cases first"))
   func allPassUnderEveryRunnerButThoseListed() throws {
     let folder = try Folder()
@@ -59,8 +59,7 @@ let standardCases =
     #expect(missing.isEmpty, "\(missing)")
   }
 
-  /// Random mutations of numbers, attributes, names and types give a result or an error for every
-  /// operator.
+  /// What changed numbers, attributes, names and types do to every operator: a result or an error.
   @Test(.enabled(if: isFolder(standardCases), "tools/test writes the standard's cases first"))
   func changedCasesGiveAResultOrAnError() throws {
     let tool = try Tool(
@@ -69,7 +68,7 @@ let standardCases =
     print("Changed cases: \(tool.lines.last ?? "")")
   }
 
-  /// The unsupported operator that a message names.
+  /// The operator that a message says is not there.
   private func missingOperator(_ message: String) -> Substring? {
     guard let start = message.range(of: "no operator '")?.upperBound else { return nil }
     return message[start...].prefix { $0 != "'" }

@@ -4,12 +4,12 @@ import ONNX
 import Testing
 import ToolSupport
 
-/// A run of the built `onnx-run`.
+/// The built `onnx-run`, run as a user runs it.
 struct Tool {
-  /// The path of `onnx-run`: beside the running tests, or as `ONNX_RUN` says.
+  /// Beside the running tests, unless the environment names another.
   static let path = ProcessInfo.processInfo.environment["ONNX_RUN"] ?? path(of: "onnx-run")
 
-  /// The path of a tool beside the running tests.
+  /// A tool beside the running tests.
   static func path(of name: String) -> String {
     let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     return tests.deletingLastPathComponent().appendingPathComponent(name).path
@@ -21,7 +21,7 @@ struct Tool {
 
   var lines: [String] { output.split(separator: "\n").map(String.init) }
 
-  /// Runs the tool until it exits.
+  /// Runs the tool to its end.
   /// - Parameter meanwhile: called while it runs
   init(
     _ arguments: [String], path: String = path, meanwhile: (Process) throws -> Void = { _ in }
@@ -48,8 +48,8 @@ struct Tool {
   init(_ arguments: String...) throws { try self.init(arguments) }
 }
 
-/// Checks that the tool stops with an error: exit code 2, one line on standard error that contains
-/// `text`, and nothing on standard output.
+/// Holds the tool to how it ends where it is stopped: exit code 2, one line on standard error that
+/// contains `text`, nothing else.
 func expectStop(
   _ arguments: [String], _ text: String = "onnx-run: ",
   sourceLocation: SourceLocation = #_sourceLocation
@@ -81,7 +81,7 @@ extension TemporaryFolder {
   }
 }
 
-/// The path of a file of the package.
+/// A file of the package.
 func packageFile(_ name: String) -> String {
   "\(#filePath.dropLast("Tests/ToolTests/Tool.swift".count))\(name)"
 }
