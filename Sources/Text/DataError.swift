@@ -1,20 +1,18 @@
 import ONNXFormat
 
-/// An error in the data of a dataset or a vocabulary: one sentence, with the file or folder in front
-/// where there is one.
+/// An error in a dataset or vocabulary: one sentence, prefixed with the file or folder if there is one.
 public struct DataError: Error, Sendable, Hashable, CustomStringConvertible {
   /// The file or folder.
   public var path: String?
-  /// What was expected, and what was found.
+  /// The expected and the actual content.
   public var problem: String
 
-  /// An error with this text.
-  /// - Parameter path: the file or folder
+  /// Creates an error.
   public init(_ problem: String, in path: String? = nil) {
     self.problem = problem
     self.path = path
   }
 
-  /// The error on one line, with control characters escaped.
+  /// The error as one sentence.
   public var description: String { ((path.map { "\($0): " } ?? "") + problem).escaped }
 }

@@ -1,6 +1,4 @@
-import ONNXFormat
-
-/// A JSON array of strings, as a model's metadata holds its vocabulary.
+/// A JSON array of strings, the form of a vocabulary in a model's metadata.
 enum StringList {
   /// The array on one line. Control characters are escaped.
   static func json(_ strings: [String]) -> String {

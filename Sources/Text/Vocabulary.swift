@@ -1,7 +1,5 @@
-import ONNXFormat
-
-/// The tokens that a model of text knows, each with its number: characters (Unicode scalars) or
-/// words. A model carries it in its metadata under `metadataKey`, as a JSON array in their order.
+/// The tokens of a text model and their numbers. Tokens are characters (Unicode scalars) or words. A
+/// model has its vocabulary in its metadata under `metadataKey`, as a JSON array.
 public struct Vocabulary: Sendable {
   /// A kind of tokens.
   public enum Unit: Sendable, Hashable {

@@ -1,5 +1,5 @@
-/// The words of a text: runs of letters, digits and apostrophes, and every other character but
-/// space by itself; a line's end is a word too.
+/// The words of a text: runs of letters, digits and apostrophes, and every other character except
+/// spaces as a word of its own. Line ends are words.
 package func words(in text: String) -> [String] {
   var words: [String] = []
   var word = String.UnicodeScalarView()
@@ -24,7 +24,7 @@ package func words(in text: String) -> [String] {
   return words
 }
 
-/// Whether a space stands between a text and the word that follows it.
+/// Whether a space separates a text from the next word.
 func needsSpace(_ text: String, _ word: String) -> Bool {
   guard let last = text.unicodeScalars.last, let first = word.unicodeScalars.first else {
     return false

@@ -25,13 +25,13 @@ package struct SessionArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The most iterations of all loops in a run together. (default: 100000000)",
+      "The limit for the loop iterations of a run in total. (default: 100000000)",
       valueName: "count"))
   package var maxTrips: Int?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The deadline of a run. (default: none)", valueName: "seconds"))
+    help: ArgumentHelp("The time limit of a run. (default: none)", valueName: "seconds"))
   package var timeLimit: Double?
 
   @Flag(

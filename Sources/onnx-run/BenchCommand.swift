@@ -8,7 +8,7 @@ struct BenchCommand: ToolCommand {
     commandName: "bench",
     abstract: "Measures the time and memory of models.",
     discussion: """
-      Each model runs in a process of its own, on inputs filled as by 'run'. The load time is from the
+      Each model runs in a process of its own, on inputs filled as by 'run'. The load time is from the \
       start of the process until the session is ready; the first run includes planning.
 
       EXAMPLES:

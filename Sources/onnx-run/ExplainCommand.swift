@@ -14,10 +14,11 @@ struct ExplainCommand: ParsableCommand {
     discussion: """
       EXAMPLES:
         onnx-run explain filters models/lenet5.onnx --output filters.png
-        onnx-run explain maps models/lenet5.onnx --input models/digits/7.png --output maps.png
-        onnx-run explain gates models/char_lstm.onnx --prompt "To be, or not" --output gates.png
-        onnx-run explain sensitivity models/char_gru.onnx --prompt "ROMEO:" --output steps.png
-        onnx-run explain saliency models/lenet5.onnx --input models/digits/7.png --output s.png
+        onnx-run explain maps models/lenet5.onnx --input models/digits/7.png --output m.png
+        onnx-run explain gates models/char_lstm.onnx --prompt "To be" --output g.png
+        onnx-run explain sensitivity models/char_gru.onnx --prompt Romeo --output s.png
+        onnx-run explain saliency models/lenet5.onnx --input models/digits/7.png \\
+          --output s.png
       """,
     subcommands: [
       ExplainFilters.self, ExplainMaps.self, ExplainGates.self, ExplainSensitivity.self,
@@ -70,7 +71,7 @@ struct ExplainInputArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: "A text for the input of tokens, which the model's metadata 'vocabulary' numbers.")
+    help: "A text for the input of tokens. The model's metadata 'vocabulary' maps it to tokens.")
   var prompt: String?
 
   @OptionGroup var form: InputFormArguments

@@ -34,11 +34,11 @@ struct ExplainMaps: ToolCommand {
     commandName: "maps",
     abstract: "Draws the feature maps that a node computes from an input, a tile for each channel.",
     discussion: """
-      The node can be any with an output [N,C,H,W]; the default is the first Conv. In each tile the
+      The node can be any with an output [N,C,H,W]; the default is the first Conv. In each tile the \
       smallest number is black and the largest white.
 
       EXAMPLES:
-        onnx-run explain maps models/lenet5.onnx --input models/digits/7.png --output maps.png
+        onnx-run explain maps models/lenet5.onnx --input models/digits/7.png --output m.png
       """)
 
   @OptionGroup var arguments: ExplainArguments
@@ -62,12 +62,12 @@ struct ExplainGates: ToolCommand {
     commandName: "gates",
     abstract: "Draws the gates of an LSTM, GRU or RNN, a column for each step.",
     discussion: """
-      Red is 1, white 0, blue -1; the cell state is cut off beyond that range. The picture shows the
+      Red is 1, white 0, blue -1; the cell state is cut off beyond that range. The picture shows the \
       units whose gates change most.
 
       EXAMPLES:
-        onnx-run explain gates models/char_lstm.onnx --prompt "To be, or not" --output gates.png
-        onnx-run explain gates model.onnx --node lstm2 --input x.npy --units 20 --output g.png
+        onnx-run explain gates models/char_lstm.onnx --prompt "To be" --output g.png
+        onnx-run explain gates model.onnx --node lstm2 --input x.npy --output g.png
       """)
 
   @OptionGroup var arguments: ExplainArguments
@@ -97,12 +97,12 @@ struct ExplainSensitivity: ToolCommand {
     commandName: "sensitivity",
     abstract: "Draws how much each step of the output depends on each step of the input.",
     discussion: """
-      Each row is a step of the output (one row for an output without steps), each column a step of
-      the recurrent layer's input. A cell is the norm of the gradient of the row's best score with
+      Each row is a step of the output (one row for an output without steps), each column a step of \
+      the recurrent layer's input. A cell is the norm of the gradient of the row's best score with \
       respect to that step of the input.
 
       EXAMPLES:
-        onnx-run explain sensitivity models/char_gru.onnx --prompt "ROMEO:" --output steps.png
+        onnx-run explain sensitivity models/char_gru.onnx --prompt Romeo --output s.png
       """)
 
   @OptionGroup var arguments: ExplainArguments
@@ -127,12 +127,13 @@ struct ExplainSaliency: ToolCommand {
     commandName: "saliency",
     abstract: "Draws the pixels of a picture that a class's score depends on most.",
     discussion: """
-      The result shows the picture, the saliency map (for each pixel the largest gradient of its
-      channels; Simonyan, Vedaldi and Zisserman, 2013), and the map over the picture. --node selects
+      The result shows the picture, the saliency map (for each pixel the largest gradient of its \
+      channels; Simonyan, Vedaldi and Zisserman, 2013), and the map over the picture. --node selects \
       the scores; the default is the model's first output, before its softmax.
 
       EXAMPLES:
-        onnx-run explain saliency models/lenet5.onnx --input models/digits/7.png --output s.png
+        onnx-run explain saliency models/lenet5.onnx --input models/digits/7.png \\
+          --output s.png
       """)
 
   @OptionGroup var arguments: ExplainArguments

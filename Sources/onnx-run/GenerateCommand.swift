@@ -10,9 +10,9 @@ struct GenerateCommand: ToolCommand {
     commandName: "generate",
     abstract: "Continues a text with a language model.",
     discussion: """
-      The model needs an input of tokens, int64 [N,T]; states, inputs NAME with outputs NAME_out; an
-      output of logits [N,T,tokens]; and its characters or words as a JSON array in the metadata
-      'vocabulary'. models/char_lstm.onnx is an example. The model reads the prompt, then writes one
+      The model needs an input of tokens, int64 [N,T]; states, inputs NAME with outputs NAME_out; an \
+      output of logits [N,T,tokens]; and its characters or words as a JSON array in the metadata \
+      'vocabulary'. models/char_lstm.onnx is an example. The model reads the prompt, then writes one \
       token at a time.
 
       EXAMPLES:

@@ -15,7 +15,8 @@ struct InputFormArguments: ParsableArguments {
   var mean = "0"
 
   @Option(
-    parsing: .unconditional, help: "The factor of the difference: one number or one per channel.")
+    parsing: .unconditional,
+    help: "The factor applied after subtracting the mean: one number or one per channel.")
   var scale = "1"
 
   var normalization: PictureNormalization {

@@ -9,7 +9,7 @@ struct InspectCommand: ToolCommand {
     commandName: "inspect",
     abstract: "Shows a model's inputs, outputs, parameters, operations and graph.",
     discussion: """
-      The first column of the graph is the number of operations of each node for the given input
+      The first column of the graph is the number of operations of each node for the given input \
       shapes. A multiply-add counts as two operations.
 
       EXAMPLES:

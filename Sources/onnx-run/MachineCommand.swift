@@ -9,8 +9,8 @@ struct MachineCommand: ToolCommand {
     commandName: "machine",
     abstract: "Measures the peak rates of multiply-adds and memory reads.",
     discussion: """
-      Prints a JSON object for each number of threads: 'flops', the operations per second in single
-      precision, and 'read', the bytes per second that the threads read from working sets of several
+      Prints a JSON object for each number of threads: 'flops', the operations per second in single \
+      precision, and 'read', the bytes per second that the threads read from working sets of several \
       sizes.
       """,
     shouldDisplay: false)

@@ -13,11 +13,11 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
 struct RunCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Runs a model once and prints a summary of its outputs. (default)",
+    abstract: "Runs a model once and prints a summary of its outputs.",
     discussion: """
-      An input file can be .npy, .npz, .pb (TensorProto, SequenceProto, OptionalProto) or a picture:
-      PNG, JPEG, BMP, TIFF, WebP, JPEG 2000, PBM, PGM, PPM or PAM. The file's first bytes decide.
-      Prints a line for each output, 'NAME TYPE[SHAPE] min mean max', and for one row of scores the
+      An input file can be .npy, .npz, .pb (TensorProto, SequenceProto, OptionalProto) or a picture: \
+      PNG, JPEG, BMP, TIFF, WebP, JPEG 2000, PBM, PGM, PPM or PAM. The file's first bytes decide. \
+      Prints a line for each output, 'NAME TYPE[SHAPE] min mean max', and for one row of scores the \
       best classes.
 
       EXAMPLES:
@@ -25,7 +25,7 @@ struct RunCommand: ToolCommand {
         onnx-run model.onnx --input x.npy --expect y=y.npy --rtol 1e-4
         onnx-run model.onnx --input photo.jpg --shape image=1x3x224x224 \\
           --mean 0.485,0.456,0.406 --scale 4.367,4.464,4.444 --labels classes.txt
-        onnx-run model.onnx --shape tokens=1x100 --seed 7 --output-dir out --output-format npz
+        onnx-run model.onnx --shape tokens=1x100 --output-dir out --output-format npz
       """)
 
   @Argument(help: "The ONNX file.")

@@ -9,18 +9,18 @@ struct TestCommand: ToolCommand {
     commandName: "test",
     abstract: "Runs test cases: folders of a model, its inputs and the expected outputs.",
     discussion: """
-      A case is a folder with model.onnx and test_data_set_*/{input,output}_*.pb. The command looks
-      for cases in the given folders and all folders below. A case's optional file 'tol' holds the
-      tolerance as 'rtol atol' (default 1e-3 1e-7); a third word 'max' makes atol relative to the
+      A case is a folder with model.onnx and test_data_set_*/{input,output}_*.pb. The command looks \
+      for cases in the given folders and all folders below. A case's optional file 'tol' holds the \
+      tolerance as 'rtol atol' (default 1e-3 1e-7); a third word 'max' makes atol relative to the \
       largest expected number.
 
       Runners:
         optimized  with all graph passes, as models are usually run (default)
-        plain      without graph passes, checking every intermediate value against its inferred type
+        plain      without graph passes, and with checks of inferred types
         saved      after writing the model and reading it back
         dynamic    without the shapes that the file declares
 
-      Models that draw random numbers are judged by their distribution, or by types and shapes where
+      Models that draw random numbers are judged by their distribution, or by types and shapes where \
       the distribution is unknown.
 
       EXAMPLES:

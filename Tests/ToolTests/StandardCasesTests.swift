@@ -3,7 +3,7 @@ import ONNX
 import Testing
 import ToolSupport
 
-/// The folder of the standard's cases, which `tools/test` writes.
+/// Where the standard's cases lie: `tools/test` writes them there.
 let standardCases =
   ProcessInfo.processInfo.environment["ONNX_CASES"] ?? packageFile(".build/cases")
 

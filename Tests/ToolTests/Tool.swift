@@ -21,7 +21,7 @@ struct Tool {
 
   var lines: [String] { output.split(separator: "\n").map(String.init) }
 
-  /// Runs the tool until it exits.
+  /// Runs the tool to its end.
   /// - Parameter meanwhile: called while it runs
   init(
     _ arguments: [String], path: String = path, meanwhile: (Process) throws -> Void = { _ in }
@@ -81,7 +81,7 @@ extension TemporaryFolder {
   }
 }
 
-/// The path of a file of the package.
+/// A file of the package.
 func packageFile(_ name: String) -> String {
   "\(#filePath.dropLast("Tests/ToolTests/Tool.swift".count))\(name)"
 }

@@ -1,7 +1,7 @@
-/// The words of a review as Kim (2014) takes them: lower case, letters, digits and `(),!?'` and the
-/// back quote kept, `'s`, `n't`, `'ve`, `'re`, `'d`, `'ll` and signs split off.
+/// The words of a review as in Kim (2014): lower-case letters, digits, `(),!?'` and the back quote.
+/// `'s`, `n't`, `'ve`, `'re`, `'d`, `'ll` and punctuation marks are words of their own.
 /// (`clean_str` of github.com/yoonkim/CNN_sentence, `process_data.py`.)
-func reviewWords(in text: String) -> [String] {
+package func reviewWords(in text: String) -> [String] {
   var bytes = text.utf8.map { byte in isKept(byte) ? byte : space }
   bytes = split(bytes, "'s")
   bytes = split(bytes, "'ve")
