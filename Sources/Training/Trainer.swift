@@ -43,7 +43,8 @@ public final class Trainer {
     try step.addUpdate(options, accumulates: false)
     parameters = step.parameters.filter { step.carried[$0] != nil }
     guard !parameters.isEmpty else {
-      throw .model("the loss depends on no parameter that is not frozen")
+      throw .model(
+        "there is nothing to train: the loss depends on no parameter, or all of them are frozen")
     }
     self.step = step
     stepSession = try session(step.model)

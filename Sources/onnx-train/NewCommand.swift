@@ -9,12 +9,13 @@ struct NewCommand: ToolCommand {
     commandName: "new", abstract: "Train a model from scratch.",
     discussion: """
       DATA:
-        mlp, lenet5, resnet-small, autoencoder: pictures. A folder with MNIST's IDX files, gzipped
-          or not, a folder with a subfolder of .png or .jpg files for each class, or a .npz file
-          with arrays x and y.
-        char-rnn, char-lstm, char-gru, word-lstm: a text file.
-        text-cnn, bilstm: a folder with files *.pos and *.neg, one sentence per line.
-        seq2seq, caption, forecast, parity, adding: none; they generate their data.
+        mlp, lenet5, resnet-small, autoencoder: pictures, which are
+          a folder with MNIST's four IDX files, gzipped or not,
+          a folder with a subfolder of .png or .jpg files for each class, or
+          a .npz file with arrays x and y
+        char-rnn, char-lstm, char-gru, word-lstm: a text file
+        text-cnn, bilstm: a folder with *.pos and *.neg, one sentence per line
+        seq2seq, caption, forecast, parity, adding: none, they generate it
 
       The last line on standard output is the model's result on data that it was not trained on.
       """)

@@ -11,11 +11,12 @@ struct OnnxTrain: ParsableCommand {
         onnx-train new lenet5 --data mnist/ --epochs 20 --output lenet5.onnx
         onnx-train new char-lstm --data shakespeare.txt --output char.onnx
         onnx-train new parity --output parity.onnx
-        onnx-train tune model.onnx --data pictures/ --replace-head 5 --freeze 'conv*' \\
-          --output tuned.onnx
+        onnx-train tune model.onnx --data pictures/ --replace-head 5 \\
+          --freeze 'conv*' --output tuned.onnx
 
-      With --checkpoint FILE, an interrupted run can be continued with --resume. The result has the
-      same bits as that of an uninterrupted run.
+      With --checkpoint FILE, an interrupted run can be continued with --resume. The result has \
+      the same bits as that of an uninterrupted run.
+
       Exit code: 0 success, 2 error, 130 interrupted with Ctrl-C.
       """,
     subcommands: [NewCommand.self, TuneCommand.self, TimeCommand.self])

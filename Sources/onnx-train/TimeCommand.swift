@@ -8,10 +8,9 @@ struct TimeCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "time", abstract: "Measure the time of a model's training steps.",
     discussion: """
-      The batch is a .npz file with an array for each input and 'labels'. After 5 warm-up steps, the
-      command prints the median time of a step in milliseconds and the loss of the last step:
-      'median MS loss LOSS'. With --server, it does so for each line on standard input, which is a
-      number of steps.
+      The batch is a .npz file with an array for each input and 'labels'. After 5 warm-up steps, \
+      the command prints the median time of a step in milliseconds and the loss of the last step: \
+      'median MS loss LOSS'.
       """)
 
   @Argument(help: "The ONNX file.")
@@ -38,7 +37,8 @@ struct TimeCommand: ToolCommand {
   var profile = false
 
   @Flag(
-    help: ArgumentHelp("Answer each line on standard input.", visibility: .hidden))
+    help: ArgumentHelp(
+      "For each line on standard input, measure that number of steps.", visibility: .hidden))
   var server = false
 
   func perform() throws -> ExitStatus {

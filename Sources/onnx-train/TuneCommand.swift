@@ -8,10 +8,11 @@ struct TuneCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "tune", abstract: "Continue the training of a model from an ONNX file.",
     discussion: """
-      --data is a folder with MNIST's IDX files, a folder with a subfolder of pictures for each
-      class, or a .npz file with arrays x and y and, optionally, test_x and test_y. The graph of the
-      model does not change, except by --replace-head: Dropout and BatchNormalization are in
-      training mode during training only.
+      --data is a folder with MNIST's IDX files, a folder with a subfolder of pictures for each \
+      class, or a .npz file with arrays x and y and, optionally, test_x and test_y.
+
+      The graph of the model does not change, except by --replace-head: Dropout and \
+      BatchNormalization are in training mode during training only.
       """)
 
   @Argument(help: "The ONNX file.")

@@ -3,7 +3,7 @@
 /// Sequences are divided into buckets by length. In every epoch, each bucket is shuffled and divided
 /// into batches, and all batches are shuffled.
 public struct BucketedBatches: BatchSource {
-  private let source: any ExampleSource
+  private let source: SequenceDataset
   private let batches: EpochCache<[[Int]]>
   /// The number of batches per epoch.
   public let batchCount: Int
@@ -39,7 +39,8 @@ public struct BucketedBatches: BatchSource {
   }
 
   /// Makes a batch.
-  public func batch(epoch: Int, index: Int) throws -> Batch {
+  /// - Throws: `DataError` if memory runs out.
+  public func batch(epoch: Int, index: Int) throws(DataError) -> Batch {
     precondition(epoch >= 0 && (0..<batchCount).contains(index), "no batch \(index)")
     return try source.batch(of: batches[epoch][index])
   }

@@ -193,7 +193,9 @@ func folderEntries(_ path: String, limit: Int = 10_000_000) throws(DataError) ->
     }
     if name.hasPrefix(".") { continue }
     names.append(name)
-    if names.count > limit { throw DataError("more than \(limit) files in the folder", in: path) }
+    if names.count > limit {
+      throw DataError("expected at most \(limit) files in the folder, found more", in: path)
+    }
   }
   return names.sorted { $0.unicodeScalars.lexicographicallyPrecedes($1.unicodeScalars) }
 }

@@ -1,0 +1,114 @@
+import ONNX
+import Testing
+
+/// The recipes of `onnx-train new`.
+@Suite struct RecipeTests {
+  let folder: TemporaryFolder
+  init() throws { folder = try TemporaryFolder() }
+
+  /// Options for small models and batches.
+  private func options(_ data: String? = nil) -> RecipeOptions {
+    var options = RecipeOptions { path, _ in
+      let value: Float = path.contains("cat") ? 1 : 0
+      return Tensor(shape: [1, 28, 28], [Float](repeating: value, count: 28 * 28))
+    }
+    options.data = data
+    (options.batch, options.hidden, options.layers) = (2, 4, 1)
+    return options
+  }
+
+  /// The data of an architecture.
+  private func data(_ name: ArchitectureName) throws -> String? {
+    switch name {
+    case .mlp, .lenet5, .resnetSmall, .autoencoder:
+      for index in 0..<10 {
+        try folder.write("", to: "cat/\(index).png")
+        try folder.write("", to: "dog/\(index).png")
+      }
+      return folder.path
+    case .charRNN, .charLSTM, .charGRU, .wordLSTM:
+      let text = String(repeating: "the cat and the dog\n", count: 50)
+      return try folder.write(text, to: "text.txt")
+    case .textCNN, .bilstm:
+      try folder.write(String(repeating: "a good film\n", count: 20), to: "a.pos")
+      try folder.write(String(repeating: "a bad film\n", count: 20), to: "a.neg")
+      return folder.path
+    default: return nil
+    }
+  }
+
+  @Test(arguments: ArchitectureName.allCases) func batchesFitTheModel(
+    name: ArchitectureName
+  ) throws {
+    let data = try data(name)
+    #expect(name.needsData == (data != nil))
+    let recipe = try name.recipe(options(data))
+    #expect(recipe.model.graph.name == name.rawValue)
+    let trainer = try Trainer(recipe.model, recipe.options)
+    let result = try trainer.train(on: recipe.training.batch(epoch: 0, index: 0), rate: 1e-3)
+    #expect(result.loss > 0)
+    for source in [recipe.validation, recipe.test] {
+      guard let batch = try source?.batch(epoch: 0, index: 0) else { continue }
+      #expect(try trainer.evaluate(on: batch, states: CarriedState()).loss.isFinite)
+    }
+    #expect((recipe.measure == .accuracy) == (result.accuracy != nil && recipe.test != nil))
+  }
+
+  @Test func dataIsRequired() {
+    expectDataError("path to the training data") { try ArchitectureName.lenet5.recipe(options()) }
+  }
+
+  @Test func gradientsFallWithTheDistance() throws {
+    var choices = options()
+    choices.steps = 12
+    choices.cell = .rnn
+    let recipe = try ArchitectureName.adding.recipe(choices)
+    guard case .gradientNorms(let model, let sequences, let input)? = recipe.illustration else {
+      Issue.record("no gradient norms")
+      return
+    }
+    let norms = try gradientNorms(model, sequences, input: input)
+    #expect(norms.map(\.distance) == Array(0..<12))
+    #expect(norms[11].norm < norms[0].norm)
+  }
+}
+
+@Suite struct MappedBatchTests {
+  private func source(_ image: Tensor, _ tokens: Tensor) throws -> ShuffledBatches {
+    try TensorDataset(["image": image, "tokens": tokens]).batches(size: 1, seed: nil)
+  }
+
+  @Test func shiftsPicturesAlikeInEveryChannel() throws {
+    let pixels = (1...9).map(Float.init)
+    let image = Tensor(shape: [1, 2, 3, 3], pixels + pixels)
+    let batches = try source(image, Tensor(shape: [1, 1], [0] as [Int64])).shifted(by: 1, seed: 1)
+    var shifts: Set<[Float]> = []
+    for epoch in 0..<50 {
+      let shifted = try batches.batch(epoch: epoch, index: 0).floats("image")
+      #expect(shifted[..<9] == shifted[9...])
+      #expect(try batches.batch(epoch: epoch, index: 0).floats("image") == shifted)
+      shifts.insert(Array(shifted[..<9]))
+    }
+    #expect(shifts.count == 9)
+    #expect(shifts.contains(pixels))
+    #expect(shifts.contains([0, 0, 0, 0, 1, 2, 0, 4, 5]))
+    #expect(shifts.contains([5, 6, 0, 8, 9, 0, 0, 0, 0]))
+  }
+
+  @Test func dropsWordsButNoPadding() throws {
+    let tokens = Tensor(shape: [1, 200], (0..<200).map { Int64($0 < 100 ? 7 : 0) })
+    let image = Tensor(shape: [1, 1], [0] as [Float])
+    let dropped = try source(image, tokens).droppingWords(share: 0.3, as: 1, seed: 1)
+      .batch(epoch: 0, index: 0).integers("tokens")
+    #expect(dropped[100...].allSatisfy { $0 == 0 })
+    #expect((15...45).contains(dropped.count { $0 == 1 }))
+    #expect(dropped[..<100].allSatisfy { $0 == 1 || $0 == 7 })
+  }
+
+  @Test func picturesBecomeTargets() throws {
+    let image = Tensor(shape: [1, 2], [0.25, 0.5] as [Float])
+    let batch = try source(image, Tensor(shape: [1, 1], [0] as [Int64])).withImagesAsTargets()
+      .batch(epoch: 0, index: 0)
+    #expect(batch.tensors[Loss.labels] == image)
+  }
+}
