@@ -5,7 +5,8 @@ import ONNXFormat
 struct RecurrentTraining<Base: RecurrentOperator>: Operator {
   static var schema: Schema {
     Schema(
-      Base.schema.name + "Training", gradientOf: Base.schema, inputs: Base.schema.inputs,
+      Base.schema.name + recurrentTrainingSuffix, gradientOf: Base.schema,
+      inputs: Base.schema.inputs,
       outputs: Base.outputCount + 1...Base.outputCount + 1)
   }
   let base: Base
