@@ -31,46 +31,45 @@ struct LSTMCell<Value: GateValue>: RecurrentCell {
 
   func forward(_ step: RecurrentStep<Value>, phase: Int) {
     step.multiplyPrevious(by: 0, to: 0)
+    guard isFast else { return generalForward(step) }
     let at = step.at
     for row in step.rows {
-      if isFast {
-        ck_lstm_cell(
-          at.gate(0, row).floats, at.padded, step.bias?.floats, at.previousCell(row).floats,
-          at.nextCell(row).floats, at.next(row).floats, step.units.count)
-      } else {
-        generalForward(step, row)
-      }
+      ck_lstm_cell(
+        at.gate(0, row).floats, at.padded, step.bias?.floats, at.previousCell(row).floats,
+        at.nextCell(row).floats, at.next(row).floats, step.units.count)
     }
   }
 
-  private func generalForward(_ step: RecurrentStep<Value>, _ row: Int32) {
+  private func generalForward(_ step: RecurrentStep<Value>) {
     let n = step.units.count
     let functions = attributes.activations[step.direction]
     let (f, g, h) = (functions[0], functions[1], functions[2])
     let clip = attributes.clip
     let at = step.at
-    let (it, ot, ft, ct) = (at.gate(0, row), at.gate(1, row), at.gate(2, row), at.gate(3, row))
-    let (old, Ct, Ht) = (at.previousCell(row), at.nextCell(row), at.next(row))
     let first = step.units.lowerBound
     let Pi = step.parameters.peephole(0) + first
     let Po = step.parameters.peephole(1) + first
     let Pf = step.parameters.peephole(2) + first
 
-    for gate in 0..<4 { step.addBias(gate, row) }
-    if hasPeepholes { for u in 0..<n { it[u] += Pi[u] * old[u] } }
-    step.activate(0, row, f, clip: clip)
-    if couplesInputAndForget {
-      for u in 0..<n { ft[u] = 1 - it[u] }
-    } else {
-      if hasPeepholes { for u in 0..<n { ft[u] += Pf[u] * old[u] } }
-      step.activate(2, row, f, clip: clip)
+    for row in step.rows {
+      let (it, ot, ft, ct) = (at.gate(0, row), at.gate(1, row), at.gate(2, row), at.gate(3, row))
+      let (old, Ct, Ht) = (at.previousCell(row), at.nextCell(row), at.next(row))
+      for gate in 0..<4 { step.addBias(gate, row) }
+      if hasPeepholes { for u in 0..<n { it[u] += Pi[u] * old[u] } }
+      step.activate(0, row, f, clip: clip)
+      if couplesInputAndForget {
+        for u in 0..<n { ft[u] = 1 - it[u] }
+      } else {
+        if hasPeepholes { for u in 0..<n { ft[u] += Pf[u] * old[u] } }
+        step.activate(2, row, f, clip: clip)
+      }
+      step.activate(3, row, g, clip: clip)
+      for u in 0..<n { Ct[u] = ft[u] * old[u] + it[u] * ct[u] }
+      if hasPeepholes { for u in 0..<n { ot[u] += Po[u] * Ct[u] } }
+      step.activate(1, row, f, clip: clip)
+      h.apply(Ct, Ht, n)
+      for u in 0..<n { Ht[u] *= ot[u] }
     }
-    step.activate(3, row, g, clip: clip)
-    for u in 0..<n { Ct[u] = ft[u] * old[u] + it[u] * ct[u] }
-    if hasPeepholes { for u in 0..<n { ot[u] += Po[u] * Ct[u] } }
-    step.activate(1, row, f, clip: clip)
-    h.apply(Ct, Ht, n)
-    for u in 0..<n { Ht[u] *= ot[u] }
   }
 
   func backward(_ step: BackwardStep<Value>) {

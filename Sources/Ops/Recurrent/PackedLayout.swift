@@ -84,41 +84,42 @@ struct PackedLayout: Sendable {
 
 /// The layout of the recurrent matrices of one direction, transposed for the backward pass.
 struct TransposedLayout: Sendable {
-  let matrices: [PackedLayout]
-  let offsets: [Int]
-  /// The first slot of gradients that each matrix multiplies.
-  let slots: [Int]
+  struct Matrix: Sendable {
+    let layout: PackedLayout
+    let offset: Int
+    let gates: Int
+    /// The first slot of the gradients that the matrix multiplies.
+    let slot: Int
+  }
+
+  let matrices: [Matrix]
   /// Elements of all matrices.
   let count: Int
-  private let gates: [Int]
   private let hidden: Int
 
   init<T: GateValue>(_ type: T.Type, _ cell: CellShape, hidden: Int, padded: Int) {
-    gates = cell.matrices
     self.hidden = hidden
-    slots = gates.indices.map(cell.slot)
-    matrices = gates.map {
-      PackedLayout(gates: 1, hidden: hidden, depth: $0 * padded, lanes: T.lanes, panel: T.panel)
-    }
     var count = 0
-    offsets = matrices.map { matrix in
-      defer { count += matrix.count }
-      return count
+    matrices = cell.matrices.enumerated().map { index, gates in
+      let layout = PackedLayout(
+        gates: 1, hidden: hidden, depth: gates * padded, lanes: T.lanes, panel: T.panel)
+      defer { count += layout.count }
+      return Matrix(layout: layout, offset: count, gates: gates, slot: cell.slot(index))
     }
     self.count = count
   }
 
-  var panels: Int { matrices[0].panels }
+  var panels: Int { matrices[0].layout.panels }
 
   /// Packs a panel of each matrix of R, `[gates · hidden, hidden]`.
   func pack<T: GateValue>(
     _ R: UnsafePointer<T>, panel: Int, _ target: UnsafeMutablePointer<T>
   ) {
     var source = R
-    for (index, matrix) in matrices.enumerated() {
-      matrix.packTransposed(
-        source, rows: hidden, blocks: gates[index], panel: panel, target + offsets[index])
-      source += gates[index] * hidden * hidden
+    for matrix in matrices {
+      matrix.layout.packTransposed(
+        source, rows: hidden, blocks: matrix.gates, panel: panel, target + matrix.offset)
+      source += matrix.gates * hidden * hidden
     }
   }
 }

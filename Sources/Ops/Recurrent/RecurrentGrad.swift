@@ -10,11 +10,9 @@ import ONNXProducts
 struct RecurrentGrad<Base: RecurrentOperator>: Operator {
   static var schema: Schema {
     Schema(
-      Base.schema.name + "Grad", gradientOf: Base.schema,
-      inputs: 10...9 + Base.outputCount, outputs: 1...Self.sources.count)
+      Base.schema.name + recurrentGradientSuffix, gradientOf: Base.schema,
+      inputs: 10...9 + Base.outputCount, outputs: 1...recurrentGradientSources.count)
   }
-  /// The input of the layer that each output is the gradient of.
-  static var sources: [Int] { [0, 1, 2, 3, 5, 6, 7] }
   let base: Base
 
   init(_ node: inout NodeReader) throws(OperatorError) { base = try Base(&node) }

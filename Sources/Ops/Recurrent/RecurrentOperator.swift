@@ -51,34 +51,46 @@ extension RecurrentOperator {
   }
 
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
-    let gradients = (0..<Self.outputCount).map { backward.gradient($0) ?? "" }
-    guard gradients.contains(where: { !$0.isEmpty }) else { return }
-    let type = try backward.elementType()
-    guard type == .float32 || type == .float64 else {
-      throw .unsupported("training \(Self.schema.name) in \(type)")
-    }
-    var forward = backward.forward
-    while forward.outputs.count < Self.outputCount { forward.outputs.append("") }
-    let reserve = backward.builder.unique(
-      "\(forward.outputs.first { !$0.isEmpty } ?? Self.schema.name)_reserve")
-    forward.operatorType = RecurrentTraining<Self>.schema.name
-    forward.domain = Registry.privateDomain
-    forward.operatorSetVersion = backward.operatorSet
-    forward.outputs.append(reserve)
-    backward.replaceForward(with: forward)
+    try differentiateRecurrence(Self.schema.name, outputCount: Self.outputCount, &backward)
+  }
+}
 
-    // The reserve holds what followed from the biases and initial states.
-    let used: Set = [0, 1, 2, 4, 7]
-    let inputs = (0..<8).map { used.contains($0) ? backward.input($0) : "" }
-    let hints = (0..<RecurrentGrad<Self>.sources.count).map { output -> String in
-      let input = RecurrentGrad<Self>.sources[output]
-      return backward.has(input) && backward.wants(input) ? "\(backward.input(input))_grad" : ""
-    }
-    let results = backward.builder.nodes(
-      RecurrentGrad<Self>.schema.name, inputs + [reserve] + gradients, forward.attributes,
-      outputs: hints, domain: Registry.privateDomain, operatorSet: backward.operatorSet)
-    for (input, result) in zip(RecurrentGrad<Self>.sources, results) where !result.isEmpty {
-      backward.set(input, result)
-    }
+/// The input of a layer that each output of its gradient belongs to.
+let recurrentGradientSources = [0, 1, 2, 3, 5, 6, 7]
+/// The names of the private operators are those of the layer with these suffixes.
+let recurrentTrainingSuffix = "Training"
+let recurrentGradientSuffix = "Grad"
+
+/// Replaces a layer by its forward pass in training, and adds its backward pass.
+private func differentiateRecurrence(
+  _ name: String, outputCount: Int, _ backward: inout Backward
+) throws(OperatorError) {
+  let gradients = (0..<outputCount).map { backward.gradient($0) ?? "" }
+  guard gradients.contains(where: { !$0.isEmpty }) else { return }
+  let type = try backward.elementType()
+  guard type == .float32 || type == .float64 else {
+    throw .unsupported("training \(name) in \(type)")
+  }
+  var forward = backward.forward
+  while forward.outputs.count < outputCount { forward.outputs.append("") }
+  let reserve = backward.builder.unique(
+    "\(forward.outputs.first { !$0.isEmpty } ?? name)_reserve")
+  forward.operatorType = name + recurrentTrainingSuffix
+  forward.domain = Registry.privateDomain
+  forward.operatorSetVersion = backward.operatorSet
+  forward.outputs.append(reserve)
+  backward.replaceForward(with: forward)
+
+  // The reserve holds what followed from the biases and initial states.
+  let used: Set = [0, 1, 2, 4, 7]
+  let inputs = (0..<8).map { used.contains($0) ? backward.input($0) : "" }
+  let hints = recurrentGradientSources.map { input in
+    backward.has(input) && backward.wants(input) ? "\(backward.input(input))_grad" : ""
+  }
+  let results = backward.builder.nodes(
+    name + recurrentGradientSuffix, inputs + [reserve] + gradients, forward.attributes,
+    outputs: hints, domain: Registry.privateDomain, operatorSet: backward.operatorSet)
+  for (input, result) in zip(recurrentGradientSources, results) where !result.isEmpty {
+    backward.set(input, result)
   }
 }

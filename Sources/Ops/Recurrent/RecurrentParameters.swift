@@ -7,17 +7,17 @@ import ONNXProducts
 /// row of `padded` units for each gate.
 struct ParameterLayout: Sendable {
   let input: PackedLayout
-  let recurrent: [PackedLayout]
+  /// The recurrent matrices and their offsets.
+  private(set) var recurrent: [(layout: PackedLayout, offset: Int)] = []
   let gates: Int
   /// Whether the recurrent bias of the last gate stays apart.
   let hasSeparateBias: Bool
 
-  private(set) var recurrentOffsets: [Int] = []
-  private(set) var biasOffset = 0
-  private(set) var separateBiasOffset = 0
-  private(set) var peepholeOffset = 0
+  let biasOffset: Int
+  let separateBiasOffset: Int
+  let peepholeOffset: Int
   /// Elements of one direction.
-  private(set) var count = 0
+  let count: Int
 
   init<T: GateValue>(_ type: T.Type, _ cell: CellShape, _ sizes: RecurrentSizes) {
     gates = cell.gates
@@ -26,14 +26,14 @@ struct ParameterLayout: Sendable {
         gates: gates, hidden: sizes.hidden, depth: depth, lanes: T.lanes, panel: T.panel)
     }
     input = layout(gates, sizes.input)
-    recurrent = cell.matrices.map { layout($0, sizes.hidden) }
     hasSeparateBias = cell.hasSeparateBias
-    count = input.count
-    for layout in recurrent {
-      recurrentOffsets.append(count)
-      count += layout.count
+    var end = input.count
+    for gates in cell.matrices {
+      recurrent.append((layout(gates, sizes.hidden), end))
+      end += recurrent[recurrent.count - 1].layout.count
     }
-    biasOffset = count
+    let padded = input.padded
+    biasOffset = end
     separateBiasOffset = biasOffset + gates * padded
     peepholeOffset = separateBiasOffset + padded
     count = peepholeOffset + 3 * padded
@@ -53,7 +53,7 @@ struct ParameterLayout: Sendable {
     let hidden = input.hidden
     input.pack(elements(source.w) + direction * gates * hidden * input.depth, units, target)
     var first = direction * gates * hidden * hidden
-    for (layout, offset) in zip(recurrent, recurrentOffsets) {
+    for (layout, offset) in recurrent {
       layout.pack(elements(source.r) + first, units, target + offset)
       first += layout.gates * hidden * hidden
     }
@@ -100,7 +100,6 @@ struct RecurrentParameters<T: GateValue> {
   let values: UnsafePointer<T>
 
   var input: UnsafePointer<T> { values }
-  func recurrent(_ matrix: Int) -> UnsafePointer<T> { values + layout.recurrentOffsets[matrix] }
   /// Biases `[gates, padded]`, the sums of those of input and recurrence.
   var bias: UnsafePointer<T> { values + layout.biasOffset }
   /// The bias that stays apart, `[padded]`.

@@ -69,12 +69,14 @@ struct RecurrentStep<T: GateValue> {
   }
 
   /// Adds the bias to the sums of a gate that do not include it.
+  @inline(__always)
   func addBias(_ gate: Int, _ row: Int32) {
     if let bias { at.gate(gate, row).add(bias + gate * at.padded, units.count) }
   }
 
   /// Replaces the sums of a gate by its values, `f` of the sums clipped to `±clip`, and keeps the
   /// sums where the backward pass needs them.
+  @inline(__always)
   func activate(_ gate: Int, _ row: Int32, _ f: RecurrentActivation, clip: Float?) {
     let values = at.gate(gate, row)
     if at.arguments != nil { at.argument(gate, row).update(from: values, count: units.count) }
@@ -102,9 +104,9 @@ struct RecurrentStep<T: GateValue> {
     for (index, row) in rows.enumerated() {
       table[index] = ck_row(x: state + Int(row) * at.padded, y: target(row))
     }
-    let layout = parameters.layout.recurrent[matrix]
+    let (layout, offset) = parameters.layout.recurrent[matrix]
     T.multiply(
-      parameters.recurrent(matrix) + layout.offset(units.lowerBound), depth: layout.depth,
+      parameters.values + offset + layout.offset(units.lowerBound), depth: layout.depth,
       units: units.count, gates: layout.gates, stride: at.padded,
       UnsafeBufferPointer(start: table, count: rows.count), backwards: backwards)
   }
@@ -151,14 +153,14 @@ struct BackwardStep<T: GateValue> {
 
   /// `state += gradients · matrix`, with the gradients of the matrix's slots.
   func multiplyGradients(by matrix: Int, addingTo state: Values) {
-    let first = layout.slots[matrix] * at.padded
+    let matrix = layout.matrices[matrix]
+    let first = matrix.slot * at.padded
     for (index, row) in rows.enumerated() {
       table[index] = ck_row(x: gradients(row) + first, y: at.row(state, row))
     }
-    let packed = layout.matrices[matrix]
     T.multiply(
-      weights + layout.offsets[matrix], depth: packed.depth, units: at.padded,
-      gates: packed.gates, stride: at.padded,
-      UnsafeBufferPointer(start: table, count: rows.count), backwards: backwards)
+      weights + matrix.offset, depth: matrix.layout.depth, units: at.padded, gates: 1,
+      stride: at.padded, UnsafeBufferPointer(start: table, count: rows.count),
+      backwards: backwards)
   }
 }

@@ -7,7 +7,8 @@ import ONNXProducts
 struct RecurrentTraining<Base: RecurrentOperator>: Operator {
   static var schema: Schema {
     Schema(
-      Base.schema.name + "Training", gradientOf: Base.schema, inputs: Base.schema.inputs,
+      Base.schema.name + recurrentTrainingSuffix, gradientOf: Base.schema,
+      inputs: Base.schema.inputs,
       outputs: Base.outputCount + 1...Base.outputCount + 1)
   }
   let base: Base
