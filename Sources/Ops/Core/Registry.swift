@@ -36,6 +36,16 @@ public enum Registry {
     Operators.forward.map { $0.schema }.filter { $0.domain != privateDomain }
   }
 
+  /// The rules of all operators by the types of the nodes that can end their patterns, those of more
+  /// nodes first.
+  public static let rewrites: [String: [RewriteRule]] = {
+    var rules: [String: [RewriteRule]] = [:]
+    for rule in Operators.forward.flatMap({ $0.rewrites }) {
+      for end in rule.pattern.ends { rules[end, default: []].append(rule) }
+    }
+    return rules.mapValues { $0.sorted { $0.pattern.size > $1.pattern.size } }
+  }()
+
   /// A domain as the registry spells it: `ai.onnx` is the empty string.
   public static func normalized(domain: String?) -> String {
     guard let domain, domain != "ai.onnx" else { return "" }

@@ -12,6 +12,7 @@ struct ElementwiseChain: Operator {
     "ElementwiseChain", domain: "swift.onnx", [1: [.float32, .float64]], inputs: .atLeast(1),
     outputs: .atLeast(1))
   private let steps: [(operator: any ChainedOperator, operands: [Int])]
+  private let names: [String]
   private let results: [Int]
   private let inputCount: Int
 
@@ -42,6 +43,7 @@ struct ElementwiseChain: Operator {
       steps.append((made, pair))
     }
     self.steps = steps
+    self.names = names
     guard results.allSatisfy({ (inputCount..<inputCount + names.count).contains($0) }) else {
       throw .attribute("results", "expected numbers of steps")
     }
@@ -63,6 +65,7 @@ struct ElementwiseChain: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    call.note("\(names.joined(separator: ", ")) in one pass")
     switch try call.elementType(0) {
     case .float32: return try kernel(call, Float.self)
     case .float64: return try kernel(call, Double.self)

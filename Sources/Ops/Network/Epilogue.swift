@@ -29,6 +29,23 @@ enum Activation: Sendable, Hashable {
     }
   }
 
+  /// The operator's name; `nil` for none.
+  var name: String? {
+    switch self {
+    case .none: nil
+    case .relu: "Relu"
+    case .clip: "Clip"
+    case .leakyRelu: "LeakyRelu"
+    case .sigmoid: "Sigmoid"
+    case .tanh: "Tanh"
+    }
+  }
+
+  /// Notes that the kernel applies the function to its result.
+  func note(in call: Preparation) {
+    if let name { call.note("fused with \(name)") }
+  }
+
   /// The attributes that `init` reads.
   var attributes: [Attribute] {
     switch self {
@@ -108,6 +125,12 @@ struct Epilogue: Sendable {
   /// Input of the result's shape.
   var residual: Int?
   var activation = Activation.none
+
+  /// Notes the operators whose work the kernel does besides its own.
+  func note(in call: Preparation) {
+    if residual != nil { call.note("fused with Add") }
+    activation.note(in: call)
+  }
 
   /// The same for the C kernels, for a part of the result.
   ///

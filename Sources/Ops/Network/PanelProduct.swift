@@ -21,11 +21,15 @@ struct PanelProduct: Sendable {
   func kernel(_ call: Preparation) throws(OperatorError) -> Kernel? {
     guard depth > 0, rows > 0, columns > 0 else { return nil }
     if rows == 1 && isTransposed && Int.work(columns, depth) >= Self.largeCount {
+      call.note("one row against W as it lies: \(depth) × \(columns)")
       return vectorKernel()
     }
     let this = self
     let constant = try packed(call)
     if constant == nil && rows < 16 { return nil }
+    call.note(
+      "packed product \(rows) × \(depth) × \(columns), W packed "
+        + (constant == nil ? "in each run" : "once"))
     let block = ck_panel_rows()
     let own = constant == nil ? count.vectors : 0
     let blocks = (rows + block - 1) / block

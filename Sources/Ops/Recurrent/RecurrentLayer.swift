@@ -38,6 +38,11 @@ struct RecurrentLayer<E: RealElement, C: RecurrentCell>: Sendable where C.Value 
     let isConstant = weights.count == places.count
     memory = try RecurrentMemory(
       cell, sizes, layout, tiling, convertsInput: E.self != T.self, packs: !isConstant)
+    let tiles = tiling.count
+    call.note(
+      "\(sizes.hidden) units\(sizes.directions == 1 ? "" : " in two directions"), "
+        + "\(tiles == 1 ? "one tile" : "\(tiles) tiles") a step, weights packed "
+        + (isConstant ? "once" : "in each run"))
     guard isConstant else {
       packed = nil
       return
