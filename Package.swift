@@ -59,14 +59,20 @@ let package = Package(
       dependencies: ["ONNXFormat", "ONNXOps", .product(name: "Logging", package: "swift-log")],
       path: "Sources/Interpreter"),
     .target(
+      name: "ONNXDifferentiation", dependencies: ["ONNXFormat", "ONNXOps", "ONNXInterpreter"],
+      path: "Sources/Differentiation"),
+    .target(
       name: "ONNXTraining",
       dependencies: [
-        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "CZlib",
+        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXDifferentiation", "CZlib",
         .product(name: "Numerics", package: "swift-numerics"),
       ],
       path: "Sources/Training"),
     .target(
-      name: "ONNX", dependencies: ["ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXTraining"],
+      name: "ONNX",
+      dependencies: [
+        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXDifferentiation", "ONNXTraining",
+      ],
       path: "Sources/ONNX"),
     .target(name: "ONNXImages", dependencies: ["ONNX", "CImages"], path: "Sources/Images"),
     // The header of the C functions, and their implementation.

@@ -12,9 +12,10 @@ public func onnx_load(
     Image.registerDecoder()
     var options = SessionOptions()
     options.threads = threads == 0 ? nil : Int(threads)
+    options.expansions = [.gradients]
     let model = try Model(
       serialized: bytes(model, size), externalFolder: folder.map { String(cString: $0) })
-    let session = try Session(owning: model, options: options)
+    let session = try Session(owning: consume model, options: options)
     return OpaquePointer(Unmanaged.passRetained(session).toOpaque())
   }
 }

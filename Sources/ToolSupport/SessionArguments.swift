@@ -31,8 +31,8 @@ public struct SessionArguments: ParsableArguments {
 
   @Flag(
     help: ArgumentHelp(
-      "No convolution by Winograd's algorithm, which is faster and off by 1e-5 or so of the "
-        + "largest result.")
+      "Leave out what is faster and rounds differently: Winograd's algorithm for convolutions, off by "
+        + "about 1e-5 of the largest result, and the rewriting of several nodes to one.")
   )
   public var exact = false
 
@@ -61,7 +61,11 @@ public struct SessionArguments: ParsableArguments {
     options.seed = seed
     if let maxTrips { options.maxTrips = maxTrips }
     options.timeLimit = timeLimit.map { .seconds($0) }
-    if exact { options.convolution = .exact }
+    options.expansions = [.gradients]
+    if exact {
+      options.convolution = .exact
+      options.passes.remove(.rewriting)
+    }
     return options
   }
 }
@@ -72,11 +76,14 @@ public struct SessionArguments: ParsableArguments {
 public func openSession(
   _ path: String, _ options: SessionOptions, inputs: [String] = []
 ) throws(Failure) -> Session {
-  let model = try readModel(path, threads: options.threads)
+  var model = Optional(try readModel(path, threads: options.threads))
   var options = options
-  options.allowsReplacedInitializers = mayReplaceInitializers(of: model, inputs)
+  options.allowsReplacedInitializers = model.map { mayReplaceInitializers(of: $0, inputs) } ?? true
   return try showing("checking \(path.escaped)") { () throws(Failure) in
-    do { return try Session(owning: model, options: options) } catch { throw Failure(path, error) }
+    guard let owned = model.take() else { throw Failure("\(path): the model is gone") }
+    do { return try Session(owning: consume owned, options: options) } catch {
+      throw Failure(path, error)
+    }
   }
 }
 

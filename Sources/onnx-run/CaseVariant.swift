@@ -34,8 +34,8 @@ enum CaseVariant: String, CaseIterable, Sendable {
     return model
   }
 
-  /// The passes it leaves out or not.
-  var passes: Set<Pass> { self == .plain ? [] : Set(Pass.allCases) }
+  /// The passes that its sessions run.
+  var passes: [any Pass] { self == .plain ? [] : Passes.standard }
 }
 
 extension Graph {
