@@ -18,7 +18,7 @@ public struct Differentiation: Sendable {
   /// - Parameters:
   ///   - model: the model, whose functions are expanded and graph attributes left as they are
   ///   - inputTypes: types of inputs, by name, that replace the declared ones
-  ///   - options: the limits, and the passes before the check
+  ///   - options: the threads and limits
   /// - Throws: `ModelError` for an invalid model.
   public init(
     _ model: Model, inputTypes: [String: ValueType] = [:], options: SessionOptions = .init()

@@ -14,6 +14,9 @@ public struct GradientExpansion: Pass {
   /// The pass.
   public init() {}
 
+  /// Replaces the `Gradient` nodes, those in functions aside, which are expanded first.
+  /// - Throws: `ModelError.node` for a node that names values the graph lacks, or whose gradients need
+  ///   an operator that has none; `ModelError.graph` for more nodes than the limit.
   public func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError) {
     guard model.graph.nodes.contains(where: \.isGradient) else { return }
     let operatorSets = try OperatorSets(model.operatorSets)
@@ -29,8 +32,7 @@ public struct GradientExpansion: Pass {
       let limit = context.options.maxNodes
       guard model.graph.nodes.count <= limit else {
         throw .graph(
-          "the model has more than \(limit) nodes with its gradients; "
-            + "SessionOptions.maxNodes is the limit")
+          "with its gradients the model exceeds the limit of \(limit) nodes")
       }
     }
   }
@@ -76,7 +78,7 @@ private func expand(
   slice.nodes = zip(graph.nodes, graph.nodes(neededFor: [y], from: Set(xs + zs)).isNeeded)
     .filter(\.1).map(\.0)
   guard slice.nodes.allSatisfy({ !$0.isGradient }) else {
-    throw .unsupported("a value y that depends on another Gradient node")
+    throw .unsupported("y depends on another Gradient node")
   }
   let cut = Set(xs + zs).subtracting(graph.inputs.map(\.name))
     .subtracting(graph.initializers.compactMap(\.name))

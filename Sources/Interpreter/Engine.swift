@@ -81,8 +81,7 @@ final class Run: RunContext {
   func countTrip() throws(OperatorError) {
     guard trips.add(1, ordering: .relaxed).newValue <= engine.options.maxTrips else {
       throw .invalid(
-        "the loops of this run make more than \(engine.options.maxTrips) trips; "
-          + "SessionOptions.maxTrips is the limit")
+        "the loops of this run exceed the limit of \(engine.options.maxTrips) trips")
     }
     if hasDeadline { try checkTime() }
     try reserve(bytes: Self.tripBytes)

@@ -10,7 +10,9 @@ package struct OperatorSets: Sendable {
     for entry in imports {
       let domain = Registry.normalized(domain: entry.domain)
       guard let version = Int(exactly: entry.version), version >= 1 else {
-        throw .graph("operator set '\(domain)' has version \(entry.version)")
+        throw .graph(
+          "operator set '\(domain.isEmpty ? "ai.onnx" : domain)' has version \(entry.version); "
+            + "versions start at 1")
       }
       if domain.isEmpty, version > Registry.newestVersion {
         throw .graph(
@@ -18,7 +20,8 @@ package struct OperatorSets: Sendable {
             + "\(Registry.newestVersion)")
       }
       guard versions.updateValue(version, forKey: domain) == nil else {
-        throw .graph("operator set '\(domain)' is imported twice")
+        throw .graph(
+          "the model imports operator set '\(domain.isEmpty ? "ai.onnx" : domain)' twice")
       }
     }
     // Models before IR version 3 import nothing.

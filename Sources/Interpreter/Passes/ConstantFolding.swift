@@ -19,6 +19,7 @@ public struct ConstantFolding: Pass {
     self.largest = largest
   }
 
+  /// Replaces nodes by initializers that hold their outputs. It never throws.
   public func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError) {
     fold(&model.graph, context.operatorSets, context.engine) { context.note($0.operatorType) }
   }

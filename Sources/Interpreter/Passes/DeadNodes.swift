@@ -9,6 +9,7 @@ public struct DeadNodeRemoval: Pass {
   /// The pass.
   public init() {}
 
+  /// Removes the nodes and initializers that no output depends on. It never throws.
   public func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError) {
     let (isAlive, used) = model.graph.nodes(neededFor: model.graph.outputs.map(\.name))
     for (node, isAlive) in zip(model.graph.nodes, isAlive) where !isAlive {

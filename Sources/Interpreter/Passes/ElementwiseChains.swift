@@ -9,6 +9,7 @@ public struct ElementwiseChaining: Pass {
   /// The pass.
   public init() {}
 
+  /// Replaces groups of nodes by chains. It never throws.
   public func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError) {
     var search = ChainSearch(model.graph, context.types)
     for (index, node) in model.graph.nodes.enumerated() {

@@ -21,8 +21,7 @@ package func expandFunctions(_ model: Model, maxNodes: Int) throws(ModelError) -
   let size = expansion.size(of: model.graph.nodes)
   guard size <= maxNodes else {
     throw .graph(
-      "the model has more than \(maxNodes) nodes with its functions expanded; "
-        + "SessionOptions.maxNodes is the limit")
+      "with its functions expanded the model exceeds the limit of \(maxNodes) nodes")
   }
   return try expansion.expand(model.graph)
 }

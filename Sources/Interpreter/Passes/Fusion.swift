@@ -10,6 +10,7 @@ public struct NodeFusion: Pass {
   /// The pass.
   public init() {}
 
+  /// Fuses nodes as far as their operators can. It never throws.
   public func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError) {
     var search = FusionSearch(model.graph, context)
     for index in search.graph.nodes.indices { search.fuse(from: index, &context) }

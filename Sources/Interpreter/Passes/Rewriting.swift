@@ -12,6 +12,7 @@ public struct NodeRewriting: Pass {
   /// The pass.
   public init() {}
 
+  /// Applies the rules of all operators, the largest patterns first. It never throws.
   public func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError) {
     let rules = Registry.rewrites
     guard model.graph.nodes.contains(where: { rules[$0.operatorType] != nil }) else { return }

@@ -10,6 +10,7 @@ public struct UnusedOutputRemoval: Pass {
   /// The pass.
   public init() {}
 
+  /// Empties the names of unused outputs. It never throws.
   public func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError) {
     guard model.graph.nodes.contains(where: { $0.outputs.count > 1 }) else { return }
     var used = Set(model.graph.outputs.map(\.name))

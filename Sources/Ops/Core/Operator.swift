@@ -50,12 +50,19 @@ public protocol Operator: Sendable {
 }
 
 extension Operator {
+  /// No changes by default.
   public static var versionSteps: [VersionStep] { [] }
+  /// No rules by default.
   public static var rewrites: [RewriteRule] { [] }
+  /// True by default.
   public var isPure: Bool { true }
+  /// False by default.
   public var needsOnlyTypes: Bool { false }
+  /// None by default.
   public var overwritableInputs: [Int] { [] }
+  /// False by default.
   public var takesOneBranch: Bool { false }
+  /// None by default.
   public var asFusing: (any FusingOperator)? { nil }
 }
 
