@@ -88,14 +88,21 @@ let package = Package(
       dependencies: ["ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXSupport"],
       path: "Sources/Text"),
     .target(
+      name: "ONNXDifferentiation", dependencies: ["ONNXFormat", "ONNXOps", "ONNXInterpreter"],
+      path: "Sources/Differentiation"),
+    .target(
       name: "ONNXTraining",
       dependencies: [
-        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXSupport", "ONNXText", "CZlib",
+        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXDifferentiation", "ONNXSupport",
+        "ONNXText", "CZlib",
         .product(name: "Numerics", package: "swift-numerics"),
       ],
       path: "Sources/Training"),
     .target(
-      name: "ONNX", dependencies: ["ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXTraining"],
+      name: "ONNX",
+      dependencies: [
+        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXDifferentiation", "ONNXTraining",
+      ],
       path: "Sources/ONNX"),
     .target(
       name: "ONNXImages", dependencies: ["ONNXFormat", "ONNXOperators", "CImages"],
@@ -108,13 +115,16 @@ let package = Package(
     .target(
       name: "ONNXExplain",
       dependencies: [
-        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXImages", "ONNXPlots", "ONNXText",
+        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXDifferentiation", "ONNXImages",
+        "ONNXPlots", "ONNXText",
       ],
       path: "Sources/Explain"),
     // Runs and mutates test cases: folders of a model, inputs and expected outputs.
     .target(
       name: "ONNXCases",
-      dependencies: ["ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXSupport"],
+      dependencies: [
+        "ONNXFormat", "ONNXOps", "ONNXDifferentiation", "ONNXInterpreter", "ONNXSupport",
+      ],
       path: "Sources/Cases"),
     // The header of the C functions, and their implementation.
     .target(name: "COnnxInterface"),
@@ -122,7 +132,8 @@ let package = Package(
     .target(
       name: "ToolSupport",
       dependencies: [
-        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXImages", "ONNXSupport", "COpenBLAS",
+        "ONNXFormat", "ONNXOps", "ONNXDifferentiation", "ONNXInterpreter", "ONNXImages",
+        "ONNXSupport", "COpenBLAS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -156,7 +167,8 @@ let package = Package(
       dependencies: ["ONNX", "ONNXConversion", "TestFiles", "ToolSupport"],
       exclude: ["Files", "Texts"]),
     .testTarget(
-      name: "OpsTests", dependencies: ["CKernels", "ONNX", "ONNXImages"], exclude: ["SchemaHistory.txt"]),
+      name: "OpsTests", dependencies: ["CKernels", "ONNX", "ONNXImages"],
+      exclude: ["SchemaHistory.txt"]),
     .target(name: "TestThreads", path: "Tests/Threads"),
     // Every reader of files, as tools/fuzz and FuzzTests call it.
     .target(

@@ -9,7 +9,7 @@ void onnxc_set_last_error(const char *message) {
   size_t length = strlen(message);
   if (length >= sizeof last_error) {
     length = sizeof last_error - 1;
-    // Not within a character: its later bytes are 10xxxxxx.
+    // Do not cut inside a character, whose later bytes are 10xxxxxx.
     while (length > 0 && (message[length] & 0xC0) == 0x80) length--;
   }
   memcpy(last_error, message, length);

@@ -1,3 +1,4 @@
+import ONNXDifferentiation
 import ONNXFormat
 import ONNXInterpreter
 import ONNXSupport
@@ -36,13 +37,15 @@ package struct Case: Sendable {
     // Cases run side by side, one a CPU.
     options.threads = 1
     options.passes = variant.passes
+    options.expansions = [.gradients]
     if let convolution { options.convolution = convolution.algorithm }
     let model = try variant.model(contentsOf: "\(path)/model.onnx")
     let drawn = DrawnCase(model, options)
     let keepsModel = drawn != nil || variant == .plain
     let session =
       keepsModel
-      ? try Session(model, options: options) : try Session(owning: model, options: options)
+      ? try Session(model, options: options)
+      : try Session(owning: variant.model(contentsOf: "\(path)/model.onnx"), options: options)
     let judgement = drawn?.judgement ?? .values
     for dataSet in try dataSets(of: path) {
       let data = try DataSet("\(path)/\(dataSet)", model.graph)

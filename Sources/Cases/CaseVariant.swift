@@ -23,8 +23,8 @@ package enum CaseVariant: String, CaseIterable, Sendable {
     return model
   }
 
-  /// The graph passes that run.
-  var passes: Set<Pass> { self == .plain ? [] : Set(Pass.allCases) }
+  /// The passes that its sessions run.
+  var passes: [any Pass] { self == .plain ? [] : Passes.standard }
 }
 
 extension Graph {

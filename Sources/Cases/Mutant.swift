@@ -21,6 +21,7 @@ struct Mutant {
     options.maxTrips = 1000
     options.timeLimit = .seconds(1)
     if chance(30) { options.passes = [] }
+    options.expansions = [.gradients]
     var count = 1
     while count < 4, chance(35) { count += 1 }
     for _ in 0..<count { changes.append(change()) }

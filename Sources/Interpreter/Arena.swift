@@ -1,5 +1,5 @@
-/// Hands out places in one block of memory to values that live for a while. Offsets are multiples
-/// of 64, and the smallest gap that is large enough is taken.
+/// Allocates places in one block of memory to values of limited lifetime. Offsets are multiples of 64;
+/// a value takes the smallest gap that fits.
 struct Arena {
   private struct Gap {
     var offset: Int
@@ -7,16 +7,16 @@ struct Arena {
   }
   /// Sorted by offset, never adjacent.
   private var gaps: [Gap] = []
-  /// Bytes in use or free below the highest offset ever in use.
+  /// The size of the block: the highest end of any value so far.
   private(set) var size = 0
 
-  /// Whether a value may begin so many bytes from the start of a block: kernels expect it where a
-  /// block could begin.
+  /// Whether a value may begin at this offset. Kernels expect the alignment of a block.
   static func isAligned(_ offset: Int) -> Bool { offset % 64 == 0 }
 
   /// Bytes that a value of `bytes` occupies.
   static func rounded(_ bytes: Int) -> Int { (max(bytes, 1) + 63) & ~63 }
 
+  /// The offset of a place of that many bytes.
   mutating func allocate(_ bytes: Int) -> Int {
     let needed = Self.rounded(bytes)
     var best: Int?
@@ -41,6 +41,7 @@ struct Arena {
     return size
   }
 
+  /// Makes a place free again.
   mutating func free(_ offset: Int, _ bytes: Int) {
     let needed = Self.rounded(bytes)
     var low = 0

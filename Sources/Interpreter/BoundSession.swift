@@ -3,10 +3,10 @@ import ONNXOperators
 import ONNXOps
 import Synchronization
 
-/// A session bound to inputs of fixed shapes, with memory of its own: a run allocates nothing where
-/// all shapes follow from those of the inputs, and looks nothing up by name.
+/// A session bound to inputs of fixed shapes, with memory of its own. A run looks nothing up by name,
+/// and allocates nothing where all shapes follow from those of the inputs.
 ///
-/// One thread at a time may run it or touch its buffers; bind once for each thread.
+/// One thread at a time may run it or use its buffers; bind a session for each thread.
 public final class BoundSession: Sendable {
   private let program: Program
   private let plan: Plan
@@ -29,7 +29,7 @@ public final class BoundSession: Sendable {
     outputNumbers = Dictionary(
       zip(outputNames, plan.program.outputs).filter { kept.contains($0.0) }
     ) { first, _ in first }
-    // Inputs are written from outside between runs, so nobody else may hold their memory.
+    // The caller writes to inputs between runs, so nobody else may hold their memory.
     var own: [Value] = []
     for argument in arguments {
       if let tensor = argument.tensor {
@@ -41,11 +41,11 @@ public final class BoundSession: Sendable {
     state.set(plan.program.inputs, own)
   }
 
-  /// Bytes of memory for the values between inputs and outputs.
+  /// Bytes of the memory that holds the values between inputs and outputs.
   public var arenaBytes: Int { plan.arenaBytes }
 
-  /// Runs the model on what the inputs hold now.
-  /// - Throws: `ModelError.busy` where another thread is running it, and what a node throws.
+  /// Runs the model on the current contents of the inputs.
+  /// - Throws: `ModelError.busy` where another thread is running it, and any error of a node.
   public func run() throws(ModelError) {
     guard !isRunning.exchange(true, ordering: .acquiring) else { throw .busy }
     defer { isRunning.store(false, ordering: .releasing) }
@@ -53,47 +53,51 @@ public final class BoundSession: Sendable {
     try state.execute(context)
   }
 
-  /// Calls `body` with the elements of an input, to be written before the next run.
-  /// - Throws: `ModelError` for an unknown name or another element type; what `body` throws.
+  /// Calls `body` with the elements of an input, which it may change for the next run.
+  /// - Throws: `ModelError` for an unknown name or another element type, and errors of `body`.
   public func withInput<T: Element, R>(
-    _ name: String, as type: T.Type, _ body: (UnsafeMutableBufferPointer<T>) throws -> R
-  ) throws -> R {
+    _ name: String, as type: T.Type,
+    _ body: (UnsafeMutableBufferPointer<T>) throws(ModelError) -> R
+  ) throws(ModelError) -> R {
     guard let number = inputNumbers[name] else {
-      throw ModelError.unknownName(name, nearest: nearest(name, Array(inputNumbers.keys)))
+      throw .unknownName(name, nearest: nearest(name, Array(inputNumbers.keys)))
     }
     return try withElements(number, name, body)
   }
 
-  /// Calls `body` with the elements of an output, valid until the next run.
-  /// - Throws: `ModelError` for an unknown name or another element type; what `body` throws.
+  /// Calls `body` with the elements of an output, which stay valid until the next run.
+  /// - Throws: `ModelError` for an unknown name or another element type, and errors of `body`.
   public func withOutput<T: Element, R>(
-    _ name: String, as type: T.Type, _ body: (UnsafeBufferPointer<T>) throws -> R
-  ) throws -> R {
+    _ name: String, as type: T.Type, _ body: (UnsafeBufferPointer<T>) throws(ModelError) -> R
+  ) throws(ModelError) -> R {
     guard let number = outputNumbers[name] else {
-      throw ModelError.unknownName(name, nearest: nearest(name, Array(outputNumbers.keys)))
+      throw .unknownName(name, nearest: nearest(name, Array(outputNumbers.keys)))
     }
-    return try withElements(number, name) { try body(UnsafeBufferPointer($0)) }
+    return try withElements(number, name) { (elements) throws(ModelError) in
+      try body(UnsafeBufferPointer(elements))
+    }
   }
 
   /// A copy of an output of the last run.
-  /// - Throws: `ModelError` for an unknown name, and for an output that is no tensor.
+  /// - Throws: `ModelError` for an unknown name, and for an output that is not a tensor.
   public func output(_ name: String) throws(ModelError) -> Tensor {
     guard let number = outputNumbers[name] else {
       throw .unknownName(name, nearest: nearest(name, Array(outputNumbers.keys)))
     }
     guard let tensor = try state.output(number).tensor else {
-      throw .graph("output '\(name)' is no tensor")
+      throw .graph("output '\(name)' is not a tensor")
     }
     return try copy(tensor)
   }
 
   private func withElements<T: Element, R>(
-    _ number: Int32, _ name: String, _ body: (UnsafeMutableBufferPointer<T>) throws -> R
-  ) throws -> R {
+    _ number: Int32, _ name: String,
+    _ body: (UnsafeMutableBufferPointer<T>) throws(ModelError) -> R
+  ) throws(ModelError) -> R {
     guard let tensor = try state.output(number).tensor, tensor.elementType == T.elementType else {
-      throw ModelError.input(name, "does not hold \(T.elementType)")
+      throw .input(name, "its elements are not \(T.elementType)")
     }
-    return try withExtendedLifetime(tensor) {
+    return try withExtendedLifetime(tensor) { () throws(ModelError) in
       try body(
         UnsafeMutableBufferPointer(
           start: tensor.storage.pointer.assumingMemoryBound(to: T.self), count: tensor.count))

@@ -2,22 +2,23 @@ import ONNXFormat
 import ONNXOperators
 import ONNXOps
 
-/// Tensors that some outputs of a run hand to inputs of the next: parameters and their optimiser's
-/// state in training, the hidden state of a language model. Nothing is copied: each has two places
-/// in memory, which take turns.
+/// Tensors that outputs of one run pass to inputs of the next: parameters and optimiser state in
+/// training, the hidden state of a language model. Each has two places in memory that take turns, so
+/// that nothing is copied.
 ///
 /// One thread at a time may use it.
 public final class CarriedState {
   private var current: [String: Tensor]
-  /// What `current` was before the last run; its memory is what the next run writes to.
+  /// The tensors before the last run, whose memory the next run writes to.
   private var previous: [String: Tensor] = [:]
 
-  /// - Parameter tensors: the first values, by input name
+  /// A state that begins with these tensors, by input name.
   public init(_ tensors: [String: Tensor] = [:]) { current = tensors }
 
-  /// The values that the next run is given, by input name.
+  /// The tensors that the next run is given, by input name.
   public var tensors: [String: Tensor] { current }
 
+  /// The tensor of an input; `nil` for one that is not carried.
   public subscript(name: String) -> Tensor? {
     get { current[name] }
     set {
@@ -26,13 +27,13 @@ public final class CarriedState {
     }
   }
 
-  /// Takes the last run back, once.
+  /// Restores the tensors as they were before the last run. A second call changes nothing.
   public func undo() {
     for (name, tensor) in previous { current[name] = tensor }
     previous = [:]
   }
 
-  /// Memory for a new value of that type, which nobody else uses.
+  /// Unused memory for a new tensor of that type; `nil` where there is none.
   fileprivate func takeSpare(_ name: String, _ type: TensorType?) -> Tensor? {
     guard let spare = previous.removeValue(forKey: name), spare.type == type else { return nil }
     return spare
@@ -45,15 +46,16 @@ public final class CarriedState {
 }
 
 extension Session {
-  /// Runs the model on tensors and on carried values, which the run replaces.
+  /// Runs the model on tensors and on carried tensors, which the run replaces.
   ///
   /// - Parameters:
-  ///   - inputs: by input name, those of `carried` left out
-  ///   - state: where inputs that `inputs` lacks are taken from
-  ///   - carried: for each input whose value the run replaces, the output that does
-  ///   - seed: where random operators without a seed of their own start
+  ///   - inputs: the tensors that are not carried, by input name
+  ///   - state: the tensors of all other inputs
+  ///   - carried: for each input whose tensor the run replaces, the output that replaces it
+  ///   - seed: the seed of random operators that have none of their own
+  ///   - profile: records the time of each node
   /// - Returns: the outputs that are tensors and not carried, by name.
-  /// - Throws: `ModelError`; the state is then what it was before.
+  /// - Throws: `ModelError`; the state then stays as it was.
   public func run(
     _ inputs: [String: Tensor], state: CarriedState, carried: [String: String], seed: UInt64,
     profile: Profile? = nil
@@ -84,7 +86,7 @@ extension Session {
     for (info, value) in zip(outputs, results) { byName[info.name] = value.tensor }
     for (input, output) in carried {
       guard let tensor = byName.removeValue(forKey: output) else {
-        throw .graph("output '\(output)' is no tensor")
+        throw .graph("output '\(output)' is not a tensor")
       }
       state.replace(input, with: tensor)
     }

@@ -4,42 +4,44 @@ import ONNXOperators
 import ONNXOps
 import Synchronization
 
-/// What every part of a session shares: threads and limits.
-final class Engine: Sendable {
-  let options: SessionOptions
+/// The threads, limits and packed weights that all parts of a session share.
+package final class Engine: Sendable {
+  package let options: SessionOptions
+  package let registry: Registry
   let pool: ThreadPool
   let memoryLimit: Int
   let packed: PackedTensors
   private let runs = Atomic<UInt64>(0)
 
-  init(_ options: SessionOptions) {
+  package init(_ options: SessionOptions) {
     self.options = options
+    self.registry = Registry.standard.adding(options.operators)
     self.pool = ThreadPool(threads: options.threads)
     self.packed = PackedTensors(pool: pool)
     self.memoryLimit = options.memoryLimit ?? availableMemory() / 10 * 8
   }
 
-  /// Where the next run's random operators start: the first where the options say.
+  /// The seed of the next run's random operators; the first run's is that of the options.
   func nextSeed() -> UInt64 {
     options.seed &+ runs.wrappingAdd(1, ordering: .relaxed).oldValue &* 0xD1B5_4A32_D192_ED03
   }
 }
 
-/// Limits and randomness of one run.
+/// The limits and the random numbers of one run.
 final class Run: RunContext {
   let engine: Engine
   let profile: Profile?
   private let reserved = Atomic<Int>(0)
   private let trips = Atomic<Int>(0)
   private let seeds: Atomic<UInt64>
-  /// When the time is up; looked at before every node.
   let hasDeadline: Bool
+  /// Checked before every node.
   private let deadline: Mutex<ContinuousClock.Instant?>
 
-  /// After so many bytes of allocations the process's own size is looked at.
+  /// Bytes of allocations after which the size of the process is looked at.
   private static let checkInterval = 64 << 20
 
-  /// What a trip may leave behind beside the elements of tensors.
+  /// Bytes that a trip may leave behind besides the elements of tensors.
   private static let tripBytes = 1 << 10
 
   init(_ engine: Engine, profile: Profile? = nil, seed: UInt64? = nil) {
@@ -50,7 +52,7 @@ final class Run: RunContext {
     self.deadline = Mutex(engine.options.timeLimit.map { .now + $0 })
   }
 
-  /// Begins another run within the same limits, its random numbers those that follow.
+  /// Begins another run with the same limits; its random numbers continue those of the last.
   func restart() {
     trips.store(0, ordering: .relaxed)
     guard let limit = engine.options.timeLimit else { return }
@@ -58,16 +60,18 @@ final class Run: RunContext {
   }
 
   func checkTime() throws(OperatorError) {
-    guard let deadline = deadline.withLock({ $0 }), ContinuousClock.now > deadline else { return }
-    throw .invalid("the time limit is over")
+    guard let deadline = deadline.withLock({ $0 }), ContinuousClock.now > deadline,
+      let limit = engine.options.timeLimit
+    else { return }
+    throw .invalid("deadline exceeded: the time limit is \(limit)")
   }
 
   func reserve(bytes: Int) throws(OperatorError) {
     let limit = engine.memoryLimit
     guard bytes <= limit else { throw .memory(needed: bytes, limit: limit) }
-    // Negative: more than can be counted.
+    // Negative once the sum overflows.
     let total = reserved.wrappingAdd(bytes, ordering: .relaxed).newValue
-    // Much of it is freed again; what counts is what the process holds.
+    // Much of that is freed again, so the size of the process decides.
     guard total < 0 || total > Self.checkInterval else { return }
     reserved.store(0, ordering: .relaxed)
     let resident = residentMemory()
@@ -79,7 +83,8 @@ final class Run: RunContext {
 
   func countTrip() throws(OperatorError) {
     guard trips.add(1, ordering: .relaxed).newValue <= engine.options.maxTrips else {
-      throw .invalid("more than \(engine.options.maxTrips) trips of loops")
+      throw .invalid(
+        "the loops of this run exceed the limit of \(engine.options.maxTrips) trips")
     }
     if hasDeadline { try checkTime() }
     try reserve(bytes: Self.tripBytes)
@@ -90,7 +95,8 @@ final class Run: RunContext {
   }
 }
 
-/// Bytes of memory this process may still take: the kernel's estimate, at most its cgroup's rest.
+/// Bytes of memory that the process may still take: the kernel's estimate, or less where its cgroup
+/// has less left.
 private func availableMemory() -> Int {
   var available = readNumber("/proc/meminfo", after: "MemAvailable:").map { $0 * 1024 } ?? 1 << 30
   if let limit = readNumber("/sys/fs/cgroup/memory.max", after: ""),
@@ -101,7 +107,7 @@ private func availableMemory() -> Int {
   return available
 }
 
-/// Bytes of memory this process has in use.
+/// Bytes of memory that the process has in use.
 private func residentMemory() -> Int {
   readNumber("/proc/self/status", after: "VmRSS:").map { $0 * 1024 } ?? 0
 }

@@ -3,25 +3,26 @@ import ONNXOperators
 import ONNXOps
 import Synchronization
 
-/// Types and, where they follow without a run, contents of every value of a program.
-struct Inference {
-  /// `nil` where nothing is known.
+/// The type of every value of a program, and its contents where they follow without a run.
+package struct Inference {
+  /// The types by number; `nil` where nothing is known.
   private(set) var types: [ValueType?]
-  private(set) var constants: [Value?]
+  /// The contents by number; `nil` where they are not known before the run.
+  package private(set) var constants: [Value?]
   private let steps: InferenceSteps
 
-  /// Larger results are left to the run: a plan should not hold a second copy of them.
+  /// The most bytes of a result computed before the run; a plan should not hold copies of more.
   private static let largestConstant = 1 << 16
 
   /// Walks the program once, in its order.
   /// - Parameters:
   ///   - inputs: types of the program's inputs, `nil` for unknown
   ///   - captures: types of the captured values
-  ///   - lenient: a subgraph that does not fit its inputs has unknown outputs instead of an error,
-  ///     since it may never run
-  ///   - steps: what is left for subgraphs; by itself what suits the program
-  /// - Throws: `ModelError.node`
-  init(
+  ///   - lenient: whether a subgraph that does not fit its inputs has unknown outputs instead of an
+  ///     error, since it may never run
+  ///   - steps: the steps left for subgraphs; the default suits the program's size
+  /// - Throws: `ModelError.node` for inputs that do not fit a node.
+  package init(
     _ program: Program, inputs: [ValueType?], captures: [ValueType?] = [], engine: Engine,
     lenient: Bool, steps: InferenceSteps? = nil
   ) throws(ModelError) {
@@ -40,8 +41,8 @@ struct Inference {
     }
   }
 
-  /// The types found, by name.
-  func types(of program: Program) -> [String: ValueType] {
+  /// The known types by name.
+  package func types(of program: Program) -> [String: ValueType] {
     var result: [String: ValueType] = [:]
     for (name, type) in zip(program.names, types) where type != nil && !name.isEmpty {
       result[name] = type
@@ -49,7 +50,7 @@ struct Inference {
     return result
   }
 
-  /// What a node's inputs are known to be; `nil` where the type of one that is given is unknown.
+  /// The types and contents of a node's inputs; `nil` where the type of one is not known.
   func inputs(of node: Program.Node, engine: Engine, lenient: Bool) -> Inputs? {
     for input in node.inputs where input >= 0 && types[Int(input)]?.isKnown != true { return nil }
     var subgraphs: [String: any SubgraphRunner] = [:]
@@ -98,24 +99,25 @@ struct Inference {
   }
 }
 
-/// How many nodes of subgraphs may still be looked at. Loops look at their bodies again and again
-/// until the types settle, which multiplies where they are nested; when the steps are used up, the
-/// rest is left open until the run.
-final class InferenceSteps: Sendable {
+/// Bounds the nodes of subgraphs that inference visits. Loops visit their bodies until the types
+/// settle, which multiplies where loops are nested; once the steps are used up, the remaining types
+/// stay unknown until the run.
+package final class InferenceSteps: Sendable {
   private let rest: Atomic<Int>
 
   init(_ program: Program) {
     rest = Atomic(64 * program.size)
   }
 
-  /// Whether there are so many left, which are then taken.
+  /// Takes steps where so many are left.
+  /// - Returns: whether they were.
   func take(_ count: Int) -> Bool {
     rest.wrappingSubtract(count + 1, ordering: .relaxed).newValue >= 0
   }
 }
 
 extension Program.Node {
-  /// Holds the first input against the element types of the operator's version.
+  /// Checks the first input against the element types of the operator's version.
   func check(_ inputs: Inputs) throws(OperatorError) {
     guard let type = inputs.types.first??.tensorType, !types.contains(type.elementType) else {
       return
@@ -125,16 +127,16 @@ extension Program.Node {
 }
 
 extension ValueType {
-  /// Whether anything is known of it.
+  /// Whether anything is known of the type.
   var isKnown: Bool { kind != .undefined }
 
-  /// Whether it is a tensor of one element type and one shape.
+  /// Whether the type is a tensor of known element type and sizes.
   var isFixed: Bool {
     guard case .tensor(let type) = kind else { return false }
     return type.elementType != .undefined && type.shape?.sizes != nil
   }
 
-  /// Whether it says all: a tensor of known sizes, or something that is no tensor.
+  /// Whether a plan needs no more: a tensor of known sizes, or another kind of value.
   var isComplete: Bool {
     guard case .tensor(let type) = kind else { return isKnown }
     return type.shape?.sizes != nil
@@ -142,7 +144,7 @@ extension ValueType {
 }
 
 extension TensorType {
-  /// Bytes of such a tensor; `nil` where sizes are unknown or the product overflows.
+  /// Bytes of a tensor of this type; `nil` where sizes are unknown or the product overflows.
   var byteCount: Int? {
     guard let count = shape?.sizes?.elementCount else { return nil }
     let (bytes, overflow) = count.multipliedReportingOverflow(by: elementType.stride)

@@ -1,12 +1,12 @@
-/// Where in the arena values lie that share a block of memory: the parts of what is cut, and what
-/// joins to one value.
+/// The places of values that share a block of the arena: the parts of a value that is cut, and the
+/// values that are joined to one.
 struct Placement {
-  /// What a value lies in, itself for most, and from which byte on.
+  /// The value that each lies in, itself for most, and its first byte there.
   private var homes: [(container: Int32, offset: Int)]
 
   init(count: Int) { homes = (0..<Int32(count)).map { ($0, 0) } }
 
-  /// The outermost value that a value lies in, whose block it shares, and from which byte on.
+  /// The outermost value that a value lies in, whose block it shares, and its first byte there.
   func place(_ number: Int32) -> (block: Int32, offset: Int) {
     var (block, offset) = homes[Int(number)]
     while homes[Int(block)].container != block {
@@ -16,17 +16,18 @@ struct Placement {
     return (block, offset)
   }
 
+  /// Whether the value lies in no other.
   func isAlone(_ number: Int32) -> Bool { homes[Int(number)].container == number }
 
-  /// Puts a value that is alone into another.
+  /// Puts a value that lies in no other into one.
   mutating func put(_ number: Int32, in container: Int32, at offset: Int) {
-    // Resolved at once, so that chains stay short.
+    // The outermost container, so that chains stay short.
     let home = place(container)
     homes[Int(number)] = (home.block, home.offset + offset)
   }
 
-  /// Makes `whole` the place where `parts`, each with its size, lie behind one another already.
-  /// - Returns: whether they do
+  /// Places `whole` where `parts`, each with its size, already lie one behind the other.
+  /// - Returns: whether they do.
   mutating func find(_ whole: Int32, in parts: [(number: Int32, bytes: Int)]) -> Bool {
     guard isAlone(whole), let first = parts.first.map({ place($0.number) }) else { return false }
     var end = first.offset

@@ -3,13 +3,13 @@ import ONNXOperators
 import ONNXOps
 import Synchronization
 
-/// A program made ready to run on inputs of certain types: kernels in order, and a place for
-/// every value. It never changes; any number of runs may use it at once.
+/// A program made ready to run on inputs of certain types: the kernels in order, and a place for every
+/// value. A plan never changes; any number of runs may use it at once.
 final class Plan: Sendable {
   enum Action: Sendable {
     case compute(Kernel.Body)
     case produce(@Sendable (borrowing Call) throws(OperatorError) -> [Value?])
-    /// Types are known no sooner than the inputs: infer, prepare and run then.
+    /// The types are not known before the run, which infers, prepares and computes.
     case evaluate
   }
 
@@ -17,12 +17,12 @@ final class Plan: Sendable {
   final class Step: Sendable {
     let action: Action
     let node: Int
-    /// Where in `slots` the numbers of its inputs and outputs are.
+    /// The place in `slots` where the numbers of its inputs and outputs begin.
     let firstSlot: Int
     let inputCount: Int
     /// Values to allocate on the heap before it runs.
     let allocations: [Int32]
-    /// Values on the heap that nobody uses after it.
+    /// Values on the heap that no later step uses.
     let releases: [Int32]
     let touchesHeap: Bool
 
@@ -40,17 +40,17 @@ final class Plan: Sendable {
     }
   }
 
-  /// Whoever runs the plan keeps its program, which keeps its plans.
+  /// The caller of a run keeps the program alive, which keeps its plans.
   unowned let program: Program
   let engine: Engine
   let steps: [Step]
-  /// For each step the values its kernel reads and writes, views replaced by what they show.
+  /// The values that each step's kernel reads and writes, views replaced by the values they show.
   let slots: [Int32]
-  /// Values with contents of their own that are neither constant nor in the arena.
+  /// Values that are neither constant nor in the arena, and have contents of their own.
   let transients: [Int32]
-  /// The value whose memory each value's is: itself, or what it is a view of.
+  /// The value that holds each value's memory: itself, or the one it is a view of.
   let roots: [Int32]
-  /// Offset of a value in the arena; −1 for those elsewhere.
+  /// Each value's offset in the arena; −1 for those elsewhere.
   let offsets: [Int]
   /// The types of values with planned memory.
   let types: [TensorType?]
@@ -78,7 +78,7 @@ final class Plan: Sendable {
   }
 
   /// Runs the plan once.
-  /// - Parameter inputs: one value for each of the program's inputs, of the plan's types
+  /// - Parameter inputs: a value for each of the program's inputs, of the plan's types
   func run(
     _ inputs: [Value], captures: [Value?] = [], _ run: Run
   ) throws(ModelError) -> [Value] {
@@ -88,8 +88,8 @@ final class Plan: Sendable {
 
   /// Runs the plan once.
   /// - Parameters:
-  ///   - inputs: one value for each of the program's inputs, of the plan's types
-  ///   - reused: tensors whose memory outputs of the same type may take; empty after
+  ///   - inputs: a value for each of the program's inputs, of the plan's types
+  ///   - reused: tensors whose memory outputs of the same type take; empty after the run
   func run(
     _ inputs: [Value], captures: [Value?] = [],
     reusing reused: inout [(number: Int32, tensor: Tensor)],

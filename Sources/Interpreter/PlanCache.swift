@@ -1,7 +1,7 @@
 import ONNXFormat
 import Synchronization
 
-/// Plans for the types seen last, the oldest thrown away first.
+/// The plans of a program by the types of its inputs. Beyond the limit the oldest is dropped.
 final class PlanCache: Sendable {
   private struct Key: Hashable {
     let inputs: [ValueType?]
@@ -9,15 +9,16 @@ final class PlanCache: Sendable {
   }
   private let limit: Int
   private let entries = Mutex<(plans: [Key: Plan], order: [Key])>(([:], []))
-  /// The plan of a program that owns its constants, which can be made but once.
+  /// The only plan of a program that owns its constants: making it may give their memory back.
   private let only = Mutex<Result<Plan, ModelError>?>(nil)
 
   init(limit: Int) { self.limit = max(1, limit) }
 
+  /// The plan for inputs of these types, made where there is none.
   func plan(
     for program: Program, inputs: [ValueType?], captures: [ValueType?] = [], engine: Engine
   ) throws(ModelError) -> Plan {
-    if program.ownsConstants {
+    if program.ownership != nil {
       let result = only.withLock { only in
         let result =
           only

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXOps
 
-/// Makes a plan: prepares the kernels, then gives every value a place for as long as it is used.
+/// Makes a plan: prepares the kernels, then gives every value a place in memory for its lifetime.
 struct Planner {
   private let program: Program
   private let engine: Engine
@@ -11,15 +11,16 @@ struct Planner {
   private var actions: [(node: Int, action: Action)] = []
   private var scratch = 0
   private var readers: ConstantReaders?
+  private let log: PlanLog?
 
   private enum Action {
     case run(Plan.Action)
     case parts(of: Int32, offsets: [Int], otherwise: Kernel.Body)
     case join(copying: @Sendable ([Int]) -> Kernel.Body)
-    /// The outputs lie where they belong already.
+    /// The outputs already lie where they belong.
     case nothing
 
-    /// Whether values in the arena serve it.
+    /// Whether its values may lie in the arena.
     var isCompute: Bool {
       switch self {
       case .run(.compute), .parts, .join, .nothing: true
@@ -28,50 +29,66 @@ struct Planner {
     }
   }
 
+  /// Makes the plan for inputs of these types.
+  ///
+  /// Constants that the program owns lose their contents where kernels read packed forms alone.
   /// - Parameters:
   ///   - inputs: types of the program's inputs
   ///   - captures: types of the captured values
-  ///
-  /// Constants of a program that owns them lose their contents where only packed forms are read.
+  ///   - log: takes notes of all decisions; the plan is then for show, and constants keep their
+  ///     contents
   static func plan(
-    _ program: Program, inputs: [ValueType?], captures: [ValueType?] = [], engine: Engine
+    _ program: Program, inputs: [ValueType?], captures: [ValueType?] = [], engine: Engine,
+    log: PlanLog? = nil
   ) throws(ModelError) -> Plan {
     let inference = try Inference(
       program, inputs: inputs, captures: captures, engine: engine, lenient: true)
-    var planner = Planner(program, engine, inference)
+    log?.types = inference.types
+    var planner = Planner(program, engine, inference, log)
     for index in program.nodes.indices { try planner.prepare(index) }
     return try planner.finish()
   }
 
-  private init(_ program: Program, _ engine: Engine, _ inference: Inference) {
+  private init(
+    _ program: Program, _ engine: Engine, _ inference: Inference, _ log: PlanLog?
+  ) {
     self.program = program
     self.engine = engine
     self.inference = inference
     self.roots = program.names.indices.map(Int32.init)
-    self.readers = program.ownsConstants ? ConstantReaders(program, inference) : nil
+    self.log = log
+    if log == nil, let ownership = program.ownership {
+      self.readers = ConstantReaders(program, inference, ownership)
+    }
   }
 
   private mutating func prepare(_ index: Int) throws(ModelError) {
     let node = program.nodes[index]
     let isKnown = node.outputs.allSatisfy { $0 < 0 || inference.constants[Int($0)] != nil }
-    if isKnown, node.body.isPure, node.subgraphs.isEmpty { return }
+    if isKnown, node.body.isPure, node.subgraphs.isEmpty {
+      log?.note(index, "constant")
+      return
+    }
     let types = node.outputs.map { $0 < 0 ? nil : inference.types[Int($0)] }
     guard let inputs = inference.inputs(of: node, engine: engine, lenient: true),
       inputs.types.allSatisfy({ $0?.isComplete ?? true }),
       zip(node.outputs, types).allSatisfy({ $0 < 0 || $1?.isComplete == true })
     else {
+      log?.note(index, "prepared in each run, since shapes depend on data")
       actions.append((index, .run(.evaluate)))
       return
     }
     let preparation = Preparation(
       inputs: inputs, outputs: types.map { $0?.tensorType }, threads: engine.pool.threads,
       packed: engine.packed, convolution: engine.options.convolution,
-      isBatchInvariant: engine.options.isBatchInvariant)
+      isBatchInvariant: engine.options.isBatchInvariant, notes: log.map { _ in KernelNotes() })
     let kernel: Kernel
     do { kernel = try node.body.prepare(preparation) } catch { throw node.error(error) }
+    for text in preparation.notes?.all ?? [] { log?.note(index, text) }
     for input in preparation.replaced.all { readers?.remove(inputs.constant(input)) }
     switch kernel {
     case .view(let input):
+      log?.note(index, "view")
       roots[Int(node.outputs[0])] = roots[Int(node.inputs[input])]
     case .compute(let bytes, let body):
       guard bytes >= 0, bytes <= engine.memoryLimit else {
@@ -89,7 +106,7 @@ struct Planner {
 
   private func root(_ number: Int32) -> Int32 { number < 0 ? number : roots[Int(number)] }
 
-  /// Everything a step uses, views replaced by what they show.
+  /// The values that a step uses, views replaced by the values they show.
   private func uses(_ node: Program.Node) -> [Int32] {
     node.inputs.map(root) + node.subgraphs.flatMap { $0.captures.map(root) }
   }
@@ -124,6 +141,7 @@ struct Planner {
           if index == 0, block == number,
             let input = overwritable(node, lifetimes, placement, at: Int32(position), offsets)
           {
+            log?.note(entry.node, "in place")
             offsets[Int(block)] = offsets[Int(input)]
             lifetimes.lastUse[Int(input)] = .max
           } else {
@@ -160,9 +178,9 @@ struct Planner {
   }
 
   private struct Lifetimes {
-    /// The last step that uses a value; −1 for none, the number of steps for outputs.
+    /// The last step that uses a value; −1 for none, `Int32.max` for outputs.
     var lastUse: [Int32]
-    /// Whether a value cannot lie in the arena: it outlives the run, or others may keep it.
+    /// Whether a value cannot lie in the arena, since it outlives the run or others may keep it.
     var onHeap: [Bool]
     /// Whether a step makes the value.
     var isMade: [Bool]
@@ -194,7 +212,7 @@ struct Planner {
     return result
   }
 
-  /// Decides which values lie inside others, and what is left to do for those that join or cut.
+  /// Decides which values lie inside others, and which copies cuts and joins still need.
   private mutating func place(_ lifetimes: Lifetimes) throws(ModelError) -> Placement {
     var placement = Placement(count: program.names.count)
     func isPlaced(_ number: Int32) -> Bool {
@@ -204,13 +222,15 @@ struct Planner {
       guard case .parts(let whole, let offsets, let otherwise) = entry.action else { continue }
       let outputs = zip(program.nodes[entry.node].outputs, offsets).filter { $0.0 >= 0 }
       guard isPlaced(whole), outputs.allSatisfy({ isPlaced($0.0) && Arena.isAligned($0.1) }) else {
+        log?.note(entry.node, "copied")
         actions[position].action = .run(.compute(otherwise))
         continue
       }
+      log?.note(entry.node, "parts of the input's memory")
       for (number, offset) in outputs { placement.put(number, in: whole, at: offset) }
       actions[position].action = .nothing
     }
-    // The last first, so that what joins step by step lies in the longest from the start.
+    // From the last, so that values joined step by step lie in the longest one from the start.
     for (position, entry) in actions.enumerated().reversed() {
       guard case .join(let copying) = entry.action else { continue }
       let node = program.nodes[entry.node]
@@ -218,6 +238,7 @@ struct Planner {
       var parts: [(number: Int32, bytes: Int)] = []
       for (input, number) in zip(inputs, node.inputs) { parts.append((input, try bytes(number))) }
       if isPlaced(output), placement.find(output, in: parts) {
+        log?.note(entry.node, "the inputs lie side by side")
         actions[position].action = .nothing
         continue
       }
@@ -234,12 +255,13 @@ struct Planner {
         }
         offset += part.bytes
       }
+      log?.note(entry.node, "copies \(copied.count) of \(parts.count) inputs")
       actions[position].action = copied.isEmpty ? .nothing : .run(.compute(copying(copied)))
     }
     return placement
   }
 
-  /// An input in the arena that dies with this node and whose memory output 0 may take.
+  /// An input in the arena that no later node uses and whose memory output 0 may take over.
   private func overwritable(
     _ node: Program.Node, _ lifetimes: Lifetimes, _ placement: Placement, at position: Int32,
     _ offsets: [Int]
@@ -266,34 +288,13 @@ struct Planner {
     return bytes
   }
 
-  /// The sum of two sizes, held against the limit.
+  /// The sum of two sizes.
+  /// - Throws: `ModelError.memory` where it exceeds the limit.
   private func total(_ a: Int, _ b: Int) throws(ModelError) -> Int {
     let (sum, overflow) = a.addingReportingOverflow(b)
     guard !overflow, sum <= engine.memoryLimit else {
       throw .memory(needed: overflow ? .max : sum, limit: engine.memoryLimit)
     }
     return sum
-  }
-}
-
-/// Counts who reads the memory of each initializer, to give back what nobody does.
-private struct ConstantReaders {
-  private var counts: [ObjectIdentifier: Int] = [:]
-
-  init(_ program: Program, _ inference: Inference) {
-    let read = program.nodes.flatMap { $0.inputs + $0.subgraphs.flatMap(\.captures) }
-    for number in read + program.outputs where number >= 0 {
-      guard let tensor = inference.constants[Int(number)]?.tensor else { continue }
-      counts[ObjectIdentifier(tensor.storage), default: 0] += 1
-    }
-  }
-
-  /// One reader less.
-  mutating func remove(_ tensor: Tensor?) {
-    guard let storage = tensor?.storage, let count = counts[ObjectIdentifier(storage)] else {
-      return
-    }
-    counts[ObjectIdentifier(storage)] = count - 1
-    if count == 1 { storage.discardContents() }
   }
 }

@@ -1,22 +1,26 @@
 import Synchronization
 
-/// Time spent in each node of the runs it is given to.
+/// The time spent in each node of the runs that it is passed to.
 public final class Profile: Sendable {
   /// One execution of one node.
   public struct Event: Sendable {
+    /// The node's name, or `#` and its position.
     public let name: String
+    /// The node's operator.
     public let operatorType: String
-    /// Since the profile began.
+    /// The time from the profile's creation to the node's start.
     public let start: Duration
+    /// The time that the node took.
     public let duration: Duration
   }
 
   private let began = ContinuousClock.now
   private let recorded = Mutex<[Event]>([])
 
+  /// A profile without events.
   public init() {}
 
-  /// All executions so far, in the order they ended.
+  /// All executions so far, in the order in which they ended.
   public var events: [Event] { recorded.withLock { $0 } }
 
   func record(_ node: Program.Node, from start: ContinuousClock.Instant) {

@@ -3,17 +3,18 @@ import ONNXOperators
 import ONNXOps
 
 /// A graph made ready to plan: names resolved to numbers, nodes in order, operators made.
-final class Program: Sendable {
-  struct Node: Sendable {
+package final class Program: Sendable {
+  /// A node whose operator is made.
+  package struct Node: Sendable {
     /// The node's name, or `#` and its position.
     let name: String
-    /// Where the node stands in the graph.
-    let position: Int
+    /// The node's place among the graph's nodes.
+    package let position: Int
     let operatorType: String
     let body: any Operator
-    /// Element types the first input may have.
+    /// The element types that the first input may have.
     let types: TypeSet
-    /// Values by number; −1 for one left out.
+    /// The numbers of values; −1 for one left out.
     let inputs: [Int32]
     let outputs: [Int32]
     let subgraphs: [(attribute: String, program: Program, captures: [Int32])]
@@ -23,30 +24,42 @@ final class Program: Sendable {
     }
   }
 
-  let nodes: [Node]
-  /// How many nodes there are, those of subgraphs included.
+  /// Every node behind those whose outputs it uses.
+  package let nodes: [Node]
+  /// The number of nodes, those of subgraphs included.
   let size: Int
   /// The name of every value, by number.
-  let names: [String]
-  let inputs: [Int32]
-  let inputTypes: [ValueType?]
+  package let names: [String]
+  /// The numbers of the graph's inputs.
+  package let inputs: [Int32]
+  /// The declared type of each input.
+  package let inputTypes: [ValueType?]
   let outputs: [Int32]
-  /// Initializers, by number.
+  /// The initializers, by number.
   let constants: [Int32: Value]
-  /// Names taken from the graphs around this one, and their numbers here.
+  /// Names that come from the graphs around this one, and their numbers here.
   let captureNames: [String]
   let captures: [Int32]
   let plans: PlanCache
-  /// Whether its one plan may give the memory of initializers back: nobody else reads them.
-  let ownsConstants: Bool
+  /// The initializers whose memory the program's one plan may give back; `nil` where it has none, or
+  /// has several plans.
+  let ownership: Ownership?
+
+  /// Resolves the names of a graph and makes its operators.
+  /// - Throws: `ModelError` for every error that no input could make right.
+  package convenience init(
+    _ graph: Graph, operatorSets: OperatorSets, engine: Engine
+  ) throws(ModelError) {
+    try self.init(graph, operatorSets: operatorSets, engine: engine, outer: nil)
+  }
 
   /// - Parameters:
   ///   - outer: whether a graph around this one defines a name
-  ///   - ownsInitializers: whether nobody but this program reads the initializers
-  /// - Throws: `ModelError` for everything that is wrong whatever the inputs are.
+  ///   - ownership: the initializers that only this program holds
+  /// - Throws: `ModelError` for every error that no input could make right.
   init(
     _ graph: Graph, operatorSets: OperatorSets, engine: Engine,
-    outer: ((String) -> Bool)? = nil, ownsInitializers: Bool = false
+    outer: ((String) -> Bool)? = nil, ownership: Ownership? = nil
   ) throws(ModelError) {
     var table = NameTable()
     let initializers = Set(graph.initializers.compactMap(\.name))
@@ -90,7 +103,7 @@ final class Program: Sendable {
     }
     var captureNames: [String] = []
     var captures: [Int32] = []
-    /// The number of a value a node may use, here or in a graph around.
+    /// The number of a value of this graph or one around it; `nil` for an unknown name.
     func number(of name: String) -> Int32? {
       if let number = table.numbers[name] { return number }
       guard let outer, outer(name) else { return nil }
@@ -103,7 +116,7 @@ final class Program: Sendable {
     var nodes: [Node] = []
     nodes.reserveCapacity(graph.nodes.count)
     for (index, node) in graph.nodes.enumerated() {
-      let label = node.name.flatMap { $0.isEmpty ? nil : $0 } ?? "#\(index)"
+      let label = node.label(at: index)
       func fail(_ error: OperatorError) -> ModelError {
         .node(name: label, operatorType: node.operatorType, error)
       }
@@ -114,23 +127,23 @@ final class Program: Sendable {
         } else if let number = number(of: name) {
           numbers.append(number)
         } else {
-          throw fail(.input(position, "nothing makes '\(name)'"))
+          throw fail(.input(position, "the graph has no value named '\(name)'"))
         }
       }
       let version = try operatorSets.version(for: node, fail)
       let made: (operator: any Operator, types: TypeSet)
-      do { made = try Registry.standard.make(node, operatorSet: version) } catch { throw fail(error) }
+      do { made = try engine.registry.make(node, operatorSet: version) } catch { throw fail(error) }
       var subgraphs: [(attribute: String, program: Program, captures: [Int32])] = []
       for attribute in node.attributes {
         guard case .graph(let body) = attribute.value else { continue }
         let program = try Program(
           body, operatorSets: operatorSets, engine: engine,
           outer: { table.numbers[$0] != nil || outer?($0) == true })
-        // Every captured name is defined here or further out, so none is lost.
+        // Every captured name is defined here or further out, so `compactMap` drops none.
         subgraphs.append(
           (attribute.name, program, program.captureNames.compactMap { number(of: $0) }))
       }
-      // Outputs that the operator always makes have a place, named or not.
+      // Outputs that the operator always makes get a number, named or not.
       let required = type(of: made.operator).schema.outputs.lowerBound
       var outputs: [Int32] = []
       for (position, name) in node.outputs.enumerated() {
@@ -149,7 +162,7 @@ final class Program: Sendable {
     var outputs: [Int32] = []
     for output in graph.outputs {
       guard let number = number(of: output.name) else {
-        throw .graph("output '\(output.name)': nothing makes it")
+        throw .graph("output '\(output.name)': the graph has no value of this name")
       }
       outputs.append(number)
     }
@@ -163,14 +176,14 @@ final class Program: Sendable {
     self.constants = constants
     self.captureNames = captureNames
     self.captures = captures
-    // Inputs of another shape would need another plan, and that one the constants.
-    self.ownsConstants =
-      ownsInitializers && outer == nil && types.allSatisfy { $0?.isFixed == true }
+    // Inputs of another shape would need another plan, and that plan the constants.
+    self.ownership =
+      outer == nil && types.allSatisfy { $0?.isFixed == true } ? ownership : nil
     self.plans = PlanCache(limit: engine.options.maxPlans)
   }
 }
 
-/// Names of a graph and their numbers.
+/// The names of a graph and their numbers.
 private struct NameTable {
   var numbers: [String: Int32] = [:]
   var names: [String] = []
@@ -187,52 +200,16 @@ private struct NameTable {
     return Int32(names.count - 1)
   }
 
+  /// - Parameter what: the kind of value, for the error
   mutating func define(_ name: String, _ what: String) throws(ModelError) -> Int32 {
-    guard numbers[name] == nil else { throw .graph("\(what) '\(name)': the name is taken") }
+    guard numbers[name] == nil else {
+      throw .graph("\(what) '\(name)': the graph defines this name twice")
+    }
     return add(name)
   }
 }
 
-/// The operator sets that a model imports.
-struct OperatorSets: Sendable {
-  private var versions: [String: Int] = [:]
-
-  init(_ imports: [OperatorSetImport]) throws(ModelError) {
-    for entry in imports {
-      let domain = Registry.normalized(domain: entry.domain)
-      guard let version = Int(exactly: entry.version), version >= 1 else {
-        throw .graph("operator set '\(domain)' has version \(entry.version)")
-      }
-      if domain.isEmpty, version > Registry.newestVersion {
-        throw .graph(
-          "operator set version \(version) is newer than the newest known, "
-            + "\(Registry.newestVersion)")
-      }
-      guard versions.updateValue(version, forKey: domain) == nil else {
-        throw .graph("operator set '\(domain)' is imported twice")
-      }
-    }
-    // Before IR version 3 nothing had to be imported.
-    if versions.isEmpty { versions[""] = 1 }
-  }
-
-  subscript(domain: String) -> Int? { versions[domain] }
-
-  func version(
-    for node: ONNXFormat.Node, _ fail: (OperatorError) -> ModelError
-  ) throws(ModelError) -> Int {
-    if let version = node.operatorSetVersion { return version }
-    let domain = Registry.normalized(domain: node.domain)
-    // Nodes of this package's own domain are made by its passes, which import nothing.
-    if domain == Registry.privateDomain { return 1 }
-    guard let version = versions[domain] else {
-      throw fail(.invalid("the model does not import the domain '\(domain)'"))
-    }
-    return version
-  }
-}
-
-/// The nodes with every one behind those whose outputs it uses, otherwise in the order they have.
+/// The nodes in an order where each stands behind those whose outputs it uses; otherwise the order stays.
 private func sorted(_ nodes: [Program.Node], valueCount: Int) throws(ModelError) -> [Program.Node] {
   var producer = [Int32](repeating: -1, count: valueCount)
   for (index, node) in nodes.enumerated() {
@@ -270,7 +247,7 @@ private func sorted(_ nodes: [Program.Node], valueCount: Int) throws(ModelError)
   }
   guard result.count == nodes.count else {
     let stuck = nodes.indices.first { waiting[$0] > 0 } ?? 0
-    throw nodes[stuck].error(.invalid("it depends on its own output"))
+    throw nodes[stuck].error(.invalid("the graph has a cycle: the node depends on its own output"))
   }
   return result
 }

@@ -2,18 +2,18 @@ import ONNXFormat
 import ONNXOperators
 import ONNXOps
 
-/// Memory and values of one run at a time of a plan.
+/// The memory and the values of a run. It serves one run of a plan at a time.
 final class RunState: @unchecked Sendable {
-  /// Whoever runs it keeps the plan, which keeps the states that are idle.
+  /// The caller of a run keeps the plan alive, which keeps its idle states.
   unowned let plan: Plan
-  /// The address of every value with one; what `Buffers.table` points to.
+  /// The addresses of values, as `Buffers.table` points to them.
   private let table: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   /// Values that are not in the arena.
   private(set) var values: [Value?]
   private let arena: TensorStorage
   private let scratch: UnsafeMutableRawPointer
   private let pool: ThreadPool
-  /// Keep the memory of outputs from run to run where nobody else holds it.
+  /// Whether outputs keep their memory from run to run where nobody else holds it.
   var keepsOutputs = false
 
   init(_ plan: Plan) throws(ModelError) {
@@ -35,7 +35,7 @@ final class RunState: @unchecked Sendable {
 
   deinit { table.deallocate() }
 
-  /// Forgets everything that the last run was given and made.
+  /// Drops the values that the last run was given and made.
   func clear() {
     for number in plan.transients { values[Int(number)] = nil }
   }
@@ -48,6 +48,7 @@ final class RunState: @unchecked Sendable {
     }
   }
 
+  /// Runs all steps of the plan.
   func execute(_ run: Run) throws(ModelError) {
     try plan.slots.withUnsafeBufferPointer { slots throws(ModelError) in
       guard let base = slots.baseAddress else { return }
@@ -163,7 +164,7 @@ final class RunState: @unchecked Sendable {
     let outputs = plan.program.nodes[step.node].outputs
     for (index, number) in outputs.enumerated() where number >= 0 {
       guard index < results.count, let value = results[index] else {
-        throw .output(index, "the operator made nothing")
+        throw .output(index, "the operator made no value")
       }
       // Later kernels were prepared for the inferred shape.
       if let planned = plan.types[Int(number)], value.tensor?.type != planned {

@@ -5,103 +5,139 @@ import Synchronization
 
 /// A model ready to run. Any number of threads may use it at once.
 public final class Session: Sendable {
-  /// The inputs a run must be given: those of the graph that are not initializers.
+  /// The inputs that every run must be given: those of the graph that are not initializers.
   public let inputs: [ValueInfo]
-  /// What a run gives.
+  /// The outputs of a run.
   public let outputs: [ValueInfo]
   /// Inputs with a value in the model, which a run may replace.
   public let optionalInputs: [ValueInfo]
+  /// The effect of each pass over the model, in the order they ran.
+  public let passReports: [PassReport]
   /// Bytes that weights, values and outputs may take.
   public var memoryLimit: Int { engine.memoryLimit }
-  private let program: Program
+  let program: Program
   let engine: Engine
   /// Makes the program in which these initializers are inputs.
   private let rebuild: (@Sendable (Set<String>) throws(ModelError) -> Program)?
-  private let variants = Mutex<[Set<String>: Program]>([:])
+  private let variants = Mutex(Variants())
 
-  /// Reads a model and makes it ready to run.
-  /// - Throws: `FormatError` from reading, `ModelError` from checking.
-  public convenience init(
-    contentsOf path: String, options: SessionOptions = SessionOptions()
-  ) throws {
-    var reading = ReadingOptions()
-    reading.threads = options.threads ?? ThreadPool.available
-    try self.init(owning: Model(contentsOf: path, options: reading), options: options)
+  /// Programs by the initializers that are inputs, the oldest dropped first.
+  private struct Variants {
+    var programs: [Set<String>: Program] = [:]
+    var order: [Set<String>] = []
   }
 
-  /// Checks and optimises the model; memory for values is planned when the inputs' shapes are known.
+  /// How many programs for replaced initializers the session keeps.
+  package var variantCount: Int { variants.withLock(\.order.count) }
+
+  /// Reads a model and makes it ready to run. The session owns the model: see
+  /// `init(owning:options:)`.
+  /// - Throws: `ModelError.file` from reading, other cases of `ModelError` from checking.
+  public convenience init(
+    contentsOf path: String, options: SessionOptions = SessionOptions()
+  ) throws(ModelError) {
+    var reading = ReadingOptions()
+    reading.threads = options.threads ?? ThreadPool.available
+    let model: Model
+    do { model = try Model(contentsOf: path, options: reading) } catch { throw .file(error) }
+    try self.init(owning: consume model, options: options)
+  }
+
+  /// Checks and optimises the model. Memory for values is planned once the inputs' shapes are known.
   /// - Throws: `ModelError` for anything in the model that no input could make right.
   public convenience init(
     _ model: Model, options: SessionOptions = SessionOptions()
   ) throws(ModelError) {
-    try self.init(model, ownsModel: false, options: options)
+    try self.init(model, ownership: nil, options: options)
   }
 
-  /// A session whose model nobody else uses: contents of weights that its kernels read in another
-  /// form are given back to the system, and the caller must not look at the model's tensors again.
+  /// Checks and optimises a model that the caller gives away: `Session(owning: consume model)`.
+  ///
+  /// Where the inputs' shapes are fixed, the session gives the memory of weights back to the system as
+  /// soon as its kernels have them in another form. It does so only for weights that nobody else
+  /// holds: a copy of the model, or of one of its tensors, stays as it is.
   /// - Throws: `ModelError` for anything in the model that no input could make right.
   public convenience init(
     owning model: consuming Model, options: SessionOptions = SessionOptions()
   ) throws(ModelError) {
-    try self.init(model, ownsModel: true, options: options)
+    let ownership = Ownership(of: &model)
+    try self.init(model, ownership: ownership, options: options)
   }
 
-  private init(_ model: Model, ownsModel: Bool, options: SessionOptions) throws(ModelError) {
+  private init(
+    _ model: Model, ownership: Ownership?, options: SessionOptions
+  ) throws(ModelError) {
     let engine = Engine(options)
     let operatorSets = try OperatorSets(model.operatorSets)
-    var graph = try expandFunctions(model, maxNodes: options.maxNodes)
-    try expandGradients(&graph, operatorSets: operatorSets, engine: engine)
-    let expanded = graph
     let initializers = Set(model.graph.initializers.compactMap(\.name))
       .union(model.graph.sparseInitializers.compactMap(\.values.name))
     let optionalInputs = model.graph.inputs.filter { initializers.contains($0.name) }
+    self.inputs = model.graph.inputs.filter { !initializers.contains($0.name) }
+    self.outputs = model.graph.outputs
+
+    var changed = model
+    let expansions: [any Pass] = [FunctionInlining()] + options.expansions
+    var reports = try expansions.apply(
+      to: &changed, PassContext(operatorSets: operatorSets, engine: engine))
+    let expanded = changed
     let isFinal = !options.allowsReplacedInitializers || optionalInputs.isEmpty
-    // A body of a function may stand in a subgraph too, and share its constants with it.
-    let ownsInitializers =
-      ownsModel && isFinal && expanded.nodes.allSatisfy { !$0.hasSubgraph }
+    // Subgraphs made of one function's body share its constants.
+    let owned =
+      isFinal && expanded.graph.nodes.allSatisfy { !$0.hasSubgraph } ? ownership : nil
 
     @Sendable func build(
-      _ overridden: Set<String>, _ passes: Set<Pass>, types: [String: ValueType] = [:]
-    ) throws(ModelError) -> Program {
-      var graph = expanded
-      graph.inputs.removeAll { initializers.contains($0.name) && !overridden.contains($0.name) }
-      graph.initializers.removeAll { overridden.contains($0.name ?? "") }
-      graph.sparseInitializers.removeAll { overridden.contains($0.values.name ?? "") }
-      optimize(
-        &graph, passes, types: types, operatorSets: operatorSets, engine: engine,
-        ownsInitializers: ownsInitializers)
-      return try Program(
-        graph, operatorSets: operatorSets, engine: engine, ownsInitializers: ownsInitializers)
+      _ overridden: Set<String>, _ passes: [any Pass], types: [String: ValueType] = [:]
+    ) throws(ModelError) -> (program: Program, reports: [PassReport]) {
+      var model = expanded
+      model.graph.inputs.removeAll {
+        initializers.contains($0.name) && !overridden.contains($0.name)
+      }
+      model.graph.initializers.removeAll { overridden.contains($0.name ?? "") }
+      model.graph.sparseInitializers.removeAll { overridden.contains($0.values.name ?? "") }
+      let reports = try passes.apply(
+        to: &model,
+        PassContext(types: types, operatorSets: operatorSets, engine: engine, ownership: owned))
+      let program = try Program(
+        model.graph, operatorSets: operatorSets, engine: engine, ownership: owned)
+      return (program, reports)
     }
-    // Checked before any pass could remove what is wrong.
-    let checked = try build([], [])
+    // Checked before any pass could remove an error.
+    let checked = try build([], []).program
     let inference = try Inference(
       checked, inputs: checked.inputTypes, engine: engine, lenient: false)
     let types = inference.types(of: checked)
     self.engine = engine
-    self.program = options.passes.isEmpty ? checked : try build([], options.passes, types: types)
+    if options.passes.isEmpty {
+      program = checked
+    } else {
+      let optimized = try build([], options.passes, types: types)
+      program = optimized.program
+      reports += optimized.reports
+    }
+    passReports = reports
     if isFinal {
-      // The closure would keep the graph as it was before the passes.
+      // The closure would keep the model as it was before the passes.
       self.rebuild = nil
     } else {
       self.rebuild = { overridden throws(ModelError) in
-        try build(overridden, options.passes, types: types)
+        try build(overridden, options.passes, types: types).program
       }
     }
-    self.inputs = model.graph.inputs.filter { !initializers.contains($0.name) }
     self.optionalInputs = isFinal ? [] : optionalInputs
-    self.outputs = model.graph.outputs
   }
 
   /// Runs the model on tensors, by input name.
   /// - Returns: the outputs that are tensors, by name.
-  /// - Throws: `ModelError` for a missing or unknown name, a value that does not fit, and whatever
-  ///   the data brings about in a node.
+  /// - Throws: `ModelError` for a missing or unknown name, a value of another type than the input's,
+  ///   and any error of a node.
   public func run(_ inputs: [String: Tensor]) throws(ModelError) -> [String: Tensor] {
     try run(values: inputs.mapValues(Value.tensor)).compactMapValues(\.tensor)
   }
 
   /// Runs the model on values of any kind, by input name.
+  /// - Parameter profile: records the time of each node
+  /// - Returns: the outputs by name.
+  /// - Throws: `ModelError`, as `run(_:)` does.
   public func run(
     values: [String: Value], profile: Profile? = nil
   ) throws(ModelError) -> [String: Value] {
@@ -112,8 +148,12 @@ public final class Session: Sendable {
     return Dictionary(zip(outputs.map(\.name), results)) { first, _ in first }
   }
 
-  /// A session with inputs of these shapes and contents whose memory is its own, for many runs.
-  /// - Parameter outputs: names of the outputs to keep; `nil` for all
+  /// Binds the session to inputs of these shapes, for many runs in memory of their own.
+  /// - Parameters:
+  ///   - inputs: the inputs' first contents, by name
+  ///   - outputs: names of the outputs to keep; `nil` for all
+  /// - Throws: `ModelError` for a missing or unknown name, a tensor that does not fit its input, and
+  ///   a plan that needs more memory than the limit.
   public func bind(
     inputs: [String: Tensor], outputs: [String]? = nil
   ) throws(ModelError) -> BoundSession {
@@ -130,24 +170,28 @@ public final class Session: Sendable {
       outputNames: names, kept: Set(outputs ?? names))
   }
 
-  /// Types of all values by name, as far as they follow from these input shapes.
-  /// - Parameter shapes: by input name; inputs left out have their declared type.
+  /// The types of all values by name, as far as they follow from these input shapes.
+  /// - Parameter shapes: shapes by input name; inputs left out have their declared type
+  /// - Throws: `ModelError.node` for shapes that do not fit a node.
   public func types(
     shapes: [String: [Int]] = [:]
   ) throws(ModelError) -> [String: ValueType] {
-    var types: [ValueType?] = []
-    for (number, type) in zip(program.inputs, program.inputTypes) {
-      if let sizes = shapes[program.names[Int(number)]], let tensor = type?.tensorType {
-        types.append(.tensor(tensor.elementType, sizes))
-      } else {
-        types.append(type)
-      }
-    }
-    let inference = try Inference(program, inputs: types, engine: engine, lenient: false)
+    let inference = try Inference(
+      program, inputs: inputTypes(shapes: shapes), engine: engine, lenient: false)
     return inference.types(of: program)
   }
 
-  /// The program for these names, and its arguments in order.
+  /// The types of the program's inputs where some have these shapes.
+  func inputTypes(shapes: [String: [Int]]) -> [ValueType?] {
+    zip(program.inputs, program.inputTypes).map { number, type in
+      guard let sizes = shapes[program.names[Int(number)]], let tensor = type?.tensorType else {
+        return type
+      }
+      return .tensor(tensor.elementType, sizes)
+    }
+  }
+
+  /// The program for inputs of these names, and its arguments in order.
   func match(
     _ values: [String: Value]
   ) throws(ModelError) -> (program: Program, arguments: [Value]) {
@@ -173,15 +217,23 @@ public final class Session: Sendable {
   }
 
   private func variant(_ overridden: Set<String>) throws(ModelError) -> Program {
-    if let program = variants.withLock({ $0[overridden] }) { return program }
+    if let program = variants.withLock({ $0.programs[overridden] }) { return program }
     guard let rebuild else { return program }
     let program = try rebuild(overridden)
-    variants.withLock { $0[overridden] = program }
+    variants.withLock { variants in
+      if variants.programs.updateValue(program, forKey: overridden) == nil {
+        variants.order.append(overridden)
+      }
+      if variants.order.count > max(1, engine.options.maxPlans) {
+        variants.programs[variants.order.removeFirst()] = nil
+      }
+    }
     return program
   }
 }
 
-/// What is wrong with a value of type `actual` where `expected` is declared, if anything.
+/// The reason why a value of type `actual` does not fit an input of type `expected`; `nil` where it
+/// does.
 private func mismatch(_ actual: ValueType, expected: ValueType) -> String? {
   switch (expected.kind, actual.kind) {
   case (.tensor(let wanted), .tensor(let given)):
@@ -198,30 +250,4 @@ private func mismatch(_ actual: ValueType, expected: ValueType) -> String? {
     return nil
   default: return "expected \(expected), got \(actual)"
   }
-}
-
-/// The most similar of `names`, if any is similar.
-public func nearest(_ name: String, _ names: [String]) -> String? {
-  let best = names.map { (name: $0, distance: editDistance(name, $0)) }
-    .min { $0.distance < $1.distance }
-  guard let best, best.distance <= max(2, name.count / 2) else {
-    return names.count == 1 ? names[0] : nil
-  }
-  return best.name
-}
-
-private func editDistance(_ a: String, _ b: String) -> Int {
-  let a = Array(a.utf8.prefix(200))
-  let b = Array(b.utf8.prefix(200))
-  var row = Array(0...b.count)
-  for i in a.indices {
-    var diagonal = row[0]
-    row[0] = i + 1
-    for j in b.indices {
-      let above = row[j + 1]
-      row[j + 1] = min(above + 1, row[j] + 1, diagonal + (a[i] == b[j] ? 0 : 1))
-      diagonal = above
-    }
-  }
-  return row[b.count]
 }

@@ -1,17 +1,24 @@
 import ONNXOperators
 import ONNXOps
 
-/// How a session runs a model. Limits guard against what a file asks for.
+/// How a session runs a model, and the limits that guard against what a file asks for.
 public struct SessionOptions: Sendable {
-  /// Threads to compute with; `nil` for as many CPUs as the process may use.
+  /// Threads to compute with; `nil` for as many as the CPUs that the process may use.
   public var threads: Int?
-  /// Bytes that weights, intermediate values and outputs may take; `nil` for 80 % of what the
-  /// machine and the cgroup have left.
+  /// Bytes that weights, intermediate values and outputs may take; `nil` for 80 % of the memory that
+  /// the machine and the cgroup have left.
   public var memoryLimit: Int?
-  /// Where random operators without a seed of their own start in the first run; later runs go on.
+  /// The seed of the first run's random operators that have none of their own; each later run
+  /// continues from it.
   public var seed: UInt64 = 0
-  /// Passes over the graph before it is planned.
-  public var passes: Set<Pass> = Set(Pass.allCases)
+  /// Operators besides those of this package, such as some of a domain of your own. One with the
+  /// domain, name and version of an operator that exists takes its place.
+  public var operators: [any Operator.Type] = []
+  /// Passes over the model before it is planned, in their order.
+  public var passes: [any Pass] = Passes.standard
+  /// Passes over the model before it is checked. They replace nodes that no operator runs: `Gradient`
+  /// nodes need `GradientExpansion()` of ONNXDifferentiation here.
+  public var expansions: [any Pass] = []
   /// How convolutions are computed.
   public var convolution = ConvolutionAlgorithm.automatic
   /// Whether the bits of a sample are the same in every batch. OpenBLAS adds up a row in another order
@@ -20,29 +27,19 @@ public struct SessionOptions: Sendable {
   /// constant weights, convolutions, recurrent layers, and the products of attention, each of one
   /// sample, are the same and as fast either way.
   public var isBatchInvariant = true
-  /// Nodes that a model may have after its functions are expanded.
+  /// The most nodes that a model may have once its functions are expanded.
   public var maxNodes = 10_000_000
-  /// Trips of all loops in one run.
+  /// The most trips that all loops of one run may make together.
   public var maxTrips = 100_000_000
-  /// Time that one run may take, looked at before every node; `nil` for no limit.
+  /// The longest that one run may take; checked before every node. `nil` for no limit.
   public var timeLimit: Duration?
-  /// Whether a run may give values in place of initializers that are inputs too. Without that, a
-  /// session that owns its model keeps such weights in one form only, the one its kernels read.
+  /// Whether a run may pass values for initializers that are also inputs. A session that owns its
+  /// model and does not allow it keeps such weights once, in the form that its kernels read.
   public var allowsReplacedInitializers = true
-  /// Plans kept for different input shapes, for the model and each of its subgraphs.
+  /// The most plans kept for different input shapes, for the model and for each of its subgraphs, and
+  /// the most sets of replaced initializers for which the optimised model is kept.
   public var maxPlans = 32
 
+  /// The default options.
   public init() {}
-}
-
-/// An optimisation of the graph. Function expansion is none: it always happens.
-public enum Pass: String, Sendable, Hashable, CaseIterable {
-  /// Nodes with constant inputs become initializers.
-  case constantFolding
-  /// Operators take over the work of the node behind them: a convolution its activation.
-  case fusion
-  /// Operations on numbers of one shape that feed each other go over memory together.
-  case chains
-  /// Nodes whose outputs nobody uses go, and so do such outputs of others.
-  case deadNodes
 }

@@ -2,12 +2,12 @@ import ONNXFormat
 import ONNXOperators
 import ONNXOps
 
-/// A graph attribute with what is known of the values it captures.
+/// A graph attribute and the types of the values it captures.
 struct Subgraph: SubgraphRunner {
   let program: Program
   let engine: Engine
   let captureTypes: [ValueType?]
-  /// Where its captured values begin among those of the node's call.
+  /// The place of its first captured value among those of the node's call.
   let firstCapture: Int
   let lenient: Bool
   let steps: InferenceSteps
@@ -17,7 +17,7 @@ struct Subgraph: SubgraphRunner {
 
   func infer(_ inputs: [ValueType?]) throws(OperatorError) -> [ValueType] {
     guard inputs.count == inputCount else {
-      throw .subgraph("the subgraph has \(inputCount) inputs, \(inputs.count) are given")
+      throw .subgraph("the subgraph takes \(inputCount) inputs, got \(inputs.count)")
     }
     guard steps.take(program.nodes.count) else {
       return program.outputs.map { _ in ValueType(.undefined) }
@@ -35,10 +35,12 @@ struct Subgraph: SubgraphRunner {
 
   func run(_ inputs: [Value], _ call: borrowing Call) throws(OperatorError) -> [Value] {
     guard inputs.count == inputCount else {
-      throw .subgraph("the subgraph has \(inputCount) inputs, \(inputs.count) are given")
+      throw .subgraph("the subgraph takes \(inputCount) inputs, got \(inputs.count)")
     }
     let captures = Array(call.captures[firstCapture..<firstCapture + program.captures.count])
-    guard let run = call.context as? Run else { throw .subgraph("a foreign run") }
+    guard let run = call.context as? Run else {
+      throw .subgraph("the call belongs to another interpreter")
+    }
     do {
       let plan = try program.plans.plan(
         for: program, inputs: inputs.map(\.type), captures: captures.map { $0?.type },

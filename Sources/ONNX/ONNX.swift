@@ -1,3 +1,4 @@
+@_exported import ONNXDifferentiation
 @_exported import ONNXFormat
 @_exported import ONNXInterpreter
 @_exported import ONNXOperators

@@ -2,10 +2,11 @@ import COnnxInterface
 import Glibc
 import ONNX
 
-/// Values as messages, on their way to C.
+/// Serialised values, as a run returns them to C.
 struct SerializedValues {
   private(set) var values: [(name: [UInt8], kind: Int32, data: [UInt8])] = []
 
+  /// Serialises a value.
   mutating func append(_ value: Value, name: String) throws(FormatError) {
     let kind =
       switch value {
@@ -18,8 +19,9 @@ struct SerializedValues {
     values.append((Array(name.utf8) + [0], Int32(kind), try value.serialized(name: name)))
   }
 
-  /// One block from `malloc`: the array, then the data of all values, then their names.
-  /// - Throws: `TensorError.outOfMemory`
+  /// Copies the values to one block of `malloc`: the array, then the data of all values and their
+  /// names.
+  /// - Throws: `TensorError.outOfMemory` where `malloc` fails.
   func block() throws(TensorError) -> UnsafeMutablePointer<onnx_value> {
     let arraySize = max(values.count, 1) * MemoryLayout<onnx_value>.stride
     let size = values.reduce(arraySize) { $0 + $1.data.count + $1.name.count }

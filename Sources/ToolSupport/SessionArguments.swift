@@ -1,4 +1,5 @@
 import ArgumentParser
+import ONNXDifferentiation
 import ONNXFormat
 import ONNXInterpreter
 import ONNXOperators
@@ -36,8 +37,8 @@ package struct SessionArguments: ParsableArguments {
 
   @Flag(
     help: ArgumentHelp(
-      "Disable Winograd convolution, which is faster but has errors of about 1e-5 of the largest "
-        + "result.")
+      "Leave out what is faster and rounds differently: Winograd's algorithm for convolutions, off by "
+        + "about 1e-5 of the largest result, and the rewriting of several nodes to one.")
   )
   package var exact = false
 
@@ -71,8 +72,12 @@ package struct SessionArguments: ParsableArguments {
     options.seed = seed
     if let maxTrips { options.maxTrips = maxTrips }
     options.timeLimit = timeLimit.map { .seconds($0) }
-    if exact { options.convolution = .exact }
+    options.expansions = [.gradients]
     options.isBatchInvariant = !noBatchInvariance
+    if exact {
+      options.convolution = .exact
+      options.passes.remove(.rewriting)
+    }
     return options
   }
 }
@@ -83,11 +88,14 @@ package struct SessionArguments: ParsableArguments {
 package func openSession(
   _ path: String, _ options: SessionOptions, inputs: [String] = []
 ) throws(Failure) -> Session {
-  let model = try readModel(path, threads: options.threads)
+  var model = Optional(try readModel(path, threads: options.threads))
   var options = options
-  options.allowsReplacedInitializers = mayReplaceInitializers(of: model, inputs)
+  options.allowsReplacedInitializers = model.map { mayReplaceInitializers(of: $0, inputs) } ?? true
   return try showing("checking \(path.escaped)") { () throws(Failure) in
-    do { return try Session(owning: model, options: options) } catch { throw Failure(path, error) }
+    guard let owned = model.take() else { throw Failure("\(path): the model is gone") }
+    do { return try Session(owning: consume owned, options: options) } catch {
+      throw Failure(path, error)
+    }
   }
 }
 

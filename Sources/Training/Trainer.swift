@@ -1,3 +1,4 @@
+import ONNXDifferentiation
 import ONNXFormat
 import ONNXInterpreter
 import ONNXOperators

@@ -9,12 +9,16 @@ struct InspectCommand: ToolCommand {
     commandName: "inspect",
     abstract: "Shows a model's inputs, outputs, parameters, operations and graph.",
     discussion: """
-      The first column of the graph is the number of operations of each node for the given input \
-      shapes. A multiply-add counts as two operations.
+      Types and operations are those for the given shapes; free sizes are 1. The column before each
+      node counts its operations: a multiplication with an addition counts as two.
+
+      With --plan the command shows how the model would run instead of the graph: the changes that
+      each optimisation pass made, and the kernel of each node with the reason for it.
 
       EXAMPLES:
         onnx-run inspect models/lenet5.onnx
         onnx-run inspect model.onnx --shape tokens=8x100
+        onnx-run inspect models/lenet5.onnx --plan
       """)
 
   @Argument(help: "The ONNX file.")
@@ -26,6 +30,9 @@ struct InspectCommand: ToolCommand {
       "The shape of an input. Dynamic dimensions default to 1.", valueName: "name=1x3x224x224"))
   var shape: [String] = []
 
+  @Flag(help: "Show the passes and the kernels that a run would use.")
+  var plan = false
+
   func perform() throws -> ExitStatus {
     let model = try readModel(self.model)
     let initializers = Set(model.graph.initializers.compactMap(\.name))
@@ -33,7 +40,19 @@ struct InspectCommand: ToolCommand {
     let shapes = try InputShapes(
       inputs, requested: parseShapes(shape, names: inputs.map(\.name)))
 
-    // A model that cannot run is still shown.
+    if plan {
+      let description: PlanDescription
+      do {
+        description = try Session(model, options: Self.options)
+          .describePlan(shapes: Self.sizes(inputs, shapes))
+      } catch { throw Failure(self.model, error) }
+      try printHeader(model, inputs)
+      print("")
+      PlanListing(description).lines.forEach { print($0) }
+      return .fine
+    }
+
+    // A model that cannot run is shown nevertheless.
     let types: Result<[String: ValueType], Failure>
     do {
       types = .success(try Self.types(model, inputs, shapes))
@@ -54,15 +73,24 @@ struct InspectCommand: ToolCommand {
   private static func types(
     _ model: Model, _ inputs: [ValueInfo], _ shapes: InputShapes
   ) throws -> [String: ValueType] {
-    var options = SessionOptions()
+    var options = options
     options.passes = []
     options.threads = 1
-    let session = try Session(model, options: options)
+    return try Session(model, options: options).types(shapes: sizes(inputs, shapes))
+  }
+
+  private static var options: SessionOptions {
+    var options = SessionOptions()
+    options.expansions = [.gradients]
+    return options
+  }
+
+  private static func sizes(_ inputs: [ValueInfo], _ shapes: InputShapes) -> [String: [Int]] {
     var sizes: [String: [Int]] = [:]
     for input in inputs where input.type?.tensorType?.shape != nil {
       sizes[input.name] = shapes.sizes(of: input)
     }
-    return try session.types(shapes: sizes)
+    return sizes
   }
 
   private func printHeader(_ model: Model, _ inputs: [ValueInfo]) throws(Failure) {

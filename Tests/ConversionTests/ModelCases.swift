@@ -68,6 +68,7 @@ struct ModelCase: Sendable {
     var options = SessionOptions()
     options.threads = 1
     options.passes = []
+    options.expansions = [.gradients]
     return try Session(model, options: options).run(values: inputs)
   }
 }

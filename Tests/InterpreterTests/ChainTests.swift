@@ -3,8 +3,9 @@ import Testing
 
 /// Chained elementwise operations give the same bits as separate ones.
 @Suite struct ChainTests {
-  private func outputs(_ model: Model, _ passes: Set<Pass>, _ x: Tensor) throws -> [String: Tensor]
-  {
+  private func outputs(
+    _ model: Model, _ passes: [any Pass], _ x: Tensor
+  ) throws -> [String: Tensor] {
     var options = SessionOptions()
     options.passes = passes
     return try Session(model, options: options).run(["x": x])

@@ -35,7 +35,7 @@ import Testing
     let model = Models.model(
       nodes, inputs: [ValueInfo("x", .tensor(.float32, x.shape))], outputs: outputs,
       initializers: initializers)
-    func run(_ passes: Set<Pass>) throws -> (results: [String: Tensor], bytes: Int) {
+    func run(_ passes: [any Pass]) throws -> (results: [String: Tensor], bytes: Int) {
       var options = SessionOptions()
       options.passes = passes
       options.threads = 1

@@ -149,7 +149,7 @@ import Testing
 
 /// Unused outputs are not computed.
 @Suite struct UnusedOutputTests {
-  private func arenaBytes(_ passes: Set<Pass>, uses mask: Bool) throws -> Int {
+  private func arenaBytes(_ passes: [any Pass], uses mask: Bool) throws -> Int {
     let model = Models.model(
       [
         Models.relu("x", "a"), Node("Dropout", inputs: ["a"], outputs: ["b", "m"]),

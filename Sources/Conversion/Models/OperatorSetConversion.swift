@@ -58,6 +58,7 @@ extension SessionOptions {
   static var checking: SessionOptions {
     var options = SessionOptions()
     options.passes = []
+    options.expansions = [.gradients]
     options.threads = 1
     return options
   }

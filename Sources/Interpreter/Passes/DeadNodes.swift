@@ -3,18 +3,35 @@ import ONNXOperators
 import ONNXOps
 
 /// Removes nodes and initializers that no output depends on.
-func removeDeadNodes(_ graph: inout Graph) {
-  let (isAlive, used) = graph.nodes(neededFor: graph.outputs.map(\.name))
-  graph.nodes = zip(graph.nodes, isAlive).filter(\.1).map(\.0)
-  graph.initializers.removeAll { !used.contains($0.name ?? "") }
-  graph.sparseInitializers.removeAll { !used.contains($0.values.name ?? "") }
+public struct DeadNodeRemoval: Pass {
+  /// `deadNodes`.
+  public let name = "deadNodes"
+
+  /// The pass.
+  public init() {}
+
+  /// Removes the nodes and initializers that no output depends on. It never throws.
+  public func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError) {
+    let (isAlive, used) = model.graph.nodes(neededFor: model.graph.outputs.map(\.name))
+    for (node, isAlive) in zip(model.graph.nodes, isAlive) where !isAlive {
+      context.note(node.operatorType)
+    }
+    model.graph.nodes = zip(model.graph.nodes, isAlive).filter(\.1).map(\.0)
+    model.graph.initializers.removeAll { !used.contains($0.name ?? "") }
+    model.graph.sparseInitializers.removeAll { !used.contains($0.values.name ?? "") }
+  }
+}
+
+extension Pass where Self == DeadNodeRemoval {
+  /// Removes nodes and initializers that no output depends on.
+  public static var deadNodes: DeadNodeRemoval { DeadNodeRemoval() }
 }
 
 extension Graph {
   /// The nodes that values depend on.
-  /// - Parameter ends: values that are given, whatever makes them
-  /// - Returns: for each node whether it is one, and the names met on the way
-  func nodes(
+  /// - Parameter ends: values that are given, whatever nodes make them
+  /// - Returns: whether each node is needed, and the names that the walk met.
+  package func nodes(
     neededFor names: [String], from ends: Set<String> = []
   ) -> (isNeeded: [Bool], names: Set<String>) {
     var producers: [String: Int] = [:]
@@ -32,26 +49,5 @@ extension Graph {
       waiting += nodes[index].usedNames
     }
     return (isNeeded, used)
-  }
-}
-
-/// Leaves out every output that nobody uses and its operator need not make. The number of outputs
-/// stays: it tells some operators what to do.
-func leaveOutUnusedOutputs(_ graph: inout Graph, operatorSets: OperatorSets) {
-  guard graph.nodes.contains(where: { $0.outputs.count > 1 }) else { return }
-  var used = Set(graph.outputs.map(\.name))
-  for node in graph.nodes { used.formUnion(node.usedNames) }
-  for (index, node) in graph.nodes.enumerated() where !node.hasSubgraph {
-    let unused = node.outputs.indices.dropFirst().filter {
-      !node.outputs[$0].isEmpty && !used.contains(node.outputs[$0])
-    }
-    guard !unused.isEmpty,
-      let version = try? operatorSets.version(
-        for: node, { .node(name: "", operatorType: node.operatorType, $0) }),
-      let made = try? Registry.standard.make(node, operatorSet: version).operator
-    else { continue }
-    for output in unused where output >= type(of: made).schema.outputs.lowerBound {
-      graph.nodes[index].outputs[output] = ""
-    }
   }
 }

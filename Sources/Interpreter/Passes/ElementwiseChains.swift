@@ -2,42 +2,47 @@ import ONNXFormat
 import ONNXOperators
 import ONNXOps
 
-/// Puts operations on numbers of one shape that feed each other into one node, which goes over
-/// memory once.
-/// - Parameter types: what the check found of each name
-func chainElementwise(
-  _ graph: inout Graph, types: [String: ValueType], operatorSets: OperatorSets
-) {
-  var search = ChainSearch(graph, types)
-  for index in graph.nodes.indices {
-    let node = graph.nodes[index]
-    guard !node.hasSubgraph, let type = search.commonType(node),
-      let version = try? operatorSets.version(
-        for: node, { .node(name: "", operatorType: node.operatorType, $0) }),
-      let made = try? Registry.standard.make(node, operatorSet: version).operator,
-      ElementwiseChainBuilder.accepts(node, made)
-    else { continue }
-    search.add(index, type)
+/// Joins arithmetic on tensors of one shape to chains: one node that passes over memory once.
+public struct ElementwiseChaining: Pass {
+  /// `chains`.
+  public let name = "chains"
+
+  /// The pass.
+  public init() {}
+
+  /// Replaces groups of nodes by chains. It never throws.
+  public func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError) {
+    var search = ChainSearch(model.graph, context.types)
+    for (index, node) in model.graph.nodes.enumerated() {
+      guard !node.hasSubgraph, let type = search.commonType(node),
+        let made = context.plainOperator(of: node), ElementwiseChainBuilder.accepts(node, made)
+      else { continue }
+      search.add(index, type)
+    }
+    search.replace(in: &model.graph) { context.note("chain of \($0)") }
   }
-  search.replace(in: &graph)
 }
 
-/// Finds groups of nodes that may run together at the place of the last of them.
+extension Pass where Self == ElementwiseChaining {
+  /// Joins arithmetic on tensors of one shape to chains.
+  public static var chains: ElementwiseChaining { ElementwiseChaining() }
+}
+
+/// Finds groups of nodes that can run together where the last of them stands.
 private struct ChainSearch {
   private let graph: Graph
   private let types: [String: ValueType]
-  /// Where each name is used; the number of nodes for an output of the graph.
+  /// The positions of each value's users; an output of the graph counts as one behind all nodes.
   private var users: [String: [Int]] = [:]
   private var producers: [String: Int] = [:]
   private var isSorted = true
-  /// The group of a node, by the first of its nodes.
+  /// Each node's group, named by the first node of the group.
   private var groups: [Int: Int] = [:]
   private var members: [Int: (nodes: [Int], type: TensorType)] = [:]
 
   init(_ graph: Graph, _ types: [String: ValueType]) {
     self.graph = graph
     self.types = types
-
     for (index, node) in graph.nodes.enumerated() {
       for name in node.usedNames { users[name, default: []].append(index) }
       for name in node.outputs where !name.isEmpty { producers[name] = index }
@@ -46,10 +51,10 @@ private struct ChainSearch {
       isSorted = !node.usedNames.contains { (producers[$0] ?? -1) >= index }
     }
     for output in graph.outputs { users[output.name, default: []].append(graph.nodes.count) }
-
   }
 
-  /// The type that the node's inputs have, those of one element aside, and its output.
+  /// The type of the node's output and of its inputs, except those of one element; `nil` where they
+  /// differ.
   func commonType(_ node: Node) -> TensorType? {
     guard isSorted, node.outputs.count == 1, let type = types[node.outputs[0]]?.tensorType,
       let shape = type.shape, !isSingle(type),
@@ -72,7 +77,7 @@ private struct ChainSearch {
 
   private func isSingle(_ type: TensorType) -> Bool { type.shape?.sizes?.elementCount == 1 }
 
-  /// Takes a node into the groups whose results it uses, as far as that is possible.
+  /// Joins a node with the groups whose results it uses, where that is possible.
   mutating func add(_ index: Int, _ type: TensorType) {
     var group: (nodes: [Int], type: TensorType) = ([index], type)
     for input in graph.nodes[index].inputs {
@@ -82,7 +87,7 @@ private struct ChainSearch {
         group.nodes.count + other.nodes.count <= ElementwiseChainBuilder.mostSteps
       else { continue }
       let union = Set(group.nodes + other.nodes)
-      // Nobody else may need a result before the place of the last node.
+      // The group runs where its last node stands, so no other node may use a result before that.
       let isFree = union.allSatisfy { member in
         (users[graph.nodes[member].outputs[0]] ?? []).allSatisfy {
           $0 > index || union.contains($0)
@@ -97,7 +102,9 @@ private struct ChainSearch {
     for node in group.nodes { groups[node] = number }
   }
 
-  func replace(in graph: inout Graph) {
+  /// Replaces each group of several nodes by one.
+  /// - Parameter report: called with the number of nodes of each group
+  func replace(in graph: inout Graph, _ report: (Int) -> Void) {
     var chains: [Int: Node] = [:]
     var isGone = [Bool](repeating: false, count: graph.nodes.count)
     for group in members.values where group.nodes.count > 1 {
@@ -111,6 +118,7 @@ private struct ChainSearch {
       guard !outputs.isEmpty else { continue }
       chains[last] = builder.node(outputs: outputs)
       for node in group.nodes { isGone[node] = true }
+      report(group.nodes.count)
     }
     graph.nodes = graph.nodes.indices.compactMap { index in
       chains[index] ?? (isGone[index] ? nil : graph.nodes[index])

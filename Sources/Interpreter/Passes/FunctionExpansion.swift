@@ -2,15 +2,27 @@ import ONNXFormat
 import ONNXOperators
 import ONNXOps
 
+/// Replaces every call of a model-local function by the function's nodes. A session always runs it.
+struct FunctionInlining: Pass {
+  let name = "functions"
+
+  func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError) {
+    guard !model.functions.isEmpty else { return }
+    model.graph = try expandFunctions(model, maxNodes: context.options.maxNodes)
+    model.functions = []
+  }
+}
+
 /// The model's graph with every call of a model-local function replaced by the function's nodes.
 /// - Throws: `ModelError.graph` for functions that call themselves, are nested too deep, or would
 ///   make more than `maxNodes` nodes.
-func expandFunctions(_ model: Model, maxNodes: Int) throws(ModelError) -> Graph {
+package func expandFunctions(_ model: Model, maxNodes: Int) throws(ModelError) -> Graph {
   guard !model.functions.isEmpty else { return model.graph }
   var expansion = try FunctionExpansion(model.functions, maxNodes: maxNodes)
   let size = expansion.size(of: model.graph.nodes)
   guard size <= maxNodes else {
-    throw .graph("with its functions expanded the model has more than \(maxNodes) nodes")
+    throw .graph(
+      "with its functions expanded the model exceeds the limit of \(maxNodes) nodes")
   }
   return try expansion.expand(model.graph)
 }
@@ -27,7 +39,7 @@ private struct FunctionExpansion {
   private let functions: [Key: Function]
   private var sizes: [Key: Int] = [:]
   private var calls = 0
-  /// Bytes of lists and names that calls may still make.
+  /// Bytes of lists and names that further calls may make.
   private var rest: Int
   private let limit: Int
 
@@ -54,7 +66,7 @@ private struct FunctionExpansion {
     return functions[key] == nil ? nil : key
   }
 
-  /// All nodes, those of graph attributes included.
+  /// The nodes and those of their graph attributes, at any depth.
   private func allNodes(_ nodes: [Node]) -> [Node] {
     var all: [Node] = []
     var waiting = [nodes]
@@ -73,6 +85,7 @@ private struct FunctionExpansion {
     return all
   }
 
+  /// The number of nodes once all calls are expanded.
   func size(of nodes: [Node]) -> Int {
     var size = 0
     for node in allNodes(nodes) {
@@ -83,7 +96,7 @@ private struct FunctionExpansion {
     return size
   }
 
-  /// Sizes of all functions, callees before callers.
+  /// Computes the sizes of all functions, callees before callers.
   private mutating func measure() throws(ModelError) {
     let callees = functions.mapValues { function in
       Array(Set(allNodes(function.nodes).compactMap(key)))
@@ -118,10 +131,11 @@ private struct FunctionExpansion {
     }
   }
 
-  /// - Throws: `ModelError.graph` where that is more than is left
+  /// Takes bytes from those that calls may use.
+  /// - Throws: `ModelError.graph` where fewer are left.
   private mutating func take(_ bytes: Int) throws(ModelError) {
     guard bytes <= rest else {
-      throw .graph("with its functions expanded the model's names take more than \(limit) bytes")
+      throw .graph("the names of the expanded functions take more than \(limit) bytes")
     }
     rest -= bytes
   }
@@ -150,7 +164,7 @@ private struct FunctionExpansion {
       .node(name: label, operatorType: node.operatorType, .invalid(reason))
     }
     guard node.inputs.count <= function.inputs.count else {
-      throw fail("the function has \(function.inputs.count) inputs, got \(node.inputs.count)")
+      throw fail("the function takes \(function.inputs.count) inputs, got \(node.inputs.count)")
     }
     guard node.outputs.count <= function.outputs.count else {
       throw fail("the function has \(function.outputs.count) outputs, got \(node.outputs.count)")
@@ -167,7 +181,9 @@ private struct FunctionExpansion {
       body.versions[Registry.normalized(domain: entry.domain)] = Int(clamping: entry.version)
     }
     if let version = body.versions[""], version > Registry.newestVersion {
-      throw fail("operator set version \(version) is newer than the newest known")
+      throw fail(
+        "the function imports operator set version \(version); the newest supported is "
+          + "\(Registry.newestVersion)")
     }
     for attribute in function.attributeDefaults { body.attributes[attribute.name] = attribute }
     let allowed = Set(function.attributes + function.attributeDefaults.map(\.name))
@@ -178,13 +194,13 @@ private struct FunctionExpansion {
       }
       body.attributes[attribute.name] = attribute
     }
-    // An output of the function that a caller does not want gets a name of its own below.
+    // An output that the caller leaves out gets a name of its own in `renamed`.
     var copies: [Node] = []
     for (name, output) in zip(function.outputs, node.outputs) where !output.isEmpty {
       if body.names[name] == nil {
         body.names[name] = output
       } else {
-        // It is an input as well, or a second output.
+        // The output is also an input, or named twice.
         copies.append(Node("Identity", inputs: [body.names[name] ?? ""], outputs: [output]))
       }
     }
@@ -193,94 +209,5 @@ private struct FunctionExpansion {
       try expand(body.renamed(inner), into: &nodes)
     }
     nodes += copies
-  }
-}
-
-/// One call of a function: what its names and attributes stand for.
-struct FunctionBody {
-  let prefix: String
-  var names: [String: String] = [:]
-  var versions: [String: Int] = [:]
-  var attributes: [String: Attribute] = [:]
-
-  init(prefix: String) { self.prefix = prefix }
-
-  private func rename(_ name: String) -> String {
-    name.isEmpty ? "" : names[name] ?? prefix + name
-  }
-
-  /// What an entry of a list or table takes, at most, beside its text.
-  static let bytesEach = 64
-
-  /// An upper bound of the bytes that `renamed` makes.
-  func bytes(of node: Node) -> Int {
-    var total = 0
-    func add(_ names: [String]) {
-      for name in names where total < 1 << 60 {
-        total += Self.bytesEach + prefix.utf8.count + name.utf8.count
-      }
-    }
-    var waiting = [node]
-    while let node = waiting.popLast() {
-      add([node.name ?? node.operatorType])
-      add(node.inputs)
-      add(node.outputs)
-      for attribute in node.attributes {
-        total += 2 * Self.bytesEach
-        guard case .graph(let graph) = attribute.value else { continue }
-        add((graph.inputs + graph.outputs).map(\.name))
-        add((graph.initializers + graph.sparseInitializers.map(\.values)).map { $0.name ?? "" })
-        waiting += graph.nodes
-      }
-    }
-    return total
-  }
-
-  func renamed(_ node: Node) -> Node {
-    var node = node
-    node.name = prefix + (node.name ?? node.operatorType)
-    node.inputs = node.inputs.map(rename)
-    node.outputs = node.outputs.map(rename)
-    node.operatorSetVersion =
-      versions[Registry.normalized(domain: node.domain)] ?? node.operatorSetVersion
-    node.attributes = node.attributes.compactMap { attribute in
-      switch attribute.value {
-      case .reference(let name, _):
-        // An optional attribute that the caller left out is left out here too.
-        guard var value = attributes[name] else { return nil }
-        value.name = attribute.name
-        return value
-      case .graph(let graph):
-        return Attribute(attribute.name, .graph(renamed(graph)))
-      default: return attribute
-      }
-    }
-    return node
-  }
-
-  /// A graph attribute: its own names are made unique like the function's.
-  func renamed(_ graph: Graph) -> Graph {
-    var inner = self
-    let own =
-      graph.inputs.map(\.name) + graph.initializers.compactMap(\.name)
-      + graph.sparseInitializers.compactMap(\.values.name) + graph.nodes.flatMap(\.outputs)
-    for name in own { inner.names[name] = prefix + name }
-    var result = graph
-    for index in result.inputs.indices {
-      result.inputs[index].name = inner.rename(result.inputs[index].name)
-    }
-    for index in result.outputs.indices {
-      result.outputs[index].name = inner.rename(result.outputs[index].name)
-    }
-    for index in result.initializers.indices {
-      result.initializers[index].name = result.initializers[index].name.map(inner.rename)
-    }
-    for index in result.sparseInitializers.indices {
-      result.sparseInitializers[index].values.name =
-        result.sparseInitializers[index].values.name.map(inner.rename)
-    }
-    result.valueInfos = []
-    result.nodes = graph.nodes.map(inner.renamed)
-    return result
   }
 }

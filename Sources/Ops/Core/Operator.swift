@@ -1,4 +1,5 @@
 import ONNXFormat
+import Synchronization
 
 /// One meaning of an operator: its schema, attributes, shape inference and kernel.
 ///
@@ -9,6 +10,10 @@ public protocol Operator: OperatorFacts, Sendable {
 
   /// What versions changed beyond element types; those of all types of one name count together.
   static var versionSteps: [VersionStep] { get }
+
+  /// Rules that replace several nodes by one of this operator, for operators that newer versions of
+  /// the standard define and older models spell out.
+  static var rewrites: [RewriteRule] { get }
 
   /// Reads the attributes. One that is not read makes the node invalid.
   init(_ node: inout NodeReader) throws(OperatorError)
@@ -35,6 +40,10 @@ public protocol Operator: OperatorFacts, Sendable {
   /// before it writes the element at the same place. Offered only for equal shape and element size.
   var overwritableInputs: [Int] { get }
 
+  /// Whether a run takes one of the node's graph attributes, which have no inputs and make the node's
+  /// outputs, as `If` does. The gradient is then the same node over the branches' gradients.
+  var takesOneBranch: Bool { get }
+
   /// Itself, where it can do the work of the node behind it: to ask the runtime whether a type
   /// conforms, it reads the records of all types.
   var asFusing: (any FusingOperator)? { get }
@@ -44,10 +53,19 @@ public protocol Operator: OperatorFacts, Sendable {
 }
 
 extension Operator {
+  /// No changes by default.
   public static var versionSteps: [VersionStep] { [] }
+  /// No rules by default.
+  public static var rewrites: [RewriteRule] { [] }
+  /// True by default.
   public var isPure: Bool { true }
+  /// False by default.
   public var needsOnlyTypes: Bool { false }
+  /// None by default.
   public var overwritableInputs: [Int] { [] }
+  /// False by default.
+  public var takesOneBranch: Bool { false }
+  /// None by default.
   public var asFusing: (any FusingOperator)? { nil }
   public static var gradientOperators: [any Operator.Type] { [] }
 }
@@ -90,11 +108,14 @@ public struct Preparation: Sendable {
   public let convolution: ConvolutionAlgorithm
   /// Whether the bits of a sample must not depend on the samples computed with it.
   public let isBatchInvariant: Bool
+  /// Collects what kernels note; `nil` where nobody will read it.
+  public let notes: KernelNotes?
 
-  /// - Parameter packed: what plans of one session share; by default a preparation has its own
+  /// - Parameter packed: packed constants that plans of one session share; by default there are none
   public init(
     inputs: Inputs, outputs: [TensorType?], threads: Int, packed: PackedTensors = PackedTensors(),
-    convolution: ConvolutionAlgorithm = .automatic, isBatchInvariant: Bool = true
+    convolution: ConvolutionAlgorithm = .automatic, isBatchInvariant: Bool = true,
+    notes: KernelNotes? = nil
   ) {
     self.inputs = inputs
     self.outputs = outputs
@@ -102,7 +123,12 @@ public struct Preparation: Sendable {
     self.packed = packed
     self.convolution = convolution
     self.isBatchInvariant = isBatchInvariant
+    self.notes = notes
   }
+
+  /// Notes the algorithm that the kernel uses, and the reason for it, for whoever prints the plan:
+  /// `Winograd F(4×4, 3×3)`. The text is made only where it is read.
+  public func note(_ text: @autoclosure () -> String) { notes?.add(text()) }
 
   /// Whether somebody wants that output.
   public func wants(_ output: Int) -> Bool { output < outputs.count && outputs[output] != nil }
@@ -137,4 +163,18 @@ public struct Preparation: Sendable {
   public func elementType(_ index: Int) throws(OperatorError) -> ElementType {
     try inputs.tensor(index).elementType
   }
+}
+
+/// Notes that kernels leave about themselves while they are prepared.
+public final class KernelNotes: Sendable {
+  private let texts = Mutex<[String]>([])
+
+  /// An empty collection.
+  public init() {}
+
+  /// All notes, in the order they were added.
+  public var all: [String] { texts.withLock { $0 } }
+
+  /// Adds a note.
+  public func add(_ text: String) { texts.withLock { $0.append(text) } }
 }

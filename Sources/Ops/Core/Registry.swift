@@ -83,6 +83,16 @@ public struct Registry: Sendable {
     operators.map { $0.schema }.filter { $0.domain != Self.privateDomain }
   }
 
+  /// The rules of all operators by the types of the nodes that can end their patterns, those of more
+  /// nodes first.
+  public var rewrites: [String: [RewriteRule]] {
+    var rules: [String: [RewriteRule]] = [:]
+    for rule in operators.flatMap({ $0.rewrites }) {
+      for end in rule.pattern.ends { rules[end, default: []].append(rule) }
+    }
+    return rules.mapValues { $0.sorted { $0.pattern.size > $1.pattern.size } }
+  }
+
   /// A domain as the registry spells it: `ai.onnx` is the empty string.
   public static func normalized(domain: String?) -> String {
     guard let domain, domain != "ai.onnx" else { return "" }

@@ -60,6 +60,14 @@ struct Window: Sendable, Hashable {
   var y = WindowAxis()
   var x = WindowAxis()
 
+  /// The windows in a few words: `kernel 3×3, stride 2×2`.
+  var summary: String {
+    let axes = [z, y, x].drop { $0.input == 1 && $0.kernel == 1 }
+    let kernel = axes.map { "\($0.kernel)" }.joined(separator: "×")
+    let stride = axes.map { "\($0.stride)" }.joined(separator: "×")
+    return "kernel \(kernel), stride \(stride)"
+  }
+
   /// - Parameter axes: one to three, outermost first.
   init(_ axes: [WindowAxis]) throws(OperatorError) {
     guard (1...3).contains(axes.count) else {

@@ -61,8 +61,11 @@ package struct AffineProduct: Sendable {
     switch try call.elementType(0) {
     case .float32:
       if let kernel = try panels(problem, activation, call) { return kernel }
+      call.note("OpenBLAS: \(problem.rows) × \(problem.depth) × \(problem.columns)")
       return try blas(problem, activation, call, Float.self)
-    case .float64: return try blas(problem, activation, call, Double.self)
+    case .float64:
+      call.note("OpenBLAS: \(problem.rows) × \(problem.depth) × \(problem.columns)")
+      return try blas(problem, activation, call, Double.self)
     case .float16, .bfloat16:
       return try call.widened { (wide) throws(OperatorError) in try kernel(wide, activation) }
     case .int32: return try integer(problem, Int32.self)

@@ -39,6 +39,8 @@ extension QuantizedOperands {
       parts.append(part)
     }
     call.replaced.insert(places.b)
+    call.note(
+      "whole numbers as float32, \(parts.count == 1 ? "one sum" : "\(parts.count) partial sums")")
     return ExactSums(
       input: places.a, zero: zeroA.input, code: code, outputCount: .work(rows, columns),
       parts: parts)

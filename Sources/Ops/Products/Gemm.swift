@@ -93,7 +93,9 @@ struct FusedGemm: Operator {
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] { try product.infer(inputs) }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    try product.kernel(call, activation)
+    let kernel = try product.kernel(call, activation)
+    activation.note(in: call)
+    return kernel
   }
 }
 

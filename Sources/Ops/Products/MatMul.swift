@@ -160,7 +160,12 @@ private struct MatrixProduct {
 
   func kernel(_ call: Preparation) throws(OperatorError) -> Kernel {
     let plain = PlainProduct(sizes: sizes, transposeA: transposeA, transposeB: transposeB)
-    switch try call.elementType(0) {
+    let type = try call.elementType(0)
+    let isReal = type == .float32 || type == .float64
+    call.note(
+      (isReal ? "OpenBLAS" : "plain loops")
+        + ": \(sizes.matrices) of \(sizes.rows) × \(sizes.depth) × \(sizes.columns)")
+    switch type {
     case .float32: return try blas(call, Float.self)
     case .float64: return try blas(call, Double.self)
     case .int32: return plain.kernel(ProductSum<Int32>())

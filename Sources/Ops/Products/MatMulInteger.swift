@@ -19,6 +19,7 @@ struct MatMulInteger: Operator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let operands = try QuantizedOperands(call, a: 0, b: 1, zeroA: 2, zeroB: 3)
     if let kernel = try operands.exactSums(call)?.kernel() { return kernel }
+    call.note("plain loops over 8-bit numbers")
     switch (try call.elementType(0), try call.elementType(1)) {
     case (.int8, .int8): return operands.kernel(IntegerProduct<Int8, Int8>(operands))
     case (.int8, _): return operands.kernel(IntegerProduct<Int8, UInt8>(operands))

@@ -35,11 +35,15 @@ package struct PanelProduct: Sendable {
     if isTransposed, Int.work(columns, depth) >= Self.largeCount,
       rows == 1 || call.isBatchInvariant
     {
+      call.note("rows against W in place: \(depth) × \(columns)")
       return rowKernel()
     }
     let this = self
     let constant = try packed(call)
     if constant == nil && (rows < 16 || call.isBatchInvariant) { return nil }
+    call.note(
+      "packed product \(rows) × \(depth) × \(columns), W packed "
+        + (constant == nil ? "in each run" : "once"))
     let block = ck_panel_rows()
     let own = constant == nil ? count.vectors : 0
     let blocks = (rows + block - 1) / block

@@ -29,6 +29,7 @@ struct QLinearMatMul: Operator {
       let operands = try QuantizedOperands(call, a: 0, b: 3, zeroA: 2, zeroB: 5)
       return operands.kernel(try CodedProduct(operands, call))
     }
+    call.note("plain loops over 8-bit numbers")
     switch (try call.elementType(0), try call.elementType(3)) {
     case (.int8, .int8): return try kernel(call, Int8.self, Int8.self)
     case (.int8, _): return try kernel(call, Int8.self, UInt8.self)

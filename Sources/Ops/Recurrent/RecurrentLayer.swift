@@ -56,6 +56,11 @@ struct RecurrentLayer<T: GateValue>: Sendable {
     memory = try RecurrentMemory(
       T.self, cell.shape, sizes, layout, tiling, reserve: reserve,
       hasReserveOutput: reserveOutput != nil, converts: elements.areConverted, packs: !isConstant)
+    let tiles = tiling.count
+    call.note(
+      "\(sizes.hidden) units\(sizes.directions == 1 ? "" : " in two directions"), "
+        + "\(tiles == 1 ? "one tile" : "\(tiles) tiles") a step, weights packed "
+        + (isConstant ? "once" : "in each run"))
     guard isConstant else {
       packed = nil
       return

@@ -8,20 +8,21 @@ import RealModule
 /// Inputs that hold one element go with every element of the others. Attributes are the operators of
 /// the steps, two values for each to work on (the second −1 where there is one), and the values that
 /// are outputs.
-package struct ElementwiseChain: Operator {
-  package static let schema = Schema(
+public struct ElementwiseChain: Operator {
+  public static let schema = Schema(
     "ElementwiseChain", domain: "swift.onnx", [1: [.float32, .float64]], inputs: .atLeast(1),
     outputs: .atLeast(1))
   private let steps: [(operator: any ChainedOperator, operands: [Int])]
+  private let names: [String]
   private let results: [Int]
   private let inputCount: Int
 
   /// Elements that go through all steps before the next ones do.
   private static let block = 1024
   /// Steps that keep their results of a block in the cache.
-  package static let mostSteps = 48
+  public static let mostSteps = 48
 
-  package init(_ node: inout NodeReader) throws(OperatorError) {
+  public init(_ node: inout NodeReader) throws(OperatorError) {
     let inputCount = node.inputCount
     self.inputCount = inputCount
     let names = try node.optionalStrings("operators") ?? []
@@ -43,12 +44,13 @@ package struct ElementwiseChain: Operator {
       steps.append((made, pair))
     }
     self.steps = steps
+    self.names = names
     guard results.allSatisfy({ (inputCount..<inputCount + names.count).contains($0) }) else {
       throw .attribute("results", "expected numbers of steps")
     }
   }
 
-  package func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+  public func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let type = try inputs.tensor(0).elementType
     var shape: Shape?
     for index in 0..<inputs.count {
@@ -63,7 +65,8 @@ package struct ElementwiseChain: Operator {
     return Array(repeating: .tensor(type, shape), count: results.count)
   }
 
-  package func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+  public func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    call.note("\(names.joined(separator: ", ")) in one pass")
     switch try call.elementType(0) {
     case .float32: return try kernel(call, Float.self)
     case .float64: return try kernel(call, Double.self)

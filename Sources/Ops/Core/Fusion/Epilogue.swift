@@ -29,6 +29,23 @@ public enum Activation: Sendable, Hashable {
     }
   }
 
+  /// The operator's name; `nil` for none.
+  public var name: String? {
+    switch self {
+    case .none: nil
+    case .relu: "Relu"
+    case .clip: "Clip"
+    case .leakyRelu: "LeakyRelu"
+    case .sigmoid: "Sigmoid"
+    case .tanh: "Tanh"
+    }
+  }
+
+  /// Notes that the kernel applies the function to its result.
+  public func note(in call: Preparation) {
+    if let name { call.note("fused with \(name)") }
+  }
+
   /// The attributes that `init` reads.
   public var attributes: [Attribute] {
     switch self {
@@ -113,6 +130,12 @@ public struct Epilogue: Sendable {
     self.bias = bias
     self.residual = residual
     self.activation = activation
+  }
+
+  /// Notes the operators whose work the kernel does besides its own.
+  public func note(in call: Preparation) {
+    if residual != nil { call.note("fused with Add") }
+    activation.note(in: call)
   }
 
   /// The same for the C kernels, for a part of the result.

@@ -65,3 +65,25 @@ extension Gelu {
     ]
   }
 }
+
+extension Gelu {
+  static var rewrites: [RewriteRule] {
+    let x = RewritePattern.value("x")
+    let half = RewritePattern.number(0.5)
+    let erf = RewritePattern.node("Erf", [x * .number(0.5.squareRoot())])
+    let factor = RewritePattern.number((2 / Double.pi).squareRoot())
+    let cubic = RewritePattern.number(0.044715)
+    // x + 0.044715 x³, or x · (1 + 0.044715 x²).
+    let inner = RewritePattern.either([
+      factor * (x + cubic * .power(x, 3)), factor * (x + cubic * x * x * x),
+      factor * x * (.number(1) + cubic * .power(x, 2)),
+      factor * x * (.number(1) + cubic * x * x),
+    ])
+    return [
+      RewriteRule(x * half * (.number(1) + erf)) { $0.node("Gelu", ["x"], version: 20) },
+      RewriteRule(x * half * (.number(1) + .node("Tanh", [inner]))) {
+        $0.node("Gelu", ["x"], [.string("approximate", "tanh")], version: 20)
+      },
+    ]
+  }
+}

@@ -30,3 +30,24 @@ extension HardSwish {
     ]
   }
 }
+
+extension HardSwish {
+  static var rewrites: [RewriteRule] {
+    let x = RewritePattern.value("x")
+    let gate = RewritePattern.node("HardSigmoid", [x]) { node, _ in
+      guard case .float(let alpha)? = node.attribute("alpha")?.value else { return false }
+      guard case .float(let beta) = node.attribute("beta")?.value ?? .float(0.5) else {
+        return false
+      }
+      return abs(alpha * 6 - 1) < 1e-6 && beta == 0.5
+    }
+    let clipped = RewritePattern.node("Clip", [x + .number(3)]) { node, view in
+      node.inputs.count == 3 && view.isNumber(node.inputs[1], 0)
+        && view.isNumber(node.inputs[2], 6)
+    }
+    return [
+      RewriteRule(x * gate) { $0.node("HardSwish", ["x"], version: 22) },
+      RewriteRule(x * .number(1 / 6) * clipped) { $0.node("HardSwish", ["x"], version: 22) },
+    ]
+  }
+}

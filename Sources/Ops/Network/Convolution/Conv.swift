@@ -69,7 +69,9 @@ struct FusedConv: Operator {
     let epilogue = Epilogue(
       bias: call.inputs.has(2) ? 2 : nil, residual: call.inputs.has(3) ? 3 : nil,
       activation: activation)
-    return try convolution.realKernel(call, epilogue)
+    let kernel = try convolution.realKernel(call, epilogue)
+    epilogue.note(in: call)
+    return kernel
   }
 }
 
@@ -94,9 +96,12 @@ extension Convolution {
       return try call.widened { (wide) throws(OperatorError) in try realKernel(wide, epilogue) }
     case .float32:
       let fast = FloatConvolution(geometry: geometry, epilogue: epilogue)
-      return try fast.kernel(call)
-        ?? direct.kernel(RealConvolution<Float>(epilogue: epilogue))
-    case .float64: return direct.kernel(RealConvolution<Double>(epilogue: epilogue))
+      if let kernel = try fast.kernel(call) { return kernel }
+      call.note("plain loops")
+      return direct.kernel(RealConvolution<Float>(epilogue: epilogue))
+    case .float64:
+      call.note("plain loops")
+      return direct.kernel(RealConvolution<Double>(epilogue: epilogue))
     case let type: throw .input(0, "no kernel for \(type)")
     }
   }

@@ -23,6 +23,7 @@ struct ConvInteger: Operator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let operands = try QuantizedWindows(convolution, call, x: 0, w: 1, zeroX: 2, zeroW: 3)
     if let kernel = try operands.exactSums(call)?.kernel() { return kernel }
+    call.note("plain loops over 8-bit numbers")
     switch (try call.elementType(0), try call.elementType(1)) {
     case (.int8, .int8): return operands.kernel(IntegerConvolution<Int8, Int8>(operands))
     case (.int8, _): return operands.kernel(IntegerConvolution<Int8, UInt8>(operands))

@@ -87,6 +87,14 @@ struct ConvolutionGeometry: Sendable {
 
   /// Weights of one output channel.
   var depth: Int { channels * window.kernelCount }
-  /// Multiplications of the whole.
+  /// Whether there is nothing to compute.
   var isEmpty: Bool { batch == 0 || maps == 0 || window.outputCount == 0 }
+  /// The sizes in a few words: `64 → 128 channels, 56×56`.
+  var summary: String {
+    let axes = [window.z, window.y, window.x].drop { $0.input == 1 && $0.output == 1 }
+    let size = axes.map { "\($0.output)" }.joined(separator: "×")
+    let groups = groups == 1 ? "" : ", \(groups) groups"
+    return "\(self.groups * channels) → \(self.groups * maps) channels\(groups)"
+      + (size.isEmpty ? "" : ", \(size)")
+  }
 }

@@ -63,6 +63,8 @@ extension QuantizedWindows {
       parts.append(part)
     }
     call.replaced.insert(places.w)
+    call.note(
+      "whole numbers as float32, \(parts.count == 1 ? "one sum" : "\(parts.count) partial sums")")
     return ExactSums(
       input: places.x, zero: zeroX.input, code: code,
       outputCount: .work(geometry.batch, maps, window.outputCount), parts: parts)

@@ -21,23 +21,33 @@ struct FloatConvolution: Sendable {
     }
     // Vectors run along the windows: too few of them are a matter for the matrix product.
     if geometry.window.outputCount < 8 {
+      call.note("copied columns and a matrix product: \(geometry.summary)")
       return try ColumnConvolution(geometry: geometry, epilogue: epilogue).kernel()
     }
     if let depthwise = DepthwiseConvolution(geometry: geometry, epilogue: epilogue) {
+      call.note("depthwise 3×3: \(geometry.summary)")
       return depthwise.kernel(call)
     }
     let winograd = WinogradConvolution(
       geometry: geometry, epilogue: epilogue, algorithm: call.convolution)
-    if let winograd { return try winograd.kernel(call) }
+    if let winograd {
+      call.note(winograd.summary)
+      return try winograd.kernel(call)
+    }
     guard let layout = DirectLayout(geometry.window, channels: geometry.channels) else {
       return nil
     }
     let cut = DirectCut(geometry, layout)
-    if geometry.channels == 1 && geometry.maps < 3 { return depthwise(layout, cut, call.threads) }
+    if geometry.channels == 1 && geometry.maps < 3 {
+      call.note("depthwise, windows read in place: \(geometry.summary)")
+      return depthwise(layout, cut, call.threads)
+    }
     guard isFasterInPlace(layout) else {
+      call.note("packed windows and a product: \(geometry.summary)")
       return try PanelConvolution(geometry: geometry, epilogue: epilogue, layout: layout)
         .kernel(call)
     }
+    call.note("windows read in place: \(geometry.summary)")
     let weights = PackedWeights(
       groups: geometry.groups, maps: geometry.maps, depth: geometry.depth,
       block: Int(CK_DIRECT_MAPS))

@@ -37,6 +37,7 @@ struct QLinearConv: Operator {
     _ call: Preparation, _ x: X.Type, _ w: W.Type
   ) throws(OperatorError) -> Kernel {
     let operands = try QuantizedWindows(convolution, call, x: 0, w: 3, zeroX: 2, zeroW: 5)
+    call.note("plain loops over 8-bit numbers: \(operands.geometry.summary)")
     switch try call.elementType(7) {
     case .int8: return operands.kernel(try QuantizedConvolution<X, W, Int8>(operands, call))
     default: return operands.kernel(try QuantizedConvolution<X, W, UInt8>(operands, call))

@@ -47,6 +47,9 @@ struct WinogradConvolution: Sendable {
     chunks = (tiles + chunk - 1) / chunk
   }
 
+  /// The algorithm's name in the literature.
+  var summary: String { "Winograd F(\(size)×\(size), 3×3): \(geometry.summary)" }
+
   private var products: Int { (size + 2) * (size + 2) }
   /// Blocks of packed weights of a group of the convolution.
   private var blocks: Int { (geometry.maps + block - 1) / block }

@@ -32,3 +32,13 @@ extension RMSNormalization {
     ]
   }
 }
+
+extension RMSNormalization {
+  static var rewrites: [RewriteRule] {
+    [
+      RewriteRule(.normalized(.value("x"), times: .value("scale"))) {
+        $0.rows("RMSNormalization", [], version: 23)
+      }
+    ]
+  }
+}

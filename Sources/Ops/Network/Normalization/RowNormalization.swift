@@ -144,3 +144,27 @@ extension VersionStep {
     }
   }
 }
+
+extension RewritePattern {
+  /// `x / √(mean of x² + ε) · scale`, with the root below or inverted.
+  static func normalized(_ x: RewritePattern, times scale: RewritePattern) -> RewritePattern {
+    let variance = mean(square(x), axes: "axes") + scalar("epsilon")
+    let root = node("Sqrt", [variance])
+    let inverse = either([node("Reciprocal", [root]), number(1) / root, power(variance, -0.5)])
+    return either([x / root * scale, x * inverse * scale])
+  }
+}
+
+extension RewriteMatch {
+  /// The normalization of `x` over its last axes, for a pattern of the form above.
+  /// - Parameter more: inputs behind the scale
+  func rows(_ operatorType: String, _ more: [String], version: Int) -> Node? {
+    // The attribute epsilon has the precision of float32.
+    guard let axis = firstOfLastAxes("axes", of: "x"), type("x")?.elementType != .float64 else {
+      return nil
+    }
+    return node(
+      operatorType, ["x", "scale"] + more,
+      [.int("axis", axis), .float("epsilon", Float(scalar("epsilon")))], version: version)
+  }
+}

@@ -25,7 +25,9 @@ struct AveragePool: PoolOperator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let (window, images) = try geometry(call)
-    switch try call.elementType(0) {
+    let type = try call.elementType(0)
+    call.note("\(type == .float32 ? "vectorised" : "plain loops"), \(window.summary)")
+    switch type {
     case .float32: return vectorised(window, images, threads: call.threads)
     case .float64: return kernel(Double.self, window, images)
     case .float16: return kernel(Float16.self, window, images)

@@ -33,6 +33,7 @@ extension GlobalPoolOperator {
     switch try call.elementType(0) {
     case .float32:
       guard let reduce = Self.vectorised else { return kernel(Float.self, window, images: images) }
+      call.note("vectorised")
       let tiles = Tiles(images, cost: count)
       let tile: Buffers.Tile = { buffers, task, _ in
         let x = buffers.input(0, as: Float.self)

@@ -53,6 +53,7 @@ struct MaxPool: PoolOperator {
 
   private func vectorised(_ call: Preparation) throws(OperatorError) -> Kernel {
     let (window, images) = try geometry(call)
+    call.note("vectorised, \(window.summary)")
     let shape = window.c
     let row = images == 0 ? 0 : window.scratchCount
     let tiles = Tiles(images, cost: window.inputCount + window.outputCount)
@@ -102,6 +103,7 @@ struct MaxPool: PoolOperator {
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     let (window, images) = try geometry(call)
+    call.note("plain loops, \(window.summary)")
     guard call.wants(1) else { return poolingKernel(Largest<T>(), window, images: images) }
     let isColumnMajor = isColumnMajor
     let wantsValues = call.wants(0)

@@ -11,6 +11,8 @@ struct If: Operator {
       25: .bool,
     ], inputs: 1...1, outputs: .atLeast(1))
 
+  var takesOneBranch: Bool { true }
+
   init(_ node: inout NodeReader) throws(OperatorError) {
     _ = try node.graph("then_branch")
     _ = try node.graph("else_branch")

@@ -3,9 +3,10 @@ import ONNXOperators
 import ONNXOps
 
 extension Model {
-  /// The model with every call of one of its functions replaced by the function's nodes, each of
-  /// which remembers the operator set it is of.
-  /// - Throws: `ModelError.graph` for functions that call themselves or make too many nodes
+  /// The model with every call of its own functions replaced by the function's nodes. Each node
+  /// remembers the operator set that its function imports.
+  /// - Throws: `ModelError.graph` for functions that call themselves, or that would make more than
+  ///   `maxNodes` nodes.
   public func withoutFunctions(
     maxNodes: Int = SessionOptions().maxNodes
   ) throws(ModelError) -> Model {
@@ -15,11 +16,11 @@ extension Model {
     return result
   }
 
-  /// The model with what follows without a run computed: nodes whose inputs are constant, and
-  /// arithmetic on shapes that are known, become initializers.
-  /// - Parameter largest: bytes that a tensor made so may take, if it takes more than what it is made
-  ///   of
-  /// - Throws: `ModelError` for what is wrong with the model
+  /// The model with everything computed that needs no run: nodes with constant inputs, and arithmetic
+  /// on known shapes, become initializers.
+  /// - Parameter largest: the most bytes that a new tensor may take where it takes more than the
+  ///   tensors it is computed from
+  /// - Throws: `ModelError` for an invalid model.
   public func withConstantsComputed(largest: Int = 1 << 20) throws(ModelError) -> Model {
     var options = SessionOptions()
     options.threads = 1
@@ -30,8 +31,8 @@ extension Model {
       irVersion ?? 0 >= 4
       ? Set(graph.initializers.compactMap(\.name).filter { inputs.contains($0) }) : []
     var result = self
-    foldConstants(
-      &result.graph, operatorSets, engine, keeping: replaceable, largest: largest)
+    ConstantFolding(keeping: replaceable, largest: largest).fold(
+      &result.graph, operatorSets, engine)
     var checked = result.graph
     let given = Set(result.graph.initializers.compactMap(\.name)).subtracting(replaceable)
     checked.inputs.removeAll { given.contains($0.name) }
@@ -62,6 +63,6 @@ extension Model {
 }
 
 extension Tensor {
-  /// Whether it is more than arithmetic on shapes makes.
+  /// Whether the tensor is longer than those of shape arithmetic.
   fileprivate var isLong: Bool { count > 1 << 12 }
 }

@@ -1,23 +1,26 @@
 import ONNXFormat
+import ONNXInterpreter
 import ONNXOperators
 import ONNXOps
 
-/// Reverse mode: adds to a graph the nodes that compute gradients of one of its values.
+/// Reverse-mode differentiation: adds to a graph the nodes that compute gradients of its values.
 ///
-/// One walk from the last node to the first asks each operator for the nodes of its gradient. The
-/// graph's functions are expanded and its nodes stand behind those whose outputs they use.
+/// One walk from the last node to the first asks each operator for the nodes of its gradient. Functions
+/// are expanded first, and nodes sorted so that each stands behind those whose outputs it uses.
 public struct Differentiation: Sendable {
-  /// The graph, with the gradients once `gradients(of:by:)` was called.
+  /// The graph; `gradients(of:by:)` adds the gradients to it.
   public private(set) var graph: Graph
   let operatorSets: OperatorSets
   let engine: Engine
   let types: [String: ValueType]
   let constants: [String: Tensor]
 
+  /// Prepares a model's graph.
   /// - Parameters:
-  ///   - model: its graph attributes are left alone; its functions are expanded
-  ///   - inputTypes: of inputs that are to be taken for other than declared
-  /// - Throws: `ModelError` for a model that would not run.
+  ///   - model: the model, whose functions are expanded and graph attributes left as they are
+  ///   - inputTypes: types of inputs, by name, that replace the declared ones
+  ///   - options: the threads and limits
+  /// - Throws: `ModelError` for an invalid model.
   public init(
     _ model: Model, inputTypes: [String: ValueType] = [:], options: SessionOptions = .init()
   ) throws(ModelError) {
@@ -48,12 +51,14 @@ public struct Differentiation: Sendable {
     self.graph.nodes = program.nodes.map { graph.nodes[$0.position] }
   }
 
-  /// What is known of a value's type.
+  /// The type of a value, as far as it follows from the inputs' types; `nil` where nothing is known.
   public func type(of name: String) -> ValueType? { types[name] }
 
-  /// Adds the nodes that compute the gradient of the sum of `y`'s elements by each of `names`.
-  /// - Returns: the name of the gradient by each name; none for those that `y` does not depend on.
-  /// - Throws: `ModelError.node` for a node on the way whose operator has no gradient.
+  /// Adds the nodes that compute the gradient of the sum of `y`'s elements with respect to each of
+  /// `names`.
+  /// - Returns: the gradients' names, by the names of the values; none for values that `y` does not
+  ///   depend on.
+  /// - Throws: `ModelError.node` for a node between them whose operator has no gradient.
   public mutating func gradients(
     of y: String, by names: [String]
   ) throws(ModelError) -> [String: String] {
@@ -63,10 +68,11 @@ public struct Differentiation: Sendable {
     return try gradients(from: [(y, one)], by: names, builder)
   }
 
-  /// Adds the nodes that compute the gradient of Σᵢ Σ valueᵢ · gradientᵢ by each of `names`.
+  /// Adds the nodes that compute the gradient of Σᵢ Σ valueᵢ · gradientᵢ with respect to each of
+  /// `names`.
   /// - Parameters:
-  ///   - ends: values, and what their gradients are
-  ///   - builder: nodes that the gradients come from
+  ///   - ends: values and their gradients
+  ///   - builder: the nodes that compute those gradients
   mutating func gradients(
     from ends: [(value: String, gradient: String)], by names: [String], _ builder: GraphBuilder
   ) throws(ModelError) -> [String: String] {
@@ -88,14 +94,18 @@ public struct Differentiation: Sendable {
       let wanted = node.inputs.map { needed.contains($0) && isReal($0) }
       guard outputs.contains(where: { $0 != nil }), node.usedNames.contains(where: needed.contains)
       else { continue }
-      let label = node.name.flatMap { $0.isEmpty ? nil : $0 } ?? "#\(index)"
+      let label = node.label(at: index)
       let fail: (OperatorError) -> ModelError = {
         .node(name: label, operatorType: node.operatorType, $0)
       }
       let version = try operatorSets.version(for: node, fail)
-      if node.operatorType == "If", Registry.normalized(domain: node.domain) == "" {
-        let captures = Set(node.usedNames.dropFirst()).filter { needed.contains($0) && isReal($0) }
-          .sorted()
+      let made: any Operator
+      do { made = try engine.registry.make(node, operatorSet: version).operator } catch {
+        throw fail(error)
+      }
+      if made.takesOneBranch {
+        let captures = Set(node.usedNames).subtracting(node.inputs)
+          .filter { needed.contains($0) && isReal($0) }.sorted()
         guard !captures.isEmpty else { continue }
         let results = try differentiateBranches(
           of: node, outputs: outputs, by: captures, &builder)
@@ -108,7 +118,6 @@ public struct Differentiation: Sendable {
         node, operatorSet: version, builder: builder, gradients: outputs, wanted: wanted,
         type: { [types] in types[$0] }, contents: { [constants] in constants[$0] })
       do throws(OperatorError) {
-        let made = try Registry.standard.make(node, operatorSet: version).operator
         guard let made = made as? any DifferentiableOperator else {
           throw .unsupported("the operator has no gradient")
         }
@@ -126,7 +135,7 @@ public struct Differentiation: Sendable {
     return total.filter { names.contains($0.key) }
   }
 
-  /// The values that depend on any of `names` and can have a gradient.
+  /// The values that depend on any of `names` and are or may be of floating point.
   private func reached(from names: [String]) -> Set<String> {
     var reached = Set(names)
     for node in graph.nodes where node.usedNames.contains(where: reached.contains) {
@@ -137,7 +146,7 @@ public struct Differentiation: Sendable {
     return reached
   }
 
-  /// Whether the value is, or may be, of floating point.
+  /// Whether the value is or may be of floating point.
   private func isReal(_ name: String) -> Bool {
     guard let type = types[name] else { return true }
     guard let tensor = type.tensorType else { return true }

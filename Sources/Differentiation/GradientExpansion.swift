@@ -1,26 +1,52 @@
 import ONNXFormat
+import ONNXInterpreter
 import ONNXOperators
 import ONNXOps
 
-/// Replaces every `Gradient` node of `ai.onnx.preview.training` by the nodes that compute it.
+/// Replaces every `Gradient` node of `ai.onnx.preview.training` by the nodes that compute it. A model
+/// that holds such nodes needs this pass in `SessionOptions.expansions`.
 ///
-/// Its attributes name values of the graph: `xs` and `zs`, on which `y` depends. Its inputs are what
-/// `xs` and `zs` are to be instead, and its outputs the gradients of `y` by `xs` there.
-func expandGradients(
-  _ graph: inout Graph, operatorSets: OperatorSets, engine: Engine
-) throws(ModelError) {
-  while let index = graph.nodes.firstIndex(where: \.isGradient) {
-    let node = graph.nodes.remove(at: index)
-    let label = node.name.flatMap { $0.isEmpty ? nil : $0 } ?? "#\(index)"
-    do throws(OperatorError) {
-      try expand(node, &graph, operatorSets: operatorSets, engine: engine)
-    } catch {
-      throw .node(name: label, operatorType: node.operatorType, error)
-    }
-    guard graph.nodes.count <= engine.options.maxNodes else {
-      throw .graph("with its gradients the model has more than \(engine.options.maxNodes) nodes")
+/// The attributes `xs` and `zs` name values of the graph on which the value `y` depends. The node's
+/// inputs take their place, and its outputs are the gradients of `y` with respect to `xs` there.
+public struct GradientExpansion: Pass {
+  /// `gradients`.
+  public let name = "gradients"
+
+  /// The pass.
+  public init() {}
+
+  /// Replaces the `Gradient` nodes, those in functions aside, which are expanded first.
+  /// - Throws: `ModelError.node` for a node that names values the graph lacks, or whose gradients need
+  ///   an operator that has none; `ModelError.graph` for more nodes than the limit.
+  public func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError) {
+    guard model.graph.nodes.contains(where: \.isGradient) else { return }
+    let operatorSets = try OperatorSets(model.operatorSets)
+    let engine = Engine(context.options)
+    while let index = model.graph.nodes.firstIndex(where: \.isGradient) {
+      let node = model.graph.nodes.remove(at: index)
+      do throws(OperatorError) {
+        try expand(node, &model.graph, operatorSets: operatorSets, engine: engine)
+      } catch {
+        throw .node(name: node.label(at: index), operatorType: node.operatorType, error)
+      }
+      context.note("gradients of \(node.attribute("y")?.value.text ?? "y")")
+      let limit = context.options.maxNodes
+      guard model.graph.nodes.count <= limit else {
+        throw .graph(
+          "with its gradients the model exceeds the limit of \(limit) nodes")
+      }
     }
   }
+}
+
+extension Pass where Self == GradientExpansion {
+  /// Replaces `Gradient` nodes by the nodes that compute them.
+  public static var gradients: GradientExpansion { GradientExpansion() }
+}
+
+extension Attribute.Value {
+  /// The text of a string.
+  fileprivate var text: String? { if case .string(let text) = self { text.string } else { nil } }
 }
 
 extension Node {
@@ -39,7 +65,7 @@ private func expand(
   try reader.finish()
   guard !xs.isEmpty else { throw .attribute("xs", "is missing") }
   guard Set(xs + zs).count == xs.count + zs.count else {
-    throw .attribute("xs", "a name is given twice, in xs or zs")
+    throw .attribute("xs", "xs and zs name a value twice")
   }
   guard node.inputs.count == xs.count + zs.count else {
     throw .invalid("expected \(xs.count + zs.count) inputs, got \(node.inputs.count)")
@@ -48,12 +74,12 @@ private func expand(
     throw .invalid("expected at most \(xs.count) outputs, got \(node.outputs.count)")
   }
 
-  // The part of the graph between the given values and y, with the inputs in their place.
+  // The part of the graph between the given values and y, with the node's inputs in their place.
   var slice = graph
   slice.nodes = zip(graph.nodes, graph.nodes(neededFor: [y], from: Set(xs + zs)).isNeeded)
     .filter(\.1).map(\.0)
   guard slice.nodes.allSatisfy({ !$0.isGradient }) else {
-    throw .unsupported("y depends on a Gradient node further down")
+    throw .unsupported("y depends on another Gradient node")
   }
   let cut = Set(xs + zs).subtracting(graph.inputs.map(\.name))
     .subtracting(graph.initializers.compactMap(\.name))
@@ -61,7 +87,7 @@ private func expand(
   var names: [String: String] = [:]
   var builder = GraphBuilder(taken: graph.allNames)
   if !isInPlace {
-    // Copies, so that one given value does not count as a function of another.
+    // Copies, so that no given value depends on another.
     for (name, input) in zip(xs + zs, node.inputs) {
       names[name] = builder.node("Identity", [input], hint: name)
     }
@@ -70,7 +96,7 @@ private func expand(
     }
     for index in slice.nodes.indices {
       guard !slice.nodes[index].hasSubgraph else {
-        throw .unsupported("a graph attribute on the way to y")
+        throw .unsupported("a node with a subgraph between xs and y")
       }
       slice.nodes[index].inputs = slice.nodes[index].inputs.map { names[$0] ?? $0 }
       slice.nodes[index].outputs = slice.nodes[index].outputs.map { names[$0] ?? $0 }

@@ -1,35 +1,38 @@
 import ONNXFormat
+import ONNXInterpreter
 import ONNXOperators
 import ONNXOps
 
-/// A model's graph in the form that training takes: functions expanded, weights that nodes make of
-/// constants turned into initializers, and operators that have one in training mode.
+/// A model in the form that training takes: functions expanded, weights that nodes compute from
+/// constants turned into initializers, and operators in their training mode where they have one.
 public struct TrainingForm: Sendable {
+  /// The model in that form.
   public var model: Model
-  /// Initializers that a step changes besides the parameters, such as a running mean, and the
-  /// output that replaces each.
+  /// Initializers that a training step changes besides the parameters, such as a running mean, and
+  /// the output that replaces each.
   public let updates: [(initializer: String, output: String)]
 
-  /// - Parameter model: a model as it is run
-  /// - Throws: `ModelError` for a model that would not run.
+  /// Brings a model into the form.
+  /// - Throws: `ModelError` for an invalid model.
   public init(_ model: Model, options: SessionOptions = .init()) throws(ModelError) {
     var form = try model.withWeightsAsInitializers(options: options)
     let sets = try OperatorSets(form.operatorSets)
+    let registry = Registry.standard.adding(options.operators)
     var builder = GraphBuilder(taken: form.graph.allNames)
     var updates: [(initializer: String, output: String)] = []
     let used = Set(form.graph.outputs.map(\.name) + form.graph.nodes.flatMap(\.usedNames))
     for index in form.graph.nodes.indices {
       var node = form.graph.nodes[index]
-      // An output that nobody uses, such as an old Dropout's mask, need not exist in training.
+      // Unused outputs, such as the mask of an old Dropout, are left out in training.
       while node.outputs.count > 1, let last = node.outputs.last, !used.contains(last) {
         node.outputs.removeLast()
       }
       let fail: (OperatorError) -> ModelError = {
-        .node(name: node.name ?? "#\(index)", operatorType: node.operatorType, $0)
+        .node(name: node.label(at: index), operatorType: node.operatorType, $0)
       }
       let version = try sets.version(for: node, fail)
       do throws(OperatorError) {
-        let made = try Registry.standard.make(node, operatorSet: version).operator
+        let made = try registry.make(node, operatorSet: version).operator
         guard let modal = made as? any ModalOperator else { continue }
         let mode = try modal.trainingMode(node, &builder)
         form.graph.nodes[index] = mode.node
@@ -44,9 +47,9 @@ public struct TrainingForm: Sendable {
 }
 
 extension Model {
-  /// The model with functions expanded and what `Constant`, `ConstantOfShape` and their like make
-  /// of constants among the initializers, where it is of floating point: weights, in some files.
-  /// - Throws: `ModelError` for a model that would not run.
+  /// The model with functions expanded, and with floating-point tensors that nodes such as `Constant`
+  /// and `ConstantOfShape` make of constants among the initializers. Some files keep weights so.
+  /// - Throws: `ModelError` for an invalid model.
   public func withWeightsAsInitializers(
     options: SessionOptions = .init()
   ) throws(ModelError) -> Model {
@@ -61,18 +64,18 @@ extension Model {
         guard let name = initializer.name else { return nil }
         return inputs.contains(name) || initializer.tensor.elementType.isReal ? name : nil
       })
-    foldConstants(&model.graph, sets, engine, keeping: kept)
+    ConstantFolding(keeping: kept).fold(&model.graph, sets, engine)
     return model
   }
 }
 
 extension ElementType {
-  /// Whether gradients exist of such elements.
+  /// Whether the elements are of floating point, and so have gradients.
   var isReal: Bool { [.float32, .float64, .float16, .bfloat16].contains(self) }
 }
 
 extension Graph {
-  /// Every name of the graph and of its graph attributes.
+  /// Every name in the graph, with those that its graph attributes use.
   public var allNames: Set<String> {
     var names = Set((inputs + outputs).map(\.name))
     names.formUnion(initializers.compactMap(\.name))

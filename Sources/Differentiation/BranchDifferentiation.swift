@@ -1,13 +1,16 @@
 import ONNXFormat
+import ONNXInterpreter
 import ONNXOperators
 import ONNXOps
 
 extension Differentiation {
-  /// Adds an `If` on the same condition whose branches run those of `node` again and then backward.
+  /// Adds a node with the operator and inputs of `node`, whose branches run those of `node` and then
+  /// their gradients.
   /// - Parameters:
-  ///   - outputs: the gradient of each output, `nil` where there is none
-  ///   - captures: values around the node that its branches use
-  /// - Returns: the gradient by each of `captures`.
+  ///   - node: a node that runs one of its graph attributes
+  ///   - outputs: the gradient of each output; `nil` where there is none
+  ///   - captures: the values around the node to differentiate by
+  /// - Returns: the names of the gradients, one for each of `captures`.
   func differentiateBranches(
     of node: Node, outputs: [String?], by captures: [String], _ builder: inout GraphBuilder
   ) throws(ModelError) -> [String] {
@@ -16,22 +19,23 @@ extension Differentiation {
       guard case .graph(let branch) = attribute.value else { continue }
       graphs.append((attribute.name, try differentiate(branch, outputs: outputs, by: captures)))
     }
-    // A branch that does not fit what it uses is never taken.
+    // A branch whose operators refuse the captured values' types is never taken.
     guard let fitting = graphs.lazy.compactMap(\.graph).first else {
       throw .node(
         name: node.name ?? "", operatorType: node.operatorType,
-        .invalid("no branch fits the values that it uses"))
+        .invalid("no branch fits the types of the values that it captures"))
     }
     let attributes = graphs.map { name, graph in
-      let place = builder.unique("\(node.outputs.first ?? "if")_grad_\(name)")
+      let place = builder.unique("\(node.outputs.first ?? node.operatorType)_grad_\(name)")
       return Attribute(name, .graph(isolated(graph ?? fitting, in: place + "/")))
     }
     return builder.nodes(
-      "If", [node.inputs.first ?? ""], attributes, outputs: captures.map { "\($0)_grad" })
+      node.operatorType, node.inputs, attributes, outputs: captures.map { "\($0)_grad" },
+      domain: node.domain)
   }
 
-  /// The branch, whose outputs are the gradients of Σᵢ Σ outputᵢ · gradientᵢ by `captures`; `nil`
-  /// where it does not fit the types of what it uses.
+  /// The branch with the gradients of Σᵢ Σ outputᵢ · gradientᵢ with respect to `captures` as its
+  /// outputs; `nil` where its operators refuse the types of captured values.
   private func differentiate(
     _ branch: Graph, outputs: [String?], by captures: [String]
   ) throws(ModelError) -> Graph? {
@@ -60,7 +64,7 @@ extension Differentiation {
     var zeros = GraphBuilder(taken: result.allNames)
     let found = captures.map { gradients[$0] ?? zeros.sub($0, $0) }
     result.nodes += zeros.nodes
-    // An output of a graph has to be made in it.
+    // A graph's outputs have to come from its own nodes.
     result.outputs = found.map { ValueInfo(zeros.unique("\($0)_out"), nil) }
     for (output, name) in zip(result.outputs, found) {
       var node = Node("Identity", inputs: [name], outputs: [output.name])
@@ -73,7 +77,7 @@ extension Differentiation {
     return result
   }
 
-  /// The graph with `prefix` before all names that it makes itself.
+  /// The graph with `prefix` before all names that it defines.
   private func isolated(_ graph: Graph, in prefix: String) -> Graph {
     let own = graph.ownNames
     var body = FunctionBody(prefix: prefix)
@@ -85,7 +89,7 @@ extension Differentiation {
 }
 
 extension Graph {
-  /// The names of values that the graph itself makes or holds.
+  /// The names that the graph itself defines.
   fileprivate var ownNames: Set<String> {
     Set(
       inputs.map(\.name) + initializers.compactMap(\.name)

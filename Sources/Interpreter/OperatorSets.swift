@@ -1,0 +1,47 @@
+import ONNXFormat
+import ONNXOperators
+import ONNXOps
+
+/// The operator sets that a model imports.
+package struct OperatorSets: Sendable {
+  private var versions: [String: Int] = [:]
+
+  /// - Throws: `ModelError.graph` for a domain imported twice, and a version that is not known.
+  package init(_ imports: [OperatorSetImport]) throws(ModelError) {
+    for entry in imports {
+      let domain = Registry.normalized(domain: entry.domain)
+      guard let version = Int(exactly: entry.version), version >= 1 else {
+        throw .graph(
+          "operator set '\(domain.isEmpty ? "ai.onnx" : domain)' has version \(entry.version); "
+            + "versions start at 1")
+      }
+      if domain.isEmpty, version > Registry.newestVersion {
+        throw .graph(
+          "the model imports operator set version \(version); the newest supported is "
+            + "\(Registry.newestVersion)")
+      }
+      guard versions.updateValue(version, forKey: domain) == nil else {
+        throw .graph(
+          "the model imports operator set '\(domain.isEmpty ? "ai.onnx" : domain)' twice")
+      }
+    }
+    // Models before IR version 3 import nothing.
+    if versions.isEmpty { versions[""] = 1 }
+  }
+
+  /// The version of the operator set whose rules a node follows.
+  /// - Parameter fail: adds the node to an error
+  /// - Throws: `ModelError` where the model does not import the node's domain.
+  package func version(
+    for node: ONNXFormat.Node, _ fail: (OperatorError) -> ModelError
+  ) throws(ModelError) -> Int {
+    if let version = node.operatorSetVersion { return version }
+    let domain = Registry.normalized(domain: node.domain)
+    // Passes make nodes of this package's own domain without importing it.
+    if domain == Registry.privateDomain { return 1 }
+    guard let version = versions[domain] else {
+      throw fail(.invalid("the model does not import the domain '\(domain)'"))
+    }
+    return version
+  }
+}

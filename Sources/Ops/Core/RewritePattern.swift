@@ -1,0 +1,237 @@
+import ONNXFormat
+
+/// Nodes of the standard that compute a formula, as a rewrite rule looks for them.
+///
+/// A pattern is written as the formula itself, from values, numbers and operators. Sums and products
+/// match in any order and with any brackets, and a division by a number as the product with its
+/// inverse.
+public struct RewritePattern: Sendable {
+  package indirect enum Kind: Sendable {
+    case value(String)
+    case number(Double)
+    case scalar(String)
+    case sum([RewritePattern])
+    case product([RewritePattern])
+    case mean(RewritePattern, axes: String)
+    case node(String, [RewritePattern], (@Sendable (Node, GraphView) -> Bool)?)
+    case either([RewritePattern])
+  }
+
+  package let kind: Kind
+
+  /// Any value. Wherever the name recurs it stands for the same value.
+  public static func value(_ name: String) -> RewritePattern { .init(kind: .value(name)) }
+
+  /// A constant of one element that is this number, up to the rounding of its type.
+  public static func number(_ number: Double) -> RewritePattern { .init(kind: .number(number)) }
+
+  /// Any constant of one element.
+  public static func scalar(_ name: String) -> RewritePattern { .init(kind: .scalar(name)) }
+
+  /// The mean over some axes, which stay with size 1. Wherever the name of the axes recurs it stands
+  /// for the same axes.
+  public static func mean(_ x: RewritePattern, axes: String) -> RewritePattern {
+    .init(kind: .mean(x, axes: axes))
+  }
+
+  /// The result of an operator of `ai.onnx` on these inputs.
+  /// - Parameter condition: whether attributes and further inputs are as the rule needs them; without
+  ///   it the node may have neither
+  public static func node(
+    _ operatorType: String, _ inputs: [RewritePattern],
+    where condition: (@Sendable (Node, GraphView) -> Bool)? = nil
+  ) -> RewritePattern {
+    .init(kind: .node(operatorType, inputs, condition))
+  }
+
+  /// Any of several patterns.
+  public static func either(_ patterns: [RewritePattern]) -> RewritePattern {
+    .init(kind: .either(patterns))
+  }
+
+  /// `x²`, as a power or a product.
+  public static func square(_ x: RewritePattern) -> RewritePattern {
+    .either([x * x, power(x, 2)])
+  }
+
+  /// `x` to the power of a number.
+  public static func power(_ x: RewritePattern, _ exponent: Double) -> RewritePattern {
+    .node("Pow", [x, .number(exponent)])
+  }
+
+  /// The sum of two patterns, or of those that two sums have.
+  public static func + (a: RewritePattern, b: RewritePattern) -> RewritePattern {
+    .init(kind: .sum(a.terms + b.terms))
+  }
+
+  /// The product of two patterns, or of those that two products have.
+  public static func * (a: RewritePattern, b: RewritePattern) -> RewritePattern {
+    .init(kind: .product(a.factors + b.factors))
+  }
+
+  /// The difference of two patterns.
+  public static func - (a: RewritePattern, b: RewritePattern) -> RewritePattern {
+    .node("Sub", [a, b])
+  }
+
+  /// The quotient of two patterns.
+  public static func / (a: RewritePattern, b: RewritePattern) -> RewritePattern {
+    .node("Div", [a, b])
+  }
+
+  private var terms: [RewritePattern] { if case .sum(let list) = kind { list } else { [self] } }
+
+  private var factors: [RewritePattern] {
+    if case .product(let list) = kind { list } else { [self] }
+  }
+
+  /// The operators of the nodes that can end the pattern.
+  package var ends: Set<String> {
+    switch kind {
+    case .value, .number, .scalar: []
+    case .sum: ["Add"]
+    case .product(let list): list.contains(where: \.isNumber) ? ["Mul", "Div"] : ["Mul"]
+    case .mean: ["ReduceMean"]
+    case .node(let operatorType, _, _): [operatorType]
+    case .either(let list): list.reduce(into: []) { $0.formUnion($1.ends) }
+    }
+  }
+
+  /// The most nodes that the pattern covers.
+  package var size: Int {
+    switch kind {
+    case .value, .number, .scalar: 0
+    case .sum(let list), .product(let list): list.count - 1 + list.reduce(0) { $0 + $1.size }
+    case .mean(let x, _): 1 + x.size
+    case .node(_, let inputs, _): 1 + inputs.reduce(0) { $0 + $1.size }
+    case .either(let list): list.map(\.size).max() ?? 0
+    }
+  }
+
+  private var isNumber: Bool { if case .number = kind { true } else { false } }
+}
+
+extension GraphView {
+  /// All ways in which the nodes that make a value fit a pattern.
+  /// - Parameter match: the names that stand for values already
+  package func matches(
+    _ pattern: RewritePattern, _ name: String, _ match: RewriteMatch
+  ) -> [RewriteMatch] {
+    var match = match
+    switch pattern.kind {
+    case .value(let key):
+      guard !name.isEmpty, match.values[key, default: name] == name else { return [] }
+      match.values[key] = name
+      return [match]
+    case .number(let number):
+      return isNumber(name, number) ? [match] : []
+    case .scalar(let key):
+      guard let number = scalar(name), match.scalars[key, default: number] == number else {
+        return []
+      }
+      match.scalars[key] = number
+      return [match]
+    case .sum(let list): return matches(list, joinedBy: "Add", name, match)
+    case .product(let list): return matches(list, joinedBy: "Mul", name, match)
+    case .mean(let x, let key):
+      guard let index = producer(name, "ReduceMean"), let node = nodes[index],
+        let axes = meanAxes(node), match.axes[key, default: axes] == axes
+      else { return [] }
+      match.axes[key] = axes
+      match.nodes.insert(index)
+      return matches(x, node.inputs[0], match)
+    case .node(let operatorType, let inputs, let condition):
+      guard let index = producer(name, operatorType), let node = nodes[index],
+        condition?(node, self)
+          ?? (node.attributes.isEmpty && node.inputs.count == inputs.count),
+        node.inputs.count >= inputs.count
+      else { return [] }
+      match.nodes.insert(index)
+      return zip(inputs, node.inputs).reduce([match]) { found, pair in
+        found.flatMap { matches(pair.0, pair.1, $0) }
+      }
+    case .either(let list): return list.flatMap { matches($0, name, match) }
+    }
+  }
+
+  /// All ways in which a tree of sums, or of products, fits these terms in any order.
+  private func matches(
+    _ list: [RewritePattern], joinedBy operatorType: String, _ name: String, _ match: RewriteMatch
+  ) -> [RewriteMatch] {
+    guard list.count > 1 else { return list.first.map { matches($0, name, match) } ?? [] }
+    var match = match
+    var found: [RewriteMatch] = []
+    if let index = producer(name, operatorType), let node = nodes[index],
+      node.inputs.count == 2, node.attributes.isEmpty
+    {
+      match.nodes.insert(index)
+      for chosen in 1..<(1 << list.count) - 1 {
+        let left = list.indices.filter { chosen >> $0 & 1 == 1 }.map { list[$0] }
+        let right = list.indices.filter { chosen >> $0 & 1 == 0 }.map { list[$0] }
+        found += matches(left, joinedBy: operatorType, node.inputs[0], match).flatMap {
+          matches(right, joinedBy: operatorType, node.inputs[1], $0)
+        }
+      }
+    } else if operatorType == "Mul", let index = producer(name, "Div"), let node = nodes[index],
+      node.inputs.count == 2, node.attributes.isEmpty
+    {
+      match.nodes.insert(index)
+      for (place, factor) in list.enumerated() {
+        guard case .number(let number) = factor.kind, number != 0,
+          isNumber(node.inputs[1], 1 / number)
+        else { continue }
+        var rest = list
+        rest.remove(at: place)
+        found += matches(rest, joinedBy: operatorType, node.inputs[0], match)
+      }
+    }
+    return found
+  }
+
+  /// Whether a value is a constant of one element that is this number, up to the rounding of its type.
+  package func isNumber(_ name: String, _ number: Double) -> Bool {
+    guard let value = scalar(name), let type = constant(name)?.elementType else { return false }
+    let rounding: Double =
+      switch type {
+      case .float16: 1e-3
+      case .bfloat16: 1e-2
+      case .float32: 1e-6
+      case .float64: 1e-12
+      default: 0
+      }
+    return abs(value - number) <= rounding * abs(number)
+  }
+
+  /// The element of a constant of one number.
+  private func scalar(_ name: String) -> Double? {
+    guard let tensor = constant(name), tensor.count == 1 else { return nil }
+    return switch tensor.elementType {
+    case .float32: Double(tensor.elements(as: Float.self)[0])
+    case .float64: tensor.elements(as: Double.self)[0]
+    case .float16: Double(tensor.elements(as: Float16.self)[0])
+    case .bfloat16: Double(tensor.elements(as: BFloat16.self)[0].compute)
+    default: tensor.integers.map { Double($0[0]) }
+    }
+  }
+
+  /// The axes of a `ReduceMean` that keeps them, counted from 0, ascending; `nil` where they are not
+  /// known.
+  private func meanAxes(_ node: Node) -> [Int]? {
+    guard let rank = type(node.inputs[0])?.tensorType?.shape?.rank else { return nil }
+    var axes: [Int] = []
+    for attribute in node.attributes {
+      switch (attribute.name, attribute.value) {
+      case ("axes", .ints(let list)): axes = list.map { Int($0) }
+      case ("keepdims", .int(1)), ("noop_with_empty_axes", .int(0)): break
+      default: return nil
+      }
+    }
+    if node.inputs.count > 1, !node.inputs[1].isEmpty {
+      guard let list = constant(node.inputs[1])?.integers else { return nil }
+      axes = list
+    }
+    guard axes.allSatisfy({ -rank <= $0 && $0 < rank }) else { return nil }
+    let fromFront = axes.map { $0 < 0 ? $0 + rank : $0 }.sorted()
+    return fromFront.isEmpty ? Array(0..<rank) : fromFront
+  }
+}
