@@ -24,7 +24,7 @@ extension TrainingError: CustomStringConvertible {
     case .notFinite(let step, let node):
       "step \(step): the loss or a gradient is infinite or NaN, first in \(node); "
         + "a lower learning rate or gradient clipping may help"
-    case .checkpoint(let reason): "checkpoint: \(reason)"
+    case .checkpoint(let reason): "cannot resume: \(reason)"
     case .interpreter(let error): error.description
     case .file(let error): error.description
     }

@@ -25,6 +25,7 @@ package struct PictureData {
     _ path: String, seed: UInt64, classCount: Int? = nil, sizes wanted: [Int]? = nil,
     decode: @escaping Decoder
   ) throws {
+    guard dataExists(path) else { throw DataError("no such file or folder", in: path) }
     let source: any ExampleSource
     var own: (any ExampleSource)?
     var counted = classCount
