@@ -76,9 +76,11 @@ struct RecurrentCase: CustomTestStringConvertible {
       guard let shape = inputShape(input) else { return nil }
       if input == "sequence_lens" { return Tensor(shape: shape, lengths ?? []) }
       let count = shape.elementCount ?? 0
-      return Tensor(
-        shape: shape,
-        (0..<count).map { convert(Double(($0 * 37 + seed * 11) % 101 - 50) / 64) })
+      let elements: [T] = (0..<count).map { (index: Int) -> T in
+        let step = (index * 37 + seed * 11) % 101 - 50
+        return convert(Double(step) / 64)
+      }
+      return Tensor(shape: shape, elements)
     }.trimmed
   }
 }
