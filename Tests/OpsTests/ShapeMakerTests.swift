@@ -30,7 +30,7 @@ import Testing
     #expect(try result("Constant", [], [sparse(int64s(1, 5), [2, 3])]) == y)
     let pairs = Tensor(shape: [2, 2], [0, 1, 1, 2] as [Int64])
     #expect(try result("Constant", [], [sparse(pairs, [2, 3])]) == y)
-    expectError("do not", "Constant", [], [sparse(int64s(1, 6), [2, 3])])
+    expectError("out of range", "Constant", [], [sparse(int64s(1, 6), [2, 3])])
     expectError("no tensor has shape", "Constant", [], [sparse(int64s(1, 2), [.max, .max])])
   }
 
