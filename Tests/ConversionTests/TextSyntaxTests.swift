@@ -138,7 +138,7 @@ import Testing
     ("<ir_version: 1.5> g () => () {}", "expected an integer"),
     ("<color: 1> g () => () {}", "a model has no 'color'"),
     ("g () => () {} <color: 1> f () => () {}", "a function has no 'color'"),
-    ("g () => () <float[2] w = [\"location\": \"w.bin\"]> {}", "no folder of external data is given"),
+    ("g () => () <float[2] w = [\"location\": \"w.bin\"]> {}", "no folder of external data"),
   ]) func badTextsAreErrors(text: String, message: String) {
     let error = #expect(throws: ConversionError.self) { try Model(text: text) }
     #expect(error?.description.contains(message) == true, "\(error?.description ?? "")")
