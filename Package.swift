@@ -110,7 +110,8 @@ let package = Package(
       dependencies: ["ONNX", "ONNXConversion", "TestFiles", "ToolSupport"],
       exclude: ["Files", "Texts"]),
     .testTarget(
-      name: "OpsTests", dependencies: ["CKernels", "ONNX", "ONNXImages"], exclude: ["SchemaHistory.txt"]),
+      name: "OpsTests", dependencies: ["CKernels", "ONNX", "ONNXImages"],
+      exclude: ["SchemaHistory.txt"]),
     .target(name: "TestThreads", path: "Tests/Threads"),
     // Every reader of files, as tools/fuzz and FuzzTests call it.
     .target(
