@@ -89,9 +89,8 @@ static const double weights6[][3] = {
 
 #define LANES 8
 
-CK_VERSIONS(void, ck_winograd_weights,
-            (ptrdiff_t size, const float *w, ptrdiff_t stride, ptrdiff_t rows, float *u,
-             ptrdiff_t step), (size, w, stride, rows, u, step)) {
+CK_VERSIONS(void, ck_winograd_weights, (ptrdiff_t size, const float *w, ptrdiff_t stride,
+            ptrdiff_t rows, float *u, ptrdiff_t step), (size, w, stride, rows, u, step)) {
   const ptrdiff_t side = size + 2;
   const double(*m)[3] = size == 2 ? weights2 : size == 4 ? weights4 : weights6;
   double g[9][LANES] = {0}, columns[3][LANES];
@@ -117,9 +116,8 @@ CK_VERSIONS(void, ck_winograd_weights,
 #define PARTS (CK_WINOGRAD_TILES + 16)
 
 // Copies what the tiles of a run read, n columns from (y, x) of the image on, zeros where it has none.
-CK_STATIC_VERSIONS(void, copy_rows,
-                   (const ck_winograd *s, const float *image, ptrdiff_t y, ptrdiff_t x,
-                    ptrdiff_t n, float (*restrict d)[RUN]), (s, image, y, x, n, d)) {
+CK_STATIC_VERSIONS(void, copy_rows, (const ck_winograd *s, const float *image, ptrdiff_t y,
+                   ptrdiff_t x, ptrdiff_t n, float (*restrict d)[RUN]), (s, image, y, x, n, d)) {
   const ptrdiff_t low = least(most(-x, 0), n), high = most(low, least(s->width - x, n));
   for (ptrdiff_t i = 0; i < s->size + 2; i++, y++, d++) {
     const int isInside = y >= 0 && y < s->height;
@@ -213,10 +211,9 @@ static inline __attribute__((always_inline)) void store_panel(const float *from,
   }
 }
 
-CK_STATIC_VERSIONS(void, store,
-                   (const float *restrict out, ptrdiff_t places, ptrdiff_t channels,
-                    ptrdiff_t c, ptrdiff_t count, ptrdiff_t columns, float *restrict v,
-                    ptrdiff_t place), (out, places, channels, c, count, columns, v, place)) {
+CK_STATIC_VERSIONS(void, store, (const float *restrict out, ptrdiff_t places, ptrdiff_t channels,
+                   ptrdiff_t c, ptrdiff_t count, ptrdiff_t columns, float *restrict v,
+                   ptrdiff_t place), (out, places, channels, c, count, columns, v, place)) {
   for (ptrdiff_t t = 0; t < count; t += columns, v += channels * columns) {
     const ptrdiff_t width = count - t > columns / 2 ? columns : columns / 2;
     switch (width) {
