@@ -42,13 +42,14 @@ struct GRUCell<Value: GateValue>: RecurrentCell {
   private func reset(_ step: RecurrentStep<Value>) {
     let n = step.units.count
     let at = step.at
+    let f = attributes.activations[step.direction][0]
     for row in step.rows {
       let (rt, previous, e) = (at.gate(1, row), at.previous(row), at.extra(row))
       if isFast {
         ck_gru_reset(
           at.gate(0, row).floats, at.padded, step.bias?.floats, previous.floats, e.floats, n)
       } else {
-        generalGates(step, row)
+        generalGates(step, row, f)
         for u in 0..<n { e[u] = rt[u] * previous[u] }
       }
     }
@@ -58,13 +59,14 @@ struct GRUCell<Value: GateValue>: RecurrentCell {
   private func output(_ step: RecurrentStep<Value>) {
     step.multiplyExtra(by: 1, to: 2)
     let at = step.at
+    let g = attributes.activations[step.direction][1]
     for row in step.rows {
       if isFast {
         ck_gru_output(
           at.gate(0, row).floats, at.padded, step.bias?.floats, at.previous(row).floats,
           at.next(row).floats, step.units.count)
       } else {
-        generalOutput(step, row)
+        generalOutput(step, row, g)
       }
     }
   }
@@ -73,6 +75,8 @@ struct GRUCell<Value: GateValue>: RecurrentCell {
   private func linear(_ step: RecurrentStep<Value>) {
     let n = step.units.count
     let at = step.at
+    let functions = attributes.activations[step.direction]
+    let (f, g) = (functions[0], functions[1])
     let Rbh = step.parameters.separateBias + step.units.lowerBound
     for row in step.rows { at.extra(row).update(from: Rbh, count: n) }
     step.multiplyPreviousToExtra(by: 1)
@@ -83,16 +87,18 @@ struct GRUCell<Value: GateValue>: RecurrentCell {
           at.gate(0, row).floats, at.padded, step.bias?.floats, at.previous(row).floats, e.floats,
           at.next(row).floats, n)
       } else {
-        generalGates(step, row)
+        generalGates(step, row, f)
         for u in 0..<n { ht[u] += rt[u] * e[u] }
-        generalOutput(step, row)
+        generalOutput(step, row, g)
       }
     }
   }
 
   /// zt and rt.
-  private func generalGates(_ step: RecurrentStep<Value>, _ row: Int32) {
-    let f = attributes.activations[step.direction][0]
+  @inline(__always)
+  private func generalGates(
+    _ step: RecurrentStep<Value>, _ row: Int32, _ f: RecurrentActivation
+  ) {
     for gate in 0..<2 {
       step.addBias(gate, row)
       step.activate(gate, row, f, clip: attributes.clip)
@@ -100,13 +106,16 @@ struct GRUCell<Value: GateValue>: RecurrentCell {
   }
 
   /// ht and Ht.
-  private func generalOutput(_ step: RecurrentStep<Value>, _ row: Int32) {
+  @inline(__always)
+  private func generalOutput(
+    _ step: RecurrentStep<Value>, _ row: Int32, _ g: RecurrentActivation
+  ) {
     let at = step.at
     let (zt, ht, previous, Ht) = (
       at.gate(0, row), at.gate(2, row), at.previous(row), at.next(row)
     )
     step.addBias(2, row)
-    step.activate(2, row, attributes.activations[step.direction][1], clip: attributes.clip)
+    step.activate(2, row, g, clip: attributes.clip)
     for u in 0..<step.units.count { Ht[u] = (1 - zt[u]) * ht[u] + zt[u] * previous[u] }
   }
 

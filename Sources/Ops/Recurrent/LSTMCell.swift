@@ -64,7 +64,9 @@ struct LSTMCell<Value: GateValue>: RecurrentCell {
         step.activate(2, row, f, clip: clip)
       }
       step.activate(3, row, g, clip: clip)
-      for u in 0..<n { Ct[u] = ft[u] * old[u] + it[u] * ct[u] }
+      // In place, so that the compiler sees which arrays are the same.
+      if Ct != old { Ct.update(from: old, count: n) }
+      for u in 0..<n { Ct[u] = ft[u] * Ct[u] + it[u] * ct[u] }
       if hasPeepholes { for u in 0..<n { ot[u] += Po[u] * Ct[u] } }
       step.activate(1, row, f, clip: clip)
       h.apply(Ct, Ht, n)
