@@ -54,7 +54,7 @@ import Testing
     #expect(onnx_load(nil, 0, nil, 0) == nil)
     #expect(lastError == "there are no bytes")
     #expect(onnx_load(nil, 8, nil, 0) == nil)
-    #expect(lastError == "a pointer is NULL")
+    #expect(lastError == "a pointer argument is NULL")
     #expect(onnx_load(good, good.count, nil, -1) == nil)
     #expect(lastError == "expected 0 or more threads, got -1")
     for length in 1..<good.count where onnx_load(good, length, nil, 1) == nil {
