@@ -167,8 +167,8 @@ import Testing
   }
 
   @Test func aMaskIsMadeWhereItIsUsed() throws {
-    #expect(try arenaBytes([.deadNodes], uses: false) == 64)
-    #expect(try arenaBytes([.deadNodes], uses: true) > 64)
+    #expect(try arenaBytes([.unusedOutputs], uses: false) == 64)
+    #expect(try arenaBytes([.unusedOutputs], uses: true) > 64)
   }
 
   @Test func theNumberOfOutputsKeepsItsMeaning() throws {

@@ -55,7 +55,7 @@ import Testing
     let error = #expect(throws: ModelError.self) {
       try session(String(repeating: "call", count: 1 << 18))
     }
-    #expect(error?.description.contains("names take more than") == true)
+    #expect(error?.description.contains("expanded functions take more than") == true)
   }
 
   @Test func sparseInitializersAreHeldAgainstTheLimit() throws {

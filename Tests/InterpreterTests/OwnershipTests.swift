@@ -95,7 +95,7 @@ import Testing
         model.graph.initializers.append(NamedTensor("s", floats([Self.channels], factors)))
         return model
       }
-      #expect(isGivenBack == other.isEmpty)
+      #expect(isGivenBack)
     }
   }
 

@@ -2,9 +2,8 @@ import ONNXFormat
 
 /// Nodes of the standard that compute a formula, as a rewrite rule looks for them.
 ///
-/// A pattern is written as the formula itself, from values, numbers and operators. Sums and products
-/// match in any order and with any brackets, and a division by a number as the product with its
-/// inverse.
+/// A pattern is the formula itself. Sums and products match in any order and with any brackets, and a
+/// product with a number also as the division by its inverse.
 public struct RewritePattern: Sendable {
   package indirect enum Kind: Sendable {
     case value(String)
@@ -51,7 +50,7 @@ public struct RewritePattern: Sendable {
 
   /// `x²`, as a power or a product.
   public static func square(_ x: RewritePattern) -> RewritePattern {
-    .either([x * x, power(x, 2)])
+    .either([product(x, x), power(x, 2)])
   }
 
   /// `x` to the power of a number.
@@ -59,30 +58,24 @@ public struct RewritePattern: Sendable {
     .node("Pow", [x, .number(exponent)])
   }
 
-  /// The sum of two patterns, or of those that two sums have.
-  public static func + (a: RewritePattern, b: RewritePattern) -> RewritePattern {
-    .init(kind: .sum(a.terms + b.terms))
+  /// The sum of several patterns.
+  public static func sum(_ terms: RewritePattern...) -> RewritePattern {
+    .init(kind: .sum(terms))
   }
 
-  /// The product of two patterns, or of those that two products have.
-  public static func * (a: RewritePattern, b: RewritePattern) -> RewritePattern {
-    .init(kind: .product(a.factors + b.factors))
+  /// The product of several patterns.
+  public static func product(_ factors: RewritePattern...) -> RewritePattern {
+    .init(kind: .product(factors))
   }
 
-  /// The difference of two patterns.
-  public static func - (a: RewritePattern, b: RewritePattern) -> RewritePattern {
+  /// `a − b`.
+  public static func difference(_ a: RewritePattern, _ b: RewritePattern) -> RewritePattern {
     .node("Sub", [a, b])
   }
 
-  /// The quotient of two patterns.
-  public static func / (a: RewritePattern, b: RewritePattern) -> RewritePattern {
+  /// `a / b`.
+  public static func quotient(_ a: RewritePattern, _ b: RewritePattern) -> RewritePattern {
     .node("Div", [a, b])
-  }
-
-  private var terms: [RewritePattern] { if case .sum(let list) = kind { list } else { [self] } }
-
-  private var factors: [RewritePattern] {
-    if case .product(let list) = kind { list } else { [self] }
   }
 
   /// The operators of the nodes that can end the pattern.

@@ -70,20 +70,26 @@ extension Gelu {
   static var rewrites: [RewriteRule] {
     let x = RewritePattern.value("x")
     let half = RewritePattern.number(0.5)
-    let erf = RewritePattern.node("Erf", [x * .number(0.5.squareRoot())])
-    let factor = RewritePattern.number((2 / Double.pi).squareRoot())
-    let cubic = RewritePattern.number(0.044715)
-    // x + 0.044715 x³, or x · (1 + 0.044715 x²).
-    let inner = RewritePattern.either([
-      factor * (x + cubic * .power(x, 3)), factor * (x + cubic * x * x * x),
-      factor * x * (.number(1) + cubic * .power(x, 2)),
-      factor * x * (.number(1) + cubic * x * x),
-    ])
+    let one = RewritePattern.number(1)
+    let erf = RewritePattern.node("Erf", [.product(x, .number(0.5.squareRoot()))])
+    let tanh = RewritePattern.node("Tanh", [approximation(x)])
     return [
-      RewriteRule(x * half * (.number(1) + erf)) { $0.node("Gelu", ["x"], version: 20) },
-      RewriteRule(x * half * (.number(1) + .node("Tanh", [inner]))) {
+      RewriteRule(.product(x, half, .sum(one, erf))) { $0.node("Gelu", ["x"], version: 20) },
+      RewriteRule(.product(x, half, .sum(one, tanh))) {
         $0.node("Gelu", ["x"], [.string("approximate", "tanh")], version: 20)
       },
     ]
+  }
+
+  /// `√(2/π) (x + 0.044715 x³)`, or the same with `x` in front.
+  private static func approximation(_ x: RewritePattern) -> RewritePattern {
+    let factor = RewritePattern.number((2 / Double.pi).squareRoot())
+    let cubic = RewritePattern.number(0.044715)
+    return .either([
+      .product(factor, .sum(x, .product(cubic, .power(x, 3)))),
+      .product(factor, .sum(x, .product(cubic, x, x, x))),
+      .product(factor, x, .sum(.number(1), .product(cubic, .power(x, 2)))),
+      .product(factor, x, .sum(.number(1), .product(cubic, x, x))),
+    ])
   }
 }

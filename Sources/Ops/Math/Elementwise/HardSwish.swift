@@ -41,13 +41,15 @@ extension HardSwish {
       }
       return abs(alpha * 6 - 1) < 1e-6 && beta == 0.5
     }
-    let clipped = RewritePattern.node("Clip", [x + .number(3)]) { node, view in
+    let clipped = RewritePattern.node("Clip", [.sum(x, .number(3))]) { node, view in
       node.inputs.count == 3 && view.isNumber(node.inputs[1], 0)
         && view.isNumber(node.inputs[2], 6)
     }
     return [
-      RewriteRule(x * gate) { $0.node("HardSwish", ["x"], version: 22) },
-      RewriteRule(x * .number(1 / 6) * clipped) { $0.node("HardSwish", ["x"], version: 22) },
+      RewriteRule(.product(x, gate)) { $0.node("HardSwish", ["x"], version: 22) },
+      RewriteRule(.product(x, .number(1 / 6), clipped)) {
+        $0.node("HardSwish", ["x"], version: 22)
+      },
     ]
   }
 }

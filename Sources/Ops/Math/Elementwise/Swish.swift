@@ -53,8 +53,8 @@ extension Swish {
   static var rewrites: [RewriteRule] {
     let x = RewritePattern.value("x")
     return [
-      RewriteRule(x * .node("Sigmoid", [x])) { $0.node("Swish", ["x"], version: 24) },
-      RewriteRule(x * .node("Sigmoid", [x * .scalar("alpha")])) {
+      RewriteRule(.product(x, .node("Sigmoid", [x]))) { $0.node("Swish", ["x"], version: 24) },
+      RewriteRule(.product(x, .node("Sigmoid", [.product(x, .scalar("alpha"))]))) {
         $0.node("Swish", ["x"], [.float("alpha", Float($0.scalar("alpha")))], version: 24)
       },
     ]

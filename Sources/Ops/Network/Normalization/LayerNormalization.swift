@@ -48,9 +48,11 @@ extension LayerNormalization {
   static var rewrites: [RewriteRule] {
     let x = RewritePattern.value("x")
     let scaled = RewritePattern.normalized(
-      x - .mean(x, axes: "axes"), times: .value("scale"))
+      .difference(x, .mean(x, axes: "axes")), times: .value("scale"))
     return [
-      RewriteRule(scaled + .value("bias")) { $0.rows("LayerNormalization", ["bias"], version: 17) },
+      RewriteRule(.sum(scaled, .value("bias"))) {
+        $0.rows("LayerNormalization", ["bias"], version: 17)
+      },
       RewriteRule(scaled) { $0.rows("LayerNormalization", [], version: 17) },
     ]
   }

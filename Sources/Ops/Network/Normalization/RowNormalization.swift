@@ -148,10 +148,12 @@ extension VersionStep {
 extension RewritePattern {
   /// `x / √(mean of x² + ε) · scale`, with the root below or inverted.
   static func normalized(_ x: RewritePattern, times scale: RewritePattern) -> RewritePattern {
-    let variance = mean(square(x), axes: "axes") + scalar("epsilon")
+    let variance = sum(mean(square(x), axes: "axes"), scalar("epsilon"))
     let root = node("Sqrt", [variance])
-    let inverse = either([node("Reciprocal", [root]), number(1) / root, power(variance, -0.5)])
-    return either([x / root * scale, x * inverse * scale])
+    let inverse = either([
+      node("Reciprocal", [root]), quotient(number(1), root), power(variance, -0.5),
+    ])
+    return either([product(quotient(x, root), scale), product(x, inverse, scale)])
   }
 }
 
