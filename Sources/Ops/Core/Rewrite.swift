@@ -76,8 +76,8 @@ public struct RewriteMatch {
     domain: String? = nil, version: Int
   ) -> Node {
     var node = Node(
-      operatorType, domain: domain, name: end.name, inputs: names.map { values[$0] ?? "" }, outputs: end.outputs,
-      attributes: attributes)
+      operatorType, domain: domain, name: end.name, inputs: names.map { values[$0] ?? "" },
+      outputs: end.outputs, attributes: attributes)
     node.operatorSetVersion = version
     return node
   }
