@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 
 extension Model {
   /// The model with affine maps of channels, such as `BatchNormalization` and arithmetic with

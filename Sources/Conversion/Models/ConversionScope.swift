@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 
 /// The known types and constants of one graph while its nodes are converted.
 final class ConversionScope: VersionContext {

@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 
 extension Model {
   /// The model with its float32 values in a 16-bit floating-point type, wherever operators accept it.

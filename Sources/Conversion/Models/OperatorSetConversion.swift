@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 
 extension Model {
   /// The model in another version of an operator set: its graph, subgraphs, functions and training
