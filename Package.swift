@@ -151,7 +151,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(
-      name: "ONNXConversion", dependencies: ["COnnx", "ONNX", "CZlib"],
+      name: "ONNXConversion", dependencies: ["COnnx", "ONNX", "ONNXOperators", "CZlib"],
       path: "Sources/Conversion"),
     .executableTarget(
       name: "onnx-convert",
@@ -164,10 +164,10 @@ let package = Package(
     .testTarget(name: "FormatTests", dependencies: ["ONNX", "TestFiles"]),
     .testTarget(
       name: "ConversionTests",
-      dependencies: ["ONNX", "ONNXConversion", "TestFiles", "ToolSupport"],
+      dependencies: ["ONNX", "ONNXConversion", "ONNXOperators", "TestFiles", "ToolSupport"],
       exclude: ["Files", "Texts"]),
     .testTarget(
-      name: "OpsTests", dependencies: ["CKernels", "ONNX", "ONNXImages"],
+      name: "OpsTests", dependencies: ["CKernels", "ONNX", "ONNXImages", "ONNXOperators"],
       exclude: ["SchemaHistory.txt"]),
     .target(name: "TestThreads", path: "Tests/Threads"),
     // Every reader of files, as tools/fuzz and FuzzTests call it.
@@ -175,7 +175,7 @@ let package = Package(
       name: "Readers", dependencies: ["ONNX", "ONNXConversion", "ONNXImages"],
       path: "Tests/Readers"),
     .testTarget(name: "FuzzTests", dependencies: ["Readers"]),
-    .testTarget(name: "InterpreterTests", dependencies: ["ONNX", "TestThreads"]),
+    .testTarget(name: "InterpreterTests", dependencies: ["ONNX", "ONNXOperators", "TestThreads"]),
     .testTarget(name: "TrainingTests", dependencies: ["ONNX", "TestFiles"]),
     .testTarget(
       name: "ImagesTests", dependencies: ["ONNX", "ONNXImages"],

@@ -55,6 +55,7 @@ extension Model {
   ) throws(ModelError) -> Model {
     var model = self
     model.graph = try expandFunctions(self, maxNodes: options.maxNodes)
+    model.importDomainsOfFunctions()
     model.functions = []
     let engine = Engine(options)
     let sets = try OperatorSets(operatorSets)

@@ -132,7 +132,10 @@ package final class Program: Sendable {
       }
       let version = try operatorSets.version(for: node, fail)
       let made: (operator: any Operator, types: TypeSet)
-      do { made = try engine.registry.make(node, operatorSet: version) } catch { throw fail(error) }
+      do { made = try engine.registry.make(node, operatorSet: version) } catch {
+        guard case .unknownOperator = error else { throw fail(error) }
+        throw unknownOperators(in: graph, operatorSets, engine.registry, first: error, fail)
+      }
       var subgraphs: [(attribute: String, program: Program, captures: [Int32])] = []
       for attribute in node.attributes {
         guard case .graph(let body) = attribute.value else { continue }

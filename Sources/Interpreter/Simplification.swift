@@ -12,18 +12,35 @@ extension Model {
   ) throws(ModelError) -> Model {
     var result = self
     result.graph = try expandFunctions(self, maxNodes: maxNodes)
+    result.importDomainsOfFunctions()
     result.functions = []
     return result
   }
 
+  /// Imports the domains that only functions import.
+  package mutating func importDomainsOfFunctions() {
+    guard !operatorSets.isEmpty else { return }
+    var known = Set(operatorSets.map { Registry.normalized(domain: $0.domain) })
+    let own = Set(functions.map { Registry.normalized(domain: $0.domain) })
+    for entry in functions.flatMap(\.operatorSets) {
+      let domain = Registry.normalized(domain: entry.domain)
+      if !own.contains(domain), known.insert(domain).inserted { operatorSets.append(entry) }
+    }
+  }
+
   /// The model with everything computed that needs no run: nodes with constant inputs, and arithmetic
   /// on known shapes, become initializers.
-  /// - Parameter largest: the most bytes that a new tensor may take where it takes more than the
-  ///   tensors it is computed from
+  /// - Parameters:
+  ///   - largest: the most bytes that a new tensor may take where it takes more than the tensors it is
+  ///     computed from
+  ///   - operators: operators that this package lacks, as in `SessionOptions.operators`
   /// - Throws: `ModelError` for an invalid model.
-  public func withConstantsComputed(largest: Int = 1 << 20) throws(ModelError) -> Model {
+  public func withConstantsComputed(
+    largest: Int = 1 << 20, operators: [any Operator.Type] = []
+  ) throws(ModelError) -> Model {
     var options = SessionOptions()
     options.threads = 1
+    options.operators = operators
     let engine = Engine(options)
     let operatorSets = try OperatorSets(operatorSets)
     let inputs = Set(graph.inputs.map(\.name))

@@ -7,7 +7,11 @@ let package = Package(
   dependencies: [.package(name: "swift-onnx", path: "../..")],
   targets: [
     .executableTarget(
-      name: "consumer", dependencies: [.product(name: "ONNX", package: "swift-onnx")])
+      name: "consumer",
+      dependencies: [
+        .product(name: "ONNX", package: "swift-onnx"),
+        .product(name: "ONNXOperators", package: "swift-onnx"),
+      ])
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 import Testing
 
 @testable import ONNXConversion

@@ -1,5 +1,6 @@
 import Glibc
 import ONNX
+import ONNXOperators
 import Testing
 
 /// Compares every algorithm with sums in float64, on random shapes with a fixed seed.

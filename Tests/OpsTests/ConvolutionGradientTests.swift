@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 import Testing
 
 /// Gradients of convolutions with respect to image, weights and bias.

@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 import Testing
 
 /// Compares the float32 gradients of convolutions and pools with those in float64.

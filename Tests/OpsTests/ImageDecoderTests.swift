@@ -1,6 +1,7 @@
 import Foundation
 import ONNX
 import ONNXImages
+import ONNXOperators
 import Testing
 
 /// The only tests in this process that register an image decoder.

@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 import Testing
 
 /// Compares products of bytes with constant weights, computed in float32, with those of variable

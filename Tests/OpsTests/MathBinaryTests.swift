@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 import Testing
 
 /// Broadcasting in all its versions, and invalid operands.

@@ -1,5 +1,6 @@
 // swift-format-ignore-file: NeverForceUnwrap
 import ONNX
+import ONNXOperators
 import Testing
 
 /// One line of `mathTable`.

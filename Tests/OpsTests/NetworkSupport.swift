@@ -1,5 +1,6 @@
 import Glibc
 import ONNX
+import ONNXOperators
 import Testing
 
 /// Small pseudo-random numbers, the same in every run.

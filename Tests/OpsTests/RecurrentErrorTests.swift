@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 import Testing
 
 /// Each mistake that a file can make in RNN, LSTM or GRU gives an error of its own.

@@ -1,5 +1,6 @@
 import Glibc
 import ONNX
+import ONNXOperators
 import Testing
 
 /// A node of RNN, LSTM or GRU with synthetic inputs, and its outputs as

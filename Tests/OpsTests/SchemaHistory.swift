@@ -1,5 +1,6 @@
 import Foundation
 import ONNX
+import ONNXOperators
 
 /// One version of an operator in `SchemaHistory.txt`; `schema_history.py` describes the format.
 struct SchemaVersion: Sendable {

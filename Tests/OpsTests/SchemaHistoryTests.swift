@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 import Testing
 
 /// Compares the registry with every version of every standard operator in `SchemaHistory.txt`.

@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 import Testing
 
 /// Convolutions and poolings from a lecture, with its values.

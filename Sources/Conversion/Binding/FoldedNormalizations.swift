@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 
 /// Batch normalizations that the graph has folded into the linear map before them.
 extension Binder {

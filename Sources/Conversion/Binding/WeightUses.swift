@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 
 /// An input of a node that takes a weight.
 struct WeightUse {

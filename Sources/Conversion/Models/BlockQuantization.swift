@@ -7,20 +7,22 @@ extension Model {
   /// - Parameters:
   ///   - kept: names or operators of nodes that are not quantized
   ///   - block: the number of elements that share a scale
+  ///   - operators: operators that this package lacks, as in `SessionOptions.operators`
   /// - Returns: the model, and the number of products that were quantized
   /// - Throws: `ConversionError` where no product has constant weights, and for an invalid model
   public func blockQuantized(
-    keeping kept: NamePatterns = NamePatterns([]), block: Int = 32
+    keeping kept: NamePatterns = NamePatterns([]), block: Int = 32,
+    operators: [any Operator.Type] = []
   ) throws(ConversionError) -> (model: Model, products: Int) {
-    do { return try quantizedInBlocks(keeping: kept, block: block) } catch {
+    do { return try quantizedInBlocks(keeping: kept, block: block, operators) } catch {
       throw ConversionError(wrapping: error)
     }
   }
 
   private func quantizedInBlocks(
-    keeping kept: NamePatterns, block: Int
+    keeping kept: NamePatterns, block: Int, _ operators: [any Operator.Type]
   ) throws -> (model: Model, products: Int) {
-    var result = try prepared(forOperatorSet: 21)
+    var result = try prepared(forOperatorSet: 21, operators)
     let products = result.products(keeping: kept).filter { $0.sumAxis != nil }
     guard !products.isEmpty else { throw ConversionError("no product has constant weights") }
     var builder = GraphBuilder(taken: result.graph.allNames)
@@ -72,7 +74,7 @@ extension Model {
     }
     result.replace(replacements, adding: builder.initializers)
     result.graph.makeNodeNamesUnique(keeping: graph)
-    try result.check()
+    try result.check(operators)
     return (result, products.count)
   }
 }

@@ -1,10 +1,11 @@
 import ONNX
+import ONNXOperators
 
 extension Model {
   /// The model with affine maps of channels, such as `BatchNormalization` and arithmetic with
   /// constants, folded into the constants of the convolution or normalization before them.
-  func withChannelsFolded() -> Model {
-    var folding = ChannelFolding(self)
+  func withChannelsFolded(_ operators: [any Operator.Type]) -> Model {
+    var folding = ChannelFolding(self, operators)
     var result = self
     result.graph.nodes = folding.nodes()
     guard !folding.added.isEmpty else { return self }
@@ -25,10 +26,10 @@ private struct ChannelFolding {
   private var builder: GraphBuilder
   private(set) var added: [NamedTensor] = []
 
-  init(_ model: Model) {
+  init(_ model: Model, _ operators: [any Operator.Type]) {
     let graph = model.graph
     source = graph.nodes
-    ranks = model.valueTypes().compactMapValues { $0.tensorType?.shape?.rank }
+    ranks = model.valueTypes(operators).compactMapValues { $0.tensorType?.shape?.rank }
     builder = GraphBuilder(taken: graph.allNames)
     constants = model.fixedInitializers
     for node in graph.nodes {

@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 
 extension Graph {
   /// States the output types of `Cast`, which readers cannot infer before operator set 6.

@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 
 /// The known types and constants of one graph while its nodes are converted.
 final class ConversionScope: VersionContext {
@@ -17,31 +18,38 @@ final class ConversionScope: VersionContext {
   /// Whether a run may replace initializers that are inputs too.
   private let replacesInitializers: Bool
 
-  private init(names: Names, outer: ConversionScope?, replacesInitializers: Bool) {
+  private init(
+    names: Names, outer: ConversionScope?, replacesInitializers: Bool, registry: Registry
+  ) {
+    self.registry = registry
     self.names = names
     self.outer = outer
     self.replacesInitializers = replacesInitializers
   }
 
   /// The scope of a model's graph, with the types of its values if they can be inferred.
-  convenience init(_ model: Model) {
+  convenience init(_ model: Model, _ operators: [any Operator.Type]) {
     // Before IR version 4 every initializer had to be an input.
-    self.init(names: Names(), outer: nil, replacesInitializers: model.irVersion ?? 0 >= 4)
+    self.init(
+      names: Names(), outer: nil, replacesInitializers: model.irVersion ?? 0 >= 4,
+      registry: Registry.standard.adding(operators))
     collect(model.graph)
     for info in model.trainingInfos {
       for graph in [info.initialization, info.algorithm] {
         if let graph { collect(graph) }
       }
     }
-    if let found = try? Session(model, options: .checking).types() {
+    if let found = try? Session(model, options: .checking(operators)).types() {
       types = found
       isChecked = true
     }
   }
 
   /// The scope of a function's body.
-  convenience init(_ function: Function) {
-    self.init(names: Names(), outer: nil, replacesInitializers: false)
+  convenience init(_ function: Function, _ operators: [any Operator.Type]) {
+    self.init(
+      names: Names(), outer: nil, replacesInitializers: false,
+      registry: Registry.standard.adding(operators))
     names.taken.formUnion(function.inputs + function.outputs)
     names.used.formUnion(function.outputs)
     for node in function.nodes { collect(node) }
@@ -50,7 +58,8 @@ final class ConversionScope: VersionContext {
 
   /// The scope of a subgraph.
   func inner() -> ConversionScope {
-    ConversionScope(names: names, outer: self, replacesInitializers: replacesInitializers)
+    ConversionScope(
+      names: names, outer: self, replacesInitializers: replacesInitializers, registry: registry)
   }
 
   /// Adds the types and constants that a graph states.
@@ -88,7 +97,7 @@ final class ConversionScope: VersionContext {
   /// Infers the types of a node's outputs, where they are not stated.
   func infer(_ node: Node, operatorSet: Int) {
     guard node.outputs.contains(where: { !$0.isEmpty && type(of: $0) == nil }),
-      let operation = try? Registry.standard.make(node, operatorSet: operatorSet)
+      let operation = try? registry.make(node, operatorSet: operatorSet)
     else { return }
     let inputs = Inputs(
       types: node.inputs.map { $0.isEmpty ? nil : type(of: $0) },
@@ -119,7 +128,7 @@ final class ConversionScope: VersionContext {
 
   // MARK: VersionContext
 
-  let registry = Registry.standard
+  let registry: Registry
 
   func unique(_ hint: String) -> String {
     var name = hint

@@ -21,10 +21,11 @@ public enum DimensionChoice: Sendable, Hashable {
 
 extension Model {
   /// The model with other sizes of its inputs. The types of all other values are inferred again.
+  /// - Parameter operators: operators that this package lacks, as in `SessionOptions.operators`
   /// - Throws: `ConversionError` where there is no such dimension, and where the graph is not valid
   ///   with that size
   public func setting(
-    _ choice: DimensionChoice, to dimension: Dimension
+    _ choice: DimensionChoice, to dimension: Dimension, operators: [any Operator.Type] = []
   ) throws(ConversionError) -> Model {
     var result = self
     var count = 0
@@ -53,7 +54,7 @@ extension Model {
     result.graph.valueInfos = []
     result.graph.forgetOutputSizes()
     let types: [String: ValueType]
-    do { types = try Session(result, options: .checking).types() } catch {
+    do { types = try Session(result, options: .checking(operators)).types() } catch {
       throw ConversionError("the graph is not valid with that size: \(error)")
     }
     for (index, output) in graph.outputs.enumerated() {

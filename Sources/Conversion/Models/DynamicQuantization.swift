@@ -4,19 +4,24 @@ extension Model {
   /// The model with its matrix products and convolutions in 8-bit integers. Weights are quantized
   /// once, with a scale for each output, and activations at every run, by `DynamicQuantizeLinear`.
   ///
-  /// - Parameter kept: names or operators of nodes that are not quantized
+  /// - Parameters:
+  ///   - kept: names or operators of nodes that are not quantized
+  ///   - operators: operators that this package lacks, as in `SessionOptions.operators`
   /// - Returns: the model, and the number of products that were quantized
   /// - Throws: `ConversionError` where no product has constant weights, and for an invalid model
   public func dynamicallyQuantized(
-    keeping kept: NamePatterns = NamePatterns([])
+    keeping kept: NamePatterns = NamePatterns([]),
+    operators: [any Operator.Type] = []
   ) throws(ConversionError) -> (model: Model, products: Int) {
-    do { return try quantizedAtRun(keeping: kept) } catch { throw ConversionError(wrapping: error) }
+    do { return try quantizedAtRun(keeping: kept, operators) } catch {
+      throw ConversionError(wrapping: error)
+    }
   }
 
   private func quantizedAtRun(
-    keeping kept: NamePatterns
+    keeping kept: NamePatterns, _ operators: [any Operator.Type]
   ) throws -> (model: Model, products: Int) {
-    var result = try prepared(forOperatorSet: 13)
+    var result = try prepared(forOperatorSet: 13, operators)
     let products = result.products(keeping: kept)
     guard !products.isEmpty else { throw ConversionError("no product has constant weights") }
     var builder = GraphBuilder(taken: result.graph.allNames)
@@ -86,7 +91,7 @@ extension Model {
     }
     result.replace(replacements, adding: builder.initializers)
     result.graph.makeNodeNamesUnique(keeping: graph)
-    try result.check()
+    try result.check(operators)
     return (result, products.count)
   }
 

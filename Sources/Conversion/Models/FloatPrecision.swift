@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 
 extension Model {
   /// The model with its float32 values in a 16-bit floating-point type, wherever operators accept it.
@@ -9,33 +10,36 @@ extension Model {
   ///   - kept: names or operators of nodes that keep float32
   ///   - samples: inputs of runs, by name. Nodes with an input or output that exceeds the range of
   ///     float16 in these runs keep float32.
+  ///   - operators: operators that this package lacks, as in `SessionOptions.operators`
   /// - Returns: the model, and the names of the nodes that keep float32
   /// - Throws: `ModelError` where the model is invalid or does not run on the samples
   public func narrowed(
     to type: ElementType, keeping kept: NamePatterns = NamePatterns([]),
-    samples: [[String: Value]] = []
+    samples: [[String: Value]] = [], operators: [any Operator.Type] = []
   ) throws(ModelError) -> (model: Model, kept: [String]) {
     var base = try withOwnInitializers().withoutFunctions()
     // Arithmetic takes bfloat16 since operator set 13, convolutions and recurrent layers since 22.
     let version = base.operatorSets.version(of: "") ?? 1
     if type == .bfloat16, version < 22 {
-      do { base = try base.converted(toOperatorSet: 22) } catch {
-        base = try base.converted(toOperatorSet: max(version, 13))
+      do { base = try base.converted(toOperatorSet: 22, operators: operators) } catch {
+        base = try base.converted(toOperatorSet: max(version, 13), operators: operators)
       }
     }
-    var narrowing = Narrowing(base, from: .float32, to: type, kept: kept)
+    var narrowing = Narrowing(base, from: .float32, to: type, kept: kept, operators)
     if type == .float16, !samples.isEmpty {
-      let floats = base.valueTypes().filter { $0.value.tensorType?.elementType == .float32 }
+      let floats = base.valueTypes(operators).filter {
+        $0.value.tensorType?.elementType == .float32
+      }
       let largest = Float(Float16.greatestFiniteMagnitude)
       narrowing.large = Set(
-        try base.ranges(of: floats.keys.sorted(), samples).filter {
+        try base.ranges(of: floats.keys.sorted(), samples, operators).filter {
           max(-$0.value.lowerBound, $0.value.upperBound) > largest
         }.keys)
     }
     try narrowing.convert(&base.graph)
     base.removeUnused()
     base.graph.makeNodeNamesUnique(keeping: graph)
-    try base.check()
+    try base.check(operators)
     return (base, narrowing.left)
   }
 }
@@ -45,6 +49,7 @@ private struct Narrowing {
   private let wide: ElementType
   private let narrow: ElementType
   private let patterns: NamePatterns
+  private let registry: Registry
   private let types: [String: ValueType]
   private let versions: [String: Int]
   private var names: GraphBuilder
@@ -60,11 +65,15 @@ private struct Narrowing {
   var large: Set<String> = []
   private(set) var left: [String] = []
 
-  init(_ model: Model, from wide: ElementType, to narrow: ElementType, kept: NamePatterns) {
+  init(
+    _ model: Model, from wide: ElementType, to narrow: ElementType, kept: NamePatterns,
+    _ operators: [any Operator.Type]
+  ) {
+    self.registry = Registry.standard.adding(operators)
     self.wide = wide
     self.narrow = narrow
     self.patterns = kept
-    self.types = model.valueTypes()
+    self.types = model.valueTypes(operators)
     var versions: [String: Int] = [:]
     for set in model.operatorSets {
       versions[Registry.normalized(domain: set.domain)] = Int(clamping: set.version)
@@ -147,7 +156,7 @@ private struct Narrowing {
   ) -> (inputs: Set<Int>, outputs: [ValueType])? {
     let domain = Registry.normalized(domain: node.domain)
     guard let version = versions[domain],
-      let made = try? Registry.standard.make(node, operatorSet: version)
+      let made = try? registry.make(node, operatorSet: version)
     else { return nil }
     if floats.first == 0, !made.types.contains(narrow) { return nil }
     // Constants beyond the range would become infinite.

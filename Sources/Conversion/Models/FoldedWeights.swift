@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 
 /// Folding of an affine map of the output channels into the linear map before it.
 extension ChannelMap {

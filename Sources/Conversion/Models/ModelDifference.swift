@@ -17,14 +17,21 @@ public struct ModelDifference: Sendable {
   public let timeAfter: Duration
 
   /// Runs both models on the samples.
-  /// - Parameter samples: the inputs of each run, by name
+  /// - Parameters:
+  ///   - samples: the inputs of each run, by name
+  ///   - operators: operators that this package lacks, as in `SessionOptions.operators`
   /// - Throws: `ModelError` where a model is invalid or does not run
   public init(
-    from before: Model, to after: Model, on samples: [[String: Value]]
+    from before: Model, to after: Model, on samples: [[String: Value]],
+    operators: [any Operator.Type] = []
   ) throws(ModelError) {
     bytesBefore = before.constantBytes
     bytesAfter = after.constantBytes
-    let sessions = (try Session(before), try Session(after))
+    var options = SessionOptions()
+    options.operators = operators
+    let sessions = (
+      try Session(before, options: options), try Session(after, options: options)
+    )
     var difference = 0.0
     var largest = 0.0
     var times = (Duration.seconds(1 << 30), Duration.seconds(1 << 30))

@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 
 extension Node {
   /// The operator of the newest operator set that the node names. It states the facts that hold for

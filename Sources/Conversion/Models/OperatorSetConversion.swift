@@ -1,4 +1,5 @@
 import ONNX
+import ONNXOperators
 
 extension Model {
   /// The model in another version of an operator set: its graph, subgraphs, functions and training
@@ -7,31 +8,37 @@ extension Model {
   /// - Parameters:
   ///   - version: the version of the operator set
   ///   - domain: the domain of the operator set; empty, like `ai.onnx`, for the standard's own
+  ///   - operators: operators that this package lacks, as in `SessionOptions.operators`
   /// - Throws: `ModelError.node` for the first node that the version cannot express, and
   ///   `ModelError.graph` for an unknown version or domain
   public func converted(
-    toOperatorSet version: Int, domain: String = ""
+    toOperatorSet version: Int, domain: String = "", operators: [any Operator.Type] = []
   ) throws(ModelError) -> Model {
     let domain = Registry.normalized(domain: domain)
-    guard let newest = Registry.standard.newestVersion(of: domain) else {
+    let registry = Registry.standard.adding(operators)
+    guard let newest = registry.newestVersion(of: domain) else {
       throw .graph("unknown operator set '\(domain)'")
     }
     guard (1...newest).contains(version) else {
       throw .graph("operator set \(version): expected 1 to \(newest)")
     }
-    do { return try following(version, of: domain) } catch {
+    do { return try following(version, of: domain, operators) } catch {
       // Values that a step needs may follow from shapes and constants.
-      guard trainingInfos.isEmpty, case .node = error, var known = try? withConstantsComputed()
+      guard trainingInfos.isEmpty, case .node = error,
+        var known = try? withConstantsComputed(operators: operators)
       else { throw error }
       known.removeUnused()
-      return try known.following(version, of: domain)
+      return try known.following(version, of: domain, operators)
     }
   }
 
-  private func following(_ version: Int, of domain: String) throws(ModelError) -> Model {
+  private func following(
+    _ version: Int, of domain: String, _ operators: [any Operator.Type]
+  ) throws(ModelError) -> Model {
     var result = self
     if result.operatorSets.isEmpty { result.operatorSets = [OperatorSetImport(version: 1)] }
-    var conversion = OperatorSetConversion(result, domain: domain, target: version)
+    var conversion = OperatorSetConversion(
+      result, domain: domain, target: version, operators)
     try conversion.convert(&result)
     result.graph.makeNodeNamesUnique(keeping: graph)
     let previous = result.operatorSets.first(where: { $0.isOf(domain) })?.version
@@ -39,7 +46,7 @@ extension Model {
     for index in result.functions.indices {
       result.functions[index].operatorSets.set(domain, to: version, addingIt: false)
     }
-    if conversion.isCheckable { try result.check() }
+    if conversion.isCheckable { try result.check(operators) }
     if domain.isEmpty, let previous { result.fitFormatVersion(isLower: version < previous) }
     return result
   }
@@ -48,15 +55,16 @@ extension Model {
 extension Model {
   /// Checks every node against its operator.
   /// - Throws: `ModelError` for the first node that is invalid
-  func check() throws(ModelError) {
-    _ = try Session(self, options: .checking)
+  func check(_ operators: [any Operator.Type] = []) throws(ModelError) {
+    _ = try Session(self, options: .checking(operators))
   }
 }
 
 extension SessionOptions {
   /// Options of a session that only checks its model.
-  static var checking: SessionOptions {
+  static func checking(_ operators: [any Operator.Type]) -> SessionOptions {
     var options = SessionOptions()
+    options.operators = operators
     options.passes = []
     options.expansions = [.gradients]
     options.threads = 1
@@ -89,18 +97,22 @@ private struct OperatorSetConversion {
   /// The version of nodes that do not state their own.
   private var source: Int?
   private let scope: ConversionScope
+  private let operators: [any Operator.Type]
+  private let registry: Registry
   private let functions: Set<[String]>
   /// Whether the model passed its checks before.
   var isCheckable: Bool { scope.isChecked }
   private var histories: [String: (first: Int, steps: [VersionStep])] = [:]
 
-  init(_ model: Model, domain: String, target: Int) {
+  init(_ model: Model, domain: String, target: Int, _ operators: [any Operator.Type]) {
+    self.operators = operators
+    self.registry = Registry.standard.adding(operators)
     self.domain = domain
     self.target = target
     self.source = model.operatorSets.version(of: domain)
     self.functions = Set(
       model.functions.map { [Registry.normalized(domain: $0.domain), $0.name] })
-    self.scope = ConversionScope(model)
+    self.scope = ConversionScope(model, operators)
   }
 
   mutating func convert(_ model: inout Model) throws(ModelError) {
@@ -118,7 +130,7 @@ private struct OperatorSetConversion {
     for index in model.functions.indices {
       source = model.functions[index].operatorSets.version(of: domain)
       let nodes = model.functions[index].nodes
-      let scope = ConversionScope(model.functions[index])
+      let scope = ConversionScope(model.functions[index], operators)
       var converted = try convert(nodes, scope)
       let wanted = model.functions[index].outputs
       removeConstants(&converted, unusedSince: nodes, wanted: wanted)
@@ -211,7 +223,7 @@ private struct OperatorSetConversion {
   ) throws(OperatorError) -> VersionStep? {
     let name = node.operatorType
     if histories[name] == nil {
-      guard let history = Registry.standard.history(of: name, domain: domain) else {
+      guard let history = registry.history(of: name, domain: domain) else {
         throw .unknownOperator(name, domain: domain, version: version)
       }
       histories[name] = history
@@ -228,11 +240,11 @@ private struct OperatorSetConversion {
   private func checked(
     _ node: Node, _ scope: ConversionScope
   ) throws(OperatorError) -> [Node] {
-    guard let entry = Registry.standard.find(node.operatorType, domain: domain, operatorSet: target) else {
+    guard let entry = registry.find(node.operatorType, domain: domain, operatorSet: target) else {
       throw .unknownOperator(node.operatorType, domain: domain, version: target)
     }
     if !node.attributes.contains(where: \.isReference) {
-      _ = try Registry.standard.make(node, operatorSet: target)
+      _ = try registry.make(node, operatorSet: target)
     }
     guard let first = node.inputs.first, let type = scope.type(of: first)?.tensorType,
       type.elementType != .undefined, !entry.types.contains(type.elementType)

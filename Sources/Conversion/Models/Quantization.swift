@@ -36,10 +36,13 @@ extension Model {
   }
 
   /// The model with its functions inlined, in operator set `version` or a newer one.
-  func prepared(forOperatorSet version: Int) throws(ModelError) -> Model {
+  func prepared(
+    forOperatorSet version: Int, _ operators: [any Operator.Type]
+  ) throws(ModelError) -> Model {
     let plain = try withOwnInitializers().withoutFunctions()
     return try plain.converted(
-      toOperatorSet: max(version, plain.operatorSets.version(of: "") ?? 1))
+      toOperatorSet: max(version, plain.operatorSets.version(of: "") ?? 1),
+      operators: operators)
   }
 }
 

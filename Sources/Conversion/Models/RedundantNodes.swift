@@ -2,9 +2,9 @@ import ONNX
 
 extension Model {
   /// The model without nodes whose output equals their input, and with each computation done once.
-  func withoutRedundantNodes() -> Model {
+  func withoutRedundantNodes(_ operators: [any Operator.Type]) -> Model {
     var result = self
-    let types = valueTypes()
+    let types = valueTypes(operators)
     let versions = operatorSets.version(of: "") ?? 1
     var redundancy = Redundancy(self)
     result.graph.nodes = graph.nodes.compactMap { node in
@@ -21,8 +21,8 @@ extension Model {
 
   /// The model with sizes that a node such as `Shape` lists, and that are known though others are
   /// not, as constants.
-  func withKnownSizes() -> Model {
-    let types = valueTypes()
+  func withKnownSizes(_ operators: [any Operator.Type]) -> Model {
+    let types = valueTypes(operators)
     var shapes: [String: Shape] = [:]
     let constants = fixedInitializers
     var result = self

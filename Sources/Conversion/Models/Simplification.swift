@@ -4,8 +4,11 @@ extension Model {
   /// The model with its functions inlined, constant expressions computed, and affine maps of channels
   /// folded into the node before them. Nodes that are identities, duplicates or unused are removed.
   /// All nodes are operators of the versions that the model imports.
+  /// - Parameter operators: operators that this package lacks, as in `SessionOptions.operators`
   /// - Throws: `ModelError` for an invalid model
-  public func simplified() throws(ModelError) -> Model {
+  public func simplified(
+    operators: [any Operator.Type] = []
+  ) throws(ModelError) -> Model {
     var result = try withOwnInitializers().withoutFunctions()
     // Nodes of a function may belong to another version than the model imports.
     for set in operatorSets {
@@ -13,14 +16,16 @@ extension Model {
       guard result.graph.mixesVersions(of: domain, than: Int(clamping: set.version)) else {
         continue
       }
-      result = try result.converted(toOperatorSet: Int(clamping: set.version), domain: domain)
+      result = try result.converted(
+        toOperatorSet: Int(clamping: set.version), domain: domain, operators: operators)
     }
     // The result of one pass may enable another.
     for _ in 0..<8 {
       let count = result.graph.nodes.count
-      result = try result.withConstantsComputed()
+      result = try result.withConstantsComputed(operators: operators)
       result.removeUnused()
-      result = result.withKnownSizes().withoutRedundantNodes().withChannelsFolded()
+      result = result.withKnownSizes(operators).withoutRedundantNodes(operators)
+        .withChannelsFolded(operators)
       if result.graph.nodes.count == count { break }
     }
     let domains = result.graph.domains

@@ -9,22 +9,24 @@ extension Model {
   /// - Parameters:
   ///   - samples: typical inputs, by name, of one run each
   ///   - kept: names or operators of nodes that are not quantized
+  ///   - operators: operators that this package lacks, as in `SessionOptions.operators`
   /// - Returns: the model, and the number of products that were quantized
   /// - Throws: `ConversionError` where there are no samples or no product has constant weights, and
   ///   for a model that is invalid or does not run on the samples
   public func staticallyQuantized(
-    calibratedBy samples: [[String: Value]], keeping kept: NamePatterns = NamePatterns([])
+    calibratedBy samples: [[String: Value]], keeping kept: NamePatterns = NamePatterns([]),
+    operators: [any Operator.Type] = []
   ) throws(ConversionError) -> (model: Model, products: Int) {
-    do { return try calibrated(by: samples, keeping: kept) } catch {
+    do { return try calibrated(by: samples, keeping: kept, operators) } catch {
       throw ConversionError(wrapping: error)
     }
   }
 
   private func calibrated(
-    by samples: [[String: Value]], keeping kept: NamePatterns
+    by samples: [[String: Value]], keeping kept: NamePatterns, _ operators: [any Operator.Type]
   ) throws -> (model: Model, products: Int) {
     guard !samples.isEmpty else { throw ConversionError("calibration needs at least one sample") }
-    var result = try prepared(forOperatorSet: 13)
+    var result = try prepared(forOperatorSet: 13, operators)
     let products = result.products(keeping: kept)
     guard !products.isEmpty else { throw ConversionError("no product has constant weights") }
     let nodes = result.graph.nodes
@@ -50,7 +52,7 @@ extension Model {
       if kept.contains(node.name ?? "") || kept.contains(node.operatorType) { continue }
       if node.inputs.allSatisfy(observed.contains) { observed.insert(resultName(node)) }
     }
-    var ranges = try result.ranges(of: observed.sorted(), samples)
+    var ranges = try result.ranges(of: observed.sorted(), samples, operators)
     for node in nodes where node.facts?.eightBitForm == .inputScale {
       if let range = ranges[node.inputs[0]], ranges[node.outputs[0]] != nil {
         ranges[node.outputs[0]] = range
@@ -60,14 +62,14 @@ extension Model {
     for product in products { try quantization.quantize(product, of: nodes[product.index]) }
     quantization.apply(to: &result)
     result.graph.makeNodeNamesUnique(keeping: graph)
-    try result.check()
+    try result.check(operators)
     return (result, products.count)
   }
 
   /// The range of each value in runs on the samples, extended to hold 0.
   /// - Throws: `ModelError` where the model does not run
   func ranges(
-    of names: [String], _ samples: [[String: Value]]
+    of names: [String], _ samples: [[String: Value]], _ operators: [any Operator.Type]
   ) throws(ModelError) -> [String: ClosedRange<Float>] {
     var observed = self
     let present = Set(graph.outputs.map(\.name))
@@ -75,7 +77,9 @@ extension Model {
     observed.graph.outputs += names.filter { !present.contains($0) && made.contains($0) }.map {
       ValueInfo($0, nil)
     }
-    let session = try Session(observed)
+    var options = SessionOptions()
+    options.operators = operators
+    let session = try Session(observed, options: options)
     var ranges: [String: ClosedRange<Float>] = [:]
     for sample in samples {
       let results = try session.run(values: sample).merging(sample) { result, _ in result }

@@ -57,13 +57,15 @@ extension Model {
   }
 
   /// The types of the graph's values that are stated or can be inferred.
-  func valueTypes() -> [String: ValueType] {
+  func valueTypes(_ operators: [any Operator.Type] = []) -> [String: ValueType] {
     var types: [String: ValueType] = [:]
     for info in graph.valueInfos + graph.outputs + graph.inputs { types[info.name] = info.type }
     for initializer in graph.initializers {
       if let name = initializer.name { types[name] = .tensor(initializer.tensor.type) }
     }
-    guard let found = try? Session(self, options: .checking).types() else { return types }
+    guard let found = try? Session(self, options: .checking(operators)).types() else {
+      return types
+    }
     return types.merging(found) { stated, found in
       found.tensorType?.shape == nil && stated.tensorType?.shape != nil ? stated : found
     }

@@ -2,11 +2,12 @@ import ONNX
 
 extension Model {
   /// The model with all float16 and bfloat16 values in float32.
+  /// - Parameter operators: operators that this package lacks, as in `SessionOptions.operators`
   /// - Throws: `ModelError` where the result is invalid
-  public func widened() throws(ModelError) -> Model {
+  public func widened(operators: [any Operator.Type] = []) throws(ModelError) -> Model {
     var result = self
     for narrow in [ElementType.float16, .bfloat16] { result.graph.retype(from: narrow) }
-    try result.check()
+    try result.check(operators)
     return result
   }
 }

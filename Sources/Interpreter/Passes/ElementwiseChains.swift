@@ -15,9 +15,10 @@ public struct ElementwiseChaining: Pass {
     var search = ChainSearch(model.graph, context.types)
     for (index, node) in model.graph.nodes.enumerated() {
       guard !node.hasSubgraph, let type = search.commonType(node),
-        let made = context.plainOperator(of: node), ElementwiseChainBuilder.accepts(node, made)
+        let version = context.version(of: node), let made = context.plainOperator(of: node),
+        ElementwiseChainBuilder.accepts(node, made, type.elementType)
       else { continue }
-      search.add(index, type)
+      search.add(index, type, version: version)
     }
     search.replace(in: &model.graph) { context.note("chain of \($0)") }
   }
@@ -39,6 +40,8 @@ private struct ChainSearch {
   /// Each node's group, named by the first node of the group.
   private var groups: [Int: Int] = [:]
   private var members: [Int: (nodes: [Int], type: TensorType)] = [:]
+  /// The version of the operator set whose rules each member follows.
+  private var versions: [Int: Int] = [:]
 
   init(_ graph: Graph, _ types: [String: ValueType]) {
     self.graph = graph
@@ -78,7 +81,8 @@ private struct ChainSearch {
   private func isSingle(_ type: TensorType) -> Bool { type.shape?.sizes?.elementCount == 1 }
 
   /// Joins a node with the groups whose results it uses, where that is possible.
-  mutating func add(_ index: Int, _ type: TensorType) {
+  mutating func add(_ index: Int, _ type: TensorType, version: Int) {
+    versions[index] = version
     var group: (nodes: [Int], type: TensorType) = ([index], type)
     for input in graph.nodes[index].inputs {
       guard let producer = producers[input], let number = groups[producer],
@@ -110,7 +114,9 @@ private struct ChainSearch {
     for group in members.values where group.nodes.count > 1 {
       guard let last = group.nodes.last else { continue }
       var builder = ElementwiseChainBuilder()
-      for node in group.nodes { builder.append(graph.nodes[node]) }
+      for node in group.nodes {
+        builder.append(graph.nodes[node], version: versions[node] ?? GraphBuilder.operatorSet)
+      }
       let inside = Set(group.nodes)
       let outputs = group.nodes.map { graph.nodes[$0].outputs[0] }.filter { name in
         (users[name] ?? []).contains { !inside.contains($0) }

@@ -35,6 +35,19 @@ public struct NodeReader {
   /// Whether the attribute is given. Does not count as reading it.
   public func has(_ name: String) -> Bool { node.attribute(name) != nil }
 
+  /// Reads all attributes whose names begin with `prefix`.
+  /// - Returns: the attributes, without the prefix in their names.
+  public mutating func attributes(prefix: String) -> [Attribute] {
+    var found: [Attribute] = []
+    for attribute in node.attributes where attribute.name.hasPrefix(prefix) {
+      unread.remove(attribute.name)
+      var attribute = attribute
+      attribute.name.removeFirst(prefix.count)
+      found.append(attribute)
+    }
+    return found
+  }
+
   private mutating func value(_ name: String) -> Attribute.Value? {
     unread.remove(name)
     return node.attribute(name)?.value

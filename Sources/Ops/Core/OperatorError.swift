@@ -16,6 +16,15 @@ public enum OperatorError: Error, Sendable, Hashable {
 }
 
 extension OperatorError {
+  /// Whether this package has the operators of a domain.
+  package static func isStandard(_ domain: String) -> Bool {
+    domain.isEmpty || domain.hasPrefix("ai.onnx") || domain == Registry.privateDomain
+  }
+
+  /// The end of an error about missing operators of other domains.
+  package static let operatorsHint =
+    "; the session needs the types of such operators in SessionOptions.operators"
+
   public init(_ error: TensorError) {
     switch error {
     case .outOfMemory(let bytes): self = .memory(needed: bytes, limit: bytes)
@@ -29,6 +38,7 @@ extension OperatorError: CustomStringConvertible {
     switch self {
     case .unknownOperator(let name, let domain, let version):
       "no operator '\(name)' in domain '\(domain.isEmpty ? "ai.onnx" : domain)' at version \(version)"
+        + (Self.isStandard(domain) ? "" : Self.operatorsHint)
     case .unknownAttribute(let name): "unknown attribute '\(name)'"
     case .attribute(let name, let reason): "attribute '\(name)': \(reason)"
     case .input(let index, let reason): "input \(index): \(reason)"

@@ -39,26 +39,37 @@ public struct Registry: Sendable {
   /// version that it has. A differentiable elementwise operator brings its gradient along.
   public func adding(_ types: [any Operator.Type]) -> Registry {
     guard !types.isEmpty else { return self }
-    var forward = forward
-    for (key, entries) in Self.table(types) {
-      let versions = Set(entries.map(\.since))
-      let kept = forward[key, default: []].filter { !versions.contains($0.since) }
-      forward[key] = (kept + entries).sorted { $0.since < $1.since }
-    }
-    let gradients = LazyTable(gradients.types + types.flatMap { $0.gradientOperators })
+    let forward = Self.merged(forward, Self.table(types))
+    let gradients = LazyTable(
+      gradients.types, replacedBy: gradients.replacements + types.flatMap { $0.gradientOperators })
     return Registry(operators + types, forward: forward, gradients: gradients)
+  }
+
+  /// The first table with the entries of the second, which replace those of the same version.
+  private static func merged(_ table: Table, _ other: Table) -> Table {
+    var table = table
+    for (key, entries) in other {
+      let versions = Set(entries.map(\.since))
+      let kept = table[key, default: []].filter { !versions.contains($0.since) }
+      table[key] = (kept + entries).sorted { $0.since < $1.since }
+    }
+    return table
   }
 
   /// A table that is made when it is first asked for: running a model needs no gradients.
   private final class LazyTable: Sendable {
     let types: [any Operator.Type]
+    let replacements: [any Operator.Type]
     private let table = Mutex<Table?>(nil)
 
-    init(_ types: [any Operator.Type]) { self.types = types }
+    init(_ types: [any Operator.Type], replacedBy replacements: [any Operator.Type] = []) {
+      self.types = types
+      self.replacements = replacements
+    }
 
     subscript(key: Key) -> [(since: Int, types: TypeSet, operator: any Operator.Type)]? {
       table.withLock { table in
-        let made = table ?? Registry.table(types)
+        let made = table ?? merged(Registry.table(types), Registry.table(replacements))
         table = made
         return made[key]
       }

@@ -68,14 +68,16 @@ public struct RewriteMatch {
   }
 
   /// A node that makes the result of the pattern from the values that these names stand for.
-  /// - Parameter version: the version of `ai.onnx` whose rules the node follows, whatever the model
-  ///   imports
+  /// - Parameters:
+  ///   - domain: the operator's domain; `nil` for `ai.onnx`
+  ///   - version: the version of the domain whose rules the node follows, whatever the model imports
   public func node(
-    _ operatorType: String, _ names: [String], _ attributes: [Attribute] = [], version: Int
+    _ operatorType: String, _ names: [String], _ attributes: [Attribute] = [],
+    domain: String? = nil, version: Int
   ) -> Node {
     var node = Node(
-      operatorType, name: end.name, inputs: names.map { values[$0] ?? "" }, outputs: end.outputs,
-      attributes: attributes)
+      operatorType, domain: domain, name: end.name, inputs: names.map { values[$0] ?? "" },
+      outputs: end.outputs, attributes: attributes)
     node.operatorSetVersion = version
     return node
   }

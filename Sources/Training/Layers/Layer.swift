@@ -1,5 +1,6 @@
 import ONNXFormat
 import ONNXInterpreter
+import ONNXOperators
 
 /// A part of a model with one input and one output. A layer is described by its output size; its input
 /// size follows from its input.
@@ -19,12 +20,14 @@ extension Layer {
   ///   - output: The name of the output.
   ///   - name: The name of the graph.
   ///   - seed: The seed of the parameters' initial values.
+  ///   - operators: Operators that this package lacks, as in `SessionOptions.operators`.
   /// - Throws: `ModelError` if the layer does not accept the input.
   public func model(
     input: String = "input", _ shape: Shape, _ elementType: ElementType? = nil,
-    output: String = "output", name: String = "model", seed: UInt64 = 0
+    output: String = "output", name: String = "model", seed: UInt64 = 0,
+    operators: [any Operator.Type] = []
   ) throws(ModelError) -> Model {
-    var m = ModelBuilder(seed: seed)
+    var m = ModelBuilder(seed: seed, operators: operators)
     let x = try m.input(input, shape, elementType)
     try m.output(output, self(x, in: &m))
     return try m.model(name: name)
@@ -35,10 +38,13 @@ extension Layer {
   ///   `TrainingError.file` if the file cannot be written.
   public func export(
     to path: String, input: String = "input", _ shape: Shape, _ elementType: ElementType? = nil,
-    output: String = "output", name: String = "model", seed: UInt64 = 0
+    output: String = "output", name: String = "model", seed: UInt64 = 0,
+    operators: [any Operator.Type] = []
   ) throws(TrainingError) {
     let built = try TrainingError.wrapping { () throws(ModelError) in
-      try model(input: input, shape, elementType, output: output, name: name, seed: seed)
+      try model(
+        input: input, shape, elementType, output: output, name: name, seed: seed,
+        operators: operators)
     }
     do throws(FormatError) { try built.write(to: path) } catch { throw .file(error) }
   }

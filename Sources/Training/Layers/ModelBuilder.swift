@@ -13,14 +13,15 @@ import ONNXOps
 /// let model = try m.model(name: "small")
 /// ```
 /// Each node is checked, and the types of its outputs are inferred, as soon as it is added. The model
-/// has nodes of the standard's operator set `GraphBuilder.operatorSet` only. Its floating-point
-/// initializers are parameters or running statistics; other floating-point constants are `Constant`
+/// has nodes of the standard's operator set `GraphBuilder.operatorSet`, and of the newest version of any
+/// other domain that it uses. Its floating-point initializers are parameters or running statistics; other floating-point constants are `Constant`
 /// nodes.
 public struct ModelBuilder: Sendable {
   /// The seed of the parameters' initial values. Each parameter is drawn from the seed and its name.
   public let seed: UInt64
   /// The element type of parameters, and the default for inputs.
   public let elementType: ElementType
+  private let registry: Registry
   private var builder = GraphBuilder()
   private var path: [String] = []
   private var inputs: [ValueInfo] = []
@@ -34,8 +35,12 @@ public struct ModelBuilder: Sendable {
   /// - Parameters:
   ///   - seed: The seed of the parameters' initial values.
   ///   - elementType: float32 or float64.
-  public init(seed: UInt64 = 0, elementType: ElementType = .float32) {
+  ///   - operators: Operators that this package lacks, as in `SessionOptions.operators`.
+  public init(
+    seed: UInt64 = 0, elementType: ElementType = .float32, operators: [any Operator.Type] = []
+  ) {
     precondition([.float32, .float64].contains(elementType), "parameters are float32 or float64")
+    registry = Registry.standard.adding(operators)
     self.seed = seed
     self.elementType = elementType
   }
@@ -169,29 +174,37 @@ public struct ModelBuilder: Sendable {
 
   // MARK: Nodes
 
-  /// Adds a node of a standard operator with one output.
-  /// - Parameter inputs: The inputs; `nil` for an omitted one.
-  /// - Throws: `ModelError.node` if the operator does not accept the attributes or inputs.
+  /// Adds a node with one output.
+  /// - Parameters:
+  ///   - inputs: The inputs; `nil` for an omitted one.
+  ///   - domain: The operator's domain; `nil` for the standard's.
+  /// - Throws: `ModelError.node` if there is no such operator or it does not accept the attributes or
+  ///   inputs.
   public mutating func node(
-    _ operatorType: String, _ inputs: [Signal?], _ attributes: [Attribute] = []
+    _ operatorType: String, _ inputs: [Signal?], _ attributes: [Attribute] = [],
+    domain: String? = nil
   ) throws(ModelError) -> Signal {
-    try nodes(operatorType, inputs, attributes, outputs: [operatorType.lowercased()])[0]
+    try nodes(
+      operatorType, inputs, attributes, outputs: [operatorType.lowercased()], domain: domain)[0]
   }
 
-  /// Adds a node of a standard operator with several outputs.
+  /// Adds a node with several outputs.
   /// - Parameters:
   ///   - inputs: The inputs; `nil` for an omitted one.
   ///   - outputs: Names for the outputs. The builder makes them unique.
+  ///   - domain: The operator's domain; `nil` for the standard's.
   /// - Throws: `ModelError.node` if the operator does not accept the attributes or inputs.
   public mutating func nodes(
     _ operatorType: String, _ inputs: [Signal?], _ attributes: [Attribute] = [],
-    outputs: [String]
+    outputs: [String], domain: String? = nil
   ) throws(ModelError) -> [Signal] {
+    let operatorSet = version(of: domain)
     let names = builder.nodes(
-      operatorType, inputs.map { $0?.name ?? "" }, attributes, outputs: outputs.map(scoped))
+      operatorType, inputs.map { $0?.name ?? "" }, attributes, outputs: outputs.map(scoped),
+      domain: domain, operatorSet: operatorSet)
     guard let node = builder.nodes.last else { return [] }
     do throws(OperatorError) {
-      let (made, allowed) = try Registry.standard.make(node, operatorSet: GraphBuilder.operatorSet)
+      let (made, allowed) = try registry.make(node, operatorSet: operatorSet)
       if let first = inputs.first??.elementType, !allowed.contains(first) {
         throw .input(0, "expected one of \(allowed), got \(first)")
       }
@@ -211,6 +224,12 @@ public struct ModelBuilder: Sendable {
     } catch {
       throw .node(name: names[0], operatorType: operatorType, error)
     }
+  }
+
+  /// The version of a domain that the model imports.
+  private func version(of domain: String?) -> Int {
+    let domain = Registry.normalized(domain: domain)
+    return domain.isEmpty ? GraphBuilder.operatorSet : registry.newestVersion(of: domain) ?? 1
   }
 
   // MARK: Model
@@ -236,9 +255,12 @@ public struct ModelBuilder: Sendable {
     let graph = Graph(
       name: name, nodes: nodes.reversed(), inputs: inputs, outputs: outputs,
       initializers: builder.initializers.filter { needed.contains($0.name ?? "") })
+    let domains = Set(nodes.map { Registry.normalized(domain: $0.domain) }).union([""])
     var model = Model(
       graph: graph,
-      operatorSets: [OperatorSetImport(domain: "", version: Int64(GraphBuilder.operatorSet))],
+      operatorSets: domains.sorted().map {
+        OperatorSetImport(domain: $0, version: Int64(version(of: $0)))
+      },
       irVersion: Self.irVersion)
     model.producerName = "swift-onnx"
     model.metadata = metadata

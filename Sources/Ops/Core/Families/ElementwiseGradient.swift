@@ -50,7 +50,10 @@ extension DifferentiableElementwise {
 /// x and output y those that the derivative needs.
 public struct ElementwiseGradient<Base: DifferentiableElementwise>: Operator {
   public static var schema: Schema {
-    Schema(Base.schema.name + "Grad", gradientOf: Base.schema, inputs: 2...3, outputs: 1...1)
+    let base = Base.schema
+    // Operators of several domains may have one name.
+    let name = base.domain.isEmpty ? base.name : "\(base.domain).\(base.name)"
+    return Schema(name + "Grad", gradientOf: base, inputs: 2...3, outputs: 1...1)
   }
   public let base: Base
 

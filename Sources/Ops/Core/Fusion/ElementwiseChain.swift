@@ -6,8 +6,9 @@ import RealModule
 ///
 /// Value `i` of the chain is input `i` of the node, and behind the inputs the result of each step.
 /// Inputs that hold one element go with every element of the others. Attributes are the operators of
-/// the steps, two values for each to work on (the second −1 where there is one), and the values that
-/// are outputs.
+/// the steps with their domains and versions, two values for each to work on (the second −1 where
+/// there is one), and the values that are outputs. The attributes of a step's operator have the number
+/// of the step before their names: `3.alpha`.
 public struct ElementwiseChain: Operator {
   public static let schema = Schema(
     "ElementwiseChain", domain: "swift.onnx", [1: [.float32, .float64]], inputs: .atLeast(1),
@@ -26,20 +27,26 @@ public struct ElementwiseChain: Operator {
     let inputCount = node.inputCount
     self.inputCount = inputCount
     let names = try node.optionalStrings("operators") ?? []
+    let domains = try node.optionalStrings("domains") ?? []
+    let versions = try node.ints("versions")
     let operands = try node.ints("operands")
     results = try node.ints("results")
     guard operands.count == 2 * names.count, names.count <= Self.mostSteps,
       node.outputCount == results.count
     else { throw .attribute("operands", "expected two for each operator") }
+    guard domains.count == names.count, versions.count == names.count else {
+      throw .attribute("domains", "expected a domain and a version for each operator")
+    }
     var steps: [(operator: any ChainedOperator, operands: [Int])] = []
     for (index, name) in names.enumerated() {
       let pair = Array(operands[2 * index..<2 * index + 2]).filter { $0 != -1 }
-      let made = try node.registry.make(
-        Node(name, inputs: pair.map { "\($0)" }, outputs: ["y"]),
-        operatorSet: GraphBuilder.operatorSet
-      ).operator
-      guard let made = made as? any ChainedOperator,
-        pair.allSatisfy({ (0..<inputCount + index).contains($0) })
+      let step = Node(
+        name, domain: domains[index], inputs: pair.map { "\($0)" }, outputs: ["y"],
+        attributes: node.attributes(prefix: "\(index)."))
+      guard domains[index] != Registry.privateDomain,
+        let made = try node.registry.make(step, operatorSet: versions[index]).operator
+          as? any ChainedOperator,
+        !pair.isEmpty, pair.allSatisfy({ (0..<inputCount + index).contains($0) })
       else { throw .attribute("operators", "no chain has '\(name)' of these values") }
       steps.append((made, pair))
     }
@@ -132,9 +139,11 @@ public struct ElementwiseChain: Operator {
   }
 }
 
-/// An operator without attributes that a chain can have as a step.
+/// An operator on one or two tensors of one type that a chain can have as a step, in any domain. An
+/// `ElementwiseOperator` needs no more than the conformance.
 public protocol ChainedOperator: Operator {
-  /// The loop for elements of this type; where there is one operand it is the first.
+  /// The loop for elements of this type, float32 or float64; `nil` if there is none. A single operand
+  /// is the first. A requirement, so that the loop is compiled for each operator.
   func chainLoop(_ type: ElementType) -> AnyBinaryLoop?
 }
 
@@ -164,15 +173,16 @@ extension ElementwiseOperator where Self: ChainedOperator {
 /// Collects nodes that make one chain.
 public struct ElementwiseChainBuilder {
   private var inputs: [String] = []
-  private var nodes: [Node] = []
+  private var nodes: [(node: Node, version: Int)] = []
 
   public init() {}
 
-  /// Whether a chain can have the node, whose operator is `made`, as a step.
-  public static func accepts(_ node: Node, _ made: any Operator) -> Bool {
-    guard made is any ChainedOperator, node.outputs.count == 1, node.attributes.isEmpty else {
-      return false
-    }
+  /// Whether a chain of elements of this type can have the node, whose operator is `made`, as a step.
+  public static func accepts(_ node: Node, _ made: any Operator, _ type: ElementType) -> Bool {
+    guard let chained = made as? any ChainedOperator, chained.isPure, node.outputs.count == 1,
+      (1...2).contains(node.inputs.count), !node.inputs.contains(""),
+      chained.chainLoop(type) != nil
+    else { return false }
     if let made = made as? any BinaryOperator {
       guard case .numpy = made.alignment else { return false }
     }
@@ -181,29 +191,37 @@ public struct ElementwiseChainBuilder {
 
   public static let mostSteps = ElementwiseChain.mostSteps
 
-  public mutating func append(_ node: Node) { nodes.append(node) }
+  /// Adds a step.
+  /// - Parameter version: the version of the operator set whose rules the node follows
+  public mutating func append(_ node: Node, version: Int) { nodes.append((node, version)) }
 
   /// The node that computes what all of them do.
   /// - Parameter outputs: which of their results are used elsewhere
   public func node(outputs: [String]) -> Node {
-    let made = Set(nodes.flatMap(\.outputs))
+    let steps = nodes.map(\.node)
+    let made = Set(steps.flatMap(\.outputs))
     var inputs: [String] = []
-    for name in nodes.flatMap(\.inputs) where !made.contains(name) && !inputs.contains(name) {
+    for name in steps.flatMap(\.inputs) where !made.contains(name) && !inputs.contains(name) {
       inputs.append(name)
     }
     var values: [String: Int] = [:]
-    for (index, name) in (inputs + nodes.map { $0.outputs[0] }).enumerated() {
+    for (index, name) in (inputs + steps.map { $0.outputs[0] }).enumerated() {
       values[name] = index
     }
-    let operands = nodes.flatMap { node in
+    let operands = steps.flatMap { node in
       [values[node.inputs[0]] ?? 0, node.inputs.count > 1 ? values[node.inputs[1]] ?? 0 : -1]
     }
+    var attributes: [Attribute] = [
+      .strings("operators", steps.map(\.operatorType)),
+      .strings("domains", steps.map { Registry.normalized(domain: $0.domain) }),
+      .ints("versions", nodes.map(\.version)), .ints("operands", operands),
+      .ints("results", outputs.map { values[$0] ?? 0 }),
+    ]
+    for (index, step) in steps.enumerated() {
+      attributes += step.attributes.map { Attribute("\(index).\($0.name)", $0.value) }
+    }
     return Node(
-      ElementwiseChain.schema.name, domain: ElementwiseChain.schema.domain, name: nodes.last?.name,
-      inputs: inputs, outputs: outputs,
-      attributes: [
-        .strings("operators", nodes.map(\.operatorType)), .ints("operands", operands),
-        .ints("results", outputs.map { values[$0] ?? 0 }),
-      ])
+      ElementwiseChain.schema.name, domain: ElementwiseChain.schema.domain, name: steps.last?.name,
+      inputs: inputs, outputs: outputs, attributes: attributes)
   }
 }

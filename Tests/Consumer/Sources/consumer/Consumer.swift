@@ -1,7 +1,8 @@
 import Foundation
 import ONNX
 
-/// Runs the model that the first argument names on zeros and prints its first output's first values.
+/// Runs the model that the first argument names on zeros, prints its first output's first values, and
+/// checks an operator of this package. Ends with an error if anything is wrong.
 @main
 struct Consumer {
   static func main() async throws {
@@ -36,5 +37,7 @@ struct Consumer {
     let again = try Session(Model(contentsOf: copy), options: SessionOptions())
     let repeated = try again.run(["image": image])
     precondition(repeated["logits"] == logits)
+
+    try SwirlChecks.run()
   }
 }
