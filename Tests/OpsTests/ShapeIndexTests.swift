@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test func refusesIndicesBeyondTheEnd() {
-    expectError("index 3 at element 1 is beyond size 3", "Gather", [data, int64s(0, 3)])
+    expectError("index 3 at element 1 is out of bounds for size 3", "Gather", [data, int64s(0, 3)])
     expectError("beyond size 3", "Gather", [data, int64s(.min)])
     expectError("beyond size 0", "Gather", [counting([0, 2]), int64s(0)])
     expectError("beyond size 3", "Gather", [counting([0, 3]), int64s(5)], [.int("axis", 1)])
