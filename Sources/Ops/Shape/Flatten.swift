@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The same elements as a matrix: the sizes before `axis` multiplied, and those from it on.
+/// The input as a matrix: the product of the sizes before `axis` by the product of those from it on.
 struct Flatten: DifferentiableOperator {
   static let schema = Schema(
     "Flatten",
@@ -21,7 +21,7 @@ struct Flatten: DifferentiableOperator {
     let data = try inputs.tensor(0)
     guard let shape = data.shape else { return [.tensor(data.elementType, Shape(rank: 2))] }
     guard axis >= -shape.rank, axis <= shape.rank else {
-      throw .attribute("axis", "\(axis) is beyond rank \(shape.rank)")
+      throw .attribute("axis", "\(axis) is out of range for rank \(shape.rank)")
     }
     let split = axis < 0 ? axis + shape.rank : axis
     let rows = try product(shape[..<split])

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 
 extension Backward {
-  /// The gradient of what was only given another shape.
+  /// Sets the gradient of an input that was reshaped.
   mutating func reshapeGradient() {
     guard let gradient = gradient() else { return }
     set(0, builder.reshape(gradient, to: builder.shape(of: input(0))))
@@ -10,7 +10,7 @@ extension Backward {
 }
 
 extension Inputs {
-  /// The shape that an int64 input holds; of unknown sizes where its contents are not known.
+  /// The shape that an int64 input holds. Its sizes are unknown if the contents are.
   func statedShape(_ index: Int) throws(OperatorError) -> Shape? {
     _ = try tensor(index, .int64)
     guard let sizes = try integers(index) else {
@@ -24,7 +24,7 @@ extension Inputs {
 }
 
 extension Kernel {
-  /// The same on an output 0 that is filled with zeros before.
+  /// The same kernel, after filling output 0 with zeros.
   func amidZeros(_ call: Preparation) throws(OperatorError) -> Kernel {
     guard case .compute(let scratch, let body) = self else { return self }
     let count = try call.outputCount(0)

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The same elements without the dimensions of size 1 at `axes`; without axes, without any.
+/// The input without the dimensions of size 1 at `axes`, or without all of them if there are no axes.
 struct Squeeze: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema(
     "Squeeze", [13: .any13, 21: .any21, 23: .any23, 24: .any24, 25: .any25], inputs: 1...2)

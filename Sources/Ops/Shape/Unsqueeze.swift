@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The same elements with dimensions of size 1 at `axes` of the result.
+/// The input with dimensions of size 1 inserted at `axes` of the result.
 struct Unsqueeze: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema(
     "Unsqueeze", [13: .any13, 21: .any21, 23: .any23, 24: .any24, 25: .any25], inputs: 2...2)
