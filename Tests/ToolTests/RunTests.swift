@@ -139,7 +139,9 @@ import ToolSupport
 
   @Test func endsLoopsThatDoNotEnd() throws {
     let model = try folder.write(.endless, to: "endless.onnx")
-    try expectStop([model, "--max-trips", "1000"], "(Loop): the loops of this run exceed the limit of 1000 trips")
+    try expectStop(
+      [model, "--max-trips", "1000"], "(Loop): the loops of this run exceed the limit of 1000 trips"
+    )
     try expectStop([model, "--time-limit", "0.2"], "deadline exceeded")
     try expectStop([model, "--max-trips", "-1"], "--max-trips: expected at least 0")
     try expectStop([model, "--time-limit", "0"], "--time-limit: expected more than 0")

@@ -228,7 +228,9 @@ private struct OperatorSetConversion {
   private func checked(
     _ node: Node, _ scope: ConversionScope
   ) throws(OperatorError) -> [Node] {
-    guard let entry = Registry.standard.find(node.operatorType, domain: domain, operatorSet: target) else {
+    guard
+      let entry = Registry.standard.find(node.operatorType, domain: domain, operatorSet: target)
+    else {
       throw .unknownOperator(node.operatorType, domain: domain, version: target)
     }
     if !node.attributes.contains(where: \.isReference) {

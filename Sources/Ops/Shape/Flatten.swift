@@ -2,15 +2,13 @@ import ONNXFormat
 import ONNXOperators
 
 /// The input as a matrix: the product of the sizes before `axis` by the product of those from it on.
-struct Flatten: DifferentiableOperator {
+struct Flatten: ReshapingOperator {
   static let schema = Schema(
     "Flatten",
     [
       1: .floats, 9: .classic, 11: .classic, 13: .any13, 21: .any21, 23: .any23, 24: .any24,
       25: .any25,
     ], inputs: 1...1)
-  static var widening: Widening { .exact }
-  static var eightBitForm: EightBitForm { .inputScale }
   let axis: Int
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -27,12 +25,6 @@ struct Flatten: DifferentiableOperator {
     let rows = try product(shape[..<split])
     let columns = try product(shape[split...])
     return [.tensor(data.elementType, [rows, columns])]
-  }
-
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
-
-  func differentiate(_ backward: inout Backward) throws(OperatorError) {
-    backward.reshapeGradient()
   }
 }
 

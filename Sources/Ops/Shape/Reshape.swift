@@ -3,15 +3,13 @@ import ONNXOperators
 
 /// The elements of the input in another shape. A size of −1 is inferred from the others. 0 keeps the
 /// size of the input, unless `allowzero` is set.
-struct Reshape: DifferentiableOperator {
+struct Reshape: ReshapingOperator {
   static let schema = Schema(
     "Reshape",
     [
       5: .classic, 13: .any13, 14: .any13, 19: .any19, 21: .any21, 23: .any23, 24: .any24,
       25: .any25,
     ], inputs: 2...2)
-  static var widening: Widening { .exact }
-  static var eightBitForm: EightBitForm { .inputScale }
   let allowZero: Bool
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -28,19 +26,11 @@ struct Reshape: DifferentiableOperator {
       .tensor(data.elementType, try reshape(data.shape, to: target, allowZero: allowZero))
     ]
   }
-
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
-
-  func differentiate(_ backward: inout Backward) throws(OperatorError) {
-    backward.reshapeGradient()
-  }
 }
 
 /// `Reshape` with the target shape as an attribute.
-struct Reshape1: DifferentiableOperator {
+struct Reshape1: ReshapingOperator {
   static let schema = Schema("Reshape", [1: .floats], inputs: 1...1)
-  static var widening: Widening { .exact }
-  static var eightBitForm: EightBitForm { .inputScale }
   let target: [Int]
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -51,12 +41,6 @@ struct Reshape1: DifferentiableOperator {
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
     return [.tensor(data.elementType, try reshape(data.shape, to: target, allowZero: false))]
-  }
-
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
-
-  func differentiate(_ backward: inout Backward) throws(OperatorError) {
-    backward.reshapeGradient()
   }
 }
 

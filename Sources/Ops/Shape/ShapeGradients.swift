@@ -1,11 +1,19 @@
 import ONNXFormat
 import ONNXOperators
 
-extension Backward {
-  /// Sets the gradient of an input that was reshaped.
-  mutating func reshapeGradient() {
-    guard let gradient = gradient() else { return }
-    set(0, builder.reshape(gradient, to: builder.shape(of: input(0))))
+/// An operator whose output has the elements of input 0 in another shape.
+protocol ReshapingOperator: DifferentiableOperator {}
+
+extension ReshapingOperator {
+  static var widening: Widening { .exact }
+  static var eightBitForm: EightBitForm { .inputScale }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let shape = backward.builder.shape(of: backward.input(0))
+    backward.set(0, backward.builder.reshape(gradient, to: shape))
   }
 }
 
