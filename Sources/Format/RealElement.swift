@@ -11,21 +11,29 @@ public protocol RealElement: Element {
 }
 
 extension Float: RealElement {
+  /// The nearest element.
   @inlinable public init(compute value: Float) { self = value }
+  /// The value in the type for arithmetic.
   @inlinable public var compute: Float { self }
 }
 
 extension Double: RealElement {
+  /// The nearest element.
   @inlinable public init(compute value: Double) { self = value }
+  /// The value in the type for arithmetic.
   @inlinable public var compute: Double { self }
 }
 
 extension Float16: RealElement {
+  /// The nearest element.
   @inlinable public init(compute value: Float) { self = Float16(value) }
+  /// The value in the type for arithmetic.
   @inlinable public var compute: Float { Float(self) }
 }
 
 extension BFloat16: RealElement {
+  /// The nearest element.
   @inlinable public init(compute value: Float) { self.init(value) }
+  /// The value in the type for arithmetic.
   @inlinable public var compute: Float { float }
 }

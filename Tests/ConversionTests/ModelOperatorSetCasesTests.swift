@@ -84,7 +84,9 @@ import ToolSupport
     else { return nil }
     var versions: Set<Int> = []
     for node in model.graph.nodes where Registry.normalized(domain: node.domain) == domain {
-      guard let history = Registry.standard.history(of: node.operatorType, domain: domain) else { continue }
+      guard let history = Registry.standard.history(of: node.operatorType, domain: domain) else {
+        continue
+      }
       versions.insert(history.first)
       for step in history.steps { versions.formUnion([step.version, step.version - 1]) }
     }

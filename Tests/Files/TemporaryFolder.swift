@@ -1,9 +1,10 @@
 import Foundation
 
-/// A new folder for the files of one test, which goes with it.
+/// A temporary folder for the files of a test, removed when it is released.
 public final class TemporaryFolder {
   private let url: URL
 
+  /// Creates an empty folder.
   public init() throws {
     url = FileManager.default.temporaryDirectory.appending(path: "onnx-test-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
@@ -11,15 +12,17 @@ public final class TemporaryFolder {
 
   deinit { try? FileManager.default.removeItem(at: url) }
 
+  /// The path of the folder.
   public var path: String { url.path }
+  /// The path of a file in the folder.
   public func path(_ name: String) -> String { url.appending(path: name).path }
 
-  /// The names of what lies in it.
+  /// The names of its files and folders, sorted.
   public var names: [String] {
     ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
   }
 
-  /// Writes a file, in folders that are made where they lack, and gives its path.
+  /// Writes a file, creates missing folders, and returns the path of the file.
   @discardableResult
   public func write(_ bytes: [UInt8], to name: String) throws -> String {
     let file = url.appending(path: name)
@@ -29,11 +32,13 @@ public final class TemporaryFolder {
     return file.path
   }
 
+  /// Writes a text file, and returns its path.
   @discardableResult
   public func write(_ text: String, to name: String) throws -> String {
     try write(Array(text.utf8), to: name)
   }
 
+  /// Creates a folder, and returns its path.
   @discardableResult
   public func makeFolder(_ name: String) throws -> String {
     try FileManager.default.createDirectory(
@@ -41,6 +46,7 @@ public final class TemporaryFolder {
     return path(name)
   }
 
+  /// The contents of a file.
   public func bytes(_ name: String) throws -> [UInt8] {
     Array(try Data(contentsOf: url.appending(path: name)))
   }

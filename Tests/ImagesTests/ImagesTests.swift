@@ -4,6 +4,7 @@ import ONNXImages
 import Testing
 
 extension Image: CustomTestStringConvertible {
+  /// The size of the image.
   public var testDescription: String { "\(width) × \(height) pixels of \(channels) channels" }
 }
 

@@ -44,7 +44,7 @@ import Testing
     #expect(tensors(try run("SequenceInsert", [sequence(a), .tensor(b)])) == [a, b])
     #expect(tensors(try run("SequenceInsert", [sequence(a), .tensor(b), first])) == [b, a])
     #expect(tensors(try run("SequenceInsert", [sequence(a), .tensor(b), last])) == [b, a])
-    #expect(throws: OperatorError.input(1, "position 2 is not among 2")) {
+    #expect(throws: OperatorError.input(1, "position 2 is out of bounds for 2 elements")) {
       try run("SequenceAt", [sequence(a, b), .tensor(Tensor(2 as Int64))])
     }
     #expect(throws: OperatorError.self) {

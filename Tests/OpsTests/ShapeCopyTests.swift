@@ -208,7 +208,7 @@ import Testing
         == Tensor(shape: [2, 3, 2], [1, 1, 2, 2, 3, 3, 1, 1, 2, 2, 3, 3] as [Float]))
     #expect(try result("Expand", [column, int64s(1)]) == column)
     #expect(try result("Expand", [column, int64s(0)])?.shape == [3, 0])
-    expectError("cannot be broadcast", "Expand", [column, int64s(2, 1)])
+    expectError("do not broadcast", "Expand", [column, int64s(2, 1)])
     expectError("negative", "Expand", [column, int64s(.min)])
   }
 
@@ -222,7 +222,7 @@ import Testing
         == Tensor(shape: [2, 4], [0, 1, 0, 1, 2, 3, 2, 3] as [Float]))
     expectError("expected 2 repeats", "Tile", [x, int64s(2)])
     expectError("negative", "Tile", [x, int64s(-1, 2)])
-    expectError("overflows", "Tile", [x, int64s(.max, 2)])
+    expectError("overflow when", "Tile", [x, int64s(.max, 2)])
     expectError(
       "whole numbers", "Tile", [x, Tensor(Float.nan), Tensor(1 as Float)], opset: 1)
   }
@@ -282,7 +282,7 @@ import Testing
     expectError("do not fit", "Pad", [x, int64s(.min, 0, 0, 0)])
     expectError("do not fit", "Pad", [x, int64s(-3, 0, 3, 0)])
     expectError(
-      "nothing is there", "Pad", [counting([0]), int64s(1, 1)], [.string("mode", "edge")])
+      "mode 'edge' needs elements", "Pad", [counting([0]), int64s(1, 1)], [.string("mode", "edge")])
     expectError(
       "one of constant", "Pad", [x, int64s(0, 0, 0, 0)], [.string("mode", "wrap")], opset: 18)
     expectError("given twice", "Pad", [x, int64s(1, 1, 1, 1), nil, int64s(0, 0)])

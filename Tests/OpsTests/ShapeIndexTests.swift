@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test func refusesIndicesBeyondTheEnd() {
-    expectError("index 3 at element 1 is beyond size 3", "Gather", [data, int64s(0, 3)])
+    expectError("index 3 at element 1 is out of bounds for size 3", "Gather", [data, int64s(0, 3)])
     expectError("beyond size 3", "Gather", [data, int64s(.min)])
     expectError("beyond size 0", "Gather", [counting([0, 2]), int64s(0)])
     expectError("beyond size 3", "Gather", [counting([0, 3]), int64s(5)], [.int("axis", 1)])
@@ -61,7 +61,7 @@ import Testing
     expectError(
       "expected rank 2", "GatherElements", [x, int64s(1)])
     expectError(
-      "goes beyond", "GatherElements", [x, Tensor(shape: [1, 4], [0, 0, 0, 0] as [Int64])])
+      "is larger than", "GatherElements", [x, Tensor(shape: [1, 4], [0, 0, 0, 0] as [Int64])])
     expectError(
       "beyond size 3", "GatherElements", [x, Tensor(shape: [1, 1], [3] as [Int64])])
   }
@@ -151,7 +151,7 @@ import Testing
       "expected shape [1]", "ScatterND",
       [x, Tensor(shape: [1, 1], [0] as [Int64]), counting([2])])
     expectError(
-      "no add for string", "ScatterElements",
+      "'add' does not support string", "ScatterElements",
       [Tensor(shape: [1], ["a"]), int64s(0), Tensor(shape: [1], ["b"])],
       [.string("reduction", "add")])
   }
@@ -186,7 +186,7 @@ import Testing
     #expect(
       try result("Compress", [x, Tensor(shape: [5], [false, true, false, false, true])])
         == Tensor(shape: [2], [2, 5] as [Float]))
-    expectError("element 2 is beyond", "Compress", [x, last], [.int("axis", 1)])
+    expectError("true at element 2", "Compress", [x, last], [.int("axis", 1)])
   }
 
   @Test func findsWhatIsNotZero() throws {

@@ -82,8 +82,8 @@ func inferred(
   }
 
   @Test func refusesShapesThatDoNotFit() {
-    expectError("do not fit", "Reshape", [x, int64s(5, 5)])
-    expectError("do not fit", "Reshape", [x, int64s(-1, 5)])
+    expectError("cannot reshape", "Reshape", [x, int64s(5, 5)])
+    expectError("cannot reshape", "Reshape", [x, int64s(-1, 5)])
     expectError("more than one", "Reshape", [x, int64s(-1, -1)])
     expectError("negative size", "Reshape", [x, int64s(.min, 24)])
     expectError("size 0 at axis 3", "Reshape", [x, int64s(2, 3, 4, 0)])

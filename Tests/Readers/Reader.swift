@@ -63,7 +63,9 @@ public enum Reader: String, CaseIterable, Sendable {
 
   /// A model reads back differently after it was written.
   public struct Changed: Error {
+    /// The reader of the model.
     public let reader: Reader
+    /// The difference that was found.
     public let reason: String
   }
 

@@ -4,6 +4,7 @@ import Glibc
 public final class ScratchFile: Sendable {
   /// The file cannot be created or written; `errno` says why.
   public struct Failure: Error {
+    /// The error number of the system call.
     public let errno: Int32
   }
 

@@ -64,7 +64,8 @@ public struct ConstantFolding: Pass {
       .node(name: node.name ?? "", operatorType: node.operatorType, $0)
     }
     guard let version = try? operatorSets.version(for: node, fail),
-      let operation = try? run.engine.registry.make(node, operatorSet: version), operation.operator.isPure,
+      let operation = try? run.engine.registry.make(node, operatorSet: version),
+      operation.operator.isPure,
       let values = try? operation.operator.evaluate(
         Call(inputs: inputs, pool: run.engine.pool, context: run),
         wanted: node.outputs.map { !$0.isEmpty })

@@ -8,8 +8,8 @@ import ONNXRecurrent
 import ONNXShape
 
 extension Registry {
-  /// The operators of this package: the standard's, and those of the private domain that its own
-  /// passes and gradients use.
+  /// All operators of this package: those of the standard, and those of the private domain that passes
+  /// and gradients use.
   public static let standard = Registry(
     MathOperators.forward + ProductsOperators.forward + ShapeOperators.forward
       + NetworkOperators.forward + RecurrentOperators.forward + AttentionOperators.forward

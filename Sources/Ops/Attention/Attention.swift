@@ -5,9 +5,9 @@ import ONNXProducts
 /// Scaled dot-product attention `y = softmax(cap(scale · Q · Kᵀ) + mask) · V` for each head of
 /// `[batch, heads, length, head size]` or, packed, `[batch, length, heads · head size]`.
 ///
-/// Heads of key and value may be fewer than those of the query: neighbours share one. Past keys and
-/// values go before the new ones. The last output is the scores at the stage
-/// `qk_matmul_output_mode` tells: raw, capped, masked, or after softmax.
+/// Key and value may have fewer heads than the query; adjacent heads of the query then share one. Past
+/// keys and values are prepended to the new ones. The last output is the scores at the stage that
+/// `qk_matmul_output_mode` selects: raw, capped, masked, or after softmax.
 struct Attention: Operator {
   static let schema = Schema(
     "Attention",
@@ -50,7 +50,7 @@ struct Attention: Operator {
     window = AttentionWindow(isCausal: isCausal, left: bounds[0], right: bounds[1])
     forbidsHeads = node.version >= 25 && (queryHeads != nil || heads != nil)
     if node.version < 24 && node.inputCount > 6 {
-      throw .input(6, "operator set \(node.version) has no such input")
+      throw .input(6, "operator set \(node.version) does not have this input")
     }
   }
 
@@ -68,7 +68,8 @@ struct Attention: Operator {
     _ = try inputs.tensor(1, sameTypeAs: 0)
     let value = try inputs.tensor(2, [.floats, .bfloat16]).elementType
     guard inputs.has(4) == inputs.has(5) else {
-      throw .input(inputs.has(4) ? 5 : 4, "is missing: past key and past value go together")
+      throw .input(
+        inputs.has(4) ? 5 : 4, "is missing: past key and past value must be given together")
     }
     if inputs.has(4) {
       _ = try inputs.tensor(4, sameTypeAs: 0)
@@ -80,7 +81,7 @@ struct Attention: Operator {
       if let mask = mask.shape { try shape.checkMask(mask, 3) }
     }
     if inputs.has(6) {
-      guard !inputs.has(4) else { throw .input(6, "does not go with past key and value") }
+      guard !inputs.has(4) else { throw .input(6, "cannot be combined with past key and value") }
       _ = try inputs.tensor(6, .int64)
       if let lengths = try inputs.shape(6, rank: 1)?[0].size, let batch = shape.batch.size,
         lengths != batch
@@ -106,7 +107,7 @@ struct Attention: Operator {
 }
 
 extension NodeReader {
-  /// The attribute `softmax_precision`: a floating-point type.
+  /// Reads the attribute `softmax_precision`, a floating-point type.
   mutating func softmaxPrecision() throws(OperatorError) -> ElementType? {
     guard let type = try optionalElementType("softmax_precision") else { return nil }
     guard [.float32, .float64, .float16, .bfloat16].contains(type) else {

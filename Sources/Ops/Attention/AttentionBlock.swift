@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// Computes one block of queries of one head at a time.
+/// Computes attention for one block of queries of one head at a time.
 struct AttentionBlock<C: RowElement>: Sendable {
   let attention: Attention
   let sizes: AttentionSizes
@@ -26,7 +26,7 @@ struct AttentionBlock<C: RowElement>: Sendable {
     let type = try call.elementType(0)
     keys = try AttentionCache(call, sizes, input: 1, past: 4, output: 1, width: sizes.width)
     values = try AttentionCache(call, sizes, input: 2, past: 5, output: 2, width: sizes.valueWidth)
-    // Half types show the rounding of the scaled query and key.
+    // The reference rounds the scaled query and key to 16 bits.
     let scale = attention.scale.map { C($0) } ?? 1 / C(sizes.width).squareRoot()
     var factor = abs(scale).squareRoot()
     type.round(&factor, 1)
@@ -48,7 +48,7 @@ struct AttentionBlock<C: RowElement>: Sendable {
       strideA: sizes.keys, strideB: value.stride, strideC: result.stride)
   }
 
-  /// Elements of scratch memory for scores, mask, query, key, value and result of one block.
+  /// The number of elements of scratch memory for scores, mask, query, key, value and result of a block.
   private var rooms: [Int] {
     [
       Int.work(sizes.block, sizes.keys).vectors, mask == nil ? 0 : sizes.keys.vectors,
@@ -112,7 +112,7 @@ struct AttentionBlock<C: RowElement>: Sendable {
     result.store(target, base, batch, head, first: queries.lowerBound, queries.count)
   }
 
-  /// Turns the scores of one query into weights of the keys.
+  /// Converts the scores of one query to the weights of the keys.
   private func weigh(
     _ scores: UnsafeMutablePointer<C>, _ buffers: Buffers, _ batch: Int, _ head: Int, _ index: Int,
     _ room: UnsafeMutablePointer<C>
@@ -141,7 +141,7 @@ struct AttentionBlock<C: RowElement>: Sendable {
     for j in 0..<seen.lowerBound { scores[j] = -.infinity }
     for j in seen.upperBound..<sizes.keys { scores[j] = -.infinity }
     show(2)
-    // A query that sees no key has weights of zero, not NaN.
+    // A query for which all keys are masked has weights of zero, not NaN.
     if remains { row.softmax(attention.precision ?? type, guarded: true) } else { row.fill(0) }
     type.round(scores, sizes.keys)
     show(3)

@@ -2,11 +2,11 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// Keys or values: the input alone, or the past and the input one after the other,
-/// `[batch, heads, keys, width]`, in an output or in scratch memory.
+/// Keys or values `[batch, heads, keys, width]`: the input, or the past followed by the input, in an
+/// output or in scratch memory.
 struct AttentionCache: Sendable {
   let layout: HeadLayout
-  /// Bytes of scratch memory that `gather` fills.
+  /// The number of bytes of scratch memory that `gather` fills.
   let scratch: Int
   private let input: Int
   private let past: Int?
@@ -32,12 +32,12 @@ struct AttentionCache: Sendable {
       isGathered
       ? HeadLayout(heads: sizes.heads, length: sizes.keys, width: width, isPacked: false) : source
     let bytes = Int.work(batch, layout.heads, layout.length, width, stride)
-    guard bytes < Int.max - 64 else { throw .invalid("keys or values overflow") }
+    guard bytes < Int.max - 64 else { throw .invalid("the sizes of keys or values overflow") }
     scratch = isGathered && self.output == nil ? (bytes + 63) / 64 * 64 : 0
   }
 
-  /// Puts past and input together, where that is needed.
-  /// - Parameter room: where in scratch memory its `scratch` bytes are
+  /// Concatenates past and input if there is a past.
+  /// - Parameter room: the offset of its `scratch` bytes in scratch memory
   func gather(_ buffers: Buffers, at room: Int) {
     guard past != nil || output != nil else { return }
     let row = layout.width * stride
@@ -64,7 +64,7 @@ struct AttentionCache: Sendable {
     buffers.parallel(layout.length * row == 0 ? 0 : batch * layout.heads, copy)
   }
 
-  /// Where the elements lie after `gather`.
+  /// The address of the elements after `gather`.
   func base(_ buffers: Buffers, at room: Int) -> UnsafePointer<UInt8> {
     if let output { return UnsafePointer(buffers.bytes(output: output)) }
     guard past != nil else { return buffers.bytes(input: input) }

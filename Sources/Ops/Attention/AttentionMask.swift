@@ -2,20 +2,22 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// Which keys a query sees by their places: causal order, a window and the length of the cache.
+/// The keys that a query attends to by their position: causal order, a window and the length of the
+/// cache.
 struct AttentionWindow: Sendable {
   let isCausal: Bool
-  /// Places before and after the query's own; `nil` is unbounded.
+  /// The numbers of positions before and after that of the query; `nil` for no limit.
   let left: Int?
   let right: Int?
 
-  /// Larger than any place.
+  /// Larger than any position.
   static let limit = 1 << 40
 
-  /// The keys that query `row` of `queries` sees, of `keys`.
+  /// The range of `keys` keys that query `row` of `queries` attends to.
   /// - Parameters:
-  ///   - past: how many keys precede the first query
-  ///   - valid: how many keys are no padding, where a cache tells; the last of them are the queries'
+  ///   - past: the number of keys that precede the first query
+  ///   - valid: the number of keys in the cache that are not padding, the last of which belong to the
+  ///     queries; `nil` without a cache
   func keys(of row: Int, queries: Int, keys: Int, past: Int, valid: Int?) -> Range<Int> {
     let valid = valid.map { min(max($0, -Self.limit), Self.limit) }
     let place = (valid.map { $0 - queries } ?? past) + row
@@ -29,7 +31,7 @@ struct AttentionWindow: Sendable {
   }
 }
 
-/// The mask input as rows of numbers to add: a bool says whether a key takes part.
+/// The mask input as rows of numbers to add. A bool mask tells whether a key is attended to.
 struct AttentionMask<C: RowElement>: Sendable {
   private let batch: Int
   private let head: Int
@@ -37,7 +39,7 @@ struct AttentionMask<C: RowElement>: Sendable {
   private let width: Int
   private let load: @Sendable (UnsafeRawPointer, Int, Int, UnsafeMutablePointer<C>) -> Void
 
-  /// - Parameter sizes: of the mask, which broadcast to batch, heads, queries and keys
+  /// - Parameter sizes: the sizes of the mask, which broadcast to batch, heads, queries and keys
   init(_ sizes: [Int], _ type: ElementType) throws(OperatorError) {
     let padded = Array(repeating: 1, count: 4 - sizes.count) + sizes
     width = padded[3]
@@ -59,12 +61,12 @@ struct AttentionMask<C: RowElement>: Sendable {
       case .uint16: Self.integers(UInt16.self)
       case .uint32: Self.integers(UInt32.self)
       case .uint64: Self.integers(UInt64.self)
-      default: throw .input(3, "no kernel for \(type)")
+      default: throw .input(3, "element type \(type) is not supported")
       }
   }
 
-  /// Adds the mask to `scores` of one query. Keys past the mask's width are masked.
-  /// - Returns: whether any of the keys `seen` remains
+  /// Adds the mask to the `scores` of one query. Keys beyond the width of the mask are masked.
+  /// - Returns: whether any of the keys `seen` is not masked
   func add(
     to scores: UnsafeMutablePointer<C>, _ base: UnsafePointer<UInt8>, batch b: Int, head h: Int,
     row i: Int, seen: Range<Int>, room: UnsafeMutablePointer<C>

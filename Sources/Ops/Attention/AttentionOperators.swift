@@ -1,6 +1,7 @@
 import ONNXOperators
 
-/// The operators of this module: attention and what stands beside it. A test compares the lists with the folder.
+/// The operators of this module: attention, rotary embeddings and gated activations. A test compares the
+/// lists with the folder.
 package enum AttentionOperators {
   package static let forward: [any Operator.Type] = [
     Attention.self,

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// The sizes of an attention, as far as they are known; made only where they fit each other.
+/// The sizes of the inputs of an attention, as far as they are known, checked to be consistent.
 struct AttentionShape {
   private(set) var batch = Dimension.unknown
   private(set) var queryHeads = Dimension.unknown
@@ -12,10 +12,10 @@ struct AttentionShape {
   private(set) var pastKeys: Dimension = 0
   private(set) var width = Dimension.unknown
   private(set) var valueWidth = Dimension.unknown
-  /// Whether heads are packed into the last axis; `nil` where not known.
+  /// Whether heads are packed into the last axis; `nil` if unknown.
   private(set) var isPacked: Bool?
 
-  /// - Parameter heads: heads of query and of key and value, for packed inputs
+  /// - Parameter heads: the numbers of heads of the query and of key and value, for packed inputs
   init(
     _ inputs: Inputs, queryHeads: Int?, heads: Int?, allowsPacked: Bool = true
   ) throws(OperatorError) {
@@ -32,7 +32,8 @@ struct AttentionShape {
     }
     if isPacked == true {
       guard let queryHeads, let heads else {
-        throw .attribute("q_num_heads", "packed inputs need it, and kv_num_heads")
+        throw .attribute(
+          "q_num_heads", "is missing: inputs of rank 3 need q_num_heads and kv_num_heads")
       }
       (self.queryHeads, self.heads) = (Dimension(queryHeads), Dimension(heads))
     }
@@ -47,12 +48,13 @@ struct AttentionShape {
     }
     if let m = self.queryHeads.size, let n = self.heads.size {
       guard n > 0 ? m % n == 0 : m == 0 else {
-        throw .input(1, "\(n) heads do not share \(m) heads of the query evenly")
+        throw .input(
+          1, "expected a number of heads that divides the \(m) heads of the query, got \(n)")
       }
     }
   }
 
-  /// Reads the past of key and value.
+  /// Checks past key and past value, and reads the number of past keys.
   mutating func addPast(_ inputs: Inputs, key: Int, value: Int) throws(OperatorError) {
     pastKeys = .unknown
     if let shape = try inputs.shape(key, rank: 4) {
@@ -62,11 +64,11 @@ struct AttentionShape {
       try merge(shape, value, \.heads, \.pastKeys, \.valueWidth)
     }
     if let m = pastKeys.size, let n = newKeys.size, m.addingReportingOverflow(n).overflow {
-      throw .input(key, "\(m) and \(n) keys are too many")
+      throw .input(key, "the number of keys, \(m) + \(n), overflows")
     }
   }
 
-  /// Past and new keys.
+  /// The number of past and new keys.
   var keys: Dimension {
     if pastKeys.size == 0 { return newKeys }
     if newKeys.size == 0 { return pastKeys }
@@ -83,7 +85,7 @@ struct AttentionShape {
     }
   }
 
-  /// Checks that a mask broadcasts; its last axis may be short.
+  /// Checks that a mask broadcasts to the scores. Its last axis may be shorter.
   func checkMask(_ shape: Shape, _ index: Int) throws(OperatorError) {
     guard (1...4).contains(shape.rank) else {
       throw .input(index, "expected rank 1 to 4, got shape \(shape)")
@@ -116,7 +118,7 @@ struct AttentionShape {
     try merge(shape[1], index, length, "length")
     guard let size = shape[2].size, let count = self[keyPath: heads].size else { return }
     guard count > 0, size % count == 0 else {
-      throw .input(index, "\(size) columns do not split into \(count) heads")
+      throw .input(index, "\(size) columns are not divisible by \(count) heads")
     }
     try merge(Dimension(size / count), index, width, "head size")
   }

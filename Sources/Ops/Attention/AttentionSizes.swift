@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// The known sizes of an attention, and how it is cut into blocks of queries that threads take.
+/// The sizes of an attention, and its split into blocks of queries, the tasks of threads.
 struct AttentionSizes: Sendable {
   let batch: Int
   let queryHeads: Int
@@ -13,7 +13,7 @@ struct AttentionSizes: Sendable {
   let width: Int
   let valueWidth: Int
   let isPacked: Bool
-  /// Queries of one block.
+  /// The number of queries of a block.
   let block: Int
 
   init(_ shape: AttentionShape) throws(OperatorError) {
@@ -22,7 +22,7 @@ struct AttentionSizes: Sendable {
       let pastKeys = shape.pastKeys.size, let newKeys = shape.newKeys.size,
       let width = shape.width.size, let valueWidth = shape.valueWidth.size,
       let isPacked = shape.isPacked
-    else { throw .invalid("the inputs' shapes are not known") }
+    else { throw .invalid("the shapes of the inputs are not known") }
     self.batch = batch
     self.queryHeads = queryHeads
     self.heads = heads
@@ -37,10 +37,10 @@ struct AttentionSizes: Sendable {
 
   var keys: Int { pastKeys + newKeys }
   private var blocks: Int { queries / block + (queries % block == 0 ? 0 : 1) }
-  /// How many blocks there are of all heads.
+  /// The number of blocks of all heads.
   var tasks: Int { Int.work(batch, queryHeads, blocks) }
 
-  /// Batch, head of the query, head of the keys and queries of a block.
+  /// The batch, the head of the query, the head of the keys, and the queries of a block.
   func place(_ task: Int) -> (batch: Int, head: Int, keyHead: Int, queries: Range<Int>) {
     let first = task % blocks * block
     let head = task / blocks % queryHeads
@@ -64,7 +64,7 @@ struct AttentionSizes: Sendable {
   }
 }
 
-/// A product of matrices for whole blocks of queries, and one for what is left.
+/// A matrix product for full blocks of queries, and one for the last, smaller block.
 struct BlockProduct<C: RowElement>: Sendable {
   private let whole: GEMM<C>
   private let rest: GEMM<C>

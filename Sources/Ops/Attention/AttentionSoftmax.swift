@@ -4,7 +4,7 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// The row operations of attention, in place.
+/// Row operations of attention, in place.
 struct AttentionRow<C: RowElement> {
   let values: UnsafeMutablePointer<C>
   let count: Int
@@ -25,7 +25,7 @@ struct AttentionRow<C: RowElement> {
     type.round(values, count)
   }
 
-  /// `eˣ / Σ eˣ` in the precision of `type`; zeros where every element is −∞ and `guarded` says so.
+  /// `eˣ / Σ eˣ` in the precision of `type`. If `guarded`, a row of −∞ becomes zeros.
   func softmax(_ type: ElementType, guarded: Bool) {
     type.round(values, count)
     var greatest = -C.infinity

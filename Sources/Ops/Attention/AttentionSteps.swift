@@ -15,7 +15,7 @@ extension Attention {
       VersionStep(
         25,
         up: { change throws(OperatorError) in
-          // Heads are those of the shape there, and telling their number is an error since.
+          // Inputs of rank 4 have an axis of heads; since then the attributes are an error for them.
           if try change.rank(0) == 4 { change.drop("q_num_heads", "kv_num_heads") }
         },
         down: { change throws(OperatorError) in
@@ -29,7 +29,7 @@ extension Attention {
 }
 
 extension VersionChange {
-  /// Puts products, a softmax and what masks need in the place of an `Attention`.
+  /// Replaces an `Attention` by matrix products, a softmax and the operations of the mask.
   fileprivate mutating func expandAttention() throws(OperatorError) {
     let type = try elementType(0)
     let valueType = try elementType(2)
@@ -47,7 +47,7 @@ extension VersionChange {
       key = emit("Gather", [key, list], [.int("axis", 1)])
       value = emit("Gather", [value, list], [.int("axis", 1)])
     }
-    // Half of the scale for each factor, so that products of 16 bits stay finite.
+    // Each factor is scaled by the square root, so that 16-bit products stay finite.
     let factor = try rootOfScale(query, type)
     let scaled = emit("Mul", [query, factor])
     let turned = emit("Mul", [transpose(key, [0, 1, 3, 2]), factor])
@@ -65,7 +65,7 @@ extension VersionChange {
     let isMasked = has(3) || visible != nil
     var weights = try softmax(scores, type)
     if isMasked {
-      // A query that sees nothing gets nothing.
+      // A query for which all keys are masked has the result 0.
       let least = try scalar(-.infinity, type, "none")
       let best = reduce("ReduceMax", scores, [-1])
       let isBlind = emit("Equal", [best, least])
@@ -80,17 +80,17 @@ extension VersionChange {
     become("Reshape", [joined, integers([0, 0, -1], "shape")])
   }
 
-  /// `[batch, heads, length, head size]` of an input.
+  /// An input in the layout `[batch, heads, length, head size]`.
   private mutating func heads(_ x: String, _ attribute: String) throws(OperatorError) -> String {
     guard let rank = shape(of: x)?.rank else { throw .unsupported("inputs of unknown rank") }
     if rank == 4 { return x }
     guard let count = try int(attribute), count > 0 else {
-      throw .attribute(attribute, "inputs of rank 3 need a positive number")
+      throw .attribute(attribute, "expected a positive number for inputs of rank 3")
     }
     return transpose(reshape(x, [0, 0, count, -1]), [0, 2, 1, 3])
   }
 
-  /// Keys or values with those of before, which an output shows.
+  /// Past and new keys or values, which are also an output.
   private mutating func cached(_ x: String, past: String?, as index: Int) -> String {
     guard let past else {
       if let output = output(index) { emit("Identity", [x], as: output) }
@@ -99,7 +99,7 @@ extension VersionChange {
     return emit("Concat", [past, x], [.int("axis", 2)], as: output(index))
   }
 
-  /// Which head of the keys each head of the queries takes; `nil` where each has one of its own.
+  /// The head of the keys for each head of the queries; `nil` if there are as many.
   private func sharedHeads() throws(OperatorError) -> [Int]? {
     func count(_ input: Int, _ attribute: String) throws(OperatorError) -> Int? {
       if try rank(input) == 3 { return try int(attribute) }
@@ -107,22 +107,25 @@ extension VersionChange {
       return shape[1].size
     }
     guard let queries = try count(0, "q_num_heads"), let keys = try count(1, "kv_num_heads") else {
-      throw .unsupported("heads of unknown number")
+      throw .unsupported("an unknown number of heads")
     }
     if queries == keys { return nil }
     guard keys > 0, queries % keys == 0 else {
-      throw .unsupported("\(queries) heads of queries for \(keys) of keys")
+      throw .unsupported("\(queries) heads of queries with \(keys) heads of keys")
     }
     _ = try elementCount([queries])
     return (0..<queries).map { $0 / (queries / keys) }
   }
 
-  /// The square root of the scale, by default of the inverse root of the head size.
+  /// The square root of the scale. The default scale is `1 / √(head size)`.
   private mutating func rootOfScale(
     _ query: String, _ type: ElementType
   ) throws(OperatorError) -> String {
     if let scale = try float("scale") {
-      guard scale >= 0 else { throw .attribute("scale", "\(scale) has no square root") }
+      guard scale >= 0 else {
+        throw .attribute(
+          "scale", "is \(scale), but that version needs a scale that is not negative")
+      }
       return try scalar(Double(scale).squareRoot(), type, "scale")
     }
     if let size = shape(of: query)?.last?.size {
@@ -133,8 +136,8 @@ extension VersionChange {
     return emit("Cast", [emit("Reciprocal", [root])], [castTarget(type)])
   }
 
-  /// Which keys each query sees by their places, of a shape that broadcasts to the scores'; `nil`
-  /// for all.
+  /// Whether each query attends to each key by their positions, in a shape that broadcasts to the scores;
+  /// `nil` if all do.
   private mutating func visibleKeys(
     _ scores: String, queries: String, keys: String, past: String?
   ) throws(OperatorError) -> String? {
@@ -167,7 +170,7 @@ extension VersionChange {
     return result
   }
 
-  /// The scores with −∞ for what a query does not see, and with the mask's numbers added.
+  /// The scores with −∞ for masked keys, or with the numbers of the mask added.
   private mutating func masked(
     _ scores: String, _ visible: String?, keys: String, _ type: ElementType
   ) throws(OperatorError) -> String {
@@ -193,14 +196,14 @@ extension VersionChange {
     return emit("Where", [seen, scores, least])
   }
 
-  /// A mask that hides the keys past its own.
+  /// A mask extended so that keys beyond its width are masked.
   private mutating func padded(
     _ mask: String, like keys: String, _ type: ElementType
   ) throws(OperatorError) -> String {
     guard let shape = shape(of: mask), let width = shape.last?.size,
       let space = self.shape(of: keys), space.rank == 4, let count = space[2].size, width < count
     else { return mask }
-    guard var sizes = shape.sizes else { throw .input(3, "its shape must be known, and is not") }
+    guard var sizes = shape.sizes else { throw .input(3, "the shape must be known") }
     sizes[sizes.count - 1] = count - width
     let hidden =
       try type == .bool

@@ -2,9 +2,9 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// Attention whose scores and weights graphs may change:
+/// Attention with graphs that may modify scores and weights:
 /// `y = prob_mod(softmax(score_mod(scale · Q · Kᵀ))) · V` for each head of
-/// `[batch, heads, length, head size]`; neighbouring heads of the query share one of key and value.
+/// `[batch, heads, length, head size]`; adjacent heads of the query share one of key and value.
 struct FlexAttention: Operator {
   static let schema = Schema(
     "FlexAttention", domain: "ai.onnx.preview", [1: [.floats, .bfloat16]], inputs: 3...3)
@@ -26,7 +26,7 @@ struct FlexAttention: Operator {
     try AttentionShape(inputs, queryHeads: nil, heads: nil, allowsPacked: false)
   }
 
-  /// The type of scores and weights.
+  /// The element type of scores and weights.
   private func weightType(_ type: ElementType) -> ElementType {
     precision ?? (type.isHalf ? .float32 : type)
   }
@@ -41,7 +41,7 @@ struct FlexAttention: Operator {
     where isGiven {
       let graph = try inputs.subgraph(name)
       guard graph.inputCount == 1, graph.outputCount == 1 else {
-        throw .attribute(name, "expected a graph of one input and one output")
+        throw .attribute(name, "expected a graph with one input and one output")
       }
       _ = try graph.infer([weights])
     }
@@ -72,7 +72,7 @@ struct FlexAttention: Operator {
   }
 }
 
-/// The stages of a flexible attention, each on whole tensors: a graph may come between them.
+/// The stages of a flexible attention. Each processes whole tensors, because a graph may run between them.
 private struct FlexStages<C: RowElement>: Sendable {
   let sizes: AttentionSizes
   let type: ElementType
@@ -109,7 +109,7 @@ private struct FlexStages<C: RowElement>: Sendable {
 
   private var shape: [Int] { [sizes.batch, sizes.queryHeads, sizes.queries, sizes.keys] }
 
-  /// Runs `body` for each block with scratch memory of its own.
+  /// Runs `body` for each block with separate scratch memory.
   private func forEachBlock(
     _ call: borrowing Call, room: Int, empty: Bool,
     _ body: @escaping @Sendable (_ task: Int, _ room: UnsafeMutablePointer<C>) -> Void
@@ -118,7 +118,7 @@ private struct FlexStages<C: RowElement>: Sendable {
     let memory = try call.allocate(.uint8, [threads, Int.work(room, MemoryLayout<C>.stride)])
     let storage = memory.storage
     let tasks = empty ? 0 : sizes.tasks
-    // A share of the blocks for each piece of memory.
+    // Each task has its own memory and a part of the blocks.
     call.pool.parallel(min(threads, tasks)) { share in
       let base = storage.pointer.assumingMemoryBound(to: C.self) + share * room
       for task in tasks * share / threads..<tasks * (share + 1) / threads { body(task, base) }
@@ -154,7 +154,7 @@ private struct FlexStages<C: RowElement>: Sendable {
     return target
   }
 
-  /// What a graph makes of scores or weights.
+  /// The result of a graph for scores or weights.
   func change(
     _ tensor: Tensor, _ name: String, _ graph: any SubgraphRunner, _ call: borrowing Call
   ) throws(OperatorError) -> Tensor {
@@ -163,7 +163,7 @@ private struct FlexStages<C: RowElement>: Sendable {
       changed.shape == tensor.shape, changed.elementType == tensor.elementType
     else {
       throw .attribute(
-        name, "its output is no tensor of type \(tensor.elementType), shape \(tensor.shape)")
+        name, "the output must be a tensor of type \(tensor.elementType), shape \(tensor.shape)")
     }
     return changed
   }
@@ -184,7 +184,7 @@ private struct FlexStages<C: RowElement>: Sendable {
     return target
   }
 
-  /// The weighted values, computed in the type of the weights.
+  /// The weighted sums of values, computed in the type of the weights.
   func mix(_ tensor: Tensor, _ call: borrowing Call) throws(OperatorError) -> Tensor {
     let v = try call.tensor(2)
     let target = try call.allocate(

@@ -2,18 +2,18 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// How the heads of a query, key, value or result lie in memory: `[batch, heads, length, width]`,
-/// or packed as `[batch, length, heads · width]`.
+/// The memory layout of the heads of a query, key, value or result: `[batch, heads, length, width]`, or
+/// packed as `[batch, length, heads · width]`.
 struct HeadLayout: Sendable {
   let heads: Int
   let length: Int
   let width: Int
   let isPacked: Bool
 
-  /// Elements from one row of a head to the next.
+  /// The number of elements from one row of a head to the next.
   var stride: Int { isPacked ? heads * width : width }
 
-  /// The first element of a row of a head.
+  /// The offset of the first element of a row of a head.
   func offset(_ batch: Int, _ head: Int, row: Int) -> Int {
     isPacked
       ? ((batch * length + row) * heads + head) * width
@@ -21,12 +21,12 @@ struct HeadLayout: Sendable {
   }
 }
 
-/// The heads of a tensor as matrices of the type they compute in: where they lie, if that is their
-/// type, else by way of a temporary matrix.
+/// The heads of a tensor as matrices of the type for arithmetic: in place if that is the type of the
+/// tensor, otherwise through a temporary matrix.
 struct HeadRows<C: RowElement>: Sendable {
   let layout: HeadLayout
   let rows: RealRows<C>
-  /// What each element is multiplied by, in the tensor's own type, on its way.
+  /// The factor of each element, applied in the type of the tensor.
   private let factor: C?
 
   init(_ layout: HeadLayout, _ type: ElementType, factor: C? = nil) throws(OperatorError) {
@@ -37,10 +37,10 @@ struct HeadRows<C: RowElement>: Sendable {
 
   private var isDirect: Bool { rows.type == C.elementType && factor == nil }
 
-  /// Elements from one row of `matrix` or `target` to the next.
+  /// The number of elements from one row of `matrix` or `target` to the next.
   var stride: Int { isDirect ? layout.stride : layout.width }
 
-  /// Elements of a temporary matrix of so many rows.
+  /// The number of elements of a temporary matrix with a number of rows.
   func room(_ count: Int) -> Int { isDirect ? 0 : Int.work(count, layout.width).vectors }
 
   /// `count` rows of a head from row `first` on.
@@ -63,7 +63,7 @@ struct HeadRows<C: RowElement>: Sendable {
     return UnsafePointer(room)
   }
 
-  /// Where to compute rows of a head from row `first` on.
+  /// The address to compute rows of a head to, from row `first` on.
   func target(
     _ base: UnsafeMutablePointer<UInt8>, _ batch: Int, _ head: Int, first: Int,
     room: UnsafeMutablePointer<C>
@@ -71,7 +71,7 @@ struct HeadRows<C: RowElement>: Sendable {
     rows.target(base, at: layout.offset(batch, head, row: first), room: room)
   }
 
-  /// Brings `count` rows that were computed in `target` to their place.
+  /// Stores `count` rows that were computed in `target`.
   func store(
     _ matrix: UnsafeMutablePointer<C>, _ base: UnsafeMutablePointer<UInt8>, _ batch: Int,
     _ head: Int, first: Int, _ count: Int
@@ -86,7 +86,7 @@ struct HeadRows<C: RowElement>: Sendable {
 }
 
 extension RealRows {
-  /// Copies `count` elements to their place, rounded to their type.
+  /// Stores `count` elements, rounded to their type.
   func write(
     _ row: UnsafeMutablePointer<C>, _ base: UnsafeMutablePointer<UInt8>, at offset: Int,
     _ count: Int
@@ -112,6 +112,6 @@ extension ElementType {
     }
   }
 
-  /// Whether every step of a computation shows its rounding.
+  /// Whether every step of a computation is rounded.
   var isHalf: Bool { self == .float16 || self == .bfloat16 }
 }

@@ -4,10 +4,10 @@ import ONNXProducts
 import RealModule
 
 /// Attention with a state `S` for each head of key and value instead of scores. For each token in
-/// turn: `S ← e^decay · S`, `v ← β · (v − Sᵀ · k)`, `S ← S + k ⊗ v`, `y = scale · Sᵀ · q`; which of
-/// the first two are done is the update rule's to say.
+/// turn: `S ← e^decay · S`, `v ← β · (v − Sᵀ · k)`, `S ← S + k ⊗ v`, `y = scale · Sᵀ · q`. The
+/// update rule determines which of the first two steps are done.
 ///
-/// All but the states `[batch, heads, key size, value size]` are packed, `[batch, length, …]`.
+/// States are `[batch, heads, key size, value size]`; all other values are packed, `[batch, length, …]`.
 struct LinearAttention: Operator {
   static let schema = Schema(
     "LinearAttention", [27: [.float32, .float16, .bfloat16]], inputs: 3...6, outputs: 1...2)
@@ -52,7 +52,7 @@ struct LinearAttention: Operator {
     }
     for (index, name, isNeeded) in [(4, "decay", decays), (5, "beta", corrects)] {
       guard inputs.has(index) == isNeeded else {
-        throw .input(index, "the update rule \(isNeeded ? "needs" : "forbids") \(name)")
+        throw .input(index, "the update rule \(isNeeded ? "needs" : "does not use") \(name)")
       }
       guard isNeeded else { continue }
       _ = try inputs.tensor(index, sameTypeAs: 0)

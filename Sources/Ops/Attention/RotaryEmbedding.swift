@@ -3,12 +3,12 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// Turns pairs `(a, b)` of each head's first elements by the angle of their place:
-/// `(cos · a − sin · b, sin · a + cos · b)`. The pairs are neighbours, or the two halves.
+/// Rotates pairs `(a, b)` of the first elements of each head by the angle of their position:
+/// `(cos · a − sin · b, sin · a + cos · b)`. A pair is two adjacent elements, or one of each half.
 ///
 /// The input is `[batch, heads, length, head size]` or, packed, `[batch, length, heads · head size]`;
-/// cosines and sines are `[batch, length, pairs]`, or a table `[places, pairs]` that `position_ids`
-/// looks up.
+/// cosines and sines are `[batch, length, pairs]`, or a table `[positions, pairs]` that is indexed by
+/// `position_ids`.
 struct RotaryEmbedding: Operator {
   static let schema = Schema(
     "RotaryEmbedding", [23: [.float32, .float16, .bfloat16]], inputs: 3...4)
@@ -52,16 +52,17 @@ struct RotaryEmbedding: Operator {
       layout = HeadLayout(heads: sizes[1], length: sizes[2], width: sizes[3], isPacked: false)
     } else {
       guard let heads, heads > 0 else {
-        throw .attribute("num_heads", "inputs of rank 3 need a positive number")
+        throw .attribute("num_heads", "expected a positive number for inputs of rank 3")
       }
       guard sizes[2] % heads == 0 else {
-        throw .input(0, "\(sizes[2]) columns do not split into \(heads) heads")
+        throw .input(0, "\(sizes[2]) columns are not divisible by \(heads) heads")
       }
       layout = HeadLayout(
         heads: heads, length: sizes[1], width: sizes[2] / heads, isPacked: true)
     }
     guard size <= layout.width, size > 0 || layout.width % 2 == 0 else {
-      throw .input(0, "a head of \(layout.width) elements has not \(max(size, 2)) to turn in pairs")
+      throw .input(
+        0, "expected heads of at least \(max(size, 2)) elements to rotate, got \(layout.width)")
     }
     return layout
   }
@@ -95,7 +96,7 @@ struct RotaryEmbedding: Operator {
     case .float32: try kernel(call, Float.self)
     case .float16: try kernel(call, Float16.self)
     case .bfloat16: try kernel(call, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 
@@ -137,7 +138,8 @@ struct RotaryEmbedding: Operator {
       if hasPlaces {
         let ids = buffers.input(3, as: Int64.self)
         for place in 0..<places where ids[place] < 0 || ids[place] >= table {
-          throw .input(3, "position \(ids[place]) is not in a table of \(table)")
+          throw .input(
+            3, "position \(ids[place]) is out of bounds for a table of \(table) positions")
         }
       }
       buffers.parallel(tiles.count, tile)
@@ -154,7 +156,7 @@ extension RotaryEmbedding {
 }
 
 extension VersionChange {
-  /// Turns the pairs by products with the cosines and the sines.
+  /// Replaces the node by products with the cosines and the sines.
   fileprivate mutating func expandRotaryEmbedding() throws(OperatorError) {
     let rank = try self.rank(0)
     var x = try input(0)
@@ -162,11 +164,11 @@ extension VersionChange {
       x = transpose(x, [0, 2, 1, 3])
     } else {
       guard let heads = try int("num_heads"), heads > 0 else {
-        throw .attribute("num_heads", "inputs of rank 3 need a positive number")
+        throw .attribute("num_heads", "expected a positive number for inputs of rank 3")
       }
       x = reshape(x, [0, 0, heads, -1])
     }
-    // Pairs and, of the turned part, the size of a head.
+    // The number of pairs, and the number of elements of a head that are rotated.
     var factors: [String] = []
     for index in 1...2 {
       let table = try input(index)
@@ -177,7 +179,7 @@ extension VersionChange {
     let given = try int("rotary_embedding_dim") ?? 0
     let pairs = tensorType(1)?.shape?.last?.size
     guard let size = given > 0 ? given : pairs.map({ $0 &* 2 }), size > 0 else {
-      throw .input(1, "its shape must be known, and is not")
+      throw .input(1, "the shape must be known")
     }
     let isInterleaved = try int("interleaved") == 1
     let parts =

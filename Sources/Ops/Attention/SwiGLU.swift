@@ -3,7 +3,7 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// `y = a · σ(alpha · a) · b`, element by element.
+/// `y = a · σ(alpha · a) · b` for each pair of elements.
 struct SwiGLU: Operator {
   static let schema = Schema("SwiGLU", [28: [.floats, .bfloat16]], inputs: 2...2)
   let alpha: Float
@@ -31,7 +31,7 @@ struct SwiGLU: Operator {
     case .float64: try kernel(call, Double.self)
     case .float16: try kernel(call, Float16.self)
     case .bfloat16: try kernel(call, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 
@@ -46,7 +46,7 @@ struct SwiGLU: Operator {
       let y = buffers.output(0, as: T.self)
       for i in tiles[task] {
         let x = a[i].compute
-        // The gate has the type of the input, as that of `Swish` has.
+        // The gate is computed in the type of the input, as in `Swish`.
         let swish = T(compute: x / (1 + .exp(-factor * x)))
         y[i] = T(compute: swish.compute * b[i].compute)
       }

@@ -2,11 +2,11 @@ import ONNXFormat
 
 /// An affine map of each channel: `y = factor · (x − center) + offset`.
 public struct ChannelMap: Sendable, Hashable {
-  /// One for each channel.
+  /// The factor of each channel.
   public let factors: [Double]
-  /// One for each channel.
+  /// The center of each channel.
   public let centers: [Double]
-  /// One for each channel.
+  /// The offset of each channel.
   public let offsets: [Double]
 
   /// - Precondition: all lists have the same length.
@@ -41,7 +41,7 @@ public struct ChannelMap: Sendable, Hashable {
     self.init(factors: factors, centers: mean, offsets: bias)
   }
 
-  /// The same map with all centers 0, so that a product and a sum are left of it.
+  /// The same map with all centers 0: a product and a sum.
   public var expanded: ChannelMap {
     ChannelMap(
       factors: factors,
@@ -54,7 +54,7 @@ public struct ChannelMap: Sendable, Hashable {
   }
 }
 
-/// Constant inputs of a node, seen as numbers of channels.
+/// Constant inputs of a node, as lists with one number for each channel.
 public struct ChannelConstants {
   /// The number of channels.
   public let count: Int
@@ -62,7 +62,7 @@ public struct ChannelConstants {
   private let operand: (Int) -> [Double]?
 
   /// - Parameters:
-  ///   - vector: the contents of an input, a list of one number for each channel
+  ///   - vector: the contents of an input that holds one number for each channel
   ///   - operand: the numbers of an input that broadcasts along the channels, axis 1
   package init(
     count: Int, vector: @escaping (Int) -> [Double]?, operand: @escaping (Int) -> [Double]?
@@ -77,7 +77,7 @@ public struct ChannelConstants {
     vector(input).flatMap { $0.count == count ? $0 : nil }
   }
 
-  /// The numbers that the elements of each channel meet where an input is broadcast to `[N, C, …]`;
-  /// `nil` for one that differs within a channel.
+  /// The number for each channel when an input is broadcast to `[N, C, …]`; `nil` for an input that
+  /// differs within a channel.
   public func operand(_ input: Int) -> [Double]? { operand(input) }
 }

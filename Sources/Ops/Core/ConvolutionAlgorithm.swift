@@ -1,10 +1,10 @@
-/// How convolutions of float32 are computed.
+/// The algorithm of float32 convolutions.
 public enum ConvolutionAlgorithm: Sendable, Hashable {
-  /// Whatever is fastest.
+  /// The fastest one.
   case automatic
-  /// As sums of products, however fast another way is: errors stay near 3e-7 of the largest result.
+  /// Sums of products. Errors are near 3e-7 of the largest result.
   case exact
-  /// By Winograd's F(size × size, 3 × 3) wherever that is possible; `size` is 2, 4 or 6,
-  /// any other is as `exact`.
+  /// Winograd's F(size × size, 3 × 3) where it applies, otherwise `exact`. `size` is 2, 4 or 6; any
+  /// other value means `exact`.
   case winograd(size: Int)
 }

@@ -1,13 +1,14 @@
 import ONNXFormat
 
 extension Operator {
-  /// `infer`, held to as many outputs as the node names and to sizes that a tensor can have.
+  /// `infer(_:)`, with checks that it returns a type for each output that the node names and that no
+  /// size overflows.
   public func inferChecked(
     _ inputs: Inputs, outputs: Int
   ) throws(OperatorError) -> [ValueType] {
     let types = try infer(inputs)
     guard types.count >= outputs else {
-      throw .invalid("it has \(types.count) outputs, the node names \(outputs)")
+      throw .invalid("the operator has \(types.count) outputs, but the node names \(outputs)")
     }
     for (index, type) in types.enumerated() {
       if let sizes = type.tensorType?.shape?.sizes, sizes.elementCount == nil {
@@ -17,12 +18,12 @@ extension Operator {
     return types
   }
 
-  /// Runs the operator once on values at hand: infer, prepare, allocate, compute.
+  /// Runs the operator once: infers types, prepares, allocates outputs and computes them.
   ///
   /// - Parameters:
-  ///   - wanted: which outputs to make, one for each that the node names
-  ///   - subgraphs: the node's graph attributes
-  /// - Returns: one value for each entry of `wanted`; `nil` for those left out.
+  ///   - wanted: whether to compute each output that the node names
+  ///   - subgraphs: the graph attributes of the node
+  /// - Returns: a value for each entry of `wanted`; `nil` for an output that is not wanted
   public func evaluate(
     _ call: borrowing Call, wanted: [Bool], subgraphs: [String: any SubgraphRunner] = [:]
   ) throws(OperatorError) -> [Value?] {
@@ -31,7 +32,8 @@ extension Operator {
       call, wanted: wanted)
   }
 
-  /// As `evaluate(_:wanted:subgraphs:)`, for an operator that may need no more than types.
+  /// Like `evaluate(_:wanted:subgraphs:)`, with the types of the inputs given separately, for an
+  /// operator that may need only types.
   public func evaluate(
     _ inputs: Inputs, _ call: borrowing Call, wanted: [Bool]
   ) throws(OperatorError) -> [Value?] {
@@ -42,13 +44,13 @@ extension Operator {
     switch kernel {
     case .view(let index):
       guard let sizes = outputs.first??.shape?.sizes else {
-        throw .output(0, "its shape is not known")
+        throw .output(0, "the shape is not known")
       }
       return [.tensor(try call.tensor(index).viewed(as: sizes))]
     case .produce(let body):
       let values = try body(call)
       guard values.count >= wanted.count else {
-        throw .invalid("it made \(values.count) outputs, \(wanted.count) are asked for")
+        throw .invalid("the kernel returned \(values.count) outputs instead of \(wanted.count)")
       }
       return wanted.indices.map { wanted[$0] ? values[$0] : nil }
     case .compute(let scratch, let body):
@@ -72,7 +74,7 @@ extension Operator {
         continue
       }
       guard let sizes = output.shape?.sizes else {
-        throw .output(index, "its shape is not known")
+        throw .output(index, "the shape is not known")
       }
       let tensor = try call.allocate(output.elementType, sizes)
       table.append(tensor.storage.pointer)
@@ -98,8 +100,8 @@ extension Operator {
 }
 
 extension Tensor {
-  /// `reshaped(to:)` with an operator's error.
-  public func viewed(as shape: [Int]) throws(OperatorError) -> Tensor {
+  /// `reshaped(to:)` that throws an error of an operator.
+  package func viewed(as shape: [Int]) throws(OperatorError) -> Tensor {
     do { return try reshaped(to: shape) } catch { throw OperatorError(error) }
   }
 }

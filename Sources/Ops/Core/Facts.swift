@@ -5,7 +5,7 @@ import ONNXFormat
 ///
 /// Every fact has a default that is safe, so an operator states only what sets it apart, in its own
 /// file. The facts hold for all versions that a type serves. Functions take the node because a fact
-/// may depend on attributes; they are also asked of nodes that `init` would refuse.
+/// may depend on attributes; they must not trap on nodes that `init` would reject.
 public protocol OperatorFacts {
   /// The effect on the results when the inputs are converted to a wider element type, and the
   /// outputs back. The default is `.inexact`.
@@ -103,7 +103,7 @@ public struct ParameterInput: Sendable, Hashable {
   public enum Role: String, Sendable {
     /// The matrix or kernel of a linear map, or the factors of a normalization.
     case weight
-    /// What is added to the product.
+    /// The vector that is added to the product.
     case bias
     /// The running mean of a normalization.
     case mean
@@ -188,8 +188,8 @@ public struct VectorSelection: Sendable, Hashable {
 }
 
 extension OperatorFacts {
-  /// Whether all sizes of two tensors are known and equal: a node that keeps the order of the
-  /// elements is the identity then.
+  /// Whether all sizes of two tensors are known and equal, so that a node that keeps the order of the
+  /// elements is the identity.
   package static func haveEqualSizes(_ a: ValueType?, _ b: ValueType?) -> Bool {
     guard let sizes = a?.tensorType?.shape?.sizes else { return false }
     return sizes == b?.tensorType?.shape?.sizes
@@ -197,12 +197,12 @@ extension OperatorFacts {
 }
 
 extension Node {
-  /// The value of an integer attribute; `nil` where it is missing or of another kind.
+  /// The value of an integer attribute; `nil` if missing or of another type.
   public func integer(_ name: String) -> Int? {
     if case .int(let value)? = attribute(name)?.value { Int(value) } else { nil }
   }
 
-  /// The value of a floating-point attribute; `nil` where it is missing or of another kind.
+  /// The value of a float attribute; `nil` if missing or of another type.
   public func number(_ name: String) -> Float? {
     if case .float(let value)? = attribute(name)?.value { value } else { nil }
   }

@@ -1,14 +1,16 @@
 import ONNXFormat
 
-/// Collects the nodes and constants of a graph that is being made, and names their values.
+/// Builds a graph: adds nodes and constants, and gives their values unique names.
 ///
-/// Values are named by strings, as in the graph. The standard's nodes made here follow the rules of
-/// operator set `GraphBuilder.operatorSet`, whatever the model around them imports.
+/// Values are referred to by their names. Standard nodes follow the rules of operator set
+/// `GraphBuilder.operatorSet`, whichever one the model imports.
 public struct GraphBuilder: Sendable {
-  /// The operator set of `ai.onnx` that the nodes made here mean.
+  /// The operator set of `ai.onnx` that standard nodes follow.
   public static let operatorSet = 20
 
+  /// The nodes added so far.
   public private(set) var nodes: [Node] = []
+  /// The constants added so far.
   public private(set) var initializers: [NamedTensor] = []
   private var names: Set<String>
   private var counts: [String: Int] = [:]
@@ -19,10 +21,11 @@ public struct GraphBuilder: Sendable {
     let type: ElementType
   }
 
-  /// - Parameter taken: names that must not be given to new values
+  /// A builder without nodes.
+  /// - Parameter taken: names that new values must not have
   public init(taken: Set<String> = []) { names = taken }
 
-  /// A name that nothing has yet: `hint`, or `hint_1`, `hint_2`…
+  /// Reserves an unused name: `hint`, or else `hint_1`, `hint_2`…
   public mutating func unique(_ hint: String) -> String {
     var name = hint
     while !names.insert(name).inserted {
@@ -33,12 +36,14 @@ public struct GraphBuilder: Sendable {
     return name
   }
 
-  /// Adds a node with one output, and returns that output's name.
+  /// Adds a node with one output, and returns the name of the output.
+  ///
   /// - Parameters:
-  ///   - inputs: names; empty for one left out, and such at the end are dropped
-  ///   - domain: `nil` for the standard's own
-  ///   - operatorSet: the version whose rules hold, where not those of `GraphBuilder.operatorSet`
-  ///   - hint: what the output is called if nothing else is; else the operator's name
+  ///   - inputs: names of values; empty for an input that is left out
+  ///   - domain: the domain of the operator; `nil` for `ai.onnx`
+  ///   - operatorSet: the version of the domain that the node follows; `nil` for
+  ///     `GraphBuilder.operatorSet`, or 1 in the private domain
+  ///   - hint: the preferred name of the output; `nil` for the lowercase name of the operator
   @discardableResult
   public mutating func node(
     _ operatorType: String, _ inputs: [String], _ attributes: [Attribute] = [],
@@ -50,7 +55,7 @@ public struct GraphBuilder: Sendable {
   }
 
   /// Adds a node with several outputs, and returns their names.
-  /// - Parameter outputs: a hint for each output's name; empty for one left out
+  /// - Parameter outputs: the preferred name of each output; empty for an output that is left out
   @discardableResult
   public mutating func nodes(
     _ operatorType: String, _ inputs: [String], _ attributes: [Attribute] = [],
@@ -68,7 +73,7 @@ public struct GraphBuilder: Sendable {
     return names
   }
 
-  /// Adds a node of this package's own domain.
+  /// Adds a node of the private domain with one output, and returns the name of the output.
   public mutating func privateNode(
     _ operatorType: String, _ inputs: [String], _ attributes: [Attribute] = [],
     hint: String? = nil
@@ -76,17 +81,17 @@ public struct GraphBuilder: Sendable {
     node(operatorType, inputs, attributes, domain: Registry.privateDomain, hint: hint)
   }
 
-  /// Adds a node as it is.
+  /// Adds a node without changing it.
   public mutating func append(_ node: Node) { nodes.append(node) }
 
-  /// Adds an initializer under a new name, and returns that.
+  /// Adds a constant, and returns its name.
   public mutating func constant(_ tensor: Tensor, hint: String = "constant") -> String {
     let name = unique(hint)
     initializers.append(NamedTensor(name, tensor))
     return name
   }
 
-  /// A scalar constant of a floating-point type; equal ones are one.
+  /// The name of a floating-point scalar constant. Equal constants are added once.
   public mutating func scalar(_ value: Double, _ type: ElementType) -> String {
     let key = Scalar(value: value, type: type)
     if let name = scalars[key] { return name }
@@ -102,29 +107,38 @@ public struct GraphBuilder: Sendable {
     return name
   }
 
-  /// A list of int64 as a constant.
+  /// Adds an int64 constant of rank 1, and returns its name.
   public mutating func integers(_ values: [Int]) -> String {
     constant(Tensor(shape: [values.count], values.map(Int64.init)), hint: "integers")
   }
 }
 
-/// The standard's operators that gradients, losses, updates and layers are put together from.
+/// Standard operators that gradients, losses, updates and layers are built from. Each function adds a
+/// node and returns the name of its output.
 extension GraphBuilder {
+  /// `a + b`, broadcast.
   public mutating func add(_ a: String, _ b: String) -> String { node("Add", [a, b]) }
+  /// `a − b`, broadcast.
   public mutating func sub(_ a: String, _ b: String) -> String { node("Sub", [a, b]) }
+  /// `a · b` for each pair of elements, broadcast.
   public mutating func mul(_ a: String, _ b: String) -> String { node("Mul", [a, b]) }
+  /// `a / b`, broadcast.
   public mutating func div(_ a: String, _ b: String) -> String { node("Div", [a, b]) }
+  /// `−x`.
   public mutating func neg(_ x: String) -> String { node("Neg", [x]) }
+  /// The square root of each element.
   public mutating func sqrt(_ x: String) -> String { node("Sqrt", [x]) }
+  /// The matrix product, as `MatMul` defines it for all ranks.
   public mutating func matMul(_ a: String, _ b: String) -> String { node("MatMul", [a, b]) }
+  /// The shape, an int64 tensor of rank 1.
   public mutating func shape(of x: String) -> String { node("Shape", [x]) }
 
-  /// The sum of one value or more, all of one shape.
+  /// The sum of at least one value, all of the same shape.
   public mutating func sum(_ values: [String]) -> String {
     values.count == 1 ? values[0] : node(values.count == 2 ? "Add" : "Sum", values)
   }
 
-  /// The sum over some axes, or over all where none are given.
+  /// The sum over some axes, or over all axes for `nil`.
   public mutating func reduceSum(
     _ x: String, axes: [Int]? = nil, keepAxes: Bool = true
   ) -> String {
@@ -133,20 +147,22 @@ extension GraphBuilder {
       [.int("keepdims", keepAxes ? 1 : 0)])
   }
 
+  /// `x` with its axes permuted: axis `i` of the result is axis `permutation[i]` of `x`.
   public mutating func transpose(_ x: String, _ permutation: [Int]) -> String {
     node("Transpose", [x], [.ints("perm", permutation)])
   }
 
-  /// `x` with the elements it has, in the shape that the int64 tensor `shape` holds.
+  /// `x` in the shape that the int64 tensor `shape` holds.
   public mutating func reshape(_ x: String, to shape: String) -> String {
     node("Reshape", [x, shape], [.int("allowzero", 1)])
   }
 
+  /// `x` converted to an element type.
   public mutating func cast(_ x: String, to type: ElementType) -> String {
     node("Cast", [x], [.int("to", Int(type.rawValue))])
   }
 
-  /// `α · op(a) · op(b)` of matrices.
+  /// The product of two matrices, each of which may be transposed.
   public mutating func gemm(
     _ a: String, _ b: String, transposeA: Bool = false, transposeB: Bool = false
   ) -> String {
@@ -158,7 +174,7 @@ extension GraphBuilder {
 }
 
 extension GraphBuilder {
-  /// Zeros in the shape of another value.
+  /// Zeros in the shape of another value. `type` must be a floating-point type.
   package mutating func zeros(like value: String, _ type: ElementType) -> String {
     let zero: Tensor =
       switch type {

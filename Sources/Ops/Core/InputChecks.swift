@@ -1,7 +1,7 @@
 import ONNXFormat
 
 extension Inputs {
-  /// Checks that an input has this element type and, where known, this shape.
+  /// Checks that an input has this element type and, as far as known, this shape.
   package func check(_ index: Int, isLike shape: Shape?, type: ElementType) throws(OperatorError) {
     let tensor = try tensor(index)
     guard tensor.elementType == type else {
@@ -14,7 +14,7 @@ extension Inputs {
     guard fits else { throw .input(index, "expected shape \(shape), got \(own)") }
   }
 
-  /// Checks that an input may have that shape.
+  /// Checks that an input has this shape, as far as both are known.
   package func require(_ index: Int, _ expected: Shape) throws(OperatorError) {
     guard let shape = try tensor(index).shape else { return }
     let fits =

@@ -1,14 +1,15 @@
 import ONNXFormat
 
-/// What is known of a node's inputs before, or while, it runs.
+/// Types and, as far as known, contents of the inputs of a node.
 public struct Inputs: Sendable {
-  /// `nil` for an input that is left out.
+  /// The type of each input; `nil` for an input that is left out.
   public let types: [ValueType?]
-  /// Contents where they are known already.
+  /// The contents of each input; `nil` if unknown before the run. May be shorter than `types`.
   public let constants: [Value?]
-  /// The node's graph attributes, ready to run.
+  /// The graph attributes of the node, ready to run.
   public let subgraphs: [String: any SubgraphRunner]
 
+  /// Inputs of these types.
   public init(
     types: [ValueType?], constants: [Value?] = [], subgraphs: [String: any SubgraphRunner] = [:]
   ) {
@@ -17,14 +18,14 @@ public struct Inputs: Sendable {
     self.subgraphs = subgraphs
   }
 
-  /// How many inputs the node names, left-out ones in between included.
+  /// The number of inputs that the node names, including those left out in between.
   public var count: Int { types.count }
 
   /// Whether the input is given.
   public func has(_ index: Int) -> Bool { index < types.count && types[index] != nil }
 
   /// The type of an input.
-  /// - Throws: `OperatorError.input` where it is left out.
+  /// - Throws: `OperatorError.input` if it is left out
   public func type(_ index: Int) throws(OperatorError) -> ValueType {
     guard index < types.count, let type = types[index] else {
       throw .input(index, "is missing")
@@ -32,7 +33,8 @@ public struct Inputs: Sendable {
     return type
   }
 
-  /// The type of an input that must be a tensor, of one of these element types.
+  /// The type of an input that must be a tensor of one of these element types.
+  /// - Throws: `OperatorError.input` for any other input
   public func tensor(_ index: Int, _ allowed: TypeSet = .all) throws(OperatorError) -> TensorType {
     let type = try type(index)
     guard case .tensor(let tensor) = type.kind else {
@@ -44,7 +46,8 @@ public struct Inputs: Sendable {
     return tensor
   }
 
-  /// The type of a tensor input whose element type must be that of input `other`.
+  /// The type of an input that must be a tensor of the element type of input `other`.
+  /// - Throws: `OperatorError.input` for any other input
   public func tensor(_ index: Int, sameTypeAs other: Int) throws(OperatorError) -> TensorType {
     let tensor = try tensor(index)
     let wanted = try self.tensor(other).elementType
@@ -55,7 +58,8 @@ public struct Inputs: Sendable {
     return tensor
   }
 
-  /// The shape of a tensor input, checked to have that rank where known; `nil` where unknown.
+  /// The shape of a tensor input that must have this rank; `nil` if unknown.
+  /// - Throws: `OperatorError.input` for another rank
   public func shape(_ index: Int, rank: Int) throws(OperatorError) -> Shape? {
     guard let shape = try tensor(index).shape else { return nil }
     guard shape.rank == rank else {
@@ -64,20 +68,21 @@ public struct Inputs: Sendable {
     return shape
   }
 
-  /// The contents of a tensor input, where known before the run.
+  /// The contents of a tensor input; `nil` if unknown before the run.
   public func constant(_ index: Int) -> Tensor? {
     guard index < constants.count, case .tensor(let tensor)? = constants[index] else { return nil }
     return tensor
   }
 
-  /// The contents of an integer tensor (int32, int64) as a flat list, where known before the run.
-  /// - Throws: `OperatorError.input` where the input is no integer tensor.
+  /// The elements of an int32 or int64 input in row-major order; `nil` if unknown before the run.
+  /// - Throws: `OperatorError.input` for an input of another type
   public func integers(_ index: Int) throws(OperatorError) -> [Int]? {
     _ = try tensor(index, [.int32, .int64])
     return constant(index)?.integers
   }
 
-  /// The graph attribute of that name.
+  /// The graph attribute with a name.
+  /// - Throws: `OperatorError.attribute` if there is none
   public func subgraph(_ name: String) throws(OperatorError) -> any SubgraphRunner {
     guard let subgraph = subgraphs[name] else { throw .attribute(name, "is missing") }
     return subgraph
@@ -95,12 +100,15 @@ extension Tensor {
   }
 }
 
-/// Runs a graph that is an attribute: a branch of `If`, a body of `Loop` or `Scan`.
+/// A runner of a graph attribute, such as a branch of `If` or the body of `Loop` or `Scan`.
 public protocol SubgraphRunner: Sendable {
+  /// The number of inputs of the graph.
   var inputCount: Int { get }
+  /// The number of outputs of the graph.
   var outputCount: Int { get }
-  /// Types of the outputs for inputs of these types; `nil` is an input of unknown type.
+  /// The types of the outputs for inputs of these types, `nil` if unknown.
   func infer(_ inputs: [ValueType?]) throws(OperatorError) -> [ValueType]
-  /// Runs the graph once. `call` is the call of the node whose attribute it is.
+  /// Runs the graph once.
+  /// - Parameter call: the call of the node that has the attribute
   func run(_ inputs: [Value], _ call: borrowing Call) throws(OperatorError) -> [Value]
 }

@@ -1,15 +1,20 @@
 import ONNXFormat
 
-/// Hands out a node's attributes and remembers which were asked for.
+/// Reads the attributes of a node and records which ones were read.
+///
+/// The functions without `optional` in their names throw `OperatorError.attribute` if the attribute is
+/// missing and has no default. All of them throw it for an attribute of another type.
 public struct NodeReader {
+  /// The node.
   public let node: Node
-  /// The newest version of the operator that is not newer than the operator set of the model.
+  /// The version of the operator: the newest one not newer than the operator set of the model.
   public let version: Int
   /// The operators of the session that runs the node.
   public let registry: Registry
   private var unread: Set<String>
 
-  /// - Throws: `OperatorError.attribute` where two attributes have one name.
+  /// A reader of a node.
+  /// - Throws: `OperatorError.attribute` if two attributes have the same name
   public init(
     _ node: Node, version: Int, registry: Registry = Registry([])
   ) throws(OperatorError) {
@@ -22,17 +27,18 @@ public struct NodeReader {
     }
   }
 
-  /// How many outputs the node names, left-out ones in between included.
+  /// The number of outputs that the node names, including those left out in between.
   public var outputCount: Int { node.outputs.count }
-  /// How many inputs the node names, left-out ones in between included.
+  /// The number of inputs that the node names, including those left out in between.
   public var inputCount: Int { node.inputs.count }
 
-  /// - Throws: `OperatorError.unknownAttribute` for an attribute nobody read.
+  /// Checks that all attributes were read.
+  /// - Throws: `OperatorError.unknownAttribute` for one that was not
   public func finish() throws(OperatorError) {
     if let name = unread.min() { throw .unknownAttribute(name) }
   }
 
-  /// Whether the attribute is given. Does not count as reading it.
+  /// Whether the node has an attribute. This does not count as reading it.
   public func has(_ name: String) -> Bool { node.attribute(name) != nil }
 
   /// Reads all attributes whose names begin with `prefix`.
@@ -66,16 +72,19 @@ public struct NodeReader {
     return value
   }
 
+  /// An integer; `nil` if missing.
   public mutating func optionalInt(_ name: String) throws(OperatorError) -> Int? {
     try read(name, "an integer") { if case .int(let value) = $0 { Int(value) } else { nil } }
   }
+  /// An integer.
   public mutating func int(_ name: String) throws(OperatorError) -> Int {
     try required(name, optionalInt(name))
   }
+  /// An integer, or a default if missing.
   public mutating func int(_ name: String, default value: Int) throws(OperatorError) -> Int {
     try optionalInt(name) ?? value
   }
-  /// An integer that must be 0 or 1.
+  /// Whether an integer that must be 0 or 1 is 1, or a default if missing.
   public mutating func flag(_ name: String, default value: Bool = false) throws(OperatorError)
     -> Bool
   {
@@ -84,6 +93,7 @@ public struct NodeReader {
     return int == 1
   }
 
+  /// A list of integers; `nil` if missing.
   public mutating func optionalInts(_ name: String) throws(OperatorError) -> [Int]? {
     try read(name, "integers") {
       switch $0 {
@@ -94,19 +104,24 @@ public struct NodeReader {
       }
     }
   }
+  /// A list of integers.
   public mutating func ints(_ name: String) throws(OperatorError) -> [Int] {
     try required(name, optionalInts(name))
   }
 
+  /// A float; `nil` if missing.
   public mutating func optionalFloat(_ name: String) throws(OperatorError) -> Float? {
     try read(name, "a float") { if case .float(let value) = $0 { value } else { nil } }
   }
+  /// A float.
   public mutating func float(_ name: String) throws(OperatorError) -> Float {
     try required(name, optionalFloat(name))
   }
+  /// A float, or a default if missing.
   public mutating func float(_ name: String, default value: Float) throws(OperatorError) -> Float {
     try optionalFloat(name) ?? value
   }
+  /// A list of floats; `nil` if missing.
   public mutating func optionalFloats(_ name: String) throws(OperatorError) -> [Float]? {
     try read(name, "floats") {
       switch $0 {
@@ -117,18 +132,21 @@ public struct NodeReader {
     }
   }
 
+  /// A string; `nil` if missing.
   public mutating func optionalString(_ name: String) throws(OperatorError) -> String? {
     try read(name, "a string") { if case .string(let value) = $0 { value.string } else { nil } }
   }
+  /// A string.
   public mutating func string(_ name: String) throws(OperatorError) -> String {
     try required(name, optionalString(name))
   }
+  /// A string, or a default if missing.
   public mutating func string(_ name: String, default value: String) throws(OperatorError)
     -> String
   {
     try optionalString(name) ?? value
   }
-  /// A string that must be one of `choices`.
+  /// A string that must be one of `choices`, or a default if missing.
   public mutating func choice(
     _ name: String, default value: String, among choices: [String]
   ) throws(OperatorError) -> String {
@@ -139,6 +157,7 @@ public struct NodeReader {
     }
     return string
   }
+  /// A list of strings; `nil` if missing.
   public mutating func optionalStrings(_ name: String) throws(OperatorError) -> [String]? {
     try read(name, "strings") {
       switch $0 {
@@ -150,29 +169,34 @@ public struct NodeReader {
     }
   }
 
+  /// A tensor; `nil` if missing.
   public mutating func optionalTensor(_ name: String) throws(OperatorError) -> Tensor? {
     try read(name, "a tensor") { if case .tensor(let value) = $0 { value.tensor } else { nil } }
   }
+  /// A sparse tensor; `nil` if missing.
   public mutating func optionalSparseTensor(_ name: String) throws(OperatorError) -> SparseTensor? {
     try read(name, "a sparse tensor") {
       if case .sparseTensor(let value) = $0 { value } else { nil }
     }
   }
+  /// The type of a value; `nil` if missing.
   public mutating func optionalType(_ name: String) throws(OperatorError) -> ValueType? {
     try read(name, "a type") { if case .type(let value) = $0 { value } else { nil } }
   }
+  /// A graph.
   public mutating func graph(_ name: String) throws(OperatorError) -> Graph {
     try required(
       name, try read(name, "a graph") { if case .graph(let value) = $0 { value } else { nil } })
   }
 
-  /// An element type by its number, as `Cast` has it in `to`.
+  /// An element type given by its number in `TensorProto.DataType`, such as `to` of `Cast`; `nil` if
+  /// missing.
   public mutating func optionalElementType(_ name: String) throws(OperatorError) -> ElementType? {
     guard let number = try optionalInt(name) else { return nil }
     guard let raw = Int32(exactly: number), let type = ElementType(rawValue: raw),
       type != .undefined
     else {
-      throw .attribute(name, "\(number) is no element type")
+      throw .attribute(name, "\(number) is not an element type")
     }
     return type
   }

@@ -3,115 +3,133 @@ import Synchronization
 
 /// One meaning of an operator: its schema, attributes, shape inference and kernel.
 ///
-/// A value is made once per node. Everything that a file can get wrong is thrown: attributes in
-/// `init`, types and shapes in `infer`, contents of tensors in the kernel.
+/// A value is created once for each node. Nothing that a file contains may trap: throw for invalid
+/// attributes in `init`, for types and shapes in `infer`, and for contents of tensors in the kernel.
 public protocol Operator: OperatorFacts, Sendable {
+  /// The name, domain and versions of the operator, and the numbers of its inputs and outputs.
   static var schema: Schema { get }
 
-  /// What versions changed beyond element types; those of all types of one name count together.
+  /// The changes that versions made other than to element types. The steps of all Swift types that
+  /// share an operator name are combined. The default is none.
   static var versionSteps: [VersionStep] { get }
 
-  /// Rules that replace several nodes by one of this operator, for operators that newer versions of
-  /// the standard define and older models spell out.
+  /// Rules that replace several nodes by a node of this operator, for formulas that older models spell
+  /// out because the standard had no operator for them. The default is none.
   static var rewrites: [RewriteRule] { get }
 
-  /// Reads the attributes. One that is not read makes the node invalid.
+  /// Reads the attributes. An attribute that is not read makes the node invalid.
+  /// - Throws: `OperatorError` for a missing attribute or an invalid value
   init(_ node: inout NodeReader) throws(OperatorError)
 
-  /// Types of the outputs, one for each the operator can have (more than the node names is fine).
+  /// The types of the outputs, one for each that the operator can have, even if the node names fewer.
   ///
-  /// Sizes may be unknown, of inputs as of outputs. An output whose shape depends on an input's
-  /// contents is known where `inputs.constant(_:)` is.
+  /// Sizes of inputs and outputs may be unknown. If the shape of an output depends on the contents of
+  /// an input, it is known if `inputs.constant(_:)` is not `nil`.
+  /// - Throws: `OperatorError` for inputs that the operator does not take
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType]
 
-  /// Chooses the algorithm, packs what is constant, and returns the kernel to run.
+  /// Chooses the algorithm, packs constant inputs, and returns the kernel.
   ///
-  /// Called once per plan, or right before each run where shapes depend on data; every input's
-  /// size is known. In the latter case every input is a constant.
+  /// It is called once for each plan, or before each run if shapes depend on data. The sizes of all
+  /// inputs are known, and in the second case their contents too.
+  ///
+  /// The kernel may capture the attributes and what was computed here, but no mutable state: several
+  /// threads may run it at once. Its result must not depend on the number of threads.
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel
 
-  /// Whether equal inputs always give equal outputs. Random operators say no.
+  /// Whether equal inputs always give equal outputs, so that constant inputs can be folded. The default
+  /// is `true`; random operators return `false`.
   var isPure: Bool { get }
 
-  /// Whether the outputs follow from the inputs' types alone, as those of `Shape` do.
+  /// Whether the outputs depend only on the types of the inputs, like those of `Shape`. The default is
+  /// `false`.
   var needsOnlyTypes: Bool { get }
 
-  /// Inputs whose memory output 0 may take over: the kernel reads each element of such an input
-  /// before it writes the element at the same place. Offered only for equal shape and element size.
+  /// The inputs whose memory output 0 may reuse, because the kernel reads each element of the input
+  /// before it writes the one at the same position. Only used for inputs of the same shape and element
+  /// size as the output. The default is none.
   var overwritableInputs: [Int] { get }
 
-  /// Whether a run takes one of the node's graph attributes, which have no inputs and make the node's
-  /// outputs, as `If` does. The gradient is then the same node over the branches' gradients.
+  /// Whether a run executes one of the graph attributes, which have no inputs and return the outputs
+  /// of the node, like `If`. The gradient is then the same node with the gradients of the branches. The
+  /// default is `false`.
   var takesOneBranch: Bool { get }
 
-  /// Itself, where it can do the work of the node behind it: to ask the runtime whether a type
-  /// conforms, it reads the records of all types.
+  /// The operator itself if it conforms to `FusingOperator`; otherwise `nil`. Faster than a dynamic
+  /// cast.
   var asFusing: (any FusingOperator)? { get }
 
-  /// Operators of the private domain that `differentiate` adds, for the registry to know.
+  /// The operators of the private domain that `differentiate` adds, which the registry registers
+  /// together with this one. The default is none.
   static var gradientOperators: [any Operator.Type] { get }
 }
 
 extension Operator {
-  /// No changes by default.
+  /// No changes.
   public static var versionSteps: [VersionStep] { [] }
-  /// No rules by default.
+  /// No rules.
   public static var rewrites: [RewriteRule] { [] }
-  /// True by default.
+  /// `true`.
   public var isPure: Bool { true }
-  /// False by default.
+  /// `false`.
   public var needsOnlyTypes: Bool { false }
-  /// None by default.
+  /// No inputs.
   public var overwritableInputs: [Int] { [] }
-  /// False by default.
+  /// `false`.
   public var takesOneBranch: Bool { false }
-  /// None by default.
+  /// `nil`.
   public var asFusing: (any FusingOperator)? { nil }
+  /// No operators.
   public static var gradientOperators: [any Operator.Type] { [] }
 }
 
-/// What `prepare` returns: how the outputs come about.
+/// A prepared operator, ready to run. Several threads may run the same kernel at once, so closures must
+/// change neither the inputs nor anything they capture.
 public enum Kernel: Sendable {
-  /// Fills outputs that were allocated for it, with `scratch` bytes (64-byte aligned) to work in.
-  /// Must change neither its inputs nor anything it captures: many threads may run it at once.
+  /// Fills outputs that the caller allocated. `scratch` is the number of bytes of working memory that
+  /// it needs, which is 64-byte aligned and uninitialised.
   case compute(scratch: Int, Body)
-  /// Makes its outputs itself, because their size or kind depends on the data.
+  /// Returns outputs that it allocates, because their sizes or types depend on the data: one value for
+  /// each output, `nil` for an output that is left out.
   case produce(@Sendable (borrowing Call) throws(OperatorError) -> [Value?])
-  /// Output 0 is the memory of this input under another shape.
+  /// Output 0 is this input with another shape. No memory is copied.
   case view(of: Int)
-  /// Output `i` is the memory of this input from byte `offsets[i]` on. Where the outputs cannot be
-  /// parts of it, `otherwise` fills them.
+  /// Output `i` is the memory of this input from byte `offsets[i]` on. `otherwise` copies instead if the
+  /// outputs cannot share memory with the input.
   case parts(of: Int, offsets: [Int], otherwise: Body)
-  /// Output 0 is the inputs' memory, one behind the other. Whoever runs the kernel may have inputs
-  /// made in their place there; `copying` gives the kernel that copies the others.
+  /// Output 0 is the concatenated memory of the inputs. The plan may let other nodes write inputs
+  /// directly into it; `copying` returns the closure that copies the remaining ones.
   case join(copying: @Sendable (_ inputs: [Int]) -> Body)
 
-  /// Fills outputs from inputs.
+  /// A closure that computes outputs from inputs.
+  /// - Throws: `OperatorError` for invalid contents of inputs
   public typealias Body = @Sendable (Buffers) throws(OperatorError) -> Void
 
   /// A kernel that fills its outputs and needs no scratch memory.
   public static func compute(_ body: @escaping Body) -> Kernel { .compute(scratch: 0, body) }
 }
 
-/// What `prepare` is told.
+/// The information from which `prepare` chooses a kernel.
 public struct Preparation: Sendable {
+  /// The types of the inputs and the contents of constant ones.
   public let inputs: Inputs
-  /// The outputs' types; `nil` for one left out or not a tensor.
+  /// The types of the outputs; `nil` for an output that is left out or not a tensor.
   public let outputs: [TensorType?]
-  /// How many threads `Buffers.pool` has.
+  /// The number of threads of `Buffers.pool`, for sizing scratch memory. Results must not depend on it.
   public let threads: Int
-  /// Where packed constants are kept.
+  /// The packed constants of the session.
   public let packed: PackedTensors
-  /// Constant inputs that the kernel will not read.
-  public let replaced = ReplacedInputs()
-  /// How convolutions are to be computed.
+  /// The constant inputs that the kernel does not read.
+  package let replaced = ReplacedInputs()
+  /// The algorithm of convolutions.
   public let convolution: ConvolutionAlgorithm
-  /// Whether the bits of a sample must not depend on the samples computed with it.
+  /// Whether the result of a sample must have the same bits in every batch.
   public let isBatchInvariant: Bool
-  /// Collects what kernels note; `nil` where nobody will read it.
+  /// Collects notes for the description of a plan; `nil` if they are not wanted.
   public let notes: KernelNotes?
 
-  /// - Parameter packed: packed constants that plans of one session share; by default there are none
+  /// The inputs and outputs of a node, and the options of the session.
+  /// - Parameter packed: the packed constants that all plans of a session share
   public init(
     inputs: Inputs, outputs: [TensorType?], threads: Int, packed: PackedTensors = PackedTensors(),
     convolution: ConvolutionAlgorithm = .automatic, isBatchInvariant: Bool = true,
@@ -126,46 +144,46 @@ public struct Preparation: Sendable {
     self.notes = notes
   }
 
-  /// Notes the algorithm that the kernel uses, and the reason for it, for whoever prints the plan:
-  /// `Winograd F(4×4, 3×3)`. The text is made only where it is read.
+  /// Adds the algorithm that was chosen, or the reason for it, to the description of the plan, such as
+  /// `Winograd F(4×4, 3×3)`. The text is evaluated only if a description is wanted.
   public func note(_ text: @autoclosure () -> String) { notes?.add(text()) }
 
-  /// Whether somebody wants that output.
+  /// Whether an output is wanted. Kernels must not write to one that is not.
   public func wants(_ output: Int) -> Bool { output < outputs.count && outputs[output] != nil }
 
-  /// Sizes of an input tensor.
+  /// The sizes of an input tensor.
   public func inputSizes(_ index: Int) throws(OperatorError) -> [Int] {
     guard let sizes = try inputs.tensor(index).shape?.sizes else {
-      throw .input(index, "its shape is not known")
+      throw .input(index, "the shape is not known")
     }
     return sizes
   }
 
-  /// Sizes of an output tensor that `wants` affirms.
+  /// The sizes of an output tensor that is wanted.
   public func outputSizes(_ index: Int) throws(OperatorError) -> [Int] {
     guard index < outputs.count, let sizes = outputs[index]?.shape?.sizes else {
-      throw .output(index, "its shape is not known")
+      throw .output(index, "the shape is not known")
     }
     return sizes
   }
 
-  /// Number of elements of an input tensor.
+  /// The number of elements of an input tensor.
   public func inputCount(_ index: Int) throws(OperatorError) -> Int {
     try inputSizes(index).elementCount ?? 0
   }
 
-  /// Number of elements of an output tensor.
+  /// The number of elements of an output tensor that is wanted.
   public func outputCount(_ index: Int) throws(OperatorError) -> Int {
     try outputSizes(index).elementCount ?? 0
   }
 
-  /// Element type of an input tensor.
+  /// The element type of an input tensor.
   public func elementType(_ index: Int) throws(OperatorError) -> ElementType {
     try inputs.tensor(index).elementType
   }
 }
 
-/// Notes that kernels leave about themselves while they are prepared.
+/// Notes about the choices that `prepare` made, for the description of a plan.
 public final class KernelNotes: Sendable {
   private let texts = Mutex<[String]>([])
 

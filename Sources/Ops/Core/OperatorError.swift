@@ -1,17 +1,24 @@
 import ONNXFormat
 
-/// What can be wrong with a node, as data; whoever knows the node's name adds it.
+/// An error in a node or in the data that it runs on. The caller adds the name of the node.
 public enum OperatorError: Error, Sendable, Hashable {
+  /// No registered operator has this name and domain at this operator set version.
   case unknownOperator(String, domain: String, version: Int)
+  /// The operator has no attribute with this name.
   case unknownAttribute(String)
+  /// The attribute with this name is missing or invalid, with the reason.
   case attribute(String, String)
+  /// The input at this position is missing or invalid, with the reason.
   case input(Int, String)
+  /// The output at this position is missing or invalid, with the reason.
   case output(Int, String)
-  /// Right by the standard, but not done here.
+  /// Something that the standard allows, but this package does not implement.
   case unsupported(String)
+  /// The run needs more bytes of memory than its limit.
   case memory(needed: Int, limit: Int)
+  /// An error in a graph attribute, with its description.
   case subgraph(String)
-  /// Anything else that the data brings about.
+  /// Any other error, with its description.
   case invalid(String)
 }
 
@@ -25,6 +32,7 @@ extension OperatorError {
   package static let operatorsHint =
     "; the session needs the types of such operators in SessionOptions.operators"
 
+  /// An error of a tensor as that of an operator.
   public init(_ error: TensorError) {
     switch error {
     case .outOfMemory(let bytes): self = .memory(needed: bytes, limit: bytes)
@@ -34,6 +42,7 @@ extension OperatorError {
 }
 
 extension OperatorError: CustomStringConvertible {
+  /// The error in a sentence without the name of the node.
   public var description: String {
     switch self {
     case .unknownOperator(let name, let domain, let version):

@@ -1,10 +1,9 @@
 import ONNXFormat
 import Synchronization
 
-/// Constant tensors in the layouts that kernels read them in. A session has one, so that all its
-/// plans share what is packed once.
+/// A cache of constant tensors in the layouts that kernels read, which all plans of a session share.
 public final class PackedTensors: Sendable {
-  /// Packs one tile, the `tile`-th of so many, which all may be packed at once.
+  /// A closure that packs one tile of a tensor. Different tiles may be packed on different threads.
   public typealias Tile =
     @Sendable (_ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ tile: Int) -> Void
 
@@ -13,33 +12,35 @@ public final class PackedTensors: Sendable {
     let layout: String
   }
   private struct Entry {
-    /// Keeps the key's identity from being used again.
+    /// Keeps the tensor of the key alive, so that its identity is not reused.
     let source: TensorStorage
     let packed: TensorStorage
   }
   private let entries = Mutex<[Key: Entry]>([:])
   private let pool: ThreadPool?
-  /// Who keeps all there is to keep, under which tensor and beginning of a layout's name.
+  /// The cache that stores the entries of this one, with the tensor and the prefix of layout names that
+  /// it stores them under.
   private let keeper: (tensors: PackedTensors, tensor: Tensor, layout: String)?
 
-  /// - Parameter pool: threads that share the tiles of a tensor
+  /// An empty cache.
+  /// - Parameter pool: the threads that pack tiles; `nil` for the thread of the caller
   public init(pool: ThreadPool? = nil) {
     self.pool = pool
     keeper = nil
   }
 
-  /// Layouts of another form of a tensor, which is made anew for each plan: `other` keeps them, and
-  /// not that form.
+  /// A cache for a converted form of a tensor that every plan computes again. The layouts of that form
+  /// are stored in `other`, under the tensor that it was converted from.
   ///
-  /// - Parameter layout: names how the form follows from the tensor
+  /// - Parameter layout: the name of the conversion
   package init(of tensor: Tensor, as layout: String, in other: PackedTensors) {
     pool = other.pool
     keeper = (other, tensor, layout)
   }
 
-  /// The tensor in a layout, made by `pack` where it is not there yet.
+  /// A tensor in a layout, which `pack` creates if it is not in the cache.
   ///
-  /// - Parameter layout: names what `pack` does, its sizes included
+  /// - Parameter layout: a name that identifies the layout and its sizes
   package func packed(
     _ tensor: Tensor, layout: String, pack: () throws(OperatorError) -> TensorStorage
   ) throws(OperatorError) -> TensorStorage {
@@ -57,11 +58,12 @@ public final class PackedTensors: Sendable {
     }
   }
 
-  /// The tensor in a layout of `byteCount` bytes, made by all threads where it is not there yet.
+  /// A tensor in a layout of `byteCount` bytes, which `pack` creates on all threads if it is not in the
+  /// cache.
   ///
   /// - Parameters:
-  ///   - layout: names what `pack` does, its sizes included
-  ///   - tiles: how many parts `pack` makes, each from front to end without those of others
+  ///   - layout: a name that identifies the layout and its sizes
+  ///   - tiles: the number of tiles that `pack` is called for
   package func packed(
     _ tensor: Tensor, layout: String, byteCount: Int, tiles: Int, pack: @escaping Tile
   ) throws(OperatorError) -> TensorStorage {
@@ -82,24 +84,24 @@ public final class PackedTensors: Sendable {
   }
 }
 
-/// Inputs of a node whose kernel reads a packed form in their place.
-public final class ReplacedInputs: Sendable {
+/// The inputs of a node that its kernel reads in a packed layout instead.
+package final class ReplacedInputs: Sendable {
   private let indices = Mutex<Set<Int>>([])
 
-  public init() {}
+  package init() {}
 
-  /// The inputs that `Preparation.packed` was asked for.
-  public var all: Set<Int> { indices.withLock { $0 } }
+  /// The inputs that `Preparation.packed` was called for.
+  package var all: Set<Int> { indices.withLock { $0 } }
   package func insert(_ index: Int) { indices.withLock { _ = $0.insert(index) } }
 }
 
 extension Preparation {
-  /// A constant input in a layout, for a kernel that reads this in place of the input: the memory
-  /// of the input itself is given back where nobody else reads it. `nil` for one that is no constant.
+  /// A constant input in a layout, for a kernel that reads it instead of the input; `nil` if the input
+  /// is not constant. The memory of the input is released if no other kernel reads it.
   ///
   /// - Parameters:
-  ///   - layout: names what `pack` does, its sizes included
-  ///   - tiles: how many parts `pack` makes, on all threads at once
+  ///   - layout: a name that identifies the layout and its sizes
+  ///   - tiles: the number of tiles that `pack` is called for, on all threads
   package func packed(
     input index: Int, layout: String, byteCount: Int, tiles: Int,
     pack: @escaping PackedTensors.Tile

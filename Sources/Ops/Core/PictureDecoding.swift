@@ -1,19 +1,23 @@
 import Synchronization
 
-/// Decodes the files of pictures for the operator `ImageDecoder`.
+/// A decoder of image files for the operator `ImageDecoder`. Several threads may call it at once.
 public protocol PictureDecoder: Sendable {
-  /// - Parameter isGrey: whether one channel is wanted; else red, green and blue
-  /// - Throws: `OperatorError` for data that is no picture, or too large a one
+  /// Decodes an image file.
+  /// - Parameter isGrey: whether to return one channel instead of red, green and blue
+  /// - Throws: `OperatorError` for data that is not an image, or an image that is too large
   func decode(_ data: [UInt8], isGrey: Bool) throws(OperatorError) -> DecodedPicture
 }
 
-/// What a `PictureDecoder` found.
+/// A decoded image.
 public struct DecodedPicture: Sendable {
+  /// The number of columns.
   public let width: Int
+  /// The number of rows.
   public let height: Int
-  /// Rows from top to bottom, the samples of a pixel side by side.
+  /// The samples in the layout `[height, width, channels]`, from 0 to 255.
   public let pixels: [UInt8]
 
+  /// An image of `width · height` pixels.
   public init(width: Int, height: Int, pixels: [UInt8]) {
     self.width = width
     self.height = height
@@ -21,12 +25,11 @@ public struct DecodedPicture: Sendable {
   }
 }
 
-/// Who decodes pictures in this process: nobody, until a library of codecs says so. This package's
-/// is `ONNXImages`.
+/// The image decoder of the process. There is none until a library registers one, as `ONNXImages` does.
 public enum PictureDecoding {
   private static let registered = Mutex<(any PictureDecoder)?>(nil)
 
-  /// Makes `decoder` the one that `ImageDecoder` asks from now on; `nil`: nobody.
+  /// Sets the decoder that `ImageDecoder` uses from now on; `nil` for none.
   public static func register(_ decoder: (any PictureDecoder)?) {
     registered.withLock { $0 = decoder }
   }

@@ -1,12 +1,12 @@
 import ONNXFormat
 import Synchronization
 
-/// Operators by domain, name and version.
+/// A table of operators by domain, name and version.
 public struct Registry: Sendable {
-  /// The operator set version of `ai.onnx` that this package knows: a newer one is an error.
+  /// The newest operator set version of `ai.onnx` that this package supports.
   public static let newestVersion = 28
 
-  /// The domain of operators that this package's own passes make; no file holds them.
+  /// The domain of operators that passes and gradients create. They are never written to files.
   public static let privateDomain = "swift.onnx"
 
   private struct Key: Hashable {
@@ -20,6 +20,8 @@ public struct Registry: Sendable {
   private let forward: Table
   private let gradients: LazyTable
 
+  /// A table of operators.
+  ///
   /// - Parameters:
   ///   - operators: one type for each meaning of each operator
   ///   - gradients: operators of the private domain that only gradients use
@@ -35,8 +37,8 @@ public struct Registry: Sendable {
     self.gradients = gradients
   }
 
-  /// This registry with more operators, which come before those of the same domain, name and
-  /// version that it has. A differentiable elementwise operator brings its gradient along.
+  /// This registry with more operators and their gradient operators. They replace those of the same
+  /// domain, name and version.
   public func adding(_ types: [any Operator.Type]) -> Registry {
     guard !types.isEmpty else { return self }
     let forward = Self.merged(forward, Self.table(types))
@@ -56,7 +58,7 @@ public struct Registry: Sendable {
     return table
   }
 
-  /// A table that is made when it is first asked for: running a model needs no gradients.
+  /// A table that is built when it is first used: running a model needs no gradients.
   private final class LazyTable: Sendable {
     let types: [any Operator.Type]
     let replacements: [any Operator.Type]
@@ -89,13 +91,13 @@ public struct Registry: Sendable {
     return table.mapValues { $0.sorted { $0.since < $1.since } }
   }
 
-  /// The standard's description of each operator that is here, one schema for each meaning.
+  /// The schemas of all operators outside the private domain, one for each meaning.
   public var schemas: [Schema] {
     operators.map { $0.schema }.filter { $0.domain != Self.privateDomain }
   }
 
-  /// The rules of all operators by the types of the nodes that can end their patterns, those of more
-  /// nodes first.
+  /// The rewrite rules of all operators by the operator names of the nodes that can end their patterns,
+  /// largest patterns first.
   public var rewrites: [String: [RewriteRule]] {
     var rules: [String: [RewriteRule]] = [:]
     for rule in operators.flatMap({ $0.rewrites }) {
@@ -104,13 +106,14 @@ public struct Registry: Sendable {
     return rules.mapValues { $0.sorted { $0.pattern.size > $1.pattern.size } }
   }
 
-  /// A domain as the registry spells it: `ai.onnx` is the empty string.
+  /// A domain with `ai.onnx` replaced by the empty string.
   public static func normalized(domain: String?) -> String {
     guard let domain, domain != "ai.onnx" else { return "" }
     return domain
   }
 
-  /// The schema and version that serve an operator in an operator set, if any.
+  /// The type that implements an operator in an operator set, with the version of the operator and its
+  /// element types; `nil` if there is none.
   public func find(
     _ name: String, domain: String, operatorSet: Int
   ) -> (operator: any Operator.Type, since: Int, types: TypeSet)? {
@@ -121,8 +124,8 @@ public struct Registry: Sendable {
     return (entry.operator, entry.since, entry.types)
   }
 
-  /// The first version that has the operator, and what later ones changed, ascending; `nil` for one
-  /// that is not known.
+  /// The first version of an operator, and the changes of later versions, ascending; `nil` for an
+  /// unknown operator.
   public func history(
     of name: String, domain: String
   ) -> (first: Int, steps: [VersionStep])? {
@@ -135,8 +138,7 @@ public struct Registry: Sendable {
     return (first.since, steps.keys.sorted().map { VersionStep($0, all: steps[$0] ?? []) })
   }
 
-  /// The newest version of a domain's operator set that has changed an operator; `nil` for a domain
-  /// that is not known.
+  /// The newest operator set version of a domain that changed an operator; `nil` for an unknown domain.
   public func newestVersion(of domain: String) -> Int? {
     if domain.isEmpty { return Self.newestVersion }
     if domain == Self.privateDomain { return nil }
@@ -144,7 +146,8 @@ public struct Registry: Sendable {
   }
 
   /// The operator of a node.
-  /// - Throws: `OperatorError` where there is none, or where its attributes are wrong.
+  /// - Throws: `OperatorError` for an unknown operator, or invalid attributes or numbers of inputs and
+  ///   outputs
   public func make(
     _ node: Node, operatorSet: Int
   ) throws(OperatorError) -> (operator: any Operator, types: TypeSet) {

@@ -2,17 +2,19 @@ import ONNXFormat
 
 /// A rule that replaces the nodes of a pattern by one node with the same result, up to rounding.
 ///
-/// A rule stands beside the operator it results in (`Operator.rewrites`). Whoever applies it makes
-/// sure that no value between the replaced nodes is used elsewhere, and that the new node has the type
-/// of the old one.
+/// A rule belongs to the operator that it creates (`Operator.rewrites`). It is applied only if no value
+/// inside the pattern is used elsewhere, and if the new node has a result of the same type.
 public struct RewriteRule: Sendable {
   /// The nodes to replace.
   public let pattern: RewritePattern
   private let replacement: @Sendable (RewriteMatch) -> Node?
 
+  /// A rule.
+  ///
   /// - Parameters:
   ///   - pattern: the nodes to replace
-  ///   - replacement: makes the new node; `nil` where the values found do not allow it
+  ///   - replacement: returns the new node, usually `RewriteMatch.node`; `nil` if the rule does not
+  ///     apply to the values found
   public init(
     _ pattern: RewritePattern, replacement: @escaping @Sendable (RewriteMatch) -> Node?
   ) {
@@ -20,8 +22,8 @@ public struct RewriteRule: Sendable {
     self.replacement = replacement
   }
 
-  /// The node that replaces the pattern that ends with the node at `index`, and the places of the
-  /// nodes of that pattern; `nil` where the rule does not apply.
+  /// The node that replaces the pattern that ends at the node with this index, and the indices of the
+  /// nodes of the pattern; `nil` if the rule does not apply.
   package func apply(at index: Int, in view: GraphView) -> (node: Node, replaced: Set<Int>)? {
     guard let end = view.nodes[index], end.outputs.count == 1 else { return nil }
     for match in view.matches(pattern, end.outputs[0], RewriteMatch(output: end, view)) {
@@ -35,14 +37,14 @@ public struct RewriteRule: Sendable {
   }
 }
 
-/// The values that a pattern's names stand for in a graph.
+/// The values in a graph that the names of a pattern match.
 public struct RewriteMatch {
   package let view: GraphView
   private let end: Node
   package var values: [String: String] = [:]
   package var scalars: [String: Double] = [:]
   package var axes: [String: [Int]] = [:]
-  /// The places of the nodes that the pattern covers.
+  /// The indices of the nodes that the pattern covers.
   package var nodes: Set<Int> = []
 
   package init(output end: Node, _ view: GraphView) {
@@ -50,16 +52,15 @@ public struct RewriteMatch {
     self.view = view
   }
 
-  /// The type of the value that a name stands for, as far as it is known.
+  /// The type of the tensor that a name matches; `nil` if unknown.
   public func type(_ name: String) -> TensorType? {
     values[name].flatMap { view.type($0)?.tensorType }
   }
 
-  /// The number that the name of a scalar stands for.
+  /// The number that the name of a scalar matches.
   public func scalar(_ name: String) -> Double { scalars[name] ?? 0 }
 
-  /// The first of the axes that `name` stands for, where they are all from there to the last axis of
-  /// `value`; `nil` for other axes.
+  /// The first of the axes that `name` matches, if they are the last axes of `value`; otherwise `nil`.
   public func firstOfLastAxes(_ name: String, of value: String) -> Int? {
     guard let axes = axes[name], let first = axes.first, let rank = type(value)?.shape?.rank,
       axes == Array(first..<rank)
@@ -82,16 +83,16 @@ public struct RewriteMatch {
     return node
   }
 
-  /// Whether a name stands for a value inside the pattern, which is gone once it is replaced.
+  /// Whether a name matches a value inside the pattern, which the replacement removes.
   fileprivate func usesHiddenValues(end index: Int) -> Bool {
     let hidden = nodes.subtracting([index]).flatMap { view.nodes[$0]?.outputs ?? [] }
     return values.values.contains(where: hidden.contains)
   }
 }
 
-/// A graph as rewrite rules see it: nodes with their producers and users, constants and types.
+/// A graph with the producers, users, constants and types of its values, for rewrite rules.
 public struct GraphView {
-  /// The nodes; `nil` in the places of those that were replaced.
+  /// The nodes; `nil` for those that were replaced.
   package private(set) var nodes: [Node?]
   private var producers: [String: Int] = [:]
   private var users: [String: [Int]] = [:]
@@ -101,12 +102,12 @@ public struct GraphView {
   private let registry: Registry
   private let versions: (Node) -> Int?
 
-  /// Versions of the standard before this one broadcast by an attribute.
+  /// The first version that broadcasts by NumPy's rule. Patterns do not match older nodes.
   private static let oldestVersion = 7
 
   /// - Parameters:
-  ///   - types: the types of values by name, as far as they are known
-  ///   - versions: the version of the operator set whose rules a node follows
+  ///   - types: the known types of values, by name
+  ///   - versions: the operator set version that a node follows
   package init(
     _ graph: Graph, types: [String: ValueType], registry: Registry,
     versions: @escaping (Node) -> Int?
@@ -125,10 +126,10 @@ public struct GraphView {
     }
   }
 
-  /// Counts a use of a value by a subgraph, which no pattern looks into.
+  /// Counts a use of a value by a subgraph, where patterns do not match.
   package mutating func addOutsideUse(of name: String) { users[name, default: []].append(-1) }
 
-  /// Puts a node in the place of another, and removes the rest of its pattern.
+  /// Replaces the node at `index`, and removes the rest of its pattern.
   package mutating func replace(_ replaced: Set<Int>, at index: Int, by node: Node) {
     for place in replaced {
       for name in nodes[place]?.inputs ?? [] { users[name]?.removeAll { $0 == place } }
@@ -138,10 +139,11 @@ public struct GraphView {
     for name in node.inputs where !name.isEmpty { users[name, default: []].append(index) }
   }
 
-  /// The type of a value, as far as it is known.
+  /// The type of a value; `nil` if unknown.
   package func type(_ name: String) -> ValueType? { types[name] }
 
-  /// The place of the standard's node of this operator that makes a value as its only output.
+  /// The index of the standard node of this operator whose only output is a value; `nil` if another
+  /// node computes it.
   package func producer(_ name: String, _ operatorType: String) -> Int? {
     guard let index = producers[name], let node = nodes[index],
       node.operatorType == operatorType, node.outputs.count == 1,
@@ -151,13 +153,13 @@ public struct GraphView {
     return index
   }
 
-  /// The version of the operator set whose rules a node follows.
+  /// The operator set version that a node follows.
   package func version(of node: Node) -> Int? { versions(node) }
 
-  /// The contents of a value, where it is constant.
+  /// The contents of a constant; `nil` for other values.
   package func constant(_ name: String) -> Tensor? { constants[name] }
 
-  /// Whether the values inside a pattern are used by its own nodes alone.
+  /// Whether the values inside a pattern are used only by its own nodes.
   fileprivate func hides(_ pattern: Set<Int>, except end: Int) -> Bool {
     pattern.allSatisfy { index in
       index == end
@@ -167,7 +169,7 @@ public struct GraphView {
     }
   }
 
-  /// The type of a new node's first output; `nil` where it or its rank is not known.
+  /// The type of the first output of a new node; `nil` if the type or its rank is unknown.
   fileprivate func inferredType(of node: Node) -> ValueType? {
     guard let version = versions(node),
       let made = try? registry.make(node, operatorSet: version),

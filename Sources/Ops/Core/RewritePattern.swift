@@ -1,6 +1,6 @@
 import ONNXFormat
 
-/// Nodes of the standard that compute a formula, as a rewrite rule looks for them.
+/// A formula that a rewrite rule looks for in a graph of standard nodes.
 ///
 /// A pattern is the formula itself. Sums and products match in any order and with any brackets, and a
 /// product with a number also as the division by its inverse.
@@ -18,24 +18,23 @@ public struct RewritePattern: Sendable {
 
   package let kind: Kind
 
-  /// Any value. Wherever the name recurs it stands for the same value.
+  /// Any value. The same name always matches the same value.
   public static func value(_ name: String) -> RewritePattern { .init(kind: .value(name)) }
 
-  /// A constant of one element that is this number, up to the rounding of its type.
+  /// A constant with a single element that is this number, up to the rounding of its type.
   public static func number(_ number: Double) -> RewritePattern { .init(kind: .number(number)) }
 
-  /// Any constant of one element.
+  /// Any constant with a single element. The same name always matches the same number.
   public static func scalar(_ name: String) -> RewritePattern { .init(kind: .scalar(name)) }
 
-  /// The mean over some axes, which stay with size 1. Wherever the name of the axes recurs it stands
-  /// for the same axes.
+  /// The mean over any axes, which are kept with size 1. The same name always matches the same axes.
   public static func mean(_ x: RewritePattern, axes: String) -> RewritePattern {
     .init(kind: .mean(x, axes: axes))
   }
 
   /// The result of an operator of `ai.onnx` on these inputs.
-  /// - Parameter condition: whether attributes and further inputs are as the rule needs them; without
-  ///   it the node may have neither
+  /// - Parameter condition: whether attributes and further inputs of the node allow the rule; without a
+  ///   condition the node must have neither
   public static func node(
     _ operatorType: String, _ inputs: [RewritePattern],
     where condition: (@Sendable (Node, GraphView) -> Bool)? = nil
@@ -90,7 +89,7 @@ public struct RewritePattern: Sendable {
     }
   }
 
-  /// The most nodes that the pattern covers.
+  /// The largest number of nodes that the pattern covers.
   package var size: Int {
     switch kind {
     case .value, .number, .scalar: 0
@@ -105,8 +104,8 @@ public struct RewritePattern: Sendable {
 }
 
 extension GraphView {
-  /// All ways in which the nodes that make a value fit a pattern.
-  /// - Parameter match: the names that stand for values already
+  /// All ways in which the nodes that compute a value match a pattern.
+  /// - Parameter match: the names that are already matched
   package func matches(
     _ pattern: RewritePattern, _ name: String, _ match: RewriteMatch
   ) -> [RewriteMatch] {
@@ -147,7 +146,7 @@ extension GraphView {
     }
   }
 
-  /// All ways in which a tree of sums, or of products, fits these terms in any order.
+  /// All ways in which a tree of sums or products matches these terms in any order.
   private func matches(
     _ list: [RewritePattern], joinedBy operatorType: String, _ name: String, _ match: RewriteMatch
   ) -> [RewriteMatch] {
@@ -181,7 +180,8 @@ extension GraphView {
     return found
   }
 
-  /// Whether a value is a constant of one element that is this number, up to the rounding of its type.
+  /// Whether a value is a constant with a single element that is this number, up to the rounding of its
+  /// type.
   package func isNumber(_ name: String, _ number: Double) -> Bool {
     guard let value = scalar(name), let type = constant(name)?.elementType else { return false }
     let rounding: Double =
@@ -195,7 +195,7 @@ extension GraphView {
     return abs(value - number) <= rounding * abs(number)
   }
 
-  /// The element of a constant of one number.
+  /// The element of a constant with a single number; `nil` for other values.
   private func scalar(_ name: String) -> Double? {
     guard let tensor = constant(name), tensor.count == 1 else { return nil }
     return switch tensor.elementType {
@@ -207,8 +207,7 @@ extension GraphView {
     }
   }
 
-  /// The axes of a `ReduceMean` that keeps them, counted from 0, ascending; `nil` where they are not
-  /// known.
+  /// The axes of a `ReduceMean` that keeps them, counted from 0, ascending; `nil` if unknown.
   private func meanAxes(_ node: Node) -> [Int]? {
     guard let rank = type(node.inputs[0])?.tensorType?.shape?.rank else { return nil }
     var axes: [Int] = []

@@ -1,22 +1,30 @@
 import ONNXFormat
 
-/// What the standard says of an operator before any tensor is seen.
+/// The name and versions of an operator, with the element types and the numbers of inputs and outputs
+/// that they accept.
 public struct Schema: Sendable {
-  /// The operator's name in the standard.
+  /// The name of the operator, as in `Node.operatorType`.
   public let name: String
-  /// The operator set's domain; empty for `ai.onnx`.
+  /// The domain of the operator set; empty for `ai.onnx`.
   public let domain: String
-  /// Every version this type serves, ascending, with the element types that version takes for its
-  /// first input.
+  /// The versions that the type implements, ascending, with the element types of their first input.
   public let versions: [(since: Int, types: TypeSet)]
-  /// The version that removed the operator from the standard.
+  /// The version that removed the operator; `nil` if it still exists.
   public let removed: Int?
-  /// How many inputs a node may name, left-out ones included.
+  /// The number of inputs that a node may name, including those left out.
   public let inputs: ClosedRange<Int>
-  /// How many outputs a node may name, left-out ones included.
+  /// The number of outputs that a node may name, including those left out.
   public let outputs: ClosedRange<Int>
 
-  /// - Parameter versions: since-version and the element types of the first input, ascending.
+  /// The schema of an operator, such as
+  /// `Schema("Swirl", domain: "com.acme", [1: .floats], inputs: 1...1)`.
+  ///
+  /// - Parameters:
+  ///   - versions: the operator set versions that changed the operator, ascending, with the element
+  ///     types of the first input
+  ///   - removed: the version that removed the operator
+  ///   - inputs: the number of inputs that a node may name
+  ///   - outputs: the number of outputs that a node may name
   public init(
     _ name: String, domain: String = "", _ versions: KeyValuePairs<Int, TypeSet>,
     removed: Int? = nil, inputs: ClosedRange<Int>, outputs: ClosedRange<Int> = 1...1
@@ -29,8 +37,8 @@ public struct Schema: Sendable {
     self.outputs = outputs
   }
 
-  /// The schema of an operator of this package's own that has the versions of `base`, because it
-  /// reads the same attributes: its gradient.
+  /// The schema of an operator of the private domain that computes the gradient of another. It has the
+  /// versions of `base` because it reads the same attributes.
   package init(
     _ name: String, gradientOf base: Schema, inputs: ClosedRange<Int>, outputs: ClosedRange<Int>
   ) {
@@ -44,6 +52,6 @@ public struct Schema: Sendable {
 }
 
 extension ClosedRange<Int> {
-  /// From `least` to any number.
+  /// `least` or more.
   public static func atLeast(_ least: Int) -> ClosedRange<Int> { least...Int.max }
 }

@@ -2,25 +2,26 @@ import CKernels
 import Glibc
 import Synchronization
 
-/// Threads that share the tasks of one kernel at a time. They spin briefly before they sleep, so
-/// that the kernels of a running plan find them awake; where there are more of them than CPUs they
-/// sleep at once. The first run that has more than one task starts them.
+/// Threads that run the tasks of one kernel at a time. They spin briefly before they sleep, so that they
+/// are awake for the next kernel of a plan; if there are more threads than CPUs, they sleep immediately.
+/// They are started by the first run with more than one task.
 ///
-/// A task's result must not depend on which thread takes it: work is cut into the same tasks
-/// whatever the number of threads.
+/// The result of a task must not depend on the thread that runs it, and work must be split into the same
+/// tasks for any number of threads.
 public final class ThreadPool: Sendable {
-  /// One tile of a kernel's work: the address that `run` was given, the task's number, and the
-  /// number of the thread that takes it (for scratch memory), below `threads`.
+  /// A task: called with the address passed to `run`, the number of the task, and the number of the
+  /// thread, below `threads`, which selects scratch memory.
   public typealias Task =
     @Sendable (_ context: UnsafeRawPointer, _ task: Int, _ thread: Int) -> Void
 
-  /// The caller's thread included.
+  /// The number of threads, including that of the caller.
   public let threads: Int
-  /// Every thread can have a CPU of its own, so that waiting for a moment keeps nobody from working.
+  /// Whether every thread can have a CPU of its own, so that spinning does not delay others.
   package let canSpin: Bool
   private let shared: Shared
 
-  /// - Parameter threads: at least 1; `nil` for as many as this process may use.
+  /// A pool whose threads are not started yet.
+  /// - Parameter threads: at least 1; `nil` for all CPUs that this process may use
   public init(threads: Int? = nil) {
     self.threads = max(1, threads ?? Self.available)
     canSpin = self.threads <= Int(ck_affinity_cpus())
@@ -29,11 +30,12 @@ public final class ThreadPool: Sendable {
 
   deinit { shared.stop() }
 
-  /// CPUs this process may use: those of its affinity mask, at most the quota of its cgroup.
+  /// The number of CPUs that this process may use: those of its affinity mask, at most the quota of its
+  /// cgroup.
   public static var available: Int { Int(ck_available_cpus()) }
 
-  /// Calls `task` for every number below `tasks`, on all threads, and returns when all are done.
-  /// Runs them on the caller's thread alone where the pool is busy with another caller's.
+  /// Calls `task` for every number below `tasks` on all threads, and returns when all are done. While
+  /// the pool is busy with another call, all tasks run on the thread of the caller.
   public func run(_ tasks: Int, _ context: UnsafeRawPointer, _ task: @escaping Task) {
     guard threads > 1, tasks > 1, tasks <= Int(Int32.max), shared.acquire() else {
       for index in 0..<max(tasks, 0) { task(context, index, 0) }
@@ -44,7 +46,7 @@ public final class ThreadPool: Sendable {
     shared.release()
   }
 
-  /// As `run`, for a closure that needs no address.
+  /// Calls `body` for every number below `tasks` on all threads, and returns when all are done.
   public func parallel(_ tasks: Int, _ body: @escaping @Sendable (_ task: Int) -> Void) {
     withUnsafePointer(to: body) { body in
       run(tasks, body) { context, task, _ in
@@ -55,7 +57,8 @@ public final class ThreadPool: Sendable {
 }
 
 extension Buffers {
-  /// One tile of a kernel's work; `thread`, below `Preparation.threads`, picks scratch memory.
+  /// A task of a kernel. `thread`, below `Preparation.threads`, selects scratch memory. It must capture
+  /// immutable values only, and write elements that no other task writes.
   public typealias Tile = @Sendable (_ buffers: Buffers, _ task: Int, _ thread: Int) -> Void
 
   private struct Job {
@@ -63,8 +66,8 @@ extension Buffers {
     let tile: Tile
   }
 
-  /// Calls `tile` for every number below `tasks`, on all threads, and returns when all are done.
-  /// A closure made in `prepare` costs no allocation here.
+  /// Calls `tile` for every number below `tasks` on all threads, and returns when all are done. Create
+  /// the closure in `prepare`, so that a run does not allocate it.
   public func parallel(_ tasks: Int, _ tile: @escaping Tile) {
     guard pool.threads > 1, tasks > 1 else {
       for task in 0..<max(tasks, 0) { tile(self, task, 0) }
@@ -79,9 +82,10 @@ extension Buffers {
   }
 }
 
-/// What the threads of a pool share. They keep it alive, not the pool, so that the pool can end.
+/// The state that the threads of a pool share. They keep it alive instead of the pool, so that the pool
+/// can be released.
 private final class Shared: Sendable {
-  /// The job's number in the upper half, its next unclaimed task in the lower.
+  /// The number of the job in the upper half, its next unclaimed task in the lower half.
   private let ticket = Atomic<UInt64>(0)
   private let tasks = Atomic<Int>(0)
   private let done = Atomic<Int>(0)
@@ -91,7 +95,8 @@ private final class Shared: Sendable {
   private let started = Atomic<Bool>(false)
   private let stopping = Atomic<Bool>(false)
   private let sleepers = Atomic<Int>(0)
-  /// Turns to wait for a job before sleeping, and for the other threads before giving way to them.
+  /// The number of spins while waiting for a job before sleeping, and while waiting for other threads
+  /// before yielding.
   private let turns: (job: Int, others: Int)
   nonisolated(unsafe) private let gate = ck_gate_create()
 
@@ -101,7 +106,8 @@ private final class Shared: Sendable {
   func acquire() -> Bool { !busy.exchange(true, ordering: .acquiring) }
   func release() { busy.store(false, ordering: .releasing) }
 
-  /// Starts all threads but the caller's, who has acquired this, where they are not yet.
+  /// Starts all threads except that of the caller, unless they run already. The caller must have
+  /// acquired the state.
   func startOnce(threads: Int) {
     guard !started.load(ordering: .relaxed) else { return }
     started.store(true, ordering: .relaxed)
@@ -120,7 +126,7 @@ private final class Shared: Sendable {
         start.shared.work(thread: start.index, after: start.last)
         return nil
       }, Unmanaged.passRetained(start).toOpaque())
-    // Without the thread the caller does its share; the result is the same.
+    // If a thread cannot be created, the others do its tasks with the same result.
     if failed == 0 { pthread_detach(thread) }
   }
 
@@ -154,7 +160,7 @@ private final class Shared: Sendable {
       let function = self.function.load(ordering: .relaxed)
       let context = self.context.load(ordering: .relaxed)
       guard index < count else { return }
-      // Only whoever still finds the ticket unchanged owns the task, and with it the job's data.
+      // A thread owns the task, and may use the data of the job, only if the ticket is unchanged.
       guard
         ticket.compareExchange(
           expected: current, desired: current + 1, ordering: .acquiringAndReleasing
@@ -167,7 +173,7 @@ private final class Shared: Sendable {
     }
   }
 
-  /// Takes tasks of all jobs that come after the `previous` one.
+  /// Runs tasks of all jobs after the `previous` one.
   private func work(thread: Int, after previous: UInt64) {
     var last = previous
     while !stopping.load(ordering: .relaxed) {
@@ -201,7 +207,7 @@ private final class Shared: Sendable {
   private final class Start {
     let shared: Shared
     let index: Int
-    /// The job before the first that the thread may take part in.
+    /// The job before the first one that the thread takes part in.
     let last: UInt64
     init(shared: Shared, index: Int, last: UInt64) {
       self.shared = shared

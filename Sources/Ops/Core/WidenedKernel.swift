@@ -2,8 +2,8 @@ import CKernels
 import ONNXFormat
 
 extension Preparation {
-  /// The kernel that `make` gives for float32 in the place of every 16-bit float: such inputs are
-  /// widened before it runs, constant ones at once, and such outputs rounded behind it.
+  /// The kernel that `make` returns for float32 instead of 16-bit floats. Such inputs are converted
+  /// before it runs, constant ones only once, and such outputs are rounded after it.
   package func widened(
     _ make: (Preparation) throws(OperatorError) -> Kernel
   ) throws(OperatorError) -> Kernel {
@@ -62,13 +62,13 @@ extension ElementType {
 }
 
 extension TensorType {
-  /// The type with float32 in the place of 16-bit floats; `nil` for other types.
+  /// The type with float32 instead of a 16-bit float; `nil` for other types.
   fileprivate var widened: TensorType? {
     elementType.isNarrowFloat ? TensorType(.float32, shape) : nil
   }
 }
 
-/// How numbers of a 16-bit type become float32, and back.
+/// The conversion of a 16-bit float type to float32 and back.
 private struct Conversion: Sendable {
   let widen: @Sendable (UnsafePointer<UInt16>, UnsafeMutablePointer<Float>, Int) -> Void
   let round: @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<UInt16>, Int) -> Void
@@ -84,7 +84,7 @@ private struct Conversion: Sendable {
   }
 }
 
-/// The elements of a tensor, cut.
+/// The elements of a tensor, split into tasks.
 private struct Tasks {
   private static let size = 1 << 14
   let elements: Int
@@ -98,10 +98,10 @@ private struct Tasks {
   }
 }
 
-/// What lies where in the scratch memory of a widened kernel: addresses of inputs and outputs, their
-/// numbers, the wide tensors, and what the kernel itself asks for.
+/// The layout of the scratch memory of a widened kernel: addresses of inputs and outputs, their slots,
+/// the converted tensors, and the scratch memory of the kernel itself.
 private struct WideLayout: Sendable {
-  /// A tensor that is converted.
+  /// The conversion of a tensor before or after the kernel.
   struct Passage: Sendable {
     package let place: Int
     package let offset: Int
@@ -110,7 +110,7 @@ private struct WideLayout: Sendable {
   }
 
   private let places: Int
-  /// Constants, which are wide already.
+  /// Constants, which are already converted.
   private let addresses: [Int: TensorStorage]
   private(set) var size: Int
   private(set) var incoming: [Passage] = []
@@ -131,7 +131,7 @@ private struct WideLayout: Sendable {
   ) throws(OperatorError) {
     guard let type, let conversion = Conversion(of: type.elementType) else { return }
     guard let count = type.shape?.sizes?.elementCount else {
-      throw .invalid("a shape that is not known")
+      throw .invalid("the shape of an input or output is not known")
     }
     let tasks = Tasks(count)
     let offset = size
@@ -150,7 +150,7 @@ private struct WideLayout: Sendable {
     if isInput { incoming.append(passage) } else { outgoing.append(passage) }
   }
 
-  /// What the kernel for float32 is called with.
+  /// The buffers that the kernel for float32 is called with.
   func buffers(_ outer: Buffers) -> Buffers {
     let table = outer.scratch.assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
     let slots = (outer.scratch + Self.tableSize(places)).assumingMemoryBound(to: Int32.self)

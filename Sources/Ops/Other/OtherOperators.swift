@@ -1,6 +1,7 @@
 import ONNXOperators
 
-/// The operators of this module: `ai.onnx.ml`, control flow, text, images and parameter updates. A test compares the lists with the folder.
+/// The operators of this module: `ai.onnx.ml`, control flow, text, images and parameter updates. A test
+/// compares the lists with the folder.
 package enum OtherOperators {
   package static let forward: [any Operator.Type] = [
     Adagrad.self,

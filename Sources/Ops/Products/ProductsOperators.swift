@@ -13,6 +13,6 @@ package enum ProductsOperators {
 
   /// Operators of the private domain that only gradients use.
   package static let gradients: [any Operator.Type] = [
-    TransposedMatMul.self,
+    TransposedMatMul.self
   ]
 }

@@ -1,7 +1,8 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The middle of the input where `shape` is smaller, the input amid zeros where it is larger.
+/// The input cropped to its center along axes where `shape` is smaller, and padded with zeros on both
+/// sides where it is larger.
 struct CenterCropPad: DifferentiableOperator {
   static let schema = Schema("CenterCropPad", [18: .any13], inputs: 2...2)
   let axes: [Int]?
@@ -26,7 +27,7 @@ struct CenterCropPad: DifferentiableOperator {
     var before: [Int] = []
     var after: [Int] = []
     for (size, wanted) in zip(try call.inputSizes(0), try call.outputSizes(0)) {
-      // Half of what is added or removed goes in front, the odd one behind.
+      // An odd number of elements to add or remove has one more at the end.
       before.append((wanted - size) / 2)
       after.append(wanted - size - (wanted - size) / 2)
     }
@@ -53,7 +54,7 @@ extension CenterCropPad {
     [
       .introduced(18) { change throws(OperatorError) in
         guard let sizes = change.sizes(0) else {
-          throw .input(0, "its shape must be known, and is not")
+          throw .input(0, "the shape must be known")
         }
         let targets = try change.integers(1)
         let axes = try normalized(

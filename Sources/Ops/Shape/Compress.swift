@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The slices along `axis`, or without one the elements, at which `condition` holds.
+/// The slices along `axis`, or the elements if there is no axis, for which `condition` is true.
 struct Compress: DifferentiableOperator {
   static let schema = Schema(
     "Compress", [9: .classic, 11: .classic, 28: .any13], inputs: 2...2)
@@ -24,7 +24,7 @@ struct Compress: DifferentiableOperator {
     .produce { call throws(OperatorError) in
       let data = try call.tensor(0)
       let condition = try call.tensor(1).elements(as: Bool.self)
-      // Without an axis the data is one long axis.
+      // Without an axis the data is flattened.
       let sizes = axis == nil ? [data.count] : data.shape
       let axis = try axis.map { axis throws(OperatorError) in
         try normalized(axis: axis, rank: sizes.count)
@@ -32,7 +32,7 @@ struct Compress: DifferentiableOperator {
       let along = axis ?? 0
       let chosen = condition.indices.filter { condition[$0] }
       if let last = chosen.last, last >= sizes[along] {
-        throw .input(1, "element \(last) is beyond size \(sizes[along])")
+        throw .input(1, "true at element \(last), but the size is \(sizes[along])")
       }
       var target = sizes
       target[along] = chosen.count
@@ -52,7 +52,7 @@ struct Compress: DifferentiableOperator {
 
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
-    // The places where the condition holds, as a list.
+    // The indices at which the condition is true.
     let places = backward.builder.node(
       "Reshape",
       [

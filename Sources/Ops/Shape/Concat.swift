@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The inputs behind one another along `axis`; all other sizes are equal.
+/// The inputs concatenated along `axis`; all other sizes must be equal.
 struct Concat: DifferentiableOperator {
   static let schema = Schema(
     "Concat", [1: .floats, 4: .classic, 11: .classic, 13: .any13], inputs: .atLeast(1))
@@ -68,7 +68,7 @@ struct Concat: DifferentiableOperator {
   }
 }
 
-/// The shape of tensors behind one another along `axis`.
+/// The shape of tensors concatenated along `axis`.
 package func concatenate(_ shapes: [Shape?], axis: Int) throws(OperatorError) -> Shape? {
   guard var result = shapes.lazy.compactMap({ $0 }).first else { return nil }
   let axis = try normalized(axis: axis, rank: result.rank)

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The value of the one attribute that is given; a sparse one comes out as an ordinary tensor.
+/// The value of the only attribute that is given. A sparse tensor is converted to a dense one.
 struct Constant: Operator {
   static let schema = Schema(
     "Constant",

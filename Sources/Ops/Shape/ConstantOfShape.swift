@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// A tensor of the shape that the input holds, filled with the one element of `value`.
+/// A tensor of the shape that the input holds, filled with the single element of `value`.
 struct ConstantOfShape: Operator {
   static let schema = Schema(
     "ConstantOfShape",
@@ -29,7 +29,7 @@ struct ConstantOfShape: Operator {
 }
 
 extension CopyJob {
-  /// Fills a part of an output with the one element of a tensor.
+  /// Fills a part of an output with the single element of a tensor.
   static func fill(
     _ value: Tensor, _ sizes: [Int], to strides: [Int], at offset: Int = 0, output: Int = 0
   ) -> CopyJob {
@@ -46,7 +46,7 @@ extension ConstantOfShape {
       .introduced(9) { change throws(OperatorError) in
         var value = Tensor(Float(0))
         if case .tensor(let named)? = try change.attribute("value") { value = named.tensor }
-        // Of rank 0, it has any shape.
+        // A scalar broadcasts to any shape.
         let number = change.constant(value, "value")
         let scalar = change.reshape(number, [])
         change.become("Expand", [scalar, try change.input(0)])

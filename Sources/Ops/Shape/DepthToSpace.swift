@@ -1,8 +1,8 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Channels become blocks of space: `[N, C · b², H, W]` → `[N, C, H · b, W · b]`, the block's
-/// position being the outer (DCR) or the inner (CRD) part of the channel.
+/// Rearranges channels to spatial blocks: `[N, C · b², H, W]` → `[N, C, H · b, W · b]`. The position in
+/// the block is the outer (DCR) or the inner (CRD) part of the channel index.
 struct DepthToSpace: DifferentiableOperator {
   static let schema = Schema(
     "DepthToSpace", [1: .classic, 11: .classic, 13: .any13, 28: .any13], inputs: 1...1)
@@ -39,7 +39,7 @@ struct DepthToSpace: DifferentiableOperator {
   }
 }
 
-/// Blocks of space become channels, the reverse of `DepthToSpace`.
+/// Rearranges spatial blocks to channels, the inverse of `DepthToSpace`.
 struct SpaceToDepth: DifferentiableOperator {
   static let schema = Schema(
     "SpaceToDepth", [1: .classic, 13: .any13, 28: .any13], inputs: 1...1)
@@ -76,7 +76,7 @@ struct SpaceToDepth: DifferentiableOperator {
   }
 }
 
-/// Squares of `side` × `side` pixels and how they lie among the channels.
+/// Blocks of `side` × `side` pixels and their order in the channels.
 struct SpaceBlocks: Sendable {
   let side: Int
   let isColumnFirst: Bool
@@ -89,7 +89,7 @@ struct SpaceBlocks: Sendable {
       ? try node.choice("mode", default: "DCR", among: ["DCR", "CRD"]) == "CRD" : false
   }
 
-  /// The operator that moves the elements back. `SpaceToDepth` has a mode since operator set 28.
+  /// A node of the inverse operator. `SpaceToDepth` has a mode since operator set 28.
   func node(_ name: String, _ x: String, _ backward: inout Backward) -> String {
     backward.builder.node(
       name, [x], [.int("blocksize", side), .string("mode", isColumnFirst ? "CRD" : "DCR")],
@@ -125,7 +125,7 @@ struct SpaceBlocks: Sendable {
       : [c &* side &* side &* plane, plane, side &* c &* plane, c &* plane, w, 1]
     let row = w &* side
     let pixels = [c &* h &* side &* row, h &* side &* row, row, 1, side &* row, side]
-    // Written in the order of the target.
+    // In the order of the target.
     let order =
       isSpaceTarget
       ? [0, 1, 4, 2, 5, 3] : isColumnFirst ? [0, 1, 2, 3, 4, 5] : [0, 2, 3, 1, 4, 5]

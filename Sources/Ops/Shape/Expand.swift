@@ -1,8 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The input repeated along its dimensions of size 1 (and new ones in front) so that its shape and
-/// `shape` are broadcast to each other.
+/// The input broadcast to the shape that its own shape and `shape` broadcast to.
 struct Expand: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Expand", [8: .classic, 13: .any13], inputs: 2...2)
   static var widening: Widening { .exact }
@@ -22,7 +21,7 @@ struct Expand: AttributeFreeOperator, DifferentiableOperator {
     guard target.allSatisfy({ $0 >= 0 }) else { throw .input(1, "negative size in \(target)") }
     guard let shape else { return nil }
     guard let result = Broadcast.combine(shape, Shape(target)) else {
-      throw .invalid("shapes \(shape) and \(target) cannot be broadcast")
+      throw .invalid("shapes \(shape) and \(target) do not broadcast")
     }
     return result
   }

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// A matrix of the input's shape with ones on its `k`-th diagonal, else zeros.
+/// A matrix of the shape of the input with ones on its `k`-th diagonal and zeros elsewhere.
 struct EyeLike: FlatOperator {
   static let schema = Schema(
     "EyeLike",
@@ -12,7 +12,7 @@ struct EyeLike: FlatOperator {
   init(_ node: inout NodeReader) throws(OperatorError) {
     type = try node.optionalElementType("dtype")
     diagonal = try node.int("k", default: 0)
-    if let type, Tensor.one(type) == nil { throw .attribute("dtype", "there is no 1 of \(type)") }
+    if let type, Tensor.one(type) == nil { throw .attribute("dtype", "\(type) is not supported") }
   }
 
   var needsOnlyTypes: Bool { true }
@@ -26,12 +26,12 @@ struct EyeLike: FlatOperator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     guard let type = call.outputs.first??.elementType, let one = Tensor.one(type) else {
-      throw .input(0, "there is no 1 of its type")
+      throw .input(0, "the element type is not supported")
     }
     let sizes = try call.inputSizes(0)
     let (bytes, overflow) = try call.outputCount(0).multipliedReportingOverflow(by: type.stride)
     if overflow { throw .memory(needed: Int.max, limit: Int.max) }
-    // Beyond the matrix any diagonal is empty.
+    // Diagonals outside of the matrix are empty.
     let k = min(max(diagonal, -sizes[0]), sizes[1])
     let length = max(min(sizes[0] + min(k, 0), sizes[1] - max(k, 0)), 0)
     let start = k >= 0 ? k : -k &* sizes[1]
@@ -44,7 +44,7 @@ struct EyeLike: FlatOperator {
 }
 
 extension Tensor {
-  /// A scalar 1; `nil` for a type that has none here.
+  /// A scalar 1; `nil` for a type that is not supported.
   static func one(_ type: ElementType) -> Tensor? {
     switch type {
     case .bool: Tensor(true)

@@ -1,16 +1,14 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The same elements as a matrix: the sizes before `axis` multiplied, and those from it on.
-struct Flatten: DifferentiableOperator {
+/// The input as a matrix: the product of the sizes before `axis` by the product of those from it on.
+struct Flatten: ReshapingOperator {
   static let schema = Schema(
     "Flatten",
     [
       1: .floats, 9: .classic, 11: .classic, 13: .any13, 21: .any21, 23: .any23, 24: .any24,
       25: .any25,
     ], inputs: 1...1)
-  static var widening: Widening { .exact }
-  static var eightBitForm: EightBitForm { .inputScale }
   let axis: Int
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -21,18 +19,12 @@ struct Flatten: DifferentiableOperator {
     let data = try inputs.tensor(0)
     guard let shape = data.shape else { return [.tensor(data.elementType, Shape(rank: 2))] }
     guard axis >= -shape.rank, axis <= shape.rank else {
-      throw .attribute("axis", "\(axis) is beyond rank \(shape.rank)")
+      throw .attribute("axis", "\(axis) is out of range for rank \(shape.rank)")
     }
     let split = axis < 0 ? axis + shape.rank : axis
     let rows = try product(shape[..<split])
     let columns = try product(shape[split...])
     return [.tensor(data.elementType, [rows, columns])]
-  }
-
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
-
-  func differentiate(_ backward: inout Backward) throws(OperatorError) {
-    backward.reshapeGradient()
   }
 }
 

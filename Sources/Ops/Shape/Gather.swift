@@ -43,8 +43,8 @@ struct Gather: DifferentiableOperator {
   }
 }
 
-/// The kernel that picks from data (input 0) seen as `[outer, size, block]` the blocks at the
-/// indices of input 1.
+/// The kernel that copies the blocks at the indices of input 1 from data of the shape `[outer, size,
+/// block]`, input 0.
 package func gatherKernel(
   _ call: Preparation, outer: Int, size: Int, block: Int
 ) throws(OperatorError) -> Kernel {
@@ -52,7 +52,7 @@ package func gatherKernel(
   let count = outer &* places
   let isEmpty = try call.outputCount(0) == 0
   let indices = try Offsets(call, input: 1)
-  // Without elements there still are indices to check.
+  // Indices are checked even if there are no elements to copy.
   if isEmpty {
     return .compute(scratch: try scratchBytes(places)) { buffers throws(OperatorError) in
       let offsets = buffers.scratch.assumingMemoryBound(to: Int.self)
@@ -82,7 +82,7 @@ extension Gather {
 }
 
 extension VersionStep {
-  /// Before that version indices had to be counted from the front.
+  /// The version allowed negative indices.
   static func negativeIndices(_ version: Int) -> VersionStep {
     VersionStep(
       version,

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `y[i, j, k] = data[indices[i, j, k], j, k]` for `axis` 0, and so on for the others.
+/// `y[i, j, k] = data[indices[i, j, k], j, k]` for `axis` 0; other axes accordingly.
 struct GatherElements: DifferentiableOperator {
   static let schema = Schema(
     "GatherElements", [11: .classic, 13: .any13], inputs: 2...2)
@@ -40,8 +40,9 @@ struct GatherElements: DifferentiableOperator {
   }
 }
 
-/// - Throws: `OperatorError.input` unless `indices` has the rank of `data` and is nowhere larger,
-///   but along `axis`.
+/// Checks the shape of `indices`.
+/// - Throws: `OperatorError.input` unless `indices` has the rank of `data` and is no larger along any
+///   other axis than `axis`
 func checkElementIndices(
   _ data: Shape, _ indices: Shape?, axis: Int
 ) throws(OperatorError) {
@@ -51,19 +52,19 @@ func checkElementIndices(
   }
   for other in data.indices where other != axis {
     if let size = data[other].size, let count = indices[other].size, count > size {
-      throw .input(1, "shape \(indices) goes beyond \(data) at axis \(other)")
+      throw .input(1, "shape \(indices) is larger than \(data) at axis \(other)")
     }
   }
 }
 
-/// Where in `data` (input 0) the elements lie that `indices` (input 1, same rank) names along an
-/// axis, every other position being that of the index.
+/// The offsets in `data` (input 0) of the elements that `indices` (input 1, same rank) selects along an
+/// axis. Their position along other axes is that of the index.
 struct ElementOffsets: Sendable {
   let count: Int
   private let size: Int
   private let stride: Int
   private let indices: Offsets
-  /// Size and stride in `data` of every dimension of `indices`; along the axis the stride is 0.
+  /// The sizes of `indices`, and the strides of `data` along its dimensions, 0 for the axis.
   private let sizes: [Int]
   private let strides: [Int]
 
@@ -84,7 +85,7 @@ struct ElementOffsets: Sendable {
     _ buffers: Buffers, _ offsets: UnsafeMutablePointer<Int>
   ) throws(OperatorError) {
     guard count > 0 else { return }
-    // First the offset that the other axes make, then the index.
+    // First the offset along the other axes, then the index.
     let last = sizes.count - 1
     let (length, step) = (sizes[last], strides[last])
     for row in 0..<count / length {

@@ -2,8 +2,8 @@ import CKernels
 import ONNXFormat
 import ONNXOperators
 
-/// The gradient of `Gather`: slices of the gradient of its output added up where they came from, among
-/// zeros. Inputs are that gradient, the shape of the data, and the indices.
+/// The gradient of `Gather`: zeros to which the slices of the gradient of its output are added where they
+/// came from. Inputs are that gradient, the shape of the data, and the indices.
 struct GatherGrad: Operator {
   static let schema = Schema(
     "GatherGrad", gradientOf: Gather.schema, inputs: 3...3, outputs: 1...1)
@@ -37,7 +37,7 @@ struct GatherGrad: Operator {
     }
   }
 
-  /// A task takes some columns of some slices, and all indices in their order.
+  /// A task computes some columns of some slices, for all indices in order.
   private func kernel<T: SummableElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
@@ -73,7 +73,7 @@ struct GatherGrad: Operator {
   }
 }
 
-/// An element of which rows are added up.
+/// An element whose rows can be added.
 protocol SummableElement: RealElement {
   /// `y[i] += x[i]`
   static func add(_ x: UnsafePointer<Self>, to y: UnsafeMutablePointer<Self>, _ count: Int)

@@ -1,8 +1,8 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Slices of `data`, one for each tuple of positions along the last axis of `indices`; the first
-/// `batch_dims` dimensions are common to both.
+/// Slices of `data`, one for each tuple of indices along the last axis of `indices`. The first
+/// `batch_dims` dimensions of both are the same.
 struct GatherND: DifferentiableOperator {
   static let schema = Schema(
     "GatherND", [11: .classic, 12: .classic, 13: .any13], inputs: 2...2)
@@ -25,11 +25,11 @@ struct GatherND: DifferentiableOperator {
       return [.tensor(data.elementType, nil)]
     }
     guard batchRank < places.rank, batchRank < shape.rank else {
-      throw .attribute("batch_dims", "\(batchRank) is beyond \(shape) and \(places)")
+      throw .attribute("batch_dims", "\(batchRank) is too large for shapes \(shape) and \(places)")
     }
     guard let width = places[places.rank - 1].size else { return [.tensor(data.elementType, nil)] }
     guard width <= shape.rank - batchRank else {
-      throw .input(1, "tuples of \(width) positions do not fit \(shape)")
+      throw .input(1, "tuples of \(width) indices do not fit shape \(shape)")
     }
     for axis in 0..<batchRank {
       do { _ = try unify(shape[axis], places[axis]) } catch {
@@ -65,8 +65,8 @@ struct GatherND: DifferentiableOperator {
   }
 }
 
-/// The gradient of `GatherND`: slices of that of its output (input 2) added to zeros (input 0) where the
-/// indices (input 1) say.
+/// The gradient of `GatherND`: slices of the gradient of its output (input 2) added to zeros (input 0) at
+/// the indices (input 1).
 struct GatherNDGrad: Operator {
   static let schema = Schema(
     "GatherNDGrad", domain: Registry.privateDomain, [1: [.floats, .bfloat16]], inputs: 3...3)
@@ -94,14 +94,14 @@ struct GatherNDGrad: Operator {
   }
 }
 
-/// Where in `data` (input 0) the blocks lie that the tuples of `indices` (input 1) name.
+/// The offsets in `data` (input 0) of the blocks that the tuples of `indices` (input 1) select.
 struct TupleOffsets: Sendable {
-  /// How many blocks.
+  /// The number of blocks.
   let count: Int
-  /// Elements of a block.
+  /// The number of elements of a block.
   let block: Int
   private let sizes: [Int]
-  /// In blocks.
+  /// The strides of `data` in blocks.
   private let strides: [Int]
   private let perBatch: Int
   private let batchStride: Int

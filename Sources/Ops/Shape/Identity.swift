@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `y = x`, for a value of any kind.
+/// `y = x`, for tensors, sequences and optionals.
 struct Identity: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema(
     "Identity",

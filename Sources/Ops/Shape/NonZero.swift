@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The positions of the elements that are not zero, one a column: `[rank, count]`.
+/// The indices of the elements that are not zero, `[rank, count]`: a column for each element.
 struct NonZero: AttributeFreeOperator {
   static let schema = Schema("NonZero", [9: .classic, 13: .any13], inputs: 1...1)
   static var widening: Widening { .exact }

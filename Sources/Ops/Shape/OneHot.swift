@@ -1,8 +1,8 @@
 import ONNXFormat
 import ONNXOperators
 
-/// A new axis of size `depth` which holds the "on" value at the index, and "off" elsewhere, or
-/// everywhere for an index outside `[−depth, depth)`. `values` is `[off, on]`.
+/// A tensor with a new axis of size `depth` that holds the "on" value at the index and the "off" value
+/// elsewhere, or everywhere for an index outside `[−depth, depth)`. `values` is `[off, on]`.
 struct OneHot: Operator {
   static let schema = Schema(
     "OneHot", [9: [.floats, .integers], 11: [.floats, .integers], 28: [.floats, .integers]],
@@ -84,7 +84,7 @@ extension OneHot {
         11,
         down: { change throws(OperatorError) in
           let axis = try change.int("axis") ?? -1
-          // -1 was allowed before: behind all.
+          // −1, the last axis, was already allowed.
           guard axis < -1 else { return }
           let rank = try change.rank(0) + 1
           change.set(.int("axis", try normalized(axis: axis, rank: rank)))

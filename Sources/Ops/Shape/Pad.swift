@@ -1,8 +1,8 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The input with elements added before and after along some axes (removed, where the number is
-/// negative): a constant, the reflection at the border, the border itself, or the other end.
+/// The input with elements added before and after it along some axes, or removed where the number is
+/// negative. The mode selects a constant, reflection, repetition of the edge, or wrapping.
 struct Pad: DifferentiableOperator {
   static let schema = Schema(
     "Pad",
@@ -30,7 +30,7 @@ struct Pad: DifferentiableOperator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     guard let padding = try padding(call.inputs, rank: call.inputSizes(0).count) else {
-      throw .input(1, "its contents are not known")
+      throw .input(1, "the contents are not known")
     }
     guard call.inputs.has(2) else { return try padding.kernel(call, fill: .zero) }
     guard try call.inputCount(2) == 1 else { throw .input(2, "expected one element") }
@@ -49,7 +49,7 @@ struct Pad: DifferentiableOperator {
   }
 }
 
-/// `Pad` with attributes; opset 1 called them `paddings`.
+/// `Pad` with attributes. Operator set 1 called them `paddings`.
 struct Pad1: DifferentiableOperator {
   static let schema = Schema("Pad", [1: .floats, 2: .floats], inputs: 1...1)
   static var widening: Widening { .exact }
@@ -118,7 +118,10 @@ extension Pad {
           let rank = try change.rank(0)
           let axes = try normalized(axes: try change.integers(3), rank: rank)
           let pads = try change.integers(1)
-          guard pads.count == 2 * axes.count else { throw .input(1, "does not fit the axes") }
+          guard pads.count == 2 * axes.count else {
+            throw .input(
+              1, "expected \(2 * axes.count) pads for \(axes.count) axes, got \(pads.count)")
+          }
           var all = Array(repeating: 0, count: 2 * rank)
           for (index, axis) in axes.enumerated() {
             all[axis] = pads[index]
@@ -131,7 +134,7 @@ extension Pad {
         19,
         down: { change throws(OperatorError) in
           if try change.string("mode") == "wrap" {
-            throw .attribute("mode", "that version knows no 'wrap'")
+            throw .attribute("mode", "that version does not support 'wrap'")
           }
         }),
     ]

@@ -2,10 +2,10 @@ import ONNXFormat
 import ONNXOperators
 
 extension Backward {
-  /// The gradient of what was padded (and of the constant, input 2).
+  /// Sets the gradients of the padded data and of the constant, input 2.
   /// - Parameters:
-  ///   - pads: an int64 tensor, as input 1 of `Pad` is
-  ///   - axes: as its input 3
+  ///   - pads: an int64 tensor like input 1 of `Pad`
+  ///   - axes: a value like input 3 of `Pad`
   mutating func removePadding(
     _ mode: Padding.Mode, pads: String, axes: String
   ) throws(OperatorError) {
@@ -23,9 +23,8 @@ extension Backward {
   }
 }
 
-/// The gradient of `Pad` by reflection, the edge or the other end: each element of the gradient of its
-/// output added where it came from. Inputs are that gradient, the shape of the data, the pads, and the
-/// axes.
+/// The gradient of `Pad` with the modes reflect, edge and wrap: each element of the gradient of its output
+/// is added where it came from. Inputs are that gradient, the shape of the data, the pads, and the axes.
 struct PadGrad: Operator {
   static let schema = Schema(
     "PadGrad", domain: Registry.privateDomain, [1: [.floats, .bfloat16]], inputs: 3...4)
@@ -54,7 +53,7 @@ struct PadGrad: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     guard let padding = try padding(call.inputs, rank: call.outputSizes(0).count) else {
-      throw .input(2, "its contents are not known")
+      throw .input(2, "the contents are not known")
     }
     return switch try call.elementType(0) {
     case .float32: try kernel(call, padding, Float.self)
@@ -65,7 +64,7 @@ struct PadGrad: Operator {
     }
   }
 
-  /// A task takes some of the slices before the first axis that is padded.
+  /// A task computes some of the slices along the axes before the first padded one.
   private func kernel<T: SummableElement>(
     _ call: Preparation, _ padding: Padding, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
@@ -79,7 +78,7 @@ struct PadGrad: Operator {
     let slices = sizes[..<first].wrappingProduct
     let block = sizes[(last + 1)...].wrappingProduct
     let strides = rowMajorStrides(sizes)
-    // For each padded axis, and those between, the place in the data of each index.
+    // The index in the data for each index of the output, for each padded axis and those between.
     let places = (first...last).map { axis in
       let padded = PaddedAxis(
         size: sizes[axis], target: source[axis], before: padding.before[axis],

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// How many elements are added before and after along each axis, and which.
+/// The mode of padding, and the numbers of elements added before and after along each axis.
 struct Padding: Sendable {
   enum Mode: String, CaseIterable, Sendable {
     case constant, reflect, edge, wrap
@@ -13,7 +13,7 @@ struct Padding: Sendable {
     }
   }
 
-  /// Where the constant comes from.
+  /// The source of the constant.
   enum Fill: Sendable {
     case zero
     case input(Int)
@@ -24,7 +24,7 @@ struct Padding: Sendable {
   let before: [Int]
   let after: [Int]
 
-  /// - Parameter pads: those before each of `axes`, then those after.
+  /// - Parameter pads: the numbers of elements before each of `axes`, then those after
   init(_ pads: [Int], axes: [Int]?, rank: Int, _ mode: Mode) throws(OperatorError) {
     let axes = try normalized(axes: axes ?? Array(0..<rank), rank: rank)
     guard pads.count == 2 * axes.count else {
@@ -51,13 +51,13 @@ struct Padding: Sendable {
       let (sum, overflow) = before[axis].addingReportingOverflow(after[axis])
       let (total, overflow2) = sum.addingReportingOverflow(size)
       guard !overflow, !overflow2, total >= 0,
-        // What is removed must be there.
+        // No more elements can be removed than there are.
         before[axis] >= -size, after[axis] >= -size
       else {
         throw .invalid("pads \(before[axis]) and \(after[axis]) do not fit size \(size)")
       }
       if mode != .constant, size + min(before[axis], 0) + min(after[axis], 0) <= 0, total > 0 {
-        throw .invalid("nothing is there to \(mode) at axis \(axis) of \(shape)")
+        throw .invalid("mode '\(mode)' needs elements, but axis \(axis) of \(shape) has none")
       }
       result[axis] = .size(total)
     }
@@ -75,13 +75,13 @@ struct Padding: Sendable {
   }
 }
 
-/// A dimension, or several that lie together and are not padded.
+/// A dimension, or several adjacent ones that are not padded.
 struct PaddedAxis: Sendable {
   let size: Int
   let target: Int
-  /// Elements that stay, in the input.
+  /// The indices in the input of the elements that are kept.
   let kept: Range<Int>
-  /// Where they begin in the output.
+  /// The index in the output of the first element that is kept.
   let start: Int
   let mode: Padding.Mode
 
@@ -93,7 +93,7 @@ struct PaddedAxis: Sendable {
     start = Swift.max(before, 0)
   }
 
-  /// The input's index for an index of the output; `nil` for the constant.
+  /// The index in the input for an index of the output; `nil` for the constant.
   @inline(__always)
   func source(_ index: Int) -> Int? {
     let place = index - start
@@ -116,11 +116,11 @@ struct PaddedAxis: Sendable {
   }
 }
 
-/// Fills the output row by row: constant or borrowed elements, then those that stay, then more.
+/// Fills the output row by row: padding, the elements that are kept, padding.
 private struct PadRows: Mover {
   private var outer: [PaddedAxis] = []
   private let row: PaddedAxis
-  /// Elements that one step along a row moves.
+  /// The number of elements that one step along a row moves.
   private let block: Int
   private let fill: Padding.Fill
   private let rows: Int
@@ -205,7 +205,7 @@ private struct PadRows: Mover {
     }
   }
 
-  /// The input's row for a row of the output; `nil` where all is constant.
+  /// The row of the input for a row of the output; `nil` if the whole row is constant.
   private func line(_ index: Int) -> Int? {
     var rest = index
     var line = 0

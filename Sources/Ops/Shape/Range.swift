@@ -9,7 +9,7 @@ struct RangeOperator: Operator {
       11: [.float32, .float64, .int16, .int32, .int64],
       27: [.floats, .bfloat16, .int16, .int32, .int64],
     ], inputs: 3...3)
-  /// Whether float16 and bfloat16 compute in float64, not float32.
+  /// Whether float16 and bfloat16 are computed in float64 instead of float32.
   let computesInDouble: Bool
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -29,7 +29,7 @@ struct RangeOperator: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     guard let values = try values(call.inputs) else {
-      throw .input(0, "its contents are not known")
+      throw .input(0, "the contents are not known")
     }
     let count = try call.outputCount(0)
     switch values {
@@ -102,7 +102,7 @@ struct RangeOperator: Operator {
       case .integers(let start, let limit, let delta):
         guard delta != 0 else { throw .input(2, "delta is 0") }
         if delta > 0 ? limit <= start : limit >= start { return 0 }
-        // Wrapping gives the right magnitude whatever the signs.
+        // Wrapping subtraction gives the right magnitude for any signs.
         let distance =
           delta > 0 ? UInt(bitPattern: limit &- start) : UInt(bitPattern: start &- limit)
         let count = (distance - 1) / delta.magnitude
@@ -110,7 +110,7 @@ struct RangeOperator: Operator {
         return Int(count) + 1
       case .reals(let start, let limit, let delta):
         guard delta != 0, start.isFinite, limit.isFinite, delta.isFinite else {
-          throw .invalid("no range goes from \(start) to \(limit) by \(delta)")
+          throw .invalid("there is no range from \(start) to \(limit) by \(delta)")
         }
         let count = max(((limit - start) / delta).rounded(.up), 0)
         guard let count = Int(exactly: count) else {
@@ -132,7 +132,8 @@ extension RangeOperator {
 }
 
 extension VersionChange {
-  /// Counts by the places of ones, or puts down the numbers where the bounds are constant.
+  /// Replaces the node by arithmetic on the integers from 0 on, which are constants if the number of
+  /// elements is known, or else the indices of ones.
   fileprivate mutating func expandRange() throws(OperatorError) {
     let type = try elementType(0)
     let (start, limit, delta) = (try input(0), try input(1), try input(2))
@@ -147,7 +148,7 @@ extension VersionChange {
         "ConstantOfShape", [whole], [.tensor("value", Tensor(shape: [1], [Int64(1)]))])
       numbers = reshape(emit("NonZero", [ones]), [-1])
     }
-    // Arithmetic knows no int16 yet.
+    // Arithmetic does not support int16 in older versions.
     let target = type == .int16 ? ElementType.int32 : type
     let ends =
       type == target

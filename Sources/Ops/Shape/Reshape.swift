@@ -1,17 +1,15 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The same elements under another shape: −1 stands for what is left, 0 for the input's size there
-/// (for 0 itself with `allowzero`).
-struct Reshape: DifferentiableOperator {
+/// The elements of the input in another shape. A size of −1 is inferred from the others. 0 keeps the
+/// size of the input, unless `allowzero` is set.
+struct Reshape: ReshapingOperator {
   static let schema = Schema(
     "Reshape",
     [
       5: .classic, 13: .any13, 14: .any13, 19: .any19, 21: .any21, 23: .any23, 24: .any24,
       25: .any25,
     ], inputs: 2...2)
-  static var widening: Widening { .exact }
-  static var eightBitForm: EightBitForm { .inputScale }
   let allowZero: Bool
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -28,19 +26,11 @@ struct Reshape: DifferentiableOperator {
       .tensor(data.elementType, try reshape(data.shape, to: target, allowZero: allowZero))
     ]
   }
-
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
-
-  func differentiate(_ backward: inout Backward) throws(OperatorError) {
-    backward.reshapeGradient()
-  }
 }
 
-/// `Reshape` with the target as an attribute.
-struct Reshape1: DifferentiableOperator {
+/// `Reshape` with the target shape as an attribute.
+struct Reshape1: ReshapingOperator {
   static let schema = Schema("Reshape", [1: .floats], inputs: 1...1)
-  static var widening: Widening { .exact }
-  static var eightBitForm: EightBitForm { .inputScale }
   let target: [Int]
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -52,18 +42,13 @@ struct Reshape1: DifferentiableOperator {
     let data = try inputs.tensor(0)
     return [.tensor(data.elementType, try reshape(data.shape, to: target, allowZero: false))]
   }
-
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
-
-  func differentiate(_ backward: inout Backward) throws(OperatorError) {
-    backward.reshapeGradient()
-  }
 }
 
-/// The shape that `target`, with its 0 and −1, gives `shape`.
+/// The result of reshaping `shape` to `target`, which may contain 0 and −1.
+/// - Throws: `OperatorError.invalid` if the numbers of elements differ
 func reshape(_ shape: Shape?, to target: [Int], allowZero: Bool) throws(OperatorError) -> Shape {
   var result = Shape(rank: target.count)
-  // Sizes that are not simply taken over from the same axis.
+  // Sizes other than those that 0 keeps.
   var left = shape?.dimensions.map(Optional.some)
   var product: [Int] = []
   var free: Int?
@@ -92,36 +77,36 @@ func reshape(_ shape: Shape?, to target: [Int], allowZero: Bool) throws(Operator
     sizes.append(size)
   }
   guard let count = sizes.elementCount, let known = product.elementCount else {
-    throw .invalid("\(shape) or \(target) overflows")
+    throw .invalid("the number of elements of \(shape) or \(target) overflows")
   }
   if let free {
     if known == 0 || count % known != 0 {
-      throw .invalid("the elements of \(shape) do not fit \(target)")
+      throw .invalid("cannot reshape \(shape) to \(target)")
     }
     result[free] = .size(count / known)
   } else if known != count, !result.contains(.size(0)) {
-    throw .invalid("the elements of \(shape) do not fit \(target)")
+    throw .invalid("cannot reshape \(shape) to \(target)")
   }
   if let before = shape.sizes, let after = result.sizes,
     before.elementCount != after.elementCount || after.elementCount == nil
   {
-    throw .invalid("the elements of \(shape) do not fit \(target)")
+    throw .invalid("cannot reshape \(shape) to \(target)")
   }
   return result
 }
 
 extension Shape {
-  /// A shape of which at most the rank is known.
-  /// - Throws: `OperatorError.invalid` for a rank that no tensor has, before memory is spent on it.
+  /// A shape of unknown sizes.
+  /// - Throws: `OperatorError.invalid` for a rank that is too large, before memory is allocated for it
   init?(unknownOfRank rank: Int?) throws(OperatorError) {
     guard let rank else { return nil }
     guard rank >= 0, rank <= Self.largestRank else {
-      throw .invalid("no tensor has rank \(rank)")
+      throw .invalid("rank \(rank) is too large")
     }
     self.init(rank: rank)
   }
 
-  /// Beyond what any model has, and small enough to be looped over.
+  /// Larger than the rank of any real tensor, and small enough to loop over.
   static let largestRank = 4096
 }
 
@@ -139,7 +124,8 @@ extension Reshape {
         14,
         down: { change throws(OperatorError) in
           if try change.int("allowzero") == 1, change.constant(1)?.integers?.contains(0) ?? true {
-            throw .attribute("allowzero", "that version takes 0 for the input's size")
+            throw .attribute(
+              "allowzero", "must be 0, because that version copies the size of the input for 0")
           }
           change.drop("allowzero")
         }),

@@ -1,8 +1,8 @@
 import ONNXFormat
 import ONNXOperators
 
-/// For each row of the batch the first `sequence_lens` elements along the time axis in reverse,
-/// and the rest as it is.
+/// For each row of the batch, the first `sequence_lens` elements along the time axis in reverse order,
+/// followed by the others unchanged.
 struct ReverseSequence: DifferentiableOperator {
   static let schema = Schema("ReverseSequence", [10: .classic, 28: .any13], inputs: 2...2)
   static var widening: Widening { .exact }
@@ -12,7 +12,8 @@ struct ReverseSequence: DifferentiableOperator {
     let batchAxis = try node.int("batch_axis", default: 1)
     let timeAxis = try node.int("time_axis", default: 0)
     guard (batchAxis, timeAxis) == (1, 0) || (batchAxis, timeAxis) == (0, 1) else {
-      throw .invalid("expected batch_axis and time_axis 0 and 1, got \(batchAxis), \(timeAxis)")
+      throw .invalid(
+        "expected batch_axis and time_axis to be 0 and 1, got \(batchAxis) and \(timeAxis)")
     }
     isTimeMajor = timeAxis == 0
   }

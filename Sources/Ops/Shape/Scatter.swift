@@ -3,12 +3,12 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// What becomes of an element that is written to.
+/// The combination of an update with the element that it is written to.
 enum ScatterReduction: String, CaseIterable, Sendable {
   case none, add, mul, max, min
 
   init(_ node: inout NodeReader) throws(OperatorError) {
-    // `add` and `mul` came with 16, `max` and `min` with 18.
+    // Version 16 added `add` and `mul`, 18 `max` and `min`.
     let count = node.version >= 18 ? 5 : node.version >= 16 ? 3 : 1
     let allowed = Self.allCases.prefix(count).map(\.rawValue)
     let name = count == 1 ? "none" : try node.choice("reduction", default: "none", among: allowed)
@@ -16,11 +16,11 @@ enum ScatterReduction: String, CaseIterable, Sendable {
   }
 }
 
-/// An element that reductions of scattered values combine.
+/// An element that can be combined with updates.
 protocol ScatterElement: Element {
   static func scatterAdd(_ a: Self, _ b: Self) -> Self
   static func scatterMultiply(_ a: Self, _ b: Self) -> Self
-  /// A NaN wins.
+  /// The result is NaN if one value is NaN.
   static func scatterMax(_ a: Self, _ b: Self) -> Self
   static func scatterMin(_ a: Self, _ b: Self) -> Self
 }
@@ -49,7 +49,7 @@ extension Bool: ScatterElement {
   static func scatterMax(_ a: Bool, _ b: Bool) -> Bool { a || b }
   static func scatterMin(_ a: Bool, _ b: Bool) -> Bool { a && b }
 }
-/// Complex numbers have the order of their real parts, then of their imaginary ones, as in NumPy.
+/// Complex numbers are ordered by their real parts, then by their imaginary parts, as in NumPy.
 extension Complex: ScatterElement where RealType: ComplexPart {
   static func scatterAdd(_ a: Self, _ b: Self) -> Self { a + b }
   static func scatterMultiply(_ a: Self, _ b: Self) -> Self { a * b }
@@ -72,9 +72,9 @@ extension BFloat16: ScatterElement {}
 extension Float: ScatterElement {}
 extension Double: ScatterElement {}
 
-/// Writes updates (input 2, or another) into a copy of the data (input 0), at offsets found before.
+/// Writes updates (input 2 by default) into a copy of the data (input 0) at offsets in scratch memory.
 struct Scattering: Sendable {
-  /// Elements of a block; offsets and `count` are in blocks.
+  /// The number of elements of a block; offsets and `count` are in blocks.
   let block: Int
   let count: Int
   let reduction: ScatterReduction
@@ -86,7 +86,7 @@ struct Scattering: Sendable {
   ) throws(OperatorError) -> Kernel {
     let type = try call.elementType(0)
     let write = reduction == .none ? StoreUpdates(self).tile(Chunk(type)) : reducer(type)
-    guard let write else { throw .input(0, "no \(reduction) for \(type)") }
+    guard let write else { throw .input(0, "reduction '\(reduction)' does not support \(type)") }
     let elements = try call.outputCount(0)
     let copy = StridedCopy(type, [elements], from: [1], to: [1])
     let job = CopyJob(copy)
@@ -143,7 +143,7 @@ struct Scattering: Sendable {
   }
 }
 
-/// One after the other, because the last of two updates to one place is to win.
+/// Runs in sequence, because the last of two updates of the same element must win.
 private struct StoreUpdates: Mover {
   let scattering: Scattering
   init(_ scattering: Scattering) { self.scattering = scattering }
@@ -164,8 +164,8 @@ private struct StoreUpdates: Mover {
 }
 
 extension Backward {
-  /// The gradients of the data and of the updates written into it. Which of two updates to one place
-  /// stays is not defined: both have the place's gradient.
+  /// Sets the gradients of the data and of the updates. The standard does not define which of two updates
+  /// of the same element is kept, so both receive its gradient.
   mutating func scatter(
     _ scatter: String, _ gather: String, _ attributes: [Attribute], _ reduction: ScatterReduction
   ) throws(OperatorError) {
@@ -184,7 +184,7 @@ extension Backward {
 }
 
 extension VersionStep {
-  /// What is written may be combined with what is there since.
+  /// The version added reductions.
   static let reduction = VersionStep.added(16, ["reduction": .string("none")])
 
   static let extremeReduction = VersionStep(
@@ -192,7 +192,7 @@ extension VersionStep {
     down: { change throws(OperatorError) in
       let name = try change.string("reduction") ?? "none"
       guard name != "max", name != "min" else {
-        throw .attribute("reduction", "that version knows no '\(name)'")
+        throw .attribute("reduction", "that version does not support '\(name)'")
       }
     })
 }

@@ -1,8 +1,8 @@
 import ONNXFormat
 import ONNXOperators
 
-/// A copy of `data` where `y[indices[i, j, k], j, k] = updates[i, j, k]` for `axis` 0, and so on
-/// for the others; with `reduction` the old value and the update are combined.
+/// A copy of `data` where `y[indices[i, j, k], j, k] = updates[i, j, k]` for `axis` 0; other axes
+/// accordingly. `reduction` combines the old value with the update.
 protocol ElementScatterer: Operator {
   var axis: Int { get }
   var reduction: ScatterReduction { get }
@@ -49,7 +49,7 @@ struct ScatterElements: ElementScatterer, DifferentiableOperator {
   }
 }
 
-/// The old name of `ScatterElements`; opset 11 deprecated it, and models still use it.
+/// The old name of `ScatterElements`, deprecated since operator set 11.
 struct Scatter: ElementScatterer, DifferentiableOperator {
   static let schema = Schema("Scatter", [9: .classic, 11: .classic], inputs: 3...3)
   let axis: Int

@@ -1,8 +1,8 @@
 import ONNXFormat
 import ONNXOperators
 
-/// A copy of `data` with the slice that each tuple of `indices` names replaced by, or combined
-/// with, a slice of `updates`.
+/// A copy of `data` in which each slice that a tuple of `indices` selects is replaced by a slice of
+/// `updates`, or combined with it.
 struct ScatterND: DifferentiableOperator {
   static let schema = Schema(
     "ScatterND", [11: .classic, 13: .any13, 16: .any13, 18: .any13], inputs: 3...3)
@@ -22,7 +22,7 @@ struct ScatterND: DifferentiableOperator {
       let width = places.last?.size
     else { return [.tensor(data)] }
     guard width <= shape.rank else {
-      throw .input(1, "tuples of \(width) positions do not fit \(shape)")
+      throw .input(1, "tuples of \(width) indices do not fit shape \(shape)")
     }
     let expected = Shape(Array(places.dropLast() + shape[width...]))
     if let sizes = updates.shape, sizes.rank != expected.rank {

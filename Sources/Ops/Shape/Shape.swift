@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The sizes of the input's dimensions from `start` up to, but not including, `end`.
+/// The sizes of the dimensions of the input from `start` up to but not including `end`.
 struct ShapeOperator: Operator {
   static let schema = Schema(
     "Shape",

@@ -1,16 +1,24 @@
 import ONNXFormat
 import ONNXOperators
 
-extension Backward {
-  /// The gradient of what was only given another shape.
-  mutating func reshapeGradient() {
-    guard let gradient = gradient() else { return }
-    set(0, builder.reshape(gradient, to: builder.shape(of: input(0))))
+/// An operator whose output has the elements of input 0 in another shape.
+protocol ReshapingOperator: DifferentiableOperator {}
+
+extension ReshapingOperator {
+  static var widening: Widening { .exact }
+  static var eightBitForm: EightBitForm { .inputScale }
+
+  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
+
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    guard let gradient = backward.gradient() else { return }
+    let shape = backward.builder.shape(of: backward.input(0))
+    backward.set(0, backward.builder.reshape(gradient, to: shape))
   }
 }
 
 extension Inputs {
-  /// The shape that an int64 input holds; of unknown sizes where its contents are not known.
+  /// The shape that an int64 input holds. Its sizes are unknown if the contents are.
   func statedShape(_ index: Int) throws(OperatorError) -> Shape? {
     _ = try tensor(index, .int64)
     guard let sizes = try integers(index) else {
@@ -24,7 +32,7 @@ extension Inputs {
 }
 
 extension Kernel {
-  /// The same on an output 0 that is filled with zeros before.
+  /// The same kernel, after filling output 0 with zeros.
   func amidZeros(_ call: Preparation) throws(OperatorError) -> Kernel {
     guard case .compute(let scratch, let body) = self else { return self }
     let count = try call.outputCount(0)

@@ -1,6 +1,7 @@
 import ONNXOperators
 
-/// The operators of this module: operators that make, move and copy elements. A test compares the lists with the folder.
+/// The operators of this module, which create, move and copy elements. A test compares the lists with
+/// the folder.
 package enum ShapeOperators {
   package static let forward: [any Operator.Type] = [
     CenterCropPad.self,

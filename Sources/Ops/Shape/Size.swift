@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The number of the input's elements.
+/// The number of elements of the input.
 struct Size: AttributeFreeOperator {
   static let schema = Schema(
     "Size",

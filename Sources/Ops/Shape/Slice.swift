@@ -1,8 +1,8 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Of each of the `axes` the elements `start`, `start + step`, … before `end`; negative positions
-/// count from the end, positions beyond it mean the end.
+/// The elements `start`, `start + step`, … before `end` along each of the `axes`. Negative positions count
+/// from the end, and positions out of range are clamped.
 struct SliceOperator: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema(
     "Slice", [10: .classic, 11: .classic, 13: .any13], inputs: 3...5)
@@ -14,7 +14,7 @@ struct SliceOperator: AttributeFreeOperator, DifferentiableOperator {
     if let slices = try slices(inputs, rank: shape.rank) {
       return [.tensor(data.elementType, slices.apply(to: shape))]
     }
-    // The axes alone tell which sizes stay.
+    // The other axes keep their sizes.
     guard inputs.has(3), let axes = try inputs.integers(3) else {
       return [.tensor(data.elementType, Shape(rank: shape.rank))]
     }
@@ -25,7 +25,7 @@ struct SliceOperator: AttributeFreeOperator, DifferentiableOperator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     guard let slices = try slices(call.inputs, rank: call.inputSizes(0).count) else {
-      throw .input(1, "its contents are not known")
+      throw .input(1, "the contents are not known")
     }
     return try slices.kernel(call)
   }
@@ -44,7 +44,7 @@ struct SliceOperator: AttributeFreeOperator, DifferentiableOperator {
   }
 }
 
-/// `Slice` with the positions as attributes, and steps of 1.
+/// `Slice` with the positions as attributes and steps of 1.
 struct Slice1: DifferentiableOperator {
   static let schema = Schema("Slice", [1: .classic], inputs: 1...1)
   static var widening: Widening { .exact }
@@ -78,7 +78,7 @@ struct Slice1: DifferentiableOperator {
 }
 
 extension Backward {
-  /// States the gradient of the data of a `Slice`.
+  /// Sets the gradient of the data of a `Slice`.
   fileprivate mutating func putSlicesBack() {
     guard let gradient = gradient() else { return }
     let inputs = [gradient, builder.shape(of: input(0))] + forward.inputs.dropFirst()
@@ -90,8 +90,8 @@ extension Backward {
   }
 }
 
-/// The gradient of `Slice`: inputs are the gradient of its output, the shape of the data, and its own
-/// inputs from 1 on. What the slices do not hold is 0.
+/// The gradient of `Slice`. Inputs are the gradient of its output, the shape of the data, and the inputs
+/// of `Slice` from 1 on. Elements outside of the slices are 0.
 struct SliceGrad: AttributeFreeOperator {
   static let schema = Schema(
     "SliceGrad", gradientOf: SliceOperator.schema, inputs: 4...6, outputs: 1...1)
@@ -106,7 +106,7 @@ struct SliceGrad: AttributeFreeOperator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     guard let slices = try slices(call.inputs, rank: call.outputSizes(0).count) else {
-      throw .input(2, "its contents are not known")
+      throw .input(2, "the contents are not known")
     }
     return try slices.gradientKernel(call)
   }
@@ -138,7 +138,7 @@ struct Slice1Grad: Operator {
   }
 }
 
-/// Ranges of positions along some axes, as NumPy's slices.
+/// Ranges of positions along some axes, like slices in NumPy.
 struct Slices {
   private struct Cut {
     let axis: Int
@@ -146,7 +146,7 @@ struct Slices {
     let end: Int
     let step: Int
 
-    /// First position and number of positions of a dimension of that size.
+    /// The first position and the number of positions for a dimension of a given size.
     func positions(in size: Int) -> (first: Int, count: Int) {
       let lowest = step > 0 ? 0 : -1
       let highest = step > 0 ? size : size - 1
@@ -188,7 +188,7 @@ struct Slices {
       if let size = shape[cut.axis].size {
         result[cut.axis] = .size(cut.positions(in: size).count)
       } else if !(cut.start == 0 && cut.step == 1 && cut.end >= Int(Int32.max)) {
-        // 2³¹ − 1 and up is how exporters write "to the end".
+        // Exporters write 2³¹ − 1 and larger numbers for the end.
         result[cut.axis] = .unknown
       }
     }
@@ -207,7 +207,7 @@ struct Slices {
     return CopyTasks([CopyJob(copy)]).kernel
   }
 
-  /// Where the elements lie in a tensor of those sizes.
+  /// The offset and the strides of the elements in a tensor of these sizes.
   private func view(_ sizes: [Int]) -> (offset: Int, strides: [Int]) {
     let strides = rowMajorStrides(sizes)
     var steps = strides
@@ -219,7 +219,7 @@ struct Slices {
     return (offset, steps)
   }
 
-  /// A kernel that puts input 0 where the slices lie in output 0, among zeros.
+  /// A kernel that fills output 0 with zeros and copies input 0 into its slices.
   func gradientKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
     let sizes = try call.outputSizes(0)
     let source = try call.inputSizes(0)

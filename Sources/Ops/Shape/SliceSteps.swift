@@ -35,7 +35,7 @@ extension SliceOperator {
 }
 
 extension VersionChange {
-  /// Has a `Gather` do the slices whose steps are not 1.
+  /// Replaces slices with steps other than 1 by `Gather` nodes.
   fileprivate mutating func gatherSteps() throws(OperatorError) {
     let (starts, ends, steps) = (try integers(1), try integers(2), try integers(4))
     let axes = has(3) ? try integers(3) : Array(starts.indices)
@@ -51,10 +51,10 @@ extension VersionChange {
       }
       let axis = try normalized(axis: axis, rank: try rank(0))
       guard let size = tensorType(0)?.shape?[axis].size, size <= 1 << 20, steps[index] != 0 else {
-        throw .input(4, "that version knows steps of 1 only, or sizes must be known")
+        throw .input(4, "that version supports steps other than 1 only if the sizes are known")
       }
       let isUp = steps[index] > 0
-      // A longer step is past all elements too.
+      // A longer step selects the same single element.
       let step = min(max(steps[index], -size - 1), size + 1)
       func place(_ given: Int) -> Int {
         min(max(given < 0 ? given + size : given, isUp ? 0 : -1), isUp ? size : size - 1)

@@ -1,14 +1,14 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The input cut into pieces along `axis`: of the lengths in `split`, or equal ones.
+/// The input split along `axis` into parts of the lengths in `split`, or of equal lengths.
 struct Split: DifferentiableOperator {
   static let schema = Schema(
     "Split", [13: .any13, 18: .any13], inputs: 1...2, outputs: .atLeast(1))
   static var widening: Widening { .exact }
   let axis: Int
   let outputCount: Int
-  /// Since opset 18 the last piece may be shorter.
+  /// Since operator set 18 the last part may be shorter.
   let allowsRest: Bool
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -36,7 +36,7 @@ struct Split: DifferentiableOperator {
   }
 }
 
-/// `Split` with the lengths as an attribute. Opset 1 had them as an input too, of the data's type.
+/// `Split` with the lengths as an attribute. Operator set 1 also allows an input of the type of the data.
 struct Split1: DifferentiableOperator {
   static let schema = Schema(
     "Split", [1: .floats, 2: .classic, 11: .classic], inputs: 1...2, outputs: .atLeast(1))
@@ -96,7 +96,7 @@ private func inferSplit(
         return (total, sum.1 || overflow)
       }
       guard sum == (size, false) else {
-        throw .invalid("the lengths \(lengths) do not sum up to \(size)")
+        throw .invalid("the sum of the lengths \(lengths) is not \(size)")
       }
     } else if !lengthsUnknown {
       pieces = try equalPieces(of: size, count, allowsRest: allowsRest)
@@ -117,7 +117,7 @@ func equalPieces(
   let (all, overflow) = length.multipliedReportingOverflow(by: count - 1)
   let last = size - all
   guard !overflow, last >= 0, allowsRest || last == length else {
-    throw .invalid("size \(size) cannot be cut into \(count) equal pieces")
+    throw .invalid("size \(size) cannot be split into \(count) equal parts")
   }
   return Array(repeating: length, count: count - 1) + [last]
 }
@@ -134,7 +134,7 @@ private func splitKernel(
   var start = 0
   for (index, output) in outputs.enumerated() {
     guard let length = output.tensorType?.shape?[axis].size else {
-      throw .output(index, "its size is not known")
+      throw .output(index, "the size is not known")
     }
     if call.wants(index) {
       var sizes = source
@@ -154,7 +154,7 @@ private func splitKernel(
 }
 
 extension Backward {
-  /// The gradient of what was cut into pieces: theirs behind one another, zeros for those without.
+  /// Sets the gradient of the input: the concatenated gradients of the parts, zeros for parts without one.
   fileprivate mutating func concatenateGradients(axis: Int) throws(OperatorError) {
     guard wants(0) else { return }
     var parts: [String] = []
@@ -179,7 +179,7 @@ extension Split {
         up: { change throws(OperatorError) in
           guard change.has(1) else { return }
           guard let lengths = change.constant(1) else {
-            throw .input(1, "must be a constant to become an attribute, and is not")
+            throw .input(1, "must be a constant, because that version takes an attribute")
           }
           change.set(.ints("split", try lengths.wholeNumbers(input: 1)))
           change.setInput(1, "")
@@ -196,7 +196,7 @@ extension Split {
           let axis = try change.fromFront(try change.int("axis") ?? 0)
           guard let shape = change.tensorType(0)?.shape, axis < shape.rank,
             let size = shape[axis].size
-          else { throw .input(0, "the size along the axis must be known, and is not") }
+          else { throw .input(0, "the size along the axis must be known") }
           let count = change.node.outputs.count
           guard count > 0, size % count != 0 else { return }
           let pieces = try equalPieces(of: size, count, allowsRest: true)

@@ -1,12 +1,10 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The same elements without the dimensions of size 1 at `axes`; without axes, without any.
-struct Squeeze: AttributeFreeOperator, DifferentiableOperator {
+/// The input without the dimensions of size 1 at `axes`, or without all of them if there are no axes.
+struct Squeeze: AttributeFreeOperator, ReshapingOperator {
   static let schema = Schema(
     "Squeeze", [13: .any13, 21: .any21, 23: .any23, 24: .any24, 25: .any25], inputs: 1...2)
-  static var widening: Widening { .exact }
-  static var eightBitForm: EightBitForm { .inputScale }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
@@ -18,19 +16,11 @@ struct Squeeze: AttributeFreeOperator, DifferentiableOperator {
     }
     return [.tensor(data.elementType, nil)]
   }
-
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
-
-  func differentiate(_ backward: inout Backward) throws(OperatorError) {
-    backward.reshapeGradient()
-  }
 }
 
 /// `Squeeze` with the axes as an attribute.
-struct Squeeze1: DifferentiableOperator {
+struct Squeeze1: ReshapingOperator {
   static let schema = Schema("Squeeze", [1: .classic, 11: .classic], inputs: 1...1)
-  static var widening: Widening { .exact }
-  static var eightBitForm: EightBitForm { .inputScale }
   let axes: [Int]?
 
   init(_ node: inout NodeReader) throws(OperatorError) { axes = try node.optionalInts("axes") }
@@ -38,12 +28,6 @@ struct Squeeze1: DifferentiableOperator {
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
     return [.tensor(data.elementType, try squeeze(data.shape, axes))]
-  }
-
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
-
-  func differentiate(_ backward: inout Backward) throws(OperatorError) {
-    backward.reshapeGradient()
   }
 }
 

@@ -1,8 +1,8 @@
 import ONNXFormat
 import ONNXOperators
 
-/// A copy of the cache with `update` written along `axis` from `write_indices` on, one for each row
-/// of the batch; in mode `circular` what goes beyond the end goes on at the beginning.
+/// A copy of the cache with `update` written along `axis`, starting for each row of the batch at an
+/// element of `write_indices`. In mode `circular`, positions past the end continue at the beginning.
 struct TensorScatter: Operator {
   static let schema = Schema("TensorScatter", [24: .any24], inputs: 2...3)
   let axis: Int
@@ -22,7 +22,7 @@ struct TensorScatter: Operator {
     if inputs.has(2) { _ = try inputs.tensor(2, .int64) }
     guard let shape = cache.shape else { return [.tensor(cache)] }
     let axis = try normalized(axis: axis, rank: shape.rank)
-    guard axis > 0 else { throw .attribute("axis", "0 is the batch") }
+    guard axis > 0 else { throw .attribute("axis", "expected an axis other than 0, the batch") }
     if inputs.has(2), let count = try inputs.shape(2, rank: 1)?[0] {
       do { _ = try unify(shape[0], count) } catch {
         throw .input(2, "\(count) indices do not fit \(shape)")
@@ -62,7 +62,10 @@ struct TensorScatter: Operator {
           start %= limit
           if start < 0 { start += limit }
         } else if start < 0 || start > limit - length {
-          throw .input(2, "index \(start) of row \(row) is beyond \(limit) − \(length)")
+          throw .input(
+            2,
+            "index \(start) of row \(row) is out of bounds: \(length) elements must fit into \(limit)"
+          )
         }
         for line in 0..<outer {
           let base = (row * outer + line)

@@ -29,7 +29,7 @@ struct Tile: AttributeFreeOperator, DifferentiableOperator {
   }
 }
 
-/// `Tile` along one axis; number and axis are tensors of one number, whatever the type.
+/// `Tile` along one axis. The number of repetitions and the axis are tensors with one number of any type.
 struct Tile1: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Tile", [1: .floats], inputs: 3...3)
   static var widening: Widening { .exact }
@@ -78,7 +78,7 @@ private func tile(_ shape: Shape, _ repeats: [Int]) throws(OperatorError) -> Sha
       continue
     }
     let (product, overflow) = size.multipliedReportingOverflow(by: count)
-    if overflow { throw .input(1, "\(repeats) times \(shape) overflows") }
+    if overflow { throw .input(1, "the sizes overflow when \(shape) is repeated \(repeats) times") }
     result[axis] = .size(product)
   }
   return result
@@ -90,7 +90,7 @@ private func tileKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
   if sizes == target { return .view(of: 0) }
   let strides = rowMajorStrides(sizes)
   let targetStrides = rowMajorStrides(target)
-  // Each axis in two: which repetition, and where in it.
+  // Each axis is split into the repetition and the index in it.
   var split: [Int] = []
   var from: [Int] = []
   var to: [Int] = []
@@ -104,13 +104,12 @@ private func tileKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
 }
 
 extension Backward {
-  /// The gradient of what was repeated: the sum over the repetitions, whose numbers an int64 tensor
-  /// holds.
+  /// Sets the gradient of the input: the sum over the repetitions, whose numbers an int64 tensor holds.
   fileprivate mutating func sumRepeats(_ repeats: String) throws(OperatorError) {
     guard let gradient = gradient() else { return }
     let rank = try rank(0)
     if rank == 0 { return set(0, gradient) }
-    // Each axis in two: which repetition, and where in it.
+    // Each axis is split into the repetition and the index in it.
     let pairs = [repeats, builder.shape(of: input(0))].map {
       builder.node("Unsqueeze", [$0, builder.integers([1])])
     }
@@ -131,7 +130,7 @@ extension Tile {
           guard let tiles = change.constant(1), let axis = change.constant(2),
             let count = try tiles.wholeNumbers(input: 1).first,
             let place = try axis.wholeNumbers(input: 2).first
-          else { throw .input(1, "must be a constant, and the axis too, and is not") }
+          else { throw .input(1, "must be a constant, and so must the axis") }
           var repeats = Array(repeating: 1, count: try change.rank(0))
           repeats[try normalized(axis: place, rank: repeats.count)] = count
           change.node.inputs = [try change.input(0), change.integers(repeats, "repeats")]

@@ -16,7 +16,7 @@ struct Transpose: DifferentiableOperator {
   }
 
   private func order(rank: Int) throws(OperatorError) -> [Int] {
-    // An empty list is what some exporters write for none.
+    // Some exporters write an empty list for the default.
     guard let permutation, !(permutation.isEmpty && rank > 0) else {
       return Array((0..<rank).reversed())
     }

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The upper or lower triangle of each matrix, from its `k`-th diagonal on; zeros elsewhere.
+/// The upper or lower triangle of each matrix from its `k`-th diagonal on, and zeros elsewhere.
 struct Trilu: DifferentiableOperator {
   static let schema = Schema("Trilu", [14: .any13], inputs: 1...2)
   let isUpper: Bool
@@ -39,7 +39,7 @@ struct Trilu: DifferentiableOperator {
   private struct Triangle: Mover {
     let rows: Int
     let columns: Int
-    /// Rows of all matrices.
+    /// The number of rows of all matrices.
     let count: Int
     let isUpper: Bool
     let hasDiagonal: Bool

@@ -1,8 +1,9 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The different elements, or slices along `axis`, in ascending order or that of their first
-/// occurrence; where each occurs first, which one every element is, and how often each occurs.
+/// The distinct elements, or slices along `axis`, in ascending order or in the order of their first
+/// occurrence. Further outputs are the index of their first occurrence, the index of the distinct element
+/// that each element equals, and the number of occurrences.
 struct Unique: Operator {
   static let schema = Schema(
     "Unique", [11: .classic, 28: .any13], inputs: 1...1, outputs: 1...4)
@@ -40,7 +41,7 @@ struct Unique: Operator {
     let axis = along ?? 0
     let length = sizes[axis]
     try call.reserve(length, bytesEach: 64)
-    // Slices one behind the other, so that each is a run of elements.
+    // Transposed so that the elements of a slice are contiguous.
     var source = data
     if axis > 0 {
       let order = [axis] + sizes.indices.filter { $0 != axis }
@@ -87,7 +88,7 @@ struct Unique: Operator {
 
 /// Runs of elements, grouped by equality.
 private struct Groups {
-  /// For each group the number of its first member, how many it has; for each member its group.
+  /// The first member and the number of members of each group, and the group of each member.
   var first: [Int] = []
   var count: [Int] = []
   var number: [Int]
@@ -115,15 +116,15 @@ private struct Groups {
   }
 }
 
-/// The order of runs of `block` elements, equal ones by position, and for each place in it whether
-/// the run equals the one before.
+/// The sorted order of runs of `block` elements, stable for equal ones, and for each position whether the
+/// run equals the previous one.
 private func sortedRuns(
   _ tensor: Tensor, block: Int, count: Int
 ) -> (order: [Int], isEqual: [Bool]) {
   func sort<T>(
     _ x: TensorElements<T>, _ precedes: (T, T) -> Bool
   ) -> (order: [Int], isEqual: [Bool]) {
-    /// Negative, 0 or positive for "before", "equal" and "after".
+    /// Negative if `a` precedes `b`, 0 if they are equal, otherwise positive.
     func compare(_ a: Int, _ b: Int) -> Int {
       for i in 0..<block {
         let (p, q) = (x[a * block + i], x[b * block + i])
@@ -139,7 +140,7 @@ private func sortedRuns(
     let isEqual = order.indices.map { $0 > 0 && compare(order[$0 - 1], order[$0]) == 0 }
     return (order, isEqual)
   }
-  /// NaNs are equal to one another and behind all numbers.
+  /// NaNs are equal to each other and follow all numbers.
   func real<T: RealElement>(_ type: T.Type) -> (order: [Int], isEqual: [Bool]) {
     sort(tensor.elements(as: T.self)) { $0.compute.precedes($1.compute) }
   }
@@ -169,6 +170,6 @@ private func complexPrecedes<T: BinaryFloatingPoint>(_ a: SIMD2<T>, _ b: SIMD2<T
 }
 
 extension BinaryFloatingPoint {
-  /// `<`, with NaN behind everything else.
+  /// `<`, with NaN after all numbers.
   fileprivate func precedes(_ other: Self) -> Bool { self < other || (!isNaN && other.isNaN) }
 }

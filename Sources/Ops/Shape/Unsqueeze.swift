@@ -1,12 +1,10 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The same elements with dimensions of size 1 at `axes` of the result.
-struct Unsqueeze: AttributeFreeOperator, DifferentiableOperator {
+/// The input with dimensions of size 1 inserted at `axes` of the result.
+struct Unsqueeze: AttributeFreeOperator, ReshapingOperator {
   static let schema = Schema(
     "Unsqueeze", [13: .any13, 21: .any21, 23: .any23, 24: .any24, 25: .any25], inputs: 2...2)
-  static var widening: Widening { .exact }
-  static var eightBitForm: EightBitForm { .inputScale }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
@@ -18,19 +16,11 @@ struct Unsqueeze: AttributeFreeOperator, DifferentiableOperator {
     else { return [.tensor(data.elementType, nil)] }
     return [.tensor(data.elementType, Shape(rank: rank + count))]
   }
-
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
-
-  func differentiate(_ backward: inout Backward) throws(OperatorError) {
-    backward.reshapeGradient()
-  }
 }
 
 /// `Unsqueeze` with the axes as an attribute.
-struct Unsqueeze1: DifferentiableOperator {
+struct Unsqueeze1: ReshapingOperator {
   static let schema = Schema("Unsqueeze", [1: .classic, 11: .classic], inputs: 1...1)
-  static var widening: Widening { .exact }
-  static var eightBitForm: EightBitForm { .inputScale }
   let axes: [Int]
 
   init(_ node: inout NodeReader) throws(OperatorError) { axes = try node.ints("axes") }
@@ -38,12 +28,6 @@ struct Unsqueeze1: DifferentiableOperator {
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
     return [.tensor(data.elementType, try unsqueeze(data.shape, axes))]
-  }
-
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
-
-  func differentiate(_ backward: inout Backward) throws(OperatorError) {
-    backward.reshapeGradient()
   }
 }
 

@@ -1,21 +1,24 @@
 import ONNXFormat
 
-/// `y[i] = f(a[i · aStep], b[i · bStep])` for so many elements; a step is 0 or 1.
+/// A loop that computes `y[i] = f(a[i · aStep], b[i · bStep])` for `count` elements. A step is 0, for
+/// an operand with a single element, or 1. `y` may be the same memory as `a` or `b`.
 public typealias BinaryLoop<A, B, Y> =
   @Sendable (
     _ a: UnsafePointer<A>, _ aStep: Int, _ b: UnsafePointer<B>, _ bStep: Int,
     _ y: UnsafeMutablePointer<Y>, _ count: Int
   ) -> Void
 
-/// A binary loop over elements of types that its user need not know.
+/// A binary loop with its element types erased.
 public struct AnyBinaryLoop: Sendable {
-  /// The loop over elements in a row, each operand running on by 1 or standing still by 0.
+  /// The loop: address and step of the first operand, of the second, address of the result, number
+  /// of elements. Addresses must be of the element types that the loop was made for.
   public let run:
     @Sendable (
       UnsafeRawPointer, Int, UnsafeRawPointer, Int, UnsafeMutableRawPointer, Int
     ) -> Void
   private let strides: (a: Int, b: Int, y: Int)
 
+  /// Erases the element types of a loop.
   public init<A, B, Y>(_ loop: @escaping BinaryLoop<A, B, Y>) {
     strides = (MemoryLayout<A>.stride, MemoryLayout<B>.stride, MemoryLayout<Y>.stride)
     run = { a, aStep, b, bStep, y, count in
@@ -25,7 +28,12 @@ public struct AnyBinaryLoop: Sendable {
     }
   }
 
-  /// The rows of one task.
+  /// Runs the loop on the rows of one task. Any thread may call it.
+  ///
+  /// - Parameters:
+  ///   - task: a number below `rows.tasks`
+  ///   - a: the first element of the first operand, likewise `b`
+  ///   - y: the first element of the result
   public func callAsFunction(
     _ rows: BroadcastRows, _ task: Int, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer,
     _ y: UnsafeMutableRawPointer
@@ -37,7 +45,7 @@ public struct AnyBinaryLoop: Sendable {
     }
   }
 
-  /// A kernel on inputs 0 and 1 that fills output 0.
+  /// A kernel that applies the loop to inputs 0 and 1 and writes output 0, on all threads.
   public func kernel(_ rows: BroadcastRows) -> Kernel {
     let tile: Buffers.Tile = { buffers, task, _ in
       self(
@@ -49,7 +57,8 @@ public struct AnyBinaryLoop: Sendable {
   }
 }
 
-/// One row of a binary loop: the compiler sees which operand stands still.
+/// Computes one row of a binary loop. Each combination of steps has a loop of its own, so that the
+/// compiler can vectorise it.
 @inlinable @inline(__always)
 public func mapRow<A, B, Y>(
   _ a: UnsafePointer<A>, _ aStep: Int, _ b: UnsafePointer<B>, _ bStep: Int,
@@ -69,7 +78,7 @@ public func mapRow<A, B, Y>(
   }
 }
 
-/// A binary loop over 16-bit elements that goes through blocks of `Float`.
+/// A binary loop over 16-bit floats that converts blocks of them to `Float` and back.
 public func throughFloat<T: HalfFloat>(
   _ type: T.Type, _ loop: @escaping BinaryLoop<Float, Float, Float>
 ) -> BinaryLoop<T, T, T> {
@@ -90,8 +99,8 @@ public func throughFloat<T: HalfFloat>(
   }
 }
 
-/// A binary loop over small integers that goes through blocks of a wider type, into which all of
-/// their values fit; results are cut to the small type's bits.
+/// A binary loop over small integers that converts blocks of them to a wider type and back. Results
+/// are truncated to the bits of the small type.
 @inline(never)
 public func throughWide<T: FixedWidthInteger & Sendable, W: FixedWidthInteger & Sendable>(
   _ type: T.Type, _ loop: @escaping BinaryLoop<W, W, W>

@@ -1,54 +1,71 @@
 import ONNXFormat
 import RealModule
 
-/// `y = f(a, b)` for every pair of elements, the shapes broadcast.
+/// `y = f(a, b)` for every pair of elements of two tensors whose shapes broadcast.
+///
+/// An operator on numbers conforms to `ArithmeticOperator` instead; other element types, or an output
+/// of another type, need `loop(_:)` and `infer(_:)`.
 public protocol BinaryOperator: Operator {
+  /// An operator whose second operand is aligned with the first in this way.
   init(alignment: OperandAlignment)
+  /// The alignment of the second operand with the first.
   var alignment: OperandAlignment { get }
 
-  /// The loop for operands of this type; `nil` where there is none.
+  /// The loop for operands of an element type; `nil` for a type without a loop.
   func loop(_ type: ElementType) -> AnyBinaryLoop?
 
-  /// The shape of the two operands, of types that go together, broadcast.
+  /// The shape that both operands broadcast to; `nil` if unknown.
+  /// - Throws: `OperatorError.input` for operands of different element types, or of shapes that do not
+  ///   broadcast
   func inferShape(_ inputs: Inputs) throws(OperatorError) -> Shape?
 
-  /// The loop for the operands at hand.
+  /// The loop for the element types of the inputs.
+  /// - Throws: `OperatorError.input` for a type without a loop
   func findLoop(_ call: Preparation) throws(OperatorError) -> AnyBinaryLoop
 
-  /// How the operands lie on the output.
+  /// The rows of the output and of the operands that are broadcast to it.
   func rows(_ call: Preparation) throws(OperatorError) -> BroadcastRows
 
-  /// The work of one element, in units of a simple arithmetic operation.
+  /// The work of one element, in units of a simple arithmetic operation. It determines how many
+  /// elements a task has. The default is 1.
   var cost: Int { get }
 }
 
 extension BinaryOperator {
+  /// Reads the attributes `axis` and `broadcast` of old versions.
   public init(_ node: inout NodeReader) throws(OperatorError) {
     self.init(alignment: try OperandAlignment(&node))
   }
 
+  /// 1.
   public var cost: Int { 1 }
+  /// Both inputs.
   public var overwritableInputs: [Int] { [0, 1] }
 
+  /// The element type of input 0, and the shape that both inputs broadcast to.
   public func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     [.tensor(try inputs.tensor(0).elementType, try inferShape(inputs))]
   }
 
+  /// A kernel that runs `findLoop(_:)` on `rows(_:)`, on all threads.
   public func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     try findLoop(call).kernel(rows(call))
   }
 
+  /// The shape that both inputs broadcast to; they must have the same element type.
   public func inferShape(_ inputs: Inputs) throws(OperatorError) -> Shape? {
     let a = try inputs.tensor(0).shape
     return try alignment.shape(a, try inputs.tensor(1, sameTypeAs: 0).shape)
   }
 
+  /// `loop(_:)` of the element type of input 0.
   public func findLoop(_ call: Preparation) throws(OperatorError) -> AnyBinaryLoop {
     let type = try call.elementType(0)
     guard let loop = loop(type) else { throw .input(0, "unexpected element type \(type)") }
     return loop
   }
 
+  /// The rows of output 0 and of inputs 0 and 1.
   public func rows(_ call: Preparation) throws(OperatorError) -> BroadcastRows {
     let a = try call.inputSizes(0)
     let b = try alignment.align(Shape(call.inputSizes(1)), to: Shape(a))?.sizes ?? []
@@ -56,23 +73,28 @@ extension BinaryOperator {
   }
 }
 
-/// A function of two numbers of one type to a third.
+/// A function of two numbers of the same type whose result has that type.
 public protocol ArithmeticFunction: Sendable {
-  /// In `Float` or `Double`.
+  /// The result for floating-point numbers. `T` is `Float` or `Double`; 16-bit floats are computed in
+  /// `Float`.
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T
+  /// The result for integers. It must not trap: use `&+`, `&-` and `&*`. 8-bit and 16-bit integers
+  /// are computed in `Int32`, uint32 in `Int64`, and results are truncated.
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T
 
-  /// A loop over float32 elements that is faster than `apply`, where there is one.
+  /// A loop over float32 elements that is faster than `apply`; `nil`, the default, for none.
   var vectorised: BinaryLoop<Float, Float, Float>? { get }
 
-  /// The loop for numbers of this type; `nil` for other types. A requirement, so that its loops are
-  /// compiled for each operator.
+  /// The loop for numbers of an element type; `nil` for other types. The default calls `apply`. It is
+  /// a requirement so that its loops are compiled for each operator.
   func arithmeticLoop(_ type: ElementType) -> AnyBinaryLoop?
 }
 
 extension ArithmeticFunction {
+  /// `nil`.
   public var vectorised: BinaryLoop<Float, Float, Float>? { nil }
 
+  /// Loops over all integers and floats that call `apply`, or `vectorised` for float32.
   @inlinable public func arithmeticLoop(_ type: ElementType) -> AnyBinaryLoop? {
     switch type {
     case .float32: AnyBinaryLoop(floatLoop)
@@ -110,15 +132,18 @@ extension ArithmeticFunction {
   }
 }
 
-/// `y = f(a, b)` on numbers.
+/// `y = f(a, b)` for every pair of elements of two tensors of numbers whose shapes broadcast: an
+/// operator is its schema and `apply`.
 public protocol ArithmeticOperator: BinaryOperator, ArithmeticFunction {}
 
 extension ArithmeticOperator {
+  /// `arithmeticLoop(_:)`.
   public func loop(_ type: ElementType) -> AnyBinaryLoop? { arithmeticLoop(type) }
 }
 
 extension BinaryOperator {
-  /// An operand's name, the second one shaped so that it broadcasts by NumPy's rule.
+  /// The name of an operand, for `differentiate`. The second operand is reshaped so that it broadcasts
+  /// by NumPy's rule.
   public func operand(_ input: Int, _ backward: inout Backward) throws(OperatorError) -> String {
     let name = backward.input(input)
     guard input == 1, let axes = try trailingAxes(backward) else { return name }
@@ -126,7 +151,8 @@ extension BinaryOperator {
       ? name : backward.builder.node("Unsqueeze", [name, backward.builder.integers(axes)])
   }
 
-  /// States the gradient of an operand that was broadcast.
+  /// Sets the gradient of an operand: `gradient`, which has the shape of the output, is summed over
+  /// the axes along which the operand was broadcast.
   public func setBroadcast(
     _ input: Int, _ gradient: String, _ backward: inout Backward
   ) throws(OperatorError) {
@@ -138,7 +164,7 @@ extension BinaryOperator {
     backward.set(1, backward.builder.node("Squeeze", [sum, backward.builder.integers(axes)]))
   }
 
-  /// The axes of size 1 that the old attribute `axis` puts behind the second operand's own.
+  /// The axes of size 1 that the old attribute `axis` appends to the shape of the second operand.
   private func trailingAxes(_ backward: Backward) throws(OperatorError) -> [Int]? {
     guard case .axis = alignment else { return nil }
     let b = try backward.shape(1)
@@ -148,12 +174,13 @@ extension BinaryOperator {
 }
 
 extension BinaryOperator {
+  /// Broadcasting by NumPy's rule, since operator set 7.
   public static var versionSteps: [VersionStep] { [.broadcast] }
 }
 
 extension VersionStep {
-  /// Since operator set 7 operands broadcast by NumPy's rule. Before it the attribute `broadcast`
-  /// laid the second on the first, from `axis` on.
+  /// Since operator set 7, operands broadcast by NumPy's rule. Before, the attribute `broadcast`
+  /// aligned the dimensions of the second operand with those of the first from `axis` on.
   public static let broadcast = VersionStep(
     7,
     up: { change throws(OperatorError) in
@@ -170,11 +197,11 @@ extension VersionStep {
 }
 
 extension VersionChange {
-  /// States by attributes how the second operand lies on the first, or the first on the second where
-  /// they may be exchanged.
+  /// Expresses broadcasting by the attributes `broadcast` and `axis`. The operands of a commutative
+  /// operator or a comparison are swapped if only the first one broadcasts.
   fileprivate mutating func broadcastByAttribute() throws(OperatorError) {
     guard let a = tensorType(0)?.shape, let b = tensorType(1)?.shape else {
-      throw .input(1, "the operands' shapes must be known, and are not")
+      throw .input(1, "the shapes of both operands must be known")
     }
     if a.rank == b.rank, zip(a, b).allSatisfy(certainlyEqual) { return }
     if try lay(b, of: 1, on: a) { return }
@@ -183,9 +210,9 @@ extension VersionChange {
       node.inputs.swapAt(0, 1)
       return
     }
-    // What lies on nothing is repeated.
+    // Neither broadcasts to the other alone, so both are repeated.
     guard let sizes = Broadcast.combine(a, b)?.sizes else {
-      throw .input(1, "neither of the shapes \(a) and \(b) lies on the other")
+      throw .input(1, "neither of the shapes \(a) and \(b) broadcasts to the other")
     }
     for index in 0...1 { setInput(index, try broadcast(try input(index), to: sizes)) }
   }
@@ -195,7 +222,8 @@ extension VersionChange {
     "Greater": "Less", "Less": "Greater",
   ]
 
-  /// - Returns: whether an operand of that shape can be laid on the other
+  /// Sets the attributes that broadcast an operand of shape `b` to `a`.
+  /// - Returns: `false` if the attributes cannot express it
   private mutating func lay(
     _ b: Shape, of input: Int, on a: Shape
   ) throws(OperatorError) -> Bool {
@@ -218,6 +246,7 @@ extension VersionChange {
 }
 
 extension BinaryOperator where Self: AffineOperator {
+  /// Whether the operands are aligned by NumPy's rule.
   public var broadcastsByNumPy: Bool {
     if case .numpy = alignment { true } else { false }
   }

@@ -1,42 +1,53 @@
 import ONNXFormat
 import RealModule
 
-/// `y[i] = f(x[i])` for so many elements; `y` may be `x`.
+/// A loop that computes `y[i] = f(x[i])`: addresses of `x` and `y`, and the number of elements. `y` may
+/// be the same memory as `x`.
 public typealias UnaryLoop<X, Y> =
   @Sendable (UnsafePointer<X>, UnsafeMutablePointer<Y>, Int) -> Void
 
-/// `y = f(x)` for every element: an operator is its schema, its attributes and `apply`.
+/// `y = f(x)` for every element of a tensor of floats: an operator is its schema, its attributes and
+/// `apply`.
+///
+/// Input 0 and output 0 have the same shape and element type: float16, bfloat16, float32 or float64.
+/// The work is split into tasks of a fixed number of elements that any thread may take.
 public protocol ElementwiseOperator: Operator {
-  /// One element, in `Float` or `Double`.
+  /// The result for one element. `T` is `Float` or `Double`; 16-bit floats are computed in `Float`.
   func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T
 
-  /// A loop over contiguous float32 elements that is faster than `apply`, where there is one.
+  /// A loop over contiguous float32 elements that is faster than `apply`; `nil`, the default, for
+  /// none.
   var vectorised: UnaryLoop<Float, Float>? { get }
 
-  /// The work of one element, in units of a simple arithmetic operation.
+  /// The work of one element, in units of a simple arithmetic operation. It determines how many
+  /// elements a task has. The default is 1.
   var cost: Int { get }
 
-  /// The kernel for a floating-point type; `nil` for others. A requirement, so that its loops are
-  /// compiled for each operator.
+  /// The kernel for `count` elements of a floating-point type; `nil` for other types. The default
+  /// calls `apply`. It is a requirement so that its loops are compiled for each operator.
   func realKernel(_ type: ElementType, _ count: Int) -> Kernel?
 }
 
-/// An elementwise operator that takes integers as well.
+/// An elementwise operator on floats and integers.
 public protocol IntegerElementwiseOperator: ElementwiseOperator {
+  /// The result for one element of an integer type. It must not trap: use `&+`, `&-` and `&*`. 8-bit
+  /// and 16-bit integers are computed in `Int32`, uint32 in `Int64`, and results are truncated.
   func apply<T: FixedWidthInteger>(integer x: T) -> T
 
-  /// The kernel for an integer type; `nil` for others. A requirement, so that its loops are
-  /// compiled for each operator.
+  /// The kernel for `count` elements of an integer type; `nil` for other types. The default calls
+  /// `apply(integer:)`. It is a requirement so that its loops are compiled for each operator.
   func integerKernel(_ type: ElementType, _ count: Int) -> Kernel?
 }
 
-/// An operator without attributes: `consumed_inputs`, which operator set 1 had on many, was a hint
-/// for in-place memory that means nothing here.
+/// An operator without attributes. `consumed_inputs`, a hint for in-place computation that many
+/// operators had before operator set 6, is ignored.
 public protocol AttributeFreeOperator: Operator {
+  /// The operator.
   init()
 }
 
 extension AttributeFreeOperator {
+  /// Reads no attributes.
   public init(_ node: inout NodeReader) throws(OperatorError) {
     self.init()
     try node.skipConsumedInputs()
@@ -44,21 +55,27 @@ extension AttributeFreeOperator {
 }
 
 extension NodeReader {
-  /// Reads operator set 1's `consumed_inputs`, a hint for in-place memory that means nothing here.
+  /// Ignores `consumed_inputs`, a hint for in-place computation that operators had before operator
+  /// set 6.
   public mutating func skipConsumedInputs() throws(OperatorError) {
     if version < 6 { _ = try optionalInts("consumed_inputs") }
   }
 }
 
 extension ElementwiseOperator {
+  /// `nil`.
   public var vectorised: UnaryLoop<Float, Float>? { nil }
+  /// 1.
   public var cost: Int { 1 }
+  /// Input 0.
   public var overwritableInputs: [Int] { [0] }
 
+  /// The type of input 0.
   public func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     [.tensor(try inputs.tensor(0))]
   }
 
+  /// `realKernel(_:_:)` for the element type of input 0.
   public func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let count = try call.inputCount(0)
     guard let kernel = realKernel(try call.elementType(0), count) else {
@@ -67,6 +84,7 @@ extension ElementwiseOperator {
     return kernel
   }
 
+  /// A kernel that calls `apply`, or `vectorised` for float32.
   @inlinable public func realKernel(_ type: ElementType, _ count: Int) -> Kernel? {
     switch type {
     case .float32: elementKernel(count, cost: cost, floatLoop)
@@ -87,6 +105,7 @@ extension ElementwiseOperator {
 }
 
 extension IntegerElementwiseOperator {
+  /// The kernel for the element type of input 0.
   public func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let count = try call.inputCount(0)
     let type = try call.elementType(0)
@@ -96,6 +115,7 @@ extension IntegerElementwiseOperator {
     return kernel
   }
 
+  /// A kernel that calls `apply(integer:)`.
   @inlinable public func integerKernel(_ type: ElementType, _ count: Int) -> Kernel? {
     switch type {
     case .int8: kernel(Int8.self, through: Int32.self, count)
@@ -125,7 +145,7 @@ extension IntegerElementwiseOperator {
   }
 }
 
-/// A loop over 16-bit elements that goes through blocks of `Float`.
+/// A loop over 16-bit floats that converts blocks of them to `Float` and back.
 public func throughFloat<T: HalfFloat>(
   _ type: T.Type, _ loop: @escaping UnaryLoop<Float, Float>
 ) -> UnaryLoop<T, T> {
@@ -141,8 +161,8 @@ public func throughFloat<T: HalfFloat>(
   }
 }
 
-/// A loop over small integers that goes through blocks of a wider type, into which all of their
-/// values fit; results are cut to the small type's bits.
+/// A loop over small integers that converts blocks of them to a wider type and back. Results are
+/// truncated to the bits of the small type.
 @inline(never)
 public func throughWide<T: FixedWidthInteger & Sendable, W: FixedWidthInteger & Sendable>(
   _ type: T.Type, _ loop: @escaping UnaryLoop<W, W>
@@ -160,7 +180,7 @@ public func throughWide<T: FixedWidthInteger & Sendable, W: FixedWidthInteger & 
   }
 }
 
-/// Elements that a loop over small integers widens at a time.
+/// The number of small integers that a loop widens at a time.
 let smallBlock = 512
 
 /// `y[i] = x[i]`
@@ -171,7 +191,7 @@ func widenIntegers<T: FixedWidthInteger, W: FixedWidthInteger>(
   for i in 0..<count { y[i] = W(truncatingIfNeeded: x[i]) }
 }
 
-/// `y[i] = x[i]`, cut to the bits of `y`.
+/// `y[i] = x[i]`, truncated to the bits of `y`.
 @inline(__always)
 func narrowIntegers<T: FixedWidthInteger, W: FixedWidthInteger>(
   _ x: UnsafePointer<W>, _ y: UnsafeMutablePointer<T>, _ count: Int
@@ -179,7 +199,8 @@ func narrowIntegers<T: FixedWidthInteger, W: FixedWidthInteger>(
   for i in 0..<count { y[i] = T(truncatingIfNeeded: x[i]) }
 }
 
-/// A kernel that maps the elements of input 0 to those of output 0, cut into tiles for threads.
+/// A kernel that maps the `count` elements of input 0 to those of output 0, on all threads. Any thread
+/// may call the loop, which must capture immutable values only.
 public func elementKernel<X, Y>(
   _ count: Int, cost: Int = 1, _ loop: @escaping UnaryLoop<X, Y>
 ) -> Kernel {
@@ -193,20 +214,25 @@ public func elementKernel<X, Y>(
   return .compute { buffers in buffers.parallel(tiles.count, tile) }
 }
 
-/// A run of elements cut into pieces that are worth a thread's while; the cut depends on nothing
-/// but the number of elements and the work of each.
+/// Consecutive elements split into tiles, each large enough to be worth starting a thread for. The
+/// split depends only on the number of elements and the work of each, never on the number of threads.
 public struct Tiles: Sendable {
+  /// The number of elements in all tiles.
   public let elements: Int
+  /// The number of elements in a tile; the last one may be smaller.
   public let size: Int
 
-  /// - Parameter cost: work of one element, in units of a simple arithmetic operation.
+  /// Splits a number of elements.
+  /// - Parameter cost: work of one element, in units of a simple arithmetic operation
   public init(_ elements: Int, cost: Int = 1) {
     self.elements = elements
     self.size = max(1, 32768 / max(cost, 1))
   }
 
+  /// The number of tiles.
   public var count: Int { elements / size + (elements % size == 0 ? 0 : 1) }
 
+  /// The elements of a tile.
   public subscript(index: Int) -> Range<Int> {
     index * size..<Swift.min(elements, (index + 1) * size)
   }

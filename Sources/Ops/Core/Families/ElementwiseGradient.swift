@@ -1,38 +1,49 @@
 import ONNXFormat
 import RealModule
 
-/// What of an elementwise operator's input x and output y its derivative is computed from.
+/// The values that the derivative of `y = f(x)` is computed from.
 public enum DerivativeSource: Sendable {
-  case input, output, both
+  /// `x`.
+  case input
+  /// `y`.
+  case output
+  /// `x` and `y`.
+  case both
 }
 
-/// `gx[i] = f′(x[i]) · g[i]` for so many elements; `gx` may be `g`. A pointer that the derivative
-/// does not need is one to something else.
+/// A loop that computes `gx[i] = f′(x[i]) · g[i]` for `count` elements. `gx` may be the same memory as
+/// `g`. Only the values that `derivativeSource` names may be read from `x` and `y`.
 public typealias GradientLoop<T> =
   @Sendable (
     _ x: UnsafePointer<T>, _ y: UnsafePointer<T>, _ g: UnsafePointer<T>,
     _ gx: UnsafeMutablePointer<T>, _ count: Int
   ) -> Void
 
-/// An elementwise operator with a derivative.
+/// An elementwise operator with a derivative. Training computes its gradient in one pass over memory,
+/// by an operator of the private domain that is registered together with this one.
 public protocol DifferentiableElementwise: ElementwiseOperator, DifferentiableOperator {
-  /// What `derivative` looks at; the other argument is anything.
+  /// The arguments that `derivative` uses. The other one has no meaning.
   static var derivativeSource: DerivativeSource { get }
 
-  /// `dy/dx` at `x`, where `y = f(x)`.
+  /// `dy/dx` at `x`, where `y = f(x)`. `T` is `Float` or `Double`.
   func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T
 
-  /// A loop over contiguous float32 elements that is faster than `derivative`, where there is one.
+  /// A loop over contiguous float32 elements that is faster than `derivative`; `nil`, the default, for
+  /// none.
   var vectorisedGradient: GradientLoop<Float>? { get }
 
-  /// The kernel of the gradient: a requirement, so that its loops are compiled for each operator.
+  /// The kernel of the gradient. The default calls `derivative`. It is a requirement so that its loops
+  /// are compiled for each operator.
   func gradientKernel(_ call: Preparation) throws(OperatorError) -> Kernel
 }
 
 extension DifferentiableElementwise {
+  /// The operator that computes the gradient.
   public static var gradientOperators: [any Operator.Type] { [ElementwiseGradient<Self>.self] }
+  /// `nil`.
   public var vectorisedGradient: GradientLoop<Float>? { nil }
 
+  /// Adds a node that computes the gradient of input 0 in one pass.
   public func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
     let x = Self.derivativeSource == .output ? "" : backward.input(0)
@@ -46,22 +57,22 @@ extension DifferentiableElementwise {
   }
 }
 
-/// The gradient of an elementwise operator: inputs are the gradient of its output, and of its input
-/// x and output y those that the derivative needs.
-public struct ElementwiseGradient<Base: DifferentiableElementwise>: Operator {
-  public static var schema: Schema {
+/// The gradient of an elementwise operator. Inputs are the gradient of its output, then `x` and `y` of
+/// the operator as far as the derivative needs them.
+package struct ElementwiseGradient<Base: DifferentiableElementwise>: Operator {
+  package static var schema: Schema {
     let base = Base.schema
     // Operators of several domains may have one name.
     let name = base.domain.isEmpty ? base.name : "\(base.domain).\(base.name)"
     return Schema(name + "Grad", gradientOf: base, inputs: 2...3, outputs: 1...1)
   }
-  public let base: Base
+  private let base: Base
 
-  public init(_ node: inout NodeReader) throws(OperatorError) { base = try Base(&node) }
+  package init(_ node: inout NodeReader) throws(OperatorError) { base = try Base(&node) }
 
-  public var overwritableInputs: [Int] { [0] }
+  package var overwritableInputs: [Int] { [0] }
 
-  public func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+  package func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let gradient = try inputs.tensor(0, [.floats, .bfloat16])
     var shape = gradient.shape
     for index in 1...2 where inputs.has(index) {
@@ -70,12 +81,13 @@ public struct ElementwiseGradient<Base: DifferentiableElementwise>: Operator {
     return [.tensor(gradient.elementType, shape)]
   }
 
-  public func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+  package func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     try base.gradientKernel(call)
   }
 }
 
 extension DifferentiableElementwise {
+  /// A kernel that calls `derivative`, or `vectorisedGradient` for float32.
   @inlinable public func gradientKernel(_ call: Preparation) throws(OperatorError) -> Kernel {
     switch try call.elementType(0) {
     case .float32: try kernel(call, vectorisedGradient ?? floatLoop)
@@ -89,7 +101,7 @@ extension DifferentiableElementwise {
     }
   }
 
-  /// The exact derivative: 16-bit elements do without the approximations of `vectorisedGradient`.
+  /// The exact derivative. 16-bit floats do not use the approximations of `vectorisedGradient`.
   @inlinable var floatLoop: GradientLoop<Float> {
     { x, y, g, gx, count in
       for i in 0..<count { gx[i] = self.derivative(x[i], y[i]) * g[i] }
@@ -100,7 +112,7 @@ extension DifferentiableElementwise {
     _ call: Preparation, _ loop: @escaping GradientLoop<T>
   ) throws(OperatorError) -> Kernel {
     let tiles = Tiles(try call.inputCount(0), cost: cost)
-    // One that is not there is never looked at.
+    // The loop never reads an input that is left out.
     let x = call.inputs.has(1) ? 1 : 0
     let y = call.inputs.has(2) ? 2 : 0
     let tile: Buffers.Tile = { buffers, task, _ in
@@ -114,7 +126,7 @@ extension DifferentiableElementwise {
   }
 }
 
-/// A gradient loop over 16-bit elements that goes through blocks of `Float`.
+/// A gradient loop over 16-bit floats that converts blocks of them to `Float` and back.
 @inline(never)
 public func throughFloat<T: HalfFloat>(
   _ type: T.Type, _ loop: @escaping GradientLoop<Float>
@@ -134,8 +146,8 @@ public func throughFloat<T: HalfFloat>(
   }
 }
 
-/// A loop of CKernels that looks at `x`.
-public func inputLoop(
+/// The gradient loop of a C function that takes `x`, the gradient and the result.
+package func inputLoop(
   _ loop:
     @escaping @Sendable (
       UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int
@@ -144,8 +156,8 @@ public func inputLoop(
   { x, _, g, gx, count in loop(x, g, gx, count) }
 }
 
-/// A loop of CKernels that looks at `y`.
-public func outputLoop(
+/// The gradient loop of a C function that takes `y`, the gradient and the result.
+package func outputLoop(
   _ loop:
     @escaping @Sendable (
       UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int

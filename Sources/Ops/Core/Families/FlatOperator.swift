@@ -1,6 +1,7 @@
-/// An operator whose outputs no small change of an input changes: every gradient is zero.
+/// An operator whose outputs are piecewise constant, so that all its gradients are zero.
 public protocol FlatOperator: DifferentiableOperator {}
 
 extension FlatOperator {
+  /// Adds nothing: all gradients are zero.
   public func differentiate(_ backward: inout Backward) throws(OperatorError) {}
 }

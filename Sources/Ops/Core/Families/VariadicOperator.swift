@@ -1,21 +1,25 @@
 import ONNXFormat
 
-/// `y = f(… f(f(x₀, x₁), x₂) …)` on numbers; the shapes broadcast, before operator set 8 they are
-/// equal.
+/// `y = f(… f(f(x₀, x₁), x₂) …)` for the elements of one or more tensors of numbers whose shapes
+/// broadcast. Versions before 8 require equal shapes.
 public protocol VariadicOperator: Operator, ArithmeticFunction {
+  /// An operator for these inputs.
   init(inputs: VariadicInputs)
+  /// The properties of the inputs that the node determines.
   var inputs: VariadicInputs { get }
 }
 
-/// What the node says of a variadic operator's inputs.
+/// Properties of the inputs of a variadic operator that its node determines.
 public struct VariadicInputs: Sendable {
+  /// Whether the shapes of the inputs broadcast. Otherwise they must be equal.
   public let broadcast: Bool
-  /// Whether the output may take over the memory of one of the first two: not where another input
-  /// that is read later is the same value.
+  /// Whether the output may reuse the memory of one of the first two inputs, because no input that is
+  /// read later is the same value.
   public let areDistinct: Bool
 }
 
 extension VariadicOperator {
+  /// Reads no attributes.
   public init(_ node: inout NodeReader) throws(OperatorError) {
     try node.skipConsumedInputs()
     self.init(
@@ -24,8 +28,10 @@ extension VariadicOperator {
         areDistinct: node.inputCount <= 2 || Set(node.node.inputs).count == node.inputCount))
   }
 
+  /// The first two inputs, if no other input is the same value.
   public var overwritableInputs: [Int] { inputs.areDistinct ? [0, 1] : [] }
 
+  /// The element type of input 0, and the shape that all inputs broadcast to.
   public func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     var shapes: [Shape?] = []
     for index in 0..<inputs.count {
@@ -39,12 +45,14 @@ extension VariadicOperator {
     return [.tensor(try inputs.tensor(0).elementType, try Broadcast.shape(shapes))]
   }
 
+  /// A kernel that folds the inputs into the output, on all threads.
   public func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     try foldKernel(call, last: arithmeticLoop(call.elementType(0)))
   }
 
-  /// Folds the inputs into the output, one after the other, the last one by another loop.
-  public func foldKernel(_ call: Preparation, last: AnyBinaryLoop?) throws(OperatorError) -> Kernel
+  /// A kernel that folds the inputs into the output one after the other, the last one by the loop
+  /// `last`.
+  package func foldKernel(_ call: Preparation, last: AnyBinaryLoop?) throws(OperatorError) -> Kernel
   {
     let type = try call.elementType(0)
     guard let loop = arithmeticLoop(type), let last else {
@@ -77,8 +85,8 @@ extension VariadicOperator {
 }
 
 extension VariadicOperator {
-  /// Gives the gradient of an extreme value to the inputs that are it, in equal shares.
-  public func shareAmongEqual(_ backward: inout Backward) throws(OperatorError) {
+  /// Divides the gradient of a maximum or minimum equally among the inputs that attain it.
+  package func shareAmongEqual(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
     let type = try backward.elementType()
     var masks: [String] = []
@@ -94,6 +102,7 @@ extension VariadicOperator {
 }
 
 extension VariadicOperator {
+  /// Broadcasting, since operator set 8.
   public static var versionSteps: [VersionStep] {
     [
       VersionStep(
@@ -106,7 +115,7 @@ extension VariadicOperator {
           }
           if isEqual { return }
           guard let sizes = change.outputType(0)?.shape?.sizes else {
-            throw .input(1, "that version does not broadcast, and shapes may differ")
+            throw .input(1, "version 7 does not broadcast, and the shapes may differ")
           }
           for index in change.node.inputs.indices {
             change.setInput(index, try change.broadcast(try change.input(index), to: sizes))

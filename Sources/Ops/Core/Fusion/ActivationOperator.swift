@@ -1,13 +1,13 @@
 import ONNXFormat
 
-/// An operator that a fused one can apply to its result instead.
+/// An operator that another one before it, such as a convolution, can apply to its own result.
 public protocol ActivationOperator: Operator {
-  /// The function, where everything about it is constant.
+  /// The function that the node `partner.next` applies; `nil` unless all its parameters are constant.
   func activation(_ partner: FusionPartner) -> Activation?
 }
 
-/// A sum or a product, which an operator before it may take over: a convolution multiplies its
-/// weights by the factors of a product by channel, and adds a sum to its bias.
+/// A sum or a product that an operator before it may take over. For example, a convolution multiplies
+/// its weights by the factors of each channel, and adds a sum to its bias.
 public protocol AffineOperator: Operator {
   /// Whether operands are added or multiplied.
   var affineRole: AffineRole { get }
@@ -15,7 +15,7 @@ public protocol AffineOperator: Operator {
   var broadcastsByNumPy: Bool { get }
 }
 
-/// The part that an operator has in `factor · x + shift`.
+/// The part of an operator in `factor · x + shift`.
 public enum AffineRole: Sendable {
   /// The operands are added.
   case sum

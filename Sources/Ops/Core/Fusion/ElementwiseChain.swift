@@ -1,16 +1,16 @@
 import ONNXFormat
 import RealModule
 
-/// Operations on numbers of one shape, one after the other, in a single pass over memory: what the
-/// formula of an optimiser, or a gate, comes to.
+/// Elementwise operations on tensors of the same shape, one after the other, in a single pass over
+/// memory, such as the formula of an optimiser or a gate.
 ///
-/// Value `i` of the chain is input `i` of the node, and behind the inputs the result of each step.
-/// Inputs that hold one element go with every element of the others. Attributes are the operators of
-/// the steps with their domains and versions, two values for each to work on (the second −1 where
-/// there is one), and the values that are outputs. The attributes of a step's operator have the number
-/// of the step before their names: `3.alpha`.
-public struct ElementwiseChain: Operator {
-  public static let schema = Schema(
+/// The values of the chain are the inputs of the node, followed by the result of each step. An input
+/// with a single element is broadcast. Attributes are the operators of the steps (`operators`) with
+/// their domains and versions, the numbers of two values that each works on (`operands`, −1 for no
+/// second one), and the numbers of the values that are outputs (`results`). The attributes of a step's
+/// operator have the number of the step before their names: `3.alpha`.
+package struct ElementwiseChain: Operator {
+  package static let schema = Schema(
     "ElementwiseChain", domain: "swift.onnx", [1: [.float32, .float64]], inputs: .atLeast(1),
     outputs: .atLeast(1))
   private let steps: [(operator: any ChainedOperator, operands: [Int])]
@@ -18,12 +18,12 @@ public struct ElementwiseChain: Operator {
   private let results: [Int]
   private let inputCount: Int
 
-  /// Elements that go through all steps before the next ones do.
+  /// The number of elements that pass through all steps at a time.
   private static let block = 1024
-  /// Steps that keep their results of a block in the cache.
-  public static let mostSteps = 48
+  /// The largest number of steps whose results of a block fit into the cache.
+  package static let mostSteps = 48
 
-  public init(_ node: inout NodeReader) throws(OperatorError) {
+  package init(_ node: inout NodeReader) throws(OperatorError) {
     let inputCount = node.inputCount
     self.inputCount = inputCount
     let names = try node.optionalStrings("operators") ?? []
@@ -47,17 +47,17 @@ public struct ElementwiseChain: Operator {
         let made = try node.registry.make(step, operatorSet: versions[index]).operator
           as? any ChainedOperator,
         !pair.isEmpty, pair.allSatisfy({ (0..<inputCount + index).contains($0) })
-      else { throw .attribute("operators", "no chain has '\(name)' of these values") }
+      else { throw .attribute("operators", "'\(name)' of values \(pair) cannot be a step of a chain") }
       steps.append((made, pair))
     }
     self.steps = steps
     self.names = names
     guard results.allSatisfy({ (inputCount..<inputCount + names.count).contains($0) }) else {
-      throw .attribute("results", "expected numbers of steps")
+      throw .attribute("results", "expected the numbers of steps")
     }
   }
 
-  public func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+  package func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let type = try inputs.tensor(0).elementType
     var shape: Shape?
     for index in 0..<inputs.count {
@@ -72,7 +72,7 @@ public struct ElementwiseChain: Operator {
     return Array(repeating: .tensor(type, shape), count: results.count)
   }
 
-  public func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+  package func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     call.note("\(names.joined(separator: ", ")) in one pass")
     switch try call.elementType(0) {
     case .float32: return try kernel(call, Float.self)
@@ -85,7 +85,7 @@ public struct ElementwiseChain: Operator {
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     let count = try call.outputCount(0)
-    // How far each value moves from one element to the next.
+    // The distance between consecutive elements of each value.
     var strides: [Int] = []
     for index in 0..<inputCount {
       let own = try call.inputCount(index)
@@ -148,10 +148,12 @@ public protocol ChainedOperator: Operator {
 }
 
 extension ArithmeticOperator where Self: ChainedOperator {
+  /// `arithmeticLoop(_:)`.
   @inlinable public func chainLoop(_ type: ElementType) -> AnyBinaryLoop? { arithmeticLoop(type) }
 }
 
 extension ElementwiseOperator where Self: ChainedOperator {
+  /// A loop over float32 or float64 that calls `apply`.
   @inlinable public func chainLoop(_ type: ElementType) -> AnyBinaryLoop? {
     switch type {
     case .float32:
@@ -170,15 +172,15 @@ extension ElementwiseOperator where Self: ChainedOperator {
   }
 }
 
-/// Collects nodes that make one chain.
-public struct ElementwiseChainBuilder {
+/// Collects the nodes of a chain.
+package struct ElementwiseChainBuilder {
   private var inputs: [String] = []
   private var nodes: [(node: Node, version: Int)] = []
 
-  public init() {}
+  package init() {}
 
   /// Whether a chain of elements of this type can have the node, whose operator is `made`, as a step.
-  public static func accepts(_ node: Node, _ made: any Operator, _ type: ElementType) -> Bool {
+  package static func accepts(_ node: Node, _ made: any Operator, _ type: ElementType) -> Bool {
     guard let chained = made as? any ChainedOperator, chained.isPure, node.outputs.count == 1,
       (1...2).contains(node.inputs.count), !node.inputs.contains(""),
       chained.chainLoop(type) != nil
@@ -189,15 +191,15 @@ public struct ElementwiseChainBuilder {
     return true
   }
 
-  public static let mostSteps = ElementwiseChain.mostSteps
+  package static let mostSteps = ElementwiseChain.mostSteps
 
   /// Adds a step.
   /// - Parameter version: the version of the operator set whose rules the node follows
-  public mutating func append(_ node: Node, version: Int) { nodes.append((node, version)) }
+  package mutating func append(_ node: Node, version: Int) { nodes.append((node, version)) }
 
   /// The node that computes what all of them do.
   /// - Parameter outputs: which of their results are used elsewhere
-  public func node(outputs: [String]) -> Node {
+  package func node(outputs: [String]) -> Node {
     let steps = nodes.map(\.node)
     let made = Set(steps.flatMap(\.outputs))
     var inputs: [String] = []

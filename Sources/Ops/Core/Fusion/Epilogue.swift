@@ -2,18 +2,24 @@ import CKernels
 import ONNXFormat
 import RealModule
 
-/// A function that a fused operator applies to its result.
+/// An activation function that an operator applies to its result because the node that computed it
+/// was fused with it.
 public enum Activation: Sendable, Hashable {
+  /// No function.
   case none
+  /// `max(x, 0)`.
   case relu
-  /// To `low...high`.
+  /// `x` clamped to `low...high`.
   case clip(Float, Float)
   /// `alpha · x` where `x < 0`.
   case leakyRelu(Float)
+  /// `1 / (1 + e⁻ˣ)`.
   case sigmoid
+  /// `tanh x`.
   case tanh
 
-  /// Attributes `activation` (an operator's name) and `activation_params`.
+  /// Reads the attributes `activation`, the name of an operator, and `activation_params`.
+  /// - Throws: `OperatorError.attribute` for another function or number of parameters
   public init(_ node: inout NodeReader) throws(OperatorError) {
     let name = try node.string("activation", default: "")
     let parameters = try node.optionalFloats("activation_params") ?? []
@@ -25,11 +31,12 @@ public enum Activation: Sendable, Hashable {
     case ("Sigmoid", 0): self = .sigmoid
     case ("Tanh", 0): self = .tanh
     default:
-      throw .attribute("activation", "no '\(name)' with \(parameters.count) parameters")
+      throw .attribute(
+        "activation", "'\(name)' with \(parameters.count) parameters is not supported")
     }
   }
 
-  /// The operator's name; `nil` for none.
+  /// The name of the operator; `nil` for no function.
   public var name: String? {
     switch self {
     case .none: nil
@@ -41,7 +48,7 @@ public enum Activation: Sendable, Hashable {
     }
   }
 
-  /// Notes that the kernel applies the function to its result.
+  /// Notes in the plan that the kernel applies the function to its result.
   public func note(in call: Preparation) {
     if let name { call.note("fused with \(name)") }
   }
@@ -60,6 +67,7 @@ public enum Activation: Sendable, Hashable {
     }
   }
 
+  /// The function of one number.
   @inlinable public func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T {
     switch self {
     case .none: return x
@@ -73,8 +81,8 @@ public enum Activation: Sendable, Hashable {
     }
   }
 
-  /// Applies the function in place to a tile whose rows lie `stride` elements apart.
-  public func apply<T: RealElement>(
+  /// Applies the function in place to a tile whose rows begin `stride` elements apart.
+  package func apply<T: RealElement>(
     _ y: UnsafeMutablePointer<T>, rows: Int, columns: Int, stride: Int
   ) {
     if T.self == Float.self {
@@ -87,8 +95,8 @@ public enum Activation: Sendable, Hashable {
     }
   }
 
-  /// The bounds of the result, for a function that does nothing else.
-  public var bounds: (low: Float, high: Float) {
+  /// The bounds of the result of a function that only clamps; infinite for others.
+  package var bounds: (low: Float, high: Float) {
     switch self {
     case .relu: (0, .infinity)
     case .clip(let low, let high): (low, high)
@@ -96,16 +104,16 @@ public enum Activation: Sendable, Hashable {
     }
   }
 
-  /// Whether the function does no more than hold its result within `bounds`.
-  public var isClamp: Bool {
+  /// Whether the function only clamps its result to `bounds`.
+  package var isClamp: Bool {
     switch self {
     case .none, .relu, .clip: true
     case .leakyRelu, .sigmoid, .tanh: false
     }
   }
 
-  /// The function and its parameters as the C kernels take them.
-  public var c: (function: ck_activation, a: Float, b: Float) {
+  /// The function and its parameters for the C kernels.
+  package var c: (function: ck_activation, a: Float, b: Float) {
     switch self {
     case .none: (CK_ACTIVATION_NONE, 0, 0)
     case .relu: (CK_ACTIVATION_RELU, 0, 0)
@@ -117,33 +125,34 @@ public enum Activation: Sendable, Hashable {
   }
 }
 
-/// What happens to a tile of a result while it is still in the cache:
+/// The last operations on a tile of a result, done while it is still in the cache:
 /// `y = activation(y + bias[channel] + residual)`.
-public struct Epilogue: Sendable {
-  /// Input with one number for each output channel.
-  public var bias: Int?
-  /// Input of the result's shape.
-  public var residual: Int?
-  public var activation: Activation
+package struct Epilogue: Sendable {
+  /// The input that holds one number for each output channel; `nil` for none.
+  package var bias: Int?
+  /// The input of the result's shape that is added; `nil` for none.
+  package var residual: Int?
+  /// The function that is applied last.
+  package var activation: Activation
 
-  public init(bias: Int? = nil, residual: Int? = nil, activation: Activation = .none) {
+  package init(bias: Int? = nil, residual: Int? = nil, activation: Activation = .none) {
     self.bias = bias
     self.residual = residual
     self.activation = activation
   }
 
-  /// Notes the operators whose work the kernel does besides its own.
-  public func note(in call: Preparation) {
+  /// Notes in the plan which operators the kernel was fused with.
+  package func note(in call: Preparation) {
     if residual != nil { call.note("fused with Add") }
     activation.note(in: call)
   }
 
-  /// The same for the C kernels, for a part of the result.
+  /// The epilogue of a part of the result, for the C kernels.
   ///
   /// - Parameters:
-  ///   - offset: where the part begins, in the result as in the residual
-  ///   - channel: its first channel
-  public func c(_ buffers: Buffers, offset: Int, channel: Int) -> ck_epilogue {
+  ///   - offset: the element of the result and of the residual at which the part begins
+  ///   - channel: the first channel of the part
+  package func c(_ buffers: Buffers, offset: Int, channel: Int) -> ck_epilogue {
     let (function, a, b) = activation.c
     let (low, high) = activation.bounds
     return ck_epilogue(
@@ -152,14 +161,14 @@ public struct Epilogue: Sendable {
       a: a, b: b, low: low, high: high)
   }
 
-  /// Finishes `rows` channels from `channel` on.
+  /// Applies the epilogue to `rows` channels from `channel` on.
   ///
   /// - Parameters:
-  ///   - output: the result's first element
-  ///   - offset: where the tile begins, in the result as in the residual
-  ///   - columns: elements of the tile in each channel
-  ///   - stride: elements from one channel to the next
-  public func finish(
+  ///   - output: the first element of the result
+  ///   - offset: the element of the result and of the residual at which the tile begins
+  ///   - columns: the number of elements of the tile in each channel
+  ///   - stride: the number of elements from one channel to the next
+  package func finish(
     _ buffers: Buffers, _ output: UnsafeMutablePointer<Float>, offset: Int, channel: Int, rows: Int,
     columns: Int, stride: Int
   ) {

@@ -1,8 +1,9 @@
 import ONNXFormat
 
-/// Axes counted from 0, as `normalized(axis:rank:)` has them, each of which may occur once.
+/// Axes counted from 0, for axes of which negative ones count from the end.
+/// - Throws: `OperatorError.invalid` for an axis out of range, or one that is given twice
 public func normalized(axes: [Int], rank: Int) throws(OperatorError) -> [Int] {
-  // A list longer than the rank holds one twice; say so before walking through it.
+  // Such a list has duplicates or axes out of range, and a file may make it very long.
   guard axes.count <= rank else {
     throw .invalid("\(axes.count) axes are given for rank \(rank)")
   }
@@ -16,8 +17,8 @@ public func normalized(axes: [Int], rank: Int) throws(OperatorError) -> [Int] {
   return result
 }
 
-/// Distances in elements between neighbours along each axis of a row-major tensor.
-/// For a tensor without elements they may wrap around; nobody uses them then.
+/// The distances between neighbours along each axis of a row-major tensor, in elements. They may wrap
+/// around for a tensor without elements, where they are not used.
 public func rowMajorStrides(_ sizes: [Int]) -> [Int] {
   var strides = Array(repeating: 1, count: sizes.count)
   for axis in sizes.indices.dropLast().reversed() {
@@ -27,12 +28,13 @@ public func rowMajorStrides(_ sizes: [Int]) -> [Int] {
 }
 
 extension Sequence<Int> {
-  /// The product; what overflows wraps, as it may only for a tensor without elements.
-  public var wrappingProduct: Int { reduce(1, &*) }
+  /// The product. It wraps around on overflow, which is harmless for a tensor without elements.
+  package var wrappingProduct: Int { reduce(1, &*) }
 }
 
-/// What two dimensions that must be equal are known to be.
-public func unify(_ a: Dimension, _ b: Dimension) throws(OperatorError) -> Dimension {
+/// The dimension that two dimensions, which must be equal, are known to have.
+/// - Throws: `OperatorError.invalid` if their sizes differ
+package func unify(_ a: Dimension, _ b: Dimension) throws(OperatorError) -> Dimension {
   switch (a, b) {
   case (.size(let m), .size(let n)):
     guard m == n else { throw .invalid("sizes \(m) and \(n) differ") }
@@ -44,8 +46,8 @@ public func unify(_ a: Dimension, _ b: Dimension) throws(OperatorError) -> Dimen
   }
 }
 
-/// The product of dimensions as far as it is known: a lone symbol among ones stays one.
-public func product(_ dimensions: some Sequence<Dimension>) throws(OperatorError) -> Dimension {
+/// The product of dimensions as far as it is known. The product of a symbol and ones is the symbol.
+package func product(_ dimensions: some Sequence<Dimension>) throws(OperatorError) -> Dimension {
   let open = dimensions.filter { $0.size == nil }
   guard let known = dimensions.compactMap(\.size).elementCount else {
     throw .invalid("the product of the sizes \(Shape(Array(dimensions))) overflows")
@@ -54,5 +56,5 @@ public func product(_ dimensions: some Sequence<Dimension>) throws(OperatorError
   return open.count == 1 && known == 1 ? open[0] : .unknown
 }
 
-/// Whether two dimensions are certainly of one size.
-public func certainlyEqual(_ a: Dimension, _ b: Dimension) -> Bool { a != .unknown && a == b }
+/// Whether two dimensions are known to have the same size.
+package func certainlyEqual(_ a: Dimension, _ b: Dimension) -> Bool { a != .unknown && a == b }

@@ -1,10 +1,10 @@
 import ONNXFormat
 
-/// NumPy's broadcasting: shapes are aligned at their last dimensions, and a dimension of size 1 (or
-/// one that is not there) stretches to the size of the others.
+/// NumPy's broadcasting: shapes are aligned at their last dimensions, and a dimension that is missing
+/// or has size 1 stretches to the size of the others.
 public enum Broadcast {
-  /// The shape that all of these broadcast to; `nil` where the rank of one is unknown.
-  /// - Throws: `OperatorError.input` for the first shape that does not fit those before it.
+  /// The shape that all shapes broadcast to; `nil` if the rank of one is unknown.
+  /// - Throws: `OperatorError.input` for the first shape that does not broadcast with those before it
   public static func shape(_ shapes: [Shape?]) throws(OperatorError) -> Shape? {
     guard var result = shapes.first ?? nil else { return nil }
     for (index, shape) in shapes.enumerated().dropFirst() {
@@ -17,7 +17,7 @@ public enum Broadcast {
     return result
   }
 
-  /// The shape that both broadcast to; `nil` where they do not.
+  /// The shape that both shapes broadcast to; `nil` if there is none.
   public static func combine(_ a: Shape, _ b: Shape) -> Shape? {
     let rank = max(a.rank, b.rank)
     var result = Shape(rank: rank)
@@ -30,7 +30,8 @@ public enum Broadcast {
     return result
   }
 
-  /// A free size against a known one other than 1 is that one, or the run will fail.
+  /// An unknown size combined with a known one other than 1 gives the known one: the run fails for any
+  /// other.
   private static func combine(_ a: Dimension, _ b: Dimension) -> Dimension? {
     switch (a, b) {
     case (.size(1), _): b
@@ -43,7 +44,8 @@ public enum Broadcast {
     }
   }
 
-  /// Checks that `shape` broadcasts to `target` without changing it.
+  /// Checks that `shape` broadcasts to `target`, as far as both are known.
+  /// - Throws: `OperatorError.input` if it does not
   public static func require(
     _ shape: Shape?, fits target: Shape?, input: Int
   ) throws(OperatorError) {
@@ -58,16 +60,17 @@ public enum Broadcast {
   }
 }
 
-/// How the second operand of a binary operator lies on the first.
+/// The alignment of the second operand of a binary operator with the first.
 public enum OperandAlignment: Sendable {
-  /// Since operator set 7: NumPy's rule, both ways.
+  /// NumPy's rule for both operands, since operator set 7.
   case numpy
-  /// Before it, without `broadcast`: shapes are equal.
+  /// Equal shapes: before operator set 7, without the attribute `broadcast`.
   case none
-  /// Before it, with `broadcast`: the second operand's dimensions lie on the first's from this axis
-  /// on, or on the last ones.
+  /// The dimensions of the second operand are aligned with those of the first from this axis on, or
+  /// with the last ones for `nil`: before operator set 7, with the attribute `broadcast`.
   case axis(Int?)
 
+  /// Reads the attributes `axis` and `broadcast` of versions before 7.
   public init(_ node: inout NodeReader) throws(OperatorError) {
     try node.skipConsumedInputs()
     guard node.version < 7 else {
@@ -78,18 +81,20 @@ public enum OperandAlignment: Sendable {
     self = try node.flag("broadcast") ? .axis(axis) : .none
   }
 
-  /// The second operand's shape as NumPy's rule wants it.
+  /// The shape of the second operand, with dimensions appended so that it broadcasts by NumPy's rule.
+  /// - Throws: `OperatorError.input` if it does not fit
   public func align(_ b: Shape?, to a: Shape?) throws(OperatorError) -> Shape? {
     guard case .axis(let axis?) = self, let a, var b else { return b }
     let start = axis < 0 ? axis + a.rank : axis
     guard (0...a.rank).contains(start), b.rank <= a.rank - start else {
-      throw .input(1, "shape \(b) does not lie on \(a) from axis \(axis) on")
+      throw .input(1, "shape \(b) does not fit shape \(a) from axis \(axis) on")
     }
     b.dimensions += Array(repeating: 1, count: a.rank - start - b.rank)
     return b
   }
 
-  /// The result's shape.
+  /// The shape of the result; `nil` if unknown.
+  /// - Throws: `OperatorError.input` for shapes that do not go together
   public func shape(_ a: Shape?, _ b: Shape?) throws(OperatorError) -> Shape? {
     switch self {
     case .numpy: return try Broadcast.shape([a, b])

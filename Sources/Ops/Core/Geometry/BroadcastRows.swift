@@ -1,10 +1,11 @@
-/// The output of an operation on up to four tensors that broadcast to it, as rows of contiguous
-/// elements, along each of which an operand either runs on or stands still. Adjacent dimensions
-/// become one wherever no operand can tell.
+/// The output of an operation on up to four tensors that broadcast to it, split into rows of
+/// contiguous elements. Along a row, each operand is either contiguous or a single element. Adjacent
+/// dimensions that all operands have in common are merged. The split into tasks depends only on shapes
+/// and cost, never on the number of threads.
 public struct BroadcastRows: Sendable {
-  /// Elements from one of a row to the next, of each operand: 0 or 1.
+  /// The step of each operand along a row: 1 if it is contiguous, 0 if it is a single element.
   public let steps: SIMD4<Int>
-  /// How many tasks the work is cut into.
+  /// The number of tasks.
   public let tasks: Int
 
   private let rowSize: Int
@@ -14,14 +15,17 @@ public struct BroadcastRows: Sendable {
   private let piecesPerRow: Int
   private let pieceSize: Int
 
+  /// Splits an output into rows.
+  ///
   /// - Parameters:
-  ///   - operands: shapes that broadcast to `output`, four at most
-  ///   - cost: work of one element, in units of a simple arithmetic operation
+  ///   - output: the sizes of the output
+  ///   - operands: the sizes of at most four tensors that broadcast to `output`
+  ///   - cost: the work of one element, in units of a simple arithmetic operation
   public init(_ output: [Int], _ operands: [[Int]], cost: Int = 1) {
     var sizes: [Int] = []
     var strides: [SIMD4<Int>] = []
     var next = SIMD4<Int>(repeating: 1)
-    // From the last dimension to the first; the row is `sizes[0]`.
+    // From the last dimension to the first: `sizes[0]` is the size of a row.
     for (distance, size) in output.reversed().enumerated() {
       var stride = SIMD4<Int>.zero
       for (index, operand) in operands.enumerated() where distance < operand.count {
@@ -49,8 +53,8 @@ public struct BroadcastRows: Sendable {
     tasks = isEmpty ? 0 : ((rows - 1) / rowsPerTask + 1) * piecesPerRow
   }
 
-  /// Calls `body` for each row, or the piece of a row, that belongs to a task, with the place of its
-  /// first element in the output and in each operand, and the number of its elements.
+  /// Calls `body` for each row, or part of a row, of a task with the offset of its first element in
+  /// the output and in each operand, and the number of its elements.
   public func forEach(
     in task: Int, _ body: (_ output: Int, _ operands: SIMD4<Int>, _ count: Int) -> Void
   ) {

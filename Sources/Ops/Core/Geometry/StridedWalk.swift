@@ -1,23 +1,25 @@
 import ONNXFormat
 
-/// Places of up to four tensors along nested dimensions, in row-major order of the dimensions.
-public struct StridedWalk: Sendable {
-  /// How many places there are.
-  public let count: Int
+/// Offsets in up to four tensors along nested dimensions, in row-major order of the dimensions.
+package struct StridedWalk: Sendable {
+  /// The number of positions.
+  package let count: Int
   private let sizes: [Int]
   private let strides: [SIMD4<Int>]
 
+  /// A walk through nested dimensions.
+  ///
   /// - Parameters:
-  ///   - sizes: of the dimensions, the innermost first
-  ///   - strides: elements from one index to the next along each, of every tensor
-  public init(innermostFirst sizes: [Int], _ strides: [SIMD4<Int>]) {
+  ///   - sizes: the sizes of the dimensions, the innermost first
+  ///   - strides: the stride of each tensor along each dimension, in elements
+  package init(innermostFirst sizes: [Int], _ strides: [SIMD4<Int>]) {
     self.sizes = sizes
     self.strides = strides
     count = sizes.elementCount ?? 0
   }
 
-  /// Calls `body` with each number of the range and the tensors' places there.
-  public func forEach(_ range: Range<Int>, _ body: (_ index: Int, _ places: SIMD4<Int>) -> Void) {
+  /// Calls `body` with each position of a range and the offset in each tensor there.
+  package func forEach(_ range: Range<Int>, _ body: (_ index: Int, _ places: SIMD4<Int>) -> Void) {
     if sizes.isEmpty {
       for index in range { body(index, .zero) }
       return

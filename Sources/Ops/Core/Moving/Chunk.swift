@@ -1,6 +1,7 @@
 import ONNXFormat
 
-/// What operators that move elements need to know of them: their size, or that they are strings.
+/// The size of an element in bytes, or that it is a string: all that operators that only move elements
+/// need to know.
 @usableFromInline package enum Chunk: Sendable {
   case one, two, four, eight, sixteen, string
 
@@ -26,7 +27,7 @@ import ONNXFormat
     }
   }
 
-  /// Bytes of one.
+  /// The number of bytes of an element.
   package var bytes: Int {
     switch self {
     case .one: 1
@@ -38,20 +39,20 @@ import ONNXFormat
     }
   }
 
-  /// A chunk as large as `count` of these that lie together, if there is one.
+  /// The chunk that is as large as `count` adjacent ones; `nil` if there is none.
   package func times(_ count: Int) -> Chunk? {
     if self == .string || count > 16 || count < 1 { return nil }
     return Chunk(bytes: bytes * count)
   }
 }
 
-/// Work that moves elements without looking at them, written once for a type of any size.
+/// A task that only moves elements, generic over a type of the same size.
 @usableFromInline package protocol Mover: Sendable {
   func move<T>(_ type: T.Type, _ buffers: Buffers, task: Int)
 }
 
 extension Mover {
-  /// A tile that moves elements of that size.
+  /// A tile that moves elements of this size.
   @inlinable package func tile(_ chunk: Chunk) -> Buffers.Tile {
     switch chunk {
     case .one: { buffers, task, _ in move(UInt8.self, buffers, task: task) }
@@ -64,7 +65,7 @@ extension Mover {
   }
 }
 
-/// Calls `body` with a zero, or an empty string, as an element of that chunk type.
+/// Calls `body` with the address of a zero, or of an empty string.
 @inlinable @inline(__always)
 package func withZero<T>(_ type: T.Type, _ body: (UnsafePointer<T>) -> Void) {
   if T.self == String.self {
@@ -102,7 +103,7 @@ package func moveBlocks(
   }
 }
 
-/// As `moveBlocks` for a list of offsets.
+/// `moveBlocks` for an array of offsets.
 package func moveBlocks(
   _ type: ElementType, block: Int, from: UnsafeRawPointer, to: UnsafeMutableRawPointer,
   offsets: [Int]

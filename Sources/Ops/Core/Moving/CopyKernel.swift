@@ -1,6 +1,6 @@
 import ONNXFormat
 
-/// One copy of a kernel that is nothing but copies.
+/// One copy of a kernel that consists of copies.
 package struct CopyJob: Sendable {
   package enum Source: Sendable {
     case input(Int)
@@ -27,7 +27,7 @@ package struct CopyJob: Sendable {
   }
 }
 
-/// Copies, none of which depends on another, cut into tasks.
+/// Independent copies, split into tasks.
 package struct CopyTasks: Sendable {
   private struct Piece {
     let job: Int
@@ -41,7 +41,7 @@ package struct CopyTasks: Sendable {
 
   package init(_ jobs: [CopyJob]) {
     self.jobs = jobs
-    // Larger tasks for what is huge, so that their list stays short.
+    // Large copies have larger tasks, so that there are at most about 1024.
     let total = jobs.reduce(0.0) { $0 + Double($1.copy.units) * Double($1.copy.unitSize) }
     let taskSize = max(StridedCopy.taskSize, Int(exactly: (total / 1024).rounded()) ?? Int.max)
     var first = 0
@@ -64,7 +64,7 @@ package struct CopyTasks: Sendable {
     if first < pieces.count { tasks.append(first..<pieces.count) }
   }
 
-  /// The kernel that runs them all.
+  /// The kernel that runs all copies.
   package var kernel: Kernel { .compute(body) }
 
   package var body: Kernel.Body {
@@ -80,7 +80,7 @@ package struct CopyTasks: Sendable {
 }
 
 extension Call {
-  /// Counts working memory for that many things.
+  /// Counts memory for `count` items of `size` bytes against the limit of the run.
   package func reserve(_ count: Int, bytesEach size: Int) throws(OperatorError) {
     let (bytes, overflow) = count.multipliedReportingOverflow(by: size)
     try context.reserve(bytes: overflow ? Int.max : bytes)
@@ -88,7 +88,7 @@ extension Call {
 }
 
 extension Tensor {
-  /// Sets every element of a fresh tensor to zero; strings are empty from the start.
+  /// Sets every element of a new tensor to zero. Strings are already empty.
   package func clear() {
     if elementType != .string {
       storage.pointer.initializeMemory(as: UInt8.self, repeating: 0, count: storage.byteCount)

@@ -1,9 +1,9 @@
 import ONNXFormat
 
-/// Positions that an int32 or int64 input holds, turned into offsets in another tensor.
+/// An int32 or int64 input of indices, converted to offsets in another tensor.
 ///
-/// They are checked and computed once, into scratch memory; whoever moves the elements then reads
-/// plain numbers, whatever type the indices have.
+/// The indices are checked and converted once, into scratch memory. The loop that moves elements then
+/// reads `Int`s for both types.
 @usableFromInline package struct Offsets: Sendable {
   @usableFromInline package let input: Int
   @usableFromInline package let type: ElementType
@@ -13,7 +13,8 @@ import ONNXFormat
     type = try call.inputs.tensor(input, [.int32, .int64]).elementType
   }
 
-  /// Fills `offsets[i]` with `body(i, position i of the input)`, which throws the position's error.
+  /// Sets `offsets[i]` to `body(i, index)`, where `index` is element `i` of the input.
+  /// - Throws: the errors of `body`
   @inlinable @inline(__always)
   package func fill(
     _ buffers: Buffers, count: Int, _ offsets: UnsafeMutablePointer<Int>,
@@ -28,7 +29,8 @@ import ONNXFormat
     }
   }
 
-  /// A position counted from the end where negative.
+  /// An index counted from 0, for one that counts from the end if negative.
+  /// - Throws: `OperatorError.input` for an index out of bounds
   @inlinable @inline(__always)
   package func check(_ position: Int, _ size: Int, at index: Int) throws(OperatorError) -> Int {
     let resolved = position < 0 ? position &+ size : position
@@ -38,13 +40,14 @@ import ONNXFormat
 
   @inline(never) @usableFromInline
   package func outOfBounds(_ position: Int, _ size: Int, _ index: Int) -> OperatorError {
-    .input(input, "index \(position) at element \(index) is beyond size \(size)")
+    .input(input, "index \(position) at element \(index) is out of bounds for size \(size)")
   }
 }
 
-/// `y[i] = x[offsets[i]]`, elements or blocks of them, `offsets` lying at the start of the scratch.
+/// `y[i] = x[offsets[i]]` for elements or blocks of elements. `offsets` is at the start of the scratch
+/// memory.
 package struct BlockGather: Mover {
-  /// Elements of a block.
+  /// The number of elements of a block.
   package let block: Int
   package let count: Int
   package let tiles: Tiles
@@ -66,7 +69,7 @@ package struct BlockGather: Mover {
     }
   }
 
-  /// A kernel that lets `fill` write the offsets, in blocks, and then moves the elements.
+  /// A kernel that calls `fill` to write the offsets, in units of blocks, and then moves the elements.
   package func kernel(
     _ type: ElementType,
     _ fill: @escaping @Sendable (Buffers, UnsafeMutablePointer<Int>) throws(OperatorError) -> Void
@@ -86,7 +89,8 @@ package struct BlockGather: Mover {
   }
 }
 
-/// Scratch memory for that many `Int`s.
+/// The size of scratch memory for `count` `Int`s, in bytes.
+/// - Throws: `OperatorError.memory` on overflow
 package func scratchBytes(_ count: Int) throws(OperatorError) -> Int {
   let (bytes, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Int>.stride)
   if overflow { throw .memory(needed: Int.max, limit: Int.max) }

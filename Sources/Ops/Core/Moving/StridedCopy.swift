@@ -3,10 +3,10 @@ import ONNXFormat
 
 /// A copy of elements between two strided views of the same sizes.
 ///
-/// Dimensions that follow one another in both views are merged. What is left is a list of 2-D
-/// copies (`rows` × `columns`), of which consecutive ones make up a task.
+/// Dimensions that are contiguous in both views are merged. The rest is a list of 2-D copies (`rows` ×
+/// `columns`), which are split into units.
 package struct StridedCopy: Sendable {
-  /// A size, and the distance of neighbours in the source and in the target, in chunks.
+  /// The size of a dimension, and its strides in the source and in the target, in chunks.
   private struct Axis {
     var size: Int
     var from: Int
@@ -27,14 +27,14 @@ package struct StridedCopy: Sendable {
   private let rowPieces: Int
   private let columnPieces: Int
 
-  /// Pieces of work; `run` takes a range of them.
+  /// The number of units; `run` takes a range of them.
   package let units: Int
-  /// Elements of one unit, at most; for cutting units into tasks.
+  /// The largest number of elements of a unit.
   package let unitSize: Int
 
   /// - Parameters:
-  ///   - from: strides of the source in elements, and where its first element lies
-  ///   - to: the same of the target
+  ///   - from: the strides of the source in elements, followed by the offset of its first element
+  ///   - to: the same for the target
   package init(
     _ type: ElementType, _ sizes: [Int], from: [Int], fromOffset source: Int = 0,
     to: [Int], toOffset target: Int = 0
@@ -95,12 +95,12 @@ package struct StridedCopy: Sendable {
     unitSize = rowsPerUnit * columnsPerUnit
   }
 
-  /// How many elements a task should have.
+  /// The number of elements that a task should have.
   package static let taskSize = 32768
-  /// Rows that a unit of a transposition has at least: as many elements as a line of the cache.
+  /// The fewest rows of a unit of a transposition: a cache line of 1-byte elements.
   private static let line = 64
 
-  /// Runs some units. `from` and `to` are the tensors' first elements.
+  /// Runs some units. `from` and `to` are the addresses of the first elements of the tensors.
   package func run(_ range: Range<Int>, from: UnsafeRawPointer, to: UnsafeMutableRawPointer) {
     switch chunk {
     case .one: run(UInt8.self, range, from, to)
@@ -112,7 +112,7 @@ package struct StridedCopy: Sendable {
     }
   }
 
-  /// Runs all of it.
+  /// Runs all units.
   package func run(from: UnsafeRawPointer, to: UnsafeMutableRawPointer) {
     run(0..<units, from: from, to: to)
   }

@@ -1,41 +1,47 @@
 import ONNXFormat
 
-/// Numbers that add and multiply without a trap: integers wrap around.
-public protocol ArithmeticElement: Element, Comparable {
+/// A number that adds and multiplies without trapping: integers wrap around.
+@usableFromInline package protocol ArithmeticElement: Element, Comparable {
+  /// The number 1.
   static var one: Self { get }
-  /// Not greater than any other number.
+  /// The lowest number: minus infinity for floats.
   static var lowest: Self { get }
-  /// Not less than any other number.
+  /// The highest number: infinity for floats.
   static var highest: Self { get }
+  /// The sum.
   static func add(_ a: Self, _ b: Self) -> Self
+  /// The product.
   static func multiply(_ a: Self, _ b: Self) -> Self
+  /// The magnitude, which wraps around for the lowest integer.
   static func absolute(_ a: Self) -> Self
-  /// The value without its fraction where the type is of integers, at most the ends of its range.
+  /// The nearest float, or the value truncated to an integer and clamped to the range of the type.
   init(truncating value: Double)
+  /// The nearest `Double`.
   var double: Double { get }
+  /// Whether the value is not a number.
   var isNaN: Bool { get }
 }
 
 extension ArithmeticElement where Self: FixedWidthInteger {
-  @inlinable public static var one: Self { 1 }
-  @inlinable public static var lowest: Self { .min }
-  @inlinable public static var highest: Self { .max }
-  @inlinable public static func add(_ a: Self, _ b: Self) -> Self { a &+ b }
-  @inlinable public static func multiply(_ a: Self, _ b: Self) -> Self { a &* b }
-  @inlinable public static func absolute(_ a: Self) -> Self { a < 0 ? 0 &- a : a }
-  @inlinable public var double: Double { Double(self) }
-  @inlinable public var isNaN: Bool { false }
+  @inlinable package static var one: Self { 1 }
+  @inlinable package static var lowest: Self { .min }
+  @inlinable package static var highest: Self { .max }
+  @inlinable package static func add(_ a: Self, _ b: Self) -> Self { a &+ b }
+  @inlinable package static func multiply(_ a: Self, _ b: Self) -> Self { a &* b }
+  @inlinable package static func absolute(_ a: Self) -> Self { a < 0 ? 0 &- a : a }
+  @inlinable package var double: Double { Double(self) }
+  @inlinable package var isNaN: Bool { false }
 }
 
 extension ArithmeticElement where Self: BinaryFloatingPoint {
-  @inlinable public static var one: Self { 1 }
-  @inlinable public static var lowest: Self { -.infinity }
-  @inlinable public static var highest: Self { .infinity }
-  @inlinable public static func add(_ a: Self, _ b: Self) -> Self { a + b }
-  @inlinable public static func multiply(_ a: Self, _ b: Self) -> Self { a * b }
-  @inlinable public static func absolute(_ a: Self) -> Self { abs(a) }
-  @inlinable public init(truncating value: Double) { self.init(value) }
-  @inlinable public var double: Double { Double(self) }
+  @inlinable package static var one: Self { 1 }
+  @inlinable package static var lowest: Self { -.infinity }
+  @inlinable package static var highest: Self { .infinity }
+  @inlinable package static func add(_ a: Self, _ b: Self) -> Self { a + b }
+  @inlinable package static func multiply(_ a: Self, _ b: Self) -> Self { a * b }
+  @inlinable package static func absolute(_ a: Self) -> Self { abs(a) }
+  @inlinable package init(truncating value: Double) { self.init(value) }
+  @inlinable package var double: Double { Double(self) }
 }
 
 extension Float: ArithmeticElement {}

@@ -1,7 +1,7 @@
 import ONNXFormat
 
 extension Tensor {
-  /// The elements of a tensor of floats; `nil` for other types.
+  /// The elements of a tensor of floats, converted to `Double`; `nil` for other types.
   package var doubles: [Double]? {
     switch elementType {
     case .float32: elements(as: Float.self).map { Double($0) }

@@ -1,9 +1,9 @@
 import ONNXFormat
 
-/// Numbers as text, and text as numbers, as the standard's Cast wants them.
+/// Conversion of numbers to text and back, as `Cast` defines it.
 package enum NumberText {
-  /// The shortest text that means this number, as NumPy writes it: plain from 10⁻⁴ up to 10¹⁶, with
-  /// an exponent beyond.
+  /// The shortest text that reads back as this number, in NumPy's notation: with an exponent below
+  /// 10⁻⁴ and from 10¹⁶ on.
   package static func text<T: BinaryFloatingPoint & LosslessStringConvertible>(_ value: T) -> String
   {
     if value.isNaN { return "nan" }
@@ -26,7 +26,8 @@ package enum NumberText {
     return "\(sign)\(digits.prefix(point)).\(digits.dropFirst(point))"
   }
 
-  /// The fewest decimal digits that mean a positive number, and where the point lies before them.
+  /// The fewest decimal digits that identify a positive number, and the position of the decimal point
+  /// relative to the first one.
   private static func shortestDigits<T: BinaryFloatingPoint & LosslessStringConvertible>(
     _ value: T
   ) -> (digits: String, point: Int) {
@@ -48,7 +49,7 @@ package enum NumberText {
     return (digits, place)
   }
 
-  /// The number that a text means; `nil` where it means none.
+  /// The number that a text denotes; `nil` for text that is not a number.
   package static func double(_ text: String) -> Double? {
     switch text.lowercased() {
     case "inf", "+inf", "infinity", "+infinity": .infinity

@@ -1,6 +1,6 @@
 extension FixedWidthInteger {
-  /// The value without its fraction; the nearest end of the range beyond it, 0 for a NaN.
-  @inlinable public init<F: BinaryFloatingPoint>(truncating value: F) {
+  /// The value truncated to an integer and clamped to the range of the type; 0 for NaN.
+  @inlinable package init<F: BinaryFloatingPoint>(truncating value: F) {
     let whole = value.rounded(.towardZero)
     if let exact = Self(exactly: whole) {
       self = exact

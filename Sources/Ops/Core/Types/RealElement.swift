@@ -2,7 +2,7 @@ import CKernels
 import ONNXFormat
 import RealModule
 
-/// An element of 16 bits that loops take as `Float`, a block of elements at a time.
+/// A 16-bit float, which loops convert to `Float` a block at a time.
 public protocol HalfFloat: RealElement where Compute == Float {
   /// `y[i] = x[i]` for `i < count`.
   static func widen(_ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Float>, _ count: Int)
@@ -11,11 +11,14 @@ public protocol HalfFloat: RealElement where Compute == Float {
 }
 
 extension Float16: HalfFloat {
+  /// Converts `count` elements to `Float`.
   public static func widen(
     _ x: UnsafePointer<Float16>, _ y: UnsafeMutablePointer<Float>, _ count: Int
   ) {
     ck_half_to_float(patterns(x), y, count)
   }
+
+  /// Converts `count` elements from `Float`, rounding to nearest, ties to even.
   public static func narrow(
     _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float16>, _ count: Int
   ) {
@@ -24,11 +27,14 @@ extension Float16: HalfFloat {
 }
 
 extension BFloat16: HalfFloat {
+  /// Converts `count` elements to `Float`.
   public static func widen(
     _ x: UnsafePointer<BFloat16>, _ y: UnsafeMutablePointer<Float>, _ count: Int
   ) {
     ck_bfloat_to_float(patterns(x), y, count)
   }
+
+  /// Converts `count` elements from `Float`, rounding to nearest, ties to even.
   public static func narrow(
     _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<BFloat16>, _ count: Int
   ) {
@@ -37,10 +43,10 @@ extension BFloat16: HalfFloat {
 }
 
 extension HalfFloat {
-  /// Elements that a loop widens at a time.
+  /// The number of elements that a loop converts at a time.
   @inlinable public static var block: Int { 512 }
 
-  /// Calls `body` with room for that many blocks of `Float`.
+  /// Calls `body` with uninitialised memory for a number of blocks of `Float`.
   public static func withBlocks(_ blocks: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
     withUnsafeTemporaryAllocation(of: Float.self, capacity: blocks * block) { memory in
       if let base = memory.baseAddress { body(base) }

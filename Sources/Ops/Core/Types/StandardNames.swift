@@ -1,7 +1,7 @@
 import ONNXFormat
 
 extension ElementType {
-  /// The type of that name in `TensorProto.DataType`, as operator set 1 has it: `FLOAT`.
+  /// The type with a name in `TensorProto.DataType`, such as `FLOAT`, as operator set 1 spells it.
   package init?(standardName name: String) {
     switch name {
     case "FLOAT": self = .float32
@@ -14,7 +14,7 @@ extension ElementType {
     }
   }
 
-  /// The type's name in `TensorProto.DataType`.
+  /// The name in `TensorProto.DataType`.
   package var standardName: String {
     switch self {
     case .float32: "FLOAT"

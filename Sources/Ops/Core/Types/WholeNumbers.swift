@@ -1,8 +1,8 @@
 import ONNXFormat
 
-/// A numeric type whose values are used as whole numbers.
+/// A numeric type whose values can be truncated to integers.
 package protocol WholeNumberConvertible {
-  /// The value rounded towards zero, if it fits.
+  /// The value rounded towards zero; `nil` if it does not fit or is not a number.
   var truncated: Int? { get }
 }
 
@@ -27,9 +27,9 @@ extension Float16: WholeNumberConvertible {}
 extension Float: WholeNumberConvertible {}
 extension Double: WholeNumberConvertible {}
 
-/// Rounds the numbers at `address` towards zero, into `result`; `Int.min` stands for one that no
-/// `Int` holds.
-/// - Returns: `false` where the type is not numeric.
+/// Rounds the numbers at `address` towards zero and writes them to `result`, `Int.min` for a number that
+/// does not fit.
+/// - Returns: `false` if the type is not numeric
 @discardableResult
 package func truncateNumbers(
   _ type: ElementType, _ address: UnsafeRawPointer, count: Int, _ result: UnsafeMutablePointer<Int>
@@ -57,13 +57,13 @@ package func truncateNumbers(
 }
 
 extension TypeSet {
-  /// What `truncateNumbers` reads.
+  /// The types that `truncateNumbers` reads.
   package static let numbers: TypeSet = [.floats, .bfloat16, .integers]
 }
 
 extension Tensor {
   /// The numbers of a tensor of any numeric type, rounded towards zero.
-  /// - Throws: `OperatorError.input` where one does not fit or is not a number.
+  /// - Throws: `OperatorError.input` if one does not fit or is not a number
   package func wholeNumbers(input index: Int) throws(OperatorError) -> [Int] {
     var isNumeric = false
     let numbers = [Int](unsafeUninitializedCapacity: count) { buffer, filled in

@@ -1,55 +1,57 @@
 import ONNXFormat
 
-/// What a change of version may ask of the graph that a node stands in.
+/// The graph of a node that is converted to another operator set version.
 public protocol VersionContext: AnyObject {
-  /// The operators that nodes may be of.
+  /// The operators of the session.
   var registry: Registry { get }
-  /// A name that nothing has yet.
+  /// Reserves an unused name.
   func unique(_ hint: String) -> String
-  /// What is known of a value.
+  /// The type of a value, as far as it is known.
   func type(of name: String) -> ValueType?
-  /// The contents of a value that no run can change.
+  /// The contents of a constant; `nil` for other values.
   func constant(_ name: String) -> Tensor?
-  /// Whether anybody reads a value.
+  /// Whether a value is used.
   func isUsed(_ name: String) -> Bool
-  /// States what a new value is.
+  /// Sets the type of a new value.
   func declare(_ name: String, _ type: ValueType)
-  /// States what a new value holds.
+  /// Sets the contents of a new constant.
   func declare(_ name: String, constant tensor: Tensor)
 }
 
-/// A node on its way from one version of its operator to the next.
+/// The conversion of a node from one version of its operator to the next or previous one.
 public struct VersionChange {
-  /// The node. Its names may be changed, its operator too.
+  /// The node, which the conversion may change in every way.
   public var node: Node
-  /// Nodes that go before it and after it.
+  /// New nodes before the node.
   public internal(set) var before: [Node] = []
+  /// New nodes after the node.
   public internal(set) var after: [Node] = []
-  /// Whether `before` makes the outputs in its place.
+  /// Whether the nodes of `before` compute the outputs, so that the node is removed.
   public var isReplaced = false
-  /// The version that new nodes are of.
+  /// The operator set version that new nodes follow.
   public let version: Int
   package let context: any VersionContext
 
+  /// A conversion that has changed nothing yet.
   public init(_ node: Node, to version: Int, in context: any VersionContext) {
     self.node = node
     self.version = version
     self.context = context
   }
 
-  /// All nodes that take the node's place, in order.
+  /// The nodes that replace the node, in order.
   public var nodes: [Node] { before + (isReplaced ? [] : [node]) + after }
 }
 
-// MARK: - What is known
+// MARK: - Types and contents
 
 extension VersionChange {
-  /// Whether the node has that input.
+  /// Whether an input is given.
   package func has(_ input: Int) -> Bool {
     input < node.inputs.count && !node.inputs[input].isEmpty
   }
 
-  /// Whether the node has that output.
+  /// Whether an output is given.
   package func hasOutput(_ output: Int) -> Bool {
     output < node.outputs.count && !node.outputs[output].isEmpty
   }
@@ -67,7 +69,7 @@ extension VersionChange {
     has(input) ? context.type(of: node.inputs[input]) : nil
   }
 
-  /// What is known of all inputs and outputs, and of the outputs of the graphs within.
+  /// The known types of all inputs and outputs of the node and of its graph attributes.
   package var allTypes: [ValueType] {
     var names = node.inputs + node.outputs
     var types: [ValueType] = []
@@ -85,14 +87,14 @@ extension VersionChange {
 
   package func elementType(_ input: Int) throws(OperatorError) -> ElementType {
     guard let type = tensorType(input)?.elementType, type != .undefined else {
-      throw .input(input, "its element type must be known, and is not")
+      throw .input(input, "the element type must be known")
     }
     return type
   }
 
   package func rank(_ input: Int) throws(OperatorError) -> Int {
     guard let rank = tensorType(input)?.shape?.rank else {
-      throw .input(input, "its rank must be known, and is not")
+      throw .input(input, "the rank must be known")
     }
     return rank
   }
@@ -103,24 +105,24 @@ extension VersionChange {
     has(input) ? context.constant(node.inputs[input]) : nil
   }
 
-  /// The integers that an input holds.
+  /// The elements of a constant int32 or int64 input.
   package func integers(_ input: Int) throws(OperatorError) -> [Int] {
     guard let integers = constant(input)?.integers else {
-      throw .input(input, "must be a constant to become an attribute, and is not")
+      throw .input(input, "must be a constant, because that version takes an attribute")
     }
     return integers
   }
 
-  /// The floating-point numbers that an input holds.
+  /// The elements of a constant floating-point input.
   package func floats(_ input: Int) throws(OperatorError) -> [Float] {
     guard let tensor = constant(input) else {
-      throw .input(input, "must be a constant to become an attribute, and is not")
+      throw .input(input, "must be a constant, because that version takes an attribute")
     }
     switch (tensor.elementType, tensor.doubles) {
     case (.float64, let numbers?):
       let floats = numbers.map { Float($0) }
       guard zip(numbers, floats).allSatisfy({ $0 == Double($1) || $0.isNaN }) else {
-        throw .input(input, "holds numbers that an attribute's float32 cannot")
+        throw .input(input, "has numbers that the float32 attribute cannot represent")
       }
       return floats
     case (_, let numbers?): return numbers.map { Float($0) }
@@ -135,7 +137,8 @@ extension VersionChange {
   package func attribute(_ name: String) throws(OperatorError) -> Attribute.Value? {
     guard let value = node.attribute(name)?.value else { return nil }
     if case .reference(let outer, _) = value {
-      throw .attribute(name, "is the function's '\(outer)', which each call gives")
+      throw .attribute(
+        name, "refers to attribute '\(outer)' of the function, whose value depends on the call")
     }
     return value
   }
@@ -192,6 +195,7 @@ extension VersionChange {
   }
 
   /// Removes an attribute that must have no effect.
+  /// - Throws: `OperatorError.attribute` for a value other than `neutral`
   package mutating func dropNeutral(
     _ name: String, _ neutral: VersionStep.Neutral
   ) throws(OperatorError) {
@@ -200,24 +204,24 @@ extension VersionChange {
     case .int(let wanted):
       let value = try int(name)
       guard value == wanted else {
-        throw .attribute(name, "is \(value ?? 0); that version knows \(wanted) only")
+        throw .attribute(name, "is \(value ?? 0); that version supports only \(wanted)")
       }
     case .ints(let wanted):
       let values = try ints(name) ?? []
       guard values.allSatisfy({ $0 == wanted }) else {
-        throw .attribute(name, "is \(values); that version knows \(wanted) only")
+        throw .attribute(name, "is \(values); that version supports only \(wanted)")
       }
     case .string(let wanted):
       let value = try string(name) ?? ""
       guard value == wanted else {
-        throw .attribute(name, "is '\(value)'; that version knows '\(wanted)' only")
+        throw .attribute(name, "is '\(value)'; that version supports only '\(wanted)'")
       }
     case .any: break
     }
     drop(name)
   }
 
-  /// Counts the axes of an attribute from the front of input 0.
+  /// Replaces negative axes of an attribute by those counted from the first axis of input 0.
   package mutating func countFromFront(_ name: String) throws(OperatorError) {
     switch try attribute(name) {
     case .int(let axis)? where axis < 0: set(.int(name, try fromFront(Int(axis))))

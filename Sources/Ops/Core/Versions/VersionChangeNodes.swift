@@ -1,9 +1,9 @@
 import ONNXFormat
 
-/// Nodes that a change adds.
+/// New nodes.
 extension VersionChange {
-  /// Adds a node before the node.
-  /// - Parameter output: the name of its output, where it has one already
+  /// Adds a node before the node, and returns the name of its output.
+  /// - Parameter output: the name of an existing value that it computes; `nil` for a new value
   @discardableResult
   package mutating func emit(
     _ operatorType: String, _ inputs: [String], _ attributes: [Attribute] = [],
@@ -21,7 +21,7 @@ extension VersionChange {
     return name
   }
 
-  /// The type of a new node's output, where it follows from what is known of its inputs.
+  /// The type of the output of a new node; `nil` if its inputs do not determine it.
   private func inferredType(of made: Node) -> ValueType? {
     var types: [ValueType?] = []
     for name in made.inputs {
@@ -33,12 +33,12 @@ extension VersionChange {
     return try? operation.operator.infer(Inputs(types: types, constants: constants)).first
   }
 
-  /// A name that nothing has yet, told by that of the node's first output.
+  /// Reserves an unused name derived from the first output of the node.
   package func fresh(_ hint: String) -> String {
     context.unique("\(node.outputs.first { !$0.isEmpty } ?? node.operatorType)_\(hint)")
   }
 
-  /// A constant, made before the node.
+  /// Adds a `Constant` before the node, and returns its name.
   package mutating func constant(_ tensor: Tensor, _ hint: String) -> String {
     let name = fresh(hint)
     before.append(
@@ -55,14 +55,14 @@ extension VersionChange {
     constant(Tensor(shape: [values.count], values.map(Int64.init)), hint)
   }
 
-  /// A number of a floating-point or integer type, as a tensor of rank 0.
+  /// Adds a constant scalar of a floating-point or integer type, and returns its name.
   package mutating func scalar(
     _ value: Double, _ type: ElementType, _ hint: String = "scalar"
   ) throws(OperatorError) -> String {
     constant(try numberTensor(value, type), hint)
   }
 
-  /// Puts a node between the node and one of its outputs.
+  /// Inserts a node between the node and one of its outputs.
   package mutating func follow(
     _ output: Int, _ operatorType: String, _ others: [String] = [], _ attributes: [Attribute] = [],
     type: TensorType? = nil
@@ -82,7 +82,7 @@ extension VersionChange {
       at: 0)
   }
 
-  /// Puts a node between one of the node's inputs and the node.
+  /// Inserts a node between one of the inputs and the node.
   package mutating func precede(
     _ input: Int, _ operatorType: String, _ others: [String] = [], _ attributes: [Attribute] = [],
     type: TensorType? = nil
@@ -92,7 +92,7 @@ extension VersionChange {
       operatorType, [node.inputs[input]] + others, attributes, type: type)
   }
 
-  /// A tensor of rank 0 of that number.
+  /// A scalar tensor.
   private func numberTensor(
     _ value: Double, _ type: ElementType
   ) throws(OperatorError) -> Tensor {
@@ -121,9 +121,9 @@ extension VersionChange {
   }
 }
 
-/// Nodes whose form depends on the version.
+/// New nodes whose form depends on the version.
 extension VersionChange {
-  /// `x` with dimensions of size 1 at these axes of the result.
+  /// `x` with dimensions of size 1 inserted at these axes of the result.
   package mutating func unsqueeze(_ x: String, _ axes: [Int]) -> String {
     withAxes("Unsqueeze", x, axes)
   }
@@ -139,7 +139,7 @@ extension VersionChange {
     return emit(operatorType, [x, list])
   }
 
-  /// The mean over these axes, which stay.
+  /// The mean over these axes, which are kept with size 1.
   package mutating func mean(_ x: String, _ axes: [Int], as output: String? = nil) -> String {
     if version < 18 { return emit("ReduceMean", [x], [.ints("axes", axes)], as: output) }
     let list = integers(axes, "axes")
@@ -150,7 +150,8 @@ extension VersionChange {
     emit("Cast", [x], [castTarget(type)], type: TensorType(type, shape))
   }
 
-  /// Has the node read and make elements of a wider type in place of one that it does not take.
+  /// Makes the node use a wider element type instead of one that its version does not support, with
+  /// casts at its inputs and outputs.
   public mutating func widen(_ narrow: ElementType, to wide: ElementType) {
     for index in node.inputs.indices where tensorType(index)?.elementType == narrow {
       let shape = tensorType(index)?.shape
@@ -162,15 +163,15 @@ extension VersionChange {
     }
   }
 
-  /// The attribute of a `Cast` to that type.
+  /// The attribute `to` of a `Cast`.
   package func castTarget(_ type: ElementType) -> Attribute {
     version < 6 ? .string("to", type.standardName) : .int("to", Int(type.rawValue))
   }
 
-  /// The name of an output that is wanted.
+  /// The name of an output; `nil` if it is left out.
   package func output(_ index: Int) -> String? { hasOutput(index) ? node.outputs[index] : nil }
 
-  /// Names outputs that are not wanted but must be there.
+  /// Adds outputs that were left out, for versions that require them.
   package mutating func addOutputs(upTo count: Int) {
     while node.outputs.count < count { node.outputs.append("") }
     for index in node.outputs.indices where node.outputs[index].isEmpty {

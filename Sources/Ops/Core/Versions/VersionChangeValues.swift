@@ -1,8 +1,9 @@
 import ONNXFormat
 
-/// Parts of what an operator does in older terms. Each returns the name of a value.
+/// Values computed by operators of older versions. Each function adds nodes and returns the name of the
+/// result.
 extension VersionChange {
-  /// Adds a node that makes the node's first output, in whose place it stands.
+  /// Replaces the node by one that computes its first output.
   package mutating func become(
     _ operatorType: String, _ inputs: [String], _ attributes: [Attribute] = []
   ) {
@@ -10,10 +11,11 @@ extension VersionChange {
     isReplaced = true
   }
 
-  /// What is known of a value's shape.
+  /// The shape of a value; `nil` if unknown.
   package func shape(of x: String) -> Shape? { context.type(of: x)?.tensorType?.shape }
 
-  /// The number of elements of a list of known sizes, where constants of so many are no burden.
+  /// The number of elements of a constant that is small enough to be stored in the model.
+  /// - Throws: `OperatorError.unsupported` above 2²⁰ elements
   package func elementCount(_ sizes: [Int]) throws(OperatorError) -> Int {
     guard let count = sizes.elementCount, count <= 1 << 20 else {
       throw .unsupported("constants of shape \(sizes)")
@@ -35,7 +37,7 @@ extension VersionChange {
     emit("Transpose", [x], [.ints("perm", order)])
   }
 
-  /// `x` with every `step`th element of an axis, from `start` to before `end`.
+  /// Every `step`th element along an axis, from `start` up to but not including `end`.
   package mutating func slice(
     _ x: String, axis: Int, from start: Int, to end: Int, step: Int = 1
   ) -> String {
@@ -43,7 +45,7 @@ extension VersionChange {
     return emit("Slice", [x] + parts.map { integers([$0.0], $0.1) })
   }
 
-  /// The size of `x` along an axis, an int64 of rank 0.
+  /// The size of `x` along an axis, an int64 scalar.
   package mutating func size(of x: String, axis: Int) -> String {
     if let shape = shape(of: x) {
       let place = axis < 0 ? axis + shape.rank : axis
@@ -54,7 +56,7 @@ extension VersionChange {
     return emit("Gather", [emit("Shape", [x]), integer(axis, "axis")])
   }
 
-  /// 0, 1, … before `count`, an int64 of rank 0.
+  /// The integers from 0 up to but not including `count`, an int64 scalar.
   package mutating func places(_ count: String) -> String {
     if let count = context.constant(count)?.integers?.first, (0...1 << 20).contains(count) {
       return integers(Array(0..<count), "places")
@@ -62,7 +64,7 @@ extension VersionChange {
     return emit("Range", [integer(0, "first"), count, integer(1, "step")])
   }
 
-  /// `x` in all places of a shape that it broadcasts to.
+  /// `x` repeated to a shape that it broadcasts to.
   package mutating func broadcast(_ x: String, to sizes: [Int]) throws(OperatorError) -> String {
     guard let own = shape(of: x)?.sizes, own.count <= sizes.count else {
       throw .unsupported("a shape that is not known before the run")
@@ -74,12 +76,12 @@ extension VersionChange {
     let repeats = zip(sizes, padded).map { $1 == 1 ? $0 : 1 }
     if repeats.allSatisfy({ $0 == 1 }) { return column }
     guard version >= 6 else {
-      throw .unsupported("repeating a value along several axes, which came with operator set 6")
+      throw .unsupported("repeating a value along several axes, which needs operator set 6")
     }
     return emit("Tile", [column, integers(repeats, "repeats")])
   }
 
-  /// The sum, or another reduction, along axes that stay or not.
+  /// A reduction over these axes, or over all axes if there are none.
   package mutating func reduce(
     _ operatorType: String, _ x: String, _ axes: [Int], keepsAxes: Bool = true
   ) -> String {
@@ -90,20 +92,20 @@ extension VersionChange {
     return emit(operatorType, axes.isEmpty ? [x] : [x, integers(axes, "axes")], [keeps])
   }
 
-  /// Whether numbers are less than 0, in a type whose order every operator set knows.
+  /// Whether numbers are less than 0, compared as float64, which every version of `Less` supports.
   package mutating func isNegative(_ x: String) throws(OperatorError) -> String {
     let wide = emit("Cast", [x], [castTarget(.float64)])
     return emit("Less", [wide, try scalar(0, .float64, "zero")])
   }
 
-  /// Whether floating-point numbers are numbers.
+  /// Whether floating-point elements are not NaN.
   package mutating func isNumber(_ x: String, _ type: ElementType) throws(OperatorError) -> String {
     let isLess = emit("Less", [x, try scalar(1, type, "one")])
     let isMore = emit("Greater", [x, try scalar(0, type, "zero")])
     return emit("Or", [isLess, isMore])
   }
 
-  /// The nearest integers, the even ones of two equally near.
+  /// The nearest integers, ties to even.
   package mutating func roundToEven(_ x: String, _ type: ElementType) throws(OperatorError)
     -> String
   {
@@ -112,7 +114,7 @@ extension VersionChange {
     let low = emit("Floor", [x])
     let rest = emit("Sub", [x, low])
     let halves = emit("Floor", [emit("Mul", [low, half])])
-    // 1 where the lower one is odd.
+    // 1 if the lower integer is odd.
     let odd = emit("Sub", [low, emit("Mul", [halves, two])])
     let isTie = emit("Not", [emit("Less", [rest, half])])
     let isOdd = emit("Greater", [odd, half])

@@ -1,17 +1,20 @@
 import ONNXFormat
 
-/// What a version changed for an operator beyond its element types, and how a node passes from one
-/// side of the change to the other without a change of its meaning.
+/// A change that a version made to an operator other than to its element types, and the conversions of
+/// a node between both forms that keep its meaning.
 public struct VersionStep: Sendable {
+  /// A conversion of a node.
+  /// - Throws: `OperatorError` if the other version cannot express the node
   public typealias Change = @Sendable (inout VersionChange) throws(OperatorError) -> Void
 
-  /// The first version of the operator set that has the new form.
+  /// The first operator set version that has the new form.
   public let version: Int
-  /// Turns a node of the version before into one of `version`.
+  /// Converts a node of the previous version to `version`.
   public let up: Change
-  /// Turns a node of `version` into one of the version before.
+  /// Converts a node of `version` to the previous version.
   public let down: Change
 
+  /// A change; by default, conversions leave the node as it is.
   public init(
     _ version: Int, up: @escaping Change = { _ throws(OperatorError) in },
     down: @escaping Change = { _ throws(OperatorError) in }
@@ -23,8 +26,8 @@ public struct VersionStep: Sendable {
 }
 
 extension VersionStep {
-  /// Several changes that one version brought, as one. The last to be undone may put another operator
-  /// in the node's place.
+  /// Several changes of the same version combined. `down` undoes them in reverse order; the last one may
+  /// replace the operator.
   package init(_ version: Int, all steps: [VersionStep]) {
     self.init(
       version,
@@ -34,17 +37,19 @@ extension VersionStep {
       })
   }
 
-  /// The value of an attribute under which a node means what it meant without that attribute.
+  /// The value of an attribute with which a node means the same as without the attribute.
   public enum Neutral: Sendable {
+    /// An integer.
     case int(Int)
-    /// A list of any length of this number alone.
+    /// A list of any length in which all numbers are this one.
     case ints(Int)
+    /// A string.
     case string(String)
-    /// Whatever it is: the attribute does not change what is computed.
+    /// Any value: the attribute does not affect the result.
     case any
   }
 
-  /// The attributes came with that version.
+  /// The version added the attributes.
   package static func added(_ version: Int, _ attributes: KeyValuePairs<String, Neutral>)
     -> VersionStep
   {
@@ -56,7 +61,7 @@ extension VersionStep {
       })
   }
 
-  /// The attributes went with that version.
+  /// The version removed the attributes.
   package static func removed(_ version: Int, _ attributes: KeyValuePairs<String, Neutral>)
     -> VersionStep
   {
@@ -68,7 +73,7 @@ extension VersionStep {
       })
   }
 
-  /// A list of integers that was an attribute is an input since that version.
+  /// The version replaced an attribute, a list of integers, by an input.
   package static func integersBecameInput(
     _ version: Int, _ attribute: String, input: Int
   ) -> VersionStep {
@@ -78,35 +83,35 @@ extension VersionStep {
       down: { change throws(OperatorError) in try change.integersToAttribute(attribute, input) })
   }
 
-  /// Inputs from this one on came with that version.
+  /// The version added the inputs from `first` on.
   package static func addedInputs(_ version: Int, from first: Int) -> VersionStep {
     VersionStep(
       version, down: { change throws(OperatorError) in try change.forbidInputs(first...) })
   }
 
-  /// Outputs from this one on came with that version.
+  /// The version added the outputs from `first` on.
   package static func addedOutputs(_ version: Int, from first: Int) -> VersionStep {
     VersionStep(
       version, down: { change throws(OperatorError) in try change.forbidOutputs(first...) })
   }
 
-  /// Before that version the axis, or the axes, had to be counted from the front.
+  /// The version allowed negative axes in an attribute.
   package static func negativeAxes(_ version: Int, _ attribute: String = "axis") -> VersionStep {
     VersionStep(
       version, down: { change throws(OperatorError) in try change.countFromFront(attribute) })
   }
 
-  /// The operator came with that version, and before it these nodes do what it does.
+  /// The version added the operator. `before` replaces it by nodes of older versions.
   package static func introduced(_ version: Int, before: @escaping Change) -> VersionStep {
     VersionStep(version, down: before)
   }
 
-  /// From that version on another operator has the operator's meaning and form.
+  /// The version replaced the operator by another one with the same meaning and form.
   package static func replaced(_ version: Int, by name: String) -> VersionStep {
     VersionStep(version, up: { change throws(OperatorError) in change.node.operatorType = name })
   }
 
-  /// Which element types an input takes, by the version that changed them.
+  /// The element types of an input, by the versions that changed them.
   package static func types(
     ofInput input: Int, _ versions: [(since: Int, types: TypeSet)]
   ) -> [VersionStep] {
@@ -117,12 +122,12 @@ extension VersionStep {
           guard let type = change.tensorType(input)?.elementType, type != .undefined,
             !old.types.contains(type)
           else { return }
-          throw .input(input, "that version takes \(old.types) there, not \(type)")
+          throw .input(input, "that version supports \(old.types), not \(type)")
         })
     }
   }
 
-  /// Sequences may pass since one version, optionals since another.
+  /// Sequences are supported since one version, optionals since another.
   package static func kinds(sequences: Int, optionals: Int) -> [VersionStep] {
     func step(_ version: Int, _ name: String, _ isNew: @escaping @Sendable (ValueType) -> Bool)
       -> VersionStep
@@ -131,7 +136,7 @@ extension VersionStep {
         version,
         down: { change throws(OperatorError) in
           if change.allTypes.contains(where: isNew) {
-            throw .unsupported("\(name), which came with operator set \(version)")
+            throw .unsupported("\(name), which needs operator set \(version)")
           }
         })
     }

@@ -246,7 +246,7 @@ extension Clip {
 }
 
 extension Clip: ActivationOperator {
-  public func activation(_ partner: FusionPartner) -> Activation? {
+  func activation(_ partner: FusionPartner) -> Activation? {
     var bounds = [low ?? -.infinity, high ?? .infinity]
     for (index, name) in partner.next.inputs.enumerated().dropFirst() where !name.isEmpty {
       guard let bound = partner.constant(name), let value = try? bound.array(as: Float.self).first

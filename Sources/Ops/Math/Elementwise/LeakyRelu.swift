@@ -29,5 +29,5 @@ struct LeakyRelu: DifferentiableElementwise {
 }
 
 extension LeakyRelu: ActivationOperator {
-  public func activation(_ partner: FusionPartner) -> Activation? { .leakyRelu(alpha) }
+  func activation(_ partner: FusionPartner) -> Activation? { .leakyRelu(alpha) }
 }

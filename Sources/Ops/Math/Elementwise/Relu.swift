@@ -23,5 +23,5 @@ struct Relu: IntegerElementwiseOperator, DifferentiableElementwise, AttributeFre
 }
 
 extension Relu: ActivationOperator {
-  public func activation(_ partner: FusionPartner) -> Activation? { .relu }
+  func activation(_ partner: FusionPartner) -> Activation? { .relu }
 }

@@ -18,5 +18,5 @@ struct Sigmoid: DifferentiableElementwise, AttributeFreeOperator {
 }
 
 extension Sigmoid: ActivationOperator {
-  public func activation(_ partner: FusionPartner) -> Activation? { .sigmoid }
+  func activation(_ partner: FusionPartner) -> Activation? { .sigmoid }
 }

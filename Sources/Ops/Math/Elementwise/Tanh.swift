@@ -18,5 +18,5 @@ struct Tanh: DifferentiableElementwise, AttributeFreeOperator {
 }
 
 extension Tanh: ActivationOperator {
-  public func activation(_ partner: FusionPartner) -> Activation? { .tanh }
+  func activation(_ partner: FusionPartner) -> Activation? { .tanh }
 }

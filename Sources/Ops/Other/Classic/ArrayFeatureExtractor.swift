@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// The elements at these indices of the last axis: `z[…, k] = x[…, y[k]]`.
+/// The elements at given indices of the last axis: `z[…, k] = x[…, y[k]]`.
 struct ArrayFeatureExtractor: AttributeFreeOperator {
   static let schema = Schema(
     "ArrayFeatureExtractor", domain: "ai.onnx.ml",

@@ -3,12 +3,12 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// A map's values, cast, in the order of their integer keys: a map → `[1, N]`. A sparse map's keys
-/// are the places of a row of `max_map` elements; the others are 0.
+/// The values of a map in the order of their integer keys, cast to a type: a map → `[1, N]`. The keys of
+/// a sparse map are indices in a row of `max_map` elements; the other elements are 0.
 struct CastMap: Operator {
   static let schema = Schema("CastMap", domain: "ai.onnx.ml", [1: .all], inputs: 1...1)
   let type: ElementType
-  /// How many elements a sparse map's row has; `nil` for a dense one.
+  /// The number of elements of the row of a sparse map; `nil` for a dense map.
   let size: Int?
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -43,10 +43,10 @@ struct CastMap: Operator {
       guard case .integers(let keys, _) = map.keys else {
         throw .input(0, "expected a map of int64 keys")
       }
-      // Of equal keys the last one counts.
+      // The last one of equal keys is used.
       let places = Dictionary(zip(keys, keys.indices)) { $1 }.sorted { $0.key < $1.key }
       if let size, let bad = places.first(where: { $0.key < 0 || $0.key >= size }) {
-        throw .input(0, "key \(bad.key) lies outside 0 to \(size - 1)")
+        throw .input(0, "key \(bad.key) is not in 0 to \(size - 1)")
       }
       let result = try call.allocate(type, [1, size ?? places.count])
       let values = map.values
@@ -59,7 +59,7 @@ struct CastMap: Operator {
     }
   }
 
-  /// Fills a row. The padding of strings is onnxruntime's, the only one there is.
+  /// Fills a row. Only onnxruntime defines the padding of strings.
   private func fill<T>(
     _ result: Tensor, _ places: [(key: Int64, value: Int)], _ values: SequenceValue,
     _ padding: T, _ convert: (MapElement) -> T?
@@ -69,14 +69,14 @@ struct CastMap: Operator {
     for (index, place) in places.enumerated() {
       let element = try MapElement(values, place.value)
       guard let value = convert(element) else {
-        throw .input(0, "'\(element.text)' cannot become \(type)")
+        throw .input(0, "'\(element.text)' cannot be cast to \(type)")
       }
       y[size == nil ? index : Int(place.key)] = value
     }
   }
 }
 
-/// One value of a map that is cast.
+/// A value of the map.
 private enum MapElement {
   case float(Float)
   case string(String)
@@ -92,7 +92,7 @@ private enum MapElement {
     }
   }
 
-  /// Six digits behind the point, as C's `%f`.
+  /// Six digits after the decimal point, like `%f` in C.
   var text: String {
     switch self {
     case .string(let text): text
@@ -114,7 +114,7 @@ private enum MapElement {
     }
   }
 
-  /// Cut towards 0; `nil` beyond int64.
+  /// Truncated to an integer; `nil` if it does not fit int64.
   var integer: Int64? {
     switch self {
     case .float(let x): Int64(exactly: x.rounded(.towardZero))

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// Strings replaced by the integers at the same places of two lists, or integers by strings.
+/// Maps strings to integers, or integers to strings, by two lists of the same length.
 struct CategoryMapper: Operator {
   static let schema = Schema(
     "CategoryMapper", domain: "ai.onnx.ml", [1: [.string, .int64]], inputs: 1...1)

@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// The values of a map in the order of a vocabulary, 0 or an empty string for keys it has not:
-/// a map → `[V]`. Keys that are not in the vocabulary are left out.
+/// The values of a map in the order of a vocabulary, 0 or an empty string for missing keys: a map →
+/// `[V]`. Keys that are not in the vocabulary are ignored.
 struct DictVectorizer: Operator {
   static let schema = Schema(
     "DictVectorizer", domain: "ai.onnx.ml", [1: [.int64, .float32, .float64, .string]],
@@ -22,7 +22,7 @@ struct DictVectorizer: Operator {
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let (key, value) = try inputs.mapTypes(0)
     guard key == (strings.isEmpty ? .int64 : .string) else {
-      throw .input(0, "expected keys of the vocabulary's type, got \(key)")
+      throw .input(0, "expected keys of the type of the vocabulary, got \(key)")
     }
     return [.tensor(value ?? .float32, [max(integers.count, strings.count)])]
   }

@@ -3,12 +3,12 @@ import ONNXOperators
 import ONNXShape
 
 extension TypeSet {
-  /// What most operators of `ai.onnx.ml` on rows of features take.
+  /// The element types of most operators of `ai.onnx.ml` on rows of features.
   static let features: TypeSet = [.float32, .float64, .int64, .int32]
 }
 
 extension Inputs {
-  /// The shape of input 0, whose rows are rows of features: at least one axis.
+  /// The shape of input 0, whose last axis is a row of features; `nil` if unknown.
   func featureShape() throws(OperatorError) -> Shape? {
     guard let shape = try tensor(0, .features).shape else { return nil }
     guard shape.rank > 0 else { throw .input(0, "expected rows of features, got a scalar") }
@@ -17,8 +17,8 @@ extension Inputs {
 }
 
 extension Preparation {
-  /// A kernel that calls `body` with the number and the features of every row of input 0, the last
-  /// axis being a row.
+  /// A kernel that calls `body` with the index and the features of each row of input 0 along the last
+  /// axis.
   /// - Parameter cost: work of one feature, in units of a simple arithmetic operation
   func rowKernel(
     cost: Int, _ body: @escaping @Sendable (Buffers, Int, UnsafePointer<Double>) -> Void
@@ -26,11 +26,11 @@ extension Preparation {
     try rowKernel(cost: cost, scratch: 0) { buffers, row, x, _ in body(buffers, row, x) }
   }
 
-  /// The same, with memory for `scratch` numbers to work in.
+  /// The same kernel, with scratch memory for `scratch` numbers.
   func rowKernel(
     cost: Int, scratch: Int, _ body: @escaping RowBody
   ) throws(OperatorError) -> Kernel {
-    // Rows without features may be more than anybody can count.
+    // The number of rows without features may overflow.
     guard try inputCount(0) > 0 else { return .compute { _ in } }
     return switch try elementType(0) {
     case .float32: try rowKernel(Float.self, cost, scratch, body) { Double($0) }
@@ -54,7 +54,7 @@ extension Preparation {
     let sizes = try inputSizes(0)
     let columns = sizes.last ?? 1
     let tiles = Tiles(sizes.dropLast().wrappingProduct, cost: columns &* cost)
-    // A row as numbers, then what the body works in, for each thread.
+    // A converted row followed by the scratch memory of the body, for each thread.
     let stride = columns + scratch
     guard let bytes = [stride, threads, MemoryLayout<Double>.stride].elementCount else {
       throw .memory(needed: Int.max, limit: Int.max)

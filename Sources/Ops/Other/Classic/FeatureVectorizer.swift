@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// Rows of several inputs one behind the other, each cut, or filled up with zeros, to the size that
-/// the node states: `[N, Fᵢ]` → `[N, Σ sizes]`. A vector is one row.
+/// The concatenated rows of several inputs, each truncated or padded with zeros to its size in
+/// `inputdimensions`: `[N, Fᵢ]` → `[N, Σ sizes]`. A vector is one row.
 struct FeatureVectorizer: Operator {
   static let schema = Schema(
     "FeatureVectorizer", domain: "ai.onnx.ml", [1: .features], inputs: .atLeast(1))
@@ -28,7 +28,7 @@ struct FeatureVectorizer: Operator {
       let width = sizes?[index] ?? shape?.last?.size
       if let known = columns, let width {
         let (sum, overflow) = known.addingReportingOverflow(width)
-        guard !overflow else { throw .input(index, "the rows become too long") }
+        guard !overflow else { throw .input(index, "the sum of the sizes overflows") }
         columns = sum
       } else {
         columns = nil

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// Elements equal to one value, or NaN, replaced by another, one for each feature or for all.
+/// Replaces elements equal to a value, or NaN, by another value, one for each feature or for all.
 struct Imputer: Operator {
   static let schema = Schema("Imputer", domain: "ai.onnx.ml", [1: .features], inputs: 1...1)
   let integers: [Int]
@@ -27,7 +27,7 @@ struct Imputer: Operator {
     let type = try inputs.tensor(0).elementType
     let isReal = type == .float32 || type == .float64
     guard isReal == integers.isEmpty else {
-      throw .input(0, "expected the imputed values' kind of number, got \(type)")
+      throw .input(0, "expected the type of the imputed values, got \(type)")
     }
     let count = max(integers.count, floats.count)
     if let columns = shape?.last?.size, count != 1, count != columns {
@@ -53,7 +53,7 @@ struct Imputer: Operator {
       var values: [Int32] = []
       for integer in integers {
         guard let value = Int32(exactly: integer) else {
-          throw .attribute("imputed_value_int64s", "\(integer) is no int32")
+          throw .attribute("imputed_value_int64s", "\(integer) does not fit int32")
         }
         values.append(value)
       }
@@ -67,7 +67,7 @@ struct Imputer: Operator {
     let sizes = try call.inputSizes(0)
     let columns = sizes.last ?? 1
     guard try call.inputCount(0) > 0 else { return .compute { _ in } }
-    // One for all is found at every step.
+    // A single value is used for all features.
     let step = values.count == 1 ? 0 : 1
     let tiles = Tiles(sizes.dropLast().wrappingProduct, cost: columns)
     let tile: Buffers.Tile = { buffers, task, _ in

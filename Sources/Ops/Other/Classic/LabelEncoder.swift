@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// Every element replaced by the value whose key it is, or by a default.
+/// Replaces each element by the value of its key, or by a default.
 struct LabelEncoder: Operator {
   static let schema = Schema(
     "LabelEncoder", domain: "ai.onnx.ml",
@@ -39,7 +39,7 @@ struct LabelEncoder: Operator {
     }
   }
 
-  /// The one list of that name among those of all element types.
+  /// The list of that name with any element type; exactly one must be given.
   private static func list(
     _ node: inout NodeReader, _ name: String
   ) throws(OperatorError) -> Tensor {
@@ -65,14 +65,14 @@ struct LabelEncoder: Operator {
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
     guard data.elementType == keys.elementType else {
-      throw .input(0, "expected \(keys.elementType) as the keys are, got \(data.elementType)")
+      throw .input(0, "expected \(keys.elementType), the type of the keys, got \(data.elementType)")
     }
     return [.tensor(values.elementType, data.shape)]
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let count = try call.inputCount(0)
-    // The values, and behind them the default.
+    // The values followed by the default.
     let find: @Sendable (Buffers, UnsafeMutablePointer<Int>) -> Void
     switch keys.elementType {
     case .string: find = lookup(String.self, count) { Array($0.utf8) }
@@ -81,7 +81,7 @@ struct LabelEncoder: Operator {
     case .int16: find = lookup(Int16.self, count) { $0 }
     case .float32: find = lookup(Float.self, count) { Self.key(Double($0)) }
     case .float64: find = lookup(Double.self, count) { Self.key($0) }
-    default: throw .attribute("keys_tensor", "no keys of type \(keys.elementType)")
+    default: throw .attribute("keys_tensor", "keys of type \(keys.elementType) are not supported")
     }
     let pool = try concatenated(values, fallback)
     let type = values.elementType
@@ -95,12 +95,12 @@ struct LabelEncoder: Operator {
     }
   }
 
-  /// All NaNs are one key, and so are both zeros.
+  /// All NaNs are equal as keys, and so are both zeros.
   private static func key(_ number: Double) -> UInt64 {
     number.isNaN ? Double.nan.bitPattern : number == 0 ? 0 : number.bitPattern
   }
 
-  /// What finds for each element the place of its key; of a key given twice the last one counts.
+  /// A function that returns the index of the key of each element. The last one of equal keys is used.
   private func lookup<T: Element, Key: Hashable & Sendable>(
     _ type: T.Type, _ count: Int, _ key: @escaping @Sendable (T) -> Key
   ) -> @Sendable (Buffers, UnsafeMutablePointer<Int>) -> Void {
@@ -126,7 +126,7 @@ struct LabelEncoder: Operator {
   }
 }
 
-/// `LabelEncoder` of version 1: strings and their places in a list.
+/// `LabelEncoder` of version 1: converts strings to their indices in a list and back.
 struct LabelEncoder1: Operator {
   static let schema = Schema(
     "LabelEncoder", domain: "ai.onnx.ml", [1: [.string, .int64]], inputs: 1...1)
@@ -189,7 +189,7 @@ extension LabelEncoder {
             isText ? ("keys_strings", "values_int64s") : ("values_strings", "keys_int64s")
           guard case .strings(let classes)? = try change.attribute(names),
             try change.ints(places) == Array(classes.indices)
-          else { throw .invalid("that version knows strings and their places in a list only") }
+          else { throw .invalid("that version supports only strings and their indices in a list") }
           change.drop(names, places, isText ? "default_string" : "default_int64", "default_float")
           change.set(Attribute("classes_strings", .strings(classes)))
         }),
@@ -203,7 +203,7 @@ extension LabelEncoder {
 }
 
 extension VersionChange {
-  /// An attribute of one element type in place of a tensor.
+  /// Replaces a tensor by the attribute of its element type.
   fileprivate mutating func listInPlaceOfTensor(_ name: String) throws(OperatorError) {
     guard case .tensor(let named)? = try attribute(name + "_tensor") else { return }
     let tensor = named.tensor
@@ -231,7 +231,8 @@ extension VersionChange {
       } else if let first = list.first {
         set(.string(name + "_string", first))
       }
-    default: throw .attribute(name + "_tensor", "that version knows no \(tensor.elementType)")
+    default:
+      throw .attribute(name + "_tensor", "that version does not support \(tensor.elementType)")
     }
   }
 }

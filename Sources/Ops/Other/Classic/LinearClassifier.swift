@@ -2,10 +2,10 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// The class of the highest score, and every class's score,
+/// The class with the highest score, and the scores of all classes,
 /// `transform(x · coefficientsᵀ + intercepts)`: `[N, F]` → `[N]` and `[N, scores]`.
 ///
-/// Of two classes with one score `s`, the scores are `[−s, s]`.
+/// For two classes with one score `s`, the scores are `[−s, s]`.
 struct LinearClassifier: Operator {
   static let schema = Schema(
     "LinearClassifier", domain: "ai.onnx.ml", [1: .features], inputs: 1...1, outputs: 1...2)
@@ -25,13 +25,13 @@ struct LinearClassifier: Operator {
     _ = try node.optionalInt("multi_class")
   }
 
-  /// How many scores come out; `nil` while nothing says it.
+  /// The number of scores; `nil` if unknown.
   private func columns(features: Int?) throws(OperatorError) -> Int? {
     let classes = max(integers.count, strings.count)
     guard let features else { return classes == 0 ? nil : classes }
     let count = try model.scoreCount(features: features)
     guard classes == 0 || count == classes || (count == 1 && classes == 2) else {
-      throw .input(0, "\(features) features make \(count) scores for \(classes) classes")
+      throw .input(0, "\(features) features give \(count) scores for \(classes) classes")
     }
     return max(count, classes)
   }
@@ -57,7 +57,7 @@ struct LinearClassifier: Operator {
         for i in 0..<columns { z[i] = Float(scores[i]) }
       }
       guard hasLabels else { return }
-      // `nil` where the only class is not the row's.
+      // `nil` if the row does not belong to the only class.
       var best: Int? = 0
       for i in scores.indices where scores[i] > scores[best ?? 0] { best = i }
       if columns == 1, !(scores[0] >= (transform == .none ? 0 : 0.5)) { best = nil }

@@ -4,9 +4,9 @@ import ONNXShape
 
 /// Rows of features times coefficients, plus intercepts: `[N, F]` → `[N, scores]`.
 struct LinearModel: Sendable {
-  /// `[scores, F]`
+  /// The factors, `[scores, F]`.
   let coefficients: [Double]
-  /// One for each score, or none.
+  /// One number for each score, or empty for 0.
   let intercepts: [Double]
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -15,7 +15,7 @@ struct LinearModel: Sendable {
     guard !coefficients.isEmpty else { throw .attribute("coefficients", "is missing") }
   }
 
-  /// How many scores a row of so many features has.
+  /// The number of scores of a row with a number of features.
   func scoreCount(features: Int) throws(OperatorError) -> Int {
     guard features > 0, coefficients.count % features == 0 else {
       throw .attribute(
@@ -28,7 +28,7 @@ struct LinearModel: Sendable {
     return count
   }
 
-  /// A kernel that calls `body` with the number and the scores of every row.
+  /// A kernel that calls `body` with the index and the scores of each row.
   func kernel(
     _ call: Preparation, _ body: @escaping @Sendable (Buffers, Int, inout [Double]) -> Void
   ) throws(OperatorError) -> Kernel {

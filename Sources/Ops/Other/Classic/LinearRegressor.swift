@@ -22,7 +22,7 @@ struct LinearRegressor: Operator {
     if let features = shape?[1].size {
       let count = try model.scoreCount(features: features)
       guard count == targets else {
-        throw .input(0, "\(features) features make \(count) scores, expected \(targets)")
+        throw .input(0, "\(features) features give \(count) scores, expected \(targets)")
       }
     }
     return [.tensor(.float32, [shape?[0] ?? .unknown, .size(targets)])]

@@ -3,7 +3,7 @@ import ONNXOperators
 import ONNXShape
 
 extension Inputs {
-  /// The key type of a map, and the element type of its values as far as it is known.
+  /// The key type of a map, and the element type of its values; `nil` if unknown.
   func mapTypes(_ index: Int) throws(OperatorError) -> (key: ElementType, value: ElementType?) {
     let type = try type(index)
     guard case .map(let key, let value) = type.kind else {
@@ -27,7 +27,7 @@ extension Call {
     return map
   }
 
-  /// The elements of one-element tensors at these places; 0 or an empty string for `nil`.
+  /// The elements of the one-element tensors at these indices; 0 or an empty string for `nil`.
   func gathered(
     _ values: SequenceValue, _ places: [Int?], _ shape: [Int]
   ) throws(OperatorError) -> Tensor {

@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// The boxes with the highest scores of each class, without those that overlap a better one too
-/// much: `[count, 3]` of batch, class, box.
+/// The boxes with the highest scores of each class, except those that overlap a better one too much:
+/// batch, class and box, `[count, 3]`.
 struct NonMaxSuppression: Operator {
   static let schema = Schema("NonMaxSuppression", [10: .float32, 11: .float32], inputs: 2...5)
   let hasCenters: Bool

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// Every row divided by its norm: the largest `|x|`, the sum of `|x|`, or `√Σx²`.
+/// Divides each row by its norm: the largest `|x|`, the sum of `|x|`, or `√Σx²`.
 struct Normalizer: Operator {
   static let schema = Schema("Normalizer", domain: "ai.onnx.ml", [1: .features], inputs: 1...1)
   let norm: String
@@ -30,7 +30,7 @@ struct Normalizer: Operator {
         for i in 0..<columns { length += x[i] * x[i] }
         length.formSquareRoot()
       }
-      // The reference's floor; it leaves rows of zeros as they are.
+      // The lower bound of the reference evaluator; rows of zeros remain zeros.
       length = max(length, 1e-30)
       let y = buffers.output(0, as: Float.self) + row * columns
       for i in 0..<columns { y[i] = Float(x[i] / length) }

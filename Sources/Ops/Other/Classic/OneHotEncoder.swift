@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// For every element a row with 1 at its category's place and 0 elsewhere. Other numbers than
-/// int64 are cut to integers.
+/// A row for each element with 1 at the index of its category and 0 elsewhere. Numbers other than int64
+/// are truncated to integers.
 struct OneHotEncoder: Operator {
   static let schema = Schema(
     "OneHotEncoder", domain: "ai.onnx.ml",
@@ -11,7 +11,7 @@ struct OneHotEncoder: Operator {
   let integers: [Int: Int]
   let strings: [[UInt8]: Int]
   let count: Int
-  /// Whether an element of no category is no error.
+  /// Whether an element outside of all categories is allowed; its row is 0.
   let allowsZeros: Bool
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -56,7 +56,7 @@ struct OneHotEncoder: Operator {
         if let place = place(x[i]) {
           y[i * count + place] = 1
         } else if !allowsZeros {
-          throw .input(0, "element \(i) is of no category")
+          throw .input(0, "element \(i) is not in any category")
         }
       }
     }

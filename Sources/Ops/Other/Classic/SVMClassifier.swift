@@ -3,17 +3,17 @@ import ONNXOperators
 import ONNXShape
 import RealModule
 
-/// The class of each row and the scores of all: `[N, F]` → `[N]` and `[N, scores]`.
+/// The class of each row, and the scores of all classes: `[N, F]` → `[N]` and `[N, scores]`.
 ///
-/// With support vectors every pair of classes has a decision `s`; the class that wins most of them is
-/// the row's. The scores are the decisions (of two classes `[−s, s]`), or with `prob_a` and `prob_b`
-/// the probabilities of the classes. Without support vectors each class has a linear score.
+/// With support vectors, each pair of classes has a decision `s`, and the result is the class that wins
+/// most of them. The scores are the decisions (`[−s, s]` for two classes), or with `prob_a` and `prob_b`
+/// the probabilities of the classes. Without support vectors, each class has a linear score.
 ///
-/// Where onnxruntime and the standard's reference evaluator disagree, the one is followed that does
-/// what the text says. The reference gives the second of two classes whatever the votes where all
-/// coefficients are positive, the numbers 0 and 1 for three linear classes, and couples the
-/// probabilities of more than two by a scalar where the paper has a product for each. onnxruntime
-/// gives the second of two linear classes wherever a score is positive, and transforms no decision
+/// Where onnxruntime and the reference evaluator of the standard differ, this follows the one that agrees
+/// with the text of the standard. If all coefficients are positive, the reference returns the second of
+/// two classes for any votes; for three linear classes, it returns the numbers 0 and 1; and it couples
+/// the probabilities of more than two classes by a scalar instead of a product for each. onnxruntime
+/// returns the second of two linear classes if any score is positive, and does not transform the decision
 /// of two classes.
 struct SVMClassifier: Operator {
   static let schema = Schema(
@@ -24,17 +24,17 @@ struct SVMClassifier: Operator {
   let strings: [String]
   let transform: TreeTransform
   let features: Int
-  /// Scores of a row.
+  /// The number of scores of a row.
   let columns: Int
 
-  /// What the votes of the vectors are made of.
+  /// The parameters of the decisions.
   struct Machine: Sendable {
     let classes: Int
-    /// Of each class, the first support vector and the one behind the last; none in a linear model.
+    /// The range of the support vectors of each class; empty for a linear model.
     let ranges: [Range<Int>]
-    /// `[classes − 1, vectors]`; in a linear model `[classes, F]`.
+    /// `[classes − 1, vectors]`, or `[classes, F]` for a linear model.
     let coefficients: [Double]
-    /// One for each pair of classes; the first serves a linear model.
+    /// One for each pair of classes. A linear model uses the first.
     let rho: [Double]
     let a: [Double]
     let b: [Double]
@@ -108,11 +108,13 @@ struct SVMClassifier: Operator {
 }
 
 extension SVMClassifier.Machine {
-  /// More classes would have more pairs than anybody has trained.
+  /// The largest number of classes, which limits the number of pairs.
   private static let classLimit = 65535
 
   init(_ node: inout NodeReader, classes: Int) throws(OperatorError) {
-    guard classes <= Self.classLimit else { throw .invalid("\(classes) classes are too many") }
+    guard classes <= Self.classLimit else {
+      throw .invalid("expected at most \(Self.classLimit) classes, got \(classes)")
+    }
     self.classes = classes
     func numbers(_ name: String) throws(OperatorError) -> [Double] {
       (try node.optionalFloats(name) ?? []).map { Double($0) }
@@ -126,7 +128,7 @@ extension SVMClassifier.Machine {
     for count in counts {
       let start = ranges.last?.upperBound ?? 0
       guard count >= 0, count <= Int(Int32.max) else {
-        throw .attribute("vectors_per_class", "has \(count)")
+        throw .attribute("vectors_per_class", "\(count) is out of range")
       }
       ranges.append(start..<start + count)
     }
@@ -145,7 +147,7 @@ extension SVMClassifier.Machine {
     } else {
       guard !coefficients.isEmpty, coefficients.count % classes == 0 else {
         throw .attribute(
-          "coefficients", "\(coefficients.count) do not belong to \(classes) classes")
+          "coefficients", "\(coefficients.count) numbers are not divisible by \(classes) classes")
       }
     }
     guard rho.count >= (total > 0 ? pairs : 1) else {
@@ -156,7 +158,7 @@ extension SVMClassifier.Machine {
     }
   }
 
-  /// Writes every class's score and returns the class that the row has.
+  /// Writes the score of each class, and returns the class of the row.
   func scoreLinearly(
     _ x: UnsafePointer<Double>, _ features: Int, into scores: UnsafeMutablePointer<Double>
   ) -> Int {
@@ -173,7 +175,7 @@ extension SVMClassifier.Machine {
     return isSecond ? 1 : best
   }
 
-  /// Writes the decision of every pair, and returns the class that wins most of them.
+  /// Writes the decision of each pair, and returns the class that wins most of them.
   func vote(
     _ nearness: UnsafePointer<Double>, _ votes: UnsafeMutablePointer<Double>,
     decisions: UnsafeMutablePointer<Double>
@@ -202,13 +204,14 @@ extension SVMClassifier.Machine {
     return best
   }
 
-  /// Makes the decisions of all pairs the probabilities of the classes; behind them is room to work.
+  /// Replaces the decisions of all pairs by the probabilities of the classes. The memory after them is
+  /// scratch memory.
   ///
   /// Wu, Lin and Weng, "Probability Estimates for Multi-class Classification by Pairwise Coupling",
   /// JMLR 5 (2004), algorithm 2.
   func findProbabilities(_ decisions: UnsafeMutablePointer<Double>) {
     let count = classes
-    // Each pair's share of the first, r; then Q of equation (21), p and Qp.
+    // The probability r of the first class of each pair, then Q of equation (21), p and Qp.
     let r = decisions + max(pairs, count)
     let q = r + count * count
     let p = q + count * count

@@ -2,15 +2,15 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// `y = transform(Σ coefficientᵢ · nearness(x, vectorᵢ) + rho)`: `[N, F]` → `[N, 1]`; without
-/// support vectors the coefficients are those of the features. Of one class, 1 where the sum is
-/// positive and −1 elsewhere.
+/// `y = transform(Σ coefficientᵢ · kernel(x, vectorᵢ) + rho)`: `[N, F]` → `[N, 1]`; without
+/// support vectors the model is linear in the features. With `one_class`, the result is 1 if the sum is
+/// positive and −1 otherwise.
 struct SVMRegressor: Operator {
   static let schema = Schema("SVMRegressor", domain: "ai.onnx.ml", [1: .features], inputs: 1...1)
   let vectors: SupportVectors
   let coefficients: [Double]
   let rho: Double
-  /// How many support vectors there are; 0 for a linear model.
+  /// The number of support vectors; 0 for a linear model.
   let count: Int
   let features: Int
   let isOneClass: Bool

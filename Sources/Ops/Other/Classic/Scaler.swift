@@ -12,7 +12,7 @@ struct Scaler: Operator {
     offset = (try node.optionalFloats("offset") ?? [0]).map { Double($0) }
     scale = (try node.optionalFloats("scale") ?? [1]).map { Double($0) }
     guard !offset.isEmpty, !scale.isEmpty else {
-      throw .invalid("'offset' and 'scale' may not be empty")
+      throw .invalid("'offset' and 'scale' must not be empty")
     }
   }
 
@@ -29,7 +29,7 @@ struct Scaler: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let columns = try call.inputSizes(0).last ?? 1
-    // One for all is found at every step.
+    // A single value is used for all features.
     let (offsetStep, scaleStep) = (offset.count == 1 ? 0 : 1, scale.count == 1 ? 0 : 1)
     return try call.rowKernel(cost: 2) { buffers, row, x in
       let y = buffers.output(0, as: Float.self) + row * columns

@@ -3,13 +3,13 @@ import ONNXOperators
 import ONNXShape
 import RealModule
 
-/// The support vectors of a machine, and how near a row of features lies to each: with `s = x · v`,
+/// The support vectors of a machine, and the kernel function of a row and each vector: with `s = x · v`,
 /// `s` (linear), `(γ s + c)^d` (polynomial), `tanh(γ s + c)` (sigmoid) or `exp(−γ |x − v|²)` (RBF).
 struct SupportVectors: Sendable {
   let kernel: Kernel
-  /// γ, c and d
+  /// γ, c and d.
   let parameters: (gamma: Double, offset: Double, degree: Double)
-  /// `[count, F]`
+  /// The vectors, `[count, F]`.
   let values: [Double]
 
   enum Kernel: String, CaseIterable {
@@ -31,15 +31,16 @@ struct SupportVectors: Sendable {
     values = (try node.optionalFloats("support_vectors") ?? []).map { Double($0) }
   }
 
-  /// How many features each of `count` vectors has.
+  /// The number of features of each of `count` vectors.
   func featureCount(_ count: Int) throws(OperatorError) -> Int {
     guard count > 0, !values.isEmpty, values.count % count == 0 else {
-      throw .attribute("support_vectors", "\(values.count) numbers are no \(count) vectors")
+      throw .attribute(
+        "support_vectors", "\(values.count) numbers are not divisible by \(count) vectors")
     }
     return values.count / count
   }
 
-  /// Writes the row's nearness to each of `count` vectors.
+  /// Writes the kernel function of the row and each of `count` vectors.
   func measure(
     _ x: UnsafePointer<Double>, _ features: Int, _ count: Int,
     into nearness: UnsafeMutablePointer<Double>
@@ -69,7 +70,7 @@ struct SupportVectors: Sendable {
     case .sigmoid: return .tanh(gamma * sum + offset)
     case .polynomial:
       let base = gamma * sum + offset
-      // A whole degree is no matter of logarithms: the base may be negative.
+      // The base may be negative if the degree is an integer.
       if let whole = Int(exactly: degree), abs(whole) <= 1024 { return .pow(base, whole) }
       return .pow(base, degree)
     }
@@ -77,7 +78,7 @@ struct SupportVectors: Sendable {
 }
 
 extension Inputs {
-  /// How many rows of so many features input 0 has; one vector is one row.
+  /// The number of rows of input 0, which must have this number of features. A vector is one row.
   func supportRows(features: Int) throws(OperatorError) -> Dimension {
     guard let shape = try tensor(0, .features).shape else { return .unknown }
     guard shape.rank == 1 || shape.rank == 2 else {

@@ -2,20 +2,20 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// How often each n-gram of a pool occurs in a row, with up to `max_skip_count` elements left out
-/// between any two of it; weighted, or only whether it occurs.
+/// The number of occurrences of each n-gram of a pool in a row, with up to `max_skip_count` elements
+/// skipped between adjacent ones, weighted, or only whether it occurs.
 struct TfIdfVectorizer: Operator {
   static let schema = Schema("TfIdfVectorizer", [9: [.string, .int32, .int64]], inputs: 1...1)
   private let mode: String
   private let lengths: ClosedRange<Int>
   private let maxSkips: Int
   private let width: Int
-  /// For each n-gram its column and weight.
+  /// The column and the weight of each n-gram.
   private let columns: [Int]
   private let weights: [Float]?
   private let grams: Grams
 
-  /// A tree of n-grams: what follows a node, and which n-gram ends there.
+  /// A tree of n-grams: the children of each node, and the n-gram that ends there.
   private enum Grams: Sendable {
     case integers(GramTree<Int64>)
     case strings(GramTree<[UInt8]>)
@@ -26,7 +26,7 @@ struct TfIdfVectorizer: Operator {
     let least = try node.int("min_gram_length")
     let most = try node.int("max_gram_length")
     guard least >= 1, most >= least else {
-      throw .attribute("max_gram_length", "no n-gram has \(least) to \(most) elements")
+      throw .attribute("max_gram_length", "there are no n-grams of \(least) to \(most) elements")
     }
     lengths = least...most
     maxSkips = try node.int("max_skip_count")
@@ -90,7 +90,7 @@ struct TfIdfVectorizer: Operator {
   private func count<Item>(
     _ items: [Item], _ tree: GramTree<Item>, _ line: UnsafeMutablePointer<Float>
   ) {
-    // No distance beyond the row's length finds anything.
+    // Distances longer than the row find nothing.
     for distance in 1...(1 + min(maxSkips, items.count)) {
       for start in items.indices {
         var place = start
@@ -100,7 +100,7 @@ struct TfIdfVectorizer: Operator {
           let next = tree.next(node, items[place])
         {
           node = next
-          // Single elements are the same at every distance.
+          // Single elements do not depend on the distance.
           if let gram = tree.gram[node], length > 1 || distance == 1 {
             let column = line + columns[gram]
             let weight = weights?[gram] ?? 1
@@ -118,7 +118,7 @@ struct TfIdfVectorizer: Operator {
   }
 }
 
-/// Sequences of items, common beginnings shared.
+/// A prefix tree of sequences of items.
 struct GramTree<Item: Hashable & Sendable>: Sendable {
   private struct Edge: Hashable, Sendable {
     let node: Int
@@ -126,12 +126,12 @@ struct GramTree<Item: Hashable & Sendable>: Sendable {
   }
 
   private var edges: [Edge: Int] = [:]
-  /// For each node the number of the n-gram that ends there.
+  /// The index of the n-gram that ends at each node.
   private(set) var gram: [Int?] = [nil]
 
   /// - Parameters:
-  ///   - starts: where in the pool the 1-grams, 2-grams, … begin
-  ///   - count: how many n-grams there must be
+  ///   - starts: the indices in the pool at which 1-grams, 2-grams, … begin
+  ///   - count: the expected number of n-grams
   init(
     _ pool: [Item], _ starts: [Int], _ lengths: ClosedRange<Int>, _ count: Int
   ) throws(OperatorError) {

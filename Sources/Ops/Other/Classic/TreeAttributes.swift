@@ -3,9 +3,9 @@ import ONNXOperators
 import ONNXShape
 
 extension TreeForest {
-  /// The trees of `TreeEnsembleClassifier` and `TreeEnsembleRegressor`: lists of nodes, leaves
-  /// among them, each with its tree and its number there.
-  /// - Parameter votes: how the attributes of the votes begin, `class` or `target`
+  /// Reads the trees of `TreeEnsembleClassifier` and `TreeEnsembleRegressor`: lists of nodes including
+  /// leaves, each with its tree and its number there.
+  /// - Parameter votes: the prefix of the attributes of the votes, `class` or `target`
   init(_ node: inout NodeReader, votes prefix: String, targets: Int) throws(OperatorError) {
     let trees = try node.ints("nodes_treeids")
     let numbers = try node.ints("nodes_nodeids")
@@ -24,7 +24,7 @@ extension TreeForest {
       throw .invalid("the lists 'nodes_…' have different lengths")
     }
 
-    // Where every node is: among the nodes, or as `~` among the leaves.
+    // The index of each node among the nodes, or its complement among the leaves.
     var places: [[Int]: Int] = [:]
     var roots: [Int] = []
     var known: Set<Int> = []
@@ -68,7 +68,7 @@ extension TreeForest {
     }
     for index in voteTrees.indices {
       let leaf = ~(try place(voteTrees[index], voteNodes[index]))
-      // Votes of inner nodes are never counted.
+      // Votes of inner nodes are ignored.
       if leaf >= 0 { leaves[leaf].append(Vote(target: ids[index], weight: weights[index])) }
     }
     try self.init(nodes: nodes, leaves: leaves, roots: roots, targets: targets)
@@ -87,14 +87,14 @@ extension TreeForest.Comparison {
 }
 
 extension NodeReader {
-  /// The numbers of a list of floats, or since version 3 of the tensor `…_as_tensor`.
+  /// The numbers of a list of floats, or of the tensor `…_as_tensor` since version 3.
   mutating func numbers(_ name: String) throws(OperatorError) -> [Double] {
     let floats = try optionalFloats(name)
     guard version >= 3, let tensor = try optionalTensor(name + "_as_tensor") else {
       return (floats ?? []).map(Double.init)
     }
     guard floats == nil || floats?.isEmpty == true else {
-      throw .attribute(name, "is given as a tensor too")
+      throw .attribute(name, "is also given as a tensor")
     }
     guard let numbers = tensor.doubles else {
       throw .attribute(name + "_as_tensor", "expected floats, got \(tensor)")
@@ -104,11 +104,11 @@ extension NodeReader {
 }
 
 extension VersionChange {
-  /// A list of floats in place of the tensor that version 3 brought.
+  /// Replaces the tensor that version 3 added by a list of floats.
   mutating func floatsInPlaceOfTensor(_ name: String) throws(OperatorError) {
     guard case .tensor(let named)? = try attribute(name + "_as_tensor") else { return }
     guard named.tensor.elementType == .float32 else {
-      throw .attribute(name + "_as_tensor", "that version knows float32 only")
+      throw .attribute(name + "_as_tensor", "that version supports only float32")
     }
     drop(name + "_as_tensor")
     set(.floats(name, Array(named.tensor.elements(as: Float.self))))

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// Votes of decision trees, aggregated for each target: `[N, F]` → `[N, targets]`. Inner nodes and
+/// The votes of decision trees, aggregated for each target: `[N, F]` → `[N, targets]`. Inner nodes and
 /// leaves are separate lists.
 struct TreeEnsemble: Operator {
   static let schema = Schema(
@@ -75,7 +75,7 @@ struct TreeEnsemble: Operator {
         ifTrue: trueLeaves[index] == 1 ? ~trueIDs[index] : trueIDs[index],
         ifFalse: falseLeaves[index] == 1 ? ~falseIDs[index] : falseIDs[index])
       if comparison == .member {
-        // Sets lie one behind the other, each ended by a NaN.
+        // Sets are concatenated, each terminated by NaN.
         while let member = members.last, !member.isNaN {
           node.members.insert(member)
           members.removeLast()
@@ -115,12 +115,14 @@ struct TreeEnsemble: Operator {
 }
 
 extension NodeReader {
-  /// An attribute that is a case's number.
+  /// An attribute that is the raw value of a case.
   fileprivate mutating func numbered<T: RawRepresentable<Int>>(
     _ name: String, default value: T
   ) throws(OperatorError) -> T {
     guard let number = try optionalInt(name) else { return value }
-    guard let result = T(rawValue: number) else { throw .attribute(name, "is \(number)") }
+    guard let result = T(rawValue: number) else {
+      throw .attribute(name, "\(number) is not supported")
+    }
     return result
   }
 }

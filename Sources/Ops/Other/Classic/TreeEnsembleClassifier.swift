@@ -2,7 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// The class that decision trees vote for, and the score of every class: `[N]` and `[N, classes]`.
+/// The class with the most votes of decision trees, and the scores of all classes: `[N]` and
+/// `[N, classes]`.
 struct TreeEnsembleClassifier: Operator {
   static let schema = Schema(
     "TreeEnsembleClassifier", domain: "ai.onnx.ml",
@@ -15,10 +16,10 @@ struct TreeEnsembleClassifier: Operator {
   let base: [Double]
   let integers: [Int]
   let strings: [String]
-  /// Classes that are voted on, and the columns of the scores.
+  /// The number of classes with votes, and the number of columns of the scores.
   let classes: Int
   let columns: Int
-  /// The only class of two that is voted for, the other's score following from its.
+  /// The only one of two classes with votes; the score of the other follows from its score.
   let voted: Int?
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -38,7 +39,7 @@ struct TreeEnsembleClassifier: Operator {
     voted = classes <= 2 && targets.count == 1 ? targets.first : nil
     columns = voted == nil ? classes : 2
     guard classes > 1 || (voted != nil && integers == [1]) else {
-      throw .unsupported("one class alone, unless it is 1")
+      throw .unsupported("a single class other than 1")
     }
   }
 

@@ -44,10 +44,12 @@ struct TreeEnsembleRegressor: Operator {
 }
 
 extension NodeReader {
-  /// `n_targets`, small enough to keep a number for each.
+  /// Reads `n_targets`, which is limited because each row has a number for each target.
   mutating func targetCount() throws(OperatorError) -> Int {
     let count = try int("n_targets")
-    guard count >= 1, count <= 1 << 24 else { throw .attribute("n_targets", "is \(count)") }
+    guard count >= 1, count <= 1 << 24 else {
+      throw .attribute("n_targets", "expected 1 to \(1 << 24), got \(count)")
+    }
     return count
   }
 }

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// Decision trees: a row of features goes from a root to a leaf in each, whose votes are counted.
+/// Decision trees. A row of features reaches one leaf of each tree, whose votes are counted.
 struct TreeForest: Sendable {
   enum Comparison: UInt8, Sendable {
     case lessOrEqual, less, greaterOrEqual, greater, equal, notEqual, member
@@ -12,10 +12,10 @@ struct TreeForest: Sendable {
     var feature: Int
     var comparison: Comparison
     var threshold: Double
-    /// Where a missing feature, NaN, leads.
+    /// The branch for a missing feature, NaN.
     var missingIsTrue: Bool
     var members: Set<Double> = []
-    /// A node, or for a negative number `~` a leaf.
+    /// The index of a node, or the complement of that of a leaf.
     var ifTrue: Int
     var ifFalse: Int
   }
@@ -28,16 +28,16 @@ struct TreeForest: Sendable {
   let nodes: [Node]
   /// The votes of each leaf.
   let leaves: [[Vote]]
-  /// Nodes, or `~` leaves.
+  /// Indices of nodes, or complements of those of leaves.
   let roots: [Int]
-  /// How many features a row must have.
+  /// The least number of features of a row.
   let featureCount: Int
 
-  /// - Throws: `OperatorError.invalid` for places that are not there, and for circles.
+  /// - Throws: `OperatorError.invalid` for indices out of range, and for cycles
   init(nodes: [Node], leaves: [[Vote]], roots: [Int], targets: Int) throws(OperatorError) {
     func check(_ place: Int) throws(OperatorError) {
       guard place >= 0 ? place < nodes.count : ~place < leaves.count else {
-        throw .invalid("a tree refers to node \(place >= 0 ? place : ~place), which is not there")
+        throw .invalid("a tree refers to node \(place >= 0 ? place : ~place), which does not exist")
       }
     }
     for root in roots { try check(root) }
@@ -79,7 +79,7 @@ struct TreeForest: Sendable {
     }
   }
 
-  /// The votes of the leaf that a row reaches in the tree of a root.
+  /// The votes of the leaf that a row reaches from a root.
   @inline(__always)
   func votes<T: BinaryFloatingPoint>(_ root: Int, _ row: (Int) -> T) -> [Vote] {
     var place = root

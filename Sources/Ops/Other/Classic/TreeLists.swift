@@ -66,14 +66,14 @@ struct SeparateLeafTrees {
     splits.append(split)
   }
 
-  /// - Returns: the leaf's place
+  /// - Returns: the index of the leaf
   mutating func addLeaf(target: Int, weight: Float) -> Int {
     integers["leaf_targetids", default: []].append(target)
     weights.append(weight)
     return weights.count - 1
   }
 
-  /// Adds a tree; of a leaf alone, by a node that leads there either way.
+  /// Adds a tree. A tree of a single leaf gets a node with two branches to the leaf.
   mutating func addRoot(_ place: Place) {
     if place.isLeaf {
       addNode(feature: 0, mode: 0, split: 0, tracksTrue: false, place, place)

@@ -3,14 +3,14 @@ import ONNXOperators
 import ONNXShape
 import RealModule
 
-/// How the votes of all trees become one number for each target.
+/// The aggregation of the votes of all trees to one number for each target.
 enum TreeAggregate: Int, CaseIterable, Sendable {
   case average, sum, min, max
 
   static let names = ["AVERAGE", "SUM", "MIN", "MAX"]
 }
 
-/// What is done to the scores of a row at last.
+/// The function that is applied to the aggregated scores of a row.
 enum TreeTransform: Int, CaseIterable, Sendable {
   case none, softmax, logistic, softmaxZero, probit
 
@@ -35,7 +35,7 @@ enum TreeTransform: Int, CaseIterable, Sendable {
     case .softmaxZero:
       let top = scores.max() ?? 0
       let factor = Double.exp(-top)
-      // A score of 0 stays 0: nobody voted.
+      // A score of 0 remains 0: the class has no votes.
       for i in scores.indices {
         scores[i] = abs(scores[i]) > 1e-7 ? .exp(scores[i] - top) : scores[i] * factor
       }
@@ -51,7 +51,7 @@ enum TreeTransform: Int, CaseIterable, Sendable {
     for i in scores.indices { scores[i] = sum == 0 ? 0.5 : scores[i] / sum }
   }
 
-  /// Winitzki's approximation, which the standard's reference takes.
+  /// Winitzki's approximation, which the reference evaluator of the standard uses.
   private func inverseErf(_ x: Double) -> Double {
     let product = (1 - x) * (1 + x)
     if product == 0 { return 0 }
@@ -63,7 +63,7 @@ enum TreeTransform: Int, CaseIterable, Sendable {
 }
 
 extension TreeForest {
-  /// One number for each target of a row.
+  /// The votes for each target of a row.
   @inline(__always)
   func scores<T: BinaryFloatingPoint>(
     _ row: (Int) -> T, _ aggregate: TreeAggregate, into scores: inout [Double],
@@ -87,7 +87,7 @@ extension TreeForest {
     }
   }
 
-  /// Calls `write` with the number and the aggregated votes of every row of input 0, `[N, F]`.
+  /// A kernel that calls `write` with the index and the aggregated votes of each row of input 0, `[N, F]`.
   func kernel(
     _ call: Preparation, targets: Int, _ aggregate: TreeAggregate,
     _ write: @escaping @Sendable (Buffers, Int, inout [Double]) -> Void
@@ -116,7 +116,7 @@ extension TreeForest {
     case .float16: return loop(Float16.self) { Double($0) }
     case .int32: return loop(Int32.self) { Double($0) }
     case .int64: return loop(Int64.self) { Double($0) }
-    default: throw .input(0, "no kernel for \(try call.elementType(0))")
+    default: throw .input(0, "element type \(try call.elementType(0)) is not supported")
     }
   }
 }

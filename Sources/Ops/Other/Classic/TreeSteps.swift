@@ -9,11 +9,11 @@ extension TreeEnsemble {
 }
 
 extension VersionStep {
-  /// `TreeEnsemble` took the place of the operators before it.
+  /// Version 5 replaced the operators by `TreeEnsemble`.
   static let treesWithoutLeafNodes = VersionStep(
     5, up: { change throws(OperatorError) in try change.becomeTreeEnsemble() })
 
-  /// Version 3 knows tensors in the place of these lists of floats.
+  /// Version 3 added tensors as an alternative to lists of floats.
   static func treeTensors(_ names: [String]) -> VersionStep {
     VersionStep(
       3,
@@ -25,11 +25,11 @@ extension VersionStep {
   static let treesWithoutLabels = VersionStep(
     5,
     up: { change throws(OperatorError) in
-      throw .unsupported("TreeEnsemble took its place, and makes no labels")
+      throw .unsupported("TreeEnsemble, which replaced the operator, has no labels")
     })
 }
 
-/// More nodes than a converted forest may have: children that are shared are copied.
+/// The largest number of nodes of a converted forest, in which shared children are copied.
 private let maxTreeNodes = 1 << 20
 
 extension VersionChange {
@@ -41,24 +41,24 @@ extension VersionChange {
     return list
   }
 
-  /// float32 numbers of a list, or of a tensor.
+  /// The float32 numbers of a list or a tensor.
   private func treeNumbers(_ name: String) throws(OperatorError) -> [Float] {
     switch try attribute(name) {
     case .floats(let list): return list
     case .ints(let list) where list.isEmpty: return []
     case .tensor(let named):
       guard let numbers = try? named.tensor.array(as: Float.self) else {
-        throw .attribute(name, "that version knows float32 only")
+        throw .attribute(name, "that version supports only float32")
       }
       return numbers
     default: return []
     }
   }
 
-  /// Counts leaves among the nodes.
+  /// Moves the leaves into the lists of nodes.
   fileprivate mutating func becomeTreeEnsembleRegressor() throws(OperatorError) {
     guard try elementType(0) == .float32 else {
-      throw .input(0, "that version's result is float32, whatever the input")
+      throw .input(0, "that version always has a float32 result")
     }
     let features = try requiredInts("nodes_featureids")
     let count = features.count
@@ -80,7 +80,7 @@ extension VersionChange {
     guard splits.count == count, weights.count == targets.count else {
       throw .attribute("nodes_splits", "the lists have different lengths")
     }
-    // Each node's set, one number after the other; a set is as many nodes.
+    // The set of each node. A set is expanded to a node for each of its numbers.
     var sets: [[Float]] = []
     var members = try treeNumbers("membership_values")[...]
     for code in codes {
@@ -95,12 +95,12 @@ extension VersionChange {
     var list = LeafNodeTrees()
     var total = 0
     for (tree, root) in try requiredInts("tree_roots").enumerated() {
-      /// What stands at each number of the tree: a leaf, or a node and which of its set.
+      /// The leaf at each number of the tree, or the node and the index in its set.
       var pending: [(isLeaf: Bool, index: Int, member: Int)] = [(false, root, 0)]
       var number = 0
       while number < pending.count {
         guard total + pending.count <= maxTreeNodes else {
-          throw .unsupported("more than \(maxTreeNodes) nodes where each has a place of its own")
+          throw .unsupported("more than \(maxTreeNodes) nodes when shared ones are copied")
         }
         let (isLeaf, index, member) = pending[number]
         if isLeaf {
@@ -129,7 +129,7 @@ extension VersionChange {
     let aggregate = TreeAggregate.names[safe: try int("aggregate_function") ?? 1]
     let transform = TreeTransform.names[safe: try int("post_transform") ?? 0]
     guard let aggregate, let transform else {
-      throw .attribute("aggregate_function", "is no number of one")
+      throw .attribute("aggregate_function", "is not a known function")
     }
     node.operatorType = "TreeEnsembleRegressor"
     node.attributes =
@@ -139,10 +139,10 @@ extension VersionChange {
       ]
   }
 
-  /// Has nodes and leaves in lists of their own.
+  /// Moves the leaves from the lists of nodes to separate lists.
   fileprivate mutating func becomeTreeEnsemble() throws(OperatorError) {
     guard try elementType(0) == .float32 else {
-      throw .input(0, "that version's result has the input's type, and takes floats only")
+      throw .input(0, "that version supports only float inputs, whose type its result has")
     }
     for name in ["base_values", "nodes_hitrates", "nodes_values", "target_weights"] {
       try floatsInPlaceOfTensor(name)
@@ -166,7 +166,7 @@ extension VersionChange {
       values.count == trees.count
     else { throw .attribute("nodes_modes", "the lists have different lengths") }
 
-    // One leaf for each vote, and one for a leaf that has none.
+    // A leaf for each vote, and one for each leaf without votes.
     var votes: [[Int]: (target: Int, weight: Float)] = [:]
     let voteTrees = try requiredInts("target_treeids")
     let voteNodes = try requiredInts("target_nodeids", count: voteTrees.count)
@@ -178,7 +178,8 @@ extension VersionChange {
     for index in voteTrees.indices {
       let key = [voteTrees[index], voteNodes[index]]
       guard votes.updateValue((voteTargets[index], weights[index]), forKey: key) == nil else {
-        throw .attribute("target_nodeids", "a leaf has several votes, and one in that version")
+        throw .attribute(
+          "target_nodeids", "a leaf has several votes, but that version supports only one")
       }
     }
     var forest = SeparateLeafTrees()
@@ -192,7 +193,7 @@ extension VersionChange {
         continue
       }
       guard let vote = votes[key] ?? (name == "SUM" || name == "AVERAGE" ? (0, 0) : nil) else {
-        throw .attribute("target_nodeids", "a leaf has no vote, and one in that version")
+        throw .attribute("target_nodeids", "a leaf has no vote, but that version needs one")
       }
       places[key] = (true, forest.addLeaf(target: vote.target, weight: vote.weight))
     }
@@ -200,7 +201,7 @@ extension VersionChange {
       guard let yes = places[[trees[index], children[0][index]]],
         let no = places[[trees[index], children[1][index]]],
         let mode = TreeForest.Comparison(name: modes[index].string)
-      else { throw .invalid("node \(numbers[index]) has no such child or mode") }
+      else { throw .invalid("node \(numbers[index]) has an unknown child or mode") }
       forest.addNode(
         feature: features[index], mode: mode.rawValue, split: values[index],
         tracksTrue: missing[safe: index] == 1, yes, no)
@@ -213,7 +214,7 @@ extension VersionChange {
     let base = try treeNumbers("base_values")
     if base.contains(where: { $0 != 0 }) {
       guard name == "SUM" else {
-        throw .attribute("base_values", "that version has none but what a sum adds")
+        throw .attribute("base_values", "that version supports base values only for sums")
       }
       for (target, number) in base.enumerated() {
         forest.addRoot((true, forest.addLeaf(target: target, weight: number)))

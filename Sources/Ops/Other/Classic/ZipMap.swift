@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// Every row as a map from the node's keys to its elements: `[N, C]` → `N` maps. A vector is one
-/// row.
+/// Each row as a map from the keys in the attributes to its elements: `[N, C]` → `N` maps. A vector is
+/// one row.
 struct ZipMap: Operator {
   static let schema = Schema("ZipMap", domain: "ai.onnx.ml", [1: .float32], inputs: 1...1)
   let keys: MapValue.Keys

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// The tensors of a sequence behind one another along `axis`, or along a new one.
+/// The tensors of a sequence concatenated along `axis`, or stacked along a new axis.
 struct ConcatFromSequence: Operator {
   static let schema = Schema("ConcatFromSequence", [11: .classic], inputs: 1...1)
   let axis: Int
@@ -28,13 +28,15 @@ struct ConcatFromSequence: Operator {
       let tensors = try call.tensors(0)
       guard let first = tensors.first else { throw .input(0, "the sequence is empty") }
       guard tensors.allSatisfy({ $0.elementType == first.elementType }) else {
-        throw .input(0, "its tensors have different element types")
+        throw .input(0, "the tensors have different element types")
       }
       if isNewAxis {
         return [.tensor(try stack(tensors, axis: axis, first.elementType, sizes: [], call))]
       }
       let shape = try concatenate(tensors.map { Shape($0.shape) }, axis: axis)
-      guard let target = shape?.sizes else { throw .input(0, "its shapes do not fit") }
+      guard let target = shape?.sizes else {
+        throw .input(0, "the shapes of the tensors do not match")
+      }
       let axis = try normalized(axis: axis, rank: target.count)
       let result = try call.allocate(first.elementType, target)
       let strides = rowMajorStrides(target)

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// The outputs of `then_branch` where the condition holds, else those of `else_branch`.
+/// The outputs of `then_branch` if the condition is true, otherwise those of `else_branch`.
 struct If: Operator {
   static let schema = Schema(
     "If",
@@ -38,7 +38,7 @@ struct If: Operator {
         let type = join(a, b) ?? (a.kind == .undefined ? a : nil)
           ?? (b.kind == .undefined ? b : nil)
       else {
-        throw .output(index, "one branch gives \(a), the other \(b)")
+        throw .output(index, "one branch returns \(a), the other \(b)")
       }
       types.append(type)
     }
@@ -56,12 +56,12 @@ struct If: Operator {
 }
 
 extension Call {
-  /// The one element of a bool tensor.
+  /// The element of a bool tensor with a single element.
   func condition(_ index: Int) throws(OperatorError) -> Bool {
     try Self.condition(try value(index), { .input(index, $0) })
   }
 
-  /// - Parameter error: what to throw for a value that is no condition
+  /// - Parameter error: the error to throw for any other value
   static func condition(
     _ value: Value, _ error: (String) -> OperatorError
   ) throws(OperatorError) -> Bool {

@@ -2,7 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// What is certain of a value that has one of two types; `nil` where not even the kind is.
+/// The type of a value that has one of two types, as far as both agree; `nil` if one is a tensor and the
+/// other is not.
 func join(_ a: ValueType?, _ b: ValueType?) -> ValueType? {
   guard let a, let b else { return nil }
   switch (a.kind, b.kind) {
@@ -20,12 +21,11 @@ private func join(_ a: Shape?, _ b: Shape?) -> Shape? {
 }
 
 extension SubgraphRunner {
-  /// Types of the outputs of a graph that runs again and again, some of its outputs becoming
-  /// inputs of the next trip.
+  /// The types of the outputs of the body of a loop, some of which are inputs of the next iteration.
   /// - Parameters:
-  ///   - carried: which inputs are fed by outputs, and by which one the first
-  /// - Returns: the outputs' types, those of the carried ones joined with what they are before the
-  ///   first trip.
+  ///   - carried: the inputs that are carried from outputs, and the output of the first one
+  /// - Returns: the types of the outputs; those of carried values are joined with their types before the
+  ///   first iteration
   func inferRepeated(
     _ inputs: [ValueType?], carried: Range<Int>, firstOutput: Int
   ) throws(OperatorError) -> [ValueType] {
@@ -34,7 +34,7 @@ extension SubgraphRunner {
     while true {
       var outputs = try infer(inputs)
       guard outputs.count >= firstOutput + carried.count else {
-        throw .subgraph("the body has \(outputs.count) outputs, too few")
+        throw .subgraph("the body has too few outputs, \(outputs.count)")
       }
       var settled = true
       for (index, input) in carried.enumerated() {
@@ -44,7 +44,7 @@ extension SubgraphRunner {
           outputs[firstOutput + index] = joined ?? output
           continue
         }
-        // Sizes that grow and grow: after some rounds nothing but the element type is kept.
+        // Sizes may grow in every iteration: after some, only the element type is kept.
         if round >= 4, let type = joined?.tensorType { joined = .tensor(type.elementType, nil) }
         if round >= 8 { joined = nil }
         settled = settled && joined == inputs[input]
@@ -57,7 +57,7 @@ extension SubgraphRunner {
 }
 
 extension ValueType {
-  /// The type of tensors of this type put behind one another along a new axis.
+  /// The type of tensors of this type stacked along a new axis.
   func stacked(_ length: Dimension, axis: Int = 0) throws(OperatorError) -> ValueType {
     switch kind {
     case .undefined: return self
@@ -66,16 +66,16 @@ extension ValueType {
       let axis = try normalized(axis: axis, rank: shape.rank + 1)
       shape.dimensions.insert(length, at: axis)
       return .tensor(type.elementType, shape)
-    default: throw .subgraph("a scan output of the body is no tensor, but \(self)")
+    default: throw .subgraph("expected a tensor as scan output of the body, got \(self)")
     }
   }
 }
 
-/// Tensors of one type put behind one another along a new axis.
+/// Tensors of the same type stacked along a new axis.
 /// - Parameters:
-///   - sizes: the shape of each, should there be none
-///   - isReversed: whether the last comes first
-///   - length: how long the new axis is; what no tensor fills is zero
+///   - sizes: the shape of each, used if there are no tensors
+///   - isReversed: whether the last tensor comes first
+///   - length: the size of the new axis; the rest is filled with zeros
 func stack(
   _ tensors: [Tensor], axis: Int, isReversed: Bool = false, length: Int? = nil, _ type: ElementType,
   sizes: @autoclosure () -> [Int], _ call: borrowing Call

@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// Runs `body` until the trips are up or its condition fails. It maps trip number, condition and
-/// carried values to condition, carried values and scan outputs, which are stacked.
+/// Runs `body` for a number of iterations or until its condition is false. It maps iteration number,
+/// condition and carried values to condition, carried values and scan outputs, which are stacked.
 struct Loop: Operator {
   static let schema = Schema(
     "Loop",
@@ -23,7 +23,7 @@ struct Loop: Operator {
     let body = try inputs.subgraph("body")
     try check(body, carried: carried.count)
     let outputs = try body.inferRepeated(types, carried: carried, firstOutput: 1)
-    // Without a condition all trips happen.
+    // Without a condition, all iterations run.
     let trips = inputs.has(1) || !inputs.has(0) ? nil : try inputs.integers(0)?.first
     var result = Array(outputs[1..<(carried.count + 1)])
     for type in outputs[(carried.count + 1)...] {
@@ -53,7 +53,7 @@ struct Loop: Operator {
     _ body: any SubgraphRunner, _ count: Int, scanTypes: [TensorType?], _ call: borrowing Call
   ) throws(OperatorError) -> [Value?] {
     let trips = call.has(0) ? try tripCount(try call.tensor(0)) : Int.max
-    // Where trips are given and no condition, the standard has the body's ignored.
+    // With a number of iterations but no condition, the standard ignores the condition of the body.
     let heedsBody = call.has(1) || !call.has(0)
     var condition = call.has(1) ? try call.condition(1) : true
     var carried: [Value] = []
@@ -65,7 +65,7 @@ struct Loop: Operator {
       let outputs = try body.run(
         [.tensor(Tensor(Int64(trip))), .tensor(Tensor(condition))] + carried, call)
       guard outputs.count == 1 + count + scanned.count else {
-        throw .subgraph("the body made \(outputs.count) outputs")
+        throw .subgraph("the body returned \(outputs.count) outputs")
       }
       if heedsBody {
         condition = try Call.condition(outputs[0]) { .subgraph("the body's condition: \($0)") }
@@ -73,7 +73,7 @@ struct Loop: Operator {
       carried = Array(outputs[1..<(count + 1)])
       for index in scanned.indices {
         guard let tensor = outputs[1 + count + index].tensor else {
-          throw .subgraph("scan output \(index) of the body is no tensor")
+          throw .subgraph("scan output \(index) of the body is not a tensor")
         }
         scanned[index].append(tensor)
       }

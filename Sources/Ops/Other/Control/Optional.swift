@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// An optional that holds the input, or without one is empty and of the type in `type`.
+/// An optional that holds the input, or an empty optional of the type in `type` if there is no input.
 struct OptionalOperator: Operator {
   static let schema = Schema("Optional", [15: .classic, 28: .all], inputs: 0...1)
   let type: ValueType?
@@ -11,7 +11,7 @@ struct OptionalOperator: Operator {
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     if inputs.has(0) { return [.optional(try inputs.type(0))] }
-    guard let type else { throw .attribute("type", "is missing, and so is the input") }
+    guard let type else { throw .attribute("type", "is missing; it is required without an input") }
     return [.optional(type)]
   }
 
@@ -24,7 +24,7 @@ struct OptionalOperator: Operator {
   }
 }
 
-/// What an optional holds; a tensor or a sequence is handed on.
+/// The value in an optional. A tensor or a sequence is returned unchanged.
 struct OptionalGetElement: AttributeFreeOperator {
   static let schema = Schema(
     "OptionalGetElement", [15: [], 18: .classic, 28: .all], inputs: 1...1)
@@ -44,7 +44,7 @@ struct OptionalGetElement: AttributeFreeOperator {
   }
 }
 
-/// Whether the input is given and, if it is an optional, holds anything.
+/// Whether the input is given and is not an empty optional.
 struct OptionalHasElement: AttributeFreeOperator {
   static let schema = Schema(
     "OptionalHasElement", [15: [], 18: .classic, 28: .all], inputs: 0...1)
@@ -67,12 +67,12 @@ struct OptionalHasElement: AttributeFreeOperator {
 extension OptionalGetElement {
   static var versionSteps: [VersionStep] {
     [
-      // A value that is no optional is handed on since.
+      // Since this version, a value that is not an optional is returned unchanged.
       VersionStep(
         18,
         down: { change throws(OperatorError) in
           guard let type = change.valueType(0) else {
-            throw .input(0, "its type must be known, and is not")
+            throw .input(0, "the type must be known")
           }
           guard case .optional = type.kind else { return change.node.operatorType = "Identity" }
         })
@@ -89,7 +89,7 @@ extension OptionalHasElement {
           var known: Bool?
           if change.has(0) {
             guard let type = change.valueType(0) else {
-              throw .input(0, "its type must be known, and is not")
+              throw .input(0, "the type must be known")
             }
             if case .optional = type.kind { return }
             known = true

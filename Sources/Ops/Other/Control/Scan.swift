@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// Runs `body` once for every position along an axis of the scan inputs. It maps states and slices
-/// to states and scan outputs, which are stacked along an axis.
+/// Runs `body` for each position along an axis of the scan inputs. It maps states and slices to states
+/// and scan outputs, which are stacked along an axis.
 struct Scan: Operator {
   static let schema = Schema(
     "Scan",
@@ -102,7 +102,7 @@ struct Scan: Operator {
 }
 
 extension NodeReader {
-  /// `num_scan_inputs`, which must leave room for the states.
+  /// Reads `num_scan_inputs`, the number of inputs that are not states.
   mutating func scanCount(of inputs: Int) throws(OperatorError) -> Int {
     let count = try int("num_scan_inputs")
     guard count >= 1, count <= inputs else {
@@ -111,7 +111,7 @@ extension NodeReader {
     return count
   }
 
-  /// One integer for each of `count`, by default 0; for an unknown count none by default.
+  /// Reads `count` integers. The default is 0 for each, or an empty list for an unknown count.
   fileprivate mutating func list(_ name: String, _ count: Int?) throws(OperatorError) -> [Int] {
     guard let values = try optionalInts(name), !values.isEmpty else {
       return Array(repeating: 0, count: count ?? 0)
@@ -122,7 +122,7 @@ extension NodeReader {
     return values
   }
 
-  /// For each of `count` whether it goes from the end.
+  /// Reads `count` directions: whether each runs from the end.
   mutating func directions(_ name: String, _ count: Int?) throws(OperatorError) -> [Bool] {
     let flags = try list(name, count)
     guard flags.allSatisfy({ $0 == 0 || $0 == 1 }) else {
@@ -132,7 +132,7 @@ extension NodeReader {
   }
 }
 
-/// A tensor taken apart along an axis.
+/// A tensor split into slices along an axis.
 struct SliceSource {
   let tensor: Tensor
   let count: Int
@@ -153,7 +153,7 @@ struct SliceSource {
     self.strides = strides
   }
 
-  /// The slice of one trip.
+  /// The slice of one iteration.
   func slice(_ trip: Int, _ call: borrowing Call) throws(OperatorError) -> Tensor {
     let result = try call.allocate(tensor.elementType, sizes)
     let place = isReversed ? count - 1 - trip : trip
@@ -166,7 +166,7 @@ struct SliceSource {
 }
 
 extension SubgraphRunner {
-  /// - Throws: `OperatorError.subgraph` where the body does not fit the node.
+  /// - Throws: `OperatorError.subgraph` if the body does not match the node
   func scanOutputCount(inputs: Int, states: Int) throws(OperatorError) -> Int {
     guard inputCount == inputs, outputCount >= states else {
       throw .subgraph(
@@ -176,8 +176,8 @@ extension SubgraphRunner {
     return outputCount - states
   }
 
-  /// Runs the body for every slice.
-  /// - Returns: the last states, and for each scan output what every trip made.
+  /// Runs the body for each slice.
+  /// - Returns: the final states, and the values of each scan output in all iterations
   func scan(
     _ states: [Value], _ sources: [SliceSource], _ length: Int, outputs count: Int,
     _ call: borrowing Call
@@ -190,11 +190,11 @@ extension SubgraphRunner {
       for source in sources { inputs.append(.tensor(try source.slice(trip, call))) }
       let outputs = try run(inputs, call)
       guard outputs.count == states.count + count else {
-        throw .subgraph("the body made \(outputs.count) outputs")
+        throw .subgraph("the body returned \(outputs.count) outputs")
       }
       for index in 0..<count {
         guard let tensor = outputs[states.count + index].tensor else {
-          throw .subgraph("scan output \(index) of the body is no tensor")
+          throw .subgraph("scan output \(index) of the body is not a tensor")
         }
         scanned[index].append(tensor)
       }

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// `Scan` of opset 8: batches along axis 0, slices along axis 1, and a length for each batch row.
+/// `Scan` of operator set 8: batches along axis 0, slices along axis 1, and a length for each batch row.
 struct Scan8: Operator {
   static let schema = Schema(
     "Scan", [8: .int64], inputs: .atLeast(2), outputs: .atLeast(1))
@@ -76,11 +76,11 @@ struct Scan8: Operator {
       }
       let trips = lengths?[row] ?? length
       guard trips >= 0, trips <= length else {
-        throw .input(0, "length \(trips) of row \(row) is beyond \(length)")
+        throw .input(0, "length \(trips) of row \(row) is out of range for \(length) slices")
       }
       let (finals, scanned) = try body.scan(initial, sources, trips, outputs: outputs, call)
       for (index, value) in finals.enumerated() {
-        guard let tensor = value.tensor else { throw .subgraph("a state is no tensor") }
+        guard let tensor = value.tensor else { throw .subgraph("a state is not a tensor") }
         collected[index].append(tensor)
       }
       for (index, tensors) in scanned.enumerated() {
@@ -111,11 +111,11 @@ struct Scan8: Operator {
 extension Scan {
   static var versionSteps: [VersionStep] {
     [
-      // Before, a batch is scanned; a batch of one is the same without that dimension.
+      // Version 8 scans batches. A batch of 1 is the same without its dimension.
       VersionStep(
         9,
         up: { change throws(OperatorError) in
-          guard !change.has(0) else { throw .input(0, "that version knows no lengths") }
+          guard !change.has(0) else { throw .input(0, "that version does not support lengths") }
           guard !change.node.inputs.isEmpty else { throw .input(1, "is missing") }
           guard change.hasBatchOfOne else { return change.scanBatch() }
           for input in change.node.inputs.indices.dropFirst() {
@@ -145,12 +145,12 @@ extension Scan {
 }
 
 extension VersionChange {
-  /// Whether all inputs have a first dimension of 1.
+  /// Whether all inputs have a first dimension of size 1.
   fileprivate var hasBatchOfOne: Bool {
     node.inputs.indices.dropFirst().allSatisfy { tensorType($0)?.shape?.first == 1 }
   }
 
-  /// Scans the items of a batch one after the other: a `Scan` within a `Scan`.
+  /// Scans the rows of a batch one after the other, by a `Scan` inside a `Scan`.
   fileprivate mutating func scanBatch() {
     rename("directions", to: "scan_input_directions")
     var inner = node

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// The element of a sequence at a position, which counts from the end where negative.
+/// The element of a sequence at a position, which counts from the end if negative.
 struct SequenceAt: AttributeFreeOperator {
   static let schema = Schema("SequenceAt", [11: .classic], inputs: 2...2)
 

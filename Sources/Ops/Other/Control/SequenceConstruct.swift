@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// A sequence of the inputs, which are tensors of one element type.
+/// A sequence of the inputs, tensors of the same element type.
 struct SequenceConstruct: AttributeFreeOperator {
   static let schema = Schema("SequenceConstruct", [11: .classic], inputs: .atLeast(1))
 

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// A sequence without elements, for tensors of a type.
+/// An empty sequence of tensors of an element type.
 struct SequenceEmpty: Operator {
   static let schema = Schema("SequenceEmpty", [11: .all], inputs: 0...0)
   let element: ValueType

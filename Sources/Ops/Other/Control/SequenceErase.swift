@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// The sequence without the element at a position, by default the last.
+/// The sequence without the element at a position; the default is the last one.
 struct SequenceErase: AttributeFreeOperator {
   static let schema = Schema("SequenceErase", [11: .classic], inputs: 1...2)
 
@@ -24,7 +24,7 @@ struct SequenceErase: AttributeFreeOperator {
 }
 
 extension Value {
-  /// The type of a sequence's elements.
+  /// The type of the elements of a sequence.
   var sequenceElementType: ValueType? {
     if case .sequence(let element) = type.kind { element } else { nil }
   }

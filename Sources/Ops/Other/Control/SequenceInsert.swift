@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// The sequence with a tensor inserted before a position, by default at the end.
+/// The sequence with a tensor inserted before a position; the default is the end.
 struct SequenceInsert: AttributeFreeOperator {
   static let schema = Schema("SequenceInsert", [11: .classic], inputs: 2...3)
 

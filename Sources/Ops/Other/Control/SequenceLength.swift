@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// The number of a sequence's elements.
+/// The number of elements of a sequence.
 struct SequenceLength: AttributeFreeOperator {
   static let schema = Schema("SequenceLength", [11: .classic], inputs: 1...1)
 

@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// Applies `body` to the elements at each position of the input sequences, tensors being the same
-/// every time; its outputs make up sequences.
+/// Applies `body` to the elements at each position of the input sequences, and to the input tensors as a
+/// whole. Its outputs are collected in sequences.
 struct SequenceMap: Operator {
   static let schema = Schema(
     "SequenceMap", [17: .classic], inputs: .atLeast(1), outputs: .atLeast(1))

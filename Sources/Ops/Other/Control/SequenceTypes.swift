@@ -3,7 +3,7 @@ import ONNXOperators
 import ONNXShape
 
 extension Inputs {
-  /// The type of a sequence's elements, as far as it is known.
+  /// The type of the elements of a sequence; `nil` if unknown.
   func sequenceElement(_ index: Int) throws(OperatorError) -> ValueType? {
     let type = try type(index)
     guard case .sequence(let element) = type.kind else {
@@ -35,10 +35,10 @@ extension Call {
     return tensors
   }
 
-  /// The position that an input holds, counted from the end where negative.
+  /// The position that an input holds, which counts from the end if negative.
   /// - Parameters:
-  ///   - count: how many elements there are
-  ///   - allowsEnd: whether the place behind the last is a position too
+  ///   - count: the number of elements
+  ///   - allowsEnd: whether the position after the last element is allowed
   func position(
     _ index: Int, among count: Int, allowsEnd: Bool = false
   ) throws(OperatorError) -> Int {
@@ -48,24 +48,26 @@ extension Call {
     }
     let position = given < 0 ? given &+ count : given
     guard position >= 0, position < count || (allowsEnd && position == count) else {
-      throw .input(index, "position \(given) is not among \(count)")
+      throw .input(index, "position \(given) is out of bounds for \(count) elements")
     }
     return position
   }
 }
 
 extension ValueType {
-  /// The type of an element that is of this type or of `other`.
-  /// - Throws: `OperatorError.input` where no sequence may hold both.
+  /// The type that describes elements of this type and of `other`.
+  /// - Throws: `OperatorError.input` if a sequence cannot hold both
   func joined(_ other: ValueType?, input: Int) throws(OperatorError) -> ValueType {
     guard let other, other.kind != .undefined, kind != .undefined else { return self }
     if let a = tensorType, let b = other.tensorType, a.elementType != b.elementType,
       b.elementType != .undefined
     {
-      throw .input(input, "expected \(b.elementType) as the sequence has, got \(a.elementType)")
+      throw .input(
+        input, "expected \(b.elementType), the element type of the sequence, got \(a.elementType)")
     }
     guard let type = join(self, other) ?? tensorType.map({ .tensor($0.elementType, nil) }) else {
-      throw .input(input, "expected \(other) as the sequence has, got \(self)")
+      throw .input(
+        input, "expected \(other), the type of the elements of the sequence, got \(self)")
     }
     return type
   }

@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// The input cut along `axis` into a sequence: of the lengths in `split`, or, where that is a
-/// scalar (1 by default), of that length, the last piece being shorter if need be.
+/// The input split along `axis` into a sequence of parts of the lengths in `split`. A scalar, by default
+/// 1, is the length of all parts but the last, which may be shorter.
 struct SplitToSequence: Operator {
   static let schema = Schema("SplitToSequence", [11: .classic, 24: .any13], inputs: 1...2)
   let axis: Int
@@ -11,7 +11,7 @@ struct SplitToSequence: Operator {
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     axis = try node.int("axis", default: 0)
-    // Counts only where no lengths are given.
+    // Ignored if lengths are given.
     keepsDimension = try node.flag("keepdims", default: true) || node.inputCount > 1
   }
 
@@ -70,11 +70,11 @@ struct SplitToSequence: Operator {
       var rest = size
       for length in lengths {
         guard length >= 0, length <= rest else {
-          throw .input(1, "the lengths \(lengths) do not sum up to \(size)")
+          throw .input(1, "the sum of the lengths \(lengths) is not \(size)")
         }
         rest -= length
       }
-      guard rest == 0 else { throw .input(1, "the lengths \(lengths) do not sum up to \(size)") }
+      guard rest == 0 else { throw .input(1, "the sum of the lengths \(lengths) is not \(size)") }
       return lengths
     }
     let length = split?.integers?.first ?? 1

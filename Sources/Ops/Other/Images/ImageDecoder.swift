@@ -2,11 +2,11 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// A picture as bytes of a file → its samples, `[H, W, C]`: red, green, blue, or blue, green, red, or
-/// grey, which is Pillow's "L" of the colours.
+/// Decodes the bytes of an image file to samples `[H, W, C]`: red, green and blue, or blue, green and red,
+/// or grey, computed like mode "L" of Pillow.
 ///
-/// Where the standard's text has an empty result for what cannot be decoded, its reference evaluator
-/// has an error, and so has this.
+/// Data that cannot be decoded is an error, as in the reference evaluator; the text of the standard
+/// defines an empty result.
 struct ImageDecoder: Operator {
   static let schema = Schema("ImageDecoder", [20: .uint8], inputs: 1...1)
   let format: Format
@@ -33,13 +33,13 @@ struct ImageDecoder: Operator {
     .produce { call throws(OperatorError) in
       guard let decoder = PictureDecoding.decoder else {
         throw .unsupported(
-          "pictures, until a program imports ONNXImages and calls Image.registerDecoder()")
+          "images without a decoder; import ONNXImages and call Image.registerDecoder()")
       }
       let data = Array(try call.tensor(0).elements(as: UInt8.self))
       let picture = try decoder.decode(data, isGrey: format == .grey)
       let shape = [picture.height, picture.width, format == .grey ? 1 : 3]
       guard shape.elementCount == picture.pixels.count else {
-        throw .invalid("the decoder made \(picture.pixels.count) samples for shape \(shape)")
+        throw .invalid("the decoder returned \(picture.pixels.count) samples for shape \(shape)")
       }
       let result = try call.allocate(.uint8, shape)
       let y = result.storage.pointer.assumingMemoryBound(to: UInt8.self)

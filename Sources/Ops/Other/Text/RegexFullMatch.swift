@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// Whether each string, whole, matches a pattern in RE2's syntax (see `RegexProgram`).
+/// Whether each whole string matches a pattern in the syntax of RE2 (see `RegexProgram`).
 struct RegexFullMatch: Operator {
   static let schema = Schema("RegexFullMatch", [20: .string], inputs: 1...1)
   let program: RegexProgram

@@ -1,7 +1,7 @@
 import ONNXOperators
 import ONNXShape
 
-/// Reads a regular expression in RE2's syntax.
+/// A parser of regular expressions in the syntax of RE2.
 struct RegexParser {
   private struct Flags {
     var ignoresCase = false
@@ -38,7 +38,7 @@ struct RegexParser {
   private mutating func choice() throws(RegexProgram.Failure) -> RegexNode {
     depth += 1
     defer { depth -= 1 }
-    guard depth <= 200 else { throw fail("groups too deep") }
+    guard depth <= 200 else { throw fail("groups are nested too deeply") }
     let outer = flags
     defer { flags = outer }
     var options: [RegexNode] = [try sequence()]
@@ -57,7 +57,7 @@ struct RegexParser {
 
   private mutating func quantified(_ atom: RegexNode) throws(RegexProgram.Failure) -> RegexNode {
     guard let (least, most) = try quantifier() else { return atom }
-    // Greedy or not makes no difference to whether the whole text matches.
+    // Whether a quantifier is greedy does not affect a match of the whole text.
     _ = take("?")
     if try quantifier() != nil { throw fail("bad repetition operator") }
     return .repetition(atom, least: least, most: most)
@@ -74,7 +74,7 @@ struct RegexParser {
     }
     var most: Int? = least
     if take(",") { most = number() }
-    // What only looks like a repetition is literal.
+    // A brace that is not a valid repetition is literal.
     guard take("}") else {
       place = start
       return nil
@@ -100,7 +100,7 @@ struct RegexParser {
     return .set(set)
   }
 
-  /// One thing that a quantifier may follow; `nil` for what sets flags or quotes nothing.
+  /// An atom that a quantifier may follow; `nil` for flags and for empty quotes.
   private mutating func atom() throws(RegexProgram.Failure) -> RegexNode? {
     guard let scalar = next else { return nil }
     place += 1
@@ -127,7 +127,7 @@ struct RegexParser {
       } else if try setFlags() {
         return nil
       } else {
-        // `setFlags` holds for this group only.
+        // The flags apply to this group only.
         let node = try choice()
         flags = saved.removeLast()
         guard take(")") else { throw fail("missing ')'") }
@@ -139,11 +139,11 @@ struct RegexParser {
     return node
   }
 
-  /// Flags to come back to after groups that set some.
+  /// The flags to restore after groups that set some.
   private var saved: [Flags] = []
 
   /// Reads `flags)` or `flags:`.
-  /// - Returns: whether there is no group behind the flags.
+  /// - Returns: whether the flags are not followed by a group
   private mutating func setFlags() throws(RegexProgram.Failure) -> Bool {
     let before = flags
     var value = true
@@ -192,7 +192,7 @@ struct RegexParser {
     }
   }
 
-  /// What stands behind a backslash, inside a class or outside.
+  /// Reads the characters after a backslash, inside or outside of a class.
   private mutating func escapedSet() throws(RegexProgram.Failure) -> RegexSet {
     guard let scalar = next else { throw fail("trailing '\\'") }
     place += 1
@@ -262,7 +262,7 @@ struct RegexParser {
         continue
       }
       let low = try classMember()
-      // A '-' is a range's unless it stands first or last.
+      // A '-' denotes a range unless it is the first or last character.
       guard low.isSingle, next == "-", place + 1 < scalars.count, scalars[place + 1] != "]" else {
         result.ranges += low.plainRanges
         continue

@@ -1,19 +1,19 @@
 import ONNXOperators
 import ONNXShape
 
-/// A regular expression as an automaton, which reads a text once and follows all ways at a time:
-/// the time is at most the text's length times the program's.
+/// A regular expression as an automaton that reads a text once and follows all alternatives at the same
+/// time. Its time is at most proportional to the length of the text times that of the program.
 ///
-/// Of RE2's syntax there are literals, classes (`[a-z]`, `[^…]`, `[[:alpha:]]`, `\d \s \w`), `.`,
-/// groups, alternatives, `* + ? {m,n}`, the flags `i m s U`, and `^ $ \A \z \b \B`; there are no
-/// Unicode classes (`\pL`) and no `\C`.
+/// The supported syntax of RE2 is literals, classes (`[a-z]`, `[^…]`, `[[:alpha:]]`, `\d \s \w`), `.`,
+/// groups, alternatives, `* + ? {m,n}`, the flags `i m s U`, and `^ $ \A \z \b \B`.
+/// Unicode classes (`\pL`) and `\C` are not supported.
 struct RegexProgram: Sendable {
   enum Assertion: Sendable { case textStart, textEnd, lineStart, lineEnd, boundary, noBoundary }
 
   enum Instruction: Sendable {
     case scalar(RegexSet)
     case assert(Assertion)
-    /// Goes on at the next instruction or at the other place.
+    /// Continues at the next instruction and at another one.
     case split(Int)
     case jump(Int)
     case match
@@ -21,7 +21,7 @@ struct RegexProgram: Sendable {
 
   struct Failure: Error { let reason: String }
 
-  /// Longer programs are refused.
+  /// The largest number of instructions.
   static let longest = 10_000
 
   private var instructions: [Instruction] = []
@@ -39,7 +39,7 @@ struct RegexProgram: Sendable {
   }
 
   private mutating func emit(_ node: RegexNode) throws(Failure) {
-    // Repetitions of nothing make no instructions, and yet take time.
+    // Repetitions of empty expressions add no instructions, but take time.
     steps += 1
     guard steps < 10 * Self.longest else { throw Failure(reason: "is too complex") }
     switch node {
@@ -64,7 +64,7 @@ struct RegexProgram: Sendable {
         let split = instructions.count
         try add(.split(0))
         try emit(body)
-        // Back to the split; what is empty is not followed twice at one place of the text.
+        // Back to the split. An instruction is followed only once at a position, so empty loops end.
         try add(.jump(split))
         instructions[split] = .split(instructions.count)
         return
@@ -103,7 +103,7 @@ struct RegexProgram: Sendable {
     return current.places.contains { if case .match = instructions[$0] { true } else { false } }
   }
 
-  /// Adds the places that are reached from one without reading on.
+  /// Adds the instructions that are reached from one without reading a scalar.
   private func follow(
     _ start: Int, _ threads: inout Threads, _ before: Unicode.Scalar?, _ after: Unicode.Scalar?
   ) {
@@ -123,7 +123,7 @@ struct RegexProgram: Sendable {
   }
 
   private struct Threads {
-    /// Places that wait for a scalar, or match.
+    /// The instructions that wait for a scalar or match.
     var places: [Int] = []
     var open: [Int] = []
     private var seen: [UInt32]
@@ -198,7 +198,7 @@ struct RegexSet: Sendable {
 
   private func holds(_ value: UInt32) -> Bool { ranges.contains { $0.contains(value) } }
 
-  /// The ranges of what is in the set, its negation worked in.
+  /// The ranges of the set, after negation.
   var plainRanges: [ClosedRange<UInt32>] {
     guard isNegated else { return ranges }
     var result: [ClosedRange<UInt32>] = []
@@ -221,7 +221,7 @@ struct RegexSet: Sendable {
   static let space = RegexSet([0x09...0x0A, 0x0C...0x0D, 0x20...0x20])
   static let word = RegexSet([0x30...0x39, 0x41...0x5A, 0x5F...0x5F, 0x61...0x7A])
 
-  /// The set of a name as in `[[:alpha:]]`.
+  /// The set with a name, such as `alpha` in `[[:alpha:]]`.
   static func named(_ name: String) -> RegexSet? {
     let ranges: [ClosedRange<UInt32>]? =
       switch name {

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// `z = x + y` for strings, broadcast to each other.
+/// `z = x + y`, the concatenation of strings of two tensors whose shapes broadcast.
 struct StringConcat: AttributeFreeOperator {
   static let schema = Schema("StringConcat", [20: .string], inputs: 2...2)
 

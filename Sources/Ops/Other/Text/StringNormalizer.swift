@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// The strings that are no stop words, in lower case, upper case, or as they are; one empty string
-/// where none is left. The input is `[C]` or `[1, C]`.
+/// Removes stop words and converts the others to lower or upper case. The result is one empty string if
+/// none is left. The input is `[C]` or `[1, C]`.
 struct StringNormalizer: Operator {
   static let schema = Schema("StringNormalizer", [10: .string], inputs: 1...1)
 
@@ -18,7 +18,7 @@ struct StringNormalizer: Operator {
       "case_change_action", default: "NONE", among: CaseChange.allCases.map(\.rawValue))
     change = CaseChange(rawValue: name) ?? .none
     isCaseSensitive = try node.flag("is_case_sensitive")
-    // Upper and lower case are those of Unicode, whatever the locale.
+    // Case conversion follows Unicode in every locale.
     _ = try node.optionalString("locale")
     let words = try node.optionalStrings("stopwords") ?? []
     stopWords = Set(words.map { [isCaseSensitive] word in Self.key(word, isCaseSensitive) })

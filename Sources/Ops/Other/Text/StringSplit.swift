@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXShape
 
-/// Each string's parts between delimiters along a new last axis, padded with empty strings, and
-/// how many there are; without a delimiter between runs of white space.
+/// Splits each string at a delimiter, or at white space if there is none. The parts are along a new last
+/// axis, padded with empty strings; the second output is their number.
 struct StringSplit: Operator {
   static let schema = Schema("StringSplit", [20: .string], inputs: 1...1, outputs: 1...2)
   let delimiter: String

@@ -3,7 +3,7 @@ import ONNXOperators
 import ONNXShape
 import RealModule
 
-/// A step scaled by all squared gradients so far: with `g = norm·x + G`,
+/// A step scaled by the sum of all squared gradients so far: with `g = norm·x + G`,
 /// `h' = h + g²`, `x' = x − R / (1 + T·decay) · g / (√h' + ε)`.
 struct Adagrad: GradientMethod {
   static let schema = Schema(

@@ -8,39 +8,39 @@ import RealModule
 /// Inputs: learning rate `R`, number of steps done `T`, then `n` tensors `X`, `n` gradients `G`,
 /// and `n` of each state. Outputs: `n` new tensors `X`, then `n` of each new state.
 protocol GradientMethod: Operator {
-  /// How many tensors are carried from step to step for each `X`.
+  /// The number of states for each `X`.
   static var stateCount: Int { get }
 
-  /// Whether no two inputs are one value.
+  /// Whether all inputs are different values.
   var inputsAreDistinct: Bool { get }
 
-  /// Writes each element's new values, after reading its old ones.
+  /// Writes the new values of each element after reading its old ones.
   func step<T: Real & BinaryFloatingPoint>(_ step: GradientStep<T>)
 }
 
-/// A run of elements of one tensor, with its gradient and states.
+/// A range of elements of a tensor, with its gradient and states.
 struct GradientStep<T> {
   let rate: Double
   let time: Int64
   let count: Int
   let x: UnsafePointer<T>
   let g: UnsafePointer<T>
-  /// The states; a method with one state finds it twice.
+  /// The states; both are the same for a method with one state.
   let states: (UnsafePointer<T>, UnsafePointer<T>)
-  /// Where the new values go: to be written only, as those that nobody wants share memory.
+  /// The addresses of the new values, which must not be read: outputs that are not wanted share memory.
   let newX: UnsafeMutablePointer<T>
   let newStates: (UnsafeMutablePointer<T>, UnsafeMutablePointer<T>)
 }
 
 extension NodeReader {
-  /// Whether no two inputs of the node are one value.
+  /// Whether all inputs of the node are different values.
   var inputsAreDistinct: Bool { Set(node.inputs).count == node.inputs.count }
 }
 
 extension GradientMethod {
   var overwritableInputs: [Int] { inputsAreDistinct ? [2] : [] }
 
-  /// How many tensors the node optimises.
+  /// The number of tensors that the node updates.
   private func tensorCount(_ inputs: Inputs) throws(OperatorError) -> Int {
     let kinds = 2 + Self.stateCount
     let (count, rest) = (inputs.count - 2).quotientAndRemainder(dividingBy: kinds)
