@@ -11,8 +11,8 @@ package enum ProductsOperators {
     QLinearMatMul.self,
   ]
 
-  /// Operators of the private domain that only gradients use.
+  /// Operators of the private domain that appear in gradients only.
   package static let gradients: [any Operator.Type] = [
-    TransposedMatMul.self,
+    TransposedMatMul.self
   ]
 }

@@ -5,7 +5,8 @@ import RealModule
 
 /// A normalization of groups of elements with a gradient.
 protocol DifferentiableAxisNormalization: AxisNormalization, DifferentiableOperator {
-  /// Writes the gradient by the group's elements x, given that by the result.
+  /// Writes the gradient with respect to the elements x of a group, given the gradient of the
+  /// result.
   func gradient<T: RealElement>(
     _ groups: AxisGroups, _ group: Int, _ g: UnsafePointer<T>, _ x: UnsafePointer<T>,
     _ y: UnsafeMutablePointer<T>)
@@ -23,7 +24,7 @@ extension DifferentiableAxisNormalization {
   }
 }
 
-/// The gradient of a normalization along axes; inputs are that of its result, and its input.
+/// The gradient of a normalization along axes. Inputs are the gradient of the result, and x.
 struct AxisNormalizationGrad<Base: DifferentiableAxisNormalization>: Operator {
   static var schema: Schema {
     Schema(Base.schema.name + "Grad", gradientOf: Base.schema, inputs: 2...2, outputs: 1...1)
@@ -47,7 +48,7 @@ struct AxisNormalizationGrad<Base: DifferentiableAxisNormalization>: Operator {
     case .float64: return kernel(groups, Double.self)
     case .float16: return kernel(groups, Float16.self)
     case .bfloat16: return kernel(groups, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 
@@ -97,7 +98,7 @@ extension MeanVarianceNormalization: DifferentiableAxisNormalization {
 
 extension LpNormalization: DifferentiableAxisNormalization {
   /// With the norm N and `y = x / N`: `gx = (g − z · Σ(g · y)) / N`, where z is y for p = 2 and the
-  /// sign of x for p = 1; 0 where N is.
+  /// sign of x for p = 1. If N is 0, the gradient is 0.
   func gradient<T: RealElement>(
     _ groups: AxisGroups, _ group: Int, _ g: UnsafePointer<T>, _ x: UnsafePointer<T>,
     _ y: UnsafeMutablePointer<T>

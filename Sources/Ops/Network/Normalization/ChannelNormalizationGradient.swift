@@ -29,7 +29,7 @@ extension ChannelNormalizationOperator {
 /// `d = g · scale` and means over the group,
 /// `gX = inverse · (d − mean(d) − x̂ · mean(d · x̂))`; `gScale = Σ g · x̂` and `gB = Σ g`.
 ///
-/// Inputs are g, X, the scale, and the bias.
+/// Inputs are g, X, the scale and the bias.
 struct ChannelNormalizationGrad<Base: ChannelNormalizationOperator>: Operator {
   static var schema: Schema {
     Schema(Base.schema.name + "Grad", gradientOf: Base.schema, inputs: 4...4, outputs: 1...3)
@@ -66,7 +66,7 @@ struct ChannelNormalizationGrad<Base: ChannelNormalizationOperator>: Operator {
     let room = data.room(size)
     let wants = (0...2).map(call.wants)
     let parameters = try call.inputCount(2)
-    // For each channel of each image the sums of g · x̂ and of g, then memory of the threads.
+    // The sums of g · x̂ and of g for each channel of each image, then memory for each thread.
     let sums = Int.work(images, channels, 2)
     let tile: Buffers.Tile = { buffers, task, thread in
       let sums = buffers.scratch.assumingMemoryBound(to: Double.self) + task * channels * 2
@@ -132,11 +132,11 @@ struct ChannelNormalizationGrad<Base: ChannelNormalizationOperator>: Operator {
 }
 
 extension ChannelNormalization {
-  /// Bytes of two sums for each channel of so many groups.
+  /// The size in bytes of two sums for each channel of some groups.
   fileprivate func sumBytes(_ images: Int) -> Int { Int.work(images, channels, 2, 8).aligned }
 }
 
 extension Int {
-  /// Bytes rounded up to whole vectors of 64.
+  /// A size in bytes rounded up to a multiple of 64.
   fileprivate var aligned: Int { self > Int.max - 63 ? self : (self + 63) / 64 * 64 }
 }

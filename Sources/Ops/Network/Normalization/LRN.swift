@@ -4,8 +4,8 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// Local response normalization across channels: `y = x / (bias + α / size · Σ x²)^β`, the sum over
-/// `size` channels around each one's own.
+/// Local response normalization across channels: `y = x / (bias + α / size · Σ x²)^β`, summed over
+/// a window of `size` channels around the element's own.
 struct LRN: Operator {
   static let schema = Schema("LRN", [1: .floats, 13: [.floats, .bfloat16]], inputs: 1...1)
   let size: Int
@@ -15,7 +15,7 @@ struct LRN: Operator {
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     size = try node.int("size")
-    guard size > 0 else { throw .attribute("size", "expected at least 1, got \(size)") }
+    guard size > 0 else { throw .attribute("size", "expected 1 or more, got \(size)") }
     alpha = try node.float("alpha", default: 1e-4)
     beta = try node.float("beta", default: 0.75)
     bias = try node.float("bias", default: 1)
@@ -24,7 +24,7 @@ struct LRN: Operator {
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let input = try inputs.tensor(0)
     if let shape = input.shape, shape.rank < 2 {
-      throw .input(0, "expected at least rank 2, got shape \(shape)")
+      throw .input(0, "expected rank 2 or higher, got shape \(shape)")
     }
     return [.tensor(input)]
   }
@@ -49,11 +49,11 @@ struct LRN: Operator {
     case .float64: return kernel(sizes[0], channels, plane, Double.self)
     case .float16: return kernel(sizes[0], channels, plane, Float16.self)
     case .bfloat16: return kernel(sizes[0], channels, plane, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 
-  /// Channels before and after a channel's own that count.
+  /// The number of channels before and after a channel that its window contains.
   private var before: Int { (size - 1) / 2 }
   private var after: Int { size / 2 }
   private var scaled: Float { alpha / Float(size) }

@@ -16,8 +16,8 @@ extension LRN: DifferentiableOperator {
 }
 
 /// The gradient of `LRN`. With `b = bias + α / size · Σ x²` of each element's channels,
-/// `gx = g · b^−β − 2 · β · α / size · x · Σ g · x · b^(−β − 1)`, the sum over the channels whose
-/// sums hold x. Inputs are g and x.
+/// `gx = g · b^−β − 2 · β · α / size · x · Σ g · x · b^(−β − 1)`, summed over the channels whose
+/// windows contain x. Inputs are g and x.
 struct LRNGrad: Operator {
   static let schema = Schema("LRNGrad", gradientOf: LRN.schema, inputs: 2...2, outputs: 1...1)
   let base: LRN
@@ -40,7 +40,7 @@ struct LRNGrad: Operator {
     case .float64: return kernel(call, sizes[0], sizes[1], plane, Double.self)
     case .float16: return kernel(call, sizes[0], sizes[1], plane, Float16.self)
     case .bfloat16: return kernel(call, sizes[0], sizes[1], plane, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 
@@ -80,7 +80,7 @@ struct LRNGrad: Operator {
         }
       }
       for channel in 0..<channels {
-        // The channels whose sums hold this one.
+        // The channels whose windows contain this one.
         let low = after < channel ? channel - after : 0
         let high = before < channels - channel ? channel + before + 1 : channels
         for i in 0..<count {

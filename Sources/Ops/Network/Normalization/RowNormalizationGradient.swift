@@ -15,7 +15,8 @@ extension RMSNormalization: RowNormalizationOperator {}
 extension RowNormalizationOperator {
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     for output in 1..<max(backward.outputCount, 1) where backward.gradient(output) != nil {
-      throw .unsupported("a loss that depends on output \(output) of a normalization")
+      throw .unsupported(
+        "a loss that depends on output \(output) of a normalization; use output 0 only")
     }
     guard let gradient = backward.gradient() else { return }
     let inputs = [gradient] + (0...2).map(backward.input)
@@ -30,10 +31,10 @@ extension RowNormalizationOperator {
 
 /// The gradients of layer and root-mean-square normalization. With `x̂ = (x − mean) · inverse`,
 /// `d = g · scale` and means over the row,
-/// `gX = inverse · (d − mean(d) − x̂ · mean(d · x̂))`, without `mean(d)` where x is not centred;
+/// `gX = inverse · (d − mean(d) − x̂ · mean(d · x̂))`, without `mean(d)` if x is not centred;
 /// `gScale = Σ g · x̂` and `gB = Σ g` over the rows.
 ///
-/// Inputs are g, x, the scale, and the bias for its shape.
+/// Inputs are g, x, the scale, and the bias, of which only the shape is read.
 struct RowNormalizationGrad<Base: RowNormalizationOperator>: Operator {
   static var schema: Schema {
     Schema(Base.schema.name + "Grad", gradientOf: Base.schema, inputs: 3...4, outputs: 1...3)
@@ -60,8 +61,8 @@ struct RowNormalizationGrad<Base: RowNormalizationOperator>: Operator {
     }
   }
 
-  /// Where each place of a row lies in a parameter that broadcasts to it; `nil` where it lies at the
-  /// same place.
+  /// Maps each index of a row to an index of a parameter that broadcasts to it; `nil` for the
+  /// identity.
   private func places(
     _ call: Preparation, _ input: Int, _ first: Int, _ size: Int
   ) throws(OperatorError) -> [Int]? {
@@ -105,7 +106,7 @@ struct RowNormalizationGrad<Base: RowNormalizationOperator>: Operator {
     )
     let wants = (0...2).map(call.wants)
     let (epsilon, isCentered) = (C(self.rows.epsilon), self.rows.isCentered)
-    // Runs of rows, each with sums of its own.
+    // Each run of rows has its own partial sums.
     let parts = max(min(rows, 32, 1_048_576 / max(size, 1)), 1)
     let row = size.vectors
     let sums = Int.work(parts, 2, row)

@@ -4,8 +4,8 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// The mean of each window, over its elements inside the input, or over those in the padding as
-/// well (as zeros) with `count_include_pad`.
+/// The mean of each window over its elements inside the input, or with `count_include_pad` also
+/// over the padding (zeros).
 struct AveragePool: PoolOperator {
   static let schema = Schema(
     "AveragePool",
@@ -32,7 +32,7 @@ struct AveragePool: PoolOperator {
     case .float64: return kernel(Double.self, window, images)
     case .float16: return kernel(Float16.self, window, images)
     case .bfloat16: return kernel(BFloat16.self, window, images)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 
@@ -93,7 +93,7 @@ extension AveragePool {
 }
 
 extension VersionStep {
-  /// Since that version no window starts in the padding behind the last element.
+  /// From this version on, no window starts in the padding after the last element.
   static func lastWindow(_ version: Int) -> VersionStep {
     VersionStep(version, up: { change throws(OperatorError) in try change.checkLastWindow() }) {
       change throws(OperatorError) in try change.checkLastWindow()
@@ -113,6 +113,6 @@ extension VersionChange {
         let (reach, overflow) = sizes.1.addingReportingOverflow(padding)
         return !overflow && sizes.0 >= reach
       })
-    else { throw .attribute("ceil_mode", "the last window may lie in the padding") }
+    else { throw .attribute("ceil_mode", "the last window may start in the padding") }
   }
 }

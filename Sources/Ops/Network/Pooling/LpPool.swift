@@ -25,13 +25,13 @@ struct LpPool: PoolOperator {
     case .float64: return poolingKernel(Norm<Double>(p: p), window, images: images)
     case .float16: return poolingKernel(Norm<Float16>(p: p), window, images: images)
     case .bfloat16: return poolingKernel(Norm<BFloat16>(p: p), window, images: images)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 }
 
 extension NodeReader {
-  /// Attribute `p` of the pooling norms: a float in version 1, an integer since; default 2.
+  /// Reads attribute `p` of the pooling norms: a float in version 1, an integer since; default 2.
   mutating func normOrder() throws(OperatorError) -> Double {
     let p = version == 1 ? Double(try float("p", default: 2)) : Double(try int("p", default: 2))
     guard p > 0, p.isFinite else { throw .attribute("p", "expected a positive number, got \(p)") }
@@ -66,13 +66,13 @@ extension LpPool {
 }
 
 extension VersionStep {
-  /// The order `p` of the pooling norms was a float in version 1.
+  /// The step of the order `p` of the pooling norms from a float to an integer.
   static let integerOrder = VersionStep(
     2,
     up: { change throws(OperatorError) in
       guard let p = try change.float("p") else { return }
       guard let whole = Int(exactly: p) else {
-        throw .attribute("p", "\(p) is no integer, which that version needs")
+        throw .attribute("p", "expected an integer from version 2 on, got \(p)")
       }
       change.set(.int("p", whole))
     },

@@ -11,7 +11,7 @@ extension Resampling {
     let type = try call.elementType(0)
     guard count > 0 else { return .compute { _ in } }
     guard axes.allSatisfy({ $0.input > 0 }) else {
-      throw .input(0, "an axis of size 0 resizes to nothing but 0")
+      throw .input(0, "an axis of size 0 can only be resized to size 0")
     }
     if mode == .nearest, coordinates != .cropAndResize {
       switch type.stride {
@@ -41,11 +41,11 @@ extension Resampling {
       return kernel(axes + [.complexParts], Float.self, Float.self)
     case .complex128 where extrapolation == 0:
       return kernel(axes + [.complexParts], Double.self, Double.self)
-    default: throw .input(0, "\(type) cannot be interpolated")
+    default: throw .input(0, "element type \(type) cannot be interpolated")
     }
   }
 
-  /// Elements copied, one table of places for each axis.
+  /// Copies elements by one table of offsets per axis.
   private func nearestKernel<T>(_ axes: [Axis], _ type: T.Type) -> Kernel {
     let this = self
     let tableSize = axes.reduce(0) { $0 + $1.output }
@@ -84,7 +84,7 @@ extension Resampling {
     }
   }
 
-  /// One axis after the other, in a type that holds fractions.
+  /// Resamples one axis after the other in a floating-point type.
   private func kernel<T: ResampledElement, C: BLASElement>(
     _ axes: [Axis], _ type: T.Type, _ compute: C.Type
   ) -> Kernel {
@@ -125,8 +125,8 @@ extension Resampling {
     }
   }
 
-  /// The kernel that adds the elements of input 0, which are the result's gradient, to those of the
-  /// input that they were made of.
+  /// The kernel of the gradient: adds each element of input 0, the result's gradient, to the
+  /// elements of the input that contributed to it.
   func gradientKernel(_ call: Preparation, _ axes: [Axis]) throws(OperatorError) -> Kernel {
     let input = try call.count(axes.map(\.input))
     let type = try call.elementType(0)
@@ -139,7 +139,7 @@ extension Resampling {
     case .float64: return gradientKernel(axes, Double.self, Double.self)
     case .float16: return gradientKernel(axes, Float16.self, Float.self)
     case .bfloat16: return gradientKernel(axes, BFloat16.self, Float.self)
-    default: throw .input(0, "no kernel for \(type)")
+    default: throw .input(0, "element type \(type) is not supported")
     }
   }
 
@@ -164,7 +164,7 @@ extension Resampling {
     let values = Int.work(2, half, MemoryLayout<C>.stride)
     let tables =
       passes.map { Int.work($0.axis.output, this.tapCount($0.axis), 16) }.max() ?? 0
-    /// What a pass reads, and the one before it writes.
+    /// The buffer that a pass reads and the previous pass writes.
     @Sendable func place(_ buffers: Buffers, _ pass: Int) -> UnsafeMutablePointer<C> {
       buffers.scratch.assumingMemoryBound(to: C.self) + pass % 2 * half
     }
@@ -199,7 +199,7 @@ extension Resampling {
     }
   }
 
-  /// Elements of the input for one of the result, of whatever mode.
+  /// The number of input elements per element of the result, in any mode.
   fileprivate func tapCount(_ axis: Axis) -> Int { mode == .nearest ? 1 : taps(axis) }
 }
 
@@ -209,8 +209,8 @@ private struct Pass: Sendable {
   let outer: Int
   let inner: Int
 
-  /// Writes places, then weights, for every place of the result; a place of −1 stands for one
-  /// outside.
+  /// Writes the indices, then the weights, for every element of the result. Index −1 denotes an
+  /// element outside.
   func fill(_ table: UnsafeMutableRawPointer, _ rule: Resampling) {
     let taps = rule.tapCount(axis)
     let places = table.assumingMemoryBound(to: Int.self)
@@ -255,8 +255,8 @@ private struct Pass: Sendable {
 }
 
 extension Pass {
-  /// The transposed of `run` for some of `outer`: adds the result's elements g to those that they
-  /// were made of.
+  /// The transpose of `run` for some of `outer`: adds the result's gradient g to the elements that
+  /// contributed to it.
   fileprivate func runBack<C: BLASElement>(
     _ g: UnsafePointer<C>, _ x: UnsafeMutablePointer<C>, _ table: UnsafeMutableRawPointer,
     _ rule: Resampling, images: Range<Int>
