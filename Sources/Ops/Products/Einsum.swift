@@ -64,16 +64,12 @@ struct Einsum: Operator {
     switch try call.elementType(0) {
     case .float32: return try kernel(call, Float.self)
     case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
-    case .int8: return try kernel(call, Int8.self)
-    case .int16: return try kernel(call, Int16.self)
-    case .int32: return try kernel(call, Int32.self)
-    case .int64: return try kernel(call, Int64.self)
-    case .uint8: return try kernel(call, UInt8.self)
-    case .uint16: return try kernel(call, UInt16.self)
-    case .uint32: return try kernel(call, UInt32.self)
-    case .uint64: return try kernel(call, UInt64.self)
+    case .float16, .bfloat16: return try call.widened(prepare)
+    // Products and sums modulo 2ⁿ do not depend on the sign.
+    case .int8, .uint8: return try kernel(call, UInt8.self)
+    case .int16, .uint16: return try kernel(call, UInt16.self)
+    case .int32, .uint32: return try kernel(call, UInt32.self)
+    case .int64, .uint64: return try kernel(call, UInt64.self)
     case let type: throw .input(0, "element type \(type) is not supported")
     }
   }

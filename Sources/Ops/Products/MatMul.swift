@@ -171,10 +171,9 @@ private struct MatrixProduct {
     switch type {
     case .float32: return try blas(call, Float.self)
     case .float64: return try blas(call, Double.self)
-    case .int32: return plain.kernel(ProductSum<Int32>())
-    case .int64: return plain.kernel(ProductSum<Int64>())
-    case .uint32: return plain.kernel(ProductSum<UInt32>())
-    case .uint64: return plain.kernel(ProductSum<UInt64>())
+    // Products and sums modulo 2ⁿ do not depend on the sign.
+    case .int32, .uint32: return plain.kernel(ProductSum<UInt32>())
+    case .int64, .uint64: return plain.kernel(ProductSum<UInt64>())
     case let type: throw .input(0, "element type \(type) is not supported")
     }
   }

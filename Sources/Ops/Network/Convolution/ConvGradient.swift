@@ -17,11 +17,7 @@ extension Conv: DifferentiableOperator {
           "Conv", [gradient, flipped], mirrored, operatorSet: backward.operatorSet,
           hint: "\(x)_grad"))
     } else if backward.wants(0) {
-      backward.set(
-        0,
-        backward.builder.node(
-          ConvInputGrad.schema.name, [gradient, w, x], attributes, domain: Registry.privateDomain,
-          operatorSet: backward.operatorSet, hint: "\(x)_grad"))
+      backward.set(gradientOf: 0, to: ConvInputGrad.schema.name, [gradient, w, x])
     }
     if backward.wants(1) {
       let bias = backward.wants(2) ? "\(backward.input(2))_grad" : ""
@@ -181,8 +177,7 @@ struct ConvInputGrad: Operator {
     case .float32 where !geometry.isEmpty: return try transposed.floatKernel(threads: call.threads)
     case .float32: return transposed.kernel(threads: call.threads, Float.self)
     case .float64: return transposed.kernel(threads: call.threads, Double.self)
-    case .float16: return transposed.kernel(threads: call.threads, Float16.self)
-    case .bfloat16: return transposed.kernel(threads: call.threads, BFloat16.self)
+    case .float16, .bfloat16: return try call.widened(prepare)
     case let type: throw .input(0, "element type \(type) is not supported")
     }
   }

@@ -6,15 +6,10 @@ extension ConvTranspose: DifferentiableOperator {
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
     let (x, w) = (backward.input(0), backward.input(1))
-    let attributes = backward.forward.attributes
     for (input, name) in [
       (0, ConvTransposeInputGrad.schema.name), (1, ConvTransposeWeightGrad.schema.name),
     ] where backward.wants(input) {
-      backward.set(
-        input,
-        backward.builder.node(
-          name, [gradient, w, x], attributes, domain: Registry.privateDomain,
-          operatorSet: backward.operatorSet, hint: "\(backward.input(input))_grad"))
+      backward.set(gradientOf: input, to: name, [gradient, w, x])
     }
     if backward.wants(2) { try setBias(gradient, &backward) }
   }
@@ -65,8 +60,7 @@ struct ConvTransposeInputGrad: Operator {
       let fast = FloatConvolution(geometry: geometry, epilogue: epilogue)
       return try fast.kernel(call) ?? direct(geometry, Float.self)
     case .float64: return direct(geometry, Double.self)
-    case .float16: return direct(geometry, Float16.self)
-    case .bfloat16: return direct(geometry, BFloat16.self)
+    case .float16, .bfloat16: return try call.widened(prepare)
     case let type: throw .input(0, "element type \(type) is not supported")
     }
   }

@@ -8,7 +8,7 @@ import RealModule
 ///
 /// `offset` is `[N, offset_group · kernel · 2, …]`, rows before columns, `mask`
 /// `[N, offset_group · kernel, …]`.
-struct DeformConv: Operator {
+struct DeformConv: WidenedOperator {
   static let schema = Schema(
     "DeformConv", [19: .floats, 22: [.floats, .bfloat16]], inputs: 3...5)
   let convolution: Convolution
@@ -58,17 +58,7 @@ struct DeformConv: Operator {
     }
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: return try kernel(call, Float.self)
-    case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
-    case let type: throw .input(0, "element type \(type) is not supported")
-    }
-  }
-
-  private func kernel<T: RealElement>(
+  func kernel<T: RealElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     let geometry = try convolution.geometry(call)

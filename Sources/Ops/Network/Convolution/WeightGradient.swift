@@ -27,8 +27,8 @@ struct WeightGradient: Sendable {
       return try floatKernel(threads: call.threads)
     case .float32: return kernel(threads: call.threads, Float.self)
     case .float64: return kernel(threads: call.threads, Double.self)
-    case .float16: return kernel(threads: call.threads, Float16.self)
-    case .bfloat16: return kernel(threads: call.threads, BFloat16.self)
+    case .float16, .bfloat16:
+      return try call.widened { (wide) throws(OperatorError) in try kernel(wide) }
     case let type: throw .input(0, "element type \(type) is not supported")
     }
   }

@@ -66,7 +66,7 @@ struct AxisGroups: Sendable {
 }
 
 /// An operator that normalizes groups of elements along some axes.
-protocol AxisNormalization: Operator {
+protocol AxisNormalization: WidenedOperator {
   /// Writes the group's normalized elements.
   func normalize<T: RealElement>(
     _ groups: AxisGroups, _ group: Int, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>)
@@ -81,19 +81,11 @@ extension AxisNormalization {
     return [.tensor(input)]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+  func kernel<T: RealElement>(
+    _ call: Preparation, _ type: T.Type
+  ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)
     let groups = try AxisGroups(sizes, axes: try axes(rank: sizes.count))
-    switch try call.elementType(0) {
-    case .float32: return kernel(groups, Float.self)
-    case .float64: return kernel(groups, Double.self)
-    case .float16: return kernel(groups, Float16.self)
-    case .bfloat16: return kernel(groups, BFloat16.self)
-    case let type: throw .input(0, "element type \(type) is not supported")
-    }
-  }
-
-  private func kernel<T: RealElement>(_ groups: AxisGroups, _ type: T.Type) -> Kernel {
     let tiles = Tiles(groups.groups, cost: .work(groups.size, 4))
     let tile: Buffers.Tile = { buffers, task, _ in
       for group in tiles[task] {
@@ -101,14 +93,6 @@ extension AxisNormalization {
       }
     }
     return .compute { buffers in buffers.parallel(tiles.count, tile) }
-  }
-
-  /// The index of an axis; negative values count from the last axis.
-  func place(_ axis: Int, rank: Int, _ name: String) throws(OperatorError) -> Int {
-    guard axis >= -rank, axis < rank else {
-      throw .attribute(name, "\(axis) is out of range for rank \(rank)")
-    }
-    return axis < 0 ? axis + rank : axis
   }
 }
 
@@ -124,7 +108,7 @@ struct MeanVarianceNormalization: AxisNormalization {
 
   func axes(rank: Int) throws(OperatorError) -> Set<Int> {
     var result: Set<Int> = []
-    for axis in axes { result.insert(try place(axis, rank: rank, "axes")) }
+    for axis in axes { result.insert(try normalized(axis: axis, rank: rank)) }
     return result
   }
 
@@ -158,7 +142,7 @@ struct LpNormalization: AxisNormalization {
   }
 
   func axes(rank: Int) throws(OperatorError) -> Set<Int> {
-    [try place(axis, rank: rank, "axis")]
+    [try normalized(axis: axis, rank: rank)]
   }
 
   func normalize<T: RealElement>(

@@ -8,7 +8,7 @@ import RealModule
 /// In inference mode, mean and variance are inputs. In training mode they are computed over the
 /// batch, and the other outputs are the running statistics
 /// `running · momentum + current · (1 − momentum)`; before version 14 also the current statistics.
-struct BatchNormalization: Operator {
+struct BatchNormalization: RowOperator {
   static let schema = Schema(
     "BatchNormalization",
     [
@@ -98,14 +98,7 @@ struct BatchNormalization: Operator {
     return isSpatial ? 1 : shape.map { max($0.rank - 1, 1) }
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float64: try kernel(call, Double.self)
-    default: try kernel(call, Float.self)
-    }
-  }
-
-  private func kernel<C: RowElement>(
+  func kernel<C: RowElement>(
     _ call: Preparation, _ type: C.Type
   ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)

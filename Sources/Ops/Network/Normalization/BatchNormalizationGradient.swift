@@ -115,7 +115,7 @@ struct TrainingBatchNormalization: Operator {
 ///
 /// Inputs are g, X, scale, the means and the inverse standard deviations. With `inference`, the
 /// last two are the given means and variances, and `gX = scale · inverse · g`.
-struct BatchNormalizationGrad: Operator {
+struct BatchNormalizationGrad: RowOperator {
   static let schema = Schema(
     "BatchNormalizationGrad", domain: "swift.onnx", [1: [.floats, .bfloat16]], inputs: 5...5,
     outputs: 1...3)
@@ -132,7 +132,7 @@ struct BatchNormalizationGrad: Operator {
     try inputs.check(0, isLike: x.shape, type: x.elementType)
     var channels: Dimension?
     if let shape = x.shape {
-      guard shape.rank > 0 else { throw .input(1, "expected at least rank 1, got a scalar") }
+      guard shape.rank > 0 else { throw .input(1, "expected rank 1 or higher, got a scalar") }
       channels = shape.rank == 1 ? 1 : shape[1]
     }
     let expected = channels.map { Shape([$0]) } ?? Shape(rank: 1)
@@ -144,13 +144,6 @@ struct BatchNormalizationGrad: Operator {
     return [.tensor(x), scale, scale]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float64: try kernel(call, Double.self)
-    default: try kernel(call, Float.self)
-    }
-  }
-
   /// The values of a channel that do not depend on the batch.
   private struct Channel<C: RowElement> {
     var scale: C
@@ -158,7 +151,7 @@ struct BatchNormalizationGrad: Operator {
     var inverse: C
   }
 
-  private func kernel<C: RowElement>(
+  func kernel<C: RowElement>(
     _ call: Preparation, _ type: C.Type
   ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(1)

@@ -14,14 +14,7 @@ extension GroupNormalization18: ChannelNormalizationOperator {}
 
 extension ChannelNormalizationOperator {
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
-    guard let gradient = backward.gradient() else { return }
-    let inputs = [gradient] + (0...2).map(backward.input)
-    let hints = zip(["x", "scale", "bias"], (0...2).map(backward.wants))
-    let results = backward.builder.nodes(
-      ChannelNormalizationGrad<Self>.schema.name, inputs, backward.forward.attributes,
-      outputs: hints.map { $1 ? "\($0)_grad" : "" }, domain: Registry.privateDomain,
-      operatorSet: backward.operatorSet)
-    for input in 0...2 where backward.wants(input) { backward.set(input, results[input]) }
+    backward.setScaledGradients(to: ChannelNormalizationGrad<Self>.schema.name)
   }
 }
 
@@ -30,7 +23,7 @@ extension ChannelNormalizationOperator {
 /// `gX = inverse · (d − mean(d) − x̂ · mean(d · x̂))`; `gScale = Σ g · x̂` and `gB = Σ g`.
 ///
 /// Inputs are g, X, the scale and the bias.
-struct ChannelNormalizationGrad<Base: ChannelNormalizationOperator>: Operator {
+struct ChannelNormalizationGrad<Base: ChannelNormalizationOperator>: RowOperator {
   static var schema: Schema {
     Schema(Base.schema.name + "Grad", gradientOf: Base.schema, inputs: 4...4, outputs: 1...3)
   }
@@ -46,19 +39,12 @@ struct ChannelNormalizationGrad<Base: ChannelNormalizationOperator>: Operator {
     return [result[0], try own.type(1), try own.type(2)]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+  func kernel<C: RowElement>(
+    _ call: Preparation, _ type: C.Type
+  ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(1)
     _ = try call.count(sizes)
     let layout = try base.channelNormalization(sizes)
-    switch try call.elementType(0) {
-    case .float64: return try kernel(call, layout, Double.self)
-    default: return try kernel(call, layout, Float.self)
-    }
-  }
-
-  private func kernel<C: RowElement>(
-    _ call: Preparation, _ layout: ChannelNormalization, _ type: C.Type
-  ) throws(OperatorError) -> Kernel {
     let data: RealRows<C> = try call.rows(0)
     let (channels, plane) = (layout.channels, layout.plane)
     let size = channels * plane

@@ -19,10 +19,7 @@ struct RowNormalization: Sendable {
 
   /// The first normalized axis of a tensor of this rank.
   func firstAxis(_ rank: Int) throws(OperatorError) -> Int {
-    guard axis >= -rank, axis < rank else {
-      throw .attribute("axis", "\(axis) is out of range for rank \(rank)")
-    }
-    return axis < 0 ? axis + rank : axis
+    try normalized(axis: axis, rank: rank)
   }
 
   /// Checks that a scale or bias can be broadcast to the input.

@@ -18,14 +18,7 @@ extension RowNormalizationOperator {
       throw .unsupported(
         "a loss that depends on output \(output) of a normalization; use output 0 only")
     }
-    guard let gradient = backward.gradient() else { return }
-    let inputs = [gradient] + (0...2).map(backward.input)
-    let hints = zip(["x", "scale", "bias"], (0...2).map(backward.wants))
-    let results = backward.builder.nodes(
-      RowNormalizationGrad<Self>.schema.name, inputs, backward.forward.attributes,
-      outputs: hints.map { $1 ? "\($0)_grad" : "" }, domain: Registry.privateDomain,
-      operatorSet: backward.operatorSet)
-    for input in 0...2 where backward.wants(input) { backward.set(input, results[input]) }
+    backward.setScaledGradients(to: RowNormalizationGrad<Self>.schema.name)
   }
 }
 
@@ -35,7 +28,8 @@ extension RowNormalizationOperator {
 /// `gScale = Σ g · x̂` and `gB = Σ g` over the rows.
 ///
 /// Inputs are g, x, the scale, and the bias, of which only the shape is read.
-struct RowNormalizationGrad<Base: RowNormalizationOperator>: Operator {
+struct RowNormalizationGrad<Base: RowNormalizationOperator>: RowOperator {
+  static var computedInput: Int { 1 }
   static var schema: Schema {
     Schema(Base.schema.name + "Grad", gradientOf: Base.schema, inputs: 3...4, outputs: 1...3)
   }
@@ -52,13 +46,6 @@ struct RowNormalizationGrad<Base: RowNormalizationOperator>: Operator {
     if let shape = x.shape { _ = try rows.firstAxis(shape.rank) }
     let bias = inputs.has(3) ? try inputs.tensor(3, sameTypeAs: 2) : scale
     return [.tensor(x), .tensor(scale), .tensor(bias)]
-  }
-
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(1) {
-    case .float64: try kernel(call, Double.self)
-    default: try kernel(call, Float.self)
-    }
   }
 
   /// Maps each index of a row to an index of a parameter that broadcasts to it; `nil` for the
@@ -87,7 +74,7 @@ struct RowNormalizationGrad<Base: RowNormalizationOperator>: Operator {
     }
   }
 
-  private func kernel<C: RowElement>(
+  func kernel<C: RowElement>(
     _ call: Preparation, _ type: C.Type
   ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(1)

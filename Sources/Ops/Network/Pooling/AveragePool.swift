@@ -25,19 +25,17 @@ struct AveragePool: PoolOperator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let (window, images) = try geometry(call)
-    let type = try call.elementType(0)
-    call.note("\(type == .float32 ? "vectorised" : "plain loops"), \(window.summary)")
-    switch type {
-    case .float32: return vectorised(window, images, threads: call.threads)
-    case .float64: return kernel(Double.self, window, images)
-    case .float16: return kernel(Float16.self, window, images)
-    case .bfloat16: return kernel(BFloat16.self, window, images)
+    switch try call.elementType(0) {
+    case .float32:
+      call.note("vectorised, \(window.summary)")
+      return vectorised(window, images, threads: call.threads)
+    case .float64:
+      call.note("plain loops, \(window.summary)")
+      return poolingKernel(
+        WindowMean<Double>(), window, images: images, countsPadding: countsPadding)
+    case .float16, .bfloat16: return try call.widened(prepare)
     case let type: throw .input(0, "element type \(type) is not supported")
     }
-  }
-
-  private func kernel<T: RealElement>(_ type: T.Type, _ window: Window, _ images: Int) -> Kernel {
-    poolingKernel(WindowMean<T>(), window, images: images, countsPadding: countsPadding)
   }
 
   private func vectorised(_ window: Window, _ images: Int, threads: Int) -> Kernel {

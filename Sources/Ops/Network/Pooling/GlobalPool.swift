@@ -42,8 +42,7 @@ extension GlobalPoolOperator {
       }
       return .compute { buffers in buffers.parallel(tiles.count, tile) }
     case .float64: return kernel(Double.self, window, images: images)
-    case .float16: return kernel(Float16.self, window, images: images)
-    case .bfloat16: return kernel(BFloat16.self, window, images: images)
+    case .float16, .bfloat16: return try call.widened(prepare)
     case let type: throw .input(0, "element type \(type) is not supported")
     }
   }

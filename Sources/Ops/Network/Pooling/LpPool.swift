@@ -4,7 +4,7 @@ import ONNXProducts
 import RealModule
 
 /// `(Σ |x|ᵖ)^(1/p)` of each window.
-struct LpPool: PoolOperator {
+struct LpPool: PoolOperator, WidenedOperator {
   static let schema = Schema(
     "LpPool",
     [1: .floats, 2: .floats, 11: .floats, 18: .floats, 22: [.floats, .bfloat16]],
@@ -18,15 +18,11 @@ struct LpPool: PoolOperator {
     p = try node.normOrder()
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+  func kernel<T: RealElement>(
+    _ call: Preparation, _ type: T.Type
+  ) throws(OperatorError) -> Kernel {
     let (window, images) = try geometry(call)
-    switch try call.elementType(0) {
-    case .float32: return poolingKernel(Norm<Float>(p: p), window, images: images)
-    case .float64: return poolingKernel(Norm<Double>(p: p), window, images: images)
-    case .float16: return poolingKernel(Norm<Float16>(p: p), window, images: images)
-    case .bfloat16: return poolingKernel(Norm<BFloat16>(p: p), window, images: images)
-    case let type: throw .input(0, "element type \(type) is not supported")
-    }
+    return poolingKernel(Norm<T>(p: p), window, images: images)
   }
 }
 

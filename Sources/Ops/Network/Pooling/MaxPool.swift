@@ -43,8 +43,7 @@ struct MaxPool: PoolOperator {
       return call.wants(0) && window.inputCount < Int32.max
         ? places(window, images, threads: call.threads) : try kernel(call, Float.self)
     case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
+    case .float16, .bfloat16: return try call.widened(prepare)
     case .int8: return try kernel(call, Int8.self)
     case .uint8: return try kernel(call, UInt8.self)
     case let type: throw .input(0, "element type \(type) is not supported")
@@ -163,8 +162,6 @@ extension FixedWidthInteger {
 }
 extension Float: PoolElement {}
 extension Double: PoolElement {}
-extension Float16: PoolElement {}
-extension BFloat16: PoolElement {}
 extension Int8: PoolElement {}
 extension UInt8: PoolElement {}
 

@@ -87,8 +87,7 @@ struct MaxPoolGrad: Operator {
       return halvingKernel(images, height: sizes[2], width: sizes[3])
     case .float32: return kernel(images, count, places, order, Float.self)
     case .float64: return kernel(images, count, places, order, Double.self)
-    case .float16: return kernel(images, count, places, order, Float16.self)
-    case .bfloat16: return kernel(images, count, places, order, BFloat16.self)
+    case .float16, .bfloat16: return try call.widened(prepare)
     case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
@@ -145,7 +144,7 @@ struct MaxPoolGrad: Operator {
 
 /// The gradient of `GlobalMaxPool`, which goes to the first largest element of each image. Inputs
 /// are the gradient of the result, the images, and the result.
-struct GlobalMaxPoolGrad: Operator {
+struct GlobalMaxPoolGrad: WidenedOperator {
   static let schema = Schema(
     "GlobalMaxPoolGrad", domain: "swift.onnx", [1: [.floats, .bfloat16]], inputs: 3...3)
 
@@ -163,20 +162,12 @@ struct GlobalMaxPoolGrad: Operator {
     return [.tensor(images)]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+  func kernel<T: RealElement>(
+    _ call: Preparation, _ type: T.Type
+  ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(1)
     let images = try call.count(sizes.prefix(2))
     let count = try call.count(sizes.dropFirst(2))
-    switch try call.elementType(0) {
-    case .float32: return kernel(images, count, Float.self)
-    case .float64: return kernel(images, count, Double.self)
-    case .float16: return kernel(images, count, Float16.self)
-    case .bfloat16: return kernel(images, count, BFloat16.self)
-    case let type: throw .input(0, "element type \(type) is not supported")
-    }
-  }
-
-  private func kernel<T: RealElement>(_ images: Int, _ count: Int, _ type: T.Type) -> Kernel {
     let tiles = Tiles(images, cost: .work(count, 2))
     let tile: Buffers.Tile = { buffers, task, _ in
       for image in tiles[task] {

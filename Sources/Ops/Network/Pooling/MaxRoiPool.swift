@@ -5,7 +5,7 @@ import RealModule
 
 /// Divides each region `[image, x1, y1, x2, y2]` of `[N, C, H, W]` into bins and computes the
 /// largest element of each bin; 0 for an empty bin.
-struct MaxRoiPool: Operator {
+struct MaxRoiPool: WidenedOperator {
   static let schema = Schema(
     "MaxRoiPool", [1: .floats, 22: [.floats, .bfloat16]], inputs: 2...2)
   let height: Int
@@ -35,17 +35,7 @@ struct MaxRoiPool: Operator {
     ]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: return try kernel(call, Float.self)
-    case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
-    case let type: throw .input(0, "element type \(type) is not supported")
-    }
-  }
-
-  private func kernel<T: RealElement & PoolElement>(
+  func kernel<T: RealElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)
@@ -69,7 +59,7 @@ struct MaxRoiPool: Operator {
             }
           }
           y[channel * this.height * this.width + bin] =
-            rows.isEmpty || columns.isEmpty ? .zero : best
+            rows.isEmpty || columns.isEmpty ? T(compute: 0) : best
         }
       }
     }

@@ -6,7 +6,7 @@ import ONNXProducts
 ///
 /// Indices refer to the shape implied by kernel, strides and pads. A larger `output_shape` contains
 /// that shape in its first corner.
-struct MaxUnpool: Operator {
+struct MaxUnpool: WidenedOperator {
   static let schema = Schema(
     "MaxUnpool", [9: .floats, 11: .floats, 22: [.floats, .bfloat16]], inputs: 2...3)
   let windows: WindowAttributes
@@ -70,17 +70,7 @@ struct MaxUnpool: Operator {
     return result
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: return try kernel(call, Float.self)
-    case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
-    case let type: throw .input(0, "element type \(type) is not supported")
-    }
-  }
-
-  private func kernel<T: Element>(
+  func kernel<T: RealElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     let count = try call.inputCount(0)
@@ -93,7 +83,7 @@ struct MaxUnpool: Operator {
       let x = buffers.input(0, as: T.self)
       let indices = buffers.input(1, as: Int64.self)
       let y = buffers.output(0, as: T.self)
-      y.update(repeating: .zero, count: total)
+      y.update(repeating: T(compute: 0), count: total)
       for i in 0..<count {
         guard let index = Int(exactly: indices[i]), index >= 0, index < places else {
           throw .input(1, "index \(indices[i]) is out of range for \(places) elements")

@@ -23,11 +23,7 @@ extension DifferentiablePool {
     guard let gradient = backward.gradient() else { return }
     let y = Self.needsElements ? backward.output(0) : ""
     backward.set(
-      0,
-      backward.builder.node(
-        PoolGrad<Self>.schema.name, [gradient, backward.input(0), y], backward.forward.attributes,
-        domain: Registry.privateDomain, operatorSet: backward.operatorSet,
-        hint: "\(backward.input(0))_grad"))
+      gradientOf: 0, to: PoolGrad<Self>.schema.name, [gradient, backward.input(0), y])
   }
 }
 
@@ -85,8 +81,7 @@ struct PoolGrad<Base: DifferentiablePool>: Operator {
     case .float32 where !Base.needsElements: return spread(window, images, call.threads)
     case .float32: return kernel(window, images, Float.self)
     case .float64: return kernel(window, images, Double.self)
-    case .float16: return kernel(window, images, Float16.self)
-    case .bfloat16: return kernel(window, images, BFloat16.self)
+    case .float16, .bfloat16: return try call.widened(prepare)
     case let type: throw .input(0, "element type \(type) is not supported")
     }
   }

@@ -5,7 +5,7 @@ import RealModule
 
 /// Pools each region of an image `[N, C, H, W]` to `[C, output_height, output_width]`: every bin is
 /// the mean, or the maximum, of points interpolated within it.
-struct RoiAlign: Operator {
+struct RoiAlign: WidenedOperator {
   static let schema = Schema(
     "RoiAlign", [10: .floats, 16: .floats, 22: [.floats, .bfloat16]], inputs: 3...3)
   let isMaximum: Bool
@@ -62,17 +62,7 @@ struct RoiAlign: Operator {
     ]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: return try kernel(call, Float.self)
-    case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
-    case let type: throw .input(0, "element type \(type) is not supported")
-    }
-  }
-
-  private func kernel<T: RealElement>(
+  func kernel<T: RealElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)

@@ -6,7 +6,7 @@ import RealModule
 /// The grid for `GridSample` of an affine map: `theta`, `[N, axes, axes + 1]`, times the
 /// coordinates of each element of an image of the given size, from −1 to 1 along each axis, last
 /// axis first.
-struct AffineGrid: Operator {
+struct AffineGrid: WidenedOperator {
   static let schema = Schema("AffineGrid", [20: [.floats, .bfloat16]], inputs: 2...2)
   let alignsCorners: Bool
 
@@ -36,17 +36,7 @@ struct AffineGrid: Operator {
     return [.tensor(type, Shape([sizes[0]] + sizes.dropFirst(2) + [axes]))]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: return try kernel(call, Float.self)
-    case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
-    case let type: throw .input(0, "element type \(type) is not supported")
-    }
-  }
-
-  private func kernel<T: RealElement>(
+  func kernel<T: RealElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     let output = try call.outputSizes(0)

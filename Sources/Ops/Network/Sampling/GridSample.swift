@@ -52,8 +52,7 @@ struct GridSample: Operator {
     switch try call.elementType(0) {
     case .float32: return try kernel(call, Float.self)
     case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
+    case .float16, .bfloat16: return try call.widened(prepare)
     case .int8: return try kernel(call, Int8.self)
     case .int16: return try kernel(call, Int16.self)
     case .int32: return try kernel(call, Int32.self)
@@ -72,6 +71,23 @@ struct GridSample: Operator {
 
   private func kernel<T: SampledElement>(
     _ call: Preparation, _ type: T.Type
+  ) throws(OperatorError) -> Kernel {
+    try kernel(call) { buffers, images, results, taps in
+      let (x, y) = (buffers.input(0, as: T.self), buffers.output(0, as: T.self))
+      for (image, result) in zip(images, results) { y[result] = T.sample(x + image, taps) }
+    }
+  }
+
+  /// Samples some images at one point of the grid: elements from the offsets `images` on give the
+  /// elements `results`.
+  private typealias Sample =
+    @Sendable (
+      _ buffers: Buffers, _ images: StrideTo<Int>, _ results: StrideTo<Int>,
+      _ taps: UnsafeMutableBufferPointer<GridSampler.Tap>
+    ) -> Void
+
+  private func kernel(
+    _ call: Preparation, _ sample: @escaping Sample
   ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)
     let axes = sizes.count - 2
@@ -95,11 +111,11 @@ struct GridSample: Operator {
             let coordinates = grid.read(
               buffers.bytes(input: 1), at: (n * places + place) * axes, axes, room: room)
             let count = sampler.taps(at: coordinates, spatial, taps)
-            for channel in n * sizes[1]..<(n + 1) * sizes[1] {
-              let x = buffers.input(0, as: T.self) + channel * image
-              buffers.output(0, as: T.self)[channel * places + place] =
-                T.sample(x, UnsafeMutableBufferPointer(rebasing: taps[..<count]))
-            }
+            let (first, end) = (n * sizes[1], (n + 1) * sizes[1])
+            sample(
+              buffers, stride(from: first * image, to: end * image, by: image),
+              stride(from: first * places + place, to: end * places + place, by: places),
+              UnsafeMutableBufferPointer(rebasing: taps[..<count]))
           }
         }
       }

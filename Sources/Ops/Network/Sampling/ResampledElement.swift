@@ -31,8 +31,6 @@ extension Bool: ResampledElement {
 
 extension Float: ResampledElement {}
 extension Double: ResampledElement {}
-extension Float16: ResampledElement {}
-extension BFloat16: ResampledElement {}
 extension Int8: ResampledElement {}
 extension Int16: ResampledElement {}
 extension Int32: ResampledElement {}

@@ -53,7 +53,7 @@ struct Resize: Operator {
     guard let shape = input.shape else { return [.tensor(input.elementType, nil)] }
     var result = Shape(rank: shape.rank)
     if let axes {
-      let own = try places(axes, rank: shape.rank)
+      let own = try normalized(axes: axes, rank: shape.rank)
       for axis in 0..<shape.rank where !own.contains(axis) { result[axis] = shape[axis] }
     }
     if let sizes = shape.sizes, let axes = try resampled(inputs, sizes) {
@@ -62,25 +62,11 @@ struct Resize: Operator {
     return [.tensor(input.elementType, result)]
   }
 
-  private func places(_ axes: [Int], rank: Int) throws(OperatorError) -> [Int] {
-    var result: [Int] = []
-    for axis in axes {
-      guard axis >= -rank, axis < rank else {
-        throw .attribute("axes", "\(axis) is out of range for rank \(rank)")
-      }
-      result.append(axis < 0 ? axis + rank : axis)
-    }
-    guard Set(result).count == result.count else {
-      throw .attribute("axes", "\(axes) has a duplicate axis")
-    }
-    return result
-  }
-
   /// The resampling of each axis; `nil` if it depends on inputs that are not constant.
   private func resampled(
     _ inputs: Inputs, _ sizes: [Int]
   ) throws(OperatorError) -> [Resampling.Axis]? {
-    let places = try places(axes ?? Array(sizes.indices), rank: sizes.count)
+    let places = try normalized(axes: axes ?? Array(sizes.indices), rank: sizes.count)
     var result = sizes.map { Resampling.Axis(input: $0, output: $0, scale: 1) }
     // An empty tensor is equivalent to an omitted one.
     let scales = inputs.has(2) ? inputs.constant(2) : nil

@@ -20,12 +20,7 @@ extension ResamplingOperator {
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
     let inputs = (0..<backward.inputCount).map(backward.input)
-    backward.set(
-      0,
-      backward.builder.node(
-        ResamplingGrad<Self>.schema.name, [gradient] + inputs, backward.forward.attributes,
-        domain: Registry.privateDomain, operatorSet: backward.operatorSet,
-        hint: "\(backward.input(0))_grad"))
+    backward.set(gradientOf: 0, to: ResamplingGrad<Self>.schema.name, [gradient] + inputs)
   }
 }
 
