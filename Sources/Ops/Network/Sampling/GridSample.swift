@@ -78,8 +78,8 @@ struct GridSample: Operator {
     }
   }
 
-  /// Samples some images at one point of the grid: elements from the offsets `images` on give the
-  /// elements `results`.
+  /// Samples channels at one point of the grid. `images` has the offset of each channel of the input,
+  /// `results` the index of its element in the output.
   private typealias Sample =
     @Sendable (
       _ buffers: Buffers, _ images: StrideTo<Int>, _ results: StrideTo<Int>,
