@@ -1,6 +1,7 @@
 import ONNXOperators
 
-/// The operators of this module: convolution, pooling, normalization and sampling. A test compares the lists with the folder.
+/// The operators of this module: convolution, pooling, normalization and sampling. A test compares
+/// the lists with the folder.
 package enum NetworkOperators {
   package static let forward: [any Operator.Type] = [
     AffineGrid.self,
@@ -38,7 +39,7 @@ package enum NetworkOperators {
     Upsample1.self,
   ]
 
-  /// Operators of the private domain that only gradients use.
+  /// Operators of the private domain that appear in gradients only.
   package static let gradients: [any Operator.Type] = [
     AxisNormalizationGrad<LpNormalization>.self,
     AxisNormalizationGrad<MeanVarianceNormalization>.self,

@@ -7,7 +7,7 @@ import ONNXProducts
 /// `o · stride − padBegin` and has `kernel` elements, `dilation` apart. Elements outside
 /// `0..<input` are padding.
 ///
-/// Sums and products of its members never overflow: `WindowAttributes` saw to that.
+/// Sums and products of its members never overflow: `WindowAttributes` checks them.
 struct WindowAxis: Sendable, Hashable {
   var input = 1
   var output = 1
@@ -17,9 +17,9 @@ struct WindowAxis: Sendable, Hashable {
   var padBegin = 0
   var padEnd = 0
 
-  /// Places from a window's first element to its last.
+  /// The number of positions from a window's first element to its last.
   var extent: Int { (kernel - 1) * dilation + 1 }
-  /// Places from the first window's first element to the last window's last.
+  /// The number of positions from the first window's first element to the last window's last.
   var reach: Int { output == 0 ? 0 : (output - 1) * stride + extent }
 
   /// The elements of window `index` that lie inside the input.
@@ -31,21 +31,21 @@ struct WindowAxis: Sendable, Hashable {
       kernelIndex: skipped, first: start + skipped * dilation, count: max(end - skipped, 0))
   }
 
-  /// A run of window elements: `count` places of the input from `first` on, a dilation apart, the
-  /// first under `kernelIndex`.
+  /// A run of window elements: `count` input indices from `first` on, a dilation apart. The first
+  /// corresponds to kernel element `kernelIndex`.
   struct Clip {
     let kernelIndex: Int
     let first: Int
     let count: Int
   }
 
-  /// How many elements of window `index` lie inside the input or its padding.
+  /// The number of elements of window `index` inside the input or its padding.
   func countWithPadding(_ index: Int) -> Int {
     let room = input + padEnd + padBegin - index * stride
     return room <= 0 ? 0 : min((room + dilation - 1) / dilation, kernel)
   }
 
-  /// Writes how many elements of each window lie inside the input, or its padding too.
+  /// Writes the number of elements of each window inside the input, optionally with its padding.
   func writeCounts(_ counts: UnsafeMutablePointer<Float>, withPadding: Bool) {
     for index in 0..<output {
       counts[index] = Float(withPadding ? countWithPadding(index) : clipped(index).count)
@@ -53,14 +53,14 @@ struct WindowAxis: Sendable, Hashable {
   }
 }
 
-/// The windows over an image of up to three axes, `z` the outermost; axes an image lacks have
+/// The windows over an image of up to three axes, of which `z` is the outermost. Missing axes have
 /// size 1.
 struct Window: Sendable, Hashable {
   var z = WindowAxis()
   var y = WindowAxis()
   var x = WindowAxis()
 
-  /// The windows in a few words: `kernel 3×3, stride 2×2`.
+  /// A short description of the windows: `kernel 3×3, stride 2×2`.
   var summary: String {
     let axes = [z, y, x].drop { $0.input == 1 && $0.kernel == 1 }
     let kernel = axes.map { "\($0.kernel)" }.joined(separator: "×")
@@ -71,7 +71,7 @@ struct Window: Sendable, Hashable {
   /// - Parameter axes: one to three, outermost first.
   init(_ axes: [WindowAxis]) throws(OperatorError) {
     guard (1...3).contains(axes.count) else {
-      throw .unsupported("\(axes.count) spatial axes; there are kernels for 1 to 3")
+      throw .unsupported("\(axes.count) spatial axes; 1 to 3 are supported")
     }
     x = axes[axes.count - 1]
     if axes.count > 1 { y = axes[axes.count - 2] }
@@ -79,27 +79,27 @@ struct Window: Sendable, Hashable {
     guard [z.input, y.input, x.input].elementCount != nil,
       [z.output, y.output, x.output].elementCount != nil,
       [z.kernel, y.kernel, x.kernel].elementCount != nil
-    else { throw .invalid("an image of the window overflows") }
+    else { throw .invalid("the element count of the image or its windows overflows") }
   }
 
-  /// Elements of one input image.
+  /// The number of elements in an input image.
   var inputCount: Int { z.input * y.input * x.input }
-  /// Windows over one image.
+  /// The number of windows over an image.
   var outputCount: Int { z.output * y.output * x.output }
-  /// Elements of one window.
+  /// The number of elements in a window.
   var kernelCount: Int { z.kernel * y.kernel * x.kernel }
 
-  /// An estimate of the steps it takes to visit all windows over one image.
+  /// An estimate of the number of steps to visit all windows over an image.
   var work: Int { .work(outputCount, min(kernelCount, inputCount)) }
 
-  /// Whether every window is one element, and every element one window's.
+  /// Whether windows and elements correspond one to one.
   var isPointwise: Bool {
     kernelCount == 1 && x.input == x.output && y.input == y.output && z.input == z.output
       && x.stride == 1 && y.stride == 1 && z.stride == 1 && x.padBegin == 0 && y.padBegin == 0
       && z.padBegin == 0
   }
 
-  /// Whether there is one window, and it is the image.
+  /// Whether there is one window, which is the image.
   var isWhole: Bool {
     outputCount == 1 && [x, y, z].allSatisfy { $0.kernel == $0.input && $0.padBegin == 0 }
   }
@@ -109,7 +109,7 @@ struct Window: Sendable, Hashable {
     [x, y, z].contains { $0.padBegin > 0 || $0.reach > $0.input }
   }
 
-  /// Elements of an image that holds all padding windows touch; `nil` where that overflows.
+  /// The number of elements of an image with all the padding that windows touch; `nil` on overflow.
   var paddedCount: Int? { [z.reach, y.reach, x.reach].elementCount }
 
   var c: ck_window {
@@ -119,21 +119,22 @@ struct Window: Sendable, Hashable {
       dilation: (z.dilation, y.dilation, x.dilation), pad: (z.padBegin, y.padBegin, x.padBegin))
   }
 
-  /// How many elements of window `index` lie inside the input or its padding.
+  /// The number of elements of window `index` inside the input or its padding.
   func countWithPadding(_ index: Int) -> Int {
     z.countWithPadding(index / x.output / y.output)
       * y.countWithPadding(index / x.output % y.output)
       * x.countWithPadding(index % x.output)
   }
 
-  /// Writes how many elements of each window lie inside the input, or its padding too, axis by axis.
+  /// Writes the number of elements of each window inside the input, or its padding too, axis by
+  /// axis.
   func writeCounts(_ counts: UnsafeMutablePointer<Float>, withPadding: Bool) {
     z.writeCounts(counts, withPadding: withPadding)
     y.writeCounts(counts + z.output, withPadding: withPadding)
     x.writeCounts(counts + z.output + y.output, withPadding: withPadding)
   }
 
-  /// Calls `body` with the clipped runs and the number of every window, in order.
+  /// Calls `body` with the clipped runs and the index of every window, in order.
   @inline(__always) func forEach(
     _ body: (_ z: WindowAxis.Clip, _ y: WindowAxis.Clip, _ x: WindowAxis.Clip, _ index: Int) -> Void
   ) {
@@ -150,8 +151,8 @@ struct Window: Sendable, Hashable {
     }
   }
 
-  /// Calls `body` with the place in the image of every element of a window, and its place in the
-  /// kernel.
+  /// Calls `body` with the index in the image and the index in the kernel of every element of a
+  /// window.
   @inline(__always) func forEachElement(
     _ cz: WindowAxis.Clip, _ cy: WindowAxis.Clip, _ cx: WindowAxis.Clip,
     _ body: (_ place: Int, _ kernelPlace: Int) -> Void

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// The attributes that say where windows lie: `kernel_shape`, `strides`, `dilations`, `pads`,
+/// The attributes that define the windows: `kernel_shape`, `strides`, `dilations`, `pads`,
 /// `auto_pad`, `ceil_mode`.
 struct WindowAttributes: Sendable {
   enum AutoPad: String, CaseIterable {
@@ -15,12 +15,12 @@ struct WindowAttributes: Sendable {
   let kernel: [Int]?
   let strides: [Int]?
   let dilations: [Int]?
-  /// All begins, then all ends.
+  /// Padding before each axis, followed by the padding after each axis.
   let pads: [Int]?
   let autoPad: AutoPad
   let ceilMode: Bool
 
-  /// - Parameters: which attributes the operator has besides kernel, strides and pads.
+  /// - Parameters: whether the operator has `dilations`, `auto_pad` and `ceil_mode`.
   init(
     _ node: inout NodeReader, dilations hasDilations: Bool = true,
     ceilMode hasCeilMode: Bool = false,
@@ -43,16 +43,16 @@ struct WindowAttributes: Sendable {
   ) throws(OperatorError) -> [Int]? {
     guard let values = try node.optionalInts(name), !values.isEmpty else { return nil }
     if let wrong = values.first(where: { $0 < least }) {
-      throw .attribute(name, "expected values of at least \(least), got \(wrong)")
+      throw .attribute(name, "expected values of \(least) or more, got \(wrong)")
     }
     return values
   }
 
-  /// The axes of an image of these sizes; `nil` for an axis of unknown input or kernel size.
+  /// The windows along each axis of an image; `nil` for an axis of unknown input or kernel size.
   ///
   /// - Parameters:
-  ///   - input: the image's sizes
-  ///   - kernel: sizes as the weights have them; `nil` where only the attribute says
+  ///   - input: spatial sizes of the image
+  ///   - kernel: spatial sizes of the weights; `nil` to use the attribute alone
   func axes(
     _ input: [Int?], kernel weights: [Int?]? = nil
   ) throws(OperatorError) -> [WindowAxis?] {
@@ -69,12 +69,12 @@ struct WindowAttributes: Sendable {
     return axes
   }
 
-  /// The window over an image of these sizes.
+  /// The windows over an image of these spatial sizes.
   func window(_ input: [Int], kernel: [Int]? = nil) throws(OperatorError) -> Window {
     try Window(try axes(input, kernel: kernel).compactMap { $0 })
   }
 
-  /// How many windows there are along each axis, where that is known.
+  /// The number of windows along each axis, if known.
   func outputs(_ input: [Dimension], kernel: [Int?]? = nil) throws(OperatorError) -> [Dimension] {
     let axes = try axes(input.map(\.size), kernel: kernel)
     let sizes = try kernelSizes(kernel, rank: input.count)
@@ -84,7 +84,7 @@ struct WindowAttributes: Sendable {
     }
   }
 
-  /// Whether there is one window for each element, however many there are.
+  /// Whether the result has the size of the image for any size.
   private func keepsSize(_ index: Int, of rank: Int, kernel: Int?) -> Bool {
     guard strides?[index] ?? 1 == 1 else { return false }
     switch autoPad {
@@ -105,16 +105,17 @@ struct WindowAttributes: Sendable {
       return kernel
     }
     guard weights.count == rank else {
-      throw .input(1, "a kernel of \(weights.count) axes on an image of \(rank)")
+      throw .input(1, "the kernel has \(weights.count) spatial axes, the image \(rank)")
     }
     guard let kernel else { return weights }
     for (size, weight) in zip(kernel, weights) where weight != nil && weight != size {
-      throw .attribute("kernel_shape", "\(kernel) is not the weights' \(weights.map { $0 ?? -1 })")
+      throw .attribute(
+        "kernel_shape", "\(kernel) differs from the weights' \(weights.map { $0 ?? -1 })")
     }
     return kernel
   }
 
-  /// Checks that each attribute has a value for each of so many spatial axes.
+  /// Checks that each attribute has one value per spatial axis.
   func checkCounts(_ rank: Int) throws(OperatorError) {
     try check("strides", strides?.count, rank)
     try check("dilations", dilations?.count, rank)
@@ -132,7 +133,7 @@ struct WindowAttributes: Sendable {
   private func axis(
     _ index: Int, of rank: Int, input: Int, kernel: Int
   ) throws(OperatorError) -> WindowAxis {
-    guard kernel > 0 else { throw .input(1, "a kernel of size 0 along spatial axis \(index)") }
+    guard kernel > 0 else { throw .input(1, "the kernel has size 0 along spatial axis \(index)") }
     let stride = strides?[index] ?? 1
     var axis = WindowAxis(
       input: input, kernel: kernel, dilation: kernel == 1 ? 1 : dilations?[index] ?? 1)
@@ -155,15 +156,15 @@ struct WindowAttributes: Sendable {
     let (begun, overflow) = input.addingReportingOverflow(axis.padBegin)
     let (padded, wide) = begun.addingReportingOverflow(axis.padEnd)
     guard !overflow, !wide, padded <= WindowAxis.limit else {
-      throw .attribute("pads", "an input of \(input) with its padding overflows")
+      throw .attribute("pads", "the padded size of an input of \(input) overflows")
     }
     guard extent <= padded else {
       throw .invalid(
-        "a window of \(extent) does not fit the padded input of \(padded) along spatial axis "
+        "the window extent \(extent) exceeds the padded input size \(padded) along spatial axis "
           + "\(index)")
     }
     axis.output = (padded - extent) / stride + 1
-    // With ceil_mode a last window may lack elements, but must begin inside the input or the
+    // With ceil_mode the last window may be partial, but must begin inside the input or the
     // padding before it.
     if ceilMode, (padded - extent) % stride != 0,
       (padded - extent) / stride * stride < begun - stride
@@ -176,14 +177,15 @@ struct WindowAttributes: Sendable {
 }
 
 extension WindowAxis {
-  /// Sizes up to here add without overflow.
+  /// Sizes up to this limit can be added without overflow.
   static let limit = Int.max / 8
 
-  /// `extent`, where it and the input are within limits.
+  /// The extent of a kernel.
   func checkedExtent() throws(OperatorError) -> Int {
     let (span, overflow) = (kernel - 1).multipliedReportingOverflow(by: dilation)
     guard !overflow, span < Self.limit, input <= Self.limit else {
-      throw .invalid("a window of \(kernel) elements, \(dilation) apart, over \(input) overflows")
+      throw .invalid(
+        "kernel \(kernel) with dilation \(dilation) over an input of \(input) overflows")
     }
     return span + 1
   }

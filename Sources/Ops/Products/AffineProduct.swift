@@ -3,16 +3,16 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// What `Gemm` computes: `Y = α · op(A) · op(B) + β · C`.
+/// The attributes and kernels of `Gemm`: `Y = α · op(A) · op(B) + β · C`.
 package struct AffineProduct: Sendable {
   package let alpha: Float
   package let beta: Float
   package let transposeA: Bool
   package let transposeB: Bool
-  /// Whether `C` may have another shape than the result; an attribute before version 7.
+  /// Whether `C` is broadcast to the result: always since version 7, before an attribute.
   package let broadcasts: Bool
 
-  /// - Parameter version: of `Gemm`
+  /// - Parameter version: the version of `Gemm`
   package init(_ node: inout NodeReader, version: Int) throws(OperatorError) {
     alpha = try node.float("alpha", default: 1)
     beta = try node.float("beta", default: 1)
@@ -20,7 +20,7 @@ package struct AffineProduct: Sendable {
     transposeB = try node.int("transB", default: 0) != 0
     broadcasts = version < 7 ? try node.flag("broadcast") : true
     if version < 11, node.inputCount < 3 {
-      throw .input(2, "is missing; it is optional since version 11")
+      throw .input(2, "C is required before version 11")
     }
   }
 
@@ -33,23 +33,23 @@ package struct AffineProduct: Sendable {
       a?[transposeA ? 1 : 0] ?? .unknown, b?[transposeB ? 0 : 1] ?? .unknown,
     ]
     if let m = a?[transposeA ? 0 : 1].size, let n = b?[transposeB ? 1 : 0].size, m != n {
-      throw .input(1, "the product is over \(m) columns and \(n) rows")
+      throw .input(1, "expected \(m) rows in op(B), one per column of op(A), got \(n)")
     }
     if inputs.has(2), let c = try inputs.tensor(2, sameTypeAs: 0).shape {
       guard c.rank <= 2, broadcasts || c.rank == 2 else {
-        throw .input(2, "\(c) does not broadcast to \(result)")
+        throw .input(2, "shape \(c) cannot be broadcast to \(result)")
       }
       for (size, wanted) in zip(c.reversed(), result.reversed()) {
         guard let m = size.size, let n = wanted.size, m != n, m != 1 || !broadcasts else {
           continue
         }
-        throw .input(2, "\(c) does not broadcast to \(result)")
+        throw .input(2, "shape \(c) cannot be broadcast to \(result)")
       }
     }
     return [.tensor(type, result)]
   }
 
-  /// - Parameter activation: applied to the result; `.none` for integers
+  /// - Parameter activation: the activation of the result; must be `.none` for integers
   package func kernel(_ call: Preparation, _ activation: Activation) throws(OperatorError) -> Kernel
   {
     let sizes = try call.outputSizes(0)
@@ -72,11 +72,11 @@ package struct AffineProduct: Sendable {
     case .int64: return try integer(problem, Int64.self)
     case .uint32: return try integer(problem, UInt32.self)
     case .uint64: return try integer(problem, UInt64.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 
-  /// How C lies against the result: by how many elements a step to the next row or column moves.
+  /// The strides of C in elements along the rows and columns of the result.
   package struct Addend: Sendable {
     package let row: Int
     package let column: Int
@@ -95,7 +95,7 @@ package struct AffineProduct: Sendable {
     package let c: Addend?
   }
 
-  /// For a constant B; `nil` for what is rare.
+  /// The packed product with a constant B; `nil` for unusual parameters.
   private func panels(
     _ problem: Problem, _ activation: Activation, _ call: Preparation
   ) throws(OperatorError) -> Kernel? {

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// How a byte stands for an integer: `(byte ^ flip) − offset`.
+/// The integer that a byte encodes: `(byte ^ flip) − offset`.
 @usableFromInline package struct ByteCode: Sendable {
   @usableFromInline package let flip: UInt8
   @usableFromInline package let offset: Int32
@@ -27,23 +27,23 @@ import ONNXOperators
     for i in 0..<count { y[i] = Float(Int32(x[i] ^ flip) &- offset) }
   }
 
-  /// Least and largest of all integers less a zero point; where that is not known, of the least and
-  /// the largest zero point, for whatever grows with neither sign grows with one of them.
+  /// The range of integers minus the zero point. If the zero point is unknown, the ranges for the
+  /// least and the largest zero point: one of them gives the largest magnitude of any sum.
   package func spans(zero: Int32?) -> [(low: Int, high: Int)] {
     guard let zero else { return [(-255, 0), (0, 255)] }
     return [(Int(-offset - zero), Int(255 - offset - zero))]
   }
 }
 
-/// Constant integers in bytes and their zero points, which are constant as well.
+/// Constant 8-bit integers with constant zero points.
 package struct ByteWeights: Sendable {
   package let tensor: Tensor
   private let code: ByteCode
-  /// One for each line, or one for all.
+  /// One zero point per line, or one for all lines.
   private let zeros: [Int32]
 
-  /// - Parameters: places of the integers and of their zero points among the inputs
-  /// - Returns: `nil` where they are not known before the run
+  /// - Parameters: the input indices of the integers and of their zero points
+  /// - Returns: `nil` if they are not constant
   package init?(_ call: Preparation, _ input: Int, zero: Int?, lines: Int) {
     guard let tensor = call.inputs.constant(input), let code = ByteCode(tensor.elementType) else {
       return nil
@@ -59,17 +59,17 @@ package struct ByteWeights: Sendable {
     zeros = numbers.bits(as: UInt8.self).map(code.value)
   }
 
-  /// Differs wherever a number less its zero point does, for the same bytes.
+  /// The name of the layout: different for different values of the same bytes.
   package var layout: String {
     "\(tensor.elementType) less \(zeros.map(String.init).joined(separator: ","))"
   }
 
-  /// The type and the zero point of a line.
+  /// The encoding and the zero point of a line.
   @inline(__always) package func line(_ index: Int) -> (code: ByteCode, zero: Int32) {
     (code, zeros.count == 1 ? zeros[0] : zeros[index])
   }
 
-  /// Writes the positive and the negative numbers of a matrix's row, each without its sign.
+  /// Writes the magnitudes of the positive and of the negative numbers of a matrix row.
   package func split(
     _ row: UnsafePointer<UInt8>, columns: Int, _ up: UnsafeMutablePointer<Int>,
     _ down: UnsafeMutablePointer<Int>
@@ -84,7 +84,7 @@ package struct ByteWeights: Sendable {
     }
   }
 
-  /// Widens rows of a matrix, each column less its zero point.
+  /// Widens rows of a matrix, each column minus its zero point.
   package func widen(
     _ x: UnsafePointer<UInt8>, rows: Int, columns: Int, _ y: UnsafeMutablePointer<Float>
   ) {

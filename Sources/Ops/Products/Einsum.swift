@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Products of the terms' elements, summed over the labels that the result lacks.
+/// Products of the elements of all terms, summed over the labels that are not in the result.
 ///
 /// Terms are contracted from left to right, each step one product of matrices.
 struct Einsum: Operator {
@@ -14,7 +14,7 @@ struct Einsum: Operator {
     equation = try EinsumEquation(try node.string("equation"))
     guard equation.termCount == node.inputCount else {
       throw .attribute(
-        "equation", "has \(equation.termCount) terms for \(node.inputCount) inputs")
+        "equation", "expected \(node.inputCount) terms, one per input, got \(equation.termCount)")
     }
   }
 
@@ -35,7 +35,7 @@ struct Einsum: Operator {
     return [.tensor(type, Shape(output.map { sizes[$0] ?? .unknown }))]
   }
 
-  /// The labels of the terms, and what is known of their sizes.
+  /// The labels of the terms, and their sizes if known.
   private func labels(
     _ shapes: [Shape]
   ) throws(OperatorError) -> ([[EinsumEquation.Label]], [EinsumEquation.Label: Dimension]) {
@@ -47,7 +47,8 @@ struct Einsum: Operator {
       for (label, size) in zip(labels, shape) {
         switch (sizes[label]?.size, size.size) {
         case (let m?, let n?) where m != n && m != 1 && n != 1:
-          throw .input(index, "\(shape) has size \(n) where another term has \(m)")
+          throw .input(
+            index, "shape \(shape) has size \(n) for a label of size \(m) in another term")
         case (let m?, _) where m != 1: break
         case (1?, nil): sizes[label] = .unknown
         case (nil, nil): sizes[label] = sizes[label] == nil ? size : .unknown
@@ -63,17 +64,13 @@ struct Einsum: Operator {
     switch try call.elementType(0) {
     case .float32: return try kernel(call, Float.self)
     case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
-    case .int8: return try kernel(call, Int8.self)
-    case .int16: return try kernel(call, Int16.self)
-    case .int32: return try kernel(call, Int32.self)
-    case .int64: return try kernel(call, Int64.self)
-    case .uint8: return try kernel(call, UInt8.self)
-    case .uint16: return try kernel(call, UInt16.self)
-    case .uint32: return try kernel(call, UInt32.self)
-    case .uint64: return try kernel(call, UInt64.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case .float16, .bfloat16: return try call.widened(prepare)
+    // Products and sums modulo 2ⁿ do not depend on the sign.
+    case .int8, .uint8: return try kernel(call, UInt8.self)
+    case .int16, .uint16: return try kernel(call, UInt16.self)
+    case .int32, .uint32: return try kernel(call, UInt32.self)
+    case .int64, .uint64: return try kernel(call, UInt64.self)
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 

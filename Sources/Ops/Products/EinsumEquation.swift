@@ -1,12 +1,12 @@
 import ONNXFormat
 import ONNXOperators
 
-/// An Einstein summation, `ij,jk->ik`: labels of the axes of each term and of the result. Axes that
-/// an ellipsis stands for have labels counted from the last.
+/// An Einstein summation such as `ij,jk->ik`: the labels of the axes of each term and of the
+/// result. The axes of an ellipsis have labels counted from the last axis.
 struct EinsumEquation: Sendable {
   enum Label: Hashable, Sendable {
     case letter(Character)
-    /// An axis of an ellipsis, 0 the last.
+    /// An axis of an ellipsis; 0 is the last.
     case ellipsis(Int)
   }
 
@@ -25,11 +25,11 @@ struct EinsumEquation: Sendable {
     output = try sides.output.map { text throws(OperatorError) in try Self.symbols(text) }
     guard let output else { return }
     guard Set(output).count == output.count else {
-      throw .attribute("equation", "the result of '\(text)' names a label twice")
+      throw .attribute("equation", "the result of '\(text)' has a duplicate label")
     }
     let known = Set(inputs.joined())
     guard output.allSatisfy({ known.contains($0) || $0 == .ellipsis }) else {
-      throw .attribute("equation", "the result of '\(text)' has a label that no term has")
+      throw .attribute("equation", "the result of '\(text)' has a label that no term contains")
     }
   }
 
@@ -41,7 +41,7 @@ struct EinsumEquation: Sendable {
     if let arrow = text.firstIndex(of: "-") {
       let next = text.index(after: arrow)
       guard next < text.endIndex, text[next] == ">" else {
-        throw .attribute("equation", "'\(text)' has a '-' that is no arrow")
+        throw .attribute("equation", "'\(text)' has '-' without '>'; expected '->'")
       }
       left = text[..<arrow]
       right = text[text.index(after: next)...]
@@ -55,7 +55,7 @@ struct EinsumEquation: Sendable {
     while let character = rest.first {
       if rest.hasPrefix("...") {
         guard !symbols.contains(.ellipsis) else {
-          throw .attribute("equation", "'\(term)' has two ellipses")
+          throw .attribute("equation", "'\(term)' has more than one ellipsis")
         }
         symbols.append(.ellipsis)
         rest = rest.dropFirst(3)
@@ -63,7 +63,8 @@ struct EinsumEquation: Sendable {
         symbols.append(.letter(character))
         rest = rest.dropFirst()
       } else {
-        throw .attribute("equation", "'\(term)' has a '\(character)'")
+        throw .attribute(
+          "equation", "'\(term)' has an invalid character '\(character)'; expected letters")
       }
     }
     return symbols
@@ -71,13 +72,14 @@ struct EinsumEquation: Sendable {
 
   var termCount: Int { inputs.count }
 
-  /// The labels of a term's axes.
+  /// The labels of the axes of a term.
   func labels(_ term: Int, rank: Int) throws(OperatorError) -> [Label] {
     let symbols = inputs[term]
     let hasEllipsis = symbols.contains(.ellipsis)
     let axes = rank - symbols.count + (hasEllipsis ? 1 : 0)
     guard hasEllipsis ? axes >= 0 : axes == 0 else {
-      throw .input(term, "rank \(rank) does not suit the term of \(symbols.count) labels")
+      throw .input(
+        term, "expected rank \(symbols.count) for the labels of the term, got rank \(rank)")
     }
     return Self.labels(symbols, ellipsis: axes)
   }
@@ -91,8 +93,8 @@ struct EinsumEquation: Sendable {
     }
   }
 
-  /// The labels of the result's axes, given those of all terms: without an arrow those of the
-  /// ellipses, then the letters that occur once, in their order.
+  /// The labels of the result's axes, given the labels of all terms. Without an arrow: the labels
+  /// of ellipses, then the letters that occur once, in alphabetical order.
   func outputLabels(_ terms: [[Label]]) -> [Label] {
     var axes = 0
     var counts: [Character: Int] = [:]

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 
 extension Einsum: DifferentiableOperator {
-  /// By each term an `Einsum` of the result's gradient and the other terms.
+  /// The gradient for each term is an `Einsum` of the result's gradient and the other terms.
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
     var terms: [[EinsumEquation.Label]] = []
@@ -18,11 +18,11 @@ extension Einsum: DifferentiableOperator {
       let own = terms[input]
       let others = terms.indices.filter { $0 != input }
       guard Set(own).count == own.count else {
-        throw .unsupported("the gradient of an Einsum term that names a label twice")
+        throw .unsupported("the gradient of an Einsum term with a repeated label")
       }
       let known = Set(output + others.flatMap { terms[$0] })
       guard own.allSatisfy(known.contains) else {
-        throw .unsupported("the gradient of an Einsum term with a label of its own")
+        throw .unsupported("the gradient of an Einsum term with a label that occurs nowhere else")
       }
       let equation =
         ([output] + others.map { terms[$0] }).map(text).joined(separator: ",") + "->" + text(own)
@@ -34,7 +34,7 @@ extension Einsum: DifferentiableOperator {
     }
   }
 
-  /// A letter for each label, those of an ellipsis included.
+  /// A letter for each label, including the labels of an ellipsis.
   private static func letters(
     _ terms: [[EinsumEquation.Label]]
   ) throws(OperatorError) -> [EinsumEquation.Label: Character] {
@@ -46,7 +46,7 @@ extension Einsum: DifferentiableOperator {
     }
     for label in terms.joined() where result[label] == nil {
       guard let letter = free.popLast() else {
-        throw .unsupported("the gradient of an Einsum of more than 52 labels")
+        throw .unsupported("the gradient of an Einsum with more than 52 labels")
       }
       result[label] = letter
     }

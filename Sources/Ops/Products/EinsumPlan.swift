@@ -1,12 +1,12 @@
 import ONNXFormat
 import ONNXOperators
 
-/// An array under contraction: where it lies, and how far apart the elements along a label are.
-/// A label that occurs twice steps along the diagonal, one of size 1 not at all.
+/// An array under contraction: its location and its stride along each label. A repeated label steps
+/// along the diagonal; a label of size 1 has stride 0.
 struct EinsumTerm: Sendable {
   enum Place: Sendable {
     case input(Int)
-    /// Elements from the start of the scratch memory.
+    /// The offset in elements from the start of the scratch memory.
     case scratch(Int)
     case output
   }
@@ -26,22 +26,22 @@ struct EinsumTerm: Sendable {
   }
 }
 
-/// The steps of an Einstein summation: arrays brought into order, and matrices multiplied.
+/// The steps of an Einstein summation: copies of arrays into matrix order, and matrix products.
 struct EinsumPlan<T: ProductElement>: Sendable {
-  /// Axes of a copy: how many elements, how far apart in the source.
+  /// The axes of a copy: their sizes and their strides in the source.
   typealias Axes = [(size: Int, stride: Int)]
 
   enum Step: Sendable {
-    /// `to` becomes dense over `kept`, summed over `summed`.
+    /// Writes `to`, dense over `kept`, with sums over `summed`.
     case gather(EinsumTerm.Place, to: EinsumTerm.Place, kept: Axes, summed: Axes)
     case multiply(EinsumProduct<T>)
   }
 
   let sizes: [EinsumEquation.Label: Int]
-  /// The label of the samples, whose bits must not depend on each other; `nil` where they may.
+  /// The label of the batch axis if results must not depend on the batch size; otherwise `nil`.
   let sample: EinsumEquation.Label?
   private var steps: [Step] = []
-  /// Elements of scratch memory in use.
+  /// The number of elements of scratch memory in use.
   private var room = 0
 
   init(sizes: [EinsumEquation.Label: Int], sample: EinsumEquation.Label? = nil) {
@@ -55,7 +55,8 @@ struct EinsumPlan<T: ProductElement>: Sendable {
 
   private func count(_ labels: [EinsumEquation.Label]) throws(OperatorError) -> Int {
     guard let count = labels.map({ sizes[$0] ?? 1 }).elementCount else {
-      throw .invalid("a product of \(labels.count) axes overflows")
+      throw .invalid(
+        "the element count of an intermediate result of \(labels.count) axes overflows")
     }
     return count
   }
@@ -63,11 +64,13 @@ struct EinsumPlan<T: ProductElement>: Sendable {
   private mutating func reserve(_ count: Int) throws(OperatorError) -> EinsumTerm.Place {
     let place = room
     room = Int.total(room, count.vectors)
-    guard room < Int.max / 16 else { throw .invalid("the intermediate results overflow") }
+    guard room < Int.max / 16 else {
+      throw .invalid("the size of the intermediate results overflows")
+    }
     return .scratch(place)
   }
 
-  /// The term over these labels, one after the other, summed over its others.
+  /// The term copied to these labels in order, and summed over its other labels.
   private mutating func gathered(
     _ term: EinsumTerm, _ labels: [EinsumEquation.Label]
   ) throws(OperatorError) -> EinsumTerm.Place {
@@ -85,7 +88,7 @@ struct EinsumPlan<T: ProductElement>: Sendable {
     return place
   }
 
-  /// The product of two terms, summed over the labels that are not needed any more.
+  /// The product of two terms, summed over the labels that no later step needs.
   mutating func contract(
     _ a: EinsumTerm, _ b: EinsumTerm, keeping needed: Set<EinsumEquation.Label>
   ) throws(OperatorError) -> EinsumTerm {
@@ -109,7 +112,7 @@ struct EinsumPlan<T: ProductElement>: Sendable {
     return EinsumTerm(target, labels, labels.map { sizes[$0] ?? 1 })
   }
 
-  /// The kernel that ends with the term's labels in the order of the result.
+  /// The kernel of all steps, which writes the term in the label order of the result.
   mutating func kernel(
     _ term: EinsumTerm, _ output: [EinsumEquation.Label]
   ) throws(OperatorError) -> Kernel {
@@ -137,7 +140,7 @@ struct EinsumPlan<T: ProductElement>: Sendable {
   }
 
   /// Writes the sums over `summed`, dense over `kept`.
-  /// - Returns: the place after the last
+  /// - Returns: The pointer after the last sum.
   @discardableResult
   private static func gather(
     _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>,
@@ -179,7 +182,7 @@ extension EinsumTerm.Place {
   }
 }
 
-/// Products `[batch, rows, depth] · [batch, depth, columns]` of dense arrays.
+/// The products `[batch, rows, depth] · [batch, depth, columns]` of dense arrays.
 struct EinsumProduct<T: ProductElement>: Sendable {
   let tasks: Int
   let tile: Buffers.Tile

@@ -1,26 +1,26 @@
 import ONNXOperators
 
-/// How long sums of products are cut into ones that float32 adds without an error.
+/// The division of long sums of products into parts that float32 adds exactly.
 package struct ExactCut {
-  /// Whole numbers up to this, and their sums, are exact.
+  /// Integers up to this magnitude are exact in float32.
   private static let limit = 1 << 24 - 1
   /// The largest product of two differences of bytes.
   private static let largest = 255 * 255
 
   private let spans: [(low: Int, high: Int)]
 
-  /// - Parameter spans: least and largest of what the weights multiply, zero among them; in each of
-  ///   several cases
+  /// - Parameter spans: for each of several cases, the range of the values that multiply the
+  ///   weights; it contains zero
   package init(spans: [(low: Int, high: Int)]) { self.spans = spans }
 
-  /// The fewest runs of terms for which no sum of some of a run's products exceeds what is exact.
+  /// The fewest runs of terms such that every partial sum of a run's products is exact.
   ///
   /// - Parameters:
-  ///   - products: of each term
-  ///   - lines: how many sums there are
-  ///   - weights: writes for each line the sums of the positive and of the negative weights of a
-  ///     term, each without its sign
-  /// - Returns: `nil` where a single term is too large
+  ///   - products: the number of products per term
+  ///   - lines: the number of sums
+  ///   - weights: writes the magnitudes of the sums of a term's positive and negative weights for
+  ///     each line
+  /// - Returns: `nil` if a single term is too large
   package func runs(
     terms: Int, products: Int, lines: Int,
     weights: (_ term: Int, _ up: UnsafeMutablePointer<Int>, _ down: UnsafeMutablePointer<Int>) ->
@@ -30,7 +30,7 @@ package struct ExactCut {
     var up = [Int](repeating: 0, count: lines)
     var down = up
     var (ups, downs) = (up, down)
-    // What any sum can still grow by.
+    // The magnitude by which any sum may still grow.
     var spare = Self.limit
     var runs: [Range<Int>] = []
     var first = 0
@@ -63,7 +63,7 @@ package struct ExactCut {
     }
   }
 
-  /// The largest magnitude of a sum of some products of a line with these sums of weights.
+  /// The largest magnitude of a partial sum of a line with these sums of weights.
   private func largestSum(_ ups: [Int], _ downs: [Int]) -> Int {
     var largest = 0
     for (low, high) in spans {

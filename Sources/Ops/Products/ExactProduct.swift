@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 
 extension QuantizedOperands {
-  /// The sums of a product with one matrix that is constant.
-  /// - Returns: `nil` where plain loops do better
+  /// The sums of a product with one constant matrix.
+  /// - Returns: `nil` if plain loops are faster
   package func exactSums(_ call: Preparation) throws(OperatorError) -> ExactSums? {
     let folded = sizes.folded
     let (rows, columns, depth) = (folded.rows, folded.columns, folded.depth)
@@ -40,7 +40,7 @@ extension QuantizedOperands {
     }
     call.replaced.insert(places.b)
     call.note(
-      "whole numbers as float32, \(parts.count == 1 ? "one sum" : "\(parts.count) partial sums")")
+      "integers as float32, \(parts.count == 1 ? "one sum" : "\(parts.count) partial sums")")
     return ExactSums(
       input: places.a, zero: zeroA.input, code: code, outputCount: .work(rows, columns),
       parts: parts)

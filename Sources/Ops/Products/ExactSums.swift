@@ -2,12 +2,12 @@ import CKernels
 import ONNXFormat
 import ONNXOperators
 
-/// Sums of products of small integers, modulo 2³², by kernels of float32: both factors are widened,
-/// less their zero points, and the terms cut so that no sum is rounded.
+/// Sums of products of small integers, modulo 2³², by float32 kernels: both factors are widened
+/// minus their zero points, and sums are divided into parts that are never rounded.
 package struct ExactSums: Sendable {
-  /// Place of the factor that is no constant among the inputs.
+  /// The input index of the variable factor.
   package let input: Int
-  /// Place of its one zero point.
+  /// The input index of its zero point.
   package let zero: Int?
   package let code: ByteCode
   package let outputCount: Int
@@ -21,22 +21,22 @@ package struct ExactSums: Sendable {
     self.parts = parts
   }
 
-  /// Some terms of all sums.
+  /// A run of terms of all sums.
   package struct Part: Sendable {
-    /// Where the factors of these terms lie.
+    /// The location of the factors of these terms.
     package let runs: ByteRuns
-    /// Reads the widened factors and weights, writes the sums.
+    /// Reads the widened factors and weights, and writes the sums.
     package let body: Kernel.Body
     package let scratch: Int
-    /// Weights that `body` reads; `nil` where it has its own.
+    /// The weights that `body` reads; `nil` if it has packed its own.
     package let weights: TensorStorage?
 
     /// - Parameters:
     ///   - weights: a part of `source`, widened
-    ///   - part: names the part
-    ///   - shapes: of the factors, of the sums
-    ///   - kernel: of inputs 0 and 1, the factors and the weights
-    /// - Returns: `nil` where there is no such kernel
+    ///   - part: the name of the part
+    ///   - shapes: the shapes of the factors and of the sums
+    ///   - kernel: makes the kernel of the factors, input 0, and the weights, input 1
+    /// - Returns: `nil` if there is no such kernel
     package init?(
       _ call: Preparation, _ runs: ByteRuns, weights: Tensor, of source: ByteWeights,
       part: String, shapes: (x: [Int], y: [Int]),
@@ -58,12 +58,12 @@ package struct ExactSums: Sendable {
     }
   }
 
-  /// Floats behind what a kernel reads or writes, for a last partial vector.
+  /// The number of floats after a kernel's operands, for a last partial vector.
   private static let margin = 16
 
   package func kernel() -> Kernel {
     let this = self
-    // The addresses of factors, weights and sums, and their numbers, precede them.
+    // The scratch memory begins with the addresses and slots of factors, weights and sums.
     let header = 16
     let factors = Int.total(parts.reduce(0) { max($0, $1.runs.count) }, Self.margin).vectors
     let sums = Int.total(outputCount, Self.margin).vectors
@@ -127,7 +127,7 @@ package struct ExactSums: Sendable {
   }
 }
 
-/// Runs of bytes, `stride` apart from `first` on, which are widened to lie one behind the other.
+/// Runs of bytes, `stride` apart from `first` on, that are widened to a contiguous array.
 package struct ByteRuns: Sendable {
   private let first: Int
   private let length: Int

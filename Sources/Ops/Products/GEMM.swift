@@ -4,7 +4,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// An element type whose matrix products OpenBLAS computes.
+/// An element type with matrix products by OpenBLAS.
 @usableFromInline package protocol BLASElement: RealElement, Real, BinaryFloatingPoint
 where Compute == Self {
   /// `c[m, n] = α · op(a) · op(b) + β · c`, all row-major.
@@ -17,8 +17,8 @@ where Compute == Self {
     _ m: Int32, _ n: Int32, _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int32,
     transposed: Bool, vector x: UnsafePointer<Self>, _ strideX: Int32, _ beta: Self,
     _ y: UnsafeMutablePointer<Self>, _ strideY: Int32)
-  /// `y += x · panel` for each row, where `panel` is `[depth, width]` and `width` fills 64 bytes or a
-  /// panel of `ck_product_panel`. Additions have one order, whatever the number of rows.
+  /// `y += x · panel` for each row, where `panel` is `[depth, width]` and `width` is 64 bytes or a
+  /// panel of `ck_product_panel`. The order of additions does not depend on the number of rows.
   static func multiply(
     rows: UnsafeBufferPointer<ck_row>, panel: UnsafePointer<Self>, depth: Int, width: Int)
 }
@@ -73,8 +73,8 @@ extension Double: BLASElement {
   }
 }
 
-/// The matrix product `C[m, n] = α · op(A)[m, k] · op(B)[k, n] + β · C`, row-major, cut into tiles
-/// of C that threads may take in any order. The cut depends on the sizes alone.
+/// The matrix product `C[m, n] = α · op(A)[m, k] · op(B)[k, n] + β · C`, row-major, divided into
+/// tiles of C that threads compute in any order. The tiles depend on the sizes only.
 package struct GEMM<T: BLASElement>: Sendable {
   package let rows: Int
   package let columns: Int
@@ -83,18 +83,18 @@ package struct GEMM<T: BLASElement>: Sendable {
   package var transposeB = false
   package var alpha: T = 1
   package var beta: T = 0
-  /// Elements from one row to the next, as the matrix lies in memory.
+  /// The strides between rows in elements, as stored.
   package let strideA: Int
   package let strideB: Int
   package let strideC: Int
-  /// Whether an element's bits depend on its row of A and its column of B alone.
+  /// Whether an element's bits only depend on its row of A and its column of B.
   package let isInvariant: Bool
-  /// Size of a tile of C.
+  /// The size of a tile of C.
   private(set) var tileRows: Int
   private(set) var tileColumns: Int
 
-  /// A product of matrices whose rows lie one after the other, unless a stride says otherwise; as
-  /// one tile where the caller cuts the work itself.
+  /// A product of matrices with contiguous rows unless a stride is given, as a single tile if the
+  /// caller divides the work itself.
   package init(
     rows: Int, columns: Int, depth: Int, transposeA: Bool = false, transposeB: Bool = false,
     alpha: T = 1, beta: T = 0, strideA: Int? = nil, strideB: Int? = nil, strideC: Int? = nil,
@@ -121,8 +121,8 @@ package struct GEMM<T: BLASElement>: Sendable {
       isTiled ? Self.cut(rows, columns, depth) : (max(rows, 1), max(columns, 1))
   }
 
-  /// At most eight tiles, each worth a thread's while and not narrower than BLAS is fast with; many
-  /// where a matrix is read only once, and memory sets the pace.
+  /// The size of at most eight tiles, each worth a task and wide enough for BLAS to be fast; more
+  /// tiles if a matrix is read only once and memory bandwidth is the limit.
   private static func cut(_ rows: Int, _ columns: Int, _ depth: Int) -> (Int, Int) {
     if rows <= 4 || columns <= 4 {
       let size = max(64, 65536 / max(depth, 1))
@@ -145,7 +145,7 @@ package struct GEMM<T: BLASElement>: Sendable {
     return tile
   }
 
-  /// Half of a size, rounded up to whole vectors.
+  /// Half a size, rounded up to whole vectors.
   private static func half(_ size: Int) -> Int { ((size + 1) / 2 + 15) / 16 * 16 }
 
   package var tiles: Int { isEmpty ? 0 : rowTiles * columnTiles }
@@ -153,7 +153,7 @@ package struct GEMM<T: BLASElement>: Sendable {
   private var rowTiles: Int { (rows + tileRows - 1) / tileRows }
   private var columnTiles: Int { (columns + tileColumns - 1) / tileColumns }
 
-  /// Rows and columns of tile `index`.
+  /// The rows and columns of tile `index`.
   package func tile(_ index: Int) -> (rows: Range<Int>, columns: Range<Int>) {
     let row = index / columnTiles * tileRows
     let column = index % columnTiles * tileColumns
@@ -175,7 +175,7 @@ package struct GEMM<T: BLASElement>: Sendable {
     let lda = Int32(strideA)
     let ldb = Int32(strideB)
     if (m == 1 || n == 1) && beta == 0 {
-      // BLAS may multiply what it finds in a vector, NaN included, by β.
+      // BLAS may multiply uninitialised elements, which may be NaN, by β.
       for i in 0..<rows.count * columns.count { c[i * (m == 1 ? 1 : strideC)] = 0 }
     }
     if m == 1 && depth > 0 {

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `Y = α · op(A) · op(B) + β · C` of matrices, `C` broadcast to the result.
+/// `Y = α · op(A) · op(B) + β · C` for matrices A and B, with `C` broadcast to the result.
 struct Gemm: Operator {
   static let schema = Schema(
     "Gemm",
@@ -66,7 +66,7 @@ extension Gemm: DifferentiableOperator {
   }
 }
 
-/// `activation(Gemm(A, B, C))`: what fusion makes of a matrix product and its follower.
+/// `activation(Gemm(A, B, C))`: the fusion of a matrix product and the node that follows.
 struct FusedGemm: Operator {
   static let schema = Schema(
     "FusedGemm", domain: "swift.onnx", [1: [.floats, .bfloat16]], inputs: 2...3)
@@ -78,9 +78,9 @@ struct FusedGemm: Operator {
     activation = try Activation(&node)
   }
 
-  /// The node for a product with an activation; an empty name is left out.
+  /// The node for a product with an activation. An empty name is omitted.
   ///
-  /// - Parameter attributes: those of the `Gemm` node
+  /// - Parameter attributes: the attributes of the `Gemm` node
   static func makeNode(
     a: String, b: String, c: String = "", output: String, attributes: [Attribute] = [],
     activation: Activation = .none, name: String? = nil
@@ -128,7 +128,7 @@ extension Gemm: FusingOperator {
       FusedGemm.makeNode(
         a: inputs[0], b: inputs[1], c: inputs.count > 2 ? inputs[2] : "",
         output: next.next.outputs[0],
-        // Version 6 and before said with `broadcast` what holds for all since.
+        // `broadcast` is an attribute of version 6 and earlier; later versions always broadcast.
         attributes: next.node.attributes.filter { $0.name != "broadcast" }, activation: activation,
         name: next.node.name))
   }

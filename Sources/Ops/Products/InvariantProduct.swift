@@ -1,6 +1,6 @@
 import CKernels
 
-/// Rows of A that are multiplied with a panel of B together.
+/// The number of rows of A that are multiplied by a panel of B together.
 private let rowsTogether = 64
 
 extension GEMM {
@@ -52,7 +52,7 @@ extension GEMM {
     }
   }
 
-  /// Packs `count` columns of `op(B)` from `column` on, filled up to `width`.
+  /// Packs `count` columns of `op(B)` from `column` on, padded to `width`.
   private func pack(
     _ b: UnsafePointer<T>, column: Int, _ count: Int, _ width: Int,
     _ panel: UnsafeMutablePointer<T>
@@ -68,7 +68,7 @@ extension GEMM {
     }
   }
 
-  /// `c = α · sums + β · c`, where `c` is not read if β is 0.
+  /// `c = α · sums + β · c`; `c` is not read if β is 0.
   private func finish(
     _ sums: UnsafePointer<T>, _ c: UnsafeMutablePointer<T>, _ count: Int
   ) {

@@ -1,8 +1,8 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The matrix product as `numpy.matmul` has it: the last two axes multiply, those before broadcast,
-/// a vector is a row on the left and a column on the right.
+/// The matrix product of `numpy.matmul`: over the last two axes, with the axes before them
+/// broadcast. A vector is a row on the left and a column on the right.
 struct MatMul: Operator {
   static let schema = Schema(
     "MatMul",
@@ -35,8 +35,8 @@ struct MatMul: Operator {
   }
 }
 
-/// Products of the last two axes, either of them transposed on the way, of tensors of rank 2 or
-/// more; the axes before broadcast.
+/// The matrix product over the last two axes of tensors of rank 2 or higher, with A or B transposed
+/// and the axes before them broadcast.
 struct TransposedMatMul: Operator {
   static let schema = Schema(
     "TransposedMatMul", domain: "swift.onnx", [1: [.floats, .bfloat16]], inputs: 2...2)
@@ -52,7 +52,9 @@ struct TransposedMatMul: Operator {
     let a = try inputs.tensor(0)
     let b = try inputs.tensor(1, sameTypeAs: 0)
     for (index, shape) in [a.shape, b.shape].enumerated() {
-      if let shape, shape.rank < 2 { throw .input(index, "expected rank 2 or more, got \(shape)") }
+      if let shape, shape.rank < 2 {
+        throw .input(index, "expected rank 2 or higher, got shape \(shape)")
+      }
     }
     let left = transposeA ? a.shape?.matrixTransposed : a.shape
     let right = transposeB ? b.shape?.matrixTransposed : b.shape
@@ -87,7 +89,7 @@ extension MatMul: DifferentiableOperator {
     }
   }
 
-  /// One matrix multiplies every row of A, whatever A's rank.
+  /// The gradients if one matrix is multiplied by every row of A, for any rank of A.
   private func flat(_ gradient: String, rank: Int, _ backward: inout Backward) {
     let (a, b) = (backward.input(0), backward.input(1))
     var rows = (a, gradient)
@@ -111,7 +113,8 @@ extension MatMul: DifferentiableOperator {
     }
   }
 
-  /// Many matrices, or a vector on one side, which is a row on the left and a column on the right.
+  /// The gradients for a batch of matrices, or with a vector: a row on the left, a column on the
+  /// right.
   private func batched(_ gradient: String, _ ranks: (a: Int, b: Int), _ backward: inout Backward) {
     let (isRow, isColumn) = (ranks.a == 1, ranks.b == 1)
     func widened(_ name: String, _ axis: Int) -> String {
@@ -137,7 +140,7 @@ extension MatMul: DifferentiableOperator {
   }
 }
 
-/// The product of so many matrices, `op(A) · op(B)`.
+/// A batch of products `op(A) · op(B)`.
 private struct MatrixProduct {
   private let sizes: ProductSizes
   private let transposeA: Bool
@@ -153,7 +156,7 @@ private struct MatrixProduct {
     if transposeB { b.swapAt(b.count - 1, b.count - 2) }
     hasSamplesInRows = b.count <= 2
     let sizes = try ProductSizes(a, b)
-    // One matrix for all samples looks like one for each where there is but one sample.
+    // With a batch of one, a shared matrix cannot be told from a batch of matrices.
     let isFolded = !transposeA && (hasSamplesInRows || !call.isBatchInvariant)
     self.sizes = isFolded ? sizes.folded : sizes
   }
@@ -168,11 +171,10 @@ private struct MatrixProduct {
     switch type {
     case .float32: return try blas(call, Float.self)
     case .float64: return try blas(call, Double.self)
-    case .int32: return plain.kernel(ProductSum<Int32>())
-    case .int64: return plain.kernel(ProductSum<Int64>())
-    case .uint32: return plain.kernel(ProductSum<UInt32>())
-    case .uint64: return plain.kernel(ProductSum<UInt64>())
-    case let type: throw .input(0, "no kernel for \(type)")
+    // Products and sums modulo 2ⁿ do not depend on the sign.
+    case .int32, .uint32: return plain.kernel(ProductSum<UInt32>())
+    case .int64, .uint64: return plain.kernel(ProductSum<UInt64>())
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 

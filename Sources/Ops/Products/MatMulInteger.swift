@@ -1,8 +1,8 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The matrix product of `A` and `B`, each less its zero point, in int32. A zero point is one
-/// number, or one for each row of `A` and column of `B`.
+/// The matrix product of `A` and `B`, each minus its zero point, in int32. A zero point is one
+/// number, or one per row of `A` or column of `B`.
 struct MatMulInteger: Operator {
   static let schema = Schema("MatMulInteger", [10: [.int8, .uint8]], inputs: 2...4)
 
@@ -19,7 +19,7 @@ struct MatMulInteger: Operator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let operands = try QuantizedOperands(call, a: 0, b: 1, zeroA: 2, zeroB: 3)
     if let kernel = try operands.exactSums(call)?.kernel() { return kernel }
-    call.note("plain loops over 8-bit numbers")
+    call.note("plain loops over 8-bit integers")
     switch (try call.elementType(0), try call.elementType(1)) {
     case (.int8, .int8): return operands.kernel(IntegerProduct<Int8, Int8>(operands))
     case (.int8, _): return operands.kernel(IntegerProduct<Int8, UInt8>(operands))
@@ -29,7 +29,7 @@ struct MatMulInteger: Operator {
   }
 }
 
-/// Two quantised factors and their zero points.
+/// Two quantised matrices and their zero points.
 struct QuantizedOperands: Sendable {
   let sizes: ProductSizes
   let places: (a: Int, b: Int)

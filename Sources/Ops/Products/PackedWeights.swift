@@ -2,15 +2,15 @@ import CKernels
 import ONNXFormat
 import ONNXOperators
 
-/// Weights `[groups · maps, depth]` as the convolutions read them: blocks of output channels of a
-/// group, within a block term by term. Channels that fill the last block up are zero.
+/// The layout of convolution weights `[groups · maps, depth]`: blocks of output channels of a
+/// group, term by term within a block. The last block is padded with zeros.
 package struct PackedWeights: Sendable {
   package let groups: Int
-  /// Output channels of a group.
+  /// The number of output channels in a group.
   package let maps: Int
-  /// Terms of a sum.
+  /// The number of terms of a sum.
   package let depth: Int
-  /// Output channels of a block.
+  /// The number of output channels in a block.
   package let block: Int
 
   package init(groups: Int, maps: Int, depth: Int, block: Int) {
@@ -20,13 +20,13 @@ package struct PackedWeights: Sendable {
     self.block = block
   }
 
-  /// Blocks of a group.
+  /// The number of blocks in a group.
   package var blocks: Int { (maps + block - 1) / block }
-  /// Elements of a block.
+  /// The number of elements in a block.
   package var blockSize: Int { .work(depth, block) }
   package var count: Int { .work(groups, blocks, blockSize) }
 
-  /// Packs one block, counted through all groups.
+  /// Packs one block, numbered across all groups.
   package func pack(
     block index: Int, _ w: UnsafePointer<Float>, _ packed: UnsafeMutablePointer<Float>
   ) {
@@ -38,7 +38,7 @@ package struct PackedWeights: Sendable {
     ck_transpose(rows, depth, target, block, depth, own, MemoryLayout<Float>.stride)
   }
 
-  /// The packed weights in place of input `index`, where that is known before the run.
+  /// The packed weights that replace input `index`, if it is constant.
   package func pack(_ call: Preparation, _ index: Int) throws(OperatorError) -> TensorStorage? {
     try call.packed(
       input: index, layout: "blocks \(groups) \(maps) \(depth) \(block)",

@@ -2,15 +2,15 @@ import CKernels
 import ONNXFormat
 import ONNXOperators
 
-/// `Y = activation(X · W + b)` of float32 matrices, W packed to panels of columns: once where it is
-/// constant, else at each run.
+/// `Y = activation(X · W + b)` for float32 matrices, with W packed to panels of columns: once if W
+/// is constant, otherwise in each run.
 package struct PanelProduct: Sendable {
   package let rows: Int
   package let columns: Int
   package let depth: Int
   /// Whether W is `[columns, depth]`.
   package let isTransposed: Bool
-  /// Input with one number for each column.
+  /// The input index of the bias, one number per column.
   package let bias: Int?
   package let activation: Activation
 
@@ -29,7 +29,7 @@ package struct PanelProduct: Sendable {
   private var panels: Int { (columns + width - 1) / width }
   private var count: Int { .work(ck_panel_padded(columns), depth) }
 
-  /// - Returns: `nil` where it does not pay to pack W for so few rows
+  /// - Returns: `nil` if there are too few rows to pack W for
   package func kernel(_ call: Preparation) throws(OperatorError) -> Kernel? {
     guard depth > 0, rows > 0, columns > 0 else { return nil }
     if isTransposed, Int.work(columns, depth) >= Self.largeCount,
@@ -63,7 +63,7 @@ package struct PanelProduct: Sendable {
         buffers.input(0) + first * this.depth, this.depth, this.depth,
         min(block, this.rows - first), memory(buffers) + own + first * this.depth)
     }
-    // Panels and blocks of rows that one task takes.
+    // The panels and blocks of rows of a task.
     let perTask = Tiles(panels, cost: .work(depth, width, min(rows, 64)) / 16).size
     let panelStep = (min(perTask, max(1, (panels + 7) / 8)) + 3) / 4 * 4
     let panelCuts = (panels + panelStep - 1) / panelStep
@@ -96,8 +96,8 @@ package struct PanelProduct: Sendable {
     }
   }
 
-  /// Elements of a W that is read where it lies: for one row it comes from memory either way, and
-  /// packing would take as much again. Other rows are then added up in the same order.
+  /// The number of elements up to which W is read in place: one row reads W from memory either way,
+  /// and packing would read it once more. Products of more rows then add in the same order.
   private static let largeCount = 1 << 20
 
   /// For W `[columns, depth]`, unpacked.

@@ -2,18 +2,18 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// The arithmetic of a matrix product in plain loops.
+/// The arithmetic of a matrix product by plain loops.
 package protocol ProductRule: Sendable {
   associatedtype A
   associatedtype B
   associatedtype Y
   associatedtype Sum
-  /// What an element is multiplied as.
+  /// The type in which elements are multiplied.
   associatedtype Factor
-  /// What is the same for one matrix of one run.
+  /// The values shared by all elements of a matrix in a run.
   associatedtype Context
 
-  /// - Parameters: which of the matrices of A and of B multiply
+  /// - Parameters: the indices of the matrices of A and B
   func context(_ buffers: Buffers, a: Int, b: Int) -> Context
   func left(_ a: A, row: Int, _ context: Context) -> Factor
   func right(_ b: B, column: Int, _ context: Context) -> Factor
@@ -22,10 +22,10 @@ package protocol ProductRule: Sendable {
   func finish(_ sum: Sum, row: Int, column: Int, _ context: Context) -> Y
 }
 
-/// A matrix product by plain loops, for the element types BLAS does not know.
+/// A matrix product by plain loops, for element types that BLAS does not support.
 package struct PlainProduct: Sendable {
   package let sizes: ProductSizes
-  /// Places of A and B among the inputs.
+  /// The input indices of A and B.
   package var a = 0
   package var b = 1
   package var transposeA = false

@@ -3,8 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// An element that can be multiplied and summed: reals in their type for computing, integers
-/// modulo 2ⁿ.
+/// An element type with products and sums: reals in their compute type, integers modulo 2ⁿ.
 @usableFromInline package protocol ProductElement: Element {
   associatedtype Sum: Sendable
   static var emptySum: Sum { get }
@@ -36,7 +35,7 @@ extension FixedWidthInteger {
   @inlinable @inline(__always) package init(sum: Self) { self = sum }
 }
 
-/// Sums of booleans are disjunctions.
+/// For booleans, products are conjunctions and sums disjunctions.
 extension Bool: ProductElement {
   @inlinable package static var emptySum: Bool { false }
   @inlinable package static func add(_ sum: inout Bool, _ x: Bool, times y: Bool) {

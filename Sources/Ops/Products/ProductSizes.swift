@@ -1,16 +1,16 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The shape of `numpy.matmul`'s result, as far as it follows from those of its inputs.
+/// The shape of the result of `numpy.matmul`, as far as it is known from the shapes of its inputs.
 package func productShape(_ a: Shape?, _ b: Shape?) throws(OperatorError) -> Shape? {
   for (index, shape) in [a, b].enumerated() where shape?.rank == 0 {
-    throw .input(index, "expected at least rank 1, got a scalar")
+    throw .input(index, "expected rank 1 or higher, got a scalar")
   }
   guard let a, let b else { return nil }
   let depthA = a[a.rank - 1]
   let depthB = b.rank == 1 ? b[0] : b[b.rank - 2]
   if let m = depthA.size, let n = depthB.size, m != n {
-    throw .input(1, "\(a) and \(b) do not multiply: \(m) columns on \(n) rows")
+    throw .input(1, "shapes \(a) and \(b) cannot be multiplied: \(m) columns, \(n) rows")
   }
   let batchA = Array(a.dropLast(2))
   let batchB = Array(b.dropLast(2))
@@ -22,7 +22,9 @@ package func productShape(_ a: Shape?, _ b: Shape?) throws(OperatorError) -> Sha
     case (1, _): result.append(y)
     case (_, 1): result.append(x)
     case (let m?, let n?):
-      guard m == n else { throw .input(1, "\(a) and \(b) do not multiply: \(m) against \(n)") }
+      guard m == n else {
+        throw .input(1, "batch axes of \(a) and \(b) cannot be broadcast: sizes \(m) and \(n)")
+      }
       result.append(x)
     case (_?, nil): result.append(x)
     case (nil, _?): result.append(y)
@@ -34,17 +36,17 @@ package func productShape(_ a: Shape?, _ b: Shape?) throws(OperatorError) -> Sha
   return Shape(result)
 }
 
-/// The sizes of a product of matrices, or of many that broadcast against each other.
+/// The sizes of a matrix product, or of a batch of products whose batch axes broadcast.
 package struct ProductSizes: Sendable {
   package var rows: Int
   package var columns: Int
   package var depth: Int
-  /// How many matrices the result has.
+  /// The number of matrices of the result.
   private(set) var matrices: Int
-  /// Sizes of the batch axes, and by how many matrices each step along them moves in A and B.
+  /// The sizes of the batch axes, and their strides in matrices of A and B.
   private var batch: [(size: Int, a: Int, b: Int)]
 
-  /// - Throws: where a size overflows; that the shapes fit is `productShape`'s to check.
+  /// - Throws: If a size overflows. `productShape` has checked that the shapes match.
   package init(_ a: [Int], _ b: [Int]) throws(OperatorError) {
     rows = a.count > 1 ? a[a.count - 2] : 1
     depth = a[a.count - 1]
@@ -69,10 +71,10 @@ package struct ProductSizes: Sendable {
     matrices = all == 0 ? 0 : sizes.elementCount ?? 0
   }
 
-  /// Whether nothing is to be computed.
+  /// Whether the result has no elements.
   package var isEmpty: Bool { matrices == 0 }
 
-  /// The matrices of A and B whose product is matrix `index` of the result.
+  /// The indices of the matrices of A and B whose product is matrix `index` of the result.
   package func factors(_ index: Int) -> (a: Int, b: Int) {
     var rest = index
     var result = (a: 0, b: 0)
@@ -85,7 +87,7 @@ package struct ProductSizes: Sendable {
     return result
   }
 
-  /// The same product as one of a taller A, where one B multiplies every A.
+  /// The batch as a single product with a taller A, if all products share B.
   package var folded: ProductSizes {
     guard !isEmpty, batch.allSatisfy({ $0.b == 0 && ($0.a != 0 || $0.size == 1) }) else {
       return self

@@ -11,7 +11,7 @@ package enum ProductsOperators {
     QLinearMatMul.self,
   ]
 
-  /// Operators of the private domain that only gradients use.
+  /// Operators of the private domain that appear in gradients only.
   package static let gradients: [any Operator.Type] = [
     TransposedMatMul.self
   ]

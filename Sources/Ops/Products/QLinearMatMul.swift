@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The matrix product of two quantised tensors, quantised:
+/// The matrix product of two quantised tensors with a quantised result:
 /// `y = saturate(round(Σ (a − za) · (b − zb) · sa · sb / sy) + zy)`.
 struct QLinearMatMul: Operator {
   static let schema = Schema(
@@ -29,7 +29,7 @@ struct QLinearMatMul: Operator {
       let operands = try QuantizedOperands(call, a: 0, b: 3, zeroA: 2, zeroB: 5)
       return operands.kernel(try CodedProduct(operands, call))
     }
-    call.note("plain loops over 8-bit numbers")
+    call.note("plain loops over 8-bit integers")
     switch (try call.elementType(0), try call.elementType(3)) {
     case (.int8, .int8): return try kernel(call, Int8.self, Int8.self)
     case (.int8, _): return try kernel(call, Int8.self, UInt8.self)
@@ -115,8 +115,8 @@ private struct ProductScales: Sendable {
   }
 }
 
-/// The product where an element is a float8: no factor has more than 256 values, so tables hold
-/// them, whatever the types.
+/// The product with float8 elements. Each factor has at most 256 values, which are looked up in
+/// tables for all types.
 private struct CodedProduct: ProductRule {
   typealias Context = (buffers: Buffers, a: Int, b: Int, zeroY: Double)
   let operands: QuantizedOperands
@@ -137,7 +137,7 @@ private struct CodedProduct: ProductRule {
     valuesY = Self.values(result)
   }
 
-  /// What each code of an 8-bit type means.
+  /// The value of each code of an 8-bit type.
   private static func values(_ type: ElementType) -> [Double] {
     (0...255).map { (code: UInt8) in
       switch type {

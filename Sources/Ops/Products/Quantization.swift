@@ -2,21 +2,21 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// An element of a quantised tensor.
+/// The element type of a quantised tensor.
 @usableFromInline package protocol QuantizedElement: Element, FixedWidthInteger {}
 extension Int8: QuantizedElement {}
 extension UInt8: QuantizedElement {}
 
-/// Where a zero point or scale lies that holds one number for a whole tensor, or one for each line
-/// (row, column or output channel), perhaps of each matrix.
+/// A zero point or scale input, with one number for the whole tensor, or one per line (row, column
+/// or output channel), possibly of each matrix.
 @usableFromInline package struct QuantizationParameter: Sendable {
-  /// Place among the inputs; `nil` for one left out.
+  /// The input index; `nil` if omitted.
   package let input: Int?
   @usableFromInline package let line: Int
   @usableFromInline package let matrix: Int
 
   /// - Parameters:
-  ///   - lines: how many lines a matrix has, and how many matrices there are
+  ///   - lines: the number of lines of a matrix, and the number of matrices
   package init(
     _ call: Preparation, _ input: Int, lines: Int, matrices: Int = 1
   ) throws(OperatorError) {
@@ -30,17 +30,18 @@ extension UInt8: QuantizedElement {}
     case lines: (line, matrix) = (1, 0)
     case .work(lines, matrices): (line, matrix) = (1, lines)
     case let count:
-      throw .input(input, "expected one number, or one for each of \(lines) lines, got \(count)")
+      throw .input(
+        input, "expected 1 or \(lines) elements (one per row, column or channel), got \(count)")
     }
   }
 
-  /// The numbers of one matrix.
+  /// The numbers for one matrix.
   package func pointer<T>(_ buffers: Buffers, matrix: Int = 0, as type: T.Type) -> UnsafePointer<T>?
   {
     input.map { buffers.input($0, as: T.self) + matrix * self.matrix }
   }
 
-  /// The number for a line of the matrix whose numbers these are; 0 where it is left out.
+  /// The number for a line, given the numbers for its matrix; 0 if omitted.
   @inlinable @inline(__always) package func value<T: QuantizedElement>(
     _ numbers: UnsafePointer<T>?, _ line: Int
   )
@@ -49,24 +50,24 @@ extension UInt8: QuantizedElement {}
     numbers.map { Int32($0[line * self.line]) } ?? 0
   }
 
-  /// The code of the number for a line, of a type of 8 bits; that of 0 where it is left out.
+  /// The 8-bit code of the number for a line; the code of 0 if omitted.
   @inline(__always) package func code(_ numbers: UnsafePointer<UInt8>?, _ line: Int) -> UInt8 {
     numbers.map { $0[line * self.line] } ?? 0
   }
 
-  /// The first number, where it is known before the run: 0 where it is left out.
+  /// The first number if it is constant; 0 if omitted.
   package func constant(_ call: Preparation, _ code: ByteCode) -> Int32? {
     guard let input else { return 0 }
     guard let tensor = call.inputs.constant(input), tensor.count > 0 else { return nil }
     return code.value(tensor.bits(as: UInt8.self)[0])
   }
 
-  /// Whether there is one number for a whole tensor.
+  /// Whether there is one number for the whole tensor.
   package func isOne(_ call: Preparation) throws(OperatorError) -> Bool {
     try input.map { input throws(OperatorError) in try call.inputCount(input) == 1 } ?? true
   }
 
-  /// The scale for a line, of whatever type it is.
+  /// The scale for a line, converted from its element type.
   package func scale(_ buffers: Buffers, _ type: ElementType, line: Int, matrix: Int = 0) -> Float {
     guard let input else { return 1 }
     let place = matrix * self.matrix + line * self.line
@@ -79,7 +80,7 @@ extension UInt8: QuantizedElement {}
 }
 
 extension QuantizedElement {
-  /// `saturate(round(x) + zeroPoint)`, halves to even.
+  /// `saturate(round(x) + zeroPoint)`, rounding ties to even.
   @inline(__always) package static func quantized(_ x: Double, zeroPoint: Int32) -> Self {
     let y = x.rounded(.toNearestOrEven) + Double(zeroPoint)
     return y >= Double(max) ? max : y > Double(min) ? Self(y) : min
@@ -87,7 +88,7 @@ extension QuantizedElement {
 }
 
 extension Inputs {
-  /// Checks the types of a quantised tensor's zero point, and of its scale if it has one.
+  /// Checks the types of a quantised tensor's zero point and, if it has one, its scale.
   package func checkQuantization(
     of tensor: Int, zeroPoint: Int, scale: Int? = nil, scales: TypeSet = .float32
   ) throws(OperatorError) {

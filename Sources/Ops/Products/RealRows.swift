@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `Float` or `Double`: what real elements compute in, with the loops over rows of them.
+/// `Float` or `Double`: the types that reals compute in, with loops over rows.
 @usableFromInline package protocol RowElement: BLASElement {
   static func sum(_ x: UnsafePointer<Self>, _ count: Int) -> Self
   /// `Σ (x − mean)²`.
@@ -24,8 +24,9 @@ import RealModule
   static func gradientAffine(
     _ g: UnsafePointer<Self>, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>,
     _ count: Int, mean: Self, a: Self, b: Self, c: Self)
-  /// One row of the gradient of a normalization `y = x̂ · scale + bias`, `x̂ = (x − mean) · inverse`:
-  /// adds to the sums of scale and bias, and writes the gradient by x where that is wanted.
+  /// One row of the gradient of a normalization `y = x̂ · scale + bias`,
+  /// `x̂ = (x − mean) · inverse`: adds to the sums for scale and bias, and writes the gradient for
+  /// x if requested.
   static func rowGradient(
     _ g: UnsafePointer<Self>, _ x: UnsafePointer<Self>, _ scale: UnsafePointer<Self>,
     _ y: UnsafeMutablePointer<Self>?, _ scaleSums: UnsafeMutablePointer<Self>,
@@ -143,26 +144,26 @@ extension Float: RowElement {
 }
 
 extension ElementType {
-  /// The type that normalization of elements of this type computes in.
+  /// The type in which normalization computes for elements of this type.
   package var computed: ElementType { self == .float64 ? .float64 : .float32 }
 }
 
-/// Access to the rows of a tensor of reals in the type they compute in: where they lie, if that is
-/// their type, else by way of a temporary row.
+/// Access to the rows of a tensor of reals in the type they compute in: in place if that is their
+/// element type, otherwise through a temporary row.
 @usableFromInline package struct RealRows<C: RowElement>: Sendable {
   @usableFromInline package let type: ElementType
 
   @usableFromInline package init(_ type: ElementType) throws(OperatorError) {
     guard [.float32, .float64, .float16, .bfloat16].contains(type) else {
-      throw .invalid("no kernel for \(type)")
+      throw .invalid("element type \(type) is not supported")
     }
     self.type = type
   }
 
-  /// Elements of a temporary row for `count` of the tensor's.
+  /// The number of elements of a temporary row for `count` elements of the tensor.
   @inlinable package func room(_ count: Int) -> Int { type == C.elementType ? 0 : count.vectors }
 
-  /// `count` elements from `offset` on.
+  /// Reads `count` elements from `offset` on.
   @inlinable package func read(
     _ base: UnsafePointer<UInt8>, at offset: Int, _ count: Int, room: UnsafeMutablePointer<C>
   ) -> UnsafePointer<C> {
@@ -177,7 +178,7 @@ extension ElementType {
     return UnsafePointer(room)
   }
 
-  /// Where to compute elements from `offset` on.
+  /// The memory in which to compute elements from `offset` on.
   @inlinable package func target(
     _ base: UnsafeMutablePointer<UInt8>, at offset: Int, room: UnsafeMutablePointer<C>
   ) -> UnsafeMutablePointer<C> {
@@ -185,7 +186,7 @@ extension ElementType {
     return (UnsafeMutableRawPointer(base) + offset * type.stride).assumingMemoryBound(to: C.self)
   }
 
-  /// Brings `count` elements that were computed in `target` to their place.
+  /// Stores `count` elements that were computed in `target`.
   @inlinable package func store(
     _ row: UnsafeMutablePointer<C>, _ base: UnsafeMutablePointer<UInt8>, at offset: Int,
     _ count: Int

@@ -3,8 +3,8 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// Depthwise convolution `[N, C, L]` that sees the past only, and the state that carries it on: the
-/// last `k − 1` places of past and input.
+/// Causal depthwise convolution of `[N, C, L]`, and its state: the last `k − 1` steps of the past
+/// state and the input.
 struct CausalConvWithState: Operator {
   static let schema = Schema(
     "CausalConvWithState", [27: [.float32, .float16, .bfloat16]], inputs: 2...4, outputs: 1...2)
@@ -23,7 +23,7 @@ struct CausalConvWithState: Operator {
     let weights = try inputs.shape(1, rank: 3)
     let channels = shape?[1] ?? weights?[0] ?? .unknown
     let width = weights?[2].size
-    if width == 0 { throw .input(1, "a kernel of size 0") }
+    if width == 0 { throw .input(1, "the kernel has size 0") }
     try check(weights, [channels, 1, .unknown], 1)
     if inputs.has(2) { try check(try inputs.shape(2, rank: 1), [channels], 2) }
     let state: Shape = [shape?[0] ?? .unknown, channels, Dimension(width.map { $0 - 1 })]
@@ -46,7 +46,7 @@ struct CausalConvWithState: Operator {
     case .float32: return try kernel(call, Float.self)
     case .float16: return try kernel(call, Float16.self)
     case .bfloat16: return try kernel(call, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 
@@ -64,7 +64,7 @@ struct CausalConvWithState: Operator {
     let room = count.vectors
     let tiles = Tiles(rows, cost: .work(width, max(length, 1)))
     let tile: Buffers.Tile = { buffers, task, thread in
-      // Past and input, one after the other.
+      // The past state followed by the input.
       let values = buffers.scratch.assumingMemoryBound(to: T.Compute.self) + thread * room
       for row in tiles[task] {
         for i in 0..<width - 1 {
@@ -80,7 +80,7 @@ struct CausalConvWithState: Operator {
           for i in 0..<length {
             var sum = bias
             for k in 0..<width { sum += w[k].compute * values[i + k] }
-            // The gate sees the result in the type it has.
+            // The activation reads the result rounded to the element type.
             let result = T(compute: sum)
             let gate = 1 / (1 + T.Compute.exp(-result.compute))
             y[i] = isGated ? T(compute: result.compute * gate) : result

@@ -3,8 +3,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// Columns `[N, C · block, windows]` added up to images `[N, C, …]`: the reverse of cutting an image
-/// into blocks.
+/// Adds the columns `[N, C · block, windows]` to images `[N, C, …]`: the transpose of copying the
+/// blocks of an image to columns.
 struct Col2Im: Operator {
   static let schema = Schema("Col2Im", [18: [.classic, .bfloat16]], inputs: 3...3)
   let attributes: WindowAttributes
@@ -27,7 +27,7 @@ struct Col2Im: Operator {
     result[1] = .unknown
     if let rows = columns?[1].size {
       guard rows % window.kernelCount == 0 else {
-        throw .input(0, "\(rows) rows do not divide into blocks of \(window.kernelCount)")
+        throw .input(0, "\(rows) rows are not divisible by the block size \(window.kernelCount)")
       }
       result[1] = .size(rows / window.kernelCount)
     }
@@ -41,7 +41,7 @@ struct Col2Im: Operator {
   private func window(_ image: [Int], _ block: [Int]) throws(OperatorError) -> Window {
     guard image.count == block.count, !image.isEmpty, image.allSatisfy({ $0 >= 0 }),
       block.allSatisfy({ $0 > 0 })
-    else { throw .input(1, "blocks of \(block) do not suit images of \(image)") }
+    else { throw .input(1, "block shape \(block) does not match image shape \(image)") }
     return try attributes.window(image, kernel: block)
   }
 
@@ -49,20 +49,16 @@ struct Col2Im: Operator {
     switch try call.elementType(0) {
     case .float32: return try kernel(call, Float.self)
     case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
-    case .int8: return try kernel(call, Int8.self)
-    case .int16: return try kernel(call, Int16.self)
-    case .int32: return try kernel(call, Int32.self)
-    case .int64: return try kernel(call, Int64.self)
-    case .uint8: return try kernel(call, UInt8.self)
-    case .uint16: return try kernel(call, UInt16.self)
-    case .uint32: return try kernel(call, UInt32.self)
-    case .uint64: return try kernel(call, UInt64.self)
+    case .float16, .bfloat16: return try call.widened(prepare)
+    // Sums modulo 2ⁿ do not depend on the sign.
+    case .int8, .uint8: return try kernel(call, UInt8.self)
+    case .int16, .uint16: return try kernel(call, UInt16.self)
+    case .int32, .uint32: return try kernel(call, UInt32.self)
+    case .int64, .uint64: return try kernel(call, UInt64.self)
     case .bool: return try kernel(call, Bool.self)
     case .complex64: return try kernel(call, Complex<Float>.self)
     case .complex128: return try kernel(call, Complex<Double>.self)
-    case let type: throw .input(0, "\(type) cannot be added")
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 
@@ -70,7 +66,7 @@ struct Col2Im: Operator {
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     guard let image = try call.inputs.integers(1), let block = try call.inputs.integers(2) else {
-      throw .input(1, "the sizes are not known")
+      throw .input(1, "image_shape and block_shape must be constant")
     }
     let window = try window(image, block)
     let sizes = try call.inputSizes(0)

@@ -3,8 +3,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// Convolution of float32 images with few windows: these are copied into the columns of a matrix,
-/// which the weights multiply.
+/// Convolution of float32 images with few windows: windows are copied to the columns of a matrix,
+/// which is multiplied by the weights.
 struct ColumnConvolution: Sendable {
   let geometry: ConvolutionGeometry
   let epilogue: Epilogue

@@ -2,8 +2,9 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// Convolution: `Y[n, m, o] = B[m] + Σ over c, k of X[n, c, o·stride − pad + k·dilation] · W[m, c, k]`,
-/// where `c` runs over the channels of `m`'s group.
+/// Convolution:
+/// `Y[n, m, o] = B[m] + Σ over c, k of X[n, c, o·stride − pad + k·dilation] · W[m, c, k]`, where
+/// `c` runs over the channels of `m`'s group.
 struct Conv: Operator {
   static let schema = Schema(
     "Conv", [1: .floats, 11: .floats, 22: [.floats, .bfloat16]], inputs: 2...3)
@@ -23,7 +24,7 @@ struct Conv: Operator {
   }
 }
 
-/// `activation(Conv(X, W, B) + Z)`: what fusion makes of a convolution and its followers.
+/// `activation(Conv(X, W, B) + Z)`: the fusion of a convolution with the nodes that follow it.
 struct FusedConv: Operator {
   static let schema = Schema(
     "FusedConv", domain: "swift.onnx", [1: [.floats, .bfloat16]], inputs: 2...4)
@@ -35,11 +36,11 @@ struct FusedConv: Operator {
     activation = try Activation(&node)
   }
 
-  /// The node for a convolution with a residual and an activation; empty names are left out.
+  /// The node for a convolution with a residual and an activation. Empty names are omitted.
   ///
   /// - Parameters:
-  ///   - attributes: those of the `Conv` node
-  ///   - residual: has the shape of the result
+  ///   - attributes: the attributes of the `Conv` node
+  ///   - residual: a tensor of the result's shape
   static func makeNode(
     x: String, weights: String, bias: String = "", residual: String = "", output: String,
     attributes: [Attribute], activation: Activation = .none, name: String? = nil
@@ -59,7 +60,9 @@ struct FusedConv: Operator {
         let fits =
           residual.rank == shape.rank
           && zip(residual, shape).allSatisfy { $0.size == nil || $1.size == nil || $0 == $1 }
-        guard fits else { throw .input(3, "expected the result's shape \(shape), got \(residual)") }
+        guard fits else {
+          throw .input(3, "expected shape \(shape), the shape of the result, got \(residual)")
+        }
       }
     }
     return result
@@ -76,7 +79,7 @@ struct FusedConv: Operator {
 }
 
 extension Convolution {
-  /// The result's type for inputs X, W and perhaps B of one type.
+  /// The type of the result for inputs X, W and optionally B of the same element type.
   fileprivate func inferReal(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let type = try inputs.tensor(0).elementType
     _ = try inputs.tensor(1, sameTypeAs: 0)
@@ -102,7 +105,7 @@ extension Convolution {
     case .float64:
       call.note("plain loops")
       return direct.kernel(RealConvolution<Double>(epilogue: epilogue))
-    case let type: throw .input(0, "no kernel for \(type)")
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 }

@@ -13,7 +13,7 @@ extension Conv: FusingOperator {
 
 extension FusedConv: FusingOperator {
   func fused(with next: FusionPartner) -> Fusion? {
-    // What follows an activation cannot come before it.
+    // Nodes after the activation cannot be folded into the weights.
     guard activation == .none else { return nil }
     let parts = ConvParts(
       convolution: convolution, inputs: next.node.inputs,
@@ -23,13 +23,13 @@ extension FusedConv: FusingOperator {
 }
 
 extension Convolution {
-  /// The node's attributes without those that a fused one adds.
+  /// The attributes of the `Conv` node, without those that fusion added.
   fileprivate func nodeAttributes(_ node: Node) -> [Attribute] {
     node.attributes.filter { !$0.name.hasPrefix("activation") }
   }
 }
 
-/// A convolution without an activation, about to take over what follows it.
+/// A convolution without an activation, while fusion absorbs the node that follows.
 private struct ConvParts {
   let convolution: Convolution
   let inputs: [String]
@@ -73,7 +73,7 @@ private struct ConvParts {
       activation: activation, name: next.node.name)
   }
 
-  /// `(W·x + B) · factor + shift = (factor · W) · x + (factor · B + shift)`, by output channel.
+  /// `(W·x + B) · factor + shift = (factor · W) · x + (factor · B + shift)` per output channel.
   private func scaled(_ next: FusionPartner, _ factors: [Float], _ shifts: [Float]) -> Fusion? {
     guard input(3).isEmpty, let weights = next.constant(input(1)),
       weights.elementType == .float32, weights.shape.first == factors.count, weights.count > 0
@@ -98,14 +98,14 @@ private struct ConvParts {
       ])
   }
 
-  /// The constant bias, or zeros where there is none.
+  /// The constant bias, or zeros if the node has no bias.
   private func bias(_ next: FusionPartner, channels: Int) -> [Float]? {
     if input(2).isEmpty { return Array(repeating: 0, count: channels) }
     let own = try? next.constant(input(2))?.array(as: Float.self)
     return own?.count == channels ? own : nil
   }
 
-  /// `Conv(…) + shift`, by output channel.
+  /// `Conv(…) + shift` per output channel.
   private func shifted(_ next: FusionPartner, _ sum: any AffineOperator) -> Fusion? {
     guard let weights = next.constant(input(1)), weights.elementType == .float32,
       let channels = weights.shape.first,
@@ -119,7 +119,7 @@ private struct ConvParts {
       initializers: [NamedTensor(name, Tensor(shape: [channels], sums))])
   }
 
-  /// `Conv(…) + Z` for a `Z` of the result's own shape.
+  /// `Conv(…) + Z` for a `Z` of the result's shape.
   private func addition(_ next: FusionPartner) -> Fusion? {
     let other = next.next.inputs[1 - next.position]
     guard input(3).isEmpty, let type = next.type(next.node.outputs[0])?.tensorType,
@@ -131,7 +131,7 @@ private struct ConvParts {
 }
 
 extension BatchNormalization {
-  /// `y = x · factor + shift` by channel, where statistics and parameters are constant floats.
+  /// `y = x · factor + shift` per channel, if statistics and parameters are constant floats.
   func affine(
     _ node: Node, _ constant: (String) -> Tensor?
   ) -> (factors: [Float], shifts: [Float])? {

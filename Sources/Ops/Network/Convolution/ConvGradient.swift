@@ -17,11 +17,7 @@ extension Conv: DifferentiableOperator {
           "Conv", [gradient, flipped], mirrored, operatorSet: backward.operatorSet,
           hint: "\(x)_grad"))
     } else if backward.wants(0) {
-      backward.set(
-        0,
-        backward.builder.node(
-          ConvInputGrad.schema.name, [gradient, w, x], attributes, domain: Registry.privateDomain,
-          operatorSet: backward.operatorSet, hint: "\(x)_grad"))
+      backward.set(gradientOf: 0, to: ConvInputGrad.schema.name, [gradient, w, x])
     }
     if backward.wants(1) {
       let bias = backward.wants(2) ? "\(backward.input(2))_grad" : ""
@@ -37,8 +33,8 @@ extension Conv: DifferentiableOperator {
 }
 
 extension Conv {
-  /// Without strides the gradient by the image is a convolution too, of the result's gradient with
-  /// the mirrored kernel: its attributes. `nil` where there are strides, or a matrix product does it.
+  /// Without strides, the gradient for the image is a convolution of the result's gradient and the
+  /// mirrored kernel. Returns its attributes, or `nil` with strides or if a matrix product is used.
   private func mirrored(_ backward: Backward) -> [Attribute]? {
     let window = convolution.attributes
     guard let weights = try? backward.shape(1), window.strides?.allSatisfy({ $0 == 1 }) ?? true
@@ -66,7 +62,7 @@ extension Conv {
       begins.append(span - own.begin)
       ends.append(span - own.end)
     }
-    // One window over the whole image.
+    // One window covers the image.
     if let image = try? backward.shape(0), zip(begins, ends).allSatisfy({ $0 == $1 }),
       zip(image.dropFirst(2), zip(kernel, begins)).allSatisfy({
         $0.size == $1.0 && $1.1 == $1.0 - 1
@@ -81,7 +77,7 @@ extension Conv {
   }
 }
 
-/// The kernel of the convolution that is a convolution's gradient by its image:
+/// The weights of the convolution that computes the gradient of a convolution for its image:
 /// `Y[g · C + c, m, k] = W[g · M + m, c, last − k]` for each of `group` groups.
 struct ConvWeightFlip: Operator {
   static let schema = Schema(
@@ -90,18 +86,18 @@ struct ConvWeightFlip: Operator {
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     groups = try node.int("group", default: 1)
-    guard groups > 0 else { throw .attribute("group", "expected at least 1, got \(groups)") }
+    guard groups > 0 else { throw .attribute("group", "expected 1 or more, got \(groups)") }
   }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let weights = try inputs.tensor(0)
     guard let shape = weights.shape else { return [.tensor(weights.elementType, nil)] }
-    guard shape.rank >= 3 else { throw .input(0, "expected at least rank 3, got shape \(shape)") }
+    guard shape.rank >= 3 else { throw .input(0, "expected rank 3 or higher, got shape \(shape)") }
     var result = shape
     (result[0], result[1]) = (.unknown, .unknown)
     if let maps = shape[0].size {
       guard maps % groups == 0 else {
-        throw .input(0, "\(maps) output channels do not divide into \(groups) groups")
+        throw .input(0, "\(maps) output channels are not divisible by group \(groups)")
       }
       result[1] = .size(maps / groups)
     }
@@ -144,15 +140,15 @@ struct ConvWeightFlip: Operator {
   }
 }
 
-/// States the gradient of a bias, input 2: the sum over all but the channels.
+/// Sets the gradient of a bias, input 2: the sum over all axes but the channels.
 func setBias(_ gradient: String, _ backward: inout Backward) throws(OperatorError) {
   let axes = [0] + Array(2..<max(try backward.rank(0), 2))
   backward.set(2, backward.builder.reduceSum(gradient, axes: axes, keepAxes: false))
 }
 
-/// The gradient of a convolution by its image: `gX[n, c, o·stride − pad + k·dilation]` is the sum
-/// of `G[n, m, o] · W[m, c, k]`. Inputs are the gradient `G` of the result, `W`, and `X` for its
-/// shape.
+/// The gradient of a convolution for its image: `gX[n, c, o·stride − pad + k·dilation]` is the sum
+/// of `G[n, m, o] · W[m, c, k]`. Inputs are the gradient `G` of the result, `W`, and `X`, of which
+/// only the shape is read.
 struct ConvInputGrad: Operator {
   static let schema = Schema(
     "ConvInputGrad", gradientOf: Conv.schema, inputs: 3...3, outputs: 1...1)
@@ -181,17 +177,16 @@ struct ConvInputGrad: Operator {
     case .float32 where !geometry.isEmpty: return try transposed.floatKernel(threads: call.threads)
     case .float32: return transposed.kernel(threads: call.threads, Float.self)
     case .float64: return transposed.kernel(threads: call.threads, Double.self)
-    case .float16: return transposed.kernel(threads: call.threads, Float16.self)
-    case .bfloat16: return transposed.kernel(threads: call.threads, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case .float16, .bfloat16: return try call.widened(prepare)
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 }
 
-/// The gradients of a convolution by its weights and its bias:
+/// The gradients of a convolution for its weights and its bias:
 /// `gW[m, c, k] = Σ over n, o of G[n, m, o] · X[n, c, o·stride − pad + k·dilation]` and
-/// `gB[m] = Σ over n, o of G[n, m, o]`. Inputs are the gradient `G` of the result, `X`, and `W` for
-/// its shape.
+/// `gB[m] = Σ over n, o of G[n, m, o]`. Inputs are the gradient `G` of the result, `X`, and `W`, of
+/// which only the shape is read.
 struct ConvWeightGrad: Operator {
   static let schema = Schema(
     "ConvWeightGrad", gradientOf: Conv.schema, inputs: 3...3, outputs: 1...2)

@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// The convolution of `X` and `W`, each less its zero point, in int32; padding is zero, as `X` at
-/// its zero point. `W` has one zero point, or one for each output channel.
+/// The convolution of `X` and `W`, each minus its zero point, in int32. Padding equals the zero
+/// point of `X`. `W` has one zero point, or one per output channel.
 struct ConvInteger: Operator {
   static let schema = Schema("ConvInteger", [10: [.int8, .uint8]], inputs: 2...4)
   let convolution: Convolution
@@ -23,7 +23,7 @@ struct ConvInteger: Operator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let operands = try QuantizedWindows(convolution, call, x: 0, w: 1, zeroX: 2, zeroW: 3)
     if let kernel = try operands.exactSums(call)?.kernel() { return kernel }
-    call.note("plain loops over 8-bit numbers")
+    call.note("plain loops over 8-bit integers")
     switch (try call.elementType(0), try call.elementType(1)) {
     case (.int8, .int8): return operands.kernel(IntegerConvolution<Int8, Int8>(operands))
     case (.int8, _): return operands.kernel(IntegerConvolution<Int8, UInt8>(operands))

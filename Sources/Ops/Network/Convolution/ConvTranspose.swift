@@ -4,23 +4,23 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// Transposed convolution: each element of `X`, `[N, C, …]`, adds its multiple of the kernel `W`,
-/// `[C, M / group, …]`, to the result `[N, M, …]` around the place `o · stride − pad`.
+/// Transposed convolution: each element of `X`, `[N, C, …]`, times the kernel `W`,
+/// `[C, M / group, …]`, is added to the result `[N, M, …]` from position `o · stride − pad` on.
 struct ConvTranspose: Operator {
   static let schema = Schema(
     "ConvTranspose", [1: .floats, 11: .floats, 22: [.floats, .bfloat16]], inputs: 2...3)
   static var parameters: [ParameterInput] { [.init(1, .weight), .init(2, .bias)] }
   let attributes: WindowAttributes
   let groups: Int
-  /// Places added at the end of each axis.
+  /// The number of elements appended to each axis.
   let outputPadding: [Int]?
-  /// Spatial sizes of the result; pads follow from them.
+  /// The spatial sizes of the result, which determine the pads.
   let outputShape: [Int]?
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     attributes = try WindowAttributes(&node)
     groups = try node.int("group", default: 1)
-    guard groups > 0 else { throw .attribute("group", "expected at least 1, got \(groups)") }
+    guard groups > 0 else { throw .attribute("group", "expected 1 or more, got \(groups)") }
     outputPadding = try node.optionalInts("output_padding").flatMap { $0.isEmpty ? nil : $0 }
     outputShape = try node.optionalInts("output_shape").flatMap { $0.isEmpty ? nil : $0 }
     if let wrong = outputPadding?.first(where: { $0 < 0 || $0 > WindowAxis.limit }) {
@@ -36,13 +36,13 @@ struct ConvTranspose: Operator {
     let image = try inputs.tensor(0).shape
     let weights = try inputs.tensor(1, sameTypeAs: 0).shape
     guard let rank = image?.rank ?? weights?.rank else { return [.tensor(type, nil)] }
-    guard rank >= 3 else { throw .input(0, "expected at least rank 3, got rank \(rank)") }
+    guard rank >= 3 else { throw .input(0, "expected rank 3 or higher, got rank \(rank)") }
     if let weights, weights.rank != rank {
-      throw .input(1, "expected rank \(rank) as input 0 has, got shape \(weights)")
+      throw .input(1, "expected rank \(rank), the rank of input 0, got shape \(weights)")
     }
     for (index, shape) in [image?[1], weights?[0]].enumerated() {
       guard let channels = shape?.size, channels % groups != 0 else { continue }
-      throw .input(index, "\(channels) channels do not divide into \(groups) groups")
+      throw .input(index, "\(channels) channels are not divisible by group \(groups)")
     }
     if let channels = image?[1].size, let own = weights?[0].size, own != channels {
       throw .input(1, "expected \(channels) input channels, got \(own)")
@@ -55,7 +55,7 @@ struct ConvTranspose: Operator {
     if inputs.has(2) {
       _ = try inputs.tensor(2, sameTypeAs: 0)
       if let size = try inputs.shape(2, rank: 1)?[0].size, let maps, size != maps {
-        throw .input(2, "expected one bias for each of \(maps) output channels, got \(size)")
+        throw .input(2, "expected \(maps) elements, one per output channel, got \(size)")
       }
     }
     var result = Shape(rank: rank)
@@ -73,7 +73,7 @@ struct ConvTranspose: Operator {
     return [.tensor(type, result)]
   }
 
-  /// `output_shape` for that many spatial axes; batch and channels before them are passed over.
+  /// The values of `output_shape` for the spatial axes; values for batch and channels are skipped.
   private func outputShape(rank: Int) throws(OperatorError) -> [Int]? {
     guard let outputShape else { return nil }
     guard outputShape.count == rank || outputShape.count == rank + 2 else {
@@ -82,8 +82,8 @@ struct ConvTranspose: Operator {
     return Array(outputShape.suffix(rank))
   }
 
-  /// The windows over the result, one for each element of the image, along each axis; `nil` where
-  /// the size of the image or the kernel is unknown.
+  /// The windows over the result along each axis, one per element of the image; `nil` if the size
+  /// of the image or the kernel is unknown.
   private func axes(
     _ image: [Int?], kernel weights: [Int?]?
   ) throws(OperatorError) -> [WindowAxis?] {
@@ -111,7 +111,8 @@ struct ConvTranspose: Operator {
     _ index: Int, of rank: Int, image: Int, kernel: Int, wanted: Int?
   ) throws(OperatorError) -> WindowAxis {
     guard kernel > 0, image > 0 else {
-      throw .invalid("an image of \(image) and a kernel of \(kernel) along spatial axis \(index)")
+      throw .invalid(
+        "image \(image) or kernel \(kernel) along spatial axis \(index) is not positive")
     }
     var axis = WindowAxis(
       output: image, kernel: kernel, stride: image > 1 ? attributes.strides?[index] ?? 1 : 1,
@@ -119,7 +120,8 @@ struct ConvTranspose: Operator {
     let extent = try axis.checkedExtent()
     let (steps, overflow) = (image - 1).multipliedReportingOverflow(by: axis.stride)
     guard !overflow, steps < WindowAxis.limit else {
-      throw .invalid("\(image) windows, \(axis.stride) apart, overflow")
+      throw .invalid(
+        "the result size for an image of \(image) with stride \(axis.stride) overflows")
     }
     let full = steps + extent + (outputPadding?[index] ?? 0)
     var size = wanted
@@ -137,7 +139,7 @@ struct ConvTranspose: Operator {
         axis.padEnd = attributes.end(index, of: rank)
       }
       guard axis.padBegin <= full, axis.padEnd <= full - axis.padBegin else {
-        throw .attribute("pads", "leave nothing of \(full) along spatial axis \(index)")
+        throw .attribute("pads", "the pads remove all \(full) elements along spatial axis \(index)")
       }
       axis.input = full - axis.padBegin - axis.padEnd
     }
@@ -146,11 +148,11 @@ struct ConvTranspose: Operator {
 
   private static func product(_ a: Int, _ b: Int) throws(OperatorError) -> Int {
     let product = Int.work(a, b)
-    guard product < WindowAxis.limit else { throw .invalid("\(a) times \(b) overflows") }
+    guard product < WindowAxis.limit else { throw .invalid("\(a) · \(b) overflows") }
     return product
   }
 
-  /// The windows over the result for `X` and `W` of these sizes.
+  /// The transposed convolution for `X` and `W` of these sizes.
   func window(image: [Int], weights: [Int]) throws(OperatorError) -> Window {
     let axes = try axes(Array(image.dropFirst(2)), kernel: Array(weights.dropFirst(2)))
     return try Window(axes.compactMap { $0 })
@@ -168,7 +170,7 @@ struct ConvTranspose: Operator {
     case .float32: return try problem.floatKernel(threads: call.threads)
     case .float64: return problem.kernel(threads: call.threads, Double.self)
     case .float16, .bfloat16: return try call.widened(prepare)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 }

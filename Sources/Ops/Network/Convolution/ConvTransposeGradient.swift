@@ -6,21 +6,16 @@ extension ConvTranspose: DifferentiableOperator {
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
     let (x, w) = (backward.input(0), backward.input(1))
-    let attributes = backward.forward.attributes
     for (input, name) in [
       (0, ConvTransposeInputGrad.schema.name), (1, ConvTransposeWeightGrad.schema.name),
     ] where backward.wants(input) {
-      backward.set(
-        input,
-        backward.builder.node(
-          name, [gradient, w, x], attributes, domain: Registry.privateDomain,
-          operatorSet: backward.operatorSet, hint: "\(backward.input(input))_grad"))
+      backward.set(gradientOf: input, to: name, [gradient, w, x])
     }
     if backward.wants(2) { try setBias(gradient, &backward) }
   }
 
-  /// The sizes of the convolution over the result that the gradients are computed by, for inputs
-  /// G, W and X.
+  /// The sizes of the convolution over the result that computes the gradients, for inputs G, W
+  /// and X.
   fileprivate func gradientGeometry(
     _ call: Preparation
   ) throws(OperatorError) -> ConvolutionGeometry {
@@ -42,8 +37,8 @@ extension ConvTranspose: DifferentiableOperator {
   }
 }
 
-/// The gradient of a transposed convolution by its image, a convolution of the gradient of its
-/// result. Inputs are that gradient, `W`, and `X` for its shape.
+/// The gradient of a transposed convolution for its image: a convolution of the gradient of the
+/// result. Inputs are that gradient, `W`, and `X`, of which only the shape is read.
 struct ConvTransposeInputGrad: Operator {
   static let schema = Schema(
     "ConvTransposeInputGrad", gradientOf: ConvTranspose.schema, inputs: 3...3, outputs: 1...1)
@@ -65,9 +60,8 @@ struct ConvTransposeInputGrad: Operator {
       let fast = FloatConvolution(geometry: geometry, epilogue: epilogue)
       return try fast.kernel(call) ?? direct(geometry, Float.self)
     case .float64: return direct(geometry, Double.self)
-    case .float16: return direct(geometry, Float16.self)
-    case .bfloat16: return direct(geometry, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case .float16, .bfloat16: return try call.widened(prepare)
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 
@@ -77,8 +71,8 @@ struct ConvTransposeInputGrad: Operator {
   }
 }
 
-/// The gradient of a transposed convolution by its weights. Inputs are the gradient of its result,
-/// `W` for its shape, and `X`.
+/// The gradient of a transposed convolution for its weights. Inputs are the gradient of the result,
+/// `W`, of which only the shape is read, and `X`.
 struct ConvTransposeWeightGrad: Operator {
   static let schema = Schema(
     "ConvTransposeWeightGrad", gradientOf: ConvTranspose.schema, inputs: 3...3, outputs: 1...1)

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// What convolutions of all kinds have in common: where the windows lie, and groups.
+/// The attributes shared by all convolutions: windows and groups.
 ///
 /// `X` is `[N, C, …]`, `W` is `[M, C / group, …]`, the result `[N, M, …]`.
 struct Convolution: Sendable {
@@ -12,26 +12,26 @@ struct Convolution: Sendable {
   init(_ node: inout NodeReader, autoPad: Bool = true) throws(OperatorError) {
     attributes = try WindowAttributes(&node, autoPad: autoPad)
     groups = try node.int("group", default: 1)
-    guard groups > 0 else { throw .attribute("group", "expected at least 1, got \(groups)") }
+    guard groups > 0 else { throw .attribute("group", "expected 1 or more, got \(groups)") }
   }
 
-  /// The result's shape, as far as it follows from those of `X` and `W`.
+  /// The shape of the result, as far as it is known from the shapes of `X` and `W`.
   ///
-  /// - Parameters: places of `X` and `W` among the inputs.
+  /// - Parameters: the input indices of `X` and `W`.
   func infer(_ inputs: Inputs, x: Int = 0, w: Int = 1) throws(OperatorError) -> Shape? {
     let image = try inputs.tensor(x).shape
     let weights = try inputs.tensor(w).shape
     guard let rank = image?.rank ?? weights?.rank else { return nil }
-    guard rank >= 3 else { throw .input(x, "expected at least rank 3, got rank \(rank)") }
+    guard rank >= 3 else { throw .input(x, "expected rank 3 or higher, got rank \(rank)") }
     if let weights, weights.rank != rank {
-      throw .input(w, "expected rank \(rank) as input \(x) has, got shape \(weights)")
+      throw .input(w, "expected rank \(rank), the rank of input \(x), got shape \(weights)")
     }
     if let maps = weights?[0].size, maps % groups != 0 {
-      throw .input(w, "\(maps) output channels do not divide into \(groups) groups")
+      throw .input(w, "\(maps) output channels are not divisible by group \(groups)")
     }
     if let channels = image?[1].size {
       guard channels % groups == 0 else {
-        throw .input(x, "\(channels) channels do not divide into \(groups) groups")
+        throw .input(x, "\(channels) channels are not divisible by group \(groups)")
       }
       if let own = weights?[1].size, own != channels / groups {
         throw .input(w, "expected \(channels / groups) channels, got \(own)")
@@ -50,15 +50,15 @@ struct Convolution: Sendable {
     return shape
   }
 
-  /// Checks that an input holds one number for each output channel.
+  /// Checks that a bias has one element per output channel.
   func checkBias(_ inputs: Inputs, _ bias: Int, w: Int = 1) throws(OperatorError) {
     guard inputs.has(bias), let shape = try inputs.shape(bias, rank: 1) else { return }
     if let size = shape[0].size, let maps = try inputs.tensor(w).shape?.first?.size, size != maps {
-      throw .input(bias, "expected one bias for each of \(maps) output channels, got \(size)")
+      throw .input(bias, "expected \(maps) elements, one per output channel, got \(size)")
     }
   }
 
-  /// The geometry for inputs whose sizes are known and have been through `infer`.
+  /// The geometry for inputs of known sizes that `infer` has checked.
   func geometry(
     _ call: Preparation, x: Int = 0, w: Int = 1
   ) throws(OperatorError) -> ConvolutionGeometry {
@@ -75,21 +75,21 @@ struct Convolution: Sendable {
   }
 }
 
-/// The sizes of one convolution.
+/// The sizes of a convolution.
 struct ConvolutionGeometry: Sendable {
   let batch: Int
   let groups: Int
-  /// Input channels of a group.
+  /// The number of input channels in a group.
   let channels: Int
-  /// Output channels of a group.
+  /// The number of output channels in a group.
   let maps: Int
   let window: Window
 
-  /// Weights of one output channel.
+  /// The number of weights of an output channel.
   var depth: Int { channels * window.kernelCount }
-  /// Whether there is nothing to compute.
+  /// Whether the result has no elements.
   var isEmpty: Bool { batch == 0 || maps == 0 || window.outputCount == 0 }
-  /// The sizes in a few words: `64 → 128 channels, 56×56`.
+  /// A short description of the sizes: `64 → 128 channels, 56×56`.
   var summary: String {
     let axes = [window.z, window.y, window.x].drop { $0.input == 1 && $0.output == 1 }
     let size = axes.map { "\($0.output)" }.joined(separator: "×")

@@ -3,12 +3,12 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// Convolution of images whose windows bend: each element of a window is interpolated at its place
-/// plus an offset, and multiplied by a mask.
+/// Deformable convolution: each element of a window is interpolated at its position plus an offset,
+/// and multiplied by a mask.
 ///
 /// `offset` is `[N, offset_group · kernel · 2, …]`, rows before columns, `mask`
 /// `[N, offset_group · kernel, …]`.
-struct DeformConv: Operator {
+struct DeformConv: WidenedOperator {
   static let schema = Schema(
     "DeformConv", [19: .floats, 22: [.floats, .bfloat16]], inputs: 3...5)
   let convolution: Convolution
@@ -18,7 +18,7 @@ struct DeformConv: Operator {
     convolution = try Convolution(&node, autoPad: false)
     offsetGroups = try node.int("offset_group", default: 1)
     guard offsetGroups > 0 else {
-      throw .attribute("offset_group", "expected at least 1, got \(offsetGroups)")
+      throw .attribute("offset_group", "expected 1 or more, got \(offsetGroups)")
     }
   }
 
@@ -28,13 +28,13 @@ struct DeformConv: Operator {
     try convolution.checkBias(inputs, 3)
     let result = try convolution.infer(inputs)
     if let channels = try inputs.tensor(0).shape?[1].size, channels % offsetGroups != 0 {
-      throw .input(0, "\(channels) channels do not divide into \(offsetGroups) offset groups")
+      throw .input(0, "\(channels) channels are not divisible by offset_group \(offsetGroups)")
     }
     guard let result, let weights = try inputs.tensor(1).shape else {
       return [.tensor(type, result)]
     }
     guard result.rank == 4 else {
-      throw .unsupported("DeformConv over \(result.rank - 2) axes; there is a kernel for 2")
+      throw .unsupported("DeformConv over \(result.rank - 2) spatial axes; only 2 are supported")
     }
     let kernel = weights.dropFirst(2).map(\.size)
     if let height = kernel[0], let width = kernel[1] {
@@ -45,7 +45,7 @@ struct DeformConv: Operator {
     return [.tensor(type, result)]
   }
 
-  /// Checks that an input has so many numbers for every window.
+  /// Checks the shape of an input with `count` elements per window.
   private func check(
     _ inputs: Inputs, _ index: Int, _ result: Shape, _ count: Int
   ) throws(OperatorError) {
@@ -58,17 +58,7 @@ struct DeformConv: Operator {
     }
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: return try kernel(call, Float.self)
-    case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
-    }
-  }
-
-  private func kernel<T: RealElement>(
+  func kernel<T: RealElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     let geometry = try convolution.geometry(call)
@@ -82,7 +72,7 @@ struct DeformConv: Operator {
     let (hasBias, hasMask) = (call.inputs.has(3), call.inputs.has(4))
     let places = window.outputCount
     let tile: Buffers.Tile = { buffers, task, thread in
-      // The window's elements, interpolated, then all output channels at this place.
+      // Interpolates the elements of the window, then computes all output channels.
       let sampled = buffers.scratch.assumingMemoryBound(to: T.Compute.self) + thread * columns
       let (n, place) = (task / places, task % places)
       let x = buffers.input(0, as: T.self) + n * channels * window.inputCount
@@ -125,7 +115,7 @@ struct DeformConv: Operator {
   }
 }
 
-/// The four elements around a place of an image, those outside with weight 0.
+/// The four elements around a position of an image; elements outside have weight 0.
 private struct Corners<C: Real & BinaryFloatingPoint> {
   private var places = (0, 0, 0, 0)
   private var weights: (C, C, C, C) = (0, 0, 0, 0)

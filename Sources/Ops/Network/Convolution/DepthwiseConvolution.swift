@@ -3,8 +3,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// Convolution of float32 images where each output channel has one input channel and a kernel of
-/// 3 × 3.
+/// Depthwise convolution of float32 images: each output channel reads one input channel with a 3 ×
+/// 3 kernel.
 struct DepthwiseConvolution: Sendable {
   let geometry: ConvolutionGeometry
   let epilogue: Epilogue

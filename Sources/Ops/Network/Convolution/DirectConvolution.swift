@@ -3,30 +3,30 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// The arithmetic of a convolution in plain loops.
+/// The arithmetic of a convolution by plain loops.
 protocol ConvolutionRule: Sendable {
   associatedtype X
   associatedtype W
   associatedtype Y
   associatedtype Sum
-  /// What is the same for all sums of one output channel.
+  /// The values that all sums of an output channel share.
   associatedtype Channel
 
   func channel(_ index: Int, _ buffers: Buffers) -> Channel
   func start(_ channel: Channel) -> Sum
   func add(_ sum: inout Sum, _ x: X, _ w: W, _ channel: Channel)
-  /// - Parameter place: of the element in the result
+  /// - Parameter place: the index of the element in the result
   func finish(_ sum: Sum, _ channel: Channel, _ buffers: Buffers, place: Int) -> Y
 }
 
-/// Convolution by plain loops, for the element types that have no faster way.
+/// Convolution by plain loops, for element types without a faster algorithm.
 struct DirectConvolution: Sendable {
   let geometry: ConvolutionGeometry
-  /// Places of `X` and `W` among the inputs.
+  /// The input indices of `X` and `W`.
   var x = 0
   var w = 1
 
-  /// A kernel that makes each element of the result from the sum over its window.
+  /// A kernel that computes each element of the result from the sum over its window.
   func kernel<Rule: ConvolutionRule>(_ rule: Rule) -> Kernel {
     let geometry = geometry
     let (xIndex, wIndex) = (x, w)

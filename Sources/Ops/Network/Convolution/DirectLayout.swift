@@ -3,11 +3,11 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// How direct convolution sees an image: with neighbouring windows side by side, so that a sum over
-/// the kernel is one over places at fixed offsets.
+/// The image layout of direct convolution. Neighbouring windows are adjacent, so that a sum over
+/// the kernel reads elements at fixed offsets.
 ///
-/// Where there are strides or padding, the image is first copied as phases, one for each remainder
-/// of row and column that some element of the kernel needs.
+/// With strides or padding, the image is first copied as phases: one for each pair of row and
+/// column remainders, modulo the strides, that the kernel reads.
 struct DirectLayout: Sendable {
   let window: Window
   let channels: Int
@@ -15,16 +15,16 @@ struct DirectLayout: Sendable {
   let isCopied: Bool
   private let yPhases: [Int]
   private let xPhases: [Int]
-  /// Rows of a phase.
+  /// The number of rows in a phase.
   private let height: Int
-  /// Elements of a row of a phase, and places from one row of windows to the next.
+  /// The number of elements in a row of a phase, which is also the stride between rows of windows.
   let row: Int
-  /// Elements of one plane, all phases.
+  /// The number of elements of a plane over all phases.
   private let slice: Int
-  /// Elements of a channel.
+  /// The number of elements in a channel.
   let plane: Int
 
-  /// - Returns: `nil` where the copy would be far larger than the image.
+  /// - Returns: `nil` if the copy would be far larger than the image.
   init?(_ window: Window, channels: Int) {
     self.window = window
     self.channels = channels
@@ -50,19 +50,19 @@ struct DirectLayout: Sendable {
     self.plane = plane
   }
 
-  /// The remainders by the stride of the kernel's places along an axis.
+  /// The remainders of the kernel's positions along an axis, modulo the stride.
   private static func phases(_ axis: WindowAxis) -> [Int] {
     Set((0..<axis.kernel).map { $0 * axis.dilation % axis.stride }).sorted()
   }
 
-  /// Places of all windows of one plane of the result, those over the ends of rows included.
+  /// The number of positions in a plane of the result, including those between rows.
   var places: Int { (window.y.output - 1) * row + window.x.output }
 
-  /// Where the windows of plane `z` of the result begin.
+  /// The offset of the windows of plane `z` of the result.
   func start(plane z: Int) -> Int { z * window.z.stride * slice }
 
-  /// Where the factors of a window's sum lie from its place: channel by channel, kernel element by
-  /// kernel element.
+  /// The offsets of a window's elements from its position: kernel element by kernel element for
+  /// each channel.
   func offsets() -> [Int] {
     var offsets: [Int] = []
     offsets.reserveCapacity(channels * window.kernelCount)

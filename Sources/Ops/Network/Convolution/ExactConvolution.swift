@@ -3,8 +3,8 @@ import ONNXOperators
 import ONNXProducts
 
 extension QuantizedWindows {
-  /// The sums of a convolution whose weights are constant, all groups at once.
-  /// - Returns: `nil` where plain loops do better
+  /// The sums of a convolution with constant weights, all groups at once.
+  /// - Returns: `nil` if plain loops are faster
   func exactSums(_ call: Preparation) throws(OperatorError) -> ExactSums? {
     let window = geometry.window
     let (channels, kernel) = (geometry.channels, window.kernelCount)
@@ -64,7 +64,7 @@ extension QuantizedWindows {
     }
     call.replaced.insert(places.w)
     call.note(
-      "whole numbers as float32, \(parts.count == 1 ? "one sum" : "\(parts.count) partial sums")")
+      "integers as float32, \(parts.count == 1 ? "one sum" : "\(parts.count) partial sums")")
     return ExactSums(
       input: places.x, zero: zeroX.input, code: code,
       outputCount: .work(geometry.batch, maps, window.outputCount), parts: parts)

@@ -3,15 +3,15 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// Convolution of float32 tensors with what follows it, tile by tile.
+/// Convolution of float32 tensors with its epilogue, tile by tile.
 struct FloatConvolution: Sendable {
   let geometry: ConvolutionGeometry
   let epilogue: Epilogue
 
-  /// Output channels of a group for which it does not pay to pack the windows.
+  /// The number of output channels per group up to which packing windows is slower.
   private static let mapsInPlace = 16
 
-  /// - Returns: `nil` for shapes that the plain loops of `DirectConvolution` do as well.
+  /// - Returns: `nil` for shapes for which the plain loops of `DirectConvolution` are as fast.
   func kernel(_ call: Preparation) throws(OperatorError) -> Kernel? {
     if geometry.window.isWhole && geometry.groups == 1 && epilogue.residual == nil {
       let product = PanelProduct(
@@ -19,7 +19,7 @@ struct FloatConvolution: Sendable {
         bias: epilogue.bias, activation: epilogue.activation)
       if let kernel = try product.kernel(call) { return kernel }
     }
-    // Vectors run along the windows: too few of them are a matter for the matrix product.
+    // Vectors run along the windows; with too few windows a matrix product is faster.
     if geometry.window.outputCount < 8 {
       call.note("copied columns and a matrix product: \(geometry.summary)")
       return try ColumnConvolution(geometry: geometry, epilogue: epilogue).kernel()
@@ -54,13 +54,13 @@ struct FloatConvolution: Sendable {
     return try inPlace(layout, cut, weights, call)
   }
 
-  /// Whether to read the windows where they lie: what is computed over the ends of rows is wasted, but
-  /// larger kernels need no packing. Measured on AVX2, in units of a product: to pack a factor of a
-  /// window takes 7 + 130 / width, a product in place 1 / 0.95, to bring a result to its place 15.
+  /// Whether to read the windows in place. Results between rows are wasted, but larger kernels need
+  /// no packing. Measured on AVX2, in multiplications: packing an element of a window costs 7 + 130
+  /// / width, a multiplication in place 1 / 0.95, moving a result 15.
   private func isFasterInPlace(_ layout: DirectLayout) -> Bool {
     if geometry.maps <= Self.mapsInPlace { return true }
     let window = geometry.window
-    // Channels that lie pages apart are slower to read.
+    // Channels that are whole pages apart are slower to read.
     guard window.kernelCount > 1, layout.plane <= 1024 else { return false }
     let (maps, outputs) = (Double(geometry.maps), window.y.output * window.x.output)
     let packed = Double(outputs) * (maps + 7 + 130 / Double(window.x.output))
@@ -73,7 +73,7 @@ struct FloatConvolution: Sendable {
       outputs: geometry.window.outputCount)
   }
 
-  // MARK: Few output channels for each input channel: one at a time
+  // MARK: Few output channels per input channel, one at a time
 
   private func depthwise(_ layout: DirectLayout, _ cut: DirectCut, _ threads: Int) -> Kernel {
     let this = self
@@ -114,7 +114,7 @@ struct FloatConvolution: Sendable {
     }
   }
 
-  // MARK: Few output channels: the windows are read where they lie
+  // MARK: Few output channels, windows read in place
 
   private func inPlace(
     _ layout: DirectLayout, _ cut: DirectCut, _ weights: PackedWeights, _ call: Preparation
@@ -124,7 +124,7 @@ struct FloatConvolution: Sendable {
     let constant = try weights.pack(call, 1)
     let offsets = layout.offsets()
     let channels = geometry.groups * geometry.channels
-    // Many images are copied one by one, each by the thread that works on it; few all at first.
+    // Many images are copied one by one by the thread that uses them; few are copied up front.
     let isOneByOne = layout.isCopied && geometry.batch >= 8
     let image = layout.isCopied ? Int.work(channels, layout.plane) : 0
     let images = isOneByOne ? 0 : Int.total(.work(geometry.batch, image), 64).vectors
@@ -207,16 +207,16 @@ struct FloatConvolution: Sendable {
   }
 }
 
-/// How the places of a direct convolution are cut into runs, and the output channels into parts.
+/// The division of a direct convolution into runs of positions and parts of output channels.
 struct DirectCut: Sendable {
   private let places: Int
   private let step: Int
   private let size: Int
   private let planes: Int
   private let tasks: Int
-  /// Runs of one plane.
+  /// The number of runs in a plane.
   let count: Int
-  /// Results of one plane.
+  /// The number of results in a plane.
   let outputs: Int
 
   init(_ geometry: ConvolutionGeometry, _ layout: DirectLayout) {
@@ -225,10 +225,10 @@ struct DirectCut: Sendable {
     places = layout.places
     planes = window.z.output
     if layout.row > window.x.output + window.x.output / 2, window.x.output >= 16 {
-      // More than a third of the places would be dropped: row by row.
+      // More than a third of the positions would be dropped, so each run is a row.
       (step, size, count) = (layout.row, window.x.output, window.y.output)
     } else {
-      // What a run reads of the image should stay in the second-level cache.
+      // The part of the image that a run reads should fit the second-level cache.
       let goal = min(max(49_152 / max(geometry.channels, 1), 128), 4096)
       let runs = (places + goal - 1) / goal
       step = ((places + runs - 1) / runs + 63) / 64 * 64
@@ -238,10 +238,10 @@ struct DirectCut: Sendable {
     tasks = .work(geometry.batch, geometry.groups, planes, count)
   }
 
-  /// Floats of a tile.
+  /// The number of floats in a tile.
   var tile: Int { Int.work(Int(CK_DIRECT_MAPS), size + Int(CK_DIRECT_SLACK)) }
 
-  /// Plane, first place and number of places of run `index` of an image.
+  /// The plane, first position and number of positions of run `index` of an image.
   subscript(index: Int) -> (z: Int, first: Int, count: Int) {
     let first = index % count * step
     return (index / count, first, min(size, places - first))
@@ -254,7 +254,7 @@ struct DirectCut: Sendable {
     }
   }
 
-  /// The blocks of output channels, divided where there are few runs.
+  /// The blocks of output channels, divided if there are few runs.
   func parts(_ blocks: Int) -> [Range<Int>] {
     let parts = min(blocks, tasks >= 8 ? 1 : (8 + tasks - 1) / tasks)
     let step = (blocks + parts - 1) / parts

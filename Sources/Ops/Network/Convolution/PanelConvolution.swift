@@ -3,19 +3,19 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// Convolution of float32 tensors as a product of packed matrices. The windows are packed to panels
-/// straight from the image, some columns at a time, so that they are still in the cache when the
-/// weights multiply them.
+/// Convolution of float32 tensors as a product of packed matrices. Windows are packed to panels
+/// directly from the image, some columns at a time, so that they are still in the cache when they
+/// are multiplied by the weights.
 struct PanelConvolution: Sendable {
   let geometry: ConvolutionGeometry
   let epilogue: Epilogue
   let layout: DirectLayout
   private let weights: PackedWeights
-  /// Windows of a plane of the result.
+  /// The number of windows in a plane of the result.
   private let places: Int
-  /// Windows that are packed together.
+  /// The number of windows packed together.
   private let chunk: Int
-  /// Chunks of a plane.
+  /// The number of chunks in a plane.
   private let chunks: Int
 
   init(geometry: ConvolutionGeometry, epilogue: Epilogue, layout: DirectLayout) {
@@ -27,17 +27,17 @@ struct PanelConvolution: Sendable {
       block: ck_panel_rows())
     places = geometry.window.y.output * geometry.window.x.output
     let panel = ck_panel_columns()
-    // What is packed should stay in the second-level cache, or else be read several times.
+    // Packed windows should stay in the second-level cache, or be read several times.
     let goal = min(max(65_536 / max(geometry.depth, 1), 48), 512)
     let runs = (places + goal - 1) / goal
     chunk = ((places + runs - 1) / runs + panel - 1) / panel * panel
     chunks = (places + chunk - 1) / chunk
   }
 
-  /// Products that are not worth a second thread.
+  /// The number of multiplications that do not justify a second thread.
   private static let smallWork = 1 << 18
 
-  /// Part of the work: windows of one plane of one group's result.
+  /// A part of the work: windows of one plane of one group's result.
   private struct Part {
     let image: Int
     let group: Int
@@ -63,7 +63,7 @@ struct PanelConvolution: Sendable {
     let channels = geometry.groups * geometry.channels
     let parts = Int.work(geometry.batch, perImage)
     let panels = Int.work(chunk, geometry.depth).vectors
-    // Few parts share their packed windows, so that output channels can be divided as well.
+    // With few parts, tasks share packed windows, so that output channels can be divided too.
     let isShared = parts < 8
     let divides =
       isShared && Int.work(parts, chunk, geometry.depth, geometry.maps) > Self.smallWork

@@ -2,9 +2,9 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// The convolution of quantised tensors, quantised:
-/// `y = saturate(round((B + Σ (x − zx) · (w − zw)) · sx · sw / sy) + zy)`. Scale and zero point of
-/// `w` are one number, or one for each output channel.
+/// The convolution of quantised tensors with a quantised result:
+/// `y = saturate(round((B + Σ (x − zx) · (w − zw)) · sx · sw / sy) + zy)`. `w` has one scale and
+/// zero point, or one per output channel.
 struct QLinearConv: Operator {
   static let schema = Schema("QLinearConv", [10: [.int8, .uint8]], inputs: 8...9)
   let convolution: Convolution
@@ -37,7 +37,7 @@ struct QLinearConv: Operator {
     _ call: Preparation, _ x: X.Type, _ w: W.Type
   ) throws(OperatorError) -> Kernel {
     let operands = try QuantizedWindows(convolution, call, x: 0, w: 3, zeroX: 2, zeroW: 5)
-    call.note("plain loops over 8-bit numbers: \(operands.geometry.summary)")
+    call.note("plain loops over 8-bit integers: \(operands.geometry.summary)")
     switch try call.elementType(7) {
     case .int8: return operands.kernel(try QuantizedConvolution<X, W, Int8>(operands, call))
     default: return operands.kernel(try QuantizedConvolution<X, W, UInt8>(operands, call))

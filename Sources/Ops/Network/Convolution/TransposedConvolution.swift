@@ -4,19 +4,19 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// The kernels of `ConvTranspose`: products of kernel and image, added up where they overlap.
+/// Kernels for `ConvTranspose`: products of kernel and image, added where they overlap.
 struct TransposedConvolution: Sendable {
   let batch: Int
   let groups: Int
-  /// Input channels of a group.
+  /// The number of input channels in a group.
   let channels: Int
-  /// Output channels of a group.
+  /// The number of output channels in a group.
   let maps: Int
-  /// The windows over the result, one for each element of the image.
+  /// The windows over the result, one per element of the image.
   let window: Window
   let hasBias: Bool
 
-  /// Columns for some output channels at a time by a matrix product, then added to their places.
+  /// Computes columns of some output channels at a time by a matrix product, and adds them up.
   func floatKernel(threads: Int) throws(OperatorError) -> Kernel {
     if window.isPointwise && !hasBias { return try pointwiseKernel() }
     let this = self
@@ -62,7 +62,7 @@ struct TransposedConvolution: Sendable {
     }
   }
 
-  /// A matrix product for each image, where every column is an element of its own.
+  /// One matrix product per image, for windows that do not overlap and cover one element each.
   private func pointwiseKernel() throws(OperatorError) -> Kernel {
     let this = self
     let places = window.outputCount
@@ -79,7 +79,7 @@ struct TransposedConvolution: Sendable {
     return .compute { buffers in buffers.parallel(tasks, tile) }
   }
 
-  /// A matrix product for all images, where there is one window and it is the whole image.
+  /// One matrix product for all images, for one window that covers the image.
   func wholeKernel() throws(OperatorError) -> Kernel {
     let this = self
     let columns = Int.work(maps, window.kernelCount)
@@ -95,7 +95,7 @@ struct TransposedConvolution: Sendable {
     return .compute { buffers in buffers.parallel(this.groups * product.tiles, tile) }
   }
 
-  /// The same by plain loops, one output channel at a time.
+  /// The convolution by plain loops, one output channel at a time.
   func kernel<T: RealElement>(threads: Int, _ type: T.Type) -> Kernel {
     let this = self
     let window = window

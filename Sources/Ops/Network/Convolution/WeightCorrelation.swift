@@ -3,35 +3,36 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// Gradients of a convolution by its weights without columns: each weight's is the sum over images
-/// and windows of the result's gradient by the image at a fixed distance. `DirectLayout` puts
-/// neighbouring windows side by side; where rows of windows are no whole vectors, gradients are
-/// copied to lie as the windows do, with zeros between the rows.
+/// The gradient of a convolution for its weights, without copying columns: the gradient of a weight
+/// is the sum over images and windows of the result's gradient times the image at a fixed offset.
+/// `DirectLayout` makes neighbouring windows adjacent. If rows of windows are not whole vectors,
+/// the gradients are copied to the same layout, with zeros between the rows.
 struct WeightCorrelation: Sendable {
   private let gradient: WeightGradient
   private let layout: DirectLayout
-  /// Whether gradients are copied.
+  /// Whether the gradients of the result are copied.
   private let isSpread: Bool
-  /// Floats of an output channel's gradients for one image.
+  /// The number of floats of an output channel's gradients for one image.
   private let run: Int
-  /// Images, channels, and rows of windows or, where gradients are spread, of 16 places of a step.
+  /// The images, channels, and rows of windows (or of 16 positions if gradients are copied) of a
+  /// step.
   private let images: Int
   private let channels: Int
   private let rows: Int
   private let steps: Int
-  /// Tasks: parts of the images with sums of their own, and blocks of output channels.
+  /// The tasks: parts of the images, each with its own sums, times blocks of output channels.
   private let parts: Int
   private let blocks: Int
   private static let lanes = Int(ck_correlation_lanes())
-  /// Output channels of a block.
+  /// The number of output channels in a block.
   private static let block = 64
-  /// Places of a step, for all images of it.
+  /// The number of positions of a step over all its images.
   private static let places = 1024
 
   private var geometry: ConvolutionGeometry { gradient.geometry }
   private var window: Window { gradient.geometry.window }
 
-  /// - Returns: `nil` for shapes that a matrix product does better.
+  /// - Returns: `nil` for shapes for which a matrix product is faster.
   init?(_ gradient: WeightGradient) {
     self.gradient = gradient
     let (geometry, window) = (gradient.geometry, gradient.geometry.window)
@@ -40,9 +41,9 @@ struct WeightCorrelation: Sendable {
     else { return nil }
     self.layout = layout
     isSpread = window.x.output % Self.lanes != 0
-    // Whole vectors of the widest kind, whichever there are.
+    // Multiples of the widest vector of any instruction set, so that bits do not depend on it.
     run = isSpread ? layout.places.vectors : window.outputCount
-    // Vectors that lie mostly between rows are not worth it.
+    // Too many vector lanes would be gaps between rows.
     guard window.outputCount >= 32, run <= 2 * window.outputCount else { return nil }
     blocks = (geometry.maps + Self.block - 1) / Self.block
     let tasks = Int.work(geometry.groups, blocks)
@@ -66,7 +67,7 @@ struct WeightCorrelation: Sendable {
     let weights = Int.work(maps, geometry.depth)
     let sum = Int.total(weights, maps).vectors
     let sums = parts > 1 ? Int.work(parts, sum) : 0
-    // Vectors of the last windows end past their rows.
+    // The vectors of the last windows extend past their rows.
     let image = Int.total(.work(images, channels, layout.plane), 64).vectors
     let spread = isSpread ? Int.work(images, Self.block, run) : 0
     let own = Int.total(image, spread)
@@ -115,7 +116,7 @@ struct WeightCorrelation: Sendable {
     }
   }
 
-  /// Adds what some images mean for the weights of `count` output channels from `map` on.
+  /// Adds the contribution of some images to the weights of `count` output channels from `map` on.
   private func add(
     _ buffers: Buffers, _ range: Range<Int>, group: Int, map: Int, _ count: Int, _ offsets: [Int],
     image: UnsafeMutablePointer<Float>, spread: UnsafeMutablePointer<Float>,
@@ -154,7 +155,7 @@ struct WeightCorrelation: Sendable {
           }
         }
       }
-      // The last vectors end past the image.
+      // The last vectors extend past the image.
       (image + range.count * shape.x_image).update(repeating: 0, count: 64)
       for step in 0..<steps {
         let row = step * rows
@@ -173,7 +174,7 @@ struct WeightCorrelation: Sendable {
     }
   }
 
-  /// Copies rows of gradients to where their windows lie.
+  /// Copies rows of gradients to the layout of their windows.
   private func spreadRows(_ g: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
     let (width, row) = (window.x.output, layout.row)
     for index in 0..<window.y.output {

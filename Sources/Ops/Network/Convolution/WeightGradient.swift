@@ -4,19 +4,19 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// The kernels of convolutions' gradients by their weights: products of the result's gradient with
-/// the image's windows, summed over the images.
+/// Kernels for the gradient of a convolution for its weights: products of the result's gradient and
+/// the windows of the image, summed over the images.
 ///
-/// Output 0 is `[groups · maps, channels, …]`, output 1 the sums over images and places.
+/// Output 0 is `[groups · maps, channels, …]`; output 1 has the sums over images and positions.
 struct WeightGradient: Sendable {
   let geometry: ConvolutionGeometry
-  /// Places among the inputs of the result's gradient and of the image.
+  /// The input indices of the result's gradient and of the image.
   let g: Int
   let x: Int
   let hasBias: Bool
 
   func kernel(_ call: Preparation) throws(OperatorError) -> Kernel {
-    guard call.wants(0) else { throw .output(0, "must not be left out") }
+    guard call.wants(0) else { throw .output(0, "this output is required") }
     guard geometry.groups > 0, geometry.maps > 0 else { return .compute { _ in } }
     switch try call.elementType(0) {
     case .float32 where !geometry.isEmpty && geometry.depth > 0:
@@ -27,14 +27,14 @@ struct WeightGradient: Sendable {
       return try floatKernel(threads: call.threads)
     case .float32: return kernel(threads: call.threads, Float.self)
     case .float64: return kernel(threads: call.threads, Double.self)
-    case .float16: return kernel(threads: call.threads, Float16.self)
-    case .bfloat16: return kernel(threads: call.threads, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case .float16, .bfloat16:
+      return try call.widened { (wide) throws(OperatorError) in try kernel(wide) }
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 
-  /// How the work is cut: into runs of images, each with a sum of its own, and blocks of channels
-  /// whose columns stay in the second-level cache.
+  /// The division of the work into runs of images, each with its own sums, and blocks of channels
+  /// whose columns fit the second-level cache.
   private struct Cut: Sendable {
     let parts: Int
     let channels: Int
@@ -116,8 +116,8 @@ struct WeightGradient: Sendable {
     }
   }
 
-  /// Adds up the sums of all parts, `stride` floats apart in the scratch memory: first those of the
-  /// weights, then those of the bias.
+  /// Adds up the partial sums, which are `stride` floats apart in the scratch memory: sums of the
+  /// weights, then sums of the bias.
   func sum(
     parts: Int, weights: Int, maps: Int, stride: Int
   ) -> (tasks: Int, tile: Buffers.Tile) {
@@ -143,7 +143,7 @@ struct WeightGradient: Sendable {
     return (tiles.count, tile)
   }
 
-  /// One window over the whole image: one product over all images.
+  /// For one window that covers the image: one matrix product over all images.
   private func wholeKernel() throws(OperatorError) -> Kernel {
     let (geometry, depth) = (geometry, geometry.depth)
     let (gIndex, xIndex, hasBias) = (g, x, hasBias)
@@ -169,7 +169,7 @@ struct WeightGradient: Sendable {
     }
   }
 
-  /// The same by plain loops, one output channel at a time.
+  /// The gradient by plain loops, one output channel at a time.
   private func kernel<T: RealElement>(threads: Int, _ type: T.Type) -> Kernel {
     let (geometry, window) = (geometry, geometry.window)
     let (gIndex, xIndex, hasBias) = (g, x, hasBias)

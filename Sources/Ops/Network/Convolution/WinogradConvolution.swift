@@ -3,25 +3,25 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// Convolution with kernels of 3 × 3 and stride 1 by Winograd's F(m × m, 3 × 3): tiles of the image
-/// and the kernels are transformed, multiplied for each of `(m + 2)²` places as matrices of channels,
-/// and transformed back.
+/// Convolution with 3 × 3 kernels and stride 1 by Winograd's F(m × m, 3 × 3): image tiles and
+/// kernels are transformed, multiplied as matrices over channels for each of the `(m + 2)²`
+/// positions, and transformed back.
 struct WinogradConvolution: Sendable {
   let geometry: ConvolutionGeometry
   let epilogue: Epilogue
   private let size: Int
   private let row: Int
-  /// Tiles of an image.
+  /// The number of tiles in an image.
   private let tiles: Int
-  /// Tiles that are taken together.
+  /// The number of tiles processed together.
   private let chunk: Int
   private let chunks: Int
   private let block = ck_panel_rows()
 
-  /// Output channels whose products are made before they are transformed back.
+  /// The number of output channels that are multiplied before the results are transformed back.
   private static let groupMaps = 24
 
-  /// - Returns: `nil` where the convolution has another form, or is faster otherwise.
+  /// - Returns: `nil` if the convolution has another form, or another algorithm is faster.
   init?(geometry: ConvolutionGeometry, epilogue: Epilogue, algorithm: ConvolutionAlgorithm) {
     let window = geometry.window
     guard window.z.input == 1, window.z.kernel == 1, window.z.output == 1,
@@ -51,17 +51,17 @@ struct WinogradConvolution: Sendable {
   var summary: String { "Winograd F(\(size)×\(size), 3×3): \(geometry.summary)" }
 
   private var products: Int { (size + 2) * (size + 2) }
-  /// Blocks of packed weights of a group of the convolution.
+  /// The number of blocks of packed weights in a group of the convolution.
   private var blocks: Int { (geometry.maps + block - 1) / block }
   private var blocksTogether: Int { Self.groupMaps / block }
-  /// How many times output channels are taken together.
+  /// The number of runs of output channels that are processed together.
   private var mapGroups: Int { (blocks + blocksTogether - 1) / blocksTogether }
-  /// Elements of one block for all places.
+  /// The number of elements of a block over all positions.
   private var blockSize: Int { .work(products, geometry.channels, block) }
   private var weightCount: Int { .work(geometry.groups, blocks, blockSize) }
 
-  /// Transforms the kernels of one group of output channels, counted through all groups of the
-  /// convolution: `[place, block, channel, map]`.
+  /// Transforms the kernels of one run of output channels, numbered across all groups of the
+  /// convolution: `[position, block, channel, map]`.
   private func pack(
     _ index: Int, _ w: UnsafePointer<Float>, _ packed: UnsafeMutablePointer<Float>
   ) {
@@ -93,13 +93,13 @@ struct WinogradConvolution: Sendable {
     }
   }
 
-  /// The tiles of one group's image that are taken together.
+  /// Tiles of one group's image that are processed together.
   private struct Part {
-    /// Image and group of the convolution.
+    /// The index of the image and group.
     let image: Int
     let first: Int
     let count: Int
-    /// Columns in panels.
+    /// The number of columns, padded to whole panels.
     let padded: Int
   }
 
@@ -123,7 +123,7 @@ struct WinogradConvolution: Sendable {
     let constant = try packed(call)
     let shape = shape
     let parts = Int.work(geometry.batch, geometry.groups, chunks)
-    // Few parts share their transformed tiles, so that output channels can be divided as well.
+    // With few parts, tasks share transformed tiles, so that output channels can be divided too.
     let isShared = parts < 8
     let tilesSize = Int.work(products, geometry.channels, chunk).vectors
     let resultSize = Int.work(products, Self.groupMaps, chunk).vectors
@@ -207,7 +207,7 @@ struct WinogradConvolution: Sendable {
   }
 }
 
-/// What convolutions with kernels of 3 × 3 cost, in products for each pair of channels.
+/// The cost of convolutions with 3 × 3 kernels, in multiplications per pair of channels.
 private struct WinogradCost {
   private let geometry: ConvolutionGeometry
   private let height: Int
@@ -219,7 +219,7 @@ private struct WinogradCost {
     width = geometry.window.x.output
   }
 
-  /// A weight must come from beyond the caches for each image: as long as this many products take.
+  /// The cost of loading a weight from main memory, in multiplications.
   private let weight = 4.0
 
   private func columns(_ count: Int) -> Double { Double(ck_panel_padded(count)) }
@@ -229,18 +229,18 @@ private struct WinogradCost {
   private func winograd(_ size: Int) -> Double {
     let (rows, row) = ((height + size - 1) / size, (width + size - 1) / size)
     let places = Double((size + 2) * (size + 2))
-    // A row of tiles is transformed in whole vectors. Measured on AVX2: a transformed number costs as
-    // much as 33 products on the way in, 13 out.
+    // A row of tiles is transformed in whole vectors. Measured on AVX2: transforming an element
+    // costs as much as 33 multiplications for the input, 13 for the output.
     let transformed = Double(rows) * columns(row)
     let transforms =
       transformed * (33 / Double(geometry.maps) + 13 / Double(geometry.channels))
     return places * (columns(.work(rows, row)) + transforms + weight)
   }
 
-  /// The size that is fastest; a larger one, whose error is larger, only where it pays.
+  /// The fastest tile size. Larger sizes have larger errors and are used only if clearly faster.
   var best: Int? {
     var best: (size: Int?, cost: Double) = (nil, 0.9 * direct)
-    // The transformed weights of the largest size take seven times the memory of the original ones.
+    // For the largest size, transformed weights take seven times the memory of the weights.
     let isSmall = Int.work(geometry.maps, geometry.channels) <= 1 << 14
     for size in isSmall ? [2, 4, 6] : [2, 4] where winograd(size) < best.cost {
       best = (size, 0.92 * winograd(size))

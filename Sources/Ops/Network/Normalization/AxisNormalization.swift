@@ -3,19 +3,21 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// An array seen as groups of elements that are normalized together: those that differ in the
+/// An array as groups of elements that are normalized together: elements of a group differ in the
 /// reduced axes only.
 struct AxisGroups: Sendable {
-  /// Sizes and strides, in elements, of the axes that tell groups apart and of those within one.
+  /// Sizes and strides, in elements, of the axes over groups and of the axes within a group.
   private let outer: [(size: Int, stride: Int)]
   private let inner: [(size: Int, stride: Int)]
   let groups: Int
-  /// Elements of a group.
+  /// The number of elements in a group.
   let size: Int
 
-  /// - Parameter axes: the reduced ones, each below the rank
+  /// - Parameter axes: the reduced axes, each less than the rank
   init(_ sizes: [Int], axes: Set<Int>) throws(OperatorError) {
-    guard let count = sizes.elementCount else { throw .invalid("no tensor has sizes \(sizes)") }
+    guard let count = sizes.elementCount else {
+      throw .invalid("the element count of shape \(sizes) overflows")
+    }
     var outer: [(size: Int, stride: Int)] = []
     var inner: [(size: Int, stride: Int)] = []
     var stride = 1
@@ -33,7 +35,7 @@ struct AxisGroups: Sendable {
     groups = count == 0 ? 0 : count / size
   }
 
-  /// The place of a group's first element.
+  /// The offset of a group's first element.
   func start(_ group: Int) -> Int {
     var rest = group
     var place = 0
@@ -44,7 +46,7 @@ struct AxisGroups: Sendable {
     return place
   }
 
-  /// Calls `body` with the place of every element of a group.
+  /// Calls `body` with the offset of every element of a group.
   @inline(__always) func forEach(_ group: Int, _ body: (Int) -> Void) {
     let start = start(group)
     guard let run = inner.first else { return body(start) }
@@ -64,11 +66,11 @@ struct AxisGroups: Sendable {
 }
 
 /// An operator that normalizes groups of elements along some axes.
-protocol AxisNormalization: Operator {
+protocol AxisNormalization: WidenedOperator {
   /// Writes the group's normalized elements.
   func normalize<T: RealElement>(
     _ groups: AxisGroups, _ group: Int, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>)
-  /// The axes, of a tensor of this rank.
+  /// The reduced axes for a tensor of this rank.
   func axes(rank: Int) throws(OperatorError) -> Set<Int>
 }
 
@@ -79,19 +81,11 @@ extension AxisNormalization {
     return [.tensor(input)]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+  func kernel<T: RealElement>(
+    _ call: Preparation, _ type: T.Type
+  ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)
     let groups = try AxisGroups(sizes, axes: try axes(rank: sizes.count))
-    switch try call.elementType(0) {
-    case .float32: return kernel(groups, Float.self)
-    case .float64: return kernel(groups, Double.self)
-    case .float16: return kernel(groups, Float16.self)
-    case .bfloat16: return kernel(groups, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
-    }
-  }
-
-  private func kernel<T: RealElement>(_ groups: AxisGroups, _ type: T.Type) -> Kernel {
     let tiles = Tiles(groups.groups, cost: .work(groups.size, 4))
     let tile: Buffers.Tile = { buffers, task, _ in
       for group in tiles[task] {
@@ -99,14 +93,6 @@ extension AxisNormalization {
       }
     }
     return .compute { buffers in buffers.parallel(tiles.count, tile) }
-  }
-
-  /// The place of an axis that may count from the end.
-  func place(_ axis: Int, rank: Int, _ name: String) throws(OperatorError) -> Int {
-    guard axis >= -rank, axis < rank else {
-      throw .attribute(name, "\(axis) is no axis of rank \(rank)")
-    }
-    return axis < 0 ? axis + rank : axis
   }
 }
 
@@ -122,7 +108,7 @@ struct MeanVarianceNormalization: AxisNormalization {
 
   func axes(rank: Int) throws(OperatorError) -> Set<Int> {
     var result: Set<Int> = []
-    for axis in axes { result.insert(try place(axis, rank: rank, "axes")) }
+    for axis in axes { result.insert(try normalized(axis: axis, rank: rank)) }
     return result
   }
 
@@ -142,7 +128,7 @@ struct MeanVarianceNormalization: AxisNormalization {
   }
 }
 
-/// `y = x / (Σ |x|ᵖ)^(1/p)` along an axis, p 1 or 2; 0 where the norm is 0.
+/// `y = x / (Σ |x|ᵖ)^(1/p)` along an axis, with p 1 or 2; 0 if the norm is 0.
 struct LpNormalization: AxisNormalization {
   static let schema = Schema(
     "LpNormalization", [1: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
@@ -156,7 +142,7 @@ struct LpNormalization: AxisNormalization {
   }
 
   func axes(rank: Int) throws(OperatorError) -> Set<Int> {
-    [try place(axis, rank: rank, "axis")]
+    [try normalized(axis: axis, rank: rank)]
   }
 
   func normalize<T: RealElement>(

@@ -5,7 +5,8 @@ import RealModule
 
 /// A normalization of groups of elements with a gradient.
 protocol DifferentiableAxisNormalization: AxisNormalization, DifferentiableOperator {
-  /// Writes the gradient by the group's elements x, given that by the result.
+  /// Writes the gradient with respect to the elements x of a group, given the gradient of the
+  /// result.
   func gradient<T: RealElement>(
     _ groups: AxisGroups, _ group: Int, _ g: UnsafePointer<T>, _ x: UnsafePointer<T>,
     _ y: UnsafeMutablePointer<T>)
@@ -15,16 +16,12 @@ extension DifferentiableAxisNormalization {
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
     backward.set(
-      0,
-      backward.builder.node(
-        AxisNormalizationGrad<Self>.schema.name, [gradient, backward.input(0)],
-        backward.forward.attributes, domain: Registry.privateDomain,
-        operatorSet: backward.operatorSet, hint: "\(backward.input(0))_grad"))
+      gradientOf: 0, to: AxisNormalizationGrad<Self>.schema.name, [gradient, backward.input(0)])
   }
 }
 
-/// The gradient of a normalization along axes; inputs are that of its result, and its input.
-struct AxisNormalizationGrad<Base: DifferentiableAxisNormalization>: Operator {
+/// The gradient of a normalization along axes. Inputs are the gradient of the result, and x.
+struct AxisNormalizationGrad<Base: DifferentiableAxisNormalization>: WidenedOperator {
   static var schema: Schema {
     Schema(Base.schema.name + "Grad", gradientOf: Base.schema, inputs: 2...2, outputs: 1...1)
   }
@@ -39,19 +36,11 @@ struct AxisNormalizationGrad<Base: DifferentiableAxisNormalization>: Operator {
     return [.tensor(x)]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+  func kernel<T: RealElement>(
+    _ call: Preparation, _ type: T.Type
+  ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(1)
     let groups = try AxisGroups(sizes, axes: try base.axes(rank: sizes.count))
-    switch try call.elementType(0) {
-    case .float32: return kernel(groups, Float.self)
-    case .float64: return kernel(groups, Double.self)
-    case .float16: return kernel(groups, Float16.self)
-    case .bfloat16: return kernel(groups, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
-    }
-  }
-
-  private func kernel<T: RealElement>(_ groups: AxisGroups, _ type: T.Type) -> Kernel {
     let tiles = Tiles(groups.groups, cost: .work(groups.size, 8))
     let tile: Buffers.Tile = { buffers, task, _ in
       for group in tiles[task] {
@@ -97,7 +86,7 @@ extension MeanVarianceNormalization: DifferentiableAxisNormalization {
 
 extension LpNormalization: DifferentiableAxisNormalization {
   /// With the norm N and `y = x / N`: `gx = (g − z · Σ(g · y)) / N`, where z is y for p = 2 and the
-  /// sign of x for p = 1; 0 where N is.
+  /// sign of x for p = 1. If N is 0, the gradient is 0.
   func gradient<T: RealElement>(
     _ groups: AxisGroups, _ group: Int, _ g: UnsafePointer<T>, _ x: UnsafePointer<T>,
     _ y: UnsafeMutablePointer<T>

@@ -3,7 +3,7 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// `[batch, channels, plane]`: how batch normalization sees its input. An image is one plane.
+/// The layout of the input of batch normalization: `[batch, channels, plane]`.
 struct BatchLayout: Sendable {
   let batch: Int
   let channels: Int
@@ -17,7 +17,7 @@ struct BatchLayout: Sendable {
     data.read(buffers.bytes(input: 0), at: image * plane, plane, room: room)
   }
 
-  /// `y = (x − mean) · factor + shift` for one image.
+  /// `y = (x − mean) · factor + shift` for one plane.
   func affine<C: RowElement>(
     _ image: Int, _ data: RealRows<C>, _ buffers: Buffers, _ room: UnsafeMutablePointer<C>, mean: C,
     factor: C, shift: C
@@ -29,7 +29,7 @@ struct BatchLayout: Sendable {
   }
 }
 
-/// Scale, bias, mean and variance of batch normalization: inputs 1 to 4.
+/// Scale, bias, mean and variance of batch normalization, inputs 1 to 4.
 struct BatchParameters<C: RowElement>: Sendable {
   let rows: [RealRows<C>]
   let channels: Int
@@ -54,7 +54,7 @@ struct BatchParameters<C: RowElement>: Sendable {
     return (value(1), value(2), value(3), value(4))
   }
 
-  /// Writes mean, `scale / √(variance + ε)` and bias of every channel.
+  /// Writes the mean, `scale / √(variance + ε)` and bias of every channel.
   func fill(
     _ memory: UnsafeMutablePointer<C>, epsilon: C, _ bytes: (Int) -> UnsafePointer<UInt8>
   ) {
@@ -66,7 +66,7 @@ struct BatchParameters<C: RowElement>: Sendable {
     }
   }
 
-  /// What `fill` writes, where all parameters are known before the run.
+  /// The result of `fill`, if all parameters are constant.
   func constants(epsilon: C) -> TensorStorage? {
     guard tensors.count == 4,
       let storage = try? TensorStorage(

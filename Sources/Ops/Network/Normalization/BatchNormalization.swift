@@ -3,12 +3,12 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// Each channel of `X`, `[N, C, …]`, normalized: `y = (x − mean) / √(var + ε) · scale + B`.
+/// Normalizes each channel of `X`, `[N, C, …]`: `y = (x − mean) / √(var + ε) · scale + B`.
 ///
-/// In inference mode mean and variance are given. In training mode they are those of the channel
-/// over the batch, and the further outputs are the running ones,
-/// `running · momentum + current · (1 − momentum)`, and before version 14 the current ones too.
-struct BatchNormalization: Operator {
+/// In inference mode, mean and variance are inputs. In training mode they are computed over the
+/// batch, and the other outputs are the running statistics
+/// `running · momentum + current · (1 − momentum)`; before version 14 also the current statistics.
+struct BatchNormalization: RowOperator {
   static let schema = Schema(
     "BatchNormalization",
     [
@@ -21,13 +21,13 @@ struct BatchNormalization: Operator {
   let epsilon: Float
   let momentum: Float
   let isTraining: Bool
-  /// Whether each channel has one mean, rather than each element of it.
+  /// Whether statistics are per channel rather than per element.
   let isSpatial: Bool
-  /// Whether the last two outputs are the batch's means and inverse standard deviations.
+  /// Whether outputs 3 and 4 are the batch means and inverse standard deviations.
   private let savesInverse: Bool
   private let version: Int
 
-  /// Training mode since version 14, with outputs for the gradient.
+  /// Training mode of version 14 and later, with additional outputs for the gradient.
   init(trainingWith node: inout NodeReader) throws(OperatorError) {
     version = 15
     epsilon = try node.float("epsilon", default: 1e-5)
@@ -50,7 +50,7 @@ struct BatchNormalization: Operator {
     default:
       isTraining = try node.int("training_mode", default: 0) != 0
       guard node.outputCount <= (isTraining ? 3 : 1) else {
-        throw .output(1, "is there in training mode only, and at most two more")
+        throw .output(1, "needs training_mode 1, which has at most three outputs")
       }
     }
   }
@@ -82,7 +82,7 @@ struct BatchNormalization: Operator {
       let own: [Dimension] = shape.rank == 1 ? [1] : Array(shape.dropFirst())
       for (size, wanted) in zip(parameters, own) {
         if let m = size.size, let n = wanted.size, m != n {
-          throw .input(1, "shape \(parameters) does not suit the input's \(shape)")
+          throw .input(1, "shape \(parameters) does not match input shape \(shape)")
         }
       }
     }
@@ -92,20 +92,13 @@ struct BatchNormalization: Operator {
       + [running, running, saved, saved].map { ValueType.tensor($0, parameters) }
   }
 
-  /// The rank of scale, bias, mean and variance.
+  /// The shape of scale, bias, mean and variance.
   private func parameterRank(_ shape: Shape?) throws(OperatorError) -> Int? {
-    if shape?.rank == 0 { throw .input(0, "expected at least rank 1, got a scalar") }
+    if shape?.rank == 0 { throw .input(0, "expected rank 1 or higher, got a scalar") }
     return isSpatial ? 1 : shape.map { max($0.rank - 1, 1) }
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float64: try kernel(call, Double.self)
-    default: try kernel(call, Float.self)
-    }
-  }
-
-  private func kernel<C: RowElement>(
+  func kernel<C: RowElement>(
     _ call: Preparation, _ type: C.Type
   ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)
@@ -123,7 +116,7 @@ struct BatchNormalization: Operator {
         savesInverse: savesInverse)
     }
 
-    // Inference: x − mean, times scale / √(var + ε), plus bias.
+    // Inference: (x − mean) · scale / √(var + ε) + bias.
     let epsilon = C(epsilon)
     let constants = parameters.constants(epsilon: epsilon)
     let room = data.room(layout.plane)
@@ -173,7 +166,7 @@ extension BatchNormalization {
         down: { change throws(OperatorError) in
           change.set(.ints("consumed_inputs", [0, 0, 0, 1, 1]))
         }),
-      // Since then the number of outputs tells whether it is training time.
+      // Version 7 and later infer training mode from the number of outputs.
       VersionStep(
         7,
         up: { change throws(OperatorError) in
@@ -204,7 +197,7 @@ extension BatchNormalization {
 }
 
 extension BatchNormalization {
-  /// Whether a node normalizes by given statistics, by channel, and has no other outputs.
+  /// Whether a node is in inference mode, has per-channel statistics and one output.
   private static func isAffine(_ node: Node) -> Bool {
     node.integer("training_mode") ?? 0 == 0 && node.integer("spatial") ?? 1 == 1
       && node.outputs.dropFirst().allSatisfy(\.isEmpty)

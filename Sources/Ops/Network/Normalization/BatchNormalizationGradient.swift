@@ -4,17 +4,18 @@ import ONNXProducts
 import RealModule
 
 extension BatchNormalization: ModalOperator, DifferentiableOperator {
-  /// The node in training mode as of version 15; its running mean and variance replace inputs 3 and
-  /// 4 after a step.
+  /// The node in training mode as of version 15. After a step, its running mean and variance
+  /// replace inputs 3 and 4.
   func trainingMode(
     _ node: Node, _ builder: inout GraphBuilder
   ) throws(OperatorError) -> TrainingMode {
     guard isSpatial else {
-      throw .unsupported("training of batch normalization with a mean for each element")
+      throw .unsupported("training of batch normalization with per-element statistics (spatial 0)")
     }
     var result = node
     guard node.outputs.dropFirst(3).allSatisfy(\.isEmpty) else {
-      throw .unsupported("training of batch normalization whose saved mean or variance is used")
+      throw .unsupported(
+        "training of batch normalization with used outputs for saved mean or variance")
     }
     result.outputs = Array(node.outputs.prefix(3))
     for (index, hint) in [(1, "running_mean"), (2, "running_variance")] {
@@ -35,10 +36,12 @@ extension BatchNormalization: ModalOperator, DifferentiableOperator {
 
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard isSpatial else {
-      throw .unsupported("the gradient of batch normalization with a mean for each element")
+      throw .unsupported(
+        "the gradient of batch normalization with per-element statistics (spatial 0)")
     }
     for output in 1..<max(backward.outputCount, 1) where backward.gradient(output) != nil {
-      throw .unsupported("a loss that depends on output \(output) of batch normalization")
+      throw .unsupported(
+        "a loss that depends on output \(output) of batch normalization; use output 0 only")
     }
     guard let gradient = backward.gradient() else { return }
     var inputs = [gradient, backward.input(0), backward.input(1)]
@@ -46,7 +49,8 @@ extension BatchNormalization: ModalOperator, DifferentiableOperator {
     if isTraining {
       var node = backward.forward
       guard node.outputs.dropFirst(3).allSatisfy(\.isEmpty) else {
-        throw .unsupported("the gradient of batch normalization whose saved mean is used")
+        throw .unsupported(
+          "the gradient of batch normalization with a used output for the saved mean")
       }
       node.operatorType = TrainingBatchNormalization.schema.name
       node.domain = Registry.privateDomain
@@ -90,8 +94,8 @@ extension BatchNormalization: ModalOperator, DifferentiableOperator {
   }
 }
 
-/// `BatchNormalization` in training mode with outputs for its gradient: after the running mean and
-/// variance the mean of each channel and its `1 / √(variance + ε)`.
+/// `BatchNormalization` in training mode with additional outputs for its gradient: the mean and
+/// `1 / √(variance + ε)` of each channel, after the running mean and variance.
 struct TrainingBatchNormalization: Operator {
   static let schema = Schema(
     "TrainingBatchNormalization", domain: "swift.onnx", [1: [.floats, .bfloat16]], inputs: 5...5,
@@ -105,13 +109,13 @@ struct TrainingBatchNormalization: Operator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { try base.prepare(call) }
 }
 
-/// The gradients of `BatchNormalization` by `X`, scale and bias. With `x̂ = (x − mean) · inverse`
+/// The gradients of `BatchNormalization` for `X`, scale and bias. With `x̂ = (x − mean) · inverse`
 /// and means over the channel,
 /// `gX = scale · inverse · (g − mean(g) − x̂ · mean(g · x̂))`, `gScale = Σ g · x̂`, `gB = Σ g`.
 ///
-/// Inputs are g, X, scale, the means and the inverse standard deviations; with `inference` the
-/// given means and variances, and `gX = scale · inverse · g`.
-struct BatchNormalizationGrad: Operator {
+/// Inputs are g, X, scale, the means and the inverse standard deviations. With `inference`, the
+/// last two are the given means and variances, and `gX = scale · inverse · g`.
+struct BatchNormalizationGrad: RowOperator {
   static let schema = Schema(
     "BatchNormalizationGrad", domain: "swift.onnx", [1: [.floats, .bfloat16]], inputs: 5...5,
     outputs: 1...3)
@@ -128,7 +132,7 @@ struct BatchNormalizationGrad: Operator {
     try inputs.check(0, isLike: x.shape, type: x.elementType)
     var channels: Dimension?
     if let shape = x.shape {
-      guard shape.rank > 0 else { throw .input(1, "expected at least rank 1, got a scalar") }
+      guard shape.rank > 0 else { throw .input(1, "expected rank 1 or higher, got a scalar") }
       channels = shape.rank == 1 ? 1 : shape[1]
     }
     let expected = channels.map { Shape([$0]) } ?? Shape(rank: 1)
@@ -140,21 +144,14 @@ struct BatchNormalizationGrad: Operator {
     return [.tensor(x), scale, scale]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float64: try kernel(call, Double.self)
-    default: try kernel(call, Float.self)
-    }
-  }
-
-  /// What of a channel does not depend on the batch.
+  /// The values of a channel that do not depend on the batch.
   private struct Channel<C: RowElement> {
     var scale: C
     var mean: C
     var inverse: C
   }
 
-  private func kernel<C: RowElement>(
+  func kernel<C: RowElement>(
     _ call: Preparation, _ type: C.Type
   ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(1)
@@ -181,7 +178,7 @@ struct BatchNormalizationGrad: Operator {
         scale: value(2), mean: value(3),
         inverse: isInference ? 1 / (last + epsilon).squareRoot() : last)
     }
-    /// States the gradients of scale and bias, and returns the factors of that of X.
+    /// Writes the gradients of scale and bias, and returns the factors for the gradient of X.
     @Sendable func finish(
       _ buffers: Buffers, _ index: Int, _ channel: Channel<C>, _ sums: (g: Double, gx: Double)
     ) -> (a: C, b: C, c: C) {
@@ -238,7 +235,7 @@ struct BatchNormalizationGrad: Operator {
     return .compute(scratch: scratch) { $0.parallel(channels, tile) }
   }
 
-  /// One block of channels that lie side by side, an image being one element.
+  /// A block of adjacent channels of images with one element per channel.
   private static func rowwise<C: RowElement>(
     _ buffers: Buffers, _ task: Int, _ layout: BatchLayout, _ wantsX: Bool,
     _ channel: (Buffers, Int) -> Channel<C>,

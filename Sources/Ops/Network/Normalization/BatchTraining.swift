@@ -3,12 +3,12 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// Batch normalization by the mean and variance of each channel over the batch.
+/// Batch normalization with the mean and variance of each channel over the batch.
 extension BatchLayout {
-  /// Channels that a task takes at a time where they lie side by side.
+  /// The number of adjacent channels that a task processes together.
   static var block: Int { 64 }
 
-  /// Tasks: one for each channel, or for each block of them.
+  /// The tasks, one per channel or block of channels.
   func tasks(isRowwise: Bool) -> Int {
     isRowwise ? (channels + Self.block - 1) / Self.block : channels
   }
@@ -24,7 +24,7 @@ extension BatchLayout {
       wanted.append((index, try RealRows(try call.outputType(index))))
     }
     let outputs = wanted
-    /// States a channel's outputs, and returns what its elements are multiplied by.
+    /// Writes a channel's outputs, and returns the factor for its elements.
     @Sendable func finish(
       _ buffers: Buffers, _ channel: Int, mean: Double, variance: Double
     ) -> (factor: C, shift: C) {
@@ -58,7 +58,7 @@ extension BatchLayout {
     let room = data.room(plane)
     let tile: Buffers.Tile = { buffers, channel, thread in
       let scratch = buffers.scratch.assumingMemoryBound(to: C.self) + thread * room
-      // Mean and squares of the planes so far, joined plane by plane (Chan, Golub, LeVeque 1979).
+      // Mean and sum of squared differences, merged plane by plane (Chan, Golub, LeVeque 1979).
       var mean = 0.0
       var squares = 0.0
       let size = Double(layout.plane)
@@ -83,7 +83,7 @@ extension BatchLayout {
     }
   }
 
-  /// One block of channels that lie side by side, an image being one element.
+  /// A block of adjacent channels of images with one element per channel.
   private func normalizeRows<C: RowElement>(
     _ buffers: Buffers, _ task: Int, _ type: C.Type,
     _ finish: (Buffers, Int, _ mean: Double, _ variance: Double) -> (factor: C, shift: C)

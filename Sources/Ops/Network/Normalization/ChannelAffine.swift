@@ -4,7 +4,7 @@ import ONNXOperators
 import ONNXProducts
 
 /// `y = activation(x · factors[c] + shifts[c])` for each channel `c` of float32 images `[N, C, …]`:
-/// what fusion makes of a batch normalization, products and sums by channel, and an activation.
+/// the fusion of a batch normalization, per-channel products and sums, and an activation.
 struct ChannelAffine: Operator {
   static let schema = Schema("ChannelAffine", domain: "swift.onnx", [1: .float32], inputs: 3...3)
   let activation: Activation
@@ -18,14 +18,14 @@ struct ChannelAffine: Operator {
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let images = try inputs.tensor(0)
     if let shape = images.shape, shape.rank < 2 {
-      throw .input(0, "expected at least rank 2, got shape \(shape)")
+      throw .input(0, "expected rank 2 or higher, got shape \(shape)")
     }
     for index in 1...2 {
       _ = try inputs.tensor(index, sameTypeAs: 0)
       guard let size = try inputs.shape(index, rank: 1)?[0].size,
         let channels = images.shape?[1].size, size != channels
       else { continue }
-      throw .input(index, "expected \(channels) numbers, got \(size)")
+      throw .input(index, "expected \(channels) elements, one per channel, got \(size)")
     }
     return [.tensor(images)]
   }
@@ -71,7 +71,7 @@ extension ChannelAffine: FusingOperator {
   }
 }
 
-/// Factors and shifts of input 0 of a node, about to take over what follows.
+/// Per-channel factors and shifts of a node's input 0, while fusion absorbs the nodes that follow.
 private struct ChannelAffineParts {
   var factors: [Float]
   var shifts: [Float]
@@ -117,8 +117,8 @@ private struct ChannelAffineParts {
 }
 
 extension FusionPartner {
-  /// The constant that the next node, a product or sum, takes besides the result of `node`: one
-  /// number for each channel of `[N, C, …]`.
+  /// The constant operand of the next node, a product or sum with the result of `node`: one element
+  /// per channel of `[N, C, …]`.
   func channelOperand(
     _ step: any AffineOperator, channels: Int, rank: Int
   ) -> [Float]? {

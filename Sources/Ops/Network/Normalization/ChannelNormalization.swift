@@ -3,17 +3,17 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// What instance and group normalization compute: within each group of channels of each image,
-/// `y = (x − mean) / √(variance + ε) · scale + bias`.
+/// Instance and group normalization: `y = (x − mean) / √(variance + ε) · scale + bias` within each
+/// group of channels of each image.
 struct ChannelNormalization: Sendable {
   let batch: Int
   let groups: Int
-  /// Channels of a group.
+  /// The number of channels in a group.
   let channels: Int
-  /// Elements of a channel.
+  /// The number of elements in a channel.
   let plane: Int
   let epsilon: Double
-  /// Whether scale and bias hold one number for each group rather than for each channel.
+  /// Whether scale and bias have one element per group rather than per channel.
   let isPerGroup: Bool
 
   func kernel(_ call: Preparation) throws(OperatorError) -> Kernel {
@@ -56,7 +56,7 @@ struct ChannelNormalization: Sendable {
   }
 }
 
-/// Each channel of each image normalized: `y = scale · (x − mean) / √(variance + ε) + B`.
+/// Normalizes each channel of each image: `y = scale · (x − mean) / √(variance + ε) + B`.
 struct InstanceNormalization: Operator {
   static let schema = Schema(
     "InstanceNormalization", [1: .floats, 6: .floats, 22: [.floats, .bfloat16]], inputs: 3...3)
@@ -80,7 +80,7 @@ struct InstanceNormalization: Operator {
 
   func channelNormalization(_ sizes: [Int]) throws(OperatorError) -> ChannelNormalization {
     guard let plane = sizes.dropFirst(2).elementCount else {
-      throw .invalid("no tensor has sizes \(sizes)")
+      throw .invalid("the element count of shape \(sizes) overflows")
     }
     return ChannelNormalization(
       batch: sizes[0], groups: sizes[1], channels: 1, plane: plane, epsilon: Double(epsilon),
@@ -89,15 +89,15 @@ struct InstanceNormalization: Operator {
 }
 
 extension Inputs {
-  /// The type of images `[N, C, …]` that are normalized with a scale and a bias, checked.
+  /// Checks images `[N, C, …]` with a scale and a bias, and returns the type of the result.
   ///
-  /// - Parameter parameters: how many numbers each of them has for how many channels
+  /// - Parameter parameters: the number of elements of scale and bias for a number of channels
   func normalizedImages(
     parameters: (Int) throws(OperatorError) -> Int
   ) throws(OperatorError) -> TensorType {
     let input = try tensor(0)
     if let shape = input.shape, shape.rank < 2 {
-      throw .input(0, "expected at least rank 2, got shape \(shape)")
+      throw .input(0, "expected rank 2 or higher, got shape \(shape)")
     }
     var expected: Int?
     if let channels = input.shape?[1].size { expected = try parameters(channels) }
@@ -106,7 +106,7 @@ extension Inputs {
       guard let size = try shape(index, rank: 1)?[0].size, let expected, size != expected else {
         continue
       }
-      throw .input(index, "expected \(expected) numbers, got \(size)")
+      throw .input(index, "expected \(expected) elements, got \(size)")
     }
     return input
   }

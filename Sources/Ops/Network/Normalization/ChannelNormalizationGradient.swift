@@ -14,14 +14,7 @@ extension GroupNormalization18: ChannelNormalizationOperator {}
 
 extension ChannelNormalizationOperator {
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
-    guard let gradient = backward.gradient() else { return }
-    let inputs = [gradient] + (0...2).map(backward.input)
-    let hints = zip(["x", "scale", "bias"], (0...2).map(backward.wants))
-    let results = backward.builder.nodes(
-      ChannelNormalizationGrad<Self>.schema.name, inputs, backward.forward.attributes,
-      outputs: hints.map { $1 ? "\($0)_grad" : "" }, domain: Registry.privateDomain,
-      operatorSet: backward.operatorSet)
-    for input in 0...2 where backward.wants(input) { backward.set(input, results[input]) }
+    backward.setScaledGradients(to: ChannelNormalizationGrad<Self>.schema.name)
   }
 }
 
@@ -29,8 +22,8 @@ extension ChannelNormalizationOperator {
 /// `d = g · scale` and means over the group,
 /// `gX = inverse · (d − mean(d) − x̂ · mean(d · x̂))`; `gScale = Σ g · x̂` and `gB = Σ g`.
 ///
-/// Inputs are g, X, the scale, and the bias.
-struct ChannelNormalizationGrad<Base: ChannelNormalizationOperator>: Operator {
+/// Inputs are g, X, the scale and the bias.
+struct ChannelNormalizationGrad<Base: ChannelNormalizationOperator>: RowOperator {
   static var schema: Schema {
     Schema(Base.schema.name + "Grad", gradientOf: Base.schema, inputs: 4...4, outputs: 1...3)
   }
@@ -46,19 +39,12 @@ struct ChannelNormalizationGrad<Base: ChannelNormalizationOperator>: Operator {
     return [result[0], try own.type(1), try own.type(2)]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+  func kernel<C: RowElement>(
+    _ call: Preparation, _ type: C.Type
+  ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(1)
     _ = try call.count(sizes)
     let layout = try base.channelNormalization(sizes)
-    switch try call.elementType(0) {
-    case .float64: return try kernel(call, layout, Double.self)
-    default: return try kernel(call, layout, Float.self)
-    }
-  }
-
-  private func kernel<C: RowElement>(
-    _ call: Preparation, _ layout: ChannelNormalization, _ type: C.Type
-  ) throws(OperatorError) -> Kernel {
     let data: RealRows<C> = try call.rows(0)
     let (channels, plane) = (layout.channels, layout.plane)
     let size = channels * plane
@@ -66,7 +52,7 @@ struct ChannelNormalizationGrad<Base: ChannelNormalizationOperator>: Operator {
     let room = data.room(size)
     let wants = (0...2).map(call.wants)
     let parameters = try call.inputCount(2)
-    // For each channel of each image the sums of g · x̂ and of g, then memory of the threads.
+    // The sums of g · x̂ and of g for each channel of each image, then memory for each thread.
     let sums = Int.work(images, channels, 2)
     let tile: Buffers.Tile = { buffers, task, thread in
       let sums = buffers.scratch.assumingMemoryBound(to: Double.self) + task * channels * 2
@@ -132,11 +118,11 @@ struct ChannelNormalizationGrad<Base: ChannelNormalizationOperator>: Operator {
 }
 
 extension ChannelNormalization {
-  /// Bytes of two sums for each channel of so many groups.
+  /// The size in bytes of two sums for each channel of some groups.
   fileprivate func sumBytes(_ images: Int) -> Int { Int.work(images, channels, 2, 8).aligned }
 }
 
 extension Int {
-  /// Bytes rounded up to whole vectors of 64.
+  /// A size in bytes rounded up to a multiple of 64.
   fileprivate var aligned: Int { self > Int.max - 63 ? self : (self + 63) / 64 * 64 }
 }

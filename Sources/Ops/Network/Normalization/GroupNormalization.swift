@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// Groups of channels of each image normalized: `y = scale · (x − mean) / √(variance + ε) + bias`,
-/// with a scale and a bias for each channel.
+/// Normalizes each group of channels of an image:
+/// `y = scale · (x − mean) / √(variance + ε) + bias`, with one scale and one bias per channel.
 struct GroupNormalization: GroupNormalizationOperator {
   static let schema = Schema(
     "GroupNormalization", [21: [.floats, .bfloat16]], inputs: 3...3)
@@ -20,7 +20,7 @@ struct GroupNormalization: GroupNormalizationOperator {
   }
 }
 
-/// As `GroupNormalization`, with a scale and a bias for each group.
+/// `GroupNormalization` with one scale and one bias per group.
 struct GroupNormalization18: GroupNormalizationOperator {
   static let schema = Schema(
     "GroupNormalization", [18: [.floats, .bfloat16]], inputs: 3...3)
@@ -39,7 +39,7 @@ struct GroupNormalization18: GroupNormalizationOperator {
 protocol GroupNormalizationOperator: Operator {
   var groups: Int { get }
   var epsilon: Float { get }
-  /// Whether scale and bias hold one number for each group rather than for each channel.
+  /// Whether scale and bias have one element per group rather than per channel.
   var isPerGroup: Bool { get }
 }
 
@@ -47,7 +47,7 @@ extension GroupNormalizationOperator {
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let type = try inputs.normalizedImages { channels throws(OperatorError) in
       guard channels % groups == 0 else {
-        throw .input(0, "\(channels) channels do not divide into \(groups) groups")
+        throw .input(0, "\(channels) channels are not divisible by num_groups \(groups)")
       }
       return isPerGroup ? groups : channels
     }
@@ -60,7 +60,7 @@ extension GroupNormalizationOperator {
 
   func channelNormalization(_ sizes: [Int]) throws(OperatorError) -> ChannelNormalization {
     guard let plane = sizes.dropFirst(2).elementCount, [sizes[1], plane].elementCount != nil else {
-      throw .invalid("no tensor has sizes \(sizes)")
+      throw .invalid("the element count of shape \(sizes) overflows")
     }
     return ChannelNormalization(
       batch: sizes[0], groups: groups, channels: sizes[1] / groups, plane: plane,
@@ -71,13 +71,13 @@ extension GroupNormalizationOperator {
 extension NodeReader {
   fileprivate mutating func groups() throws(OperatorError) -> (Int, Float) {
     let groups = try int("num_groups")
-    guard groups > 0 else { throw .attribute("num_groups", "expected at least 1, got \(groups)") }
+    guard groups > 0 else { throw .attribute("num_groups", "expected 1 or more, got \(groups)") }
     return (groups, try float("epsilon", default: 1e-5))
   }
 
-  /// Reads `stash_type`, the type that the first stage of a normalization computes in. What
-  /// computes in at least float32 serves float32 and less.
-  /// - Returns: the type
+  /// Reads `stash_type`, the type that the first stage of a normalization computes in. Kernels
+  /// compute in float32 or float64, which satisfies any narrower type as well.
+  /// - Returns: The type.
   @discardableResult
   mutating func checkStashType() throws(OperatorError) -> ElementType {
     let type = try optionalElementType("stash_type") ?? .float32
@@ -92,13 +92,15 @@ extension GroupNormalization {
   static var versionSteps: [VersionStep] {
     [
       .introduced(18) { change throws(OperatorError) in try change.normalizeGroupsAsImages() },
-      // Scale and bias were one for each group before.
+      // Before, scale and bias had one element per group.
       VersionStep(
         21,
         up: { change throws(OperatorError) in
           guard let groups = try change.int("num_groups"), groups > 0,
             let channels = change.tensorType(0)?.shape.flatMap({ $0.rank > 1 ? $0[1].size : nil })
-          else { throw .input(0, "the number of channels must be known, and is not") }
+          else {
+            throw .input(0, "the number of channels is unknown; shape inference must find it")
+          }
           for input in 1...2 {
             let column = change.unsqueeze(try change.input(input), [1])
             let target = change.integers([groups, channels / groups], "repeats")
@@ -125,7 +127,7 @@ extension GroupNormalization {
           let term = rank > 2 ? change.unsqueeze(bias, places) : bias
           change.follow(0, "Add", [term])
           change.follow(0, "Mul", [factor])
-          // The standard has given up the form between.
+          // The standard has deprecated version 18.
           try change.normalizeGroupsAsImages()
         }),
     ]
@@ -133,7 +135,7 @@ extension GroupNormalization {
 }
 
 extension VersionChange {
-  /// Groups as the channels of images, each normalized with the scale and bias of its group.
+  /// Reshapes groups to channels and normalizes each with the scale and bias of its group.
   fileprivate mutating func normalizeGroupsAsImages() throws(OperatorError) {
     guard let groups = try int("num_groups") else {
       throw .attribute("num_groups", "is missing")

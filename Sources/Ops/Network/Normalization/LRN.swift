@@ -4,8 +4,8 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// Local response normalization across channels: `y = x / (bias + α / size · Σ x²)^β`, the sum over
-/// `size` channels around each one's own.
+/// Local response normalization across channels: `y = x / (bias + α / size · Σ x²)^β`, summed over
+/// a window of `size` channels around the element's own.
 struct LRN: Operator {
   static let schema = Schema("LRN", [1: .floats, 13: [.floats, .bfloat16]], inputs: 1...1)
   let size: Int
@@ -15,7 +15,7 @@ struct LRN: Operator {
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     size = try node.int("size")
-    guard size > 0 else { throw .attribute("size", "expected at least 1, got \(size)") }
+    guard size > 0 else { throw .attribute("size", "expected 1 or more, got \(size)") }
     alpha = try node.float("alpha", default: 1e-4)
     beta = try node.float("beta", default: 0.75)
     bias = try node.float("bias", default: 1)
@@ -24,7 +24,7 @@ struct LRN: Operator {
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let input = try inputs.tensor(0)
     if let shape = input.shape, shape.rank < 2 {
-      throw .input(0, "expected at least rank 2, got shape \(shape)")
+      throw .input(0, "expected rank 2 or higher, got shape \(shape)")
     }
     return [.tensor(input)]
   }
@@ -46,37 +46,44 @@ struct LRN: Operator {
           before, after, alpha, beta, bias)
       }
       return .compute { buffers in buffers.parallel(sizes[0] * tiles.count, tile) }
-    case .float64: return kernel(sizes[0], channels, plane, Double.self)
-    case .float16: return kernel(sizes[0], channels, plane, Float16.self)
-    case .bfloat16: return kernel(sizes[0], channels, plane, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case .float64: return kernel(sizes[0], channels, plane)
+    case .float16, .bfloat16: return try call.widened(prepare)
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 
-  /// Channels before and after a channel's own that count.
+  /// The number of channels before and after a channel that its window contains.
   private var before: Int { (size - 1) / 2 }
   private var after: Int { size / 2 }
   private var scaled: Float { alpha / Float(size) }
 
-  private func kernel<T: RealElement>(
-    _ batch: Int, _ channels: Int, _ plane: Int, _ type: T.Type
-  ) -> Kernel {
-    let (before, after, beta, bias) = (before, after, T.Compute(beta), T.Compute(bias))
-    let alpha = T.Compute(alpha) / T.Compute(size)
+  /// The channels in the window of a channel.
+  func window(_ channel: Int, of channels: Int) -> Range<Int> {
+    max(channel - before, 0)..<(after < channels - channel ? channel + after + 1 : channels)
+  }
+
+  /// The channels whose windows contain a channel.
+  func windows(containing channel: Int, of channels: Int) -> Range<Int> {
+    let first = after < channel ? channel - after : 0
+    return first..<(before < channels - channel ? channel + before + 1 : channels)
+  }
+
+  /// The kernel for float64, by plain loops.
+  private func kernel(_ batch: Int, _ channels: Int, _ plane: Int) -> Kernel {
+    let (beta, bias) = (Double(beta), Double(bias))
+    let alpha = Double(alpha) / Double(size)
     let tile: Buffers.Tile = { buffers, task, _ in
-      let x = buffers.input(0, as: T.self) + task / channels * channels * plane
-      let y = buffers.output(0, as: T.self) + task * plane
+      let x = buffers.input(0, as: Double.self) + task / channels * channels * plane
+      let y = buffers.output(0, as: Double.self) + task * plane
       let channel = task % channels
-      let low = max(channel - before, 0)
-      let high = after < channels - channel ? channel + after + 1 : channels
+      let others = window(channel, of: channels)
       for i in 0..<plane {
-        var sum: T.Compute = 0
-        for other in low..<high {
-          let value = x[other * plane + i].compute
+        var sum = 0.0
+        for other in others {
+          let value = x[other * plane + i]
           sum += value * value
         }
-        y[i] = T(
-          compute: x[channel * plane + i].compute / T.Compute.pow(bias + alpha * sum, beta))
+        y[i] = x[channel * plane + i] / .pow(bias + alpha * sum, beta)
       }
     }
     return .compute { buffers in buffers.parallel(batch * channels, tile) }

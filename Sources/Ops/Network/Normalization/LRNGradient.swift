@@ -6,19 +6,14 @@ import RealModule
 extension LRN: DifferentiableOperator {
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
-    backward.set(
-      0,
-      backward.builder.node(
-        LRNGrad.schema.name, [gradient, backward.input(0)], backward.forward.attributes,
-        domain: Registry.privateDomain, operatorSet: backward.operatorSet,
-        hint: "\(backward.input(0))_grad"))
+    backward.set(gradientOf: 0, to: LRNGrad.schema.name, [gradient, backward.input(0)])
   }
 }
 
 /// The gradient of `LRN`. With `b = bias + α / size · Σ x²` of each element's channels,
-/// `gx = g · b^−β − 2 · β · α / size · x · Σ g · x · b^(−β − 1)`, the sum over the channels whose
-/// sums hold x. Inputs are g and x.
-struct LRNGrad: Operator {
+/// `gx = g · b^−β − 2 · β · α / size · x · Σ g · x · b^(−β − 1)`, summed over the channels whose
+/// windows contain x. Inputs are g and x.
+struct LRNGrad: WidenedOperator {
   static let schema = Schema("LRNGrad", gradientOf: LRN.schema, inputs: 2...2, outputs: 1...1)
   let base: LRN
 
@@ -30,27 +25,18 @@ struct LRNGrad: Operator {
     return try base.infer(Inputs(types: [.tensor(x)]))
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+  func kernel<T: RealElement>(
+    _ call: Preparation, _ type: T.Type
+  ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(1)
-    let count = try call.count(sizes)
-    guard count > 0 else { return .compute { _ in } }
-    let plane = count / sizes[0] / sizes[1]
-    switch try call.elementType(0) {
-    case .float32: return kernel(call, sizes[0], sizes[1], plane, Float.self)
-    case .float64: return kernel(call, sizes[0], sizes[1], plane, Double.self)
-    case .float16: return kernel(call, sizes[0], sizes[1], plane, Float16.self)
-    case .bfloat16: return kernel(call, sizes[0], sizes[1], plane, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
-    }
-  }
-
-  private func kernel<T: RealElement>(
-    _ call: Preparation, _ batch: Int, _ channels: Int, _ plane: Int, _ type: T.Type
-  ) -> Kernel {
+    let size = try call.count(sizes)
+    guard size > 0 else { return .compute { _ in } }
+    let (batch, channels) = (sizes[0], sizes[1])
+    let plane = size / batch / channels
     let width = min(plane, 64)
     let blocks = (plane + width - 1) / width
     let room = Int.work(2, channels, width)
-    let (before, after) = ((base.size - 1) / 2, base.size / 2)
+    let lrn = base
     let (beta, bias) = (T.Compute(base.beta), T.Compute(base.bias))
     let alpha = T.Compute(base.alpha) / T.Compute(base.size)
     let tile: Buffers.Tile = { buffers, task, thread in
@@ -64,11 +50,10 @@ struct LRNGrad: Operator {
       let powers = buffers.scratch.assumingMemoryBound(to: T.Compute.self) + thread * room
       let products = powers + channels * width
       for channel in 0..<channels {
-        let low = max(channel - before, 0)
-        let high = after < channels - channel ? channel + after + 1 : channels
+        let window = lrn.window(channel, of: channels)
         for i in 0..<count {
           var sum: T.Compute = 0
-          for other in low..<high {
+          for other in window {
             let value = x[other * plane + i].compute
             sum += value * value
           }
@@ -80,12 +65,10 @@ struct LRNGrad: Operator {
         }
       }
       for channel in 0..<channels {
-        // The channels whose sums hold this one.
-        let low = after < channel ? channel - after : 0
-        let high = before < channels - channel ? channel + before + 1 : channels
+        let windows = lrn.windows(containing: channel, of: channels)
         for i in 0..<count {
           var sum: T.Compute = 0
-          for other in low..<high { sum += products[other * width + i] }
+          for other in windows { sum += products[other * width + i] }
           let place = channel * plane + i
           let own = g[place].compute * powers[channel * width + i]
           y[place] = T(compute: own - 2 * beta * alpha * x[place].compute * sum)

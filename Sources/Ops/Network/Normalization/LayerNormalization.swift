@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// The last axes, from `axis` on, normalized: `y = (x − mean) / √(variance + ε) · scale + bias`.
-/// The other outputs are mean and inverse standard deviation of each row.
+/// Normalizes over the axes from `axis` on: `y = (x − mean) / √(variance + ε) · scale + bias`.
+/// Outputs 1 and 2 are the mean and the inverse standard deviation of each row.
 struct LayerNormalization: Operator {
   static let schema = Schema(
     "LayerNormalization", [17: [.floats, .bfloat16]], inputs: 2...3, outputs: 1...3)

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// The last axes, from `axis` on, divided by their root mean square:
+/// Divides by the root mean square over the axes from `axis` on:
 /// `y = x / √(mean of x² + ε) · scale`. The result has the type of the scale.
 struct RMSNormalization: Operator {
   static let schema = Schema("RMSNormalization", [23: [.floats, .bfloat16]], inputs: 2...2)

@@ -3,14 +3,14 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// What layer and root-mean-square normalization compute on the last axes, from `axis` on:
+/// Layer and root-mean-square normalization over the axes from `axis` on:
 /// `y = (x − mean) / √(mean of (x − mean)² + ε) · scale + bias`, without the mean for the latter.
 struct RowNormalization: Sendable {
   let axis: Int
   let epsilon: Float
   let isCentered: Bool
 
-  /// Attributes `axis` and `epsilon`.
+  /// Reads the attributes `axis` and `epsilon`.
   init(_ node: inout NodeReader, isCentered: Bool) throws(OperatorError) {
     axis = try node.int("axis", default: -1)
     epsilon = try node.float("epsilon", default: 1e-5)
@@ -19,28 +19,25 @@ struct RowNormalization: Sendable {
 
   /// The first normalized axis of a tensor of this rank.
   func firstAxis(_ rank: Int) throws(OperatorError) -> Int {
-    guard axis >= -rank, axis < rank else {
-      throw .attribute("axis", "\(axis) is no axis of rank \(rank)")
-    }
-    return axis < 0 ? axis + rank : axis
+    try normalized(axis: axis, rank: rank)
   }
 
-  /// Checks that scale or bias broadcasts to the input.
+  /// Checks that a scale or bias can be broadcast to the input.
   func check(_ inputs: Inputs, _ index: Int) throws(OperatorError) {
     guard let shape = try inputs.tensor(index).shape, let target = try inputs.tensor(0).shape else {
       return
     }
     guard shape.rank <= target.rank else {
-      throw .input(index, "\(shape) does not broadcast to \(target)")
+      throw .input(index, "shape \(shape) cannot be broadcast to \(target)")
     }
     for (m, n) in zip(shape.reversed(), target.reversed()) {
       if let m = m.size, let n = n.size, m != 1, m != n {
-        throw .input(index, "\(shape) does not broadcast to \(target)")
+        throw .input(index, "shape \(shape) cannot be broadcast to \(target)")
       }
     }
   }
 
-  /// - Parameters: which outputs take mean and inverse standard deviation of each row
+  /// - Parameters: the outputs for the mean and the inverse standard deviation of each row
   func kernel(_ call: Preparation, mean: Int? = nil, inverse: Int? = nil) throws(OperatorError)
     -> Kernel
   {
@@ -105,13 +102,15 @@ struct RowNormalization: Sendable {
 }
 
 extension VersionStep {
-  /// What layer and root-mean-square normalization were before they were operators.
+  /// Replaces the operator by the nodes that computed it before it existed.
   static func introducedRows(_ version: Int, isCentered: Bool) -> VersionStep {
     .introduced(version) { change throws(OperatorError) in
       let element = try change.elementType(0)
       let rank = try change.rank(0)
       let axis = try change.fromFront(try change.int("axis") ?? -1)
-      guard axis < rank else { throw .attribute("axis", "\(axis) is no axis of rank \(rank)") }
+      guard axis < rank else {
+        throw .attribute("axis", "\(axis) is out of range for rank \(rank)")
+      }
       let axes = Array(axis..<rank)
       let epsilon = Double(try change.float("epsilon") ?? 1e-5)
       let stash = try change.int("stash_type").flatMap {
@@ -146,7 +145,7 @@ extension VersionStep {
 }
 
 extension RewritePattern {
-  /// `x / √(mean of x² + ε) · scale`, with the root below or inverted.
+  /// `x / √(mean of x² + ε) · scale`, as a quotient or as a product with the inverse root.
   static func normalized(_ x: RewritePattern, times scale: RewritePattern) -> RewritePattern {
     let variance = sum(mean(square(x), axes: "axes"), scalar("epsilon"))
     let root = node("Sqrt", [variance])
@@ -158,10 +157,10 @@ extension RewritePattern {
 }
 
 extension RewriteMatch {
-  /// The normalization of `x` over its last axes, for a pattern of the form above.
-  /// - Parameter more: inputs behind the scale
+  /// The node for a match of the pattern above: the normalization of `x` over its last axes.
+  /// - Parameter more: inputs after the scale
   func rows(_ operatorType: String, _ more: [String], version: Int) -> Node? {
-    // The attribute epsilon has the precision of float32.
+    // The attribute epsilon is a float32: too coarse for float64.
     guard let axis = firstOfLastAxes("axes", of: "x"), type("x")?.elementType != .float64 else {
       return nil
     }

@@ -15,26 +15,21 @@ extension RMSNormalization: RowNormalizationOperator {}
 extension RowNormalizationOperator {
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     for output in 1..<max(backward.outputCount, 1) where backward.gradient(output) != nil {
-      throw .unsupported("a loss that depends on output \(output) of a normalization")
+      throw .unsupported(
+        "a loss that depends on output \(output) of a normalization; use output 0 only")
     }
-    guard let gradient = backward.gradient() else { return }
-    let inputs = [gradient] + (0...2).map(backward.input)
-    let hints = zip(["x", "scale", "bias"], (0...2).map(backward.wants))
-    let results = backward.builder.nodes(
-      RowNormalizationGrad<Self>.schema.name, inputs, backward.forward.attributes,
-      outputs: hints.map { $1 ? "\($0)_grad" : "" }, domain: Registry.privateDomain,
-      operatorSet: backward.operatorSet)
-    for input in 0...2 where backward.wants(input) { backward.set(input, results[input]) }
+    backward.setScaledGradients(to: RowNormalizationGrad<Self>.schema.name)
   }
 }
 
 /// The gradients of layer and root-mean-square normalization. With `x̂ = (x − mean) · inverse`,
 /// `d = g · scale` and means over the row,
-/// `gX = inverse · (d − mean(d) − x̂ · mean(d · x̂))`, without `mean(d)` where x is not centred;
+/// `gX = inverse · (d − mean(d) − x̂ · mean(d · x̂))`, without `mean(d)` if x is not centred;
 /// `gScale = Σ g · x̂` and `gB = Σ g` over the rows.
 ///
-/// Inputs are g, x, the scale, and the bias for its shape.
-struct RowNormalizationGrad<Base: RowNormalizationOperator>: Operator {
+/// Inputs are g, x, the scale, and the bias, of which only the shape is read.
+struct RowNormalizationGrad<Base: RowNormalizationOperator>: RowOperator {
+  static var computedInput: Int { 1 }
   static var schema: Schema {
     Schema(Base.schema.name + "Grad", gradientOf: Base.schema, inputs: 3...4, outputs: 1...3)
   }
@@ -53,15 +48,8 @@ struct RowNormalizationGrad<Base: RowNormalizationOperator>: Operator {
     return [.tensor(x), .tensor(scale), .tensor(bias)]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(1) {
-    case .float64: try kernel(call, Double.self)
-    default: try kernel(call, Float.self)
-    }
-  }
-
-  /// Where each place of a row lies in a parameter that broadcasts to it; `nil` where it lies at the
-  /// same place.
+  /// Maps each index of a row to an index of a parameter that broadcasts to it; `nil` for the
+  /// identity.
   private func places(
     _ call: Preparation, _ input: Int, _ first: Int, _ size: Int
   ) throws(OperatorError) -> [Int]? {
@@ -86,7 +74,7 @@ struct RowNormalizationGrad<Base: RowNormalizationOperator>: Operator {
     }
   }
 
-  private func kernel<C: RowElement>(
+  func kernel<C: RowElement>(
     _ call: Preparation, _ type: C.Type
   ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(1)
@@ -105,7 +93,7 @@ struct RowNormalizationGrad<Base: RowNormalizationOperator>: Operator {
     )
     let wants = (0...2).map(call.wants)
     let (epsilon, isCentered) = (C(self.rows.epsilon), self.rows.isCentered)
-    // Runs of rows, each with sums of its own.
+    // Each run of rows has its own partial sums.
     let parts = max(min(rows, 32, 1_048_576 / max(size, 1)), 1)
     let row = size.vectors
     let sums = Int.work(parts, 2, row)

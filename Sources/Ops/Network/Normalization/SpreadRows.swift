@@ -3,20 +3,20 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// An input that broadcasts to input 0, read in rows of the size that input 0 is normalized in.
+/// An input that broadcasts to input 0, read row by row as input 0 is normalized.
 struct SpreadRows<C: RowElement>: Sendable {
   private let input: Int
   private let data: RealRows<C>
-  /// Sizes of input 0, and the input's strides along them.
+  /// The sizes of input 0, and the strides of this input along them.
   private let axes: [(size: Int, stride: Int)]
-  /// Elements of a row.
+  /// The number of elements in a row.
   private let size: Int
-  /// Elements after which the input repeats: one row, or all of input 0.
+  /// The period of the broadcast input in elements: one row, or all of input 0.
   private let period: Int
-  /// Whether the elements can be used where they lie.
+  /// Whether the elements can be read in place.
   private let isDirect: Bool
 
-  /// - Parameter size: elements of a row, the product of the last sizes of input 0
+  /// - Parameter size: the number of elements in a row: the product of the last sizes of input 0
   init(_ call: Preparation, _ input: Int, size: Int) throws(OperatorError) {
     self.input = input
     self.size = size
@@ -39,10 +39,10 @@ struct SpreadRows<C: RowElement>: Sendable {
     isDirect = data.room(1) == 0 && stride == period
   }
 
-  /// Elements of the memory that `spread` fills.
+  /// The number of elements that `spread` writes.
   var room: Int { isDirect ? 0 : period.vectors }
 
-  /// Writes one period, broadcast and converted.
+  /// Broadcasts and converts one period.
   func spread(_ buffers: Buffers, _ memory: UnsafeMutablePointer<C>) {
     guard !isDirect else { return }
     let bytes = buffers.bytes(input: input)
@@ -58,7 +58,7 @@ struct SpreadRows<C: RowElement>: Sendable {
     }
   }
 
-  /// The elements for row `index` of input 0.
+  /// The elements that belong to row `index` of input 0.
   func row(
     _ index: Int, _ buffers: Buffers, _ memory: UnsafeMutablePointer<C>
   ) -> UnsafePointer<C> {

@@ -4,8 +4,8 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// The mean of each window, over its elements inside the input, or over those in the padding as
-/// well (as zeros) with `count_include_pad`.
+/// The mean of each window over its elements inside the input, or with `count_include_pad` also
+/// over the padding (zeros).
 struct AveragePool: PoolOperator {
   static let schema = Schema(
     "AveragePool",
@@ -25,19 +25,17 @@ struct AveragePool: PoolOperator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let (window, images) = try geometry(call)
-    let type = try call.elementType(0)
-    call.note("\(type == .float32 ? "vectorised" : "plain loops"), \(window.summary)")
-    switch type {
-    case .float32: return vectorised(window, images, threads: call.threads)
-    case .float64: return kernel(Double.self, window, images)
-    case .float16: return kernel(Float16.self, window, images)
-    case .bfloat16: return kernel(BFloat16.self, window, images)
-    case let type: throw .input(0, "no kernel for \(type)")
+    switch try call.elementType(0) {
+    case .float32:
+      call.note("vectorised, \(window.summary)")
+      return vectorised(window, images, threads: call.threads)
+    case .float64:
+      call.note("plain loops, \(window.summary)")
+      return poolingKernel(
+        WindowMean<Double>(), window, images: images, countsPadding: countsPadding)
+    case .float16, .bfloat16: return try call.widened(prepare)
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
-  }
-
-  private func kernel<T: RealElement>(_ type: T.Type, _ window: Window, _ images: Int) -> Kernel {
-    poolingKernel(WindowMean<T>(), window, images: images, countsPadding: countsPadding)
   }
 
   private func vectorised(_ window: Window, _ images: Int, threads: Int) -> Kernel {
@@ -93,7 +91,7 @@ extension AveragePool {
 }
 
 extension VersionStep {
-  /// Since that version no window starts in the padding behind the last element.
+  /// From this version on, no window starts in the padding after the last element.
   static func lastWindow(_ version: Int) -> VersionStep {
     VersionStep(version, up: { change throws(OperatorError) in try change.checkLastWindow() }) {
       change throws(OperatorError) in try change.checkLastWindow()
@@ -113,6 +111,6 @@ extension VersionChange {
         let (reach, overflow) = sizes.1.addingReportingOverflow(padding)
         return !overflow && sizes.0 >= reach
       })
-    else { throw .attribute("ceil_mode", "the last window may lie in the padding") }
+    else { throw .attribute("ceil_mode", "the last window may start in the padding") }
   }
 }

@@ -5,10 +5,10 @@ import ONNXProducts
 
 /// An operator that reduces each image `[N, C, …]` to one number: `[N, C, 1, …]`.
 protocol GlobalPoolOperator: Operator {
-  /// The reduction for elements of a type, in plain loops.
+  /// The reduction by plain loops, for any element type.
   func kernel<T: RealElement & PoolElement>(_ type: T.Type, _ window: Window, images: Int)
     -> Kernel
-  /// The same for one float32 image, vectorised, where there is such a loop.
+  /// The vectorised reduction of one float32 image; `nil` if there is none.
   static var vectorised: (@Sendable (UnsafePointer<Float>, Int) -> Float)? { get }
 }
 
@@ -19,7 +19,7 @@ extension GlobalPoolOperator {
     let input = try inputs.tensor(0)
     guard var shape = input.shape else { return [.tensor(input.elementType, nil)] }
     guard shape.rank >= 2 else {
-      throw .input(0, "expected at least rank 2, got shape \(shape)")
+      throw .input(0, "expected rank 2 or higher, got shape \(shape)")
     }
     for axis in 2..<max(shape.rank, 2) { shape[axis] = 1 }
     return [.tensor(input.elementType, shape)]
@@ -42,9 +42,8 @@ extension GlobalPoolOperator {
       }
       return .compute { buffers in buffers.parallel(tiles.count, tile) }
     case .float64: return kernel(Double.self, window, images: images)
-    case .float16: return kernel(Float16.self, window, images: images)
-    case .bfloat16: return kernel(BFloat16.self, window, images: images)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case .float16, .bfloat16: return try call.widened(prepare)
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 }

@@ -4,7 +4,7 @@ import ONNXProducts
 import RealModule
 
 /// `(Σ |x|ᵖ)^(1/p)` of each window.
-struct LpPool: PoolOperator {
+struct LpPool: PoolOperator, WidenedOperator {
   static let schema = Schema(
     "LpPool",
     [1: .floats, 2: .floats, 11: .floats, 18: .floats, 22: [.floats, .bfloat16]],
@@ -18,20 +18,16 @@ struct LpPool: PoolOperator {
     p = try node.normOrder()
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+  func kernel<T: RealElement>(
+    _ call: Preparation, _ type: T.Type
+  ) throws(OperatorError) -> Kernel {
     let (window, images) = try geometry(call)
-    switch try call.elementType(0) {
-    case .float32: return poolingKernel(Norm<Float>(p: p), window, images: images)
-    case .float64: return poolingKernel(Norm<Double>(p: p), window, images: images)
-    case .float16: return poolingKernel(Norm<Float16>(p: p), window, images: images)
-    case .bfloat16: return poolingKernel(Norm<BFloat16>(p: p), window, images: images)
-    case let type: throw .input(0, "no kernel for \(type)")
-    }
+    return poolingKernel(Norm<T>(p: p), window, images: images)
   }
 }
 
 extension NodeReader {
-  /// Attribute `p` of the pooling norms: a float in version 1, an integer since; default 2.
+  /// Reads attribute `p` of the pooling norms: a float in version 1, an integer since; default 2.
   mutating func normOrder() throws(OperatorError) -> Double {
     let p = version == 1 ? Double(try float("p", default: 2)) : Double(try int("p", default: 2))
     guard p > 0, p.isFinite else { throw .attribute("p", "expected a positive number, got \(p)") }
@@ -66,13 +62,13 @@ extension LpPool {
 }
 
 extension VersionStep {
-  /// The order `p` of the pooling norms was a float in version 1.
+  /// The step of the order `p` of the pooling norms from a float to an integer.
   static let integerOrder = VersionStep(
     2,
     up: { change throws(OperatorError) in
       guard let p = try change.float("p") else { return }
       guard let whole = Int(exactly: p) else {
-        throw .attribute("p", "\(p) is no integer, which that version needs")
+        throw .attribute("p", "expected an integer from version 2 on, got \(p)")
       }
       change.set(.int("p", whole))
     },

@@ -4,11 +4,11 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// The largest element of each window; NaN where it has one. A window that lies in the padding
-/// whole gives the least value of the type.
+/// The largest element of each window, or NaN if the window contains one. A window entirely in the
+/// padding gives the lowest value of the type.
 ///
-/// The second output, since version 8, is each one's place in the flattened input, counted
-/// column-major within an image where `storage_order` is 1.
+/// The second output, since version 8, is the index of that element in the flattened input,
+/// column-major within an image if `storage_order` is 1.
 struct MaxPool: PoolOperator {
   static let schema = Schema(
     "MaxPool",
@@ -26,7 +26,7 @@ struct MaxPool: PoolOperator {
       &node, dilations: node.version >= 10, ceilMode: node.version >= 10)
     isColumnMajor = node.version >= 8 ? try node.flag("storage_order") : false
     if node.version < 8, node.outputCount > 1 {
-      throw .output(1, "there are no indices before version 8")
+      throw .output(1, "the output of indices needs version 8 or later")
     }
   }
 
@@ -43,11 +43,10 @@ struct MaxPool: PoolOperator {
       return call.wants(0) && window.inputCount < Int32.max
         ? places(window, images, threads: call.threads) : try kernel(call, Float.self)
     case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
+    case .float16, .bfloat16: return try call.widened(prepare)
     case .int8: return try kernel(call, Int8.self)
     case .uint8: return try kernel(call, UInt8.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 
@@ -71,7 +70,7 @@ struct MaxPool: PoolOperator {
     }
   }
 
-  /// Largest elements and their places.
+  /// Computes the largest elements and their indices.
   private func places(_ window: Window, _ images: Int, threads: Int) -> Kernel {
     let shape = window.c
     let row = images == 0 ? 0 : window.x.output.vectors
@@ -135,7 +134,7 @@ struct MaxPool: PoolOperator {
 }
 
 extension Window {
-  /// The place of an element with the first axis counted fastest.
+  /// The column-major index of an element.
   fileprivate func columnMajor(_ place: Int) -> Int {
     let ix = place % x.input
     let iy = place / x.input % y.input
@@ -144,10 +143,10 @@ extension Window {
   }
 }
 
-/// An element type with a largest of several.
+/// An element type with a maximum.
 protocol PoolElement: Element {
   static var least: Self { get }
-  /// Whether it is larger, or a NaN over a number.
+  /// Whether the value is larger than another, or NaN and the other is not.
   func exceeds(_ other: Self) -> Bool
 }
 
@@ -163,8 +162,6 @@ extension FixedWidthInteger {
 }
 extension Float: PoolElement {}
 extension Double: PoolElement {}
-extension Float16: PoolElement {}
-extension BFloat16: PoolElement {}
 extension Int8: PoolElement {}
 extension UInt8: PoolElement {}
 

@@ -9,7 +9,7 @@ extension MaxPool: DifferentiableOperator {
     guard let gradient = backward.gradient() else { return }
     let x = backward.input(0)
     if backward.operatorSet < 8 {
-      // The same pool with the second output that it lacks.
+      // Version 8 adds the output of indices.
       var node = backward.forward
       node.operatorSetVersion = 8
       backward.replaceForward(with: node)
@@ -25,7 +25,7 @@ extension MaxPool: DifferentiableOperator {
 }
 
 extension WindowAttributes {
-  /// Whether windows are 2 × 2 elements of their own each, in rows and columns from the first on.
+  /// Whether windows are 2 × 2 without overlap, gaps or padding.
   fileprivate var isHalving: Bool {
     kernel == [2, 2] && strides == [2, 2] && !ceilMode
       && (autoPad == .valid || autoPad == .notSet && pads?.allSatisfy { $0 == 0 } ?? true)
@@ -44,13 +44,14 @@ extension GlobalMaxPool: DifferentiableOperator {
   }
 }
 
-/// The gradient of `MaxPool`: each element of the gradient of its result added to the place that the
-/// maximum came from. Inputs are that gradient, the places, and the images for their shape.
+/// The gradient of `MaxPool`: adds each element of the gradient of the result to the element that
+/// was the maximum. Inputs are that gradient, the indices, and the images, of which only the shape
+/// is read.
 struct MaxPoolGrad: Operator {
   static let schema = Schema(
     "MaxPoolGrad", domain: "swift.onnx", [1: [.floats, .bfloat16]], inputs: 3...3)
   let isColumnMajor: Bool
-  /// Whether the windows are 2 × 2 elements of their own each.
+  /// Whether the windows are 2 × 2 without overlap.
   let isHalving: Bool
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -63,7 +64,9 @@ struct MaxPoolGrad: Operator {
     let images = try inputs.tensor(2, sameTypeAs: 0)
     try inputs.check(1, isLike: gradient.shape, type: .int64)
     if let shape = images.shape {
-      guard shape.rank >= 3 else { throw .input(2, "expected at least rank 3, got shape \(shape)") }
+      guard shape.rank >= 3 else {
+        throw .input(2, "expected rank 3 or higher, got shape \(shape)")
+      }
       var own = Shape(rank: shape.rank)
       for axis in 0..<2 { own[axis] = shape[axis] }
       try inputs.check(0, isLike: own, type: gradient.elementType)
@@ -84,9 +87,8 @@ struct MaxPoolGrad: Operator {
       return halvingKernel(images, height: sizes[2], width: sizes[3])
     case .float32: return kernel(images, count, places, order, Float.self)
     case .float64: return kernel(images, count, places, order, Double.self)
-    case .float16: return kernel(images, count, places, order, Float16.self)
-    case .bfloat16: return kernel(images, count, places, order, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case .float16, .bfloat16: return try call.widened(prepare)
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 
@@ -103,7 +105,7 @@ struct MaxPoolGrad: Operator {
     return .compute { buffers in buffers.parallel(tiles.count, tile) }
   }
 
-  /// - Parameter order: sizes of the axes where places count the first one fastest
+  /// - Parameter order: the sizes of the axes if indices are column-major, or `nil`
   private func kernel<T: RealElement>(
     _ images: Int, _ size: Int, _ count: Int, _ order: [Int]?, _ type: T.Type
   ) -> Kernel {
@@ -116,7 +118,7 @@ struct MaxPoolGrad: Operator {
         let places = buffers.input(1, as: Int64.self) + image * count
         x.update(repeating: T(compute: 0), count: size)
         for i in 0..<count {
-          // Places elsewhere are none: a window in the padding has −1.
+          // A window in the padding has index −1.
           let place = Int(places[i] &- first)
           guard place >= 0, place < size else { continue }
           let own = order.map { Self.rowMajor(place, $0) } ?? place
@@ -140,9 +142,9 @@ struct MaxPoolGrad: Operator {
   }
 }
 
-/// The gradient of `GlobalMaxPool`, which the first of the largest elements of an image gets.
-/// Inputs are the gradient of its result, its images, and its result.
-struct GlobalMaxPoolGrad: Operator {
+/// The gradient of `GlobalMaxPool`, which goes to the first largest element of each image. Inputs
+/// are the gradient of the result, the images, and the result.
+struct GlobalMaxPoolGrad: WidenedOperator {
   static let schema = Schema(
     "GlobalMaxPoolGrad", domain: "swift.onnx", [1: [.floats, .bfloat16]], inputs: 3...3)
 
@@ -151,27 +153,21 @@ struct GlobalMaxPoolGrad: Operator {
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let images = try inputs.tensor(1, sameTypeAs: 0)
     if var shape = images.shape {
-      guard shape.rank >= 2 else { throw .input(1, "expected at least rank 2, got shape \(shape)") }
+      guard shape.rank >= 2 else {
+        throw .input(1, "expected rank 2 or higher, got shape \(shape)")
+      }
       for axis in shape.dimensions.indices.dropFirst(2) { shape[axis] = 1 }
       for index in [0, 2] { try inputs.check(index, isLike: shape, type: images.elementType) }
     }
     return [.tensor(images)]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+  func kernel<T: RealElement>(
+    _ call: Preparation, _ type: T.Type
+  ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(1)
     let images = try call.count(sizes.prefix(2))
     let count = try call.count(sizes.dropFirst(2))
-    switch try call.elementType(0) {
-    case .float32: return kernel(images, count, Float.self)
-    case .float64: return kernel(images, count, Double.self)
-    case .float16: return kernel(images, count, Float16.self)
-    case .bfloat16: return kernel(images, count, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
-    }
-  }
-
-  private func kernel<T: RealElement>(_ images: Int, _ count: Int, _ type: T.Type) -> Kernel {
     let tiles = Tiles(images, cost: .work(count, 2))
     let tile: Buffers.Tile = { buffers, task, _ in
       for image in tiles[task] {

@@ -3,9 +3,9 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// Each region `[image, x1, y1, x2, y2]` of `[N, C, H, W]` cut into bins, and the largest element of
-/// each bin; 0 for a bin without any.
-struct MaxRoiPool: Operator {
+/// Divides each region `[image, x1, y1, x2, y2]` of `[N, C, H, W]` into bins and computes the
+/// largest element of each bin; 0 for an empty bin.
+struct MaxRoiPool: WidenedOperator {
   static let schema = Schema(
     "MaxRoiPool", [1: .floats, 22: [.floats, .bfloat16]], inputs: 2...2)
   let height: Int
@@ -27,7 +27,7 @@ struct MaxRoiPool: Operator {
     _ = try inputs.tensor(1, sameTypeAs: 0)
     let rois = try inputs.shape(1, rank: 2)
     if let size = rois?[1].size, size != 5 {
-      throw .input(1, "expected 5 numbers a region, got \(size)")
+      throw .input(1, "expected 5 elements per region, got \(size)")
     }
     return [
       .tensor(
@@ -35,17 +35,7 @@ struct MaxRoiPool: Operator {
     ]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: return try kernel(call, Float.self)
-    case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
-    }
-  }
-
-  private func kernel<T: RealElement & PoolElement>(
+  func kernel<T: RealElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)
@@ -69,7 +59,7 @@ struct MaxRoiPool: Operator {
             }
           }
           y[channel * this.height * this.width + bin] =
-            rows.isEmpty || columns.isEmpty ? .zero : best
+            rows.isEmpty || columns.isEmpty ? T(compute: 0) : best
         }
       }
     }
@@ -78,7 +68,7 @@ struct MaxRoiPool: Operator {
       for region in 0..<regions {
         let image = rois[region * 5].compute
         guard image >= 0, image < T.Compute(sizes[0]) else {
-          throw .input(1, "\(image) is none of \(sizes[0]) images")
+          throw .input(1, "image index \(image) is out of range for \(sizes[0]) images")
         }
       }
       buffers.parallel(regions, tile)

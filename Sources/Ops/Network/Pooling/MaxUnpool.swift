@@ -2,11 +2,11 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// The reverse of `MaxPool`: each element at the place that `I` names, zeros elsewhere.
+/// The inverse of `MaxPool`: writes each element to its index in `I`, and zeros elsewhere.
 ///
-/// Places count in the shape that kernel, strides and pads imply; a larger `output_shape` holds
-/// that in its corner.
-struct MaxUnpool: Operator {
+/// Indices refer to the shape implied by kernel, strides and pads. A larger `output_shape` contains
+/// that shape in its first corner.
+struct MaxUnpool: WidenedOperator {
   static let schema = Schema(
     "MaxUnpool", [9: .floats, 11: .floats, 22: [.floats, .bfloat16]], inputs: 2...3)
   let windows: WindowAttributes
@@ -32,18 +32,20 @@ struct MaxUnpool: Operator {
         return [.tensor(input.elementType, Shape(rank: shape.rank))]
       }
       guard sizes.count == shape.rank, sizes.elementCount != nil else {
-        throw .input(2, "\(sizes) is no shape of rank \(shape.rank)")
+        throw .input(2, "expected a shape of rank \(shape.rank), got \(sizes)")
       }
       for (axis, size) in sizes.enumerated() {
         guard let least = result[axis].size else { continue }
-        guard size >= least else { throw .input(2, "\(sizes) is smaller than \(result)") }
+        guard size >= least else {
+          throw .input(2, "output_shape \(sizes) is smaller than the implied shape \(result)")
+        }
       }
       result = Shape(sizes)
     }
     return [.tensor(input.elementType, result)]
   }
 
-  /// The shape that a `MaxPool` with these attributes reduces to `shape`.
+  /// The shape of an input that a `MaxPool` with these attributes reduces to `shape`.
   private func implied(_ shape: Shape) throws(OperatorError) -> Shape {
     guard shape.rank == kernel.count + 2 else {
       throw .input(0, "expected rank \(kernel.count + 2), got shape \(shape)")
@@ -61,24 +63,14 @@ struct MaxUnpool: Operator {
       let (padding, huge) = windows.begin(axis).addingReportingOverflow(
         windows.end(axis, of: kernel.count))
       guard !overflow, !wide, !huge, end >= padding else {
-        throw .invalid("spatial axis \(axis) of \(size) unpools to no size")
+        throw .invalid("spatial axis \(axis) of size \(size) has no valid unpooled size")
       }
       result[axis + 2] = .size(end - padding)
     }
     return result
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: return try kernel(call, Float.self)
-    case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
-    }
-  }
-
-  private func kernel<T: Element>(
+  func kernel<T: RealElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     let count = try call.inputCount(0)
@@ -86,15 +78,15 @@ struct MaxUnpool: Operator {
     let total = try call.outputCount(0)
     guard let inner = try implied(Shape(try call.inputSizes(0))).sizes,
       let places = inner.elementCount
-    else { throw .invalid("the unpooled shape overflows") }
+    else { throw .invalid("the element count of the unpooled shape overflows") }
     return .compute { buffers throws(OperatorError) in
       let x = buffers.input(0, as: T.self)
       let indices = buffers.input(1, as: Int64.self)
       let y = buffers.output(0, as: T.self)
-      y.update(repeating: .zero, count: total)
+      y.update(repeating: T(compute: 0), count: total)
       for i in 0..<count {
         guard let index = Int(exactly: indices[i]), index >= 0, index < places else {
-          throw .input(1, "place \(indices[i]) lies outside the \(places) of the result")
+          throw .input(1, "index \(indices[i]) is out of range for \(places) elements")
         }
         y[inner == outer ? index : moved(index, from: inner, to: outer)] = x[i]
       }
@@ -102,7 +94,8 @@ struct MaxUnpool: Operator {
   }
 }
 
-/// The place in an array of shape `outer` of an element's place in its corner of shape `inner`.
+/// Maps an index into shape `inner` to an index into `outer`, which contains it in its first
+/// corner.
 private func moved(_ place: Int, from inner: [Int], to outer: [Int]) -> Int {
   var rest = place
   var result = 0

@@ -4,7 +4,7 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// An operator that reduces the windows over each image `[N, C, …]` to one number each.
+/// An operator that reduces each window over an image `[N, C, …]` to one element.
 protocol PoolOperator: Operator {
   var windows: WindowAttributes { get }
 }
@@ -18,7 +18,7 @@ extension PoolOperator {
       return .tensor(input.elementType, Shape(rank: rank + 2))
     }
     guard shape.rank >= 3 else {
-      throw .input(0, "expected at least rank 3, got shape \(shape)")
+      throw .input(0, "expected rank 3 or higher, got shape \(shape)")
     }
     let spatial = try windows.outputs(Array(shape.dropFirst(2)))
     return .tensor(input.elementType, Shape(Array(shape.prefix(2)) + spatial))
@@ -26,7 +26,7 @@ extension PoolOperator {
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] { [try pooledType(inputs)] }
 
-  /// The window over the images, and how many images there are.
+  /// The windows over an image, and the number of images.
   func geometry(_ call: Preparation) throws(OperatorError) -> (window: Window, images: Int) {
     let sizes = try call.inputSizes(0)
     let window = try windows.window(Array(sizes.dropFirst(2)))
@@ -36,24 +36,24 @@ extension PoolOperator {
 }
 
 extension Window {
-  /// Floats of scratch memory that the vectorised loops need.
+  /// The number of floats of scratch memory that the vectorised loops need.
   var scratchCount: Int { withUnsafePointer(to: c) { ck_pool_room($0).vectors } }
 }
 
-/// How plain loops reduce a window.
+/// The reduction of a window by plain loops.
 protocol WindowReduction: Sendable {
   associatedtype Source
   associatedtype Sum
   associatedtype Result
   var start: Sum { get }
   func add(_ sum: inout Sum, _ x: Source)
-  /// - Parameter count: elements of the window, as the operator counts them
+  /// - Parameter count: the number of elements of the window that the operator counts
   func finish(_ sum: Sum, count: Int) -> Result
 }
 
 /// A kernel that reduces every window by plain loops.
 ///
-/// - Parameter countsPadding: whether `finish` is told of the elements in the padding too
+/// - Parameter countsPadding: whether the count for `finish` includes elements in the padding
 func poolingKernel<Reduction: WindowReduction>(
   _ reduction: Reduction, _ window: Window, images: Int, countsPadding: Bool = false
 ) -> Kernel {

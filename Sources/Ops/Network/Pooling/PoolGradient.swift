@@ -4,17 +4,17 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// A pooling operator whose gradient by an element is a sum over the element's windows.
+/// A pooling operator whose gradient for an element is a sum over the windows of the element.
 protocol DifferentiablePool: DifferentiableOperator {
-  /// The windows over an image, and how many images there are.
+  /// The windows over an image, and the number of images.
   func gradientGeometry(_ sizes: [Int]) throws(OperatorError) -> (window: Window, images: Int)
-  /// The type of the result for images of input 0's type.
+  /// The type of the result for images of the type of input 0.
   func gradientType(_ inputs: Inputs) throws(OperatorError) -> ValueType
-  /// Whether the derivative is computed from elements and results, and not only from the sizes.
+  /// Whether the derivative depends on elements and results, and not only on sizes.
   static var needsElements: Bool { get }
-  /// Whether elements in the padding count.
+  /// Whether counts include elements in the padding.
   var countsPadding: Bool { get }
-  /// `dy/dx` for one element of a window; x and y are 0 where `needsElements` is false.
+  /// `dy/dx` for one element of a window; x and y are 0 if `needsElements` is false.
   func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T, count: Int) -> T
 }
 
@@ -23,11 +23,7 @@ extension DifferentiablePool {
     guard let gradient = backward.gradient() else { return }
     let y = Self.needsElements ? backward.output(0) : ""
     backward.set(
-      0,
-      backward.builder.node(
-        PoolGrad<Self>.schema.name, [gradient, backward.input(0), y], backward.forward.attributes,
-        domain: Registry.privateDomain, operatorSet: backward.operatorSet,
-        hint: "\(backward.input(0))_grad"))
+      gradientOf: 0, to: PoolGrad<Self>.schema.name, [gradient, backward.input(0), y])
   }
 }
 
@@ -35,7 +31,7 @@ extension DifferentiablePool where Self: PoolOperator {
   func gradientGeometry(_ sizes: [Int]) throws(OperatorError) -> (window: Window, images: Int) {
     let window = try windows.window(Array(sizes.dropFirst(2)))
     guard [sizes[0], sizes[1], max(window.outputCount, window.inputCount)].elementCount != nil
-    else { throw .invalid("no tensor has sizes \(sizes)") }
+    else { throw .invalid("the element count of shape \(sizes) overflows") }
     return (window, window.outputCount == 0 ? 0 : sizes[0] * sizes[1])
   }
   func gradientType(_ inputs: Inputs) throws(OperatorError) -> ValueType { try pooledType(inputs) }
@@ -43,7 +39,9 @@ extension DifferentiablePool where Self: PoolOperator {
 
 extension DifferentiablePool where Self: GlobalPoolOperator {
   func gradientGeometry(_ sizes: [Int]) throws(OperatorError) -> (window: Window, images: Int) {
-    guard let all = sizes.elementCount else { throw .invalid("no tensor has sizes \(sizes)") }
+    guard let all = sizes.elementCount else {
+      throw .invalid("the element count of shape \(sizes) overflows")
+    }
     let images = all == 0 ? 0 : sizes[0] * sizes[1]
     let count = images == 0 ? 0 : all / images
     return (try Window([WindowAxis(input: count, kernel: count)]), images)
@@ -52,8 +50,8 @@ extension DifferentiablePool where Self: GlobalPoolOperator {
   var countsPadding: Bool { false }
 }
 
-/// The gradient of a pooling operator: inputs are the gradient of its result, its images X, and
-/// where the derivative needs it the result Y.
+/// The gradient of a pooling operator. Inputs are the gradient of the result, the images X, and, if
+/// the derivative needs it, the result Y.
 struct PoolGrad<Base: DifferentiablePool>: Operator {
   static var schema: Schema {
     Schema(Base.schema.name + "Grad", gradientOf: Base.schema, inputs: 2...3, outputs: 1...1)
@@ -83,9 +81,8 @@ struct PoolGrad<Base: DifferentiablePool>: Operator {
     case .float32 where !Base.needsElements: return spread(window, images, call.threads)
     case .float32: return kernel(window, images, Float.self)
     case .float64: return kernel(window, images, Double.self)
-    case .float16: return kernel(window, images, Float16.self)
-    case .bfloat16: return kernel(window, images, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
+    case .float16, .bfloat16: return try call.widened(prepare)
+    case let type: throw .input(0, "element type \(type) is not supported")
     }
   }
 
@@ -124,7 +121,7 @@ struct PoolGrad<Base: DifferentiablePool>: Operator {
     return .compute { buffers in buffers.parallel(tiles.count, tile) }
   }
 
-  /// Means of float32 windows, row by row.
+  /// The gradient of float32 means, row by row.
   private func spread(_ window: Window, _ images: Int, _ threads: Int) -> Kernel {
     let shape = window.c
     let row = window.x.output.vectors
@@ -161,7 +158,7 @@ extension GlobalAveragePool: DifferentiablePool {
   func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T, count: Int) -> T { 1 / T(count) }
 }
 
-/// `dy/dx` of `y = (Σ |x|ᵖ)^(1/p)`; 0 where y is.
+/// `dy/dx` of `y = (Σ |x|ᵖ)^(1/p)`; 0 if x or y is 0.
 private func normDerivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T, _ p: Double) -> T {
   guard y > 0, x != 0 else { return 0 }
   let sign: T = x < 0 ? -1 : 1

@@ -3,20 +3,20 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// Each region of an image `[N, C, H, W]` pooled to `[C, output_height, output_width]`: every bin is
-/// the mean, or the largest, of points interpolated within it.
-struct RoiAlign: Operator {
+/// Pools each region of an image `[N, C, H, W]` to `[C, output_height, output_width]`: every bin is
+/// the mean, or the maximum, of points interpolated within it.
+struct RoiAlign: WidenedOperator {
   static let schema = Schema(
     "RoiAlign", [10: .floats, 16: .floats, 22: [.floats, .bfloat16]], inputs: 3...3)
   let isMaximum: Bool
   let height: Int
   let width: Int
-  /// Points along each axis of a bin; 0 for as many as the bin has elements.
+  /// The number of points along each axis of a bin; 0 for one point per element of the bin.
   let sampling: Int
   let scale: Float
   let isHalfPixel: Bool
 
-  /// More points than this along an axis of a bin are refused, and so are its square for a region.
+  /// The largest number of points along an axis of a bin; its square is the limit for a region.
   private static let limit = 4096
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -33,7 +33,7 @@ struct RoiAlign: Operator {
         among: ["half_pixel", "output_half_pixel"])
     isHalfPixel = mode == "half_pixel"
     guard height > 0, width > 0 else {
-      throw .attribute("output_height", "a result of \(height) × \(width)")
+      throw .attribute("output_height", "expected at least 1 × 1 bins, got \(height) × \(width)")
     }
     guard sampling >= 0, sampling <= Self.limit else {
       throw .attribute("sampling_ratio", "expected 0 to \(Self.limit), got \(sampling)")
@@ -48,10 +48,10 @@ struct RoiAlign: Operator {
     let rois = try inputs.shape(1, rank: 2)
     let indices = try inputs.shape(2, rank: 1)
     if let size = rois?[1].size, size != 4 {
-      throw .input(1, "expected 4 coordinates a region, got \(size)")
+      throw .input(1, "expected 4 coordinates per region, got \(size)")
     }
     if let m = rois?[0].size, let n = indices?[0].size, m != n {
-      throw .input(2, "expected an index for each of \(m) regions, got \(n)")
+      throw .input(2, "expected \(m) image indices, one per region, got \(n)")
     }
     return [
       .tensor(
@@ -62,17 +62,7 @@ struct RoiAlign: Operator {
     ]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: return try kernel(call, Float.self)
-    case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
-    }
-  }
-
-  private func kernel<T: RealElement>(
+  func kernel<T: RealElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)
@@ -80,7 +70,7 @@ struct RoiAlign: Operator {
     let result = try call.count([regions, sizes[1], height, width])
     let plane = try call.count(sizes.dropFirst(2))
     guard result > 0 else { return .compute { _ in } }
-    guard plane > 0 else { throw .input(0, "an image of no elements cannot be pooled") }
+    guard plane > 0 else { throw .input(0, "cannot pool an empty image") }
     let this = self
     let tile: Buffers.Tile = { buffers, region, _ in
       let rois = buffers.input(1, as: T.self)
@@ -103,13 +93,15 @@ struct RoiAlign: Operator {
       let rois = buffers.input(1, as: T.self)
       for region in 0..<regions {
         guard let image = Int(exactly: indices[region]), image >= 0, image < sizes[0] else {
-          throw .input(2, "\(indices[region]) is none of \(sizes[0]) images")
+          throw .input(2, "image index \(indices[region]) is out of range for \(sizes[0]) images")
         }
         let columns = this.axis(rois, region, 0, this.width, sizes[3]).points
         let rows = this.axis(rois, region, 1, this.height, sizes[2]).points
         guard columns <= Self.limit, rows <= Self.limit,
           columns * rows <= Self.limit * Self.limit / (this.width * this.height)
-        else { throw .input(1, "region \(region) has too many points to interpolate") }
+        else {
+          throw .input(1, "region \(region) has too many sampling points; set sampling_ratio")
+        }
       }
       buffers.parallel(regions, tile)
     }
@@ -122,7 +114,7 @@ struct RoiAlign: Operator {
     let points: Int
     let size: Int
 
-    /// The elements beside a point, and the weight of the second; `nil` for a point outside.
+    /// The elements next to a point, and the weight of the second; `nil` for a point outside.
     @inline(__always) func neighbours(_ index: Int, _ point: Int) -> (low: Int, high: Int, C)? {
       let place = start + C(index) * bin + (C(point) + C(1) / 2) * bin / C(points)
       guard place >= -1, place <= C(size) else { return nil }
@@ -165,7 +157,7 @@ struct RoiAlign: Operator {
           )
         }
         if isMaximum {
-          // The largest of the four products, as the standard's own results have it.
+          // The maximum of the four products, as in the standard's test data.
           let most = max(max(values.0, values.1), max(values.2, values.3))
           result = isFirst ? most : max(result, most)
           isFirst = false
@@ -190,7 +182,8 @@ extension RoiAlign {
           let mode = try change.string("coordinate_transformation_mode") ?? "half_pixel"
           guard mode == "output_half_pixel" else {
             throw .attribute(
-              "coordinate_transformation_mode", "that version knows output_half_pixel only")
+              "coordinate_transformation_mode", "the target version only supports output_half_pixel"
+            )
           }
           change.drop("coordinate_transformation_mode")
         })

@@ -3,9 +3,10 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// The grid for `GridSample` that maps an image affinely: `theta`, `[N, axes, axes + 1]`, times each
-/// place of an image of the given size, from −1 to 1 along each axis, the last axis first.
-struct AffineGrid: Operator {
+/// The grid for `GridSample` of an affine map: `theta`, `[N, axes, axes + 1]`, times the
+/// coordinates of each element of an image of the given size, from −1 to 1 along each axis, last
+/// axis first.
+struct AffineGrid: WidenedOperator {
   static let schema = Schema("AffineGrid", [20: [.floats, .bfloat16]], inputs: 2...2)
   let alignsCorners: Bool
 
@@ -25,7 +26,7 @@ struct AffineGrid: Operator {
       return [.tensor(type, count.map { Shape(rank: $0) })]
     }
     guard sizes.count == 4 || sizes.count == 5, sizes.allSatisfy({ $0 >= 0 }) else {
-      throw .input(1, "\(sizes) is no size of images")
+      throw .input(1, "expected 4 or 5 sizes of 0 or more, got \(sizes)")
     }
     let axes = sizes.count - 2
     for (axis, wanted) in [sizes[0], axes, axes + 1].enumerated() {
@@ -35,17 +36,7 @@ struct AffineGrid: Operator {
     return [.tensor(type, Shape([sizes[0]] + sizes.dropFirst(2) + [axes]))]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: return try kernel(call, Float.self)
-    case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
-    case let type: throw .input(0, "no kernel for \(type)")
-    }
-  }
-
-  private func kernel<T: RealElement>(
+  func kernel<T: RealElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
     let output = try call.outputSizes(0)
@@ -84,11 +75,13 @@ extension AffineGrid {
     [
       .introduced(20) { change throws(OperatorError) in
         let sizes = try change.integers(1)
-        guard sizes.count == 4 || sizes.count == 5 else { throw .input(1, "expected 4 or 5 sizes") }
+        guard sizes.count == 4 || sizes.count == 5 else {
+          throw .input(1, "expected 4 or 5 sizes, got \(sizes.count)")
+        }
         let space = Array(sizes.dropFirst(2))
         let count = try change.elementCount(space + [space.count + 1])
         let alignsCorners = try change.int("align_corners") == 1
-        // Each place of the image, the last axis first, and 1.
+        // The coordinates of each element of the image, last axis first, and 1.
         var places = [Float](repeating: 1, count: count)
         let strides = rowMajorStrides(space)
         for index in 0..<count / (space.count + 1) {

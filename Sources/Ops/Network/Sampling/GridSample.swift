@@ -4,8 +4,8 @@ import ONNXOperators
 import ONNXProducts
 import RealModule
 
-/// The input `[N, C, …]` sampled at the places that a grid `[N, …, axes]` names, from −1 to 1 along
-/// each axis of an image, the last axis first.
+/// Samples the input `[N, C, …]` at the coordinates in a grid `[N, …, axes]`, which are from −1 to
+/// 1 along each axis of an image, last axis first.
 struct GridSample: Operator {
   static let schema = Schema(
     "GridSample", [16: .classic, 20: .classic, 22: [.classic, .bfloat16]], inputs: 2...2)
@@ -30,7 +30,7 @@ struct GridSample: Operator {
     guard let rank = input.shape?.rank ?? grid.shape?.rank else {
       return [.tensor(input.elementType, nil)]
     }
-    guard rank >= 3 else { throw .input(0, "expected at least rank 3, got rank \(rank)") }
+    guard rank >= 3 else { throw .input(0, "expected rank 3 or higher, got rank \(rank)") }
     var result = Shape(rank: rank)
     if let shape = input.shape { (result[0], result[1]) = (shape[0], shape[1]) }
     if let shape = grid.shape {
@@ -38,10 +38,10 @@ struct GridSample: Operator {
         throw .input(1, "expected rank \(rank), got shape \(shape)")
       }
       if let axes = shape[rank - 1].size, axes != rank - 2 {
-        throw .input(1, "expected \(rank - 2) coordinates, got \(axes)")
+        throw .input(1, "expected \(rank - 2) coordinates per element, got \(axes)")
       }
       if let m = result[0].size, let n = shape[0].size, m != n {
-        throw .input(1, "expected \(m) grids, got \(n)")
+        throw .input(1, "expected batch size \(m), the batch size of input 0, got \(n)")
       }
       for axis in 2..<rank { result[axis] = shape[axis - 1] }
     }
@@ -52,8 +52,7 @@ struct GridSample: Operator {
     switch try call.elementType(0) {
     case .float32: return try kernel(call, Float.self)
     case .float64: return try kernel(call, Double.self)
-    case .float16: return try kernel(call, Float16.self)
-    case .bfloat16: return try kernel(call, BFloat16.self)
+    case .float16, .bfloat16: return try call.widened(prepare)
     case .int8: return try kernel(call, Int8.self)
     case .int16: return try kernel(call, Int16.self)
     case .int32: return try kernel(call, Int32.self)
@@ -66,20 +65,39 @@ struct GridSample: Operator {
     case .complex64: return try kernel(call, Complex<Float>.self)
     case .complex128: return try kernel(call, Complex<Double>.self)
     case .string where sampler.mode == .nearest: return try kernel(call, String.self)
-    case let type: throw .input(0, "\(type) cannot be interpolated")
+    case let type: throw .input(0, "element type \(type) cannot be interpolated")
     }
   }
 
   private func kernel<T: SampledElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
+    try kernel(call) { buffers, images, results, taps in
+      let (x, y) = (buffers.input(0, as: T.self), buffers.output(0, as: T.self))
+      for (image, result) in zip(images, results) { y[result] = T.sample(x + image, taps) }
+    }
+  }
+
+  /// Samples channels at one point of the grid. `images` has the offset of each channel of the input,
+  /// `results` the index of its element in the output.
+  private typealias Sample =
+    @Sendable (
+      _ buffers: Buffers, _ images: StrideTo<Int>, _ results: StrideTo<Int>,
+      _ taps: UnsafeMutableBufferPointer<GridSampler.Tap>
+    ) -> Void
+
+  private func kernel(
+    _ call: Preparation, _ sample: @escaping Sample
+  ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)
     let axes = sizes.count - 2
-    guard axes <= 3 else { throw .unsupported("GridSample over \(axes) axes") }
+    guard axes <= 3 else {
+      throw .unsupported("GridSample over \(axes) spatial axes; 1 to 3 are supported")
+    }
     let places = try call.count(try call.outputSizes(0).dropFirst(2))
     let image = try call.count(sizes.dropFirst(2))
     guard try call.count(try call.outputSizes(0)) > 0 else { return .compute { _ in } }
-    guard image > 0 else { throw .input(0, "an image of no elements cannot be sampled") }
+    guard image > 0 else { throw .input(0, "cannot sample an empty image") }
     let grid = try RealRows<Double>(try call.elementType(1))
     let sampler = sampler
     let tiles = Tiles(places, cost: .work(sizes[1], 16))
@@ -93,11 +111,11 @@ struct GridSample: Operator {
             let coordinates = grid.read(
               buffers.bytes(input: 1), at: (n * places + place) * axes, axes, room: room)
             let count = sampler.taps(at: coordinates, spatial, taps)
-            for channel in n * sizes[1]..<(n + 1) * sizes[1] {
-              let x = buffers.input(0, as: T.self) + channel * image
-              buffers.output(0, as: T.self)[channel * places + place] =
-                T.sample(x, UnsafeMutableBufferPointer(rebasing: taps[..<count]))
-            }
+            let (first, end) = (n * sizes[1], (n + 1) * sizes[1])
+            sample(
+              buffers, stride(from: first * image, to: end * image, by: image),
+              stride(from: first * places + place, to: end * places + place, by: places),
+              UnsafeMutableBufferPointer(rebasing: taps[..<count]))
           }
         }
       }
@@ -106,9 +124,9 @@ struct GridSample: Operator {
   }
 }
 
-/// An element that a grid can sample.
+/// An element type that a grid can sample.
 protocol SampledElement: Element {
-  /// The weighted sum of the elements at some places.
+  /// The weighted sum of some elements.
   static func sample(
     _ x: UnsafePointer<Self>, _ taps: UnsafeMutableBufferPointer<GridSampler.Tap>
   ) -> Self
@@ -135,13 +153,13 @@ extension Complex: SampledElement where RealType: ComplexPart & BinaryFloatingPo
 }
 
 extension String: SampledElement {
-  /// The nearest element; outside there is nothing.
+  /// The nearest element; the empty string outside the image.
   static func sample(
     _ x: UnsafePointer<Self>, _ taps: UnsafeMutableBufferPointer<GridSampler.Tap>
   ) -> Self { taps[0].weight == 0 ? "" : x[taps[0].place] }
 }
 
-/// Finds the elements around a place of an image, and their weights.
+/// Finds the elements around a point of an image, and their weights.
 struct GridSampler: Sendable {
   enum Padding: String { case zeros, border, reflection }
 
@@ -155,12 +173,12 @@ struct GridSampler: Sendable {
   let padding: Padding
   let alignsCorners: Bool
 
-  /// Writes the taps for one place of the grid.
+  /// Writes the taps for one point of the grid.
   ///
   /// - Parameters:
-  ///   - coordinates: −1…1, the last axis first
-  ///   - taps: memory for 64
-  /// - Returns: how many there are
+  ///   - coordinates: −1…1, last axis first
+  ///   - taps: memory for 64 taps
+  /// - Returns: The number of taps.
   func taps(
     at coordinates: UnsafePointer<Double>, _ sizes: [Int],
     _ taps: UnsafeMutableBufferPointer<Tap>
@@ -176,7 +194,7 @@ struct GridSampler: Sendable {
       case .linear: (first, width) = (x.rounded(.down), 2)
       case .cubic: (first, width) = (x.rounded(.down) - 1, 4)
       }
-      // Backwards, so that each tap makes way for its successors.
+      // Backwards, so that no tap is overwritten before it is read.
       var next = count * width
       for index in (0..<count).reversed() {
         let old = taps[index]
@@ -207,12 +225,12 @@ struct GridSampler: Sendable {
     }
   }
 
-  /// A place along an axis, within it unless padding is zeros.
+  /// The coordinate in elements along an axis, within the axis unless padding is zeros.
   private func adjusted(_ coordinate: Double, _ size: Int) -> Double {
     let n = Float(coordinate)
     let length = Float(size)
     var x = Double(alignsCorners ? (n + 1) / 2 * (length - 1) : ((n + 1) * length - 1) / 2)
-    // A cubic looks at elements on both sides of the border: each is found by itself.
+    // Cubic interpolation reads elements on both sides of the border, so `place` adjusts each.
     if mode == .cubic { return x }
     if mode == .nearest { x = x.rounded(.toNearestOrEven) }
     switch padding {
@@ -235,7 +253,7 @@ struct GridSampler: Sendable {
     return (x < low) == isEven ? low + rest : high - rest
   }
 
-  /// The element at a whole place; `nil` where there is none.
+  /// The index of the element at an integral coordinate; `nil` if it is zero padding.
   private func place(_ x: Double, _ size: Int) -> Int? {
     let last = Double(size - 1)
     if x >= 0 && x <= last { return Int(x) }
@@ -258,7 +276,9 @@ extension GridSample {
           change.set(.string("mode", name))
         },
         down: { change throws(OperatorError) in
-          guard try change.rank(0) == 4 else { throw .input(0, "that version knows images only") }
+          guard try change.rank(0) == 4 else {
+            throw .input(0, "the target version only supports images of rank 4")
+          }
           let names = ["linear": "bilinear", "cubic": "bicubic"]
           guard let mode = try change.string("mode"), let name = names[mode] else { return }
           change.set(.string("mode", name))

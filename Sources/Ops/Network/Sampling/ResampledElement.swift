@@ -15,7 +15,7 @@ extension RealElement {
 }
 
 extension FixedWidthInteger {
-  /// The nearest integer, halves to even, within the type's range.
+  /// Rounds to the nearest integer, ties to even, and saturates.
   init<C: BinaryFloatingPoint>(resampled value: C) {
     let rounded = value.rounded(.toNearestOrEven)
     self = Self(exactly: rounded) ?? (rounded > 0 ? .max : rounded < 0 ? .min : 0)
@@ -23,7 +23,7 @@ extension FixedWidthInteger {
   func resampled<C: BinaryFloatingPoint>(as type: C.Type) -> C { C(self) }
 }
 
-/// 1 or 0, and back.
+/// Booleans are interpolated as 1 and 0.
 extension Bool: ResampledElement {
   init<C: BinaryFloatingPoint>(resampled value: C) { self = value != 0 }
   func resampled<C: BinaryFloatingPoint>(as type: C.Type) -> C { self ? 1 : 0 }
@@ -31,8 +31,6 @@ extension Bool: ResampledElement {
 
 extension Float: ResampledElement {}
 extension Double: ResampledElement {}
-extension Float16: ResampledElement {}
-extension BFloat16: ResampledElement {}
 extension Int8: ResampledElement {}
 extension Int16: ResampledElement {}
 extension Int32: ResampledElement {}

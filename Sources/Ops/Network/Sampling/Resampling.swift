@@ -2,14 +2,14 @@ import Glibc
 import ONNXOperators
 import ONNXProducts
 
-/// How `Resize` and `Upsample` find the elements of the input that make one of the result.
+/// The rule by which `Resize` and `Upsample` compute an element of the result from the input.
 struct Resampling: Sendable {
   enum Mode: String { case nearest, linear, cubic }
   enum Coordinates: String, CaseIterable {
     case halfPixel = "half_pixel"
     /// Since version 19.
     case halfPixelSymmetric = "half_pixel_symmetric"
-    /// In version 11 alone.
+    /// In version 11 only.
     case halfPixelForNearest = "tf_half_pixel_for_nn"
     case pytorchHalfPixel = "pytorch_half_pixel"
     case alignCorners = "align_corners"
@@ -21,7 +21,7 @@ struct Resampling: Sendable {
     case preferCeil = "round_prefer_ceil"
     case floor
     case ceil
-    /// Down where the axis grows, up where it shrinks: `Resize` of version 10.
+    /// Down if the axis grows, up if it shrinks: `Resize` of version 10.
     case outward
   }
 
@@ -33,7 +33,7 @@ struct Resampling: Sendable {
   var extrapolation = 0.0
   var isAntialiased = false
 
-  /// One axis: sizes, scale, and where in the input, as parts of its size, a crop begins and ends.
+  /// One axis: sizes, scale, and the start and end of a crop as fractions of the input size.
   struct Axis: Sendable, Equatable {
     var input: Int
     var output: Int
@@ -41,21 +41,21 @@ struct Resampling: Sendable {
     var start = 0.0
     var end = 1.0
 
-    /// Real and imaginary part, which stay as they are.
+    /// The axis of real and imaginary parts, which is not resampled.
     static let complexParts = Axis(input: 2, output: 2, scale: 1)
   }
 
-  /// Whether the axis stays as it is.
+  /// Whether the axis is not resampled.
   func isIdentity(_ axis: Axis) -> Bool {
     axis.input == axis.output && abs(axis.scale - 1) < 1e-9
       && (coordinates != .cropAndResize || (abs(axis.start) < 1e-9 && abs(axis.end - 1) < 1e-9))
   }
 
-  /// The place in the input of place `index` of the result, in single precision as the scales are:
-  /// what should be whole is whole.
+  /// The input coordinate of element `index` of the result, computed in float32, the type of the
+  /// scales, so that coordinates that should be integers are.
   ///
-  /// The text divides by the whole size for `align_corners`, the standard's tests by the size before
-  /// it is rounded.
+  /// For `align_corners`, the standard's text divides by the rounded size, its tests by the size
+  /// before rounding. This follows the tests.
   func coordinate(_ index: Int, _ axis: Axis) -> Double {
     let x = Float(index)
     let scale = Float(axis.scale)
@@ -77,13 +77,13 @@ struct Resampling: Sendable {
     }
   }
 
-  /// Whether the place lies outside what a crop may show.
+  /// Whether a crop extends outside the input at this coordinate.
   func isOutside(_ coordinate: Double, _ axis: Axis) -> Bool {
     coordinates == .cropAndResize
       && !(coordinate >= 0 && coordinate <= Double(axis.input) - 1)
   }
 
-  /// The element nearest to a place.
+  /// The index of the element nearest to a coordinate.
   func nearest(_ coordinate: Double, _ axis: Axis) -> Int {
     let floor = coordinate.rounded(.down)
     let rest = coordinate - floor
@@ -99,29 +99,29 @@ struct Resampling: Sendable {
   }
 
   private func clamped(_ place: Double, _ axis: Axis) -> Int {
-    // NaN falls to the first element.
+    // NaN maps to the first element.
     place > 0 ? Int(min(place, Double(axis.input - 1))) : 0
   }
 
-  /// How many elements of the input make one of the result.
+  /// The number of input elements per interpolated element of the result.
   func taps(_ axis: Axis) -> Int {
     let reach = mode == .cubic ? 2.0 : 1.0
     guard isAntialiased, axis.scale < 1 else { return 2 * Int(reach) }
     let first = (-reach / axis.scale).rounded(.down) + 1
-    // Beyond four times the input nothing new is to be had.
+    // More than four times the input size adds no elements.
     return 2 - 2 * Int(max(first, -4 * Double(axis.input) - 4))
   }
 
-  /// The elements for one of the result, and their weights, which sum to 1.
+  /// Writes the indices of the elements for one element of the result, and their weights of sum 1.
   ///
-  /// - Parameters: memory for `taps` of each
+  /// - Parameters: memory for `taps` indices and weights
   func weigh(
     _ coordinate: Double, _ axis: Axis, _ places: UnsafeMutablePointer<Int>,
     _ weights: UnsafeMutablePointer<Double>
   ) {
     let taps = taps(axis)
     let floor = coordinate.rounded(.down)
-    // The element to the left is preferred: the distance to it lies in (0, 1].
+    // The left element is preferred, so its distance is in (0, 1].
     let rest = coordinate == floor ? 1 : coordinate - floor
     let left = coordinate == floor ? floor - 1 : floor
     let scale = isAntialiased ? min(axis.scale, 1) : 1
@@ -146,5 +146,19 @@ struct Resampling: Sendable {
     let a = cubicCoefficient
     if x <= 1 { return ((a + 2) * x - (a + 3)) * x * x + 1 }
     return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0
+  }
+}
+
+extension Resampling.Axis {
+  /// Scales the axis.
+  ///
+  /// - Parameter index: the input index of the scale, for errors
+  mutating func apply(scale: Double, input index: Int) throws(OperatorError) {
+    let size = (Float(input) * Float(scale)).rounded(.down)
+    guard scale > 0, let output = Int(exactly: size) else {
+      throw .input(index, "scale \(scale) is invalid for an axis of size \(input)")
+    }
+    self.output = output
+    self.scale = scale
   }
 }

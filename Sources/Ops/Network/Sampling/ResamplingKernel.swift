@@ -11,7 +11,7 @@ extension Resampling {
     let type = try call.elementType(0)
     guard count > 0 else { return .compute { _ in } }
     guard axes.allSatisfy({ $0.input > 0 }) else {
-      throw .input(0, "an axis of size 0 resizes to nothing but 0")
+      throw .input(0, "an axis of size 0 can only be resized to size 0")
     }
     if mode == .nearest, coordinates != .cropAndResize {
       switch type.stride {
@@ -25,27 +25,27 @@ extension Resampling {
       }
     }
     switch type {
-    case .float32: return kernel(axes, Float.self, Float.self)
-    case .float64: return kernel(axes, Double.self, Double.self)
-    case .float16: return kernel(axes, Float16.self, Float.self)
-    case .bfloat16: return kernel(axes, BFloat16.self, Float.self)
-    case .int8: return kernel(axes, Int8.self, Float.self)
-    case .int16: return kernel(axes, Int16.self, Double.self)
-    case .int32: return kernel(axes, Int32.self, Double.self)
-    case .int64: return kernel(axes, Int64.self, Double.self)
-    case .uint8: return kernel(axes, UInt8.self, Float.self)
-    case .uint16: return kernel(axes, UInt16.self, Double.self)
-    case .uint32: return kernel(axes, UInt32.self, Double.self)
-    case .uint64: return kernel(axes, UInt64.self, Double.self)
+    case .float32: return kernel(axes, Conversion<Float>(Float.self))
+    case .float64: return kernel(axes, Conversion<Double>(Double.self))
+    case .float16, .bfloat16:
+      return try call.widened { (wide) throws(OperatorError) in try kernel(wide, axes) }
+    case .int8: return kernel(axes, Conversion<Float>(Int8.self))
+    case .uint8: return kernel(axes, Conversion<Float>(UInt8.self))
+    case .int16: return kernel(axes, Conversion<Double>(Int16.self))
+    case .uint16: return kernel(axes, Conversion<Double>(UInt16.self))
+    case .int32: return kernel(axes, Conversion<Double>(Int32.self))
+    case .uint32: return kernel(axes, Conversion<Double>(UInt32.self))
+    case .int64: return kernel(axes, Conversion<Double>(Int64.self))
+    case .uint64: return kernel(axes, Conversion<Double>(UInt64.self))
     case .complex64 where extrapolation == 0:
-      return kernel(axes + [.complexParts], Float.self, Float.self)
+      return kernel(axes + [.complexParts], Conversion<Float>(Float.self))
     case .complex128 where extrapolation == 0:
-      return kernel(axes + [.complexParts], Double.self, Double.self)
-    default: throw .input(0, "\(type) cannot be interpolated")
+      return kernel(axes + [.complexParts], Conversion<Double>(Double.self))
+    default: throw .input(0, "element type \(type) cannot be interpolated")
     }
   }
 
-  /// Elements copied, one table of places for each axis.
+  /// Copies elements by one table of offsets per axis.
   private func nearestKernel<T>(_ axes: [Axis], _ type: T.Type) -> Kernel {
     let this = self
     let tableSize = axes.reduce(0) { $0 + $1.output }
@@ -84,49 +84,55 @@ extension Resampling {
     }
   }
 
-  /// One axis after the other, in a type that holds fractions.
-  private func kernel<T: ResampledElement, C: BLASElement>(
-    _ axes: [Axis], _ type: T.Type, _ compute: C.Type
-  ) -> Kernel {
-    let this = self
+  /// The passes along the axes that are resampled, from sizes to other sizes, and the largest number
+  /// of elements before or after a pass.
+  private func passes(
+    _ axes: [Axis], from source: KeyPath<Axis, Int>, to target: KeyPath<Axis, Int>
+  ) -> (passes: [Pass], largest: Int) {
     var passes: [Pass] = []
-    var sizes = axes.map(\.input)
-    var largest = Int.work(sizes.elementCount ?? Int.max)
+    var sizes = axes.map { $0[keyPath: source] }
+    var largest = sizes.elementCount ?? Int.max
     for (index, axis) in axes.enumerated() where !isIdentity(axis) {
-      let outer = sizes[..<index].reduce(1, *)
-      let inner = sizes[(index + 1)...].reduce(1, *)
-      passes.append(Pass(axis: axis, outer: outer, inner: inner))
-      sizes[index] = axis.output
+      passes.append(
+        Pass(
+          axis: axis, outer: sizes[..<index].elementCount ?? Int.max,
+          inner: sizes[(index + 1)...].elementCount ?? Int.max))
+      sizes[index] = axis[keyPath: target]
       largest = max(largest, sizes.elementCount ?? Int.max)
     }
+    return (passes, largest)
+  }
+
+  /// The size in bytes of the table of a pass.
+  private func tableSize(_ passes: [Pass]) -> Int {
+    passes.map { Int.work($0.axis.output, tapCount($0.axis), 16) }.max() ?? 0
+  }
+
+  /// Resamples one axis after the other in a floating-point type.
+  private func kernel<C: BLASElement>(_ axes: [Axis], _ conversion: Conversion<C>) -> Kernel {
+    let this = self
+    let (passes, largest) = passes(axes, from: \.input, to: \.output)
     let input = axes.map(\.input).elementCount ?? 0
     let output = axes.map(\.output).elementCount ?? 0
-    let steps = passes
-    let half = largest.vectors
+    let half = Int.work(largest).vectors
     let values = Int.work(2, half, MemoryLayout<C>.stride)
-    let tables =
-      passes.map { pass in
-        Int.work(pass.axis.output, this.tapCount(pass.axis), 16)
-      }.max() ?? 0
-    return .compute(scratch: .total(values, tables)) { buffers in
+    return .compute(scratch: .total(values, tableSize(passes))) { buffers in
       var from = buffers.scratch.assumingMemoryBound(to: C.self)
       var to = from + half
       let table = buffers.scratch + values
-      let x = buffers.input(0, as: T.self)
-      for i in 0..<input { from[i] = x[i].resampled(as: C.self) }
-      for pass in steps {
+      conversion.load(buffers, from, 0..<input)
+      for pass in passes {
         pass.fill(table, this)
         let (source, target) = (UnsafePointer(from), to)
         pass.run(source, target, table, this, buffers.pool)
         swap(&from, &to)
       }
-      let y = buffers.output(0, as: T.self)
-      for i in 0..<output { y[i] = T(resampled: from[i]) }
+      conversion.store(buffers, from, 0..<output)
     }
   }
 
-  /// The kernel that adds the elements of input 0, which are the result's gradient, to those of the
-  /// input that they were made of.
+  /// The kernel of the gradient: adds each element of input 0, the result's gradient, to the
+  /// elements of the input that contributed to it.
   func gradientKernel(_ call: Preparation, _ axes: [Axis]) throws(OperatorError) -> Kernel {
     let input = try call.count(axes.map(\.input))
     let type = try call.elementType(0)
@@ -135,36 +141,24 @@ extension Resampling {
       return .compute { $0.bytes(output: 0).update(repeating: 0, count: bytes) }
     }
     switch type {
-    case .float32: return gradientKernel(axes, Float.self, Float.self)
-    case .float64: return gradientKernel(axes, Double.self, Double.self)
-    case .float16: return gradientKernel(axes, Float16.self, Float.self)
-    case .bfloat16: return gradientKernel(axes, BFloat16.self, Float.self)
-    default: throw .input(0, "no kernel for \(type)")
+    case .float32: return gradientKernel(axes, Conversion<Float>(Float.self))
+    case .float64: return gradientKernel(axes, Conversion<Double>(Double.self))
+    case .float16, .bfloat16:
+      return try call.widened { (wide) throws(OperatorError) in try gradientKernel(wide, axes) }
+    default: throw .input(0, "element type \(type) is not supported")
     }
   }
 
-  private func gradientKernel<T: ResampledElement, C: BLASElement>(
-    _ axes: [Axis], _ type: T.Type, _ compute: C.Type
+  private func gradientKernel<C: BLASElement>(
+    _ axes: [Axis], _ conversion: Conversion<C>
   ) -> Kernel {
     let this = self
-    var passes: [Pass] = []
-    var sizes = axes.map(\.output)
-    let output = sizes.elementCount ?? 0
+    let (passes, largest) = passes(axes, from: \.output, to: \.input)
     let input = axes.map(\.input).elementCount ?? 0
-    var largest = output
-    for (index, axis) in axes.enumerated() where !isIdentity(axis) {
-      passes.append(
-        Pass(
-          axis: axis, outer: sizes[..<index].elementCount ?? Int.max,
-          inner: sizes[(index + 1)...].elementCount ?? Int.max))
-      sizes[index] = axis.input
-      largest = max(largest, sizes.elementCount ?? Int.max)
-    }
-    let half = largest.vectors
+    let output = axes.map(\.output).elementCount ?? 0
+    let half = Int.work(largest).vectors
     let values = Int.work(2, half, MemoryLayout<C>.stride)
-    let tables =
-      passes.map { Int.work($0.axis.output, this.tapCount($0.axis), 16) }.max() ?? 0
-    /// What a pass reads, and the one before it writes.
+    /// The buffer that a pass reads and the previous pass writes.
     @Sendable func place(_ buffers: Buffers, _ pass: Int) -> UnsafeMutablePointer<C> {
       buffers.scratch.assumingMemoryBound(to: C.self) + pass % 2 * half
     }
@@ -182,14 +176,12 @@ extension Resampling {
     }
     let (outputs, inputs) = (Tiles(output), Tiles(input))
     let load: Buffers.Tile = { buffers, task, _ in
-      let (g, y) = (buffers.input(0, as: T.self), place(buffers, 0))
-      for i in outputs[task] { y[i] = g[i].resampled(as: C.self) }
+      conversion.load(buffers, place(buffers, 0), outputs[task])
     }
     let store: Buffers.Tile = { buffers, task, _ in
-      let (x, y) = (place(buffers, steps.count), buffers.output(0, as: T.self))
-      for i in inputs[task] { y[i] = T(resampled: x[i]) }
+      conversion.store(buffers, place(buffers, steps.count), inputs[task])
     }
-    return .compute(scratch: .total(values, tables)) { buffers in
+    return .compute(scratch: .total(values, tableSize(passes))) { buffers in
       buffers.parallel(outputs.count, load)
       for (pass, tiles, tile) in steps {
         pass.fill(buffers.scratch + values, this)
@@ -199,8 +191,26 @@ extension Resampling {
     }
   }
 
-  /// Elements of the input for one of the result, of whatever mode.
+  /// The number of input elements per element of the result, in any mode.
   fileprivate func tapCount(_ axis: Axis) -> Int { mode == .nearest ? 1 : taps(axis) }
+}
+
+/// The conversion of the elements of input 0 and output 0 to and from the type that resampling
+/// computes in.
+private struct Conversion<C: BLASElement>: Sendable {
+  let load: @Sendable (Buffers, UnsafeMutablePointer<C>, Range<Int>) -> Void
+  let store: @Sendable (Buffers, UnsafePointer<C>, Range<Int>) -> Void
+
+  init<T: ResampledElement>(_ type: T.Type) {
+    load = { buffers, y, range in
+      let x = buffers.input(0, as: T.self)
+      for i in range { y[i] = x[i].resampled(as: C.self) }
+    }
+    store = { buffers, x, range in
+      let y = buffers.output(0, as: T.self)
+      for i in range { y[i] = T(resampled: x[i]) }
+    }
+  }
 }
 
 /// Resampling along one axis of `[outer, axis, inner]`.
@@ -209,8 +219,8 @@ private struct Pass: Sendable {
   let outer: Int
   let inner: Int
 
-  /// Writes places, then weights, for every place of the result; a place of −1 stands for one
-  /// outside.
+  /// Writes the indices, then the weights, for every element of the result. Index −1 denotes an
+  /// element outside.
   func fill(_ table: UnsafeMutableRawPointer, _ rule: Resampling) {
     let taps = rule.tapCount(axis)
     let places = table.assumingMemoryBound(to: Int.self)
@@ -255,8 +265,8 @@ private struct Pass: Sendable {
 }
 
 extension Pass {
-  /// The transposed of `run` for some of `outer`: adds the result's elements g to those that they
-  /// were made of.
+  /// The transpose of `run` for some of `outer`: adds the result's gradient g to the elements that
+  /// contributed to it.
   fileprivate func runBack<C: BLASElement>(
     _ g: UnsafePointer<C>, _ x: UnsafeMutablePointer<C>, _ table: UnsafeMutableRawPointer,
     _ rule: Resampling, images: Range<Int>

@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// The input sampled at other places along its axes, by scales or to sizes; `floor(size · scale)`.
+/// Resamples the input along its axes, to given sizes or to `floor(size · scale)`.
 struct Resize: Operator {
   static let schema = Schema(
     "Resize",
@@ -53,7 +53,7 @@ struct Resize: Operator {
     guard let shape = input.shape else { return [.tensor(input.elementType, nil)] }
     var result = Shape(rank: shape.rank)
     if let axes {
-      let own = try places(axes, rank: shape.rank)
+      let own = try normalized(axes: axes, rank: shape.rank)
       for axis in 0..<shape.rank where !own.contains(axis) { result[axis] = shape[axis] }
     }
     if let sizes = shape.sizes, let axes = try resampled(inputs, sizes) {
@@ -62,27 +62,13 @@ struct Resize: Operator {
     return [.tensor(input.elementType, result)]
   }
 
-  private func places(_ axes: [Int], rank: Int) throws(OperatorError) -> [Int] {
-    var result: [Int] = []
-    for axis in axes {
-      guard axis >= -rank, axis < rank else {
-        throw .attribute("axes", "\(axis) is no axis of rank \(rank)")
-      }
-      result.append(axis < 0 ? axis + rank : axis)
-    }
-    guard Set(result).count == result.count else {
-      throw .attribute("axes", "\(axes) names an axis twice")
-    }
-    return result
-  }
-
-  /// What happens to each axis; `nil` where the inputs that say so are not known.
+  /// The resampling of each axis; `nil` if it depends on inputs that are not constant.
   private func resampled(
     _ inputs: Inputs, _ sizes: [Int]
   ) throws(OperatorError) -> [Resampling.Axis]? {
-    let places = try places(axes ?? Array(sizes.indices), rank: sizes.count)
+    let places = try normalized(axes: axes ?? Array(sizes.indices), rank: sizes.count)
     var result = sizes.map { Resampling.Axis(input: $0, output: $0, scale: 1) }
-    // An empty tensor stands for one left out.
+    // An empty tensor is equivalent to an omitted one.
     let scales = inputs.has(2) ? inputs.constant(2) : nil
     let wanted = inputs.has(3) ? try inputs.integers(3) : nil
     if inputs.has(2) && scales == nil { return nil }
@@ -92,14 +78,14 @@ struct Resize: Operator {
     } else if let scales, scales.count > 0 {
       try scale(&result, places, scales.elements(as: Float.self).map(Double.init))
     } else {
-      throw .invalid("neither scales nor sizes are given")
+      throw .invalid("expected scales or sizes, got neither")
     }
     guard rule.coordinates == .cropAndResize else { return result }
     guard inputs.has(1) else { throw .input(1, "is missing") }
     guard let roi = inputs.constant(1) else { return nil }
     let region = try numbers(roi)
     guard region.count == 2 * places.count else {
-      throw .input(1, "expected \(2 * places.count) numbers, got \(region.count)")
+      throw .input(1, "expected \(2 * places.count) elements, two per axis, got \(region.count)")
     }
     for (index, axis) in places.enumerated() {
       result[axis].start = region[index]
@@ -121,11 +107,11 @@ struct Resize: Operator {
     _ result: inout [Resampling.Axis], _ places: [Int], _ wanted: [Int]
   ) throws(OperatorError) {
     guard wanted.count == places.count, wanted.allSatisfy({ $0 >= 0 }) else {
-      throw .input(3, "\(wanted) is no size for each of \(places.count) axes")
+      throw .input(3, "expected \(places.count) sizes of 0 or more, got \(wanted)")
     }
     for (size, axis) in zip(wanted, places) {
       guard result[axis].input > 0 || size == 0 else {
-        throw .input(0, "an axis of size 0 resizes to nothing but 0")
+        throw .input(0, "an axis of size 0 can only be resized to size 0")
       }
       result[axis].output = size
       result[axis].scale = Double(size) / Double(max(result[axis].input, 1))
@@ -135,7 +121,7 @@ struct Resize: Operator {
     guard let ratio = policy == "not_larger" ? ratios.min() : ratios.max() else { return }
     for axis in places {
       let size = (ratio * Double(result[axis].input) + 0.5).rounded(.down)
-      guard let output = Int(exactly: size) else { throw .input(3, "\(wanted) overflows") }
+      guard let output = Int(exactly: size) else { throw .input(3, "size \(wanted) overflows") }
       result[axis].output = output
       result[axis].scale = ratio
     }
@@ -158,20 +144,9 @@ struct Resize: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     guard let axes = try resampled(call.inputs, try call.inputSizes(0)) else {
-      throw .invalid("scales, sizes or region are not known")
+      throw .invalid("scales, sizes and roi must be constant")
     }
     return try rule.kernel(call, axes)
-  }
-}
-
-extension Resampling.Axis {
-  mutating func apply(scale: Double, input index: Int) throws(OperatorError) {
-    let size = (Float(input) * Float(scale)).rounded(.down)
-    guard scale > 0, let output = Int(exactly: size) else {
-      throw .input(index, "\(scale) is no scale for an axis of \(input)")
-    }
-    self.output = output
-    self.scale = scale
   }
 }
 
@@ -186,7 +161,7 @@ extension Resize {
             let values = try change.floats(1)
             let isUp = values.allSatisfy { $0 >= 1 }
             guard isUp || values.allSatisfy({ $0 <= 1 }) else {
-              throw .input(1, "it scales up and down, rounding differently")
+              throw .input(1, "scales both above and below 1 have no equivalent nearest_mode")
             }
             change.set(.string("nearest_mode", isUp ? "floor" : "ceil"))
           }
@@ -198,7 +173,7 @@ extension Resize {
         13,
         up: { change throws(OperatorError) in
           if try change.string("coordinate_transformation_mode") == "tf_half_pixel_for_nn" {
-            throw .attribute("coordinate_transformation_mode", "that version knows no such mode")
+            throw .attribute("coordinate_transformation_mode", "the target version lacks this mode")
           }
         },
         down: { change throws(OperatorError) in
@@ -217,7 +192,7 @@ extension Resize {
         19,
         down: { change throws(OperatorError) in
           if try change.string("coordinate_transformation_mode") == "half_pixel_symmetric" {
-            throw .attribute("coordinate_transformation_mode", "that version knows no such mode")
+            throw .attribute("coordinate_transformation_mode", "the target version lacks this mode")
           }
         }),
     ]
@@ -229,20 +204,23 @@ extension VersionChange {
     constant(Tensor(shape: [0], [Float]()), hint)
   }
 
-  /// Version 10's form: scales, and one way to find the coordinates.
+  /// Changes the node to the form of version 10: scales and asymmetric coordinates.
   fileprivate mutating func resizeByScales() throws(OperatorError) {
     let mode = try string("mode") ?? "nearest"
     let coordinates = try string("coordinate_transformation_mode") ?? "half_pixel"
     guard mode != "cubic", coordinates == "asymmetric" else {
       throw .attribute(
-        "coordinate_transformation_mode", "that version knows asymmetric, nearest or linear, only")
+        "coordinate_transformation_mode",
+        "the target version only supports asymmetric, nearest or linear")
     }
     var scales = has(2) ? constant(2) == nil ? nil : try floats(2) : []
     if let list = scales, list.isEmpty {
-      guard let input = sizes(0), has(3) else { throw .input(2, "the scales must be known") }
+      guard let input = sizes(0), has(3) else {
+        throw .input(2, "expected constant sizes and a known input shape")
+      }
       let wanted = try integers(3)
       guard wanted.count == input.count, input.allSatisfy({ $0 > 0 }) else {
-        throw .input(3, "does not fit the input")
+        throw .input(3, "expected one size per axis of a nonempty input")
       }
       let found = zip(wanted, input).map { Float($0) / Float($1) }
       guard
@@ -250,18 +228,19 @@ extension VersionChange {
           Int(exactly: ($0.0 * Float($0.1)).rounded(.down)) == $1
         })
       else {
-        throw .input(3, "no scales give exactly these sizes")
+        throw .input(3, "no scales give exactly these sizes in float32")
       }
       scales = found
       setInput(2, constant(Tensor(shape: [found.count], found), "scales"))
     }
     if mode == "nearest" {
-      guard let scales else { throw .input(2, "must be a constant, and is not") }
+      guard let scales else { throw .input(2, "scales must be constant") }
       let isUp = scales.allSatisfy { $0 >= 1 }
       let isDown = scales.allSatisfy { $0 <= 1 }
       let rounding = try string("nearest_mode") ?? "round_prefer_floor"
       guard isUp && isDown || isUp && rounding == "floor" || isDown && rounding == "ceil" else {
-        throw .attribute("nearest_mode", "that version rounds down to enlarge, up to shrink")
+        throw .attribute(
+          "nearest_mode", "the target version rounds down to enlarge and up to shrink")
       }
     }
     drop(
@@ -270,14 +249,16 @@ extension VersionChange {
     node.inputs = [try input(0), try input(2)]
   }
 
-  /// Scales or sizes for all axes in place of those of `axes`.
+  /// Replaces scales or sizes for `axes` by values for all axes.
   fileprivate mutating func resizeAllAxes() throws(OperatorError) {
     guard let axes = try ints("axes") else { return }
     let rank = try rank(0)
     let places = try normalized(axes: axes, rank: rank)
     if has(1), constant(1)?.count != 0 {
       let roi = try floats(1)
-      guard roi.count == 2 * places.count else { throw .input(1, "does not fit the axes") }
+      guard roi.count == 2 * places.count else {
+        throw .input(1, "expected two values per axis of 'axes'")
+      }
       var all = Array(repeating: Float(0), count: rank) + Array(repeating: Float(1), count: rank)
       for (index, axis) in places.enumerated() {
         all[axis] = roi[index]
@@ -287,14 +268,16 @@ extension VersionChange {
     }
     if has(2), constant(2)?.count != 0 {
       let scales = try floats(2)
-      guard scales.count == places.count else { throw .input(2, "does not fit the axes") }
+      guard scales.count == places.count else {
+        throw .input(2, "expected one scale per axis of 'axes'")
+      }
       var all = Array(repeating: Float(1), count: rank)
       for (axis, scale) in zip(places, scales) { all[axis] = scale }
       setInput(2, constant(Tensor(shape: [rank], all), "scales"))
     } else if has(3) {
       let wanted = try integers(3)
       guard wanted.count == places.count, var all = sizes(0) else {
-        throw .input(3, "the input's sizes must be known, and are not")
+        throw .input(3, "expected one size per axis of 'axes' and a known input shape")
       }
       for (axis, size) in zip(places, wanted) { all[axis] = size }
       setInput(3, integers(all, "sizes"))

@@ -2,9 +2,10 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// An operator that samples its input at other places.
+/// An operator that resamples its input.
 protocol ResamplingOperator: DifferentiableOperator {
-  /// How, for an input of these sizes; `nil` where the inputs that say so are not known.
+  /// The resampling of an input of these sizes; `nil` if it depends on inputs that are not
+  /// constant.
   func resampling(
     _ inputs: Inputs, _ sizes: [Int]
   ) throws(OperatorError) -> (rule: Resampling, axes: [Resampling.Axis])?
@@ -19,17 +20,13 @@ extension ResamplingOperator {
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
     let inputs = (0..<backward.inputCount).map(backward.input)
-    backward.set(
-      0,
-      backward.builder.node(
-        ResamplingGrad<Self>.schema.name, [gradient] + inputs, backward.forward.attributes,
-        domain: Registry.privateDomain, operatorSet: backward.operatorSet,
-        hint: "\(backward.input(0))_grad"))
+    backward.set(gradientOf: 0, to: ResamplingGrad<Self>.schema.name, [gradient] + inputs)
   }
 }
 
-/// The gradient of resampling: each element of the gradient of the result, times its weights, added
-/// to the elements of the input that made it. Inputs are that gradient and those of the operator.
+/// The gradient of resampling: adds each element of the result's gradient, times its weights, to
+/// the input elements that contributed to it. Inputs are that gradient and the inputs of the
+/// operator.
 struct ResamplingGrad<Base: ResamplingOperator>: Operator {
   static var schema: Schema {
     Schema(Base.schema.name + "Grad", gradientOf: Base.schema, inputs: 2...5, outputs: 1...1)
@@ -48,14 +45,14 @@ struct ResamplingGrad<Base: ResamplingOperator>: Operator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let found = try base.resampling(call.inputs.behindGradient, try call.inputSizes(1))
     guard let (rule, axes) = found else {
-      throw .invalid("scales, sizes or region are not known")
+      throw .invalid("scales, sizes and roi must be constant")
     }
     return try rule.gradientKernel(call, axes)
   }
 }
 
 extension Inputs {
-  /// The inputs of an operator that stand behind the gradient of its result.
+  /// The inputs of the operator, which follow the gradient of its result.
   fileprivate var behindGradient: Inputs {
     Inputs(types: Array(types.dropFirst()), constants: Array(constants.dropFirst()))
   }

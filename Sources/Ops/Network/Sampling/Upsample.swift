@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// The input sampled at `floor(size · scale)` places along each axis, from version 9 on with the
-/// scales as an input.
+/// Resamples the input to `floor(size · scale)` along each axis. Scales are an input from version 9
+/// on.
 struct Upsample: ScalingOperator {
   static let schema = Schema(
     "Upsample", [7: .classic, 9: .classic], removed: 10, inputs: 1...2)
@@ -18,7 +18,7 @@ struct Upsample: ScalingOperator {
   }
 }
 
-/// `Upsample` of height and width of images.
+/// `Upsample` of the height and width of images.
 struct Upsample1: ScalingOperator {
   static let schema = Schema(
     "Upsample", [1: [.floats, .bool, .int32, .int64]], inputs: 1...1)
@@ -32,7 +32,7 @@ struct Upsample1: ScalingOperator {
   }
 }
 
-/// `Resize` of version 10: by scales only, and downwards too.
+/// `Resize` of version 10, which only takes scales, including scales below 1.
 struct Resize10: ScalingOperator {
   static let schema = Schema("Resize", [10: .classic], inputs: 2...2)
   let mode: Resampling.Mode
@@ -45,14 +45,14 @@ struct Resize10: ScalingOperator {
 }
 
 extension NodeReader {
-  /// Attribute `mode`: `nearest`, or linear under the name that the version has for it.
+  /// Reads attribute `mode`: `nearest`, or the name of linear interpolation in this version.
   fileprivate mutating func scalingMode(_ linear: String) throws(OperatorError) -> Resampling.Mode {
     try choice("mode", default: "nearest", among: ["nearest", linear]) == linear
       ? .linear : .nearest
   }
 }
 
-/// An operator that scales every axis: attribute, or input 1.
+/// An operator that scales every axis by an attribute or input 1.
 protocol ScalingOperator: Operator {
   var mode: Resampling.Mode { get }
   var scales: [Float]? { get }
@@ -93,7 +93,7 @@ extension ScalingOperator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     guard let (rule, axes) = try resampling(call.inputs, try call.inputSizes(0)) else {
-      throw .input(1, "the scales are not known")
+      throw .input(1, "scales must be constant")
     }
     return try rule.kernel(call, axes)
   }
@@ -107,7 +107,7 @@ extension Upsample {
         up: { change throws(OperatorError) in
           guard let height = try change.float("height_scale"),
             let width = try change.float("width_scale")
-          else { throw .attribute("height_scale", "is missing, or width_scale is") }
+          else { throw .attribute("height_scale", "expected both height_scale and width_scale") }
           change.drop("height_scale", "width_scale")
           change.set(.floats("scales", [1, 1, height, width]))
           if try change.string("mode") == "bilinear" { change.set(.string("mode", "linear")) }
@@ -115,7 +115,7 @@ extension Upsample {
         down: { change throws(OperatorError) in
           guard let scales = try change.floats("scales"), scales.count == 4,
             scales[0] == 1, scales[1] == 1
-          else { throw .attribute("scales", "that version scales height and width only") }
+          else { throw .attribute("scales", "the target version only scales height and width") }
           change.drop("scales")
           change.set(.float("height_scale", scales[2]))
           change.set(.float("width_scale", scales[3]))
@@ -146,7 +146,7 @@ extension Resize10 {
         10,
         down: { change throws(OperatorError) in
           guard try change.floats(1).allSatisfy({ $0 >= 1 }) else {
-            throw .input(1, "that version does not scale down")
+            throw .input(1, "the target version does not support scales below 1")
           }
           change.node.operatorType = "Upsample"
         })
