@@ -38,6 +38,9 @@ struct Consumer {
     let repeated = try again.run(["image": image])
     precondition(repeated["logits"] == logits)
 
-    try SwirlChecks.run()
+    do { try SwirlChecks.run() } catch {
+      print("Swirl: \(error)")
+      exit(1)
+    }
   }
 }

@@ -50,7 +50,7 @@ enum SwirlChecks {
 
     // The function takes the operator's attribute.
     var inner = swirl("a", "b")
-    inner.attributes = [Attribute("alpha", .reference("turns", .float))]
+    inner.attributes = [Attribute("alpha", .reference(name: "turns", type: 1))]
     var function = Function(
       "Turn", domain: "com.acme.functions", inputs: ["a"], outputs: ["b"], nodes: [inner],
       operatorSets: [OperatorSetImport(domain: "com.acme", version: 1)])
@@ -168,7 +168,7 @@ enum SwirlChecks {
     let read = try Model(contentsOf: file)
     try check(read.operatorSets.contains { $0.domain == "com.acme" }, "\(read.operatorSets)")
     let data = ["x": Tensor(shape: [64, 1], inputs)]
-    let results = try Session(read, options: options).run(data)
+    let results = try Session(read, options: settings.session).run(data)
     try check(results == trainer.predict(data), "the file computes something else")
     print("Swirl trains: the loss fell from \(first) to \(last)")
   }
