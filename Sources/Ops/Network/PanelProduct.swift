@@ -82,7 +82,7 @@ struct PanelProduct: Sendable {
 
   /// Elements of a W that is read where it lies: for one row it comes from memory either way, and
   /// packing would take as much again. Other rows are then added up in the same order.
-  private static let largeCount = 1 << 20
+  private static let largeCount = 1 << 23
 
   /// For W `[columns, depth]`, unpacked.
   private func rowKernel() -> Kernel {
