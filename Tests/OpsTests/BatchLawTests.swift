@@ -90,6 +90,32 @@ import Testing
     #expect(try test.session(inputs, threads: 3).run(given) == kept)
   }
 
+  /// Matrices too large to be packed are read where they lie.
+  @Test(arguments: [1, 15, 16, 300, 1023, 1024, 1025, 2500])
+  func rowsOfLargeMatrices(depth: Int) {
+    let (count, rows) = (BatchCase.count, 23)
+    let (x, w, start) = (noise(count * depth), noise(rows * depth, seed: 2), noise(rows, seed: 3))
+    func products(_ samples: Range<Int>) -> [Float] {
+      var y = [Float](repeating: .nan, count: samples.count * rows)
+      x.withUnsafeBufferPointer { x in
+        guard let x = x.baseAddress else { return }
+        ck_dot_rows(x + samples.lowerBound * depth, samples.count, depth, rows, w, start, &y, rows)
+      }
+      return y
+    }
+    let whole = products(0..<count)
+    for part in BatchCase.parts {
+      let expected = whole[part.lowerBound * rows..<part.upperBound * rows]
+      #expect(products(part).map(\.bitPattern) == expected.map(\.bitPattern), "\(part)")
+    }
+    for row in 0..<rows {
+      let sum = (0..<depth).reduce(Double(start[row])) {
+        $0 + Double(x[$1]) * Double(w[row * depth + $1])
+      }
+      #expect(abs(Double(whole[row]) - sum) < 1e-4)
+    }
+  }
+
   // MARK: Convolutions
 
   @Test(arguments: BatchCase.convolutions) func convolutions(_ test: BatchCase) throws {

@@ -98,7 +98,7 @@ package struct PanelProduct: Sendable {
 
   /// The number of elements up to which W is read in place: one row reads W from memory either way,
   /// and packing would read it once more. Products of more rows then add in the same order.
-  private static let largeCount = 1 << 20
+  private static let largeCount = 1 << 23
 
   /// For W `[columns, depth]`, unpacked.
   private func rowKernel() -> Kernel {
