@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The place, int64, of the greatest or the least element along an axis. A NaN is both.
+/// The int64 index of the largest or smallest element along an axis. NaN ranks as both.
 protocol ArgExtremeOperator: Operator {
   init(_ options: ArgExtremeOptions)
   var options: ArgExtremeOptions { get }
@@ -11,7 +11,7 @@ protocol ArgExtremeOperator: Operator {
 struct ArgExtremeOptions: Sendable {
   let axis: Int
   let keepsAxis: Bool
-  /// Whether the last of several equal elements is meant.
+  /// Whether ties go to the last of the equal elements instead of the first.
   let selectsLast: Bool
 }
 
@@ -75,7 +75,7 @@ extension ArgExtremeOperator {
         y[0] = Int64(best)
       }
     }
-    // Columns side by side, so that memory is read in its order.
+    // Process adjacent columns together, so that memory is read sequentially.
     let width = min(inner, 256)
     let blocks = (inner + width - 1) / max(width, 1)
     let tile: Buffers.Tile = { buffers, task, _ in
@@ -110,7 +110,7 @@ extension ArgExtremeOperator {
   }
 }
 
-/// An element with its place in the order of numbers.
+/// An element that is compared in its own type or, for 16-bit types, in `Float`.
 protocol RankedElement: Element {
   associatedtype Order: ArithmeticElement
   var order: Order { get }
@@ -146,8 +146,11 @@ extension ArgExtremeOperator {
           let axis = try change.fromFront(try change.int("axis") ?? 0)
           guard let shape = change.tensorType(0)?.shape, axis < shape.rank,
             let size = shape[axis].size, size <= 1 << 20
-          else { throw .attribute("select_last_index", "the size along the axis must be known") }
-          // The last is the first from the end.
+          else {
+            throw .attribute(
+              "select_last_index", "the size of the axis must be known before operator set 12")
+          }
+          // The last of the equal elements is the first in reversed order.
           let order = change.integers((0..<size).reversed(), "order")
           change.precede(0, "Gather", [order], [.int("axis", axis)], type: change.tensorType(0))
           change.follow(0, "Neg")

@@ -2,8 +2,9 @@ import ONNXFormat
 import ONNXOperators
 
 extension AxisSplit {
-  /// A kernel that maps each lane of input 0, from its first element on, to a lane of output 0,
-  /// which has as many elements, or `outputsPerLane`.
+  /// A kernel that maps each lane of input 0 to a lane of output 0; `body` receives the first
+  /// element of both.
+  /// - Parameter outputsPerLane: The length of an output lane, by default that of an input lane.
   func laneKernel<X, Y>(
     outputsPerLane: Int? = nil,
     _ body: @escaping @Sendable (_ x: UnsafePointer<X>, _ y: UnsafeMutablePointer<Y>) -> Void
@@ -24,7 +25,7 @@ extension AxisSplit {
   }
 }
 
-/// The place of the first element that none is better than.
+/// The index of the best element, the first one if several are equally good.
 @inline(__always)
 func indexOfBest<T>(
   _ x: UnsafePointer<T>, _ count: Int, stride: Int, _ isBetter: (T, T) -> Bool

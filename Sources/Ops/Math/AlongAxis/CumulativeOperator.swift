@@ -2,8 +2,9 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y[i] = f(x[0], …, x[i])` along an axis, which scalar input 1 names; `exclusive` leaves out `x[i]`,
-/// `reverse` goes from the end.
+/// `y[i] = f(x[0], …, x[i])` along the axis given by scalar input 1.
+///
+/// `exclusive` leaves out `x[i]`, and `reverse` starts from the end.
 protocol CumulativeOperator: Operator {
   init(_ options: CumulativeOptions)
   var options: CumulativeOptions { get }
@@ -46,7 +47,7 @@ extension CumulativeOperator {
     }
   }
 
-  /// The axis need not be known before the run, since it changes no shape.
+  /// The axis is read at run time, since no shape depends on it.
   private func kernel<T: CumulativeElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
@@ -73,7 +74,7 @@ extension CumulativeOperator {
   }
 }
 
-/// An element that accumulates in its own type or, of 16 bits, in `Float`.
+/// An element that accumulates in its own type or, for 16-bit types, in `Float`.
 protocol CumulativeElement: RankedElement {
   init(order: Order)
 }
@@ -92,11 +93,12 @@ extension Float16: CumulativeElement { init(order: Float) { self.init(compute: o
 extension BFloat16: CumulativeElement { init(order: Float) { self.init(compute: order) } }
 
 extension VersionStep {
-  /// The operator came with that version; before, a `Scan` along the axis does what it does.
+  /// The operator was introduced in this operator set. Earlier ones use a `Scan` along the axis.
   static func cumulative(_ version: Int, by combine: String, from identity: Int) -> VersionStep {
     .introduced(version) { change throws(OperatorError) in
       guard change.version >= 9 else {
-        throw .unsupported("\(change.node.operatorType) came with operator set \(version)")
+        throw .unsupported(
+          "\(change.node.operatorType) needs operator set \(version), or 9 for its expansion")
       }
       let x = try change.input(0)
       let type = try change.elementType(0)

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// 1 for the first greatest element along an axis, 0 for the others.
+/// 1 for the first of the largest elements along an axis, 0 for the others.
 struct Hardmax: SoftmaxOperator, FlatOperator {
   static let schema = Schema("Hardmax", [13: [.floats, .bfloat16]], inputs: 1...1)
   static var coerces: Bool { false }
@@ -12,7 +12,7 @@ struct Hardmax: SoftmaxOperator, FlatOperator {
   }
 }
 
-/// Hardmax of the input coerced to two dimensions, which meet at the axis.
+/// Hardmax before operator set 13: the input is flattened to two dimensions at the axis.
 struct Hardmax1: SoftmaxOperator, FlatOperator {
   static let schema = Schema("Hardmax", [1: .floats, 11: .floats], inputs: 1...1)
   static var coerces: Bool { true }
@@ -24,7 +24,7 @@ struct Hardmax1: SoftmaxOperator, FlatOperator {
 }
 
 extension AxisSplit {
-  /// The kernel for a floating-point type; `nil` for others.
+  /// The kernel for a floating-point type, or `nil` for any other type.
   fileprivate func hardmaxKernel(_ type: ElementType) -> Kernel? {
     switch type {
     case .float32: hardmaxKernel(Float.self)

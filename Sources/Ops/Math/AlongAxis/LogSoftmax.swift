@@ -13,7 +13,7 @@ struct LogSoftmax: DifferentiableSoftmax {
   }
 }
 
-/// LogSoftmax of the input coerced to two dimensions, which meet at the axis.
+/// LogSoftmax before operator set 13: the input is flattened to two dimensions at the axis.
 struct LogSoftmax1: DifferentiableSoftmax {
   static let schema = Schema("LogSoftmax", [1: .floats, 11: .floats], inputs: 1...1)
   static var coerces: Bool { true }

@@ -13,7 +13,7 @@ struct Softmax: DifferentiableSoftmax {
   }
 }
 
-/// Softmax of the input coerced to two dimensions, which meet at the axis.
+/// Softmax before operator set 13: the input is flattened to two dimensions at the axis.
 struct Softmax1: DifferentiableSoftmax {
   static let schema = Schema("Softmax", [1: .floats, 11: .floats], inputs: 1...1)
   static var coerces: Bool { true }

@@ -1,9 +1,9 @@
 import ONNXFormat
 import ONNXOperators
 
-/// An element whose order that of an integer can stand for.
+/// An element that can be sorted by an integer key.
 protocol SortKeyElement: Element {
-  /// Equal for equal numbers, greater for greater ones, greatest for NaN.
+  /// A key with the order of the numbers: equal for equal numbers, and largest for NaN.
   var sortKey: UInt64 { get }
 }
 
@@ -18,7 +18,7 @@ extension SortKeyElement where Self: FixedWidthInteger {
 extension Double: SortKeyElement {
   var sortKey: UInt64 {
     if isNaN { return .max }
-    // Zeros of both signs are equal.
+    // Adding 0 turns −0 into +0, so that both get the same key.
     let bits = (self + 0).bitPattern
     return bits >> 63 == 0 ? bits | 1 << 63 : ~bits
   }
@@ -36,7 +36,7 @@ extension UInt16: SortKeyElement {}
 extension UInt32: SortKeyElement {}
 extension UInt64: SortKeyElement {}
 
-/// A place among the elements of a lane, by their order; of equal ones the first comes first.
+/// The position of an element in its lane, ordered by the element's key and then by position.
 struct RankedPlace: Comparable {
   let key: UInt64
   let place: Int
@@ -47,7 +47,7 @@ struct RankedPlace: Comparable {
 }
 
 extension UnsafeMutableBufferPointer where Element: Comparable {
-  /// Brings the least `k` elements to the front, in order.
+  /// Moves the `k` smallest elements to the front, sorted.
   func selectLeast(_ k: Int) {
     guard k > 0 else { return }
     if k > count / 8 {
@@ -55,7 +55,7 @@ extension UnsafeMutableBufferPointer where Element: Comparable {
       all.sort()
       return
     }
-    // A heap of the least so far, the greatest of them on top.
+    // A max-heap of the `k` smallest elements so far.
     for root in stride(from: k / 2 - 1, through: 0, by: -1) { sink(root, within: k) }
     for i in k..<count where self[i] < self[0] {
       swapAt(i, 0)

@@ -1,10 +1,11 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The `k` greatest (or, by `largest`, least) elements along an axis, in order, and their places
-/// there, int64. Of equal elements the first comes first; a NaN is greater than any number.
+/// The `k` largest elements along an axis (or the smallest, if `largest` is 0), sorted, and their
+/// int64 indices.
 ///
-/// `k` is input 1, before operator set 10 an attribute.
+/// Equal elements keep their order, and NaN is larger than any number. `k` is input 1; before
+/// operator set 10 it is an attribute.
 struct TopK: DifferentiableOperator {
   static let schema = Schema(
     "TopK",
@@ -20,7 +21,7 @@ struct TopK: DifferentiableOperator {
     axis = try node.int("axis", default: -1)
     fixedK = node.version < 10 ? try node.int("k") : nil
     isLargest = node.version >= 11 ? try node.flag("largest", default: true) : true
-    // Results in order are right where no order is asked for.
+    // Sorted results are valid when no order is required.
     if node.version >= 11 { _ = try node.flag("sorted", default: true) }
     let inputs = node.version < 10 ? 1 : 2
     guard node.inputCount == inputs else {
@@ -36,7 +37,7 @@ struct TopK: DifferentiableOperator {
     }
     let axis = try normalized(axis: axis, rank: shape.rank)
     if let k, let size = shape[axis].size, k > size {
-      throw .invalid("k is \(k), but axis \(axis) has \(size) elements")
+      throw .invalid("expected k of at most \(size), the size of axis \(axis), got \(k)")
     }
     shape[axis] = Dimension(k)
     return [.tensor(data.elementType, shape), .tensor(.int64, shape)]
@@ -50,15 +51,17 @@ struct TopK: DifferentiableOperator {
       guard values.count == 1 else { throw .input(1, "expected one number, got \(values.count)") }
       k = values[0]
     }
-    if let k, k < 0 { throw .invalid("k is \(k)") }
+    if let k, k < 0 { throw .invalid("expected k of at least 0, got \(k)") }
     return k
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)
     let split = AxisSplit(sizes, axis: try normalized(axis: axis, rank: sizes.count))
-    guard let k = try k(call.inputs) else { throw .input(1, "its contents are not known") }
-    guard k <= split.size else { throw .invalid("k is \(k), of \(split.size) elements") }
+    guard let k = try k(call.inputs) else { throw .input(1, "k is not known before the run") }
+    guard k <= split.size else {
+      throw .invalid("expected k of at most \(split.size), the size of the axis, got \(k)")
+    }
     switch try call.elementType(0) {
     case .float32: return kernel(Float.self, split, k, call)
     case .float64: return kernel(Double.self, split, k, call)
@@ -139,7 +142,7 @@ extension TopK {
       VersionStep(
         11,
         down: { change throws(OperatorError) in
-          // Results in order are right where no order is asked for.
+          // Sorted results are valid when no order is required.
           change.drop("sorted")
           if try change.int("largest") == 0 {
             change.precede(0, "Neg", type: change.tensorType(0))

@@ -1,8 +1,10 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `y = a << b` or, by `direction`, `a >> b`, broadcast. The sign moves in from the left; a shift
-/// that is negative or not less than the width leaves nothing but it, to the left 0.
+/// `y = a << b` or `a >> b`, depending on `direction`, broadcast.
+///
+/// Right shifts of signed integers are arithmetic. A shift count that is negative or not less than
+/// the bit width gives 0 to the left, and 0 or −1, the sign, to the right.
 struct BitShift: BinaryOperator {
   static let schema = Schema("BitShift", [11: .unsignedIntegers, 28: .integers], inputs: 2...2)
   let alignment: OperandAlignment

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `y = f(a, b)` on the bits of integers, whose sign does not matter; the shapes broadcast.
+/// `y = f(a, b)` on the bits of integers, broadcast. Signed integers are treated as unsigned.
 protocol BitwiseOperator: BinaryOperator {
   func apply<T: FixedWidthInteger>(_ a: T, _ b: T) -> T
 }

@@ -3,9 +3,10 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = min(max(x, low), high)`; where `low > high` all is `high`. A NaN stays one.
+/// `y = min(max(x, low), high)`, which is `high` everywhere if `low > high`. NaN stays NaN.
 ///
-/// The bounds are scalar inputs 1 and 2, before operator set 11 the attributes `min` and `max`.
+/// The bounds are scalar inputs 1 and 2; before operator set 11 they are the attributes `min` and
+/// `max`.
 struct Clip: DifferentiableOperator {
   static let schema = Schema(
     "Clip",
@@ -80,8 +81,8 @@ struct Clip: DifferentiableOperator {
 }
 
 extension Clip {
-  /// The gradient passes where `x` lies within the bounds; `min` takes it where `x < min < max`, `max`
-  /// where `x > max` or `max < min`.
+  /// The gradient goes to `x` where it lies within the bounds, to `min` where `x < min < max`, and
+  /// to `max` where `x > max` or `max < min`.
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
     let (x, low, high) = (backward.input(0), backward.input(1), backward.input(2))
@@ -119,7 +120,9 @@ extension Clip {
   }
 }
 
-/// The gradient of `Clip` by `x`: inputs are the gradient of its output, and its own inputs.
+/// The gradient of `Clip` with respect to `x`.
+///
+/// Inputs: the gradient of the output, then the inputs of `Clip`.
 struct ClipGrad: Operator {
   static let schema = Schema("ClipGrad", gradientOf: Clip.schema, inputs: 2...4, outputs: 1...1)
   private let base: Clip
@@ -235,7 +238,7 @@ extension Clip {
         down: { change throws(OperatorError) in
           for (input, name) in [(2, "max"), (1, "min")] where change.has(input) {
             guard let bound = try change.floats(input).first else {
-              throw .input(input, "is empty")
+              throw .input(input, "expected one number, got an empty tensor")
             }
             change.set(.float(name, bound))
             change.setInput(input, "")
@@ -253,7 +256,7 @@ extension Clip: ActivationOperator {
       else { return nil }
       bounds[index - 1] = value
     }
-    // Beyond its bounds in the wrong order the operator has a rule of its own.
+    // With `low > high` Clip returns `high`, which the fused activation does not.
     guard partner.position == 0, bounds[0] <= bounds[1] else { return nil }
     return .clip(bounds[0], bounds[1])
   }

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `y = f(a, b)`, a truth value for every pair of elements, the shapes broadcast.
+/// `y = f(a, b)`, a truth value for each pair of elements, broadcast.
 protocol ComparisonOperator: BinaryOperator {
   func compare<T: Comparable>(_ a: T, _ b: T) -> Bool
 }
@@ -16,7 +16,7 @@ extension ComparisonOperator {
 
   func loop(_ type: ElementType) -> AnyBinaryLoop? { comparisonLoop(type) }
 
-  /// The loop for numbers of this type; `nil` for other types.
+  /// The loop for a numeric type, or `nil` for any other type.
   func comparisonLoop(_ type: ElementType) -> AnyBinaryLoop? {
     switch type {
     case .float32: AnyBinaryLoop(loop(Float.self))

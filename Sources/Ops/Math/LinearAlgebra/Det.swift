@@ -1,8 +1,8 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The determinant of each of the matrices `[…, n, n]`, by elimination with the greatest pivot of a
-/// column, in double precision.
+/// The determinants of matrices `[…, n, n]`, by Gaussian elimination with partial pivoting in
+/// double precision.
 struct Det: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Det", [11: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
 
@@ -33,7 +33,7 @@ struct Det: AttributeFreeOperator, DifferentiableOperator {
   ) throws(OperatorError) -> Kernel {
     let n = try call.inputSizes(0).last ?? 0
     let matrices = try call.outputCount(0)
-    // The matrix is smaller than the input, unless there is none.
+    // A batch may be empty while n is huge: reserve memory only if there is a matrix.
     let count = matrices == 0 ? 0 : n * n
     let tile: Buffers.Tile = { buffers, task, thread in
       let x = buffers.input(0, as: T.self) + task * count
@@ -52,7 +52,7 @@ struct Det: AttributeFreeOperator, DifferentiableOperator {
   }
 }
 
-/// The determinant of a matrix, which is used up.
+/// The determinant of a matrix, which is overwritten.
 private func determinant(_ a: UnsafeMutablePointer<Double>, _ n: Int) -> Double {
   var result = 1.0
   for column in 0..<n {

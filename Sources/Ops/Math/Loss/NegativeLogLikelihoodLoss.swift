@@ -1,8 +1,8 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `−weight[label] · x[label]` at each position, of logarithms of probabilities; the sum of these, or
-/// their mean by the weights.
+/// The loss `−weight[label] · x[label]` of each position, their sum, or their weighted mean, where
+/// `x` holds log-probabilities.
 struct NegativeLogLikelihoodLoss: DifferentiableOperator {
   static let schema = Schema(
     "NegativeLogLikelihoodLoss",
@@ -44,7 +44,9 @@ struct NegativeLogLikelihoodLoss: DifferentiableOperator {
   }
 }
 
-/// The gradient of `NegativeLogLikelihoodLoss` by `x`: inputs are that by its output and its own inputs.
+/// The gradient of `NegativeLogLikelihoodLoss` with respect to `x`.
+///
+/// Inputs: the gradient of the output, then the inputs of the loss.
 struct NegativeLogLikelihoodLossGrad: LossGradient {
   static let schema = Schema(
     "NegativeLogLikelihoodLossGrad", gradientOf: NegativeLogLikelihoodLoss.schema, inputs: 3...4,

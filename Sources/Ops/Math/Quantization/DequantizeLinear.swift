@@ -33,7 +33,8 @@ struct DequantizeLinear: Operator {
     try options.checkZeroPoint(inputs)
     let type = options.outputType ?? scale
     guard Self.results.contains(type) else {
-      throw .input(1, "a scale of type \(scale) needs the attribute output_dtype")
+      throw .input(
+        1, "a scale of type \(scale) cannot be the result's type: set the attribute output_dtype")
     }
     return [.tensor(type, x.shape)]
   }
@@ -90,7 +91,9 @@ extension DequantizeLinear {
             return change.drop("output_dtype")
           }
           guard try change.elementType(1).rawValue == Int32(clamping: type) else {
-            throw .attribute("output_dtype", "that version's result has the scale's type")
+            throw .attribute(
+              "output_dtype",
+              "expected the scale's type, the only result type of the target version")
           }
           change.drop("output_dtype")
         }),

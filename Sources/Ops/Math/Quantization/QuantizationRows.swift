@@ -1,14 +1,14 @@
 import ONNXFormat
 import ONNXOperators
 
-/// A tensor as rows of contiguous elements that share a scale, or have one each side by side.
+/// A tensor as rows of contiguous elements that share one scale or have one contiguous scale each.
 ///
 /// The scale is one number, one for each index of an axis, or one for each block of indices along
-/// the axis (and then has the tensor's rank).
+/// the axis, in which case it has the tensor's rank.
 struct QuantizationRows: Sendable {
-  /// How many tasks the work is cut into.
+  /// The number of tasks.
   let tasks: Int
-  /// Elements from one scale of a row to the next: 0 or 1.
+  /// The step from one element's scale to the next: 0 if a row shares one scale, else 1.
   let scaleStep: Int
   private let kind: Kind
   private let rows: Int
@@ -22,7 +22,7 @@ struct QuantizationRows: Sendable {
     case blocksLast(size: Int, blocks: Int, block: Int)
   }
 
-  /// - Throws: `OperatorError.input` for input 1 where the scale's shape does not fit.
+  /// - Throws: `OperatorError.input` for input 1 if the scale's shape does not fit.
   init(
     _ sizes: [Int], scale: [Int], axis: Int, block: Int, acceptsVector: Bool
   ) throws(OperatorError) {
@@ -34,7 +34,7 @@ struct QuantizationRows: Sendable {
       scaleStep = 0
     } else {
       guard acceptsVector else { throw .input(1, "expected a scalar, got shape \(Shape(scale))") }
-      // Of a tensor of one dimension there is no other axis.
+      // A tensor of one dimension has no other axis.
       let axis = sizes.count == 1 ? 0 : try normalized(axis: axis, rank: sizes.count)
       let split = AxisSplit(sizes, axis: axis)
       if block == 0 {
@@ -69,7 +69,7 @@ struct QuantizationRows: Sendable {
     tasks = (rows + rowsPerTask - 1) / rowsPerTask
   }
 
-  /// Calls `body` with where each row of a task begins, how long it is, and where its scales begin.
+  /// Calls `body` with the start and length of each row of a task, and the start of its scales.
   @inline(__always)
   func forEach(in task: Int, _ body: (_ start: Int, _ count: Int, _ scale: Int) -> Void) {
     for row in task * rowsPerTask..<min(rows, (task + 1) * rowsPerTask) {

@@ -2,8 +2,8 @@ import CKernels
 import ONNXFormat
 import ONNXOperators
 
-/// `y = saturate(round(x / scale) + zeroPoint)`, halves to even; no rounding to integers where `y` is
-/// of a floating-point type.
+/// `y = saturate(round(x / scale) + zeroPoint)`, rounding half to even. For a floating-point `y`
+/// there is no rounding to an integer.
 struct QuantizeLinear: Operator {
   static let schema = Schema(
     "QuantizeLinear",
@@ -36,7 +36,7 @@ struct QuantizeLinear: Operator {
     if inputs.has(2) {
       let zero = try inputs.tensor(2, .quantized).elementType
       if let type, type != zero {
-        throw .input(2, "expected \(type), as output_dtype says, got \(zero)")
+        throw .input(2, "expected \(type), the type given by output_dtype, got \(zero)")
       }
       type = zero
     }
@@ -86,7 +86,7 @@ struct QuantizeLinear: Operator {
   }
 }
 
-/// Rounds numbers to those that a 16-bit type has.
+/// Rounds numbers to the precision of a 16-bit type.
 private func round(_ block: UnsafeMutablePointer<Float>, _ count: Int, to type: ElementType) {
   func round<T: HalfFloat>(_ type: T.Type) {
     withUnsafeTemporaryAllocation(of: T.self, capacity: count) { half in
@@ -137,7 +137,10 @@ extension QuantizeLinear {
           guard let type = ElementType(rawValue: Int32(clamping: type)),
             TypeSet.quantized.contains(type), let sizes = change.sizes(1),
             let count = sizes.elementCount, count <= 1 << 24
-          else { throw .attribute("output_dtype", "needs a scale of known shape") }
+          else {
+            throw .attribute(
+              "output_dtype", "the shape of the scale must be known before operator set 21")
+          }
           do throws(TensorError) {
             let zeros = try Tensor(uninitialized: type, shape: sizes)
             zeros.storage.pointer.initializeMemory(
@@ -149,7 +152,7 @@ extension QuantizeLinear {
         }),
       .added(23, ["precision": .int(0)]),
     ]
-      // What can be quantised to is what can be turned back, but for int32.
+      // All types that DequantizeLinear takes, except int32, can be quantised to.
       + VersionStep.types(
         ofInput: 2,
         DequantizeLinear.schema.versions.map { ($0.since, $0.types.subtracting(.int32)) })

@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// A reducer of float32 whose loops are those of CKernels.
+/// A reducer of float32, with loops from CKernels where they exist.
 protocol FloatReducer: Reducer where Element == Float {}
 
 enum FloatSumReducer: FloatReducer {
@@ -101,7 +101,7 @@ enum FloatExponentialSumReducer: FloatReducer {
   }
 }
 
-/// A reducer of 16-bit elements that goes through blocks of `Float`.
+/// A reducer of 16-bit elements that converts blocks to `Float`.
 enum HalfReducer<T: HalfFloat, R: FloatReducer>: Reducer {
   static var identity: R.Accumulator { R.identity }
   static func lift(_ x: T) -> R.Accumulator { R.lift(x.compute) }

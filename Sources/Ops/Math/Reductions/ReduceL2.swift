@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `√Σ x²`; 0 of nothing, and integers lose the fraction.
+/// `√Σ x²`, 0 for an empty reduction. Integer results are truncated.
 struct ReduceL2: ReductionOperator, DifferentiableOperator {
   static let schema = Schema(
     "ReduceL2",

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The greatest element, NaN where there is one; of nothing −∞ or the least integer.
+/// The largest element, NaN if any element is. An empty reduction gives −∞ or the smallest integer.
 struct ReduceMax: ReductionOperator, DifferentiableOperator {
   static let schema = Schema(
     "ReduceMax",
@@ -26,7 +26,7 @@ struct ReduceMax: ReductionOperator, DifferentiableOperator {
     case .uint8: reduction.kernel(GreatestReducer<UInt8>.self) { $0 }
     case .uint32: reduction.kernel(GreatestReducer<UInt32>.self) { $0 }
     case .uint64: reduction.kernel(GreatestReducer<UInt64>.self) { $0 }
-    // `false < true`; the bytes are made 0 and 1.
+    // `false < true`. Any nonzero byte is true, so results are normalised to 0 and 1.
     case .bool: reduction.kernel(GreatestReducer<UInt8>.self) { $0 == 0 ? 0 as UInt8 : 1 }
     default: nil
     }

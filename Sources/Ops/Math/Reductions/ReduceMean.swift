@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `Σ x / n`; NaN of nothing, and integers lose the fraction.
+/// `Σ x / n`, NaN for an empty reduction. Integer results are truncated.
 struct ReduceMean: ReductionOperator, DifferentiableOperator {
   static let schema = Schema(
     "ReduceMean",

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The least element, NaN where there is one; of nothing ∞ or the greatest integer.
+/// The smallest element, NaN if any element is. An empty reduction gives ∞ or the largest integer.
 struct ReduceMin: ReductionOperator, DifferentiableOperator {
   static let schema = Schema(
     "ReduceMin",
@@ -25,7 +25,7 @@ struct ReduceMin: ReductionOperator, DifferentiableOperator {
     case .uint8: reduction.kernel(LeastReducer<UInt8>.self) { $0 }
     case .uint32: reduction.kernel(LeastReducer<UInt32>.self) { $0 }
     case .uint64: reduction.kernel(LeastReducer<UInt64>.self) { $0 }
-    // `false < true`; the bytes are made 0 and 1.
+    // `false < true`. Any nonzero byte is true, so results are normalised to 0 and 1.
     case .bool: reduction.kernel(LeastReducer<UInt8>.self) { $0 == 0 ? 0 as UInt8 : 1 }
     default: nil
     }

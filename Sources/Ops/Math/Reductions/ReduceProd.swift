@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `Π x`; 1 of nothing.
+/// `Π x`, 1 for an empty reduction.
 struct ReduceProd: ReductionOperator, DifferentiableOperator {
   static let schema = Schema(
     "ReduceProd",
@@ -16,7 +16,7 @@ struct ReduceProd: ReductionOperator, DifferentiableOperator {
     reduction.kernel(ValueProduct.self, type)
   }
 
-  /// `∂y/∂xᵢ = Π xⱼ` over the other j.
+  /// `∂y/∂xᵢ = Π xⱼ` over all j ≠ i.
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
     let kept = try keepingAxes(gradient, &backward)
@@ -24,7 +24,9 @@ struct ReduceProd: ReductionOperator, DifferentiableOperator {
   }
 }
 
-/// `gx = g · Π x` over the other elements of a product: of `g`, whose reduced axes have size 1, and `x`.
+/// The gradient of a product, `gxᵢ = g · Π xⱼ` over all j ≠ i.
+///
+/// Inputs: the gradient `g`, with reduced axes of size 1, and `x`.
 struct ReduceProdGrad: Operator {
   static let schema = Schema(
     "ReduceProdGrad", domain: Registry.privateDomain, [1: [.floats, .bfloat16]], inputs: 2...2)

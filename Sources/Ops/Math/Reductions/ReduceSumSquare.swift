@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `Σ x²`; 0 of nothing.
+/// `Σ x²`, 0 for an empty reduction.
 struct ReduceSumSquare: ReductionOperator, DifferentiableOperator {
   static let schema = Schema(
     "ReduceSumSquare",

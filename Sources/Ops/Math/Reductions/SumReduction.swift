@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// A kind of sum or product that reduces numbers of any type.
+/// A sum or product over numbers of any type.
 protocol SumKind {
   associatedtype ForFloat: FloatReducer where ForFloat.Accumulator == Double
   static func kernel<T: ArithmeticElement>(
@@ -43,7 +43,8 @@ enum ValueProduct: SumKind {
 }
 
 extension Reduction {
-  /// The kernel for sums of that kind; `finish`, where given, maps each. `nil` for other types.
+  /// The kernel for this kind of sum, or `nil` for a type that is not numeric.
+  /// - Parameter finish: A function applied to each result.
   func kernel<Kind: SumKind>(
     _ kind: Kind.Type, _ type: ElementType, finish: (@Sendable (Double) -> Double)? = nil
   ) -> Kernel? {
@@ -69,7 +70,7 @@ extension Reduction {
     return Kind.kernel(self) { (x: T) in T(truncating: finish(x.double)) }
   }
 
-  /// The kernel for `ln Σ eˣ`; `nil` for other types than numbers.
+  /// The kernel for `ln Σ eˣ`, or `nil` for a type that is not numeric.
   func logSumExpKernel(_ type: ElementType) -> Kernel? {
     switch type {
     case .float32: kernel(FloatExponentialSumReducer.self) { Float($0.logarithm) }
