@@ -110,7 +110,9 @@ import Testing
     fails(quantize, [x, float32([4], ramp(4))], opset: 10, "expected a scalar")
     let blocks: [Attribute] = [.int("block_size", 3)]
     fails(node("QuantizeLinear", 2, blocks), [x, float32([2, 4], ramp(8))], "blocks of 3")
-    fails(node("QuantizeLinear", 2, [.int("block_size", -1)]), [x, float32([], [1])], "at least 0, got -1")
+    fails(
+      node("QuantizeLinear", 2, [.int("block_size", -1)]), [x, float32([], [1])],
+      "at least 0, got -1")
     fails(
       node("QuantizeLinear", 3), [x, float32([4], ramp(4)), Tensor(0 as UInt8)],
       "expected the scale's shape")

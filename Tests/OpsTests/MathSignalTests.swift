@@ -77,14 +77,15 @@ import Testing
         Tensor(Int64.max), Tensor(8 as Int64), Tensor(8 as Int64), float32([], [0]),
         float32([], [1]),
       ],
-      "bands")
+      "got 9223372036854775807")
   }
 
   @Test func rejectsLabelsBeyondTheClasses() {
     let scores = float32([2, 3], ramp(6))
     for type in ["NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"] {
       for label in [3, -1, .min] as [Int64] {
-        fails(node(type, 2), [scores, Tensor(shape: [2], [0, label])], "is out of range for 3 classes")
+        fails(
+          node(type, 2), [scores, Tensor(shape: [2], [0, label])], "is out of range for 3 classes")
       }
       fails(
         node(type, 2), [scores, Tensor(shape: [3], [0, 1, 2] as [Int64])], "expected shape [2]")

@@ -23,7 +23,7 @@ struct MelWeightMatrix: Operator {
     let limits = 0...1 << 30
     for (index, value) in [bands, length].enumerated() {
       guard let value, !limits.contains(value) else { continue }
-      throw .input(index, "expected at most 2³⁰ and at least 0, got \(value)")
+      throw .input(index, "expected at least 0 and at most 2³⁰, got \(value)")
     }
     return [.tensor(type, [Dimension(length.map { $0 / 2 + 1 }), Dimension(bands)])]
   }
