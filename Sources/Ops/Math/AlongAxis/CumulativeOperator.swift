@@ -39,10 +39,9 @@ extension CumulativeOperator {
     case .float64: try kernel(call, Double.self)
     case .float16: try kernel(call, Float16.self)
     case .bfloat16: try kernel(call, BFloat16.self)
-    case .int32: try kernel(call, Int32.self)
-    case .int64: try kernel(call, Int64.self)
-    case .uint32: try kernel(call, UInt32.self)
-    case .uint64: try kernel(call, UInt64.self)
+    // Wrapping arithmetic gives the same bits for signed and unsigned integers.
+    case .int32, .uint32: try kernel(call, Int32.self)
+    case .int64, .uint64: try kernel(call, Int64.self)
     default: throw .input(0, "expected numbers, got \(try call.elementType(0))")
     }
   }
@@ -60,13 +59,13 @@ extension CumulativeOperator {
       let split = AxisSplit(sizes, axis: try normalized(axis: axis, rank: sizes.count))
       let kernel = split.laneKernel { (x: UnsafePointer<T>, y: UnsafeMutablePointer<T>) in
         let last = split.size - 1
-        var result = T.Order(truncating: Double(Self.identity))
+        var result = T.Accumulator(truncating: Double(Self.identity))
         for i in 0...last {
           let place = (options.isReversed ? last - i : i) * split.inner
-          let value = x[place].order
-          if options.isExclusive { y[place] = T(order: result) }
+          let value = x[place].accumulated
+          if options.isExclusive { y[place] = T(accumulator: result) }
           result = Self.combine(result, value)
-          if !options.isExclusive { y[place] = T(order: result) }
+          if !options.isExclusive { y[place] = T(accumulator: result) }
         }
       }
       if case .compute(_, let body) = kernel { try body(buffers) }
@@ -75,22 +74,29 @@ extension CumulativeOperator {
 }
 
 /// An element that accumulates in its own type or, for 16-bit types, in `Float`.
-protocol CumulativeElement: RankedElement {
-  init(order: Order)
+protocol CumulativeElement: Element {
+  associatedtype Accumulator: ArithmeticElement
+  var accumulated: Accumulator { get }
+  init(accumulator: Accumulator)
 }
 
-extension CumulativeElement where Order == Self {
-  init(order: Self) { self = order }
+extension CumulativeElement where Accumulator == Self {
+  var accumulated: Self { self }
+  init(accumulator: Self) { self = accumulator }
 }
 
 extension Float: CumulativeElement {}
 extension Double: CumulativeElement {}
 extension Int32: CumulativeElement {}
 extension Int64: CumulativeElement {}
-extension UInt32: CumulativeElement {}
-extension UInt64: CumulativeElement {}
-extension Float16: CumulativeElement { init(order: Float) { self.init(compute: order) } }
-extension BFloat16: CumulativeElement { init(order: Float) { self.init(compute: order) } }
+extension Float16: CumulativeElement {
+  var accumulated: Float { compute }
+  init(accumulator: Float) { self.init(compute: accumulator) }
+}
+extension BFloat16: CumulativeElement {
+  var accumulated: Float { compute }
+  init(accumulator: Float) { self.init(compute: accumulator) }
+}
 
 extension VersionStep {
   /// The operator was introduced in this operator set. Earlier ones use a `Scan` along the axis.

@@ -7,10 +7,6 @@ struct LogSoftmax: DifferentiableSoftmax {
   static var coerces: Bool { false }
   static var kind: SoftmaxKind { .logarithm }
   let axis: Int
-
-  func kernel(_ split: AxisSplit, _ type: ElementType, threads: Int) -> Kernel? {
-    split.softmaxKernel(Self.kind, type, threads: threads)
-  }
 }
 
 /// LogSoftmax before operator set 13: the input is flattened to two dimensions at the axis.
@@ -19,16 +15,4 @@ struct LogSoftmax1: DifferentiableSoftmax {
   static var coerces: Bool { true }
   static var kind: SoftmaxKind { .logarithm }
   let axis: Int
-
-  func kernel(_ split: AxisSplit, _ type: ElementType, threads: Int) -> Kernel? {
-    split.softmaxKernel(Self.kind, type, threads: threads)
-  }
-}
-
-extension LogSoftmax {
-  static var versionSteps: [VersionStep] {
-    [
-      .alongOneAxis, .negativeAxes(11),
-    ]
-  }
 }

@@ -7,10 +7,6 @@ struct Softmax: DifferentiableSoftmax {
   static var coerces: Bool { false }
   static var kind: SoftmaxKind { .plain }
   let axis: Int
-
-  func kernel(_ split: AxisSplit, _ type: ElementType, threads: Int) -> Kernel? {
-    split.softmaxKernel(Self.kind, type, threads: threads)
-  }
 }
 
 /// Softmax before operator set 13: the input is flattened to two dimensions at the axis.
@@ -19,16 +15,4 @@ struct Softmax1: DifferentiableSoftmax {
   static var coerces: Bool { true }
   static var kind: SoftmaxKind { .plain }
   let axis: Int
-
-  func kernel(_ split: AxisSplit, _ type: ElementType, threads: Int) -> Kernel? {
-    split.softmaxKernel(Self.kind, type, threads: threads)
-  }
-}
-
-extension Softmax {
-  static var versionSteps: [VersionStep] {
-    [
-      .alongOneAxis, .negativeAxes(11),
-    ]
-  }
 }

@@ -8,6 +8,10 @@ protocol DifferentiableSoftmax: SoftmaxOperator, DifferentiableOperator {
 }
 
 extension DifferentiableSoftmax {
+  func kernel(_ split: AxisSplit, _ type: ElementType, threads: Int) -> Kernel? {
+    split.softmaxKernel(Self.kind, type, threads: threads)
+  }
+
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
     let y = backward.output(0)

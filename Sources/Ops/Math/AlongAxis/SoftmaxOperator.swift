@@ -49,6 +49,10 @@ extension SoftmaxOperator {
   }
 }
 
+extension SoftmaxOperator {
+  static var versionSteps: [VersionStep] { coerces ? [] : [.alongOneAxis, .negativeAxes(11)] }
+}
+
 extension VersionStep {
   /// Since operator set 13 only the axis is normalised, before it all dimensions from the axis on.
   static let alongOneAxis = VersionStep(

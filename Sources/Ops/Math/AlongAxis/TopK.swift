@@ -62,28 +62,12 @@ struct TopK: DifferentiableOperator {
     guard k <= split.size else {
       throw .invalid("expected k of at most \(split.size), the size of the axis, got \(k)")
     }
-    switch try call.elementType(0) {
-    case .float32: return kernel(Float.self, split, k, call)
-    case .float64: return kernel(Double.self, split, k, call)
-    case .float16: return kernel(Float16.self, split, k, call)
-    case .bfloat16: return kernel(BFloat16.self, split, k, call)
-    case .int8: return kernel(Int8.self, split, k, call)
-    case .int16: return kernel(Int16.self, split, k, call)
-    case .int32: return kernel(Int32.self, split, k, call)
-    case .int64: return kernel(Int64.self, split, k, call)
-    case .uint8: return kernel(UInt8.self, split, k, call)
-    case .uint16: return kernel(UInt16.self, split, k, call)
-    case .uint32: return kernel(UInt32.self, split, k, call)
-    case .uint64: return kernel(UInt64.self, split, k, call)
-    default: throw .input(0, "expected numbers, got \(try call.elementType(0))")
+    let type = try call.elementType(0)
+    guard let loops = type.dispatchNumber(to: RankingVisitor(), ()) else {
+      throw .input(0, "expected numbers, got \(type)")
     }
-  }
-
-  private func kernel<T: SortKeyElement>(
-    _ type: T.Type, _ split: AxisSplit, _ k: Int, _ call: Preparation
-  ) -> Kernel {
     guard k > 0, split.lanes > 0 else { return .compute { _ in } }
-    let (size, inner) = (split.size, split.inner)
+    let (size, inner, stride) = (split.size, split.inner, type.stride)
     let (wantsValues, wantsPlaces) = (call.wants(0), call.wants(1))
     let flip: UInt64 = isLargest ? .max : 0
     let lanesPerTask = max(1, 4096 / size)
@@ -91,15 +75,16 @@ struct TopK: DifferentiableOperator {
       let ranked = UnsafeMutableBufferPointer(
         start: buffers.scratch.assumingMemoryBound(to: RankedPlace.self) + thread * size,
         count: size)
+      let x = UnsafeRawPointer(buffers.input(0, as: UInt8.self))
       for lane in task * lanesPerTask..<min(split.lanes, (task + 1) * lanesPerTask) {
         let (row, column) = (lane / inner, lane % inner)
-        let x = buffers.input(0, as: T.self) + row * size * inner + column
-        for i in 0..<size { ranked[i] = RankedPlace(key: x[i * inner].sortKey ^ flip, place: i) }
+        let x = x + (row * size * inner + column) * stride
+        loops.rank(x, inner, flip, ranked)
         ranked.selectLeast(k)
         let start = row * k * inner + column
         if wantsValues {
-          let values = buffers.output(0, as: T.self) + start
-          for i in 0..<k { values[i * inner] = x[ranked[i].place * inner] }
+          let y = UnsafeMutableRawPointer(buffers.output(0, as: UInt8.self)) + start * stride
+          loops.pick(x, y, inner, UnsafeMutableBufferPointer(rebasing: ranked[..<k]))
         }
         if wantsPlaces {
           let places = buffers.output(1, as: Int64.self) + start

@@ -3,7 +3,7 @@ import ONNXOperators
 
 /// The determinants of matrices `[…, n, n]`, by Gaussian elimination with partial pivoting in
 /// double precision.
-struct Det: AttributeFreeOperator, DifferentiableOperator {
+struct Det: RealOperator, AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Det", [11: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
@@ -18,18 +18,8 @@ struct Det: AttributeFreeOperator, DifferentiableOperator {
     return [.tensor(data.elementType, Shape(Array(shape.dropLast(2))))]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: try kernel(call, Float.self)
-    case .float64: try kernel(call, Double.self)
-    case .float16: try kernel(call, Float16.self)
-    case .bfloat16: try kernel(call, BFloat16.self)
-    default: throw .input(0, "expected floating point, got \(try call.elementType(0))")
-    }
-  }
-
-  private func kernel<T: RealElement>(
-    _ call: Preparation, _ type: T.Type
+  func visit<T: RealElement>(
+    _ type: T.Type, _ call: Preparation
   ) throws(OperatorError) -> Kernel {
     let n = try call.inputSizes(0).last ?? 0
     let matrices = try call.outputCount(0)

@@ -3,7 +3,7 @@ import ONNXOperators
 
 /// The gradient of `Det`: the gradient of its output, `[…]`, times the cofactors of the matrices
 /// `[…, n, n]`, in double precision.
-struct DetGrad: AttributeFreeOperator {
+struct DetGrad: RealOperator, AttributeFreeOperator {
   static let schema = Schema(
     "DetGrad", domain: Registry.privateDomain, [1: [.floats, .bfloat16]], inputs: 2...2)
 
@@ -16,18 +16,8 @@ struct DetGrad: AttributeFreeOperator {
     return [.tensor(x)]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: try kernel(call, Float.self)
-    case .float64: try kernel(call, Double.self)
-    case .float16: try kernel(call, Float16.self)
-    case .bfloat16: try kernel(call, BFloat16.self)
-    case let type: throw .input(0, "unexpected element type \(type)")
-    }
-  }
-
-  private func kernel<T: RealElement>(
-    _ call: Preparation, _ type: T.Type
+  func visit<T: RealElement>(
+    _ type: T.Type, _ call: Preparation
   ) throws(OperatorError) -> Kernel {
     let n = try call.inputSizes(1).last ?? 0
     // Matrices of size 0 need no work.

@@ -3,7 +3,7 @@ import ONNXOperators
 
 /// The loss `−weight[label] · x[label]` of each position, their sum, or their weighted mean, where
 /// `x` holds log-probabilities.
-struct NegativeLogLikelihoodLoss: DifferentiableOperator {
+struct NegativeLogLikelihoodLoss: RealOperator, DifferentiableOperator {
   static let schema = Schema(
     "NegativeLogLikelihoodLoss",
     [12: .floats, 13: .floats, 22: [.floats, .bfloat16]], inputs: 2...3)
@@ -15,18 +15,8 @@ struct NegativeLogLikelihoodLoss: DifferentiableOperator {
     [try options.infer(inputs)]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: try kernel(call, Float.self)
-    case .float64: try kernel(call, Double.self)
-    case .float16: try kernel(call, Float16.self)
-    case .bfloat16: try kernel(call, BFloat16.self)
-    default: throw .input(0, "expected floating point, got \(try call.elementType(0))")
-    }
-  }
-
-  private func kernel<T: RealElement>(
-    _ call: Preparation, _ type: T.Type
+  func visit<T: RealElement>(
+    _ type: T.Type, _ call: Preparation
   ) throws(OperatorError) -> Kernel {
     let split = AxisSplit(try call.inputSizes(0), axis: 1)
     let labels = try call.elementType(1)

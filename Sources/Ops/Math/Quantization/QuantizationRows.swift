@@ -86,3 +86,41 @@ struct QuantizationRows: Sendable {
     }
   }
 }
+
+extension QuantizationRows {
+  /// A kernel that maps blocks of input 0, with their scales (input 1) and zero points (input 2, if
+  /// there is a reader for it), to output 0.
+  /// - Parameter map: Maps a block in place. The step from one element's scale to the next is
+  ///   `scaleStep`; without zero points, `zero` is 0.
+  func kernel(
+    _ x: FloatReader, scales: FloatReader, zeros: FloatReader?, _ y: FloatWriter,
+    _ map:
+      @escaping @Sendable (
+        _ block: UnsafeMutablePointer<Float>, _ scale: UnsafePointer<Float>,
+        _ zero: UnsafePointer<Float>, _ count: Int
+      ) -> Void
+  ) -> Kernel {
+    let step = scaleStep
+    let tile: Buffers.Tile = { buffers, task, _ in
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * 512) { memory in
+        guard let block = memory.baseAddress else { return }
+        let (scale, zero) = (block + 512, block + 1024)
+        zero.update(repeating: 0, count: 512)
+        forEach(in: task) { start, count, place in
+          for offset in stride(from: 0, to: count, by: 512) {
+            let size = min(512, count - offset)
+            if offset == 0 || step == 1 {
+              let (first, numbers) = (place + offset * step, step == 0 ? 1 : size)
+              scales.read(buffers.input(1), from: first, numbers, to: scale)
+              zeros?.read(buffers.input(2), from: first, numbers, to: zero)
+            }
+            x.read(buffers.input(0), from: start + offset, size, to: block)
+            map(block, scale, zero, size)
+            y.write(block, size, to: buffers.output(0), at: start + offset)
+          }
+        }
+      }
+    }
+    return .compute { buffers in buffers.parallel(tasks, tile) }
+  }
+}

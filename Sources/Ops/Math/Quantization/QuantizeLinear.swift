@@ -56,33 +56,16 @@ struct QuantizeLinear: Operator {
     let hasZeros = call.inputs.has(2)
     let division = precision ?? (types.0 == types.1 ? types.0 : .float32)
     let range = target.quantizedRange
-    let tile: Buffers.Tile = { buffers, task, _ in
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * 512) { memory in
-        guard let block = memory.baseAddress else { return }
-        let (scale, zero) = (block + 512, block + 1024)
-        zero.update(repeating: 0, count: 512)
-        rows.forEach(in: task) { start, count, place in
-          for offset in stride(from: 0, to: count, by: 512) {
-            let size = min(512, count - offset)
-            if offset == 0 || step == 1 {
-              let (first, numbers) = (place + offset * step, step == 0 ? 1 : size)
-              scales.read(buffers.input(1), from: first, numbers, to: scale)
-              if hasZeros { zeros.read(buffers.input(2), from: first, numbers, to: zero) }
-            }
-            x.read(buffers.input(0), from: start + offset, size, to: block)
-            ck_div(block, 1, scale, step, block, size)
-            round(block, size, to: division)
-            if let range {
-              ck_quantize(block, zero, hasZeros ? step : 0, range.low, range.high, block, size)
-            } else if hasZeros {
-              ck_add(block, 1, zero, step, block, size)
-            }
-            writer.write(block, size, to: buffers.output(0), at: start + offset)
-          }
-        }
+    return rows.kernel(x, scales: scales, zeros: hasZeros ? zeros : nil, writer) {
+      block, scale, zero, count in
+      ck_div(block, 1, scale, step, block, count)
+      round(block, count, to: division)
+      if let range {
+        ck_quantize(block, zero, hasZeros ? step : 0, range.low, range.high, block, count)
+      } else if hasZeros {
+        ck_add(block, 1, zero, step, block, count)
       }
     }
-    return .compute { buffers in buffers.parallel(rows.tasks, tile) }
   }
 }
 

@@ -88,7 +88,7 @@ struct DropoutGrad: Operator {
     let tile: Buffers.Tile = { buffers, task, _ in
       let range = tiles[task]
       let start = range.lowerBound
-      let ratio = Self.ratio(buffers, ratioType)
+      let ratio = ratioType?.dispatchReal(to: RatioReader(), buffers) ?? 0.5
       let isTraining = !hasMode || buffers.input(3, as: UInt8.self)[0] != 0
       let g = buffers.input(0, as: T.self) + start
       let y = buffers.output(0, as: T.self) + start
@@ -102,14 +102,12 @@ struct DropoutGrad: Operator {
     return .compute { buffers in buffers.parallel(tiles.count, tile) }
   }
 
-  private static func ratio(_ buffers: Buffers, _ type: ElementType?) -> Double {
-    switch type {
-    case .float32: Double(buffers.input(2, as: Float.self)[0])
-    case .float64: buffers.input(2, as: Double.self)[0]
-    case .float16: Double(buffers.input(2, as: Float16.self)[0])
-    case .bfloat16: Double(buffers.input(2, as: BFloat16.self)[0].float)
-    default: 0.5
-    }
+}
+
+/// The ratio, input 2, as `Double`.
+private struct RatioReader: RealVisitor {
+  func visit<T: RealElement>(_ type: T.Type, _ buffers: Buffers) -> Double {
+    Double(buffers.input(2, as: T.self)[0].compute)
   }
 }
 

@@ -44,6 +44,11 @@ struct ReductionAxes: Sendable {
 extension ReductionOperator {
   static var axesAreInputSince: Int { 18 }
 
+  /// The versions of most sums and products.
+  static var sumVersions: KeyValuePairs<Int, TypeSet> {
+    [1: .reducible, 11: .reducible, 13: [.reducible, .bfloat16], 18: [.reducible, .bfloat16]]
+  }
+
   init(_ node: inout NodeReader) throws(OperatorError) {
     let areInput = node.version >= Self.axesAreInputSince
     self.init(
@@ -105,19 +110,6 @@ extension ReductionOperator {
     let kept = try keepingAxes(gradient, &backward)
     return backward.builder.node(
       "Expand", [kept, backward.builder.shape(of: backward.input(0))])
-  }
-}
-
-extension ReductionOperator {
-  /// Sets the gradient of a maximum or minimum: elements equal to it share it in equal parts.
-  func shareAmongEqual(_ backward: inout Backward) throws(OperatorError) {
-    guard let gradient = backward.gradient() else { return }
-    let y = try keepingAxes(backward.output(0), &backward)
-    let isEqual = backward.builder.node("Equal", [backward.input(0), y])
-    let mask = backward.builder.cast(isEqual, to: try backward.elementType())
-    let count = backward.builder.privateNode("SumTo", [mask, y])
-    let share = backward.builder.div(try keepingAxes(gradient, &backward), count)
-    backward.set(0, backward.builder.mul(mask, share))
   }
 }
 

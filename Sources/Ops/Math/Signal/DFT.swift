@@ -8,7 +8,7 @@ import RealModule
 /// With `onesided` the mirrored half of a real signal's spectrum is left out, and the inverse
 /// returns a real signal. The signal is cut or zero-padded to `dft_length`, input 1. The axis is
 /// input 2; before operator set 20 it is an attribute.
-struct DFT: Operator {
+struct DFT: SpectralOperator {
   static let schema = Schema(
     "DFT", [17: [.floats, .bfloat16], 20: [.floats, .bfloat16]], inputs: 1...3)
   private let fixedAxis: Int?
@@ -58,26 +58,7 @@ struct DFT: Operator {
     return place
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: try kernel(call, Float.self)
-    case .float64: try kernel(call, Double.self, Double.self)
-    case .float16: try kernel(call, Float16.self)
-    case .bfloat16: try kernel(call, BFloat16.self)
-    default: throw .input(0, "expected floating point, got \(try call.elementType(0))")
-    }
-  }
-
-  /// Real signals are transformed in double precision and complex ones in single precision, to
-  /// match the rounding errors of the standard's test cases.
-  private func kernel<T: RealElement>(
-    _ call: Preparation, _ type: T.Type
-  ) throws(OperatorError) -> Kernel where T.Compute == Float {
-    try call.inputSizes(0).last == 1
-      ? kernel(call, T.self, Double.self) : kernel(call, T.self, Float.self)
-  }
-
-  private func kernel<T: RealElement, Part: Real & BinaryFloatingPoint & Sendable>(
+  func kernel<T: RealElement, Part: Real & BinaryFloatingPoint & Sendable>(
     _ call: Preparation, _ type: T.Type, _ part: Part.Type
   ) throws(OperatorError) -> Kernel {
     let (sizes, output) = (try call.inputSizes(0), try call.outputSizes(0))

@@ -6,7 +6,7 @@ import RealModule
 ///
 /// Each frame has `frame_length` points, multiplied by the window, and starts `frame_step` points
 /// after the one before.
-struct STFT: Operator {
+struct STFT: SpectralOperator {
   static let schema = Schema("STFT", [17: [.floats, .bfloat16]], inputs: 2...4)
   private let isOneSided: Bool
 
@@ -55,26 +55,7 @@ struct STFT: Operator {
     return length
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: try kernel(call, Float.self)
-    case .float64: try kernel(call, Double.self, Double.self)
-    case .float16: try kernel(call, Float16.self)
-    case .bfloat16: try kernel(call, BFloat16.self)
-    default: throw .input(0, "expected floating point, got \(try call.elementType(0))")
-    }
-  }
-
-  /// Real signals are transformed in double precision and complex ones in single precision, to
-  /// match the rounding errors of the standard's test cases.
-  private func kernel<T: RealElement>(
-    _ call: Preparation, _ type: T.Type
-  ) throws(OperatorError) -> Kernel where T.Compute == Float {
-    try call.inputSizes(0).last == 1
-      ? kernel(call, T.self, Double.self) : kernel(call, T.self, Float.self)
-  }
-
-  private func kernel<T: RealElement, Part: Real & BinaryFloatingPoint & Sendable>(
+  func kernel<T: RealElement, Part: Real & BinaryFloatingPoint & Sendable>(
     _ call: Preparation, _ type: T.Type, _ part: Part.Type
   ) throws(OperatorError) -> Kernel {
     let (sizes, output) = (try call.inputSizes(0), try call.outputSizes(0))
