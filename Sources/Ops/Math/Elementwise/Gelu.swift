@@ -73,7 +73,7 @@ extension Gelu {
     let erf = RewritePattern.node("Erf", [x * .number(0.5.squareRoot())])
     let factor = RewritePattern.number((2 / Double.pi).squareRoot())
     let cubic = RewritePattern.number(0.044715)
-    // x + 0.044715 x³, computed as x · (1 + 0.044715 x²).
+    // x + 0.044715 x³, or x · (1 + 0.044715 x²).
     let inner = RewritePattern.either([
       factor * (x + cubic * .power(x, 3)), factor * (x + cubic * x * x * x),
       factor * x * (.number(1) + cubic * .power(x, 2)),
