@@ -46,22 +46,22 @@ import Testing
 
   @Test func rejectsTransformsOfNoLength() {
     let x = float32([1, 4, 1], ramp(4))
-    fails(node("DFT", 2), [x, Tensor(0 as Int64)], "length 0")
-    fails(node("DFT", 2), [x, Tensor(Int64.max)], "length")
-    fails(node("DFT", 3), [x, Tensor(4 as Int64), Tensor(2 as Int64)], "complex parts")
+    fails(node("DFT", 2), [x, Tensor(0 as Int64)], "got 0")
+    fails(node("DFT", 2), [x, Tensor(Int64.max)], "got 9223372036854775807")
+    fails(node("DFT", 3), [x, Tensor(4 as Int64), Tensor(2 as Int64)], "imaginary parts")
     fails(node("DFT", 3), [x, Tensor(4 as Int64), Tensor(Int64.min)], "beyond the rank")
     fails(node("DFT"), [float32([4, 3], ramp(12))], "expected shape")
-    fails(node("STFT", 2), [x, Tensor(0 as Int64)], "a step of 0")
+    fails(node("STFT", 2), [x, Tensor(0 as Int64)], "at least 1, got 0")
     let frames = Node("STFT", inputs: ["x", "s", "", "l"], outputs: ["y"])
-    fails(frames, [x, Tensor(1 as Int64), nil, Tensor(5 as Int64)], "in a signal of 4")
-    fails(frames, [x, Tensor(1 as Int64), nil, Tensor(-1 as Int64)], "frames of -1")
+    fails(frames, [x, Tensor(1 as Int64), nil, Tensor(5 as Int64)], "at most 4 points")
+    fails(frames, [x, Tensor(1 as Int64), nil, Tensor(-1 as Int64)], "at least 1 point, got -1")
     fails(
       node("STFT", 4), [x, Tensor(1 as Int64), float32([3], ramp(3)), Tensor(2 as Int64)],
-      "a window of 3")
+      "got 3")
   }
 
   @Test func rejectsWindowsAndBandsOfNoSize() {
-    fails(node("HannWindow"), [Tensor(-1 as Int32)], "-1 points")
+    fails(node("HannWindow"), [Tensor(-1 as Int32)], "at least 0 points, got -1")
     fails(node("HannWindow"), [Tensor(shape: [2], [1, 2] as [Int32])], "expected one number")
     fails(
       node("HannWindow", 1, [.int("output_datatype", 8)]), [Tensor(4 as Int32)], "expected one of")
@@ -70,21 +70,22 @@ import Testing
       node("MelWeightMatrix", 5), bands + [float32([], [0]), float32([], [9000])],
       "beyond the spectrum")
     fails(
-      node("MelWeightMatrix", 5), bands + [float32([], [.nan]), float32([], [9])], "no spectrum")
+      node("MelWeightMatrix", 5), bands + [float32([], [.nan]), float32([], [9])], "got nan")
     fails(
       node("MelWeightMatrix", 5),
       [
         Tensor(Int64.max), Tensor(8 as Int64), Tensor(8 as Int64), float32([], [0]),
         float32([], [1]),
       ],
-      "bands")
+      "got 9223372036854775807")
   }
 
   @Test func rejectsLabelsBeyondTheClasses() {
     let scores = float32([2, 3], ramp(6))
     for type in ["NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"] {
       for label in [3, -1, .min] as [Int64] {
-        fails(node(type, 2), [scores, Tensor(shape: [2], [0, label])], "is none of 3 classes")
+        fails(
+          node(type, 2), [scores, Tensor(shape: [2], [0, label])], "is out of range for 3 classes")
       }
       fails(
         node(type, 2), [scores, Tensor(shape: [3], [0, 1, 2] as [Int64])], "expected shape [2]")

@@ -1,6 +1,7 @@
 import ONNXOperators
 
-/// The operators of this module: elementwise functions, reductions, quantization, random numbers, signals and losses. A test compares the lists with the folder.
+/// The operators of this module: elementwise functions, reductions, quantization, random numbers,
+/// signals and losses. A test checks that the lists match the files in this folder.
 package enum MathOperators {
   package static let forward: [any Operator.Type] = [
     Abs.self,
@@ -116,7 +117,7 @@ package enum MathOperators {
     Xor.self,
   ]
 
-  /// Operators of the private domain that only gradients use.
+  /// Operators of the private domain, used only in gradients.
   package static let gradients: [any Operator.Type] = [
     ClipGrad.self,
     DetGrad.self,

@@ -1,8 +1,9 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The place, int64, of the greatest or the least element along an axis. A NaN is both.
-protocol ArgExtremeOperator: Operator {
+/// The int64 index of the largest or smallest element along an axis. NaN ranks as both.
+protocol ArgExtremeOperator: Operator, WideVisitor
+where WideContext == AxisSplit, WideResult == Kernel {
   init(_ options: ArgExtremeOptions)
   var options: ArgExtremeOptions { get }
   static var findsGreatest: Bool { get }
@@ -11,7 +12,7 @@ protocol ArgExtremeOperator: Operator {
 struct ArgExtremeOptions: Sendable {
   let axis: Int
   let keepsAxis: Bool
-  /// Whether the last of several equal elements is meant.
+  /// Whether ties go to the last of the equal elements instead of the first.
   let selectsLast: Bool
 }
 
@@ -43,53 +44,69 @@ extension ArgExtremeOperator {
     let sizes = try call.inputSizes(0)
     let split = AxisSplit(sizes, axis: try normalized(axis: options.axis, rank: sizes.count))
     guard split.size > 0 || split.lanes == 0 else { throw .input(0, "the axis has no elements") }
-    switch try call.elementType(0) {
-    case .float32: return kernel(split, Float.self)
-    case .float64: return kernel(split, Double.self)
-    case .float16: return kernel(split, Float16.self)
-    case .bfloat16: return kernel(split, BFloat16.self)
-    case .int8: return kernel(split, Int8.self)
-    case .int16: return kernel(split, Int16.self)
-    case .int32: return kernel(split, Int32.self)
-    case .int64: return kernel(split, Int64.self)
-    case .uint8: return kernel(split, UInt8.self)
-    case .uint16: return kernel(split, UInt16.self)
-    case .uint32: return kernel(split, UInt32.self)
-    case .uint64: return kernel(split, UInt64.self)
-    default: throw .input(0, "expected numbers, got \(try call.elementType(0))")
+    let type = try call.elementType(0)
+    guard let kernel = type.dispatchWide(to: self, split) else {
+      throw .input(0, "expected numbers, got \(type)")
     }
+    return kernel
   }
 
-  private func kernel<T: RankedElement>(_ split: AxisSplit, _ type: T.Type) -> Kernel {
-    let (size, inner) = (split.size, split.inner)
+  func visit<W: ArithmeticElement>(_ elements: WideElements<W>, _ split: AxisSplit) -> Kernel {
+    split.inner == 1 ? laneKernel(elements, split) : columnKernel(elements, split)
+  }
+
+  private func laneKernel<W: ArithmeticElement>(
+    _ elements: WideElements<W>, _ split: AxisSplit
+  ) -> Kernel {
+    let (size, lanes) = (split.size, split.lanes)
     let last = options.selectsLast
-    if inner == 1 {
-      return split.laneKernel(outputsPerLane: 1) {
-        (x: UnsafePointer<T>, y: UnsafeMutablePointer<Int64>) in
-        var best = 0
-        var value = x[0]
-        for i in 1..<max(size, 1) where Self.isBetter(x[i], than: value, last) {
-          best = i
-          value = x[i]
+    let lanesPerTask = max(1, 16384 / max(size, 1))
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let x = UnsafeRawPointer(buffers.input(0, as: UInt8.self))
+      let y = buffers.output(0, as: Int64.self)
+      let length = WideElements<W>.block
+      withUnsafeTemporaryAllocation(of: W.self, capacity: length) { block in
+        guard let block = block.baseAddress else { return }
+        for lane in task * lanesPerTask..<min(lanes, (task + 1) * lanesPerTask) {
+          var (best, value) = (0, W.zero)
+          for start in stride(from: 0, to: size, by: length) {
+            let count = min(length, size - start)
+            let values = elements.read(
+              x + (lane * size + start) * elements.stride, count, block)
+            if start == 0 { value = values[0] }
+            for i in 0..<count where Self.isBetter(values[i], than: value, last) {
+              best = start + i
+              value = values[i]
+            }
+          }
+          y[lane] = Int64(best)
         }
-        y[0] = Int64(best)
       }
     }
-    // Columns side by side, so that memory is read in its order.
+    let tasks = (lanes + lanesPerTask - 1) / lanesPerTask
+    return .compute { buffers in buffers.parallel(tasks, tile) }
+  }
+
+  /// A kernel that processes adjacent columns together, so that memory is read sequentially.
+  private func columnKernel<W: ArithmeticElement>(
+    _ elements: WideElements<W>, _ split: AxisSplit
+  ) -> Kernel {
+    let (size, inner) = (split.size, split.inner)
+    let last = options.selectsLast
     let width = min(inner, 256)
     let blocks = (inner + width - 1) / max(width, 1)
     let tile: Buffers.Tile = { buffers, task, _ in
       let column = task % blocks * width
       let columns = min(width, inner - column)
-      let x = buffers.input(0, as: T.self) + task / blocks * size * inner + column
+      let start = task / blocks * size * inner + column
+      let x = UnsafeRawPointer(buffers.input(0, as: UInt8.self)) + start * elements.stride
       let y = buffers.output(0, as: Int64.self) + task / blocks * inner + column
-      withUnsafeTemporaryAllocation(of: T.self, capacity: width) { best in
-        for j in 0..<columns {
-          best[j] = x[j]
-          y[j] = 0
-        }
+      withUnsafeTemporaryAllocation(of: W.self, capacity: 2 * width) { memory in
+        guard let best = memory.baseAddress else { return }
+        best.update(from: elements.read(x, columns, best + width), count: columns)
+        y.update(repeating: 0, count: columns)
         for i in 1..<max(size, 1) {
-          let row = x + i * inner
+          let row = elements.read(x + i * inner * elements.stride, columns, best + width)
           for j in 0..<columns where Self.isBetter(row[j], than: best[j], last) {
             best[j] = row[j]
             y[j] = Int64(i)
@@ -102,36 +119,12 @@ extension ArgExtremeOperator {
   }
 
   @inline(__always)
-  private static func isBetter<T: RankedElement>(_ a: T, than b: T, _ orEqual: Bool) -> Bool {
-    let (x, y) = (a.order, b.order)
+  private static func isBetter<W: ArithmeticElement>(_ x: W, than y: W, _ orEqual: Bool) -> Bool {
     if x.isNaN || y.isNaN { return x.isNaN && (orEqual || !y.isNaN) }
     if findsGreatest { return x > y || orEqual && x == y }
     return x < y || orEqual && x == y
   }
 }
-
-/// An element with its place in the order of numbers.
-protocol RankedElement: Element {
-  associatedtype Order: ArithmeticElement
-  var order: Order { get }
-}
-
-extension ArithmeticElement {
-  var order: Self { self }
-}
-
-extension Float: RankedElement {}
-extension Double: RankedElement {}
-extension Int8: RankedElement {}
-extension Int16: RankedElement {}
-extension Int32: RankedElement {}
-extension Int64: RankedElement {}
-extension UInt8: RankedElement {}
-extension UInt16: RankedElement {}
-extension UInt32: RankedElement {}
-extension UInt64: RankedElement {}
-extension Float16: RankedElement { var order: Float { compute } }
-extension BFloat16: RankedElement { var order: Float { compute } }
 
 extension ArgExtremeOperator {
   static var versionSteps: [VersionStep] {
@@ -146,8 +139,11 @@ extension ArgExtremeOperator {
           let axis = try change.fromFront(try change.int("axis") ?? 0)
           guard let shape = change.tensorType(0)?.shape, axis < shape.rank,
             let size = shape[axis].size, size <= 1 << 20
-          else { throw .attribute("select_last_index", "the size along the axis must be known") }
-          // The last is the first from the end.
+          else {
+            throw .attribute(
+              "select_last_index", "the size of the axis must be known before operator set 12")
+          }
+          // The last of the equal elements is the first in reversed order.
           let order = change.integers((0..<size).reversed(), "order")
           change.precede(0, "Gather", [order], [.int("axis", axis)], type: change.tensorType(0))
           change.follow(0, "Neg")

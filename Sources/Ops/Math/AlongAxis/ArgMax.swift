@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Where the greatest element lies along an axis.
+/// The index of the largest element along an axis.
 struct ArgMax: ArgExtremeOperator {
   static let schema = Schema("ArgMax", ArgMax.versions, inputs: 1...1)
   static var widening: Widening { .exact }

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Where the least element lies along an axis.
+/// The index of the smallest element along an axis.
 struct ArgMin: ArgExtremeOperator {
   static let schema = Schema("ArgMin", ArgMin.versions, inputs: 1...1)
   static var widening: Widening { .exact }

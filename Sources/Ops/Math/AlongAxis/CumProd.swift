@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The products of the elements so far along an axis.
+/// The cumulative product along an axis.
 struct CumProd: CumulativeOperator {
   static let schema = Schema(
     "CumProd", [26: [.floats, .bfloat16, .wideIntegers]], inputs: 2...2)

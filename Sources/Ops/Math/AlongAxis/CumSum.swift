@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The sums of the elements so far along an axis.
+/// The cumulative sum along an axis.
 struct CumSum: CumulativeOperator, DifferentiableOperator {
   static let schema = Schema(
     "CumSum",

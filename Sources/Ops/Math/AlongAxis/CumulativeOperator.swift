@@ -2,8 +2,9 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y[i] = f(x[0], …, x[i])` along an axis, which scalar input 1 names; `exclusive` leaves out `x[i]`,
-/// `reverse` goes from the end.
+/// `y[i] = f(x[0], …, x[i])` along the axis given by scalar input 1.
+///
+/// `exclusive` leaves out `x[i]`, and `reverse` starts from the end.
 protocol CumulativeOperator: Operator {
   init(_ options: CumulativeOptions)
   var options: CumulativeOptions { get }
@@ -38,15 +39,14 @@ extension CumulativeOperator {
     case .float64: try kernel(call, Double.self)
     case .float16: try kernel(call, Float16.self)
     case .bfloat16: try kernel(call, BFloat16.self)
-    case .int32: try kernel(call, Int32.self)
-    case .int64: try kernel(call, Int64.self)
-    case .uint32: try kernel(call, UInt32.self)
-    case .uint64: try kernel(call, UInt64.self)
+    // Wrapping arithmetic gives the same bits for signed and unsigned integers.
+    case .int32, .uint32: try kernel(call, Int32.self)
+    case .int64, .uint64: try kernel(call, Int64.self)
     default: throw .input(0, "expected numbers, got \(try call.elementType(0))")
     }
   }
 
-  /// The axis need not be known before the run, since it changes no shape.
+  /// The axis is read at run time, since no shape depends on it.
   private func kernel<T: CumulativeElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel {
@@ -59,13 +59,13 @@ extension CumulativeOperator {
       let split = AxisSplit(sizes, axis: try normalized(axis: axis, rank: sizes.count))
       let kernel = split.laneKernel { (x: UnsafePointer<T>, y: UnsafeMutablePointer<T>) in
         let last = split.size - 1
-        var result = T.Order(truncating: Double(Self.identity))
+        var result = T.Accumulator(truncating: Double(Self.identity))
         for i in 0...last {
           let place = (options.isReversed ? last - i : i) * split.inner
-          let value = x[place].order
-          if options.isExclusive { y[place] = T(order: result) }
+          let value = x[place].accumulated
+          if options.isExclusive { y[place] = T(accumulator: result) }
           result = Self.combine(result, value)
-          if !options.isExclusive { y[place] = T(order: result) }
+          if !options.isExclusive { y[place] = T(accumulator: result) }
         }
       }
       if case .compute(_, let body) = kernel { try body(buffers) }
@@ -73,30 +73,38 @@ extension CumulativeOperator {
   }
 }
 
-/// An element that accumulates in its own type or, of 16 bits, in `Float`.
-protocol CumulativeElement: RankedElement {
-  init(order: Order)
+/// An element that accumulates in its own type or, for 16-bit types, in `Float`.
+protocol CumulativeElement: Element {
+  associatedtype Accumulator: ArithmeticElement
+  var accumulated: Accumulator { get }
+  init(accumulator: Accumulator)
 }
 
-extension CumulativeElement where Order == Self {
-  init(order: Self) { self = order }
+extension CumulativeElement where Accumulator == Self {
+  var accumulated: Self { self }
+  init(accumulator: Self) { self = accumulator }
 }
 
 extension Float: CumulativeElement {}
 extension Double: CumulativeElement {}
 extension Int32: CumulativeElement {}
 extension Int64: CumulativeElement {}
-extension UInt32: CumulativeElement {}
-extension UInt64: CumulativeElement {}
-extension Float16: CumulativeElement { init(order: Float) { self.init(compute: order) } }
-extension BFloat16: CumulativeElement { init(order: Float) { self.init(compute: order) } }
+extension Float16: CumulativeElement {
+  var accumulated: Float { compute }
+  init(accumulator: Float) { self.init(compute: accumulator) }
+}
+extension BFloat16: CumulativeElement {
+  var accumulated: Float { compute }
+  init(accumulator: Float) { self.init(compute: accumulator) }
+}
 
 extension VersionStep {
-  /// The operator came with that version; before, a `Scan` along the axis does what it does.
+  /// The operator was introduced in this operator set. Earlier ones use a `Scan` along the axis.
   static func cumulative(_ version: Int, by combine: String, from identity: Int) -> VersionStep {
     .introduced(version) { change throws(OperatorError) in
       guard change.version >= 9 else {
-        throw .unsupported("\(change.node.operatorType) came with operator set \(version)")
+        throw .unsupported(
+          "\(change.node.operatorType) needs operator set \(version), or 9 for its expansion")
       }
       let x = try change.input(0)
       let type = try change.elementType(0)

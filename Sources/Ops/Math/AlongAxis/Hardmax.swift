@@ -1,52 +1,37 @@
 import ONNXFormat
 import ONNXOperators
 
-/// 1 for the first greatest element along an axis, 0 for the others.
+/// 1 for the first of the largest elements along an axis, 0 for the others.
 struct Hardmax: SoftmaxOperator, FlatOperator {
   static let schema = Schema("Hardmax", [13: [.floats, .bfloat16]], inputs: 1...1)
   static var coerces: Bool { false }
   let axis: Int
 
   func kernel(_ split: AxisSplit, _ type: ElementType, threads: Int) -> Kernel? {
-    split.hardmaxKernel(type)
+    type.dispatchReal(to: HardmaxKernel(), split)
   }
 }
 
-/// Hardmax of the input coerced to two dimensions, which meet at the axis.
+/// Hardmax before operator set 13: the input is flattened to two dimensions at the axis.
 struct Hardmax1: SoftmaxOperator, FlatOperator {
   static let schema = Schema("Hardmax", [1: .floats, 11: .floats], inputs: 1...1)
   static var coerces: Bool { true }
   let axis: Int
 
   func kernel(_ split: AxisSplit, _ type: ElementType, threads: Int) -> Kernel? {
-    split.hardmaxKernel(type)
+    type.dispatchReal(to: HardmaxKernel(), split)
   }
 }
 
-extension AxisSplit {
-  /// The kernel for a floating-point type; `nil` for others.
-  fileprivate func hardmaxKernel(_ type: ElementType) -> Kernel? {
-    switch type {
-    case .float32: hardmaxKernel(Float.self)
-    case .float64: hardmaxKernel(Double.self)
-    case .float16: hardmaxKernel(Float16.self)
-    case .bfloat16: hardmaxKernel(BFloat16.self)
-    default: nil
-    }
-  }
-
-  private func hardmaxKernel<T: RealElement>(_ type: T.Type) -> Kernel {
-    laneKernel { (x: UnsafePointer<T>, y: UnsafeMutablePointer<T>) in
-      let best = indexOfBest(x, size, stride: inner) { $0.compute > $1.compute }
+private struct HardmaxKernel: RealVisitor {
+  func visit<T: RealElement>(_ type: T.Type, _ split: AxisSplit) -> Kernel {
+    let (size, inner) = (split.size, split.inner)
+    return split.laneKernel { (x: UnsafePointer<T>, y: UnsafeMutablePointer<T>) in
+      var (best, value) = (0, x[0].compute)
+      for i in 1..<size where x[i * inner].compute > value {
+        (best, value) = (i, x[i * inner].compute)
+      }
       for i in 0..<size { y[i * inner] = T(compute: i == best ? 1 : 0) }
     }
-  }
-}
-
-extension Hardmax {
-  static var versionSteps: [VersionStep] {
-    [
-      .alongOneAxis, .negativeAxes(11),
-    ]
   }
 }

@@ -7,28 +7,12 @@ struct LogSoftmax: DifferentiableSoftmax {
   static var coerces: Bool { false }
   static var kind: SoftmaxKind { .logarithm }
   let axis: Int
-
-  func kernel(_ split: AxisSplit, _ type: ElementType, threads: Int) -> Kernel? {
-    split.softmaxKernel(Self.kind, type, threads: threads)
-  }
 }
 
-/// LogSoftmax of the input coerced to two dimensions, which meet at the axis.
+/// LogSoftmax before operator set 13: the input is flattened to two dimensions at the axis.
 struct LogSoftmax1: DifferentiableSoftmax {
   static let schema = Schema("LogSoftmax", [1: .floats, 11: .floats], inputs: 1...1)
   static var coerces: Bool { true }
   static var kind: SoftmaxKind { .logarithm }
   let axis: Int
-
-  func kernel(_ split: AxisSplit, _ type: ElementType, threads: Int) -> Kernel? {
-    split.softmaxKernel(Self.kind, type, threads: threads)
-  }
-}
-
-extension LogSoftmax {
-  static var versionSteps: [VersionStep] {
-    [
-      .alongOneAxis, .negativeAxes(11),
-    ]
-  }
 }

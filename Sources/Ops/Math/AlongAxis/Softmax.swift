@@ -7,28 +7,12 @@ struct Softmax: DifferentiableSoftmax {
   static var coerces: Bool { false }
   static var kind: SoftmaxKind { .plain }
   let axis: Int
-
-  func kernel(_ split: AxisSplit, _ type: ElementType, threads: Int) -> Kernel? {
-    split.softmaxKernel(Self.kind, type, threads: threads)
-  }
 }
 
-/// Softmax of the input coerced to two dimensions, which meet at the axis.
+/// Softmax before operator set 13: the input is flattened to two dimensions at the axis.
 struct Softmax1: DifferentiableSoftmax {
   static let schema = Schema("Softmax", [1: .floats, 11: .floats], inputs: 1...1)
   static var coerces: Bool { true }
   static var kind: SoftmaxKind { .plain }
   let axis: Int
-
-  func kernel(_ split: AxisSplit, _ type: ElementType, threads: Int) -> Kernel? {
-    split.softmaxKernel(Self.kind, type, threads: threads)
-  }
-}
-
-extension Softmax {
-  static var versionSteps: [VersionStep] {
-    [
-      .alongOneAxis, .negativeAxes(11),
-    ]
-  }
 }

@@ -2,12 +2,16 @@ import CKernels
 import ONNXFormat
 import ONNXOperators
 
-/// A softmax or its logarithm, whose gradient is computed from the result.
+/// A softmax or log-softmax, whose gradient is computed from its output.
 protocol DifferentiableSoftmax: SoftmaxOperator, DifferentiableOperator {
   static var kind: SoftmaxKind { get }
 }
 
 extension DifferentiableSoftmax {
+  func kernel(_ split: AxisSplit, _ type: ElementType, threads: Int) -> Kernel? {
+    split.softmaxKernel(Self.kind, type, threads: threads)
+  }
+
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
     let y = backward.output(0)
@@ -20,8 +24,9 @@ extension DifferentiableSoftmax {
   }
 }
 
-/// The gradient of a softmax, `y ⊙ (g − Σ g ⊙ y)`, or of its logarithm, `g − eʸ Σ g`, along the axis:
-/// inputs are the gradient g of its output and its output y.
+/// The gradient of softmax, `y ⊙ (g − Σ g ⊙ y)`, or log-softmax, `g − eʸ Σ g`, along the axis.
+///
+/// Inputs: the gradient g of the output, and the output y.
 struct SoftmaxGradient<Base: DifferentiableSoftmax>: Operator {
   static var schema: Schema {
     Schema(Base.schema.name + "Grad", gradientOf: Base.schema, inputs: 2...2, outputs: 1...1)
@@ -50,7 +55,7 @@ struct SoftmaxGradient<Base: DifferentiableSoftmax>: Operator {
 }
 
 extension AxisSplit {
-  /// The kernel of the gradient for a floating-point type; `nil` for others.
+  /// The gradient kernel for a floating-point type, or `nil` for any other type.
   func softmaxGradientKernel(_ kind: SoftmaxKind, _ type: ElementType) -> Kernel? {
     switch type {
     case .float32: floatGradientKernel(kind)

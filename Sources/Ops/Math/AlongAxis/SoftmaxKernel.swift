@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// Softmax or its logarithm along an axis.
+/// Softmax or log-softmax along an axis.
 enum SoftmaxKind {
   /// `e^(x − max) / Σ e^(x − max)`
   case plain
@@ -12,7 +12,7 @@ enum SoftmaxKind {
 }
 
 extension AxisSplit {
-  /// The kernel for a floating-point type; `nil` for others.
+  /// The kernel for a floating-point type, or `nil` for any other type.
   func softmaxKernel(_ kind: SoftmaxKind, _ type: ElementType, threads: Int) -> Kernel? {
     switch type {
     case .float32: floatKernel(kind)
@@ -85,7 +85,8 @@ extension AxisSplit {
     }
   }
 
-  /// A kernel that takes at most `width` adjacent lanes at a time, from element `start` on.
+  /// A kernel that passes blocks of up to `width` adjacent lanes to `body`, starting at element
+  /// `start`.
   func blockKernel(
     width: Int, scratch: Int = 0,
     _ body:
@@ -109,8 +110,8 @@ extension AxisSplit {
   }
 }
 
-/// Softmax with every step rounded to 16 bits, as the function that the standard defines it by does:
-/// its float16 test cases hold for nothing more exact.
+/// Softmax with every step rounded to 16 bits, as in the function that defines it in the standard.
+/// The standard's float16 test cases reject a more exact result.
 private func softmaxInSteps<T: HalfFloat>(
   _ x: UnsafeMutablePointer<Float>, _ half: UnsafeMutablePointer<T>, _ count: Int
 ) {

@@ -1,15 +1,15 @@
 import ONNXFormat
 import ONNXOperators
 
-/// An operator that normalises the elements along an axis: since operator set 13 along that axis
-/// alone, before it along all dimensions from the axis on.
+/// An operator that normalises along an axis. Since operator set 13 it is that axis alone; earlier
+/// versions normalise over all dimensions from the axis on.
 protocol SoftmaxOperator: Operator {
   init(axis: Int)
   var axis: Int { get }
-  /// Whether the input is coerced to two dimensions, which meet at the axis.
+  /// Whether the input is flattened to two dimensions at the axis.
   static var coerces: Bool { get }
 
-  /// The kernel for elements of this type; `nil` for other types than floating point.
+  /// The kernel for a floating-point type, or `nil` for any other type.
   func kernel(_ split: AxisSplit, _ type: ElementType, threads: Int) -> Kernel?
 }
 
@@ -36,21 +36,25 @@ extension SoftmaxOperator {
     return kernel
   }
 
-  /// How a tensor of those sizes is normalised.
+  /// The lanes over which a tensor of these sizes is normalised.
   func split(_ sizes: [Int]) throws(OperatorError) -> AxisSplit {
     let axis = try axis(rank: sizes.count)
     return Self.coerces ? AxisSplit(sizes, coercedAt: axis) : AxisSplit(sizes, axis: axis)
   }
 
   func axis(rank: Int) throws(OperatorError) -> Int {
-    // The two dimensions may meet behind the last one.
+    // Flattening may take place after the last dimension.
     if Self.coerces, axis == rank { return rank }
     return try normalized(axis: axis, rank: rank)
   }
 }
 
+extension SoftmaxOperator {
+  static var versionSteps: [VersionStep] { coerces ? [] : [.alongOneAxis, .negativeAxes(11)] }
+}
+
 extension VersionStep {
-  /// Since operator set 13 the axis alone is normalised, before it all dimensions from it on.
+  /// Since operator set 13 only the axis is normalised, before it all dimensions from the axis on.
   static let alongOneAxis = VersionStep(
     13,
     up: { change throws(OperatorError) in

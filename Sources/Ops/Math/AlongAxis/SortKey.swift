@@ -1,42 +1,59 @@
 import ONNXFormat
 import ONNXOperators
 
-/// An element whose order that of an integer can stand for.
-protocol SortKeyElement: Element {
-  /// Equal for equal numbers, greater for greater ones, greatest for NaN.
-  var sortKey: UInt64 { get }
-}
+/// The type-erased loops of a ranking: they read a lane whose elements are `step` apart.
+struct RankingLoops: Sendable {
+  /// Ranks the elements of a lane by their sort key, with the bits of `flip` inverted.
+  let rank:
+    @Sendable (
+      _ x: UnsafeRawPointer, _ step: Int, _ flip: UInt64,
+      _ ranked: UnsafeMutableBufferPointer<RankedPlace>
+    ) -> Void
+  /// Copies the ranked elements of a lane to another one.
+  let pick:
+    @Sendable (
+      _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ step: Int,
+      _ ranked: UnsafeMutableBufferPointer<RankedPlace>
+    ) -> Void
 
-extension SortKeyElement where Self: FixedWidthInteger {
-  var sortKey: UInt64 {
-    Self.isSigned
-      ? UInt64(bitPattern: Int64(truncatingIfNeeded: self)) ^ 1 << 63
-      : UInt64(truncatingIfNeeded: self)
+  fileprivate init<T>(_ type: T.Type, _ sortKey: @escaping @Sendable (T) -> UInt64) {
+    rank = { x, step, flip, ranked in
+      let x = x.assumingMemoryBound(to: T.self)
+      for i in ranked.indices {
+        ranked[i] = RankedPlace(key: sortKey(x[i * step]) ^ flip, place: i)
+      }
+    }
+    pick = { x, y, step, ranked in
+      let x = x.assumingMemoryBound(to: T.self)
+      let y = y.assumingMemoryBound(to: T.self)
+      for i in ranked.indices { y[i * step] = x[ranked[i].place * step] }
+    }
   }
 }
 
-extension Double: SortKeyElement {
-  var sortKey: UInt64 {
-    if isNaN { return .max }
-    // Zeros of both signs are equal.
-    let bits = (self + 0).bitPattern
-    return bits >> 63 == 0 ? bits | 1 << 63 : ~bits
+/// Creates the loops with sort keys in the order of the numbers: equal for equal numbers, and largest
+/// for NaN.
+struct RankingVisitor: NumberVisitor {
+  func visit<T: RealElement>(_ type: T.Type, _ context: Void) -> RankingLoops {
+    RankingLoops(type) { x in
+      let value = Double(x.compute)
+      if value.isNaN { return .max }
+      // Adding 0 turns −0 into +0, so that both get the same key.
+      let bits = (value + 0).bitPattern
+      return bits >> 63 == 0 ? bits | 1 << 63 : ~bits
+    }
+  }
+
+  func visit<T: Element & FixedWidthInteger>(_ type: T.Type, _ context: Void) -> RankingLoops {
+    RankingLoops(type) { x in
+      T.isSigned
+        ? UInt64(bitPattern: Int64(truncatingIfNeeded: x)) ^ 1 << 63
+        : UInt64(truncatingIfNeeded: x)
+    }
   }
 }
 
-extension Float: SortKeyElement { var sortKey: UInt64 { Double(self).sortKey } }
-extension Float16: SortKeyElement { var sortKey: UInt64 { Double(self).sortKey } }
-extension BFloat16: SortKeyElement { var sortKey: UInt64 { Double(float).sortKey } }
-extension Int8: SortKeyElement {}
-extension Int16: SortKeyElement {}
-extension Int32: SortKeyElement {}
-extension Int64: SortKeyElement {}
-extension UInt8: SortKeyElement {}
-extension UInt16: SortKeyElement {}
-extension UInt32: SortKeyElement {}
-extension UInt64: SortKeyElement {}
-
-/// A place among the elements of a lane, by their order; of equal ones the first comes first.
+/// The position of an element in its lane, ordered by the element's key and then by position.
 struct RankedPlace: Comparable {
   let key: UInt64
   let place: Int
@@ -47,7 +64,7 @@ struct RankedPlace: Comparable {
 }
 
 extension UnsafeMutableBufferPointer where Element: Comparable {
-  /// Brings the least `k` elements to the front, in order.
+  /// Moves the `k` smallest elements to the front, sorted.
   func selectLeast(_ k: Int) {
     guard k > 0 else { return }
     if k > count / 8 {
@@ -55,7 +72,7 @@ extension UnsafeMutableBufferPointer where Element: Comparable {
       all.sort()
       return
     }
-    // A heap of the least so far, the greatest of them on top.
+    // A max-heap of the `k` smallest elements so far.
     for root in stride(from: k / 2 - 1, through: 0, by: -1) { sink(root, within: k) }
     for i in k..<count where self[i] < self[0] {
       swapAt(i, 0)

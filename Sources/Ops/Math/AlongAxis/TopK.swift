@@ -1,10 +1,11 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The `k` greatest (or, by `largest`, least) elements along an axis, in order, and their places
-/// there, int64. Of equal elements the first comes first; a NaN is greater than any number.
+/// The `k` largest elements along an axis (or the smallest, if `largest` is 0), sorted, and their
+/// int64 indices.
 ///
-/// `k` is input 1, before operator set 10 an attribute.
+/// Equal elements keep their order, and NaN is larger than any number. `k` is input 1; before
+/// operator set 10 it is an attribute.
 struct TopK: DifferentiableOperator {
   static let schema = Schema(
     "TopK",
@@ -20,7 +21,7 @@ struct TopK: DifferentiableOperator {
     axis = try node.int("axis", default: -1)
     fixedK = node.version < 10 ? try node.int("k") : nil
     isLargest = node.version >= 11 ? try node.flag("largest", default: true) : true
-    // Results in order are right where no order is asked for.
+    // Sorted results are valid when no order is required.
     if node.version >= 11 { _ = try node.flag("sorted", default: true) }
     let inputs = node.version < 10 ? 1 : 2
     guard node.inputCount == inputs else {
@@ -36,7 +37,7 @@ struct TopK: DifferentiableOperator {
     }
     let axis = try normalized(axis: axis, rank: shape.rank)
     if let k, let size = shape[axis].size, k > size {
-      throw .invalid("k is \(k), but axis \(axis) has \(size) elements")
+      throw .invalid("expected k of at most \(size), the size of axis \(axis), got \(k)")
     }
     shape[axis] = Dimension(k)
     return [.tensor(data.elementType, shape), .tensor(.int64, shape)]
@@ -50,37 +51,23 @@ struct TopK: DifferentiableOperator {
       guard values.count == 1 else { throw .input(1, "expected one number, got \(values.count)") }
       k = values[0]
     }
-    if let k, k < 0 { throw .invalid("k is \(k)") }
+    if let k, k < 0 { throw .invalid("expected k of at least 0, got \(k)") }
     return k
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(0)
     let split = AxisSplit(sizes, axis: try normalized(axis: axis, rank: sizes.count))
-    guard let k = try k(call.inputs) else { throw .input(1, "its contents are not known") }
-    guard k <= split.size else { throw .invalid("k is \(k), of \(split.size) elements") }
-    switch try call.elementType(0) {
-    case .float32: return kernel(Float.self, split, k, call)
-    case .float64: return kernel(Double.self, split, k, call)
-    case .float16: return kernel(Float16.self, split, k, call)
-    case .bfloat16: return kernel(BFloat16.self, split, k, call)
-    case .int8: return kernel(Int8.self, split, k, call)
-    case .int16: return kernel(Int16.self, split, k, call)
-    case .int32: return kernel(Int32.self, split, k, call)
-    case .int64: return kernel(Int64.self, split, k, call)
-    case .uint8: return kernel(UInt8.self, split, k, call)
-    case .uint16: return kernel(UInt16.self, split, k, call)
-    case .uint32: return kernel(UInt32.self, split, k, call)
-    case .uint64: return kernel(UInt64.self, split, k, call)
-    default: throw .input(0, "expected numbers, got \(try call.elementType(0))")
+    guard let k = try k(call.inputs) else { throw .input(1, "k is not known before the run") }
+    guard k <= split.size else {
+      throw .invalid("expected k of at most \(split.size), the size of the axis, got \(k)")
     }
-  }
-
-  private func kernel<T: SortKeyElement>(
-    _ type: T.Type, _ split: AxisSplit, _ k: Int, _ call: Preparation
-  ) -> Kernel {
+    let type = try call.elementType(0)
+    guard let loops = type.dispatchNumber(to: RankingVisitor(), ()) else {
+      throw .input(0, "expected numbers, got \(type)")
+    }
     guard k > 0, split.lanes > 0 else { return .compute { _ in } }
-    let (size, inner) = (split.size, split.inner)
+    let (size, inner, stride) = (split.size, split.inner, type.stride)
     let (wantsValues, wantsPlaces) = (call.wants(0), call.wants(1))
     let flip: UInt64 = isLargest ? .max : 0
     let lanesPerTask = max(1, 4096 / size)
@@ -88,15 +75,16 @@ struct TopK: DifferentiableOperator {
       let ranked = UnsafeMutableBufferPointer(
         start: buffers.scratch.assumingMemoryBound(to: RankedPlace.self) + thread * size,
         count: size)
+      let x = UnsafeRawPointer(buffers.input(0, as: UInt8.self))
       for lane in task * lanesPerTask..<min(split.lanes, (task + 1) * lanesPerTask) {
         let (row, column) = (lane / inner, lane % inner)
-        let x = buffers.input(0, as: T.self) + row * size * inner + column
-        for i in 0..<size { ranked[i] = RankedPlace(key: x[i * inner].sortKey ^ flip, place: i) }
+        let x = x + (row * size * inner + column) * stride
+        loops.rank(x, inner, flip, ranked)
         ranked.selectLeast(k)
         let start = row * k * inner + column
         if wantsValues {
-          let values = buffers.output(0, as: T.self) + start
-          for i in 0..<k { values[i * inner] = x[ranked[i].place * inner] }
+          let y = UnsafeMutableRawPointer(buffers.output(0, as: UInt8.self)) + start * stride
+          loops.pick(x, y, inner, UnsafeMutableBufferPointer(rebasing: ranked[..<k]))
         }
         if wantsPlaces {
           let places = buffers.output(1, as: Int64.self) + start
@@ -139,7 +127,7 @@ extension TopK {
       VersionStep(
         11,
         down: { change throws(OperatorError) in
-          // Results in order are right where no order is asked for.
+          // Sorted results are valid when no order is required.
           change.drop("sorted")
           if try change.int("largest") == 0 {
             change.precede(0, "Neg", type: change.tensorType(0))

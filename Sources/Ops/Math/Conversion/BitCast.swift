@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The same bits as elements of another type of the same width.
+/// The bits of the elements, reinterpreted as another type of the same width.
 struct BitCast: Operator {
   static let schema = Schema(
     "BitCast", [26: .castableBits], inputs: 1...1)
@@ -20,7 +20,7 @@ struct BitCast: Operator {
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let input = try inputs.tensor(0, .castableBits)
     guard input.elementType.bitsInFile == target.bitsInFile else {
-      throw .input(0, "\(input.elementType) and \(target) differ in width")
+      throw .input(0, "expected an element type as wide as \(target), got \(input.elementType)")
     }
     return [.tensor(target, input.shape)]
   }
@@ -34,7 +34,7 @@ struct BitCast: Operator {
     return elementKernel(count) {
       (x: UnsafePointer<UInt8>, y: UnsafeMutablePointer<UInt8>, count) in
       if bits >= 8 { return y.update(from: x, count: count) }
-      // Elements of less than a byte lie in its lowest bits, integers with their sign.
+      // Elements smaller than a byte are stored in its low bits; integers are sign-extended.
       let shift = UInt8(8 - bits)
       for i in 0..<count {
         let top = x[i] << shift

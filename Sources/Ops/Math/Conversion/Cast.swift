@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The same values in another type.
+/// The elements converted to the type `to`.
 struct Cast: DifferentiableOperator {
   static let schema = Schema(
     "Cast",
@@ -21,7 +21,7 @@ struct Cast: DifferentiableOperator {
     if node.version == 1 {
       let name = try node.string("to")
       guard let type = ElementType(standardName: name) else {
-        throw .attribute("to", "'\(name)' is no element type")
+        throw .attribute("to", "'\(name)' is not an element type")
       }
       target = type
     } else {
@@ -51,7 +51,7 @@ struct Cast: DifferentiableOperator {
   }
 }
 
-/// The values of input 0 in the element type of input 1, whose values do not matter.
+/// The elements of input 0 converted to the element type of input 1.
 struct CastLike: DifferentiableOperator {
   static let schema = Schema(
     "CastLike",
@@ -82,7 +82,7 @@ struct CastLike: DifferentiableOperator {
   }
 }
 
-/// A kernel that converts input 0, of whatever type.
+/// A kernel that converts input 0, including to and from strings.
 private func castKernel(
   _ call: Preparation, to target: ElementType, _ rules: ElementConversion.Rules
 ) throws(OperatorError) -> Kernel {
@@ -97,7 +97,9 @@ private func castKernel(
     } else {
       ElementConversion(from: source, to: target, rules)?.kernel(count)
     }
-  guard let kernel else { throw .input(0, "no conversion from \(source) to \(target)") }
+  guard let kernel else {
+    throw .input(0, "a conversion from \(source) to \(target) is not supported")
+  }
   return kernel
 }
 
@@ -114,7 +116,7 @@ extension ElementConversion.Rules {
 }
 
 extension TypeSet {
-  /// What Cast took at first.
+  /// The types of version 1 of Cast.
   static let castable: TypeSet = [.floats, .integers, .bool]
   static let float4 = TypeSet(.float4e2m1)
   static let float6s: TypeSet = [TypeSet(.float6e2m3), TypeSet(.float6e3m2)]
@@ -135,14 +137,14 @@ extension Cast {
         6,
         up: { change throws(OperatorError) in
           guard let name = try change.string("to"), let type = ElementType(standardName: name)
-          else { throw .attribute("to", "is no element type") }
+          else { throw .attribute("to", "is not an element type") }
           change.set(.int("to", Int(type.rawValue)))
         },
         down: { change throws(OperatorError) in
           try change.checkCast(before: 6)
           guard let number = try change.int("to"), let raw = Int32(exactly: number),
             let type = ElementType(rawValue: raw)
-          else { throw .attribute("to", "is no element type") }
+          else { throw .attribute("to", "is not an element type") }
           change.set(.string("to", type.standardName))
         })
     ]
@@ -165,7 +167,8 @@ extension CastLike {
             let types = schema.versions.last { $0.since < version.since }?.types ?? []
             let type = change.tensorType(1)?.elementType ?? .undefined
             guard type == .undefined || types.contains(type) else {
-              throw .input(1, "that version takes \(types) there, not \(type)")
+              throw .input(
+                1, "expected one of \(types), the types of the target version, got \(type)")
             }
             if version.since == 19 { change.drop("saturate") }
             if version.since == 24 { change.drop("round_mode") }
@@ -175,12 +178,12 @@ extension CastLike {
 }
 
 extension VersionChange {
-  /// Checks that the type to cast to was there before that version, and drops what it alone needs.
+  /// Checks that versions before this one can cast to the type, and drops attributes added in it.
   fileprivate mutating func checkCast(before version: Int) throws(OperatorError) {
     let types = Cast.schema.versions.last { $0.since < version }?.types ?? []
     guard let number = try int("to"), let type = ElementType(rawValue: Int32(clamping: number)),
       types.contains(type)
-    else { throw .attribute("to", "that version knows \(types) only") }
+    else { throw .attribute("to", "expected one of \(types), the types of the target version") }
     if version == 19 { drop("saturate") }
     if version == 24 { drop("round_mode") }
   }

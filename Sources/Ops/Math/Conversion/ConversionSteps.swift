@@ -2,13 +2,13 @@ import CKernels
 import ONNXFormat
 import ONNXOperators
 
-/// A type that every number passes through on its way to another.
+/// An intermediate type of a conversion.
 enum WideType {
   case float, double, int64, uint64
 }
 
 extension ConversionStep {
-  /// The loops to the wide type of a source; `nil` for what is not a number.
+  /// The loops from a source type to its wide type, or `nil` if it is not numeric.
   static func load(_ source: ElementType) -> (steps: [ConversionStep], result: WideType)? {
     switch source {
     case .float32: ([], .float)
@@ -46,7 +46,7 @@ extension ConversionStep {
     }
   }
 
-  /// The one loop from an integer of at most 32 bits to float32; `nil` for others.
+  /// The direct loop from an integer of at most 32 bits to float32, or `nil` for any other type.
   static func toFloat(from source: ElementType) -> ConversionStep? {
     switch source {
     case .int8, .int4, .int2: ConversionStep { (x: Int8) in Float(x) }
@@ -58,7 +58,7 @@ extension ConversionStep {
     }
   }
 
-  /// The loops from a wide type to a target; `nil` for what is not a number.
+  /// The loops from a wide type to a target type, or `nil` if it is not numeric.
   static func store(
     _ wide: WideType, _ target: ElementType, _ rules: ElementConversion.Rules
   ) -> [ConversionStep]? {
@@ -141,7 +141,7 @@ extension ConversionStep {
     switch wide {
     case .float: [ConversionStep(ck_float_to_int64)]
     case .double: [ConversionStep(ck_double_to_int64)]
-    // The bits are the same.
+    // Both have the same bits.
     case .int64, .uint64: []
     }
   }

@@ -1,19 +1,19 @@
 import ONNXFormat
 import ONNXOperators
 
-/// How values become elements of another type: a chain of loops, through `Float`, `Double`, `Int64`
-/// or `UInt64` where there is no direct one.
+/// A conversion between element types: a chain of loops, by way of `Float`, `Double`, `Int64` or
+/// `UInt64` if there is no direct loop.
 struct ElementConversion: Sendable {
-  /// What the standard's Cast leaves open for types of 8 bits and less.
+  /// The attributes of Cast that control conversion to types of at most 8 bits.
   struct Rules: Sendable {
-    /// Whether a float8 takes the largest finite value for what lies beyond it.
+    /// Whether values out of range become the largest finite value.
     var isSaturating = true
     var scaleRounding = Float8E8M0.Rounding.up
   }
 
   private let steps: [ConversionStep]
 
-  /// `nil` where one is not a number, or they are the same.
+  /// Returns `nil` if either type is not numeric, or if both are the same.
   init?(from source: ElementType, to target: ElementType, _ rules: Rules = Rules()) {
     if target == .float32, let step = ConversionStep.toFloat(from: source) {
       steps = [step]
@@ -23,11 +23,11 @@ struct ElementConversion: Sendable {
       let store = ConversionStep.store(load.result, target, rules)
     else { return nil }
     let steps = load.steps + store
-    // Integers of 64 bits differ in nothing but their sign.
+    // 64-bit integers have the same bits, signed or not.
     self.steps = steps.isEmpty ? [ConversionStep { (x: UInt64) in x }] : steps
   }
 
-  /// `y[i] = x[i]` for `i < count`; the two do not overlap.
+  /// `y[i] = x[i]` for `i < count`. The buffers must not overlap.
   func callAsFunction(_ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ count: Int) {
     guard let last = steps.last else { return }
     if steps.count == 1 { return last.run(x, y, count) }

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// A kernel that writes the numbers of input 0 as text.
+/// A kernel that formats the numbers of input 0 as strings.
 func textKernel(_ source: ElementType, _ count: Int) -> Kernel? {
   switch source {
   case .bool: textKernel(count) { (x: UInt8) in x == 0 ? "False" : "True" }
@@ -40,7 +40,7 @@ private func wideTextKernel<X>(
   }
 }
 
-/// A kernel that reads the texts of input 0 as numbers.
+/// A kernel that parses the strings of input 0 as numbers.
 func parsingKernel(
   _ target: ElementType, _ count: Int, _ rules: ElementConversion.Rules
 ) -> Kernel? {
@@ -61,7 +61,7 @@ func parsingKernel(
         bits = value.bitPattern
         if isWhole { bits = UInt64(bitPattern: Int64(truncating: value)) }
       } else {
-        throw .input(0, "'\(x[i].prefix(40))' at \(i) is no number")
+        throw .input(0, "'\(x[i].prefix(40))' at index \(i) is not a number")
       }
       let place = UnsafeMutableRawPointer(y + i * target.stride)
       if let conversion {
@@ -76,7 +76,7 @@ func parsingKernel(
 }
 
 extension TypeSet {
-  /// The floating-point types that pass through float32.
+  /// The floating-point types that are converted by way of float32.
   static let smallFloats: TypeSet = [
     .bfloat16, .float8s, .scale8, .float4, .float6s,
   ]

@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = |x|`; the least integer stays as it is.
+/// `y = |x|`. The smallest signed integer is returned unchanged.
 struct Abs: IntegerElementwiseOperator, DifferentiableElementwise, AttributeFreeOperator {
   static let schema = Schema(
     "Abs", [1: .floats, 6: [.floats, .integers], 13: [.floats, .integers, .bfloat16]],

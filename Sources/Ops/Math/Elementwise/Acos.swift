@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = arccos x`, NaN beyond ±1.
+/// `y = arccos x`, NaN outside −1…1.
 struct Acos: DifferentiableElementwise, AttributeFreeOperator {
   static let schema = Schema("Acos", [7: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
 

@@ -27,7 +27,7 @@ struct Add: ArithmeticOperator, DifferentiableOperator {
 }
 
 extension ArithmeticOperator {
-  /// The versions of the four basic operations.
+  /// The versions of the four arithmetic operators.
   static var versions: KeyValuePairs<Int, TypeSet> {
     [
       1: .floats, 6: [.floats, .wideIntegers], 7: [.floats, .wideIntegers],

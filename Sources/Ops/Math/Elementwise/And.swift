@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Whether both `a` and `b`, broadcast.
+/// `a and b` for truth values, broadcast.
 struct And: LogicalOperator {
   static let schema = Schema("And", [1: .bool, 7: .bool], inputs: 2...2)
   let alignment: OperandAlignment

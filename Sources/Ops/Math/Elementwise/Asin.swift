@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = arcsin x`, NaN beyond ±1.
+/// `y = arcsin x`, NaN outside −1…1.
 struct Asin: DifferentiableElementwise, AttributeFreeOperator {
   static let schema = Schema("Asin", [7: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
 

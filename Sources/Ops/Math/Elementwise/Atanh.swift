@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = artanh x`, NaN beyond ±1.
+/// `y = artanh x`, NaN outside −1…1.
 struct Atanh: DifferentiableElementwise, AttributeFreeOperator {
   static let schema = Schema("Atanh", [9: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
 

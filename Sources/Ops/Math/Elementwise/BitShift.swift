@@ -1,9 +1,11 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `y = a << b` or, by `direction`, `a >> b`, broadcast. The sign moves in from the left; a shift
-/// that is negative or not less than the width leaves nothing but it, to the left 0.
-struct BitShift: BinaryOperator {
+/// `y = a << b` or `a >> b`, depending on `direction`, broadcast.
+///
+/// Right shifts of signed integers are arithmetic. A shift count that is negative or not less than
+/// the bit width gives 0 to the left, and 0 or −1, the sign, to the right.
+struct BitShift: BinaryOperator, IntegerVisitor {
   static let schema = Schema("BitShift", [11: .unsignedIntegers, 28: .integers], inputs: 2...2)
   let alignment: OperandAlignment
   private var isLeft = true
@@ -20,26 +22,17 @@ struct BitShift: BinaryOperator {
   }
 
   func loop(_ type: ElementType) -> AnyBinaryLoop? {
-    switch type {
-    case .int8: loop(Int8.self)
-    case .int16: loop(Int16.self)
-    case .int32: loop(Int32.self)
-    case .int64: loop(Int64.self)
-    case .uint8: loop(UInt8.self)
-    case .uint16: loop(UInt16.self)
-    case .uint32: loop(UInt32.self)
-    case .uint64: loop(UInt64.self)
-    default: nil
-    }
+    type.dispatchInteger(to: self, ())
   }
 
-  private func loop<T: FixedWidthInteger & Sendable>(_ type: T.Type) -> AnyBinaryLoop {
+  func visit<T: Element & FixedWidthInteger>(_ type: T.Type, _ context: Void) -> AnyBinaryLoop {
     let isLeft = isLeft
     return AnyBinaryLoop { (a: UnsafePointer<T>, aStep, b: UnsafePointer<T>, bStep, y, count) in
-      mapRow(a, aStep, b, bStep, y, count) { a, b in
+      for i in 0..<count {
+        let (a, b) = (a[i * aStep], b[i * bStep])
         let isInside = b >= 0 && b < T(truncatingIfNeeded: T.bitWidth)
-        if isLeft { return isInside ? a &<< b : 0 }
-        return isInside ? a &>> b : a < 0 ? ~0 : 0
+        let rest: T = isLeft || a >= 0 ? 0 : ~0
+        y[i] = !isInside ? rest : isLeft ? a &<< b : a &>> b
       }
     }
   }

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Every bit inverted.
+/// `y = ~x`, bitwise.
 struct BitwiseNot: AttributeFreeOperator {
   static let schema = Schema("BitwiseNot", [18: .integers], inputs: 1...1)
   var overwritableInputs: [Int] { [0] }
@@ -11,7 +11,7 @@ struct BitwiseNot: AttributeFreeOperator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    // The sign of an element does not matter, nor its size: bytes do.
+    // Inverting bytes gives the same result for all signs and sizes.
     let count = try call.inputCount(0) * call.elementType(0).stride
     return elementKernel(count) {
       (x: UnsafePointer<UInt8>, y: UnsafeMutablePointer<UInt8>, count) in

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `y = a | b` bit by bit, broadcast.
+/// `y = a | b`, bitwise, broadcast.
 struct BitwiseOr: BitwiseOperator {
   static let schema = Schema("BitwiseOr", [18: .integers], inputs: 2...2)
   let alignment: OperandAlignment

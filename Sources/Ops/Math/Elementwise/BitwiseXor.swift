@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `y = a ^ b` bit by bit, broadcast.
+/// `y = a ^ b`, bitwise, broadcast.
 struct BitwiseXor: BitwiseOperator {
   static let schema = Schema("BitwiseXor", [18: .integers], inputs: 2...2)
   let alignment: OperandAlignment

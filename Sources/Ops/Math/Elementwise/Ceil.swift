@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// The least integer not less than `x`.
+/// The smallest integer not less than `x`.
 struct Ceil: ElementwiseOperator, AttributeFreeOperator, FlatOperator {
   static let schema = Schema(
     "Ceil", [1: .floats, 6: .floats, 13: [.floats, .bfloat16]],

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// A truth value for every floating-point number.
+/// `y = f(x)`, a truth value for each floating-point element.
 protocol ClassificationOperator: Operator {
   func test<T: BinaryFloatingPoint>(_ x: T) -> Bool
 }
@@ -30,7 +30,7 @@ extension ClassificationOperator {
     }
   }
 
-  /// Through blocks of `Float`; `Bits` has the size of an element.
+  /// A kernel that converts blocks to `Float`. `Bits` has the size of an element.
   private func kernel<Bits: FixedWidthInteger & Sendable>(
     _ bits: Bits.Type, _ type: ElementType, _ count: Int
   ) -> Kernel {

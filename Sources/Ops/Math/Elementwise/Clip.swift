@@ -3,9 +3,10 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = min(max(x, low), high)`; where `low > high` all is `high`. A NaN stays one.
+/// `y = min(max(x, low), high)`, which is `high` everywhere if `low > high`. NaN stays NaN.
 ///
-/// The bounds are scalar inputs 1 and 2, before operator set 11 the attributes `min` and `max`.
+/// The bounds are scalar inputs 1 and 2; before operator set 11 they are the attributes `min` and
+/// `max`.
 struct Clip: DifferentiableOperator {
   static let schema = Schema(
     "Clip",
@@ -43,45 +44,36 @@ struct Clip: DifferentiableOperator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: return try kernel(call, (low, high), clipFloats)
-    case .float64:
-      return try kernel(call, (low.map { Double($0) }, high.map { Double($0) }), clip)
-    case .float16:
-      return try kernel(call, (low.map { Float16($0) }, high.map { Float16($0) }), clipHalf)
-    case .bfloat16: return try kernel(call, (nil, nil), clipHalf as ElementLoop<BFloat16>)
-    case .int8: return try kernel(call, (nil, nil), clip as ElementLoop<Int8>)
-    case .int16: return try kernel(call, (nil, nil), clip as ElementLoop<Int16>)
-    case .int32: return try kernel(call, (nil, nil), clip as ElementLoop<Int32>)
-    case .int64: return try kernel(call, (nil, nil), clip as ElementLoop<Int64>)
-    case .uint8: return try kernel(call, (nil, nil), clip as ElementLoop<UInt8>)
-    case .uint16: return try kernel(call, (nil, nil), clip as ElementLoop<UInt16>)
-    case .uint32: return try kernel(call, (nil, nil), clip as ElementLoop<UInt32>)
-    case .uint64: return try kernel(call, (nil, nil), clip as ElementLoop<UInt64>)
-    default: throw .input(0, "expected numbers, got \(try call.elementType(0))")
-    }
-  }
-
-  private func kernel<T: Sendable>(
-    _ call: Preparation, _ fixed: (low: T?, high: T?), _ loop: @escaping ElementLoop<T>
-  ) throws(OperatorError) -> Kernel {
+    let type = try call.elementType(0)
+    guard let loop = loop(type) else { throw .input(0, "expected numbers, got \(type)") }
+    let stride = type.stride
     let (hasLow, hasHigh) = (call.inputs.has(1), call.inputs.has(2))
     let tiles = Tiles(try call.inputCount(0))
     let tile: Buffers.Tile = { buffers, task, _ in
       let range = tiles[task]
-      loop(
-        buffers.input(0, as: T.self) + range.lowerBound,
-        buffers.output(0, as: T.self) + range.lowerBound, range.count,
-        hasLow ? buffers.input(1, as: T.self)[0] : fixed.low,
-        hasHigh ? buffers.input(2, as: T.self)[0] : fixed.high)
+      let start = range.lowerBound * stride
+      loop.run(
+        buffers.input(0, as: UInt8.self) + start, buffers.output(0, as: UInt8.self) + start,
+        range.count, hasLow ? UnsafeRawPointer(buffers.input(1, as: UInt8.self)) : nil,
+        hasHigh ? UnsafeRawPointer(buffers.input(2, as: UInt8.self)) : nil)
     }
     return .compute { buffers in buffers.parallel(tiles.count, tile) }
+  }
+
+  private func loop(_ type: ElementType) -> ClipLoop? {
+    switch type {
+    case .float32: ClipLoop(low, high, clipFloats)
+    case .float64: ClipLoop(low.map { Double($0) }, high.map { Double($0) }, clip)
+    case .float16: ClipLoop(low.map { Float16($0) }, high.map { Float16($0) }, clipHalf)
+    case .bfloat16: ClipLoop(nil, nil, clipHalf as ElementLoop<BFloat16>)
+    default: type.dispatchInteger(to: IntegerClip(), ())
+    }
   }
 }
 
 extension Clip {
-  /// The gradient passes where `x` lies within the bounds; `min` takes it where `x < min < max`, `max`
-  /// where `x > max` or `max < min`.
+  /// The gradient goes to `x` where it lies within the bounds, to `min` where `x < min < max`, and
+  /// to `max` where `x > max` or `max < min`.
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
     let (x, low, high) = (backward.input(0), backward.input(1), backward.input(2))
@@ -119,7 +111,9 @@ extension Clip {
   }
 }
 
-/// The gradient of `Clip` by `x`: inputs are the gradient of its output, and its own inputs.
+/// The gradient of `Clip` with respect to `x`.
+///
+/// Inputs: the gradient of the output, then the inputs of `Clip`.
 struct ClipGrad: Operator {
   static let schema = Schema("ClipGrad", gradientOf: Clip.schema, inputs: 2...4, outputs: 1...1)
   private let base: Clip
@@ -188,6 +182,33 @@ struct ClipGrad: Operator {
   }
 }
 
+/// A type-erased loop of `Clip`.
+private struct ClipLoop: Sendable {
+  let run:
+    @Sendable (
+      _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ count: Int,
+      _ low: UnsafeRawPointer?, _ high: UnsafeRawPointer?
+    ) -> Void
+
+  /// - Parameters:
+  ///   - fixedLow: The lower bound that applies if there is no input for it.
+  ///   - fixedHigh: The upper bound that applies if there is no input for it.
+  init<T: Sendable>(_ fixedLow: T?, _ fixedHigh: T?, _ loop: @escaping ElementLoop<T>) {
+    run = { x, y, count, low, high in
+      loop(
+        x.assumingMemoryBound(to: T.self), y.assumingMemoryBound(to: T.self), count,
+        low?.assumingMemoryBound(to: T.self).pointee ?? fixedLow,
+        high?.assumingMemoryBound(to: T.self).pointee ?? fixedHigh)
+    }
+  }
+}
+
+private struct IntegerClip: IntegerVisitor {
+  func visit<T: Element & FixedWidthInteger>(_ type: T.Type, _ context: Void) -> ClipLoop {
+    ClipLoop(nil, nil, clip as ElementLoop<T>)
+  }
+}
+
 private typealias ElementLoop<T> =
   @Sendable (
     _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int, _ low: T?, _ high: T?
@@ -235,7 +256,7 @@ extension Clip {
         down: { change throws(OperatorError) in
           for (input, name) in [(2, "max"), (1, "min")] where change.has(input) {
             guard let bound = try change.floats(input).first else {
-              throw .input(input, "is empty")
+              throw .input(input, "expected one number, got an empty tensor")
             }
             change.set(.float(name, bound))
             change.setInput(input, "")
@@ -253,7 +274,7 @@ extension Clip: ActivationOperator {
       else { return nil }
       bounds[index - 1] = value
     }
-    // Beyond its bounds in the wrong order the operator has a rule of its own.
+    // With `low > high` Clip returns `high`, which the fused activation does not.
     guard partner.position == 0, bounds[0] <= bounds[1] else { return nil }
     return .clip(bounds[0], bounds[1])
   }

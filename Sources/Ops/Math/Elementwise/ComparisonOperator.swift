@@ -1,8 +1,9 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `y = f(a, b)`, a truth value for every pair of elements, the shapes broadcast.
-protocol ComparisonOperator: BinaryOperator {
+/// `y = f(a, b)`, a truth value for each pair of elements, broadcast.
+protocol ComparisonOperator: BinaryOperator, WideVisitor
+where WideContext == Void, WideResult == AnyBinaryLoop {
   func compare<T: Comparable>(_ a: T, _ b: T) -> Bool
 }
 
@@ -16,42 +17,42 @@ extension ComparisonOperator {
 
   func loop(_ type: ElementType) -> AnyBinaryLoop? { comparisonLoop(type) }
 
-  /// The loop for numbers of this type; `nil` for other types.
+  /// The loop for a numeric type, or `nil` for any other type.
   func comparisonLoop(_ type: ElementType) -> AnyBinaryLoop? {
-    switch type {
-    case .float32: AnyBinaryLoop(loop(Float.self))
-    case .float64: AnyBinaryLoop(loop(Double.self))
-    case .float16: AnyBinaryLoop(wideLoop(Float16.self))
-    case .bfloat16: AnyBinaryLoop(wideLoop(BFloat16.self))
-    case .int8: AnyBinaryLoop(loop(Int8.self))
-    case .int16: AnyBinaryLoop(loop(Int16.self))
-    case .int32: AnyBinaryLoop(loop(Int32.self))
-    case .int64: AnyBinaryLoop(loop(Int64.self))
-    case .uint8: AnyBinaryLoop(loop(UInt8.self))
-    case .uint16: AnyBinaryLoop(loop(UInt16.self))
-    case .uint32: AnyBinaryLoop(loop(UInt32.self))
-    case .uint64: AnyBinaryLoop(loop(UInt64.self))
-    default: nil
-    }
+    type.dispatchWide(to: self, ())
   }
 
-  private func loop<T: Comparable & Sendable>(_ type: T.Type) -> BinaryLoop<T, T, UInt8> {
-    { a, aStep, b, bStep, y, count in
+  func visit<W: ArithmeticElement>(_ elements: WideElements<W>, _ context: Void) -> AnyBinaryLoop {
+    elements.reading { a, aStep, b, bStep, y, count in
       mapRow(a, aStep, b, bStep, y, count) { self.compare($0, $1) ? 1 : 0 }
     }
   }
+}
 
-  private func wideLoop<T: HalfFloat>(_ type: T.Type) -> BinaryLoop<T, T, UInt8> {
-    let loop = loop(Float.self)
-    return { a, aStep, b, bStep, y, count in
-      T.withBlocks(2) { left in
-        let right = left + T.block
-        if aStep == 0 { T.widen(a, left, 1) }
-        if bStep == 0 { T.widen(b, right, 1) }
-        for start in stride(from: 0, to: count, by: T.block) {
-          let size = min(T.block, count - start)
-          if aStep != 0 { T.widen(a + start, left, size) }
-          if bStep != 0 { T.widen(b + start, right, size) }
+extension WideElements {
+  /// The loop over elements of the original type, converted a block at a time.
+  @inline(never)
+  fileprivate func reading(_ loop: @escaping BinaryLoop<W, W, UInt8>) -> AnyBinaryLoop {
+    guard conversion != nil else { return AnyBinaryLoop(loop) }
+    // An unsigned integer of the element's size stands in for its type in address arithmetic.
+    return switch stride {
+    case 1: reading(UInt8.self, loop)
+    case 2: reading(UInt16.self, loop)
+    default: reading(UInt32.self, loop)
+    }
+  }
+
+  private func reading<E: Sendable>(
+    _ size: E.Type, _ loop: @escaping BinaryLoop<W, W, UInt8>
+  ) -> AnyBinaryLoop {
+    AnyBinaryLoop { (a: UnsafePointer<E>, aStep, b: UnsafePointer<E>, bStep, y, count) in
+      withUnsafeTemporaryAllocation(of: W.self, capacity: 2 * Self.block) { memory in
+        guard let left = memory.baseAddress else { return }
+        let right = left + Self.block
+        for start in Swift.stride(from: 0, to: count, by: Self.block) {
+          let size = min(Self.block, count - start)
+          if start == 0 || aStep != 0 { _ = read(a + start * aStep, aStep == 0 ? 1 : size, left) }
+          if start == 0 || bStep != 0 { _ = read(b + start * bStep, bStep == 0 ? 1 : size, right) }
           loop(left, aStep, right, bStep, y + start, size)
         }
       }

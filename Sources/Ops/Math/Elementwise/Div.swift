@@ -3,7 +3,8 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = a / b`, broadcast; of integers towards zero, and the least one by −1 is itself.
+/// `y = a / b`, broadcast. Integer division truncates towards zero; the smallest integer divided by
+/// −1 is itself.
 struct Div: ArithmeticOperator, DifferentiableOperator {
   static let schema = Schema("Div", Div.versions, inputs: 2...2)
   static var widening: Widening { .wrapping }

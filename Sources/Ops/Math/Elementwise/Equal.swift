@@ -1,7 +1,8 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Whether `a = b`, broadcast. A NaN equals nothing; strings are compared by their bytes.
+/// `a = b` for each pair of elements, broadcast. NaN equals nothing, and strings are compared
+/// bytewise.
 struct Equal: ComparisonOperator {
   static let schema = Schema(
     "Equal",
@@ -36,7 +37,7 @@ extension Equal {
   static var versionSteps: [VersionStep] {
     [
       .broadcast,
-      // Before, floating-point numbers are not compared: equal ones are neither less nor greater.
+      // Earlier versions reject floating point: two numbers are equal if neither is less.
       VersionStep(
         11,
         down: { change throws(OperatorError) in

@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// The error function. Version 9 took integers too, whose result has no fraction.
+/// The error function. Version 9 also took integers, whose results are truncated.
 struct Erf: IntegerElementwiseOperator, DifferentiableElementwise, AttributeFreeOperator {
   static let schema = Schema(
     "Erf", [9: [.floats, .integers], 13: [.floats, .bfloat16]],

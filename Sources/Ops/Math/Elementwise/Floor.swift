@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// The greatest integer not greater than `x`.
+/// The largest integer not greater than `x`.
 struct Floor: ElementwiseOperator, AttributeFreeOperator, FlatOperator {
   static let schema = Schema(
     "Floor", [1: .floats, 6: .floats, 13: [.floats, .bfloat16]],

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Whether `a > b`, broadcast. Of a NaN it never is.
+/// `a > b` for each pair of elements, broadcast. False if either is NaN.
 struct Greater: ComparisonOperator {
   static let schema = Schema(
     "Greater",

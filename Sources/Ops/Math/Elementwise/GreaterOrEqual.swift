@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Whether `a ≥ b`, broadcast. Of a NaN it never is.
+/// `a ≥ b` for each pair of elements, broadcast. False if either is NaN.
 struct GreaterOrEqual: ComparisonOperator {
   static let schema = Schema(
     "GreaterOrEqual",
@@ -18,7 +18,8 @@ extension GreaterOrEqual {
 }
 
 extension VersionStep {
-  /// The operator came with operator set 12; before, that comparison and `Equal` make it.
+  /// The operator was introduced in operator set 12. Earlier ones combine the strict comparison
+  /// with `Equal`.
   static func orEqual(to comparison: String) -> VersionStep {
     .introduced(12) { change throws(OperatorError) in
       let operands = change.node.inputs

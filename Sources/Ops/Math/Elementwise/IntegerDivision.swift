@@ -2,7 +2,7 @@ import ONNXFormat
 import ONNXOperators
 
 extension Kernel {
-  /// The kernel, after a check that integer input `index` holds no 0.
+  /// The kernel, preceded by a check that integer input `index` contains no 0.
   func rejectingZeros(
     in index: Int, _ type: ElementType, count: Int
   ) -> Kernel {

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Whether `x` is ∞ or −∞, as far as each is asked for.
+/// True where `x` is ∞ or −∞; `detect_positive` and `detect_negative` select the signs.
 struct IsInf: ClassificationOperator {
   static let schema = Schema(
     "IsInf", [10: [.float32, .float64], 20: [.floats, .bfloat16, .float8s]], inputs: 1...1)
@@ -28,7 +28,7 @@ extension IsInf {
           switch type {
           case .float64: Double.greatestFiniteMagnitude
           case .float16: Double(Float16.greatestFiniteMagnitude)
-          // The greatest of the 16 bits that are the upper half of float32's.
+          // The largest finite bfloat16.
           case .bfloat16: Double(Float(bitPattern: 0x7F7F_0000))
           default: Double(Float.greatestFiniteMagnitude)
           }

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Whether `x` is not a number.
+/// True where `x` is NaN.
 struct IsNaN: ClassificationOperator, AttributeFreeOperator {
   static let schema = Schema(
     "IsNaN",

@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = ln x`: −∞ at 0, NaN below.
+/// `y = ln x`, −∞ at 0 and NaN below 0.
 struct Log: DifferentiableElementwise, AttributeFreeOperator {
   static let schema = Schema(
     "Log", [1: .floats, 6: .floats, 13: [.floats, .bfloat16]],

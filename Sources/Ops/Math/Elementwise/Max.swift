@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// The greatest of the inputs, element by element; NaN where one is.
+/// The elementwise maximum of the inputs, NaN where any of them is NaN.
 struct Max: VariadicOperator, DifferentiableOperator {
   static let schema = Schema(
     "Max",

@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// The mean of the inputs, element by element.
+/// The elementwise mean of the inputs.
 struct Mean: VariadicOperator, DifferentiableOperator {
   static let schema = Schema(
     "Mean",
@@ -21,7 +21,7 @@ struct Mean: VariadicOperator, DifferentiableOperator {
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a &+ b }
   var vectorised: BinaryLoop<Float, Float, Float>? { ck_add }
 
-  /// Adds the last input and divides by their number.
+  /// Adds the last input and divides by the number of inputs.
   private struct LastStep: ArithmeticFunction {
     let count: Int
 

@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// The least of the inputs, element by element; NaN where one is.
+/// The elementwise minimum of the inputs, NaN where any of them is NaN.
 struct Min: VariadicOperator, DifferentiableOperator {
   static let schema = Schema(
     "Min",

@@ -2,7 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = a − ⌊a / b⌋ · b`, with the sign of `b`; with `fmod` `a − trunc(a / b) · b`, with that of `a`.
+/// `y = a − ⌊a / b⌋ · b`, with the sign of `b`; with `fmod`, `a − trunc(a / b) · b`, with the sign
+/// of `a`.
 struct Mod: ArithmeticOperator {
   static let schema = Schema(
     "Mod",
@@ -44,10 +45,10 @@ extension Mod {
       .introduced(10) { change throws(OperatorError) in
         let type = try change.elementType(0)
         guard TypeSet.integers.contains(type) else {
-          throw .unsupported("the remainder of \(type), which came with operator set 10")
+          throw .unsupported("the remainder of \(type) needs operator set 10")
         }
         let isSigned = TypeSet.signedIntegers.contains(type)
-        // Division knows integers of 32 and 64 bits only.
+        // Division takes integers of 32 and 64 bits only.
         let wide = type.stride >= 4 ? type : isSigned ? .int32 : .uint32
         var operands = [try change.input(0), try change.input(1)]
         if wide != type {

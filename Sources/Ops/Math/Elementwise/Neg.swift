@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = −x`; the least integer stays as it is.
+/// `y = −x`. The smallest signed integer is returned unchanged.
 struct Neg: IntegerElementwiseOperator, DifferentiableElementwise, AttributeFreeOperator {
   static let schema = Schema(
     "Neg",

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The opposite of each truth value.
+/// The negation of each truth value.
 struct Not: AttributeFreeOperator {
   static let schema = Schema("Not", [1: .bool], inputs: 1...1)
   var overwritableInputs: [Int] { [0] }

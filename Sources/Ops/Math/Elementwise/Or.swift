@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Whether `a`, `b`, or both, broadcast.
+/// `a or b` for truth values, broadcast.
 struct Or: LogicalOperator {
   static let schema = Schema("Or", [1: .bool, 7: .bool], inputs: 2...2)
   let alignment: OperandAlignment

@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = x` where `x ≥ 0`, `slope · x` elsewhere; the slope broadcasts to `x`.
+/// `y = x` where `x ≥ 0`, `slope · x` elsewhere. The slope broadcasts to `x`.
 ///
 /// Before operator set 7 the slope has one element, or one for each channel (dimension 1).
 struct PRelu: ArithmeticOperator, DifferentiableOperator {
@@ -40,7 +40,7 @@ struct PRelu: ArithmeticOperator, DifferentiableOperator {
     return BroadcastRows(sizes, [sizes, slope])
   }
 
-  /// A slope for each channel, as NumPy's rule wants it.
+  /// The slope's shape, with per-channel slopes aligned for NumPy's broadcasting rule.
   private func aligned(_ slope: Shape?, to x: Shape?) -> Shape? {
     guard hasChannelSlopes, let slope, let x, slope.rank == 1, slope[0].size != 1, x.rank > 1
     else { return slope }
@@ -80,12 +80,12 @@ struct PRelu: ArithmeticOperator, DifferentiableOperator {
 extension PRelu {
   static var versionSteps: [VersionStep] {
     [
-      // Before, slopes are one for each channel.
+      // Before operator set 7 there is one slope for each channel.
       VersionStep(
         7,
         up: { change throws(OperatorError) in
           guard let slope = change.tensorType(1)?.shape else {
-            throw .input(1, "its shape must be known, and is not")
+            throw .input(1, "the slope's shape is not known before the run")
           }
           guard slope.rank == 1, slope[0] != 1 else { return }
           let rank = try change.rank(0)
@@ -94,7 +94,7 @@ extension PRelu {
         },
         down: { change throws(OperatorError) in
           guard let slope = change.tensorType(1)?.shape else {
-            throw .input(1, "its shape must be known, and is not")
+            throw .input(1, "the slope's shape is not known before the run")
           }
           let rank = try change.rank(0)
           let others = slope.indices.filter { slope[$0] == 1 }
@@ -103,7 +103,10 @@ extension PRelu {
             others.count == slope.rank
               || others.count == slope.rank - 1 && channel >= 0
                 && !others.contains(channel)
-          else { throw .input(1, "that version has a slope for each channel, not \(slope)") }
+          else {
+            throw .input(
+              1, "expected one slope for each channel before operator set 7, got shape \(slope)")
+          }
           let axes = others.count == slope.rank ? Array(others.dropFirst()) : others
           if !axes.isEmpty { change.setInput(1, change.squeeze(try change.input(1), axes)) }
         })

@@ -2,7 +2,7 @@ import Glibc
 import ONNXFormat
 import ONNXOperators
 
-/// `y = aᵇ`, in the type of `a`, broadcast. An integer to a negative power loses its fraction.
+/// `y = aᵇ` in the type of `a`, broadcast. Negative powers of integers are truncated.
 struct Pow: BinaryOperator, DifferentiableOperator {
   static let schema = Schema(
     "Pow",
@@ -24,12 +24,12 @@ struct Pow: BinaryOperator, DifferentiableOperator {
   func findLoop(_ call: Preparation) throws(OperatorError) -> AnyBinaryLoop {
     let (base, exponent) = (try call.elementType(0), try call.elementType(1))
     guard let loop = powerLoop(base, exponent) else {
-      throw .input(0, "no power of \(base) by \(exponent)")
+      throw .input(0, "a power of \(base) with an exponent of \(exponent) is not supported")
     }
     return loop
   }
 
-  /// The exponent is brought to the type that the power is computed in.
+  /// The loop that converts the exponent to the type the power is computed in.
   private func powerLoop(_ base: ElementType, _ exponent: ElementType) -> AnyBinaryLoop? {
     let hasWholeExponent = TypeSet.integers.contains(exponent)
     switch base {
@@ -115,7 +115,7 @@ struct Pow: BinaryOperator, DifferentiableOperator {
     try setBroadcast(1, result, &backward)
   }
 
-  /// `b aᵇ⁻¹`; `nil` for 1.
+  /// The factor `b aᵇ⁻¹`, or `nil` if it is 1.
   private func slopeByBase(_ backward: inout Backward) throws(OperatorError) -> String? {
     let type = try backward.elementType(0)
     let base = backward.input(0)
@@ -141,7 +141,7 @@ struct Pow: BinaryOperator, DifferentiableOperator {
   }
 }
 
-/// A loop that brings the exponents, a block at a time, to the type that the power takes.
+/// A loop that converts exponents to the type that `loop` takes, a block at a time.
 private func exponentLoop<A: Sendable, B: Sendable>(
   _ type: ElementType, _ wanted: ElementType, _ loop: @escaping BinaryLoop<A, B, A>
 ) -> AnyBinaryLoop? {
@@ -149,7 +149,7 @@ private func exponentLoop<A: Sendable, B: Sendable>(
   guard let conversion = ElementConversion(from: type, to: wanted) else { return nil }
   let bytes = type.stride
   let block = 512
-  // The exponent's size stands in for its type: rows begin at multiples of it.
+  // An unsigned integer of the exponent's size stands in for its type in address arithmetic.
   func converting<E: Sendable>(_ size: E.Type) -> AnyBinaryLoop {
     AnyBinaryLoop { (a: UnsafePointer<A>, aStep, b: UnsafePointer<E>, bStep, y, count) in
       withUnsafeTemporaryAllocation(of: B.self, capacity: block) { memory in
@@ -170,7 +170,7 @@ private func exponentLoop<A: Sendable, B: Sendable>(
   }
 }
 
-/// One row of powers; the common exponents cost no more than their multiplications.
+/// One row of powers. Common exponents are computed by multiplication.
 @inline(__always)
 private func powers<T: BinaryFloatingPoint>(
   _ a: UnsafePointer<T>, _ aStep: Int, _ b: UnsafePointer<T>, _ bStep: Int,
@@ -183,14 +183,14 @@ private func powers<T: BinaryFloatingPoint>(
   case 2: for i in 0..<count { y[i] = a[i] * a[i] }
   case 3: for i in 0..<count { y[i] = a[i] * a[i] * a[i] }
   case -1: for i in 0..<count { y[i] = 1 / a[i] }
-  // √−0 is −0, but its power 0.
+  // √−0 is −0, but (−0)^½ is +0.
   case 0.5:
     for i in 0..<count { y[i] = a[i] == -.infinity ? .infinity : (a[i] + 0).squareRoot() }
   default: for i in 0..<count { y[i] = power(a[i], exponent) }
   }
 }
 
-/// `aⁿ`, wrapping around; without its fraction where `n < 0`, and 0 for a power of 0.
+/// `aⁿ`, wrapping on overflow. Truncated if `n < 0`, and 0 if also `a = 0`.
 private func power<T: FixedWidthInteger>(_ a: T, _ n: Int64) -> T {
   if n < 0 {
     if a == 1 { return 1 }
@@ -206,7 +206,7 @@ private func power<T: FixedWidthInteger>(_ a: T, _ n: Int64) -> T {
 }
 
 extension Tensor {
-  /// The number that a tensor of one element and no dimension holds.
+  /// The value of a scalar tensor.
   fileprivate var onlyNumber: Double? {
     guard shape.isEmpty else { return nil }
     switch elementType {
@@ -221,7 +221,7 @@ extension Pow {
   static var versionSteps: [VersionStep] {
     [
       .broadcast,
-      // The exponent may be of another type since.
+      // Since operator set 12 the exponent may have a different type.
       VersionStep(
         12,
         down: { change throws(OperatorError) in

@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = max(x, 0)`; a NaN stays one.
+/// `y = max(x, 0)`. NaN stays NaN.
 struct Relu: IntegerElementwiseOperator, DifferentiableElementwise, AttributeFreeOperator {
   static let schema = Schema(
     "Relu",

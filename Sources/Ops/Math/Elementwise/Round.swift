@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// The nearest integer, the even one of two equally near.
+/// The nearest integer, rounding half to even.
 struct Round: ElementwiseOperator, AttributeFreeOperator, FlatOperator {
   static let schema = Schema("Round", [11: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
 

@@ -33,7 +33,7 @@ struct Selu: DifferentiableElementwise {
 extension Selu {
   static var versionSteps: [VersionStep] {
     [
-      // The defaults have more digits since.
+      // The default values have more digits since operator set 6.
       VersionStep(
         6,
         up: { change throws(OperatorError) in

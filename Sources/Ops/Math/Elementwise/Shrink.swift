@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = x + bias` where `x < −lambd`, `x − bias` where `x > lambd`, 0 between. Integers drop the
-/// result's fraction.
+/// `y = x + bias` where `x < −lambd`, `x − bias` where `x > lambd`, 0 in between. Integer results
+/// are truncated.
 struct Shrink: IntegerElementwiseOperator, DifferentiableElementwise {
   static let schema = Schema("Shrink", [9: [.floats, .integers]], inputs: 1...1)
   let bias: Float

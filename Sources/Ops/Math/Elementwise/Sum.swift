@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// The sum of the inputs, element by element.
+/// The elementwise sum of the inputs.
 struct Sum: VariadicOperator, DifferentiableOperator {
   static let schema = Schema(
     "Sum",
@@ -26,13 +26,13 @@ struct Sum: VariadicOperator, DifferentiableOperator {
 
 extension Sum {
   static var versionSteps: [VersionStep] {
-    // It does not broadcast before, but `Add` does.
+    // Earlier versions do not broadcast, but `Add` does.
     [VersionStep(8, down: { change throws(OperatorError) in try change.addInputs() })]
   }
 }
 
 extension VersionChange {
-  /// Adds the inputs one after the other, in place of the node.
+  /// Replaces the node by a chain of `Add`.
   mutating func addInputs() throws(OperatorError) {
     var sum = try input(0)
     for (index, name) in node.inputs.enumerated().dropFirst() {

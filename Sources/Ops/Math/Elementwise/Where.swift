@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `y = x` where the condition holds, else `y` of the other input; all three broadcast.
+/// The element of input 1 where the condition holds, else that of input 2. All inputs broadcast.
 struct Where: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Where", [9: .bool, 16: .bool], inputs: 3...3)
 
@@ -92,10 +92,10 @@ extension Where {
       .introduced(9) { change throws(OperatorError) in
         guard let sizes = change.outputType(0)?.shape?.sizes else {
           throw .unsupported(
-            "Where came with operator set 9, and its shape is not known before the run")
+            "Where needs operator set 9, or an output shape that is known before the run")
         }
         let count = try change.elementCount(sizes)
-        // Picks from all of one input and all of the other, one behind the other.
+        // Concatenate both inputs and gather from the result.
         var parts: [String] = []
         for index in [2, 1] {
           parts.append(

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Whether either `a` or `b`, not both, broadcast.
+/// `a xor b` for truth values, broadcast.
 struct Xor: LogicalOperator {
   static let schema = Schema("Xor", [1: .bool, 7: .bool], inputs: 2...2)
   let alignment: OperandAlignment

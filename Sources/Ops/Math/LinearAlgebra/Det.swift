@@ -1,9 +1,9 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The determinant of each of the matrices `[…, n, n]`, by elimination with the greatest pivot of a
-/// column, in double precision.
-struct Det: AttributeFreeOperator, DifferentiableOperator {
+/// The determinants of matrices `[…, n, n]`, by Gaussian elimination with partial pivoting in
+/// double precision.
+struct Det: RealOperator, AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Det", [11: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
@@ -18,22 +18,12 @@ struct Det: AttributeFreeOperator, DifferentiableOperator {
     return [.tensor(data.elementType, Shape(Array(shape.dropLast(2))))]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: try kernel(call, Float.self)
-    case .float64: try kernel(call, Double.self)
-    case .float16: try kernel(call, Float16.self)
-    case .bfloat16: try kernel(call, BFloat16.self)
-    default: throw .input(0, "expected floating point, got \(try call.elementType(0))")
-    }
-  }
-
-  private func kernel<T: RealElement>(
-    _ call: Preparation, _ type: T.Type
+  func visit<T: RealElement>(
+    _ type: T.Type, _ call: Preparation
   ) throws(OperatorError) -> Kernel {
     let n = try call.inputSizes(0).last ?? 0
     let matrices = try call.outputCount(0)
-    // The matrix is smaller than the input, unless there is none.
+    // A batch may be empty while n is huge: reserve memory only if there is a matrix.
     let count = matrices == 0 ? 0 : n * n
     let tile: Buffers.Tile = { buffers, task, thread in
       let x = buffers.input(0, as: T.self) + task * count
@@ -52,7 +42,7 @@ struct Det: AttributeFreeOperator, DifferentiableOperator {
   }
 }
 
-/// The determinant of a matrix, which is used up.
+/// The determinant of a matrix, which is overwritten.
 private func determinant(_ a: UnsafeMutablePointer<Double>, _ n: Int) -> Double {
   var result = 1.0
   for column in 0..<n {

@@ -1,9 +1,9 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The gradient of `Det`: that of its output, `[…]`, times the cofactors of each of the matrices
+/// The gradient of `Det`: the gradient of its output, `[…]`, times the cofactors of the matrices
 /// `[…, n, n]`, in double precision.
-struct DetGrad: AttributeFreeOperator {
+struct DetGrad: RealOperator, AttributeFreeOperator {
   static let schema = Schema(
     "DetGrad", domain: Registry.privateDomain, [1: [.floats, .bfloat16]], inputs: 2...2)
 
@@ -16,21 +16,11 @@ struct DetGrad: AttributeFreeOperator {
     return [.tensor(x)]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: try kernel(call, Float.self)
-    case .float64: try kernel(call, Double.self)
-    case .float16: try kernel(call, Float16.self)
-    case .bfloat16: try kernel(call, BFloat16.self)
-    case let type: throw .input(0, "unexpected element type \(type)")
-    }
-  }
-
-  private func kernel<T: RealElement>(
-    _ call: Preparation, _ type: T.Type
+  func visit<T: RealElement>(
+    _ type: T.Type, _ call: Preparation
   ) throws(OperatorError) -> Kernel {
     let n = try call.inputSizes(1).last ?? 0
-    // Matrices without elements have nothing to be computed.
+    // Matrices of size 0 need no work.
     let matrices = n == 0 ? 0 : try call.inputCount(0)
     let count = matrices == 0 ? 0 : n * n
     let room = count + 3 * n
@@ -54,16 +44,16 @@ struct DetGrad: AttributeFreeOperator {
   }
 }
 
-/// `B = L U` of a matrix A with its rows and columns put in another order, `B[i, j] = A[p[i], q[j]]`, the
-/// greatest element that is left being the next of the diagonal.
+/// The LU factorisation, with complete pivoting, of a matrix A: `B = L U`, where
+/// `B[i, j] = A[p[i], q[j]]`.
 private struct TriangularFactors {
   let n: Int
-  /// U, and below the diagonal L without its own of ones.
+  /// U on and above the diagonal, L below it; the diagonal of L is 1.
   let b: UnsafeMutablePointer<Double>
   let rows: UnsafeMutablePointer<Int>
   let columns: UnsafeMutablePointer<Int>
   private(set) var rank = 0
-  /// The determinant of the two orders.
+  /// The determinant of the row and column permutations.
   private(set) var sign = 1.0
 
   init(
@@ -101,10 +91,10 @@ private struct TriangularFactors {
     return true
   }
 
-  /// Calls `body` with each place of A and its cofactor; not where all are 0.
+  /// Calls `body` with the position of each element of A and its cofactor, unless all are 0.
   ///
-  /// The adjugate of B is `det(B) U⁻¹ L⁻¹`; if only the last of U's diagonal is 0, it is
-  /// `d v wᵀ`, of the product d of the others, `U v = 0` and `wᵀ L = (0 … 0 1)`.
+  /// The adjugate of B is `det(B) U⁻¹ L⁻¹`. If only the last diagonal element of U is 0, it is
+  /// `d v wᵀ`, where d is the product of the other ones, `U v = 0` and `wᵀ L = (0 … 0 1)`.
   mutating func adjugate(
     _ v: UnsafeMutablePointer<Double>, _ body: (_ row: Int, _ column: Int, _ value: Double) -> Void
   ) {
@@ -126,7 +116,7 @@ private struct TriangularFactors {
     for i in 0..<last { v[i] = -b[i * n + last] }
     backSubstitute(v, last)
     v[last] = 1
-    // Row `last` of L is overwritten by w: each step needs only the rows below its own.
+    // Overwrite row `last` of L with w: each step needs only the rows below its own.
     for j in (0..<last).reversed() {
       var w = -b[last * n + j]
       for i in j + 1..<max(last, j + 1) { w -= b[last * n + i] * b[i * n + j] }
@@ -138,7 +128,7 @@ private struct TriangularFactors {
     }
   }
 
-  /// Solves with the first `count` rows and columns of U.
+  /// Solves `U v = v` in place for the first `count` rows and columns.
   private func backSubstitute(_ v: UnsafeMutablePointer<Double>, _ count: Int) {
     for i in (0..<count).reversed() {
       for j in i + 1..<max(count, i + 1) { v[i] -= b[i * n + j] * v[j] }

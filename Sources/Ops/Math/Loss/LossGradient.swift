@@ -3,11 +3,14 @@ import ONNXFormat
 import ONNXOperators
 
 extension DifferentiableOperator {
-  /// Adds the node that computes a loss's gradient by the scores, of logarithms of probabilities.
+  /// Adds the node that computes the gradient of a loss with respect to its scores from
+  /// log-probabilities.
   func differentiateLoss(
     _ name: String, logarithms: String, _ backward: inout Backward
   ) throws(OperatorError) {
-    if backward.wants(2) { throw .unsupported("the gradient of a loss by the classes' weights") }
+    if backward.wants(2) {
+      throw .unsupported("the gradient of a loss with respect to the class weights")
+    }
     guard backward.wants(0), let gradient = backward.gradient(0) else { return }
     let inputs = [gradient, logarithms, backward.input(1), backward.input(2)]
     backward.set(
@@ -18,9 +21,11 @@ extension DifferentiableOperator {
   }
 }
 
-/// The gradient of a loss: inputs are the gradient of its output 0, logarithms of probabilities
-/// `[N, C, D₁…]`, labels and perhaps weights. With the factor f of a position it is f at the label's
-/// class and 0 at others, and of softmax `−f · e^logarithm` more.
+/// The gradient of a loss with respect to its scores.
+///
+/// Inputs: the gradient of output 0, log-probabilities `[N, C, D₁…]`, labels and optional weights.
+/// With the factor f of a position (`LossOptions.writeFactors`) the gradient is f at the label's
+/// class and 0 elsewhere; for a loss of softmax `−f · e^logarithm` is added to each class.
 protocol LossGradient: Operator {
   var options: LossOptions { get }
   static var isOfSoftmax: Bool { get }
@@ -85,9 +90,9 @@ extension LossGradient {
   }
 }
 
-/// An element that losses are computed of.
+/// An element type of losses.
 protocol LossElement: RealElement {
-  /// `gx = −factor · eˣ` for `[classes, inner]` elements and a factor for each column.
+  /// `gx = −factor · eˣ` for `[classes, inner]` elements, with one factor for each column.
   static func writeShares(
     _ x: UnsafePointer<Self>, _ factors: UnsafePointer<Compute>, _ gx: UnsafeMutablePointer<Self>,
     classes: Int, inner: Int)

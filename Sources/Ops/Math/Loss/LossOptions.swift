@@ -1,16 +1,18 @@
 import ONNXFormat
 import ONNXOperators
 
-/// How losses of single positions become one.
+/// The reduction of the losses of all positions to one.
 enum LossReduction: String, Sendable {
   case none, sum, mean
 }
 
-/// Scores `[N, C, D₁…]` of C classes, a label for each position, `[N, D₁…]`, and perhaps a weight for
-/// each class, `[C]`: inputs 0, 1 and 2.
+/// The attributes of a loss.
+///
+/// Its inputs are scores `[N, C, D₁…]` for C classes, a label for each position, `[N, D₁…]`, and
+/// optionally a weight for each class, `[C]`.
 struct LossOptions: Sendable {
   let reduction: LossReduction
-  /// A label whose positions do not count.
+  /// The label of positions that are left out of the loss.
   let ignored: Int64?
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -19,36 +21,27 @@ struct LossOptions: Sendable {
     ignored = try node.optionalInt("ignore_index").map { Int64($0) }
   }
 
-  /// The type of the losses.
+  /// Checks the inputs and returns the type of the loss.
   func infer(_ inputs: Inputs) throws(OperatorError) -> ValueType {
     let scores = try inputs.tensor(0)
     let labels = try inputs.tensor(1, [.int32, .int64])
     if let shape = scores.shape {
       guard shape.rank >= 2 else { throw .input(0, "expected [N, C, …], got shape \(shape)") }
       let positions = Shape([shape[0]] + shape.dropFirst(2))
-      try require(labels.shape, positions, input: 1)
+      try inputs.require(1, positions)
       if inputs.has(2) {
-        try require(try inputs.tensor(2, sameTypeAs: 0).shape, [shape[1]], input: 2)
+        _ = try inputs.tensor(2, sameTypeAs: 0)
+        try inputs.require(2, [shape[1]])
       }
     }
     return .tensor(scores.elementType, reduction == .none ? labels.shape : [])
   }
 
-  private func require(
-    _ shape: Shape?, _ expected: Shape, input: Int
-  ) throws(OperatorError) {
-    guard let shape else { return }
-    let fits =
-      shape.rank == expected.rank
-      && zip(shape, expected).allSatisfy { a, b in
-        a.size == nil || b.size == nil || a.size == b.size
-      }
-    guard fits else { throw .input(input, "expected shape \(expected), got \(shape)") }
-  }
-
-  /// Factors by which the positions' logarithms count in the gradient of the losses, or of the one
-  /// they make, whose gradient is `g`: `−g · weight[label]`, for the mean over the sum of the weights.
-  /// Writes them with the labels, −1 for one that is ignored.
+  /// Writes the gradient of the loss with respect to each position's log-probability, and the label
+  /// of the position, −1 if it is ignored.
+  ///
+  /// The gradient is `−g · weight[label]`, where `g` is the gradient of the loss; for the mean it is
+  /// divided by the sum of the weights.
   func writeFactors<T: RealElement>(
     _ g: UnsafePointer<T>, _ labels: LossLabels, _ weights: UnsafePointer<T>?, positions: Int,
     classes: Int, factors: UnsafeMutablePointer<T.Compute>, places: UnsafeMutablePointer<Int>
@@ -69,17 +62,15 @@ struct LossOptions: Sendable {
     for position in 0..<positions where places[position] >= 0 { factors[position] *= scale }
   }
 
-  /// Checks a gradient of the losses (input 0) with the losses' own inputs behind it.
+  /// Checks the inputs of a loss gradient: the gradient of the loss, then the inputs of the loss.
   func inferGradient(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let losses = try infer(Inputs(types: Array(inputs.types.dropFirst())))
-    let gradient = try inputs.tensor(0, sameTypeAs: 1)
-    if let shape = gradient.shape, let expected = losses.tensorType?.shape {
-      try require(shape, expected, input: 0)
-    }
+    _ = try inputs.tensor(0, sameTypeAs: 1)
+    if let expected = losses.tensorType?.shape { try inputs.require(0, expected) }
     return [.tensor(try inputs.tensor(1))]
   }
 
-  /// Writes the losses, or the one they make, to output 0, of the logarithms of the probabilities.
+  /// Computes the loss from log-probabilities and writes it to output 0.
   func write<T: RealElement, P: RealElement>(
     _ buffers: Buffers, as type: T.Type, logarithms: UnsafePointer<P>, _ split: AxisSplit,
     labels: ElementType, hasWeights: Bool
@@ -108,7 +99,7 @@ struct LossOptions: Sendable {
   }
 }
 
-/// The labels of a run, int32 or int64.
+/// The labels of one run, int32 or int64.
 struct LossLabels {
   private let int32: UnsafePointer<Int32>?
   private let int64: UnsafePointer<Int64>?
@@ -118,7 +109,7 @@ struct LossLabels {
     int64 = type == .int32 ? nil : buffers.input(input)
   }
 
-  /// The label of a position; `nil` for the ignored one.
+  /// The label of a position, or `nil` if it is ignored.
   @inline(__always)
   func at(_ position: Int, _ classes: Int, ignored: Int64?) throws(OperatorError) -> Int? {
     let label = int64?[position] ?? int32.map { Int64($0[position]) } ?? -1
@@ -129,12 +120,12 @@ struct LossLabels {
 
   @inline(never)
   private static func noClass(_ label: Int64, _ classes: Int) -> OperatorError {
-    .input(1, "label \(label) is none of \(classes) classes")
+    .input(1, "label \(label) is out of range for \(classes) classes")
   }
 }
 
 extension VersionChange {
-  /// Puts a look-up of the labels' logarithms in the place of a loss.
+  /// Replaces a loss by a look-up of the labels' log-probabilities.
   mutating func expandLoss(logarithms: String) throws(OperatorError) {
     let type = try elementType(0)
     var labels = try input(1)

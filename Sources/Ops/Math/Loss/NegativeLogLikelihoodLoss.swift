@@ -1,9 +1,9 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `−weight[label] · x[label]` at each position, of logarithms of probabilities; the sum of these, or
-/// their mean by the weights.
-struct NegativeLogLikelihoodLoss: DifferentiableOperator {
+/// The loss `−weight[label] · x[label]` of each position, their sum, or their weighted mean, where
+/// `x` holds log-probabilities.
+struct NegativeLogLikelihoodLoss: RealOperator, DifferentiableOperator {
   static let schema = Schema(
     "NegativeLogLikelihoodLoss",
     [12: .floats, 13: .floats, 22: [.floats, .bfloat16]], inputs: 2...3)
@@ -15,18 +15,8 @@ struct NegativeLogLikelihoodLoss: DifferentiableOperator {
     [try options.infer(inputs)]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: try kernel(call, Float.self)
-    case .float64: try kernel(call, Double.self)
-    case .float16: try kernel(call, Float16.self)
-    case .bfloat16: try kernel(call, BFloat16.self)
-    default: throw .input(0, "expected floating point, got \(try call.elementType(0))")
-    }
-  }
-
-  private func kernel<T: RealElement>(
-    _ call: Preparation, _ type: T.Type
+  func visit<T: RealElement>(
+    _ type: T.Type, _ call: Preparation
   ) throws(OperatorError) -> Kernel {
     let split = AxisSplit(try call.inputSizes(0), axis: 1)
     let labels = try call.elementType(1)
@@ -44,7 +34,9 @@ struct NegativeLogLikelihoodLoss: DifferentiableOperator {
   }
 }
 
-/// The gradient of `NegativeLogLikelihoodLoss` by `x`: inputs are that by its output and its own inputs.
+/// The gradient of `NegativeLogLikelihoodLoss` with respect to `x`.
+///
+/// Inputs: the gradient of the output, then the inputs of the loss.
 struct NegativeLogLikelihoodLossGrad: LossGradient {
   static let schema = Schema(
     "NegativeLogLikelihoodLossGrad", gradientOf: NegativeLogLikelihoodLoss.schema, inputs: 3...4,

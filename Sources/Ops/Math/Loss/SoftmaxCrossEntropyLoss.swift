@@ -3,8 +3,8 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `−weight[label] · ln softmax(x)[label]` at each position; the sum of these, or their mean by the
-/// weights. Output 1 is `ln softmax(x)`.
+/// The loss `−weight[label] · ln softmax(x)[label]` of each position, their sum, or their weighted
+/// mean. Output 1 is `ln softmax(x)`.
 struct SoftmaxCrossEntropyLoss: DifferentiableOperator {
   static let schema = Schema(
     "SoftmaxCrossEntropyLoss", [12: .floats, 13: [.floats, .bfloat16]], inputs: 2...3,
@@ -27,8 +27,8 @@ struct SoftmaxCrossEntropyLoss: DifferentiableOperator {
     }
   }
 
-  /// The logarithms are computed in the type that `T` computes in, some batch items a task: in output
-  /// 1 where that is wanted and of this type, else in scratch memory.
+  /// Computes the log-probabilities in `T.Compute`, several batch items per task. They are written
+  /// directly to output 1 if it is wanted and has that type, and to scratch memory otherwise.
   private func kernel<T: RealElement>(
     _ call: Preparation, _ type: T.Type
   ) throws(OperatorError) -> Kernel where T.Compute: LogSoftmaxElement {
@@ -85,8 +85,10 @@ struct SoftmaxCrossEntropyLoss: DifferentiableOperator {
   }
 }
 
-/// The gradient of `SoftmaxCrossEntropyLoss` by `x`, `g · (softmax(x) − onehot(label))` at each position,
-/// times its weight: inputs are the gradient g of its output 0, its output 1, and its inputs 1 and 2.
+/// The gradient of `SoftmaxCrossEntropyLoss` with respect to `x`,
+/// `g · weight[label] · (softmax(x) − onehot(label))` at each position.
+///
+/// Inputs: the gradient g of output 0, output 1, the labels and the weights.
 struct SoftmaxCrossEntropyLossGrad: LossGradient {
   static let schema = Schema(
     "SoftmaxCrossEntropyLossGrad", gradientOf: SoftmaxCrossEntropyLoss.schema, inputs: 3...4,
@@ -97,9 +99,9 @@ struct SoftmaxCrossEntropyLossGrad: LossGradient {
   init(_ node: inout NodeReader) throws(OperatorError) { options = try LossOptions(&node) }
 }
 
-/// `Float` and `Double`: the types that logarithms of probabilities are computed in.
+/// A type in which log-probabilities are computed: `Float` or `Double`.
 protocol LogSoftmaxElement: RealElement {
-  /// Of `items` times `inner` columns of `size` elements; `y` may be `x`.
+  /// Log-softmax of `items · inner` columns of `size` elements. `y` may be `x`.
   static func logSoftmax(
     _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ items: Int, _ size: Int,
     _ inner: Int)

@@ -33,7 +33,8 @@ struct DequantizeLinear: Operator {
     try options.checkZeroPoint(inputs)
     let type = options.outputType ?? scale
     guard Self.results.contains(type) else {
-      throw .input(1, "a scale of type \(scale) needs the attribute output_dtype")
+      throw .input(
+        1, "a scale of type \(scale) cannot be the result's type: set the attribute output_dtype")
     }
     return [.tensor(type, x.shape)]
   }
@@ -47,27 +48,10 @@ struct DequantizeLinear: Operator {
     let rows = try options.rows(call)
     let step = rows.scaleStep
     let hasZeros = call.inputs.has(2)
-    let tile: Buffers.Tile = { buffers, task, _ in
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * 512) { memory in
-        guard let block = memory.baseAddress else { return }
-        let (scale, zero) = (block + 512, block + 1024)
-        zero.update(repeating: 0, count: 512)
-        rows.forEach(in: task) { start, count, place in
-          for offset in stride(from: 0, to: count, by: 512) {
-            let size = min(512, count - offset)
-            if offset == 0 || step == 1 {
-              let (first, numbers) = (place + offset * step, step == 0 ? 1 : size)
-              scales.read(buffers.input(1), from: first, numbers, to: scale)
-              if hasZeros { x.read(buffers.input(2), from: first, numbers, to: zero) }
-            }
-            x.read(buffers.input(0), from: start + offset, size, to: block)
-            ck_dequantize(block, zero, hasZeros ? step : 0, scale, step, block, size)
-            writer.write(block, size, to: buffers.output(0), at: start + offset)
-          }
-        }
-      }
+    return rows.kernel(x, scales: scales, zeros: hasZeros ? x : nil, writer) {
+      block, scale, zero, count in
+      ck_dequantize(block, zero, hasZeros ? step : 0, scale, step, block, count)
     }
-    return .compute { buffers in buffers.parallel(rows.tasks, tile) }
   }
 }
 
@@ -90,7 +74,9 @@ extension DequantizeLinear {
             return change.drop("output_dtype")
           }
           guard try change.elementType(1).rawValue == Int32(clamping: type) else {
-            throw .attribute("output_dtype", "that version's result has the scale's type")
+            throw .attribute(
+              "output_dtype",
+              "expected the scale's type, the only result type of the target version")
           }
           change.drop("output_dtype")
         }),

@@ -2,8 +2,8 @@ import CKernels
 import ONNXFormat
 import ONNXOperators
 
-/// Quantises to uint8 with the scale and zero point (outputs 1 and 2, scalars) that spread the range
-/// of the elements, 0 included, over 0…255.
+/// Quantises to uint8 with the scale and zero point (scalar outputs 1 and 2) that map the range of
+/// the elements, extended to include 0, to 0…255.
 struct DynamicQuantizeLinear: AttributeFreeOperator {
   static let schema = Schema(
     "DynamicQuantizeLinear", [11: .float32], inputs: 1...1, outputs: 3...3)

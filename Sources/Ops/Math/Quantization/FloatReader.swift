@@ -1,19 +1,19 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Reads elements of any number type as float32, a block at a time.
+/// Reads elements of any numeric type as float32, a block at a time.
 struct FloatReader: Sendable {
   private let conversion: ElementConversion?
   private let stride: Int
 
-  /// `nil` for what is not a number.
+  /// Returns `nil` if the type is not numeric.
   init?(_ type: ElementType) {
     conversion = ElementConversion(from: type, to: .float32)
     stride = type.stride
     if conversion == nil, type != .float32 { return nil }
   }
 
-  /// Writes `count` elements from `start` on to `block`.
+  /// Converts `count` elements, starting at `start`, into `block`.
   func read(
     _ x: UnsafePointer<UInt8>, from start: Int, _ count: Int, to block: UnsafeMutablePointer<Float>
   ) {
@@ -26,19 +26,19 @@ struct FloatReader: Sendable {
   }
 }
 
-/// Writes float32 as elements of any number type, a block at a time.
+/// Writes float32 as elements of any numeric type, a block at a time.
 struct FloatWriter: Sendable {
   private let conversion: ElementConversion?
   private let stride: Int
 
-  /// `nil` for what is not a number.
+  /// Returns `nil` if the type is not numeric.
   init?(_ type: ElementType, _ rules: ElementConversion.Rules = ElementConversion.Rules()) {
     conversion = ElementConversion(from: .float32, to: type, rules)
     stride = type.stride
     if conversion == nil, type != .float32 { return nil }
   }
 
-  /// Writes a block to the elements from `start` on.
+  /// Converts a block to the elements that start at `start`.
   func write(
     _ block: UnsafePointer<Float>, _ count: Int, to y: UnsafeMutablePointer<UInt8>, at start: Int
   ) {

@@ -1,21 +1,23 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Which numbers of a scale belong to which elements, as the attributes say.
+/// The attributes that map scales to elements.
 struct QuantizationOptions: Sendable {
   let axis: Int
-  /// Indices of the axis that share a scale; 0 where each has its own.
+  /// The number of indices along the axis that share a scale; 0 if each has its own.
   let block: Int
-  /// Whether the scale may hold more than one number.
+  /// Whether the scale may have more than one element.
   let acceptsVector: Bool
   let outputType: ElementType?
 
-  /// - Parameter typeSince: the version that brought `output_dtype`
+  /// - Parameter typeSince: The version that introduced `output_dtype`.
   init(_ node: inout NodeReader, typeSince: Int) throws(OperatorError) {
     acceptsVector = node.version >= 13
     axis = node.version >= 13 ? try node.int("axis", default: 1) : 1
     block = node.version >= 21 ? try node.int("block_size", default: 0) : 0
-    guard block >= 0 else { throw .attribute("block_size", "\(block) is negative") }
+    guard block >= 0 else {
+      throw .attribute("block_size", "expected a block size of at least 0, got \(block)")
+    }
     let number = node.version >= typeSince ? try node.int("output_dtype", default: 0) : 0
     if number == 0 {
       outputType = nil
@@ -30,7 +32,7 @@ struct QuantizationOptions: Sendable {
       acceptsVector: acceptsVector)
   }
 
-  /// Checks that the zero point, if there is one, has the scale's shape.
+  /// Checks that the zero point, if any, has the scale's shape.
   func checkZeroPoint(_ inputs: Inputs) throws(OperatorError) {
     guard inputs.has(2), let scale = try inputs.tensor(1).shape?.sizes,
       let zero = try inputs.tensor(2).shape?.sizes
@@ -50,7 +52,7 @@ extension TypeSet {
 }
 
 extension ElementType {
-  /// The least and the greatest value of an integer type of at most 16 bits.
+  /// The smallest and largest value of an integer type of at most 16 bits.
   var quantizedRange: (low: Float, high: Float)? {
     switch self {
     case .int8: (-128, 127)
@@ -67,12 +69,12 @@ extension ElementType {
 }
 
 extension VersionStep {
-  /// Since operator set 13 there may be a scale for each index of an axis.
+  /// Since operator set 13 the scale may have an element for each index of an axis.
   static let scalePerAxis = VersionStep(
     13,
     down: { change throws(OperatorError) in
       guard let sizes = change.sizes(1), sizes.elementCount == 1 else {
-        throw .input(1, "that version has one scale for all")
+        throw .input(1, "expected a scalar scale: per-axis scales need operator set 13")
       }
       change.drop("axis")
       if sizes != [] {

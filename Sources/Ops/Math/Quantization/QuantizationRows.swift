@@ -1,14 +1,14 @@
 import ONNXFormat
 import ONNXOperators
 
-/// A tensor as rows of contiguous elements that share a scale, or have one each side by side.
+/// A tensor as rows of contiguous elements that share one scale or have one contiguous scale each.
 ///
 /// The scale is one number, one for each index of an axis, or one for each block of indices along
-/// the axis (and then has the tensor's rank).
+/// the axis, in which case it has the tensor's rank.
 struct QuantizationRows: Sendable {
-  /// How many tasks the work is cut into.
+  /// The number of tasks.
   let tasks: Int
-  /// Elements from one scale of a row to the next: 0 or 1.
+  /// The step from one element's scale to the next: 0 if a row shares one scale, else 1.
   let scaleStep: Int
   private let kind: Kind
   private let rows: Int
@@ -22,7 +22,7 @@ struct QuantizationRows: Sendable {
     case blocksLast(size: Int, blocks: Int, block: Int)
   }
 
-  /// - Throws: `OperatorError.input` for input 1 where the scale's shape does not fit.
+  /// - Throws: `OperatorError.input` for input 1 if the scale's shape does not fit.
   init(
     _ sizes: [Int], scale: [Int], axis: Int, block: Int, acceptsVector: Bool
   ) throws(OperatorError) {
@@ -34,7 +34,7 @@ struct QuantizationRows: Sendable {
       scaleStep = 0
     } else {
       guard acceptsVector else { throw .input(1, "expected a scalar, got shape \(Shape(scale))") }
-      // Of a tensor of one dimension there is no other axis.
+      // A tensor of one dimension has no other axis.
       let axis = sizes.count == 1 ? 0 : try normalized(axis: axis, rank: sizes.count)
       let split = AxisSplit(sizes, axis: axis)
       if block == 0 {
@@ -69,7 +69,7 @@ struct QuantizationRows: Sendable {
     tasks = (rows + rowsPerTask - 1) / rowsPerTask
   }
 
-  /// Calls `body` with where each row of a task begins, how long it is, and where its scales begin.
+  /// Calls `body` with the start and length of each row of a task, and the start of its scales.
   @inline(__always)
   func forEach(in task: Int, _ body: (_ start: Int, _ count: Int, _ scale: Int) -> Void) {
     for row in task * rowsPerTask..<min(rows, (task + 1) * rowsPerTask) {
@@ -84,5 +84,43 @@ struct QuantizationRows: Sendable {
         body(row / blocks * size + first, min(block, size - first), row)
       }
     }
+  }
+}
+
+extension QuantizationRows {
+  /// A kernel that maps blocks of input 0, with their scales (input 1) and zero points (input 2, if
+  /// there is a reader for it), to output 0.
+  /// - Parameter map: Maps a block in place. The step from one element's scale to the next is
+  ///   `scaleStep`; without zero points, `zero` is 0.
+  func kernel(
+    _ x: FloatReader, scales: FloatReader, zeros: FloatReader?, _ y: FloatWriter,
+    _ map:
+      @escaping @Sendable (
+        _ block: UnsafeMutablePointer<Float>, _ scale: UnsafePointer<Float>,
+        _ zero: UnsafePointer<Float>, _ count: Int
+      ) -> Void
+  ) -> Kernel {
+    let step = scaleStep
+    let tile: Buffers.Tile = { buffers, task, _ in
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * 512) { memory in
+        guard let block = memory.baseAddress else { return }
+        let (scale, zero) = (block + 512, block + 1024)
+        zero.update(repeating: 0, count: 512)
+        forEach(in: task) { start, count, place in
+          for offset in stride(from: 0, to: count, by: 512) {
+            let size = min(512, count - offset)
+            if offset == 0 || step == 1 {
+              let (first, numbers) = (place + offset * step, step == 0 ? 1 : size)
+              scales.read(buffers.input(1), from: first, numbers, to: scale)
+              zeros?.read(buffers.input(2), from: first, numbers, to: zero)
+            }
+            x.read(buffers.input(0), from: start + offset, size, to: block)
+            map(block, scale, zero, size)
+            y.write(block, size, to: buffers.output(0), at: start + offset)
+          }
+        }
+      }
+    }
+    return .compute { buffers in buffers.parallel(tasks, tile) }
   }
 }

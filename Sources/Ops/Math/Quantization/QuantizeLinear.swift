@@ -2,8 +2,8 @@ import CKernels
 import ONNXFormat
 import ONNXOperators
 
-/// `y = saturate(round(x / scale) + zeroPoint)`, halves to even; no rounding to integers where `y` is
-/// of a floating-point type.
+/// `y = saturate(round(x / scale) + zeroPoint)`, rounding half to even. For a floating-point `y`
+/// there is no rounding to an integer.
 struct QuantizeLinear: Operator {
   static let schema = Schema(
     "QuantizeLinear",
@@ -36,7 +36,7 @@ struct QuantizeLinear: Operator {
     if inputs.has(2) {
       let zero = try inputs.tensor(2, .quantized).elementType
       if let type, type != zero {
-        throw .input(2, "expected \(type), as output_dtype says, got \(zero)")
+        throw .input(2, "expected \(type), the type given by output_dtype, got \(zero)")
       }
       type = zero
     }
@@ -56,37 +56,20 @@ struct QuantizeLinear: Operator {
     let hasZeros = call.inputs.has(2)
     let division = precision ?? (types.0 == types.1 ? types.0 : .float32)
     let range = target.quantizedRange
-    let tile: Buffers.Tile = { buffers, task, _ in
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * 512) { memory in
-        guard let block = memory.baseAddress else { return }
-        let (scale, zero) = (block + 512, block + 1024)
-        zero.update(repeating: 0, count: 512)
-        rows.forEach(in: task) { start, count, place in
-          for offset in stride(from: 0, to: count, by: 512) {
-            let size = min(512, count - offset)
-            if offset == 0 || step == 1 {
-              let (first, numbers) = (place + offset * step, step == 0 ? 1 : size)
-              scales.read(buffers.input(1), from: first, numbers, to: scale)
-              if hasZeros { zeros.read(buffers.input(2), from: first, numbers, to: zero) }
-            }
-            x.read(buffers.input(0), from: start + offset, size, to: block)
-            ck_div(block, 1, scale, step, block, size)
-            round(block, size, to: division)
-            if let range {
-              ck_quantize(block, zero, hasZeros ? step : 0, range.low, range.high, block, size)
-            } else if hasZeros {
-              ck_add(block, 1, zero, step, block, size)
-            }
-            writer.write(block, size, to: buffers.output(0), at: start + offset)
-          }
-        }
+    return rows.kernel(x, scales: scales, zeros: hasZeros ? zeros : nil, writer) {
+      block, scale, zero, count in
+      ck_div(block, 1, scale, step, block, count)
+      round(block, count, to: division)
+      if let range {
+        ck_quantize(block, zero, hasZeros ? step : 0, range.low, range.high, block, count)
+      } else if hasZeros {
+        ck_add(block, 1, zero, step, block, count)
       }
     }
-    return .compute { buffers in buffers.parallel(rows.tasks, tile) }
   }
 }
 
-/// Rounds numbers to those that a 16-bit type has.
+/// Rounds numbers to the precision of a 16-bit type.
 private func round(_ block: UnsafeMutablePointer<Float>, _ count: Int, to type: ElementType) {
   func round<T: HalfFloat>(_ type: T.Type) {
     withUnsafeTemporaryAllocation(of: T.self, capacity: count) { half in
@@ -137,7 +120,10 @@ extension QuantizeLinear {
           guard let type = ElementType(rawValue: Int32(clamping: type)),
             TypeSet.quantized.contains(type), let sizes = change.sizes(1),
             let count = sizes.elementCount, count <= 1 << 24
-          else { throw .attribute("output_dtype", "needs a scale of known shape") }
+          else {
+            throw .attribute(
+              "output_dtype", "the shape of the scale must be known before operator set 21")
+          }
           do throws(TensorError) {
             let zeros = try Tensor(uninitialized: type, shape: sizes)
             zeros.storage.pointer.initializeMemory(
@@ -149,7 +135,7 @@ extension QuantizeLinear {
         }),
       .added(23, ["precision": .int(0)]),
     ]
-      // What can be quantised to is what can be turned back, but for int32.
+      // All types that DequantizeLinear takes, except int32, can be quantised to.
       + VersionStep.types(
         ofInput: 2,
         DequantizeLinear.schema.versions.map { ($0.since, $0.types.subtracting(.int32)) })

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// 1 with the probability that the input's element is, else 0.
+/// 1 with the probability given by the input's element, else 0.
 struct Bernoulli: FlatOperator {
   static let schema = Schema("Bernoulli", [15: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
   private let type: ElementType?
@@ -30,7 +30,7 @@ struct Bernoulli: FlatOperator {
       let input = try call.tensor(0)
       var generator = seed.generator(call)
       let probabilities = try input.doubles(call)
-      // NumPy's binomial draw of one trial.
+      // NumPy's algorithm for a binomial draw with one trial.
       let output = try numberTensor(call, type, input.shape) { index -> Double in
         let p = probabilities[index]
         let number = generator.uniform()

@@ -2,12 +2,12 @@ import CKernels
 import ONNXFormat
 import ONNXOperators
 
-/// While training each element is 0 with probability `ratio` and else `x / (1 − ratio)`; otherwise
-/// `y = x`. Output 1 is 1 for the elements that stay.
+/// In training mode each element is 0 with probability `ratio` and `x / (1 − ratio)` otherwise; in
+/// inference mode `y = x`. Output 1 is the mask of elements that are kept.
 ///
-/// Since operator set 12 the ratio and whether it is training time are inputs 1 and 2; from 7 to 10
-/// it never is; before, unless the attribute `is_test` says otherwise. The mask is of the type of `x`
-/// before operator set 10.
+/// Since operator set 12 the ratio and the training mode are inputs 1 and 2. Versions 7 and 10 are
+/// always in inference mode, and earlier ones in training mode unless `is_test` is set. Before
+/// operator set 10 the mask has the element type of `x`.
 struct Dropout: Operator {
   static let schema = Schema(
     "Dropout",
@@ -59,7 +59,7 @@ struct Dropout: Operator {
     return isTest ? try identity(call) : training
   }
 
-  /// Copies the elements and fills the mask with ones.
+  /// The kernel for inference mode: copies the elements and fills the mask with ones.
   private func identity(_ call: Preparation) throws(OperatorError) -> Kernel {
     guard call.wants(1) else { return .view(of: 0) }
     let count = try call.inputCount(0)
@@ -81,7 +81,7 @@ struct Dropout: Operator {
     }
     guard count > 0 else { return }
     conversion(&one, mask, 1)
-    // What is filled doubles until all is.
+    // Double the filled part until the mask is full.
     var filled = type.stride
     let bytes = count * type.stride
     while filled < bytes {
@@ -99,7 +99,7 @@ struct Dropout: Operator {
         probability = try call.tensor(1).doubles(call)[0]
       }
       guard probability >= 0, probability < 1 else {
-        throw .invalid("expected a ratio from 0 up to 1, got \(probability)")
+        throw .invalid("expected a ratio in 0..<1, got \(probability)")
       }
       let isTraining =
         call.has(2) ? try call.tensor(2).bits(as: UInt8.self)[0] != 0 : !isTest
@@ -126,7 +126,8 @@ struct Dropout: Operator {
     }
   }
 
-  /// Float32 elements by a mask that need not be a certain one.
+  /// Dropout of float32 elements without a fixed seed, whose mask need not match the standard's
+  /// reference.
   private func fast(
     _ input: Tensor, _ mask: DropoutMask, _ call: borrowing Call
   ) throws(OperatorError) -> [Value?] {
@@ -149,17 +150,17 @@ struct Dropout: Operator {
 extension Dropout {
   static var versionSteps: [VersionStep] {
     [
-      // Without is_test it was training time before, and never from 7 to 11.
+      // Before operator set 7 training mode is the default; from 7 to 11 there is only inference.
       VersionStep(
         7,
         up: { change throws(OperatorError) in
           guard try change.int("is_test") == 1 else {
-            throw .attribute("is_test", "it is training time, which that version does not know")
+            throw .attribute("is_test", "expected 1: the target version has no training mode")
           }
           change.drop("is_test")
         },
         down: { change throws(OperatorError) in change.set(.int("is_test", 1)) }),
-      // The mask was of the data's type before.
+      // Before operator set 10 the mask has the data's type.
       VersionStep(
         10,
         up: { change throws(OperatorError) in
@@ -187,7 +188,7 @@ extension Dropout {
             guard let mode = change.constant(2), mode.elementType == .bool,
               mode.bits(as: UInt8.self).first == 0
             else {
-              throw .input(2, "it may be training time, which that version does not know")
+              throw .input(2, "expected constant false: the target version has no training mode")
             }
           }
           if let ratio = change.constant(1) != nil ? try change.floats(1).first : nil {

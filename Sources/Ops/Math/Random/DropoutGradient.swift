@@ -3,12 +3,13 @@ import ONNXFormat
 import ONNXOperators
 
 extension Dropout: ModalOperator, DifferentiableOperator {
-  /// The node as of version 13 at the earliest, with its ratio, in training mode.
+  /// The node in training mode, as version 13 or later, with the ratio as an input.
   func trainingMode(
     _ node: Node, _ builder: inout GraphBuilder
   ) throws(OperatorError) -> TrainingMode {
     if version < 10, node.outputs.count > 1, !node.outputs[1].isEmpty {
-      throw .unsupported("training of a dropout whose mask is of the input's type")
+      throw .unsupported(
+        "training with a dropout mask of the input's type, as before operator set 10")
     }
     var result = node
     let ratio =
@@ -37,8 +38,10 @@ extension Dropout: ModalOperator, DifferentiableOperator {
   }
 }
 
-/// The gradient of `Dropout`: `g / (1 − ratio)` where the mask is true, else 0. Inputs are g, the
-/// mask, the ratio (default 0.5), and whether it is training time (default true); if not, g itself.
+/// The gradient of `Dropout`: `g / (1 − ratio)` where the mask is true, else 0.
+///
+/// Inputs: g, the mask, the ratio (default 0.5) and the training mode (default true). Outside of
+/// training mode the result is g.
 struct DropoutGrad: Operator {
   static let schema = Schema(
     "DropoutGrad", domain: "swift.onnx", [1: [.floats, .bfloat16]], inputs: 2...4)
@@ -66,7 +69,7 @@ struct DropoutGrad: Operator {
     case .float64: try kernel(call, loop(Double.self))
     case .float16: try kernel(call, loop(Float16.self))
     case .bfloat16: try kernel(call, loop(BFloat16.self))
-    case let type: throw .input(0, "no kernel for \(type)")
+    case let type: throw .input(0, "unexpected element type \(type)")
     }
   }
 
@@ -85,7 +88,7 @@ struct DropoutGrad: Operator {
     let tile: Buffers.Tile = { buffers, task, _ in
       let range = tiles[task]
       let start = range.lowerBound
-      let ratio = Self.ratio(buffers, ratioType)
+      let ratio = ratioType?.dispatchReal(to: RatioReader(), buffers) ?? 0.5
       let isTraining = !hasMode || buffers.input(3, as: UInt8.self)[0] != 0
       let g = buffers.input(0, as: T.self) + start
       let y = buffers.output(0, as: T.self) + start
@@ -99,33 +102,30 @@ struct DropoutGrad: Operator {
     return .compute { buffers in buffers.parallel(tiles.count, tile) }
   }
 
-  private static func ratio(_ buffers: Buffers, _ type: ElementType?) -> Double {
-    switch type {
-    case .float32: Double(buffers.input(2, as: Float.self)[0])
-    case .float64: buffers.input(2, as: Double.self)[0]
-    case .float16: Double(buffers.input(2, as: Float16.self)[0])
-    case .bfloat16: Double(buffers.input(2, as: BFloat16.self)[0].float)
-    default: 0.5
-    }
+}
+
+/// The ratio, input 2, as `Double`.
+private struct RatioReader: RealVisitor {
+  func visit<T: RealElement>(_ type: T.Type, _ buffers: Buffers) -> Double {
+    Double(buffers.input(2, as: T.self)[0].compute)
   }
 }
 
-/// `y[i] = mask[i] ? scale · x[i] : 0` for so many elements.
+/// `y[i] = mask[i] ? scale · x[i] : 0` for `count` elements.
 typealias DropoutLoop<T: RealElement> =
   @Sendable (
     _ x: UnsafePointer<T>, _ mask: UnsafePointer<UInt8>, _ y: UnsafeMutablePointer<T>,
     _ count: Int, _ scale: T.Compute
   ) -> Void
 
-/// A mask by a seed that may be any number, made in blocks each of which follows from the seed and
-/// its place alone.
+/// A random mask, generated in blocks that depend only on the seed and the block's index.
 struct DropoutMask: Sendable {
   let seed: UInt64
   let ratio: Double
-  /// Of 2³², which hashes drop an element.
+  /// The number of the 2³² hashes that drop an element.
   private let threshold: UInt32
 
-  /// - Parameter ratio: from 0 up to 1
+  /// - Parameter ratio: The probability of dropping an element, in `0..<1`.
   init(seed: UInt64, ratio: Double) {
     self.seed = seed
     self.ratio = ratio

@@ -1,8 +1,8 @@
 import ONNXOperators
 import RealModule
 
-/// The generator MT19937 (Matsumoto and Nishimura 1998) with the draws of NumPy's `RandomState`, so
-/// that an operator with a seed gives what the standard's reference gives.
+/// The generator MT19937 (Matsumoto and Nishimura 1998) with the sampling of NumPy's `RandomState`,
+/// so that an operator with a seed returns the same numbers as the standard's reference.
 struct MersenneTwister {
   private var state: [UInt32]
   private var next = 624
@@ -15,7 +15,7 @@ struct MersenneTwister {
     }
   }
 
-  /// A number of 32 bits.
+  /// A random 32-bit number.
   mutating func bits() -> UInt32 {
     if next == 624 { refill() }
     var y = state[next]
@@ -26,14 +26,14 @@ struct MersenneTwister {
     return y ^ y >> 18
   }
 
-  /// A number from 0 to 1, 1 excluded, with 53 random bits.
+  /// A uniformly distributed number in `0..<1`, with 53 random bits.
   mutating func uniform() -> Double {
     let high = Double(bits() >> 5)
     let low = Double(bits() >> 6)
     return (high * 67_108_864 + low) / 9_007_199_254_740_992
   }
 
-  /// A number of the standard normal distribution, by Marsaglia's polar method.
+  /// A number from the standard normal distribution, by Marsaglia's polar method.
   mutating func normal() -> Double {
     if let spare = spareNormal {
       spareNormal = nil

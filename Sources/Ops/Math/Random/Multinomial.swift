@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// Classes drawn with the probabilities that the input's rows, `[batch, classes]`, give as logarithms
-/// up to a constant: `[batch, sample_size]`.
+/// Samples of classes, `[batch, sample_size]`, from unnormalised log-probabilities
+/// `[batch, classes]`.
 struct Multinomial: Operator {
   static let schema = Schema("Multinomial", [7: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
   private let type: ElementType
@@ -17,7 +17,9 @@ struct Multinomial: Operator {
     guard type == .int32 || type == .int64 else {
       throw .attribute("dtype", "expected int32 or int64, got \(type)")
     }
-    guard samples >= 0 else { throw .attribute("sample_size", "\(samples) is negative") }
+    guard samples >= 0 else {
+      throw .attribute("sample_size", "expected at least 0 samples, got \(samples)")
+    }
   }
 
   var isPure: Bool { seed.isFixed }
@@ -32,7 +34,7 @@ struct Multinomial: Operator {
     .produce { call throws(OperatorError) in
       let input = try call.tensor(0)
       let (batch, classes) = (input.shape[0], input.shape[1])
-      guard classes > 0 || batch == 0 else { throw .input(0, "there are no classes") }
+      guard classes > 0 || batch == 0 else { throw .input(0, "expected at least one class, got 0") }
       var generator = seed.generator(call)
       let logits = try input.doubles(call)
       var sums = [Double](repeating: 0, count: classes)
@@ -46,7 +48,7 @@ struct Multinomial: Operator {
     }
   }
 
-  /// The sums of the probabilities so far, up to a factor.
+  /// The cumulative probabilities, not normalised.
   private func accumulate(
     _ logits: [Double], row: Int, into sums: inout [Double]
   ) {
@@ -59,7 +61,7 @@ struct Multinomial: Operator {
     }
   }
 
-  /// The first class whose sum exceeds the number.
+  /// The first class whose cumulative probability exceeds the number.
   private func place(of number: Double, in sums: [Double]) -> Int {
     var range = 0..<sums.count - 1
     while !range.isEmpty {

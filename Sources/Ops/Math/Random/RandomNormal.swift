@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Numbers of the normal distribution, in a tensor of a given shape.
+/// A tensor of the given shape with normally distributed elements.
 struct RandomNormal: RandomOperator {
   static let schema = Schema("RandomNormal", [1: .all, 22: .all], inputs: 0...0)
   static var parameters: [(name: String, default: Float)] { [("mean", 0), ("scale", 1)] }

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Numbers of the normal distribution, in a tensor of the shape of the input.
+/// A tensor of the input's shape with normally distributed elements.
 struct RandomNormalLike: RandomOperator {
   static let schema = Schema(
     "RandomNormalLike", [1: .classic, 22: [.classic, .bfloat16]], inputs: 1...1)

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// A tensor whose elements, one after the other, are `draw`'s numbers in that type.
+/// A tensor filled in order with the numbers that `draw` returns, converted to the element type.
 @inline(__always)
 func numberTensor(
   _ call: borrowing Call, _ type: ElementType, _ sizes: [Int], _ draw: (_ index: Int) -> Double
@@ -30,12 +30,12 @@ func numberTensor(
 }
 
 extension Tensor {
-  /// The numbers as `Double`.
+  /// The elements converted to `Double`.
   func doubles(_ call: borrowing Call) throws(OperatorError) -> [Double] {
     try call.context.reserve(bytes: count * 8)
     let conversion = ElementConversion(from: elementType, to: .float64)
     guard conversion != nil || elementType == .float64 else {
-      throw .invalid("\(elementType) holds no numbers")
+      throw .invalid("expected a numeric tensor, got \(elementType)")
     }
     return withExtendedLifetime(storage) {
       [Double](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -51,13 +51,13 @@ extension Tensor {
   }
 }
 
-/// A distribution of real numbers with two parameters, and the operators that draw from it.
+/// An operator that draws from a distribution of real numbers with two parameters.
 protocol RandomOperator: FlatOperator {
   init(_ options: RandomOptions)
   var options: RandomOptions { get }
-  /// Names and defaults of the two attributes.
+  /// The names and default values of the two parameters' attributes.
   static var parameters: [(name: String, default: Float)] { get }
-  /// Whether the shape is that of the input, not an attribute.
+  /// Whether the shape is taken from the input instead of an attribute.
   static var takesShapeOfInput: Bool { get }
   func draw(_ generator: inout MersenneTwister) -> Double
 }
@@ -66,7 +66,7 @@ struct RandomOptions: Sendable {
   let first: Double
   let second: Double
   let seed: RandomSeed
-  /// `nil` for that of the input.
+  /// The element type, or `nil` for the type of the input.
   let type: ElementType?
   let sizes: [Int]
 }
@@ -75,7 +75,9 @@ extension RandomOperator {
   init(_ node: inout NodeReader) throws(OperatorError) {
     let isLike = Self.takesShapeOfInput
     let sizes = isLike ? [] : try node.ints("shape")
-    guard sizes.elementCount != nil else { throw .attribute("shape", "no tensor has \(sizes)") }
+    guard sizes.elementCount != nil else {
+      throw .attribute("shape", "expected nonnegative sizes with a product below 2⁶³, got \(sizes)")
+    }
     let type = try node.optionalElementType("dtype") ?? (isLike ? nil : .float32)
     if let type, !Self.types.contains(type) {
       throw .attribute("dtype", "expected one of \(Self.types), got \(type)")
@@ -99,7 +101,7 @@ extension RandomOperator {
     let input = try inputs.tensor(0)
     let type = options.type ?? input.elementType
     guard Self.types.contains(type) else {
-      throw .input(0, "expected one of \(Self.types), got \(type), or the attribute dtype")
+      throw .input(0, "expected one of \(Self.types), got \(type): set the attribute dtype")
     }
     return [.tensor(type, input.shape)]
   }
@@ -107,7 +109,7 @@ extension RandomOperator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     guard case .tensor(let type)? = try infer(call.inputs).first?.kind,
       let sizes = type.shape?.sizes
-    else { throw .input(0, "its shape is not known") }
+    else { throw .input(0, "the shape is not known before the run") }
     return .produce { call throws(OperatorError) in
       var generator = options.seed.generator(call)
       return [

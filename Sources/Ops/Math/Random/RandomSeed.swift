@@ -1,12 +1,12 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Where a random operator's numbers come from: its own seed, or the run's.
+/// The seed of a random operator: fixed by an attribute, or drawn from the run.
 enum RandomSeed: Sendable {
   case fixed(UInt32)
   case fromRun
 
-  /// The attribute `seed` of the random operators, a float.
+  /// Reads the float attribute `seed` of the random operators.
   init(_ node: inout NodeReader) throws(OperatorError) {
     guard let seed = try node.optionalFloat("seed"), !seed.isNaN else {
       self = .fromRun
@@ -25,7 +25,7 @@ enum RandomSeed: Sendable {
     }
   }
 
-  /// Spreads the bits of a seed (the last step of SplitMix64), since runs may simply count.
+  /// Mixes the bits of a seed (the last step of SplitMix64): the seeds of runs may be consecutive.
   static func mix(_ seed: UInt64) -> UInt64 {
     var z = seed &+ 0x9E37_79B9_7F4A_7C15
     z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9

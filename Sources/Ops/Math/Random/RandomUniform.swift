@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Numbers evenly from `low` to `high`, in a tensor of a given shape.
+/// A tensor of the given shape with elements uniformly distributed between `low` and `high`.
 struct RandomUniform: RandomOperator {
   static let schema = Schema("RandomUniform", [1: .all, 22: .all], inputs: 0...0)
   static var parameters: [(name: String, default: Float)] { [("low", 0), ("high", 1)] }

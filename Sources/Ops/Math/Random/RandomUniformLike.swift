@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Numbers evenly from `low` to `high`, in a tensor of the shape of the input.
+/// A tensor of the input's shape with elements uniformly distributed between `low` and `high`.
 struct RandomUniformLike: RandomOperator {
   static let schema = Schema(
     "RandomUniformLike", [1: .classic, 22: [.classic, .bfloat16]], inputs: 1...1)

@@ -1,23 +1,23 @@
 import ONNXOperators
 
-/// A reducer of types that the loops around it need not know, so that they are compiled once.
+/// A type-erased reducer, so that the loops around it are compiled only once.
 ///
-/// Addresses are those of elements, of accumulators and of results; strides are in elements.
+/// Pointers address elements, accumulators or results. Strides are in elements.
 struct ErasedReducer: Sendable {
-  /// Bytes of an element, an accumulator and a result.
+  /// The strides of an element, an accumulator and a result, in bytes.
   let sizes: (element: Int, accumulator: Int, result: Int)
-  /// Sets accumulators to the result of nothing.
+  /// Sets accumulators to the identity.
   let reset: @Sendable (_ y: UnsafeMutableRawPointer, _ count: Int) -> Void
-  /// Adds contiguous elements to one accumulator.
+  /// Combines contiguous elements into one accumulator.
   let reduce: @Sendable (_ x: UnsafeRawPointer, _ count: Int, _ y: UnsafeMutableRawPointer) -> Void
-  /// Adds rows of `count` elements, `stride` apart, to as many accumulators.
+  /// Combines rows of `count` elements, `stride` apart, into `count` accumulators.
   let accumulate:
     @Sendable (
       _ x: UnsafeRawPointer, _ stride: Int, _ rows: Int, _ y: UnsafeMutableRawPointer, _ count: Int
     ) -> Void
-  /// Adds accumulators to others.
+  /// Combines the accumulators `x` into `y`.
   let merge: @Sendable (_ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ count: Int) -> Void
-  /// Makes results of accumulators.
+  /// Converts accumulators to results.
   let finish: @Sendable (_ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ count: Int) -> Void
 
   init<R: Reducer, Y>(_ reducer: R.Type, _ finish: @escaping @Sendable (R.Accumulator) -> Y) {

@@ -3,13 +3,19 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// A reducer of float32 whose loops are those of CKernels.
+/// A reducer of float32, with loops from CKernels where they exist.
 protocol FloatReducer: Reducer where Element == Float {}
 
-enum FloatSumReducer: FloatReducer {
+/// A sum of float32 numbers in `Double`.
+protocol FloatAdditiveReducer: FloatReducer where Accumulator == Double {}
+
+extension FloatAdditiveReducer {
   static var identity: Double { 0 }
-  static func lift(_ x: Float) -> Double { Double(x) }
   static func combine(_ a: Double, _ b: Double) -> Double { a + b }
+}
+
+enum FloatSumReducer: FloatAdditiveReducer {
+  static func lift(_ x: Float) -> Double { Double(x) }
   static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Double { ck_reduce_sum(x, count) }
   static func accumulate(
     _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Double>,
@@ -17,10 +23,8 @@ enum FloatSumReducer: FloatReducer {
   ) { ck_reduce_sum_rows(x, stride, rows, y, count) }
 }
 
-enum FloatAbsoluteSumReducer: FloatReducer {
-  static var identity: Double { 0 }
+enum FloatAbsoluteSumReducer: FloatAdditiveReducer {
   static func lift(_ x: Float) -> Double { Double(abs(x)) }
-  static func combine(_ a: Double, _ b: Double) -> Double { a + b }
   static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
     ck_reduce_sum_abs(x, count)
   }
@@ -30,10 +34,8 @@ enum FloatAbsoluteSumReducer: FloatReducer {
   ) { ck_reduce_sum_abs_rows(x, stride, rows, y, count) }
 }
 
-enum FloatSquareSumReducer: FloatReducer {
-  static var identity: Double { 0 }
+enum FloatSquareSumReducer: FloatAdditiveReducer {
   static func lift(_ x: Float) -> Double { Double(x * x) }
-  static func combine(_ a: Double, _ b: Double) -> Double { a + b }
   static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
     ck_reduce_sum_squares(x, count)
   }
@@ -101,7 +103,7 @@ enum FloatExponentialSumReducer: FloatReducer {
   }
 }
 
-/// A reducer of 16-bit elements that goes through blocks of `Float`.
+/// A reducer of 16-bit elements that converts blocks to `Float`.
 enum HalfReducer<T: HalfFloat, R: FloatReducer>: Reducer {
   static var identity: R.Accumulator { R.identity }
   static func lift(_ x: T) -> R.Accumulator { R.lift(x.compute) }

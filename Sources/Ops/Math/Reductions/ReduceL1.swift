@@ -1,14 +1,9 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `Σ |x|`; 0 of nothing.
+/// `Σ |x|`, 0 for an empty reduction.
 struct ReduceL1: ReductionOperator, DifferentiableOperator {
-  static let schema = Schema(
-    "ReduceL1",
-    [
-      1: .reducible, 11: .reducible, 13: [.reducible, .bfloat16],
-      18: [.reducible, .bfloat16],
-    ], inputs: 1...2)
+  static let schema = Schema("ReduceL1", ReduceL1.sumVersions, inputs: 1...2)
   static var widening: Widening { .wrapping }
   let axes: ReductionAxes
 

@@ -2,14 +2,9 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `√Σ x²`; 0 of nothing, and integers lose the fraction.
+/// `√Σ x²`, 0 for an empty reduction. Integer results are truncated.
 struct ReduceL2: ReductionOperator, DifferentiableOperator {
-  static let schema = Schema(
-    "ReduceL2",
-    [
-      1: .reducible, 11: .reducible, 13: [.reducible, .bfloat16],
-      18: [.reducible, .bfloat16],
-    ], inputs: 1...2)
+  static let schema = Schema("ReduceL2", ReduceL2.sumVersions, inputs: 1...2)
   let axes: ReductionAxes
 
   func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {

@@ -2,7 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `ln Σ x`; −∞ of nothing, and integers, up to version 18, lose the fraction.
+/// `ln Σ x`, −∞ for an empty reduction. Up to version 18 it also takes integers and truncates their
+/// result.
 struct ReduceLogSum: ReductionOperator, DifferentiableOperator {
   static let schema = Schema(
     "ReduceLogSum",

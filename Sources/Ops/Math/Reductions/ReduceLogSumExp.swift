@@ -2,7 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `ln Σ eˣ`; −∞ of nothing, and integers, up to version 18, lose the fraction.
+/// `ln Σ eˣ`, −∞ for an empty reduction. Up to version 18 it also takes integers and truncates their
+/// result.
 struct ReduceLogSumExp: ReductionOperator, DifferentiableOperator {
   static let schema = Schema(
     "ReduceLogSumExp",

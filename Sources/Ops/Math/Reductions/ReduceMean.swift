@@ -1,14 +1,9 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `Σ x / n`; NaN of nothing, and integers lose the fraction.
+/// `Σ x / n`, NaN for an empty reduction. Integer results are truncated.
 struct ReduceMean: ReductionOperator, DifferentiableOperator {
-  static let schema = Schema(
-    "ReduceMean",
-    [
-      1: .reducible, 11: .reducible, 13: [.reducible, .bfloat16],
-      18: [.reducible, .bfloat16],
-    ], inputs: 1...2)
+  static let schema = Schema("ReduceMean", ReduceMean.sumVersions, inputs: 1...2)
   let axes: ReductionAxes
 
   func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel? {

@@ -1,14 +1,9 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `Π x`; 1 of nothing.
+/// `Π x`, 1 for an empty reduction.
 struct ReduceProd: ReductionOperator, DifferentiableOperator {
-  static let schema = Schema(
-    "ReduceProd",
-    [
-      1: .reducible, 11: .reducible, 13: [.reducible, .bfloat16],
-      18: [.reducible, .bfloat16],
-    ], inputs: 1...2)
+  static let schema = Schema("ReduceProd", ReduceProd.sumVersions, inputs: 1...2)
   static var widening: Widening { .wrapping }
   let axes: ReductionAxes
 
@@ -16,7 +11,7 @@ struct ReduceProd: ReductionOperator, DifferentiableOperator {
     reduction.kernel(ValueProduct.self, type)
   }
 
-  /// `∂y/∂xᵢ = Π xⱼ` over the other j.
+  /// `∂y/∂xᵢ = Π xⱼ` over all j ≠ i.
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
     let kept = try keepingAxes(gradient, &backward)
@@ -24,8 +19,10 @@ struct ReduceProd: ReductionOperator, DifferentiableOperator {
   }
 }
 
-/// `gx = g · Π x` over the other elements of a product: of `g`, whose reduced axes have size 1, and `x`.
-struct ReduceProdGrad: Operator {
+/// The gradient of a product, `gxᵢ = g · Π xⱼ` over all j ≠ i.
+///
+/// Inputs: the gradient `g`, with reduced axes of size 1, and `x`.
+struct ReduceProdGrad: RealOperator {
   static let schema = Schema(
     "ReduceProdGrad", domain: Registry.privateDomain, [1: [.floats, .bfloat16]], inputs: 2...2)
 
@@ -41,18 +38,8 @@ struct ReduceProdGrad: Operator {
     return [.tensor(x)]
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: try kernel(call, Float.self)
-    case .float64: try kernel(call, Double.self)
-    case .float16: try kernel(call, Float16.self)
-    case .bfloat16: try kernel(call, BFloat16.self)
-    case let type: throw .input(0, "unexpected element type \(type)")
-    }
-  }
-
-  private func kernel<T: RealElement>(
-    _ call: Preparation, _ type: T.Type
+  func visit<T: RealElement>(
+    _ type: T.Type, _ call: Preparation
   ) throws(OperatorError) -> Kernel {
     let sizes = try call.inputSizes(1)
     let kept = try call.inputSizes(0)

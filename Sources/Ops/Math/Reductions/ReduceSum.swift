@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `Σ x`; 0 of nothing.
+/// `Σ x`, 0 for an empty reduction.
 struct ReduceSum: ReductionOperator, DifferentiableOperator {
   static let schema = Schema(
     "ReduceSum",

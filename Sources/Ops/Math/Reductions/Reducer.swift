@@ -1,20 +1,20 @@
 import ONNXFormat
 import ONNXOperators
 
-/// An associative way to make one value of many.
+/// An associative reduction of many values to one.
 protocol Reducer: Sendable {
   associatedtype Element: Sendable
   associatedtype Accumulator: Sendable
 
-  /// The result of nothing.
+  /// The result of an empty reduction.
   static var identity: Accumulator { get }
-  /// The result of one element.
+  /// The result of reducing one element.
   static func lift(_ x: Element) -> Accumulator
   static func combine(_ a: Accumulator, _ b: Accumulator) -> Accumulator
 
-  /// The result of contiguous elements.
+  /// The result of reducing contiguous elements.
   static func reduce(_ x: UnsafePointer<Element>, _ count: Int) -> Accumulator
-  /// Adds `rows` rows, `stride` elements apart, to the `count` results in `y`.
+  /// Combines `rows` rows of `count` elements, `stride` elements apart, into the results in `y`.
   static func accumulate(
     _ x: UnsafePointer<Element>, stride: Int, rows: Int,
     into y: UnsafeMutablePointer<Accumulator>, _ count: Int)
@@ -22,7 +22,7 @@ protocol Reducer: Sendable {
 
 extension Reducer {
   static func reduce(_ x: UnsafePointer<Element>, _ count: Int) -> Accumulator {
-    // Four results side by side, so that no step waits for the one before.
+    // Four independent accumulators, so that no step waits for the previous one.
     var (a, b, c, d) = (identity, identity, identity, identity)
     var i = 0
     while i &+ 4 <= count {

@@ -38,7 +38,7 @@ enum LeastReducer<T: ArithmeticElement>: Reducer {
   static func combine(_ a: T, _ b: T) -> T { a < b || a.isNaN ? a : b }
 }
 
-/// The greatest element and the sum of `e^(x − greatest)`.
+/// The largest element, and the sum of `e^(x − greatest)`.
 struct ExponentialSum: Sendable {
   var greatest: Double
   var sum: Double
@@ -50,7 +50,7 @@ enum ExponentialSumReducer<T: ArithmeticElement>: Reducer {
   static var identity: ExponentialSum { ExponentialSum(greatest: -.infinity, sum: 0) }
   static func lift(_ x: T) -> ExponentialSum { ExponentialSum(greatest: x.double, sum: 1) }
   static func combine(_ a: ExponentialSum, _ b: ExponentialSum) -> ExponentialSum {
-    // Equal infinities have no difference.
+    // The difference of two equal infinities would be NaN.
     if a.greatest == b.greatest {
       return ExponentialSum(greatest: a.greatest, sum: a.sum + b.sum)
     }

@@ -1,22 +1,22 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Where the elements lie that make up each result of a reduction over some axes. Adjacent axes of
-/// one kind become one.
+/// The memory layout of a reduction over some axes: which elements contribute to each result.
+/// Adjacent axes of the same kind are merged.
 struct Reduction: Sendable {
-  /// How many results there are, and how many elements make one.
+  /// The number of results, and the number of elements reduced to each.
   let outputs: Int
   let inputsPerOutput: Int
-  /// Whether the last axis is reduced: a result's elements then lie in runs, otherwise results lie
-  /// in rows.
+  /// Whether the last axis is reduced. If so, the elements of a result form contiguous runs;
+  /// otherwise results form rows.
   let isInnermost: Bool
-  /// Elements of a run, or results of a row.
+  /// The number of elements in a run, or of results in a row.
   let length: Int
-  /// Where results, or rows of them, begin.
+  /// The starts of the results, or of rows of results.
   let kept: StridedWalk
-  /// Where a result's runs, or groups of rows, begin.
+  /// The starts of a result's runs, or of its groups of rows.
   let reduced: StridedWalk
-  /// Rows of a group, and how far apart they are; 1 and 0 for runs.
+  /// The number of rows in a group and the distance between them; 1 and 0 for runs.
   let rows: Int
   let rowStride: Int
 
@@ -28,7 +28,8 @@ struct Reduction: Sendable {
 
     var groups: [(size: Int, stride: Int, isReduced: Bool)] = []
     var stride = 1
-    // A kept axis of one element, as that of samples may be, parts reduced axes like one of many.
+    // A kept axis of size 1, such as a batch of one sample, must separate reduced axes exactly as a
+    // larger one does, so that bits do not depend on its size.
     var isParted = false
     for axis in sizes.indices.reversed() {
       let isReduced = axes.contains(axis)

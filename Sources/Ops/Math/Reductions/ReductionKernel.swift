@@ -2,23 +2,25 @@ import ONNXFormat
 import ONNXOperators
 
 extension Reduction {
-  /// A kernel that reduces input 0 into output 0; `finish` makes a result's element of what the
-  /// reducer gathered.
+  /// A kernel that reduces input 0 into output 0.
+  /// - Parameter finish: Converts an accumulator to an element of the output.
   func kernel<R: Reducer, Y>(
     _ reducer: R.Type, _ finish: @escaping @Sendable (R.Accumulator) -> Y
   ) -> Kernel {
     kernel(ErasedReducer(reducer, finish))
   }
 
-  /// Results that a task gathers side by side: one, or a block of a row that stays in the cache.
+  /// The number of results a task computes together: one, or a block of a row that fits in the
+  /// cache.
   private var width: Int { isInnermost ? 1 : min(length, 1024) }
   private var blocks: Int { (rowLength - 1) / width + 1 }
-  /// Places from one row of results to the next.
+  /// The distance from one row of results to the next.
   private var rowLength: Int { isInnermost ? 1 : length }
   private static var taskSize: Int { 32768 }
 
-  /// How many parts a result of many elements is gathered in. The number depends on the elements of
-  /// a result alone, so that its bits do not depend on what else is reduced beside it.
+  /// The number of parts into which the elements of a result are split. It depends only on the
+  /// number of those elements, so that the bits of a result do not depend on what else is reduced
+  /// with it.
   private var parts: Int {
     max(1, min(64, inputsPerOutput / (isInnermost ? 2 * Self.taskSize : 128)))
   }
@@ -26,7 +28,7 @@ extension Reduction {
   @inline(never)
   private func kernel(_ reducer: ErasedReducer) -> Kernel {
     if outputs == 0 || inputsPerOutput == 0 { return emptyKernel(reducer) }
-    // Few results of many elements keep all threads busy only if their parts are tasks.
+    // A few results of many elements keep all threads busy only if their parts are separate tasks.
     let isShared =
       parts > 1 && kept.count * blocks < 16
       && Int.work(inputsPerOutput, width) >= (isInnermost ? 2 : 8) * Self.taskSize
@@ -44,7 +46,7 @@ extension Reduction {
     }
   }
 
-  /// Each task gathers whole results, of short rows several.
+  /// A kernel in which each task computes whole results, several if the rows are short.
   private func wholeKernel(_ reducer: ErasedReducer) -> Kernel {
     let (width, blocks, parts) = (width, blocks, parts)
     let rowsPerTask = blocks > 1 ? 1 : max(1, Self.taskSize / Int.work(inputsPerOutput, width))
@@ -75,7 +77,8 @@ extension Reduction {
     return .compute { buffers in buffers.parallel(tasks, tile) }
   }
 
-  /// Each task gathers a part of a result, or of a block of results; then parts are put together.
+  /// A kernel in which each task computes one part of a result or a block of results. The parts are
+  /// merged afterwards.
   private func sharedKernel(_ reducer: ErasedReducer) -> Kernel {
     let (width, blocks, parts) = (width, blocks, parts)
     let units = kept.count * blocks
@@ -109,7 +112,7 @@ extension Reduction {
     }
   }
 
-  /// Adds the elements of one part to the results of a row from its first one at `x` on.
+  /// Combines the elements of one part into the results of a row, whose first element is at `x`.
   private func gather(
     _ reducer: ErasedReducer, _ x: UnsafeRawPointer, part: Int, of parts: Int,
     into results: UnsafeMutableRawPointer, _ size: Int
@@ -140,7 +143,7 @@ extension Reduction {
   }
 }
 
-/// Calls `body` with memory for so many accumulators.
+/// Calls `body` with temporary memory for `count` accumulators.
 private func withAccumulators(
   _ reducer: ErasedReducer, _ count: Int, _ body: (UnsafeMutableRawPointer) -> Void
 ) {
@@ -151,7 +154,7 @@ private func withAccumulators(
   }
 }
 
-/// The part of `0..<count` with that number.
+/// Part number `part` of `0..<count`.
 private func slice(_ count: Int, _ part: Int, of parts: Int) -> Range<Int> {
   if parts == 1 { return 0..<count }
   let size = (count - 1) / parts + 1

@@ -1,29 +1,29 @@
 import ONNXFormat
 import ONNXOperators
 
-/// An operator that makes one element of all those along some axes.
+/// An operator that reduces all elements along some axes to one.
 protocol ReductionOperator: Operator {
   init(axes: ReductionAxes)
   var axes: ReductionAxes { get }
 
-  /// The operator set whose version takes the axes from input 1; before, they are an attribute.
+  /// The first operator set in which the axes are input 1 instead of an attribute.
   static var axesAreInputSince: Int { get }
 
-  /// The kernel for elements of this type; `nil` where there is none.
+  /// The kernel for elements of this type, or `nil` if the type is not supported.
   func kernel(_ type: ElementType, _ reduction: Reduction) -> Kernel?
 }
 
-/// Which axes a reduction takes, and what becomes of them.
+/// The axes of a reduction, and whether they are kept.
 struct ReductionAxes: Sendable {
-  /// `nil` for all, or for those of input 1.
+  /// The axes of the attribute, or `nil` for all axes or those of input 1.
   let fixed: [Int]?
   let areInput: Bool
-  /// Whether reduced axes stay, of size 1.
+  /// Whether reduced axes are kept with size 1.
   let areKept: Bool
-  /// Whether no axes mean none, not all.
+  /// Whether an empty list of axes means no axes instead of all.
   let mayBeNone: Bool
 
-  /// The axes from 0 on; `nil` where they are not known yet.
+  /// The axes, all nonnegative, or `nil` if they are not known yet.
   func resolve(_ inputs: Inputs, rank: Int) throws(OperatorError) -> Set<Int>? {
     var list = fixed ?? []
     if areInput, inputs.has(1) {
@@ -33,10 +33,7 @@ struct ReductionAxes: Sendable {
     if list.isEmpty { return mayBeNone ? [] : Set(0..<rank) }
     var result: Set<Int> = []
     for axis in list {
-      guard -rank <= axis, axis < rank else {
-        throw .invalid("axis \(axis) is beyond the rank, \(rank)")
-      }
-      guard result.insert(axis < 0 ? axis + rank : axis).inserted else {
+      guard result.insert(try normalized(axis: axis, rank: rank)).inserted else {
         throw .invalid("axis \(axis) is given twice")
       }
     }
@@ -46,6 +43,11 @@ struct ReductionAxes: Sendable {
 
 extension ReductionOperator {
   static var axesAreInputSince: Int { 18 }
+
+  /// The versions of most sums and products.
+  static var sumVersions: KeyValuePairs<Int, TypeSet> {
+    [1: .reducible, 11: .reducible, 13: [.reducible, .bfloat16], 18: [.reducible, .bfloat16]]
+  }
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     let areInput = node.version >= Self.axesAreInputSince
@@ -76,7 +78,7 @@ extension ReductionOperator {
     let sizes = try call.inputSizes(0)
     let type = try call.elementType(0)
     guard let axes = try axes.resolve(call.inputs, rank: sizes.count) else {
-      throw .input(1, "the axes are not known")
+      throw .input(1, "the axes are not known before the run")
     }
     guard let kernel = kernel(type, Reduction(sizes, over: axes)) else {
       throw .input(0, "unexpected element type \(type)")
@@ -86,7 +88,7 @@ extension ReductionOperator {
 }
 
 extension ReductionOperator {
-  /// A result, or its gradient, with the reduced axes back, of size 1.
+  /// A result, or its gradient, with the reduced axes restored as axes of size 1.
   func keepingAxes(
     _ result: String, _ backward: inout Backward
   ) throws(OperatorError) -> String {
@@ -97,13 +99,13 @@ extension ReductionOperator {
         + (backward.has(1) ? [.tensor(.int64, nil)] : []),
       constants: [nil, backward.constant(1).map(Value.tensor)])
     guard let axes = try axes.resolve(inputs, rank: rank) else {
-      throw .input(1, "the axes are not known before the run, which the gradient needs")
+      throw .input(1, "the gradient needs axes that are known before the run")
     }
     return backward.builder.node(
       "Unsqueeze", [result, backward.builder.integers(axes.sorted())])
   }
 
-  /// A result's gradient, once for each element that went into it.
+  /// The gradient of a result, broadcast to all elements that contributed to it.
   func spread(_ gradient: String, _ backward: inout Backward) throws(OperatorError) -> String {
     let kept = try keepingAxes(gradient, &backward)
     return backward.builder.node(
@@ -111,21 +113,8 @@ extension ReductionOperator {
   }
 }
 
-extension ReductionOperator {
-  /// Gives the gradient of an extreme value to the elements that are it, in equal shares.
-  func shareAmongEqual(_ backward: inout Backward) throws(OperatorError) {
-    guard let gradient = backward.gradient() else { return }
-    let y = try keepingAxes(backward.output(0), &backward)
-    let isEqual = backward.builder.node("Equal", [backward.input(0), y])
-    let mask = backward.builder.cast(isEqual, to: try backward.elementType())
-    let count = backward.builder.privateNode("SumTo", [mask, y])
-    let share = backward.builder.div(try keepingAxes(gradient, &backward), count)
-    backward.set(0, backward.builder.mul(mask, share))
-  }
-}
-
 extension TypeSet {
-  /// The types of most reductions before bfloat16 came.
+  /// The types of most reductions before bfloat16 was added.
   static let reducible: TypeSet = [.floats, .wideIntegers]
 }
 
@@ -142,7 +131,8 @@ extension ReductionOperator {
           let axes = change.has(1) ? try change.integers(1) : []
           guard axes.isEmpty else { return try change.integersToAttribute("axes", 1) }
           guard !isNoOp else {
-            throw .attribute("noop_with_empty_axes", "that version reduces all axes then")
+            throw .attribute(
+              "noop_with_empty_axes", "the target version reduces all axes if none are given")
           }
           change.setInput(1, "")
         }),

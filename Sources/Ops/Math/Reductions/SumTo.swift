@@ -1,8 +1,9 @@
 import ONNXFormat
 import ONNXOperators
 
-/// `y`: what was broadcast from the shape of `like` to that of `x`, summed back. It undoes the
-/// broadcasting of any operator in its gradient.
+/// `x` summed over the axes along which the shape of `like` was broadcast to that of `x`.
+///
+/// Gradients of operators that broadcast use it to undo the broadcasting.
 struct SumTo: Operator {
   static let schema = Schema(
     "SumTo", domain: "swift.onnx", [1: [.floats, .bfloat16]], inputs: 2...2)

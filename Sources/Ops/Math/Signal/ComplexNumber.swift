@@ -1,7 +1,9 @@
 import ONNXOperators
 
-/// A complex number without the rules for infinities that cost time. Its arithmetic has names: more
-/// operators would slow the type checker down everywhere.
+/// A complex number without the costly special cases for infinities.
+///
+/// Its arithmetic consists of named methods, since more overloads of operators would slow down type
+/// checking throughout the module.
 struct ComplexNumber<Part: BinaryFloatingPoint> {
   var re: Part
   var im: Part
@@ -14,6 +16,6 @@ struct ComplexNumber<Part: BinaryFloatingPoint> {
   @inline(__always) func times(_ b: Self) -> Self {
     Self(re * b.re - im * b.im, im * b.re + re * b.im)
   }
-  /// The parts exchanged: the conjugate times i.
+  /// The real and imaginary parts exchanged: i times the conjugate.
   @inline(__always) var exchanged: Self { Self(im, re) }
 }

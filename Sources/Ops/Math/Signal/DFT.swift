@@ -2,13 +2,13 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// The discrete Fourier transform along an axis, or its inverse; the last dimension holds the real
-/// and, where it is 2, the imaginary part.
+/// The discrete Fourier transform along an axis, or its inverse. The last dimension holds the real
+/// part and, if its size is 2, the imaginary part.
 ///
-/// `onesided` leaves out the half of a real signal's spectrum that mirrors the other, and its inverse
-/// makes a real signal of it. The signal is cut or filled with zeros to `dft_length`, input 1. The
-/// axis is input 2, before operator set 20 an attribute.
-struct DFT: Operator {
+/// With `onesided` the mirrored half of a real signal's spectrum is left out, and the inverse
+/// returns a real signal. The signal is cut or zero-padded to `dft_length`, input 1. The axis is
+/// input 2; before operator set 20 it is an attribute.
+struct DFT: SpectralOperator {
   static let schema = Schema(
     "DFT", [17: [.floats, .bfloat16], 20: [.floats, .bfloat16]], inputs: 1...3)
   private let fixedAxis: Int?
@@ -52,38 +52,21 @@ struct DFT: Operator {
       axis = value
     }
     let place = try normalized(axis: axis, rank: rank)
-    guard place < rank - 1 else { throw .invalid("axis \(axis) holds the complex parts") }
+    guard place < rank - 1 else {
+      throw .invalid("axis \(axis) holds the real and imaginary parts and cannot be transformed")
+    }
     return place
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: try kernel(call, Float.self)
-    case .float64: try kernel(call, Double.self, Double.self)
-    case .float16: try kernel(call, Float16.self)
-    case .bfloat16: try kernel(call, BFloat16.self)
-    default: throw .input(0, "expected floating point, got \(try call.elementType(0))")
-    }
-  }
-
-  /// Real signals are transformed in double precision, complex ones in their own, as the standard's
-  /// test cases are made: they ask for the rounding errors.
-  private func kernel<T: RealElement>(
-    _ call: Preparation, _ type: T.Type
-  ) throws(OperatorError) -> Kernel where T.Compute == Float {
-    try call.inputSizes(0).last == 1
-      ? kernel(call, T.self, Double.self) : kernel(call, T.self, Float.self)
-  }
-
-  private func kernel<T: RealElement, Part: Real & BinaryFloatingPoint & Sendable>(
+  func kernel<T: RealElement, Part: Real & BinaryFloatingPoint & Sendable>(
     _ call: Preparation, _ type: T.Type, _ part: Part.Type
   ) throws(OperatorError) -> Kernel {
     let (sizes, output) = (try call.inputSizes(0), try call.outputSizes(0))
     guard let axis = try axis(call.inputs, rank: sizes.count) else {
-      throw .input(2, "the axis is not known")
+      throw .input(2, "the axis is not known before the run")
     }
     let given = call.inputs.has(1) ? try call.inputs.scalar(1) : nil
-    // The spectrum of a real signal does not tell its length.
+    // The signal's length cannot be derived from its one-sided spectrum.
     let length = given ?? (isOneSided && !isInverse ? sizes[axis] : output[axis])
     let transform = try FourierTransform<Part>(length: length)
     let x = SignalLane(sizes, axis: axis)
@@ -96,7 +79,7 @@ struct DFT: Operator {
       x.read(buffers.input(0, as: T.self), lane: task, used, work)
       (work + used).update(repeating: ComplexNumber(0, 0), count: length - used)
       if isMirrored { mirror(work, length) }
-      // The inverse is the transform with the parts exchanged.
+      // The inverse is the transform with real and imaginary parts exchanged.
       if isInverse { for j in 0..<length { work[j] = work[j].exchanged } }
       transform(buffers, thread: thread)
       let scale = 1 / Part(length)
@@ -110,14 +93,15 @@ struct DFT: Operator {
   }
 }
 
-/// Fills the half of a real signal's spectrum that mirrors the other.
+/// Fills in the mirrored half of a real signal's spectrum.
 private func mirror<Part>(_ x: UnsafeMutablePointer<ComplexNumber<Part>>, _ length: Int) {
   for j in 1..<max((length + 1) / 2, 1) { x[length - j] = ComplexNumber(x[j].re, -x[j].im) }
   x[0].im = 0
   if length % 2 == 0 { x[length / 2].im = 0 }
 }
 
-/// The complex numbers along an axis of a tensor whose last dimension holds their parts.
+/// The complex numbers along an axis of a tensor whose last dimension holds real and imaginary
+/// parts.
 private struct SignalLane: Sendable {
   let count: Int
   let lanes: Int

@@ -1,22 +1,22 @@
 import ONNXOperators
 import RealModule
 
-/// The Fourier transform of numbers whose count has small prime factors: one pass for each factor
-/// (Stockham's order, Temperton 1983), with the arithmetic of pocketfft, which NumPy uses.
+/// A Fourier transform whose length has small prime factors: one pass for each factor (Stockham's
+/// order, Temperton 1983), with the arithmetic of pocketfft, which NumPy uses.
 struct FourierPasses<Part: Real & BinaryFloatingPoint>: Sendable {
   typealias Value = ComplexNumber<Part>
 
   private struct Pass {
     let radix: Int
-    /// Transforms done before this pass have that length…
+    /// The length of the transforms completed before this pass.
     let done: Int
-    /// …and what remains after it, that one.
+    /// The length that remains after this pass.
     let rest: Int
     let table: Int
   }
 
   let length: Int
-  /// Values that the tables take.
+  /// The number of values in the tables.
   let tableCount: Int
   private let passes: [Pass]
 
@@ -56,12 +56,12 @@ struct FourierPasses<Part: Real & BinaryFloatingPoint>: Sendable {
     return rest > 1 ? factors + [rest] : factors
   }
 
-  /// The largest prime factor of a length, 4 at least.
+  /// The largest prime factor of a length, or 4 if all are smaller.
   static func largestFactor(_ length: Int) -> Int {
     max(4, oddFactors(length >> length.trailingZeroBitCount).max() ?? 1)
   }
 
-  /// Fills the tables: for each pass e^(−2πi u j / (radix · rest)), then e^(−2πi u / radix).
+  /// Fills the tables: for each pass `e^(−2πi u j / (radix · rest))`, then `e^(−2πi u / radix)`.
   func fillTables(_ table: UnsafeMutablePointer<Value>) {
     for pass in passes {
       let (radix, rest) = (pass.radix, pass.rest)
@@ -78,7 +78,7 @@ struct FourierPasses<Part: Real & BinaryFloatingPoint>: Sendable {
     return Value(Part(Double.cos(angle)), Part(Double.sin(angle)))
   }
 
-  /// Transforms `x`, with `other`, as long, to work in.
+  /// Transforms `x` in place, with `other` of the same length as working memory.
   func callAsFunction(
     _ x: UnsafeMutablePointer<Value>, _ other: UnsafeMutablePointer<Value>,
     _ table: UnsafePointer<Value>
@@ -100,7 +100,7 @@ struct FourierPasses<Part: Real & BinaryFloatingPoint>: Sendable {
       for j in 0..<rest {
         let source = x + j + rest * radix * k
         let target = y + j + rest * k
-        // Results are `rest · done` apart; each but the first is turned by a root.
+        // Results are `rest · done` apart; all but the first are multiplied by a root of unity.
         @inline(__always) func store(_ u: Int, _ value: Value) {
           target[u * rest * done] = j == 0 ? value : value.times(roots[(u - 1) * rest + j])
         }

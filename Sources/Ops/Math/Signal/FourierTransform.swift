@@ -1,10 +1,11 @@
 import ONNXOperators
 import RealModule
 
-/// The discrete Fourier transform of `length` complex numbers, `X[k] = Σ x[j] e^(−2πi jk / length)`:
-/// in passes by the length's factors or, where one is large, as a convolution (Bluestein 1970).
+/// The discrete Fourier transform of `length` complex numbers,
+/// `X[k] = Σ x[j] e^(−2πi jk / length)`.
 ///
-/// Its tables lie in memory that its user provides.
+/// It takes one pass for each prime factor of the length or, if a factor is large, a convolution
+/// (Bluestein 1970). The caller provides the memory for its tables.
 struct FourierTransform<Part: Real & BinaryFloatingPoint & Sendable>: Sendable {
   typealias Value = ComplexNumber<Part>
 
@@ -12,21 +13,23 @@ struct FourierTransform<Part: Real & BinaryFloatingPoint & Sendable>: Sendable {
   private let passes: FourierPasses<Part>
   private var isDirect: Bool { passes.length == length }
 
-  /// - Throws: `OperatorError.invalid` where the length is not positive, or too large for any memory.
+  /// - Throws: `OperatorError.invalid` if the length is not positive, or too large for any memory.
   init(length: Int) throws(OperatorError) {
-    guard length > 0, length < 1 << 40 else { throw .invalid("a transform of length \(length)") }
+    guard length > 0, length < 1 << 40 else {
+      throw .invalid("expected a transform of 1 to 2⁴⁰ − 1 points, got \(length)")
+    }
     self.length = length
     let isDirect = FourierPasses<Part>.largestFactor(length) <= 50
     let power = 1 << (Int.bitWidth - (2 * length - 2).leadingZeroBitCount)
     passes = FourierPasses(length: isDirect ? length : power)
   }
 
-  /// Values that the tables take.
+  /// The number of values in the tables.
   var tableCount: Int { passes.tableCount + (isDirect ? 0 : length + passes.length) }
-  /// Values that one transform works on; its input and output are the first `length`.
+  /// The number of values in a transform's working memory; the first `length` are input and output.
   var workCount: Int { 2 * passes.length }
 
-  /// Bytes for the tables and for what so many threads work on, which follows them.
+  /// Bytes of scratch memory: the tables, followed by the working memory of each thread.
   func scratch(threads: Int) -> Int {
     (tableCount + threads * workCount) * MemoryLayout<Value>.stride
   }
@@ -39,7 +42,7 @@ struct FourierTransform<Part: Real & BinaryFloatingPoint & Sendable>: Sendable {
     tables(buffers) + tableCount + thread * workCount
   }
 
-  /// Fills the tables, before any thread transforms.
+  /// Fills the tables. Call it before any thread transforms.
   func fillTables(_ buffers: Buffers) {
     let table = tables(buffers)
     passes.fillTables(table)
@@ -60,7 +63,7 @@ struct FourierTransform<Part: Real & BinaryFloatingPoint & Sendable>: Sendable {
     passes(filter, work(buffers, thread: 0), table)
   }
 
-  /// Transforms what this thread works on.
+  /// Transforms the working memory of this thread.
   func callAsFunction(_ buffers: Buffers, thread: Int) {
     let (table, x) = (tables(buffers), work(buffers, thread: thread))
     let size = passes.length
@@ -70,7 +73,7 @@ struct FourierTransform<Part: Real & BinaryFloatingPoint & Sendable>: Sendable {
     for j in 0..<length { x[j] = x[j].times(chirp[j]) }
     (x + length).update(repeating: Value(0, 0), count: size - length)
     passes(x, x + size, table)
-    // The inverse is the transform with the parts exchanged.
+    // The inverse is the transform with real and imaginary parts exchanged.
     for j in 0..<size { x[j] = x[j].times(filter[j]).exchanged }
     passes(x, x + size, table)
     let scale = 1 / Part(size)

@@ -2,8 +2,8 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// The weights `[dft_length / 2 + 1, num_mel_bins]` that make mel bands of a spectrum: triangles
-/// whose corners lie evenly on the mel scale, `2595 log₁₀(1 + f / 700)`.
+/// The weights `[dft_length / 2 + 1, num_mel_bins]` that turn a spectrum into mel bands: triangles
+/// with corners evenly spaced on the mel scale, `2595 log₁₀(1 + f / 700)`.
 struct MelWeightMatrix: Operator {
   static let schema = Schema("MelWeightMatrix", [17: [.int32, .int64]], inputs: 5...5)
   private let type: ElementType
@@ -21,8 +21,10 @@ struct MelWeightMatrix: Operator {
     for index in 3...4 { _ = try inputs.tensor(index, [.floats, .bfloat16]) }
     let (bands, length) = (try inputs.scalar(0), try inputs.scalar(1))
     let limits = 0...1 << 30
-    if let bands, !limits.contains(bands) { throw .input(0, "\(bands) bands") }
-    if let length, !limits.contains(length) { throw .input(1, "length \(length)") }
+    for (index, value) in [bands, length].enumerated() {
+      guard let value, !limits.contains(value) else { continue }
+      throw .input(index, "expected at least 0 and at most 2³⁰, got \(value)")
+    }
     return [.tensor(type, [Dimension(length.map { $0 / 2 + 1 }), Dimension(bands)])]
   }
 
@@ -40,7 +42,10 @@ struct MelWeightMatrix: Operator {
       let rows = length / 2 + 1
       let corners = try corners(bands, length, numbers, call)
       guard (corners.max() ?? 0) < rows else {
-        throw .input(4, "the highest band ends beyond the spectrum")
+        throw .input(
+          4,
+          "expected an upper edge of at most half the sample rate; the highest band ends beyond the spectrum"
+        )
       }
       let output = try numberTensor(call, type, [rows, bands]) { index -> Double in
         let (row, band) = (index / max(bands, 1), index % max(bands, 1))
@@ -53,7 +58,7 @@ struct MelWeightMatrix: Operator {
     }
   }
 
-  /// The rows where the bands begin, peak and end: each peaks where the one before ends.
+  /// The rows where the bands begin, peak and end. Each band peaks where the one before it ends.
   private func corners(
     _ bands: Int, _ length: Int, _ numbers: [Double], _ call: borrowing Call
   ) throws(OperatorError) -> [Int] {
@@ -64,7 +69,9 @@ struct MelWeightMatrix: Operator {
     for index in 0..<bands + 2 {
       let frequency = 700 * (Double.exp10((low + step * Double(index)) / 2595) - 1)
       let row = (Double(length + 1) * frequency / rate).rounded(.down)
-      guard row >= 0, row < 1e15 else { throw .invalid("no spectrum has a row \(row)") }
+      guard row >= 0, row < 1e15 else {
+        throw .invalid("expected a band edge from row 0 to 10¹⁵ of the spectrum, got \(row)")
+      }
       corners.append(Int(row))
     }
     return corners

@@ -2,10 +2,11 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// The Fourier transforms of frames of a signal: of `[batch, length, 1 or 2]` becomes
-/// `[batch, frames, bins, 2]`. A frame has `frame_length` points, is multiplied by the window, and the
-/// next begins `frame_step` further.
-struct STFT: Operator {
+/// The short-time Fourier transform, from `[batch, length, 1 or 2]` to `[batch, frames, bins, 2]`.
+///
+/// Each frame has `frame_length` points, multiplied by the window, and starts `frame_step` points
+/// after the one before.
+struct STFT: SpectralOperator {
   static let schema = Schema("STFT", [17: [.floats, .bfloat16]], inputs: 2...4)
   private let isOneSided: Bool
 
@@ -16,7 +17,7 @@ struct STFT: Operator {
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let type = try inputs.tensor(0).elementType
     let step = try inputs.scalar(1)
-    if let step, step <= 0 { throw .input(1, "a step of \(step)") }
+    if let step, step <= 0 { throw .input(1, "expected a step of at least 1, got \(step)") }
     if inputs.has(2) { _ = try inputs.tensor(2, sameTypeAs: 0) }
     guard let shape = try inputs.shape(0, rank: 3) else { return [.tensor(type, Shape(rank: 4))] }
     guard (1...2).contains(shape[2].size ?? 1) else {
@@ -26,7 +27,8 @@ struct STFT: Operator {
     var frames: Int?
     if let length, let step, let signal = shape[1].size {
       guard length <= signal else {
-        throw .invalid("frames of \(length) in a signal of \(signal)")
+        throw .invalid(
+          "expected frames of at most \(signal) points, the signal's length, got \(length)")
       }
       frames = (signal - length) / step + 1
     }
@@ -40,41 +42,25 @@ struct STFT: Operator {
     if inputs.has(3) {
       guard let given = try inputs.scalar(3) else { return nil }
       if let window, window != given {
-        throw .input(2, "a window of \(window) points for frames of \(given)")
+        throw .input(
+          2, "expected a window of \(given) points, the length of a frame, got \(window)")
       }
       length = given
     } else if !inputs.has(2) {
       length = try inputs.shape(0, rank: 3)?[1].size
     }
-    if let length, length <= 0 { throw .invalid("frames of \(length) points") }
+    if let length, length <= 0 {
+      throw .invalid("expected frames of at least 1 point, got \(length)")
+    }
     return length
   }
 
-  func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    switch try call.elementType(0) {
-    case .float32: try kernel(call, Float.self)
-    case .float64: try kernel(call, Double.self, Double.self)
-    case .float16: try kernel(call, Float16.self)
-    case .bfloat16: try kernel(call, BFloat16.self)
-    default: throw .input(0, "expected floating point, got \(try call.elementType(0))")
-    }
-  }
-
-  /// Real signals are transformed in double precision, complex ones in their own, as the standard's
-  /// test cases are made: they ask for the rounding errors.
-  private func kernel<T: RealElement>(
-    _ call: Preparation, _ type: T.Type
-  ) throws(OperatorError) -> Kernel where T.Compute == Float {
-    try call.inputSizes(0).last == 1
-      ? kernel(call, T.self, Double.self) : kernel(call, T.self, Float.self)
-  }
-
-  private func kernel<T: RealElement, Part: Real & BinaryFloatingPoint & Sendable>(
+  func kernel<T: RealElement, Part: Real & BinaryFloatingPoint & Sendable>(
     _ call: Preparation, _ type: T.Type, _ part: Part.Type
   ) throws(OperatorError) -> Kernel {
     let (sizes, output) = (try call.inputSizes(0), try call.outputSizes(0))
     guard let length = try frameLength(call.inputs), let step = try call.inputs.scalar(1) else {
-      throw .invalid("the length or the step of the frames is not known")
+      throw .invalid("the length or step of the frames is not known before the run")
     }
     let transform = try FourierTransform<Part>(length: length)
     let (signal, parts) = (sizes[1], sizes[2])

@@ -2,11 +2,11 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// A window function of so many points, which scalar input 0 tells; periodic, or else symmetric.
+/// A periodic or symmetric window function. Scalar input 0 is the number of points.
 protocol WindowOperator: Operator {
   init(_ options: WindowOptions)
   var options: WindowOptions { get }
-  /// The window at `phase`, from 0 to 2π.
+  /// The window's value at `phase`, from 0 to 2π.
   func value(at phase: Double) -> Double
 }
 
@@ -27,13 +27,13 @@ extension WindowOperator {
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     guard let size = try inputs.scalar(0) else { return [.tensor(options.type, [.unknown])] }
-    guard size >= 0 else { throw .input(0, "\(size) points") }
+    guard size >= 0 else { throw .input(0, "expected at least 0 points, got \(size)") }
     return [.tensor(options.type, [size])]
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let count = try call.outputCount(0)
-    // The first and last point of a symmetric window are the same; one point is the middle.
+    // A symmetric window includes both end points; a window of one point is the middle.
     let period = Double(options.isPeriodic ? count : count - 1)
     return try fillKernel(options.type, count) { index in
       period == 0 ? value(at: .pi) : value(at: 2 * .pi * Double(index) / period)
@@ -42,7 +42,8 @@ extension WindowOperator {
 }
 
 extension Inputs {
-  /// The integer that a scalar input (or one of one element) holds, where known before the run.
+  /// The value of an integer scalar (or one-element) input, or `nil` if it is not known before the
+  /// run.
   func scalar(_ index: Int) throws(OperatorError) -> Int? {
     guard let values = try integers(index) else { return nil }
     guard values.count == 1 else { throw .input(index, "expected one number, got \(values.count)") }
@@ -50,12 +51,14 @@ extension Inputs {
   }
 }
 
-/// A kernel that fills output 0 with a function of the place.
+/// A kernel that fills output 0 with a function of the element's index.
 func fillKernel(
   _ type: ElementType, _ count: Int, _ value: @escaping @Sendable (Int) -> Double
 ) throws(OperatorError) -> Kernel {
   let conversion = ElementConversion(from: .float64, to: type)
-  guard conversion != nil || type == .float64 else { throw .unsupported("numbers of type \(type)") }
+  guard conversion != nil || type == .float64 else {
+    throw .unsupported("a window of type \(type)")
+  }
   let stride = type.stride
   return .compute { buffers in
     let y = buffers.output(0, as: UInt8.self)
@@ -72,7 +75,7 @@ func fillKernel(
 }
 
 extension VersionStep {
-  /// A window `a − b · cos t + c · cos 2t`, which came with operator set 17.
+  /// The window `a − b · cos t + c · cos 2t`, introduced in operator set 17.
   static func window(_ a: Double, _ b: Double, _ c: Double) -> VersionStep {
     .introduced(17) { change throws(OperatorError) in
       let type = ElementType.float32
