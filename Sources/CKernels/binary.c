@@ -3,7 +3,7 @@
 
 #include "dispatch.h"
 
-// Each y[i] depends on a[i] and b[i] alone, so y may be one of them.
+// y[i] depends only on a[i] and b[i], so y may be one of them.
 #define CK_LOOP(left, right, expression)                                            \
   _Pragma("clang loop vectorize(assume_safety)") for (size_t i = 0; i < n; i++) {   \
     float u = (left), v = (right);                                                  \

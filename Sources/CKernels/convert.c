@@ -1,4 +1,4 @@
-// Conversions between float and its halves, vectorised by the compiler.
+// Conversions between float, float16, bfloat16 and integers, vectorised by the compiler.
 #include "ck_convert.h"
 
 #include <string.h>

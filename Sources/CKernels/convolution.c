@@ -1,5 +1,5 @@
-// Convolution by way of columns: windows copied into them, columns added back, and what follows a
-// finished tile. Padding is settled once a row, never in an inner loop.
+// im2col, col2im, and the bias, residual and activation of a finished tile. Padding is handled once
+// per row, outside the inner loops.
 #include "ck_convolution.h"
 
 #include <string.h>
@@ -10,8 +10,8 @@
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
-// The windows whose element at `offset` from the first window's start lies inside the input are
-// those from *first up to *end.
+// *first..<*end are the windows whose element at `offset` from the window's start is inside the
+// input.
 static inline void inside(const ck_window *w, int axis, ptrdiff_t offset, ptrdiff_t *first,
                           ptrdiff_t *end) {
   ptrdiff_t s = w->stride[axis];
@@ -20,7 +20,7 @@ static inline void inside(const ck_window *w, int axis, ptrdiff_t offset, ptrdif
   *end = room > 0 ? most(*first, least((room + s - 1) / s, w->output[axis])) : *first;
 }
 
-// Copies without a call: rows are often shorter than one is worth.
+// Copies without calling memcpy: most rows are too short for a call to pay off.
 static inline void copy(float *restrict y, const float *restrict x, ptrdiff_t n) {
   ptrdiff_t i = 0;
   for (; i + 16 <= n; i += 16) memcpy(y + i, x + i, 64);
@@ -121,7 +121,7 @@ CK_VERSIONS(void, ck_col2im,
 
 
 static inline float activate(float x, ck_activation f, float a, float b) {
-  // A NaN fails every comparison and stays one.
+  // A NaN fails every comparison, so it is kept.
   switch (f) {
     case CK_ACTIVATION_RELU: return x < 0 ? 0 : x;
     case CK_ACTIVATION_CLIP: {

@@ -1,4 +1,4 @@
-// Weight gradients of convolutions: sums over images and windows, from where both lie.
+// Weight gradients of convolutions: sums over images and windows, both read in place.
 #include "ck_correlation.h"
 
 #include "dispatch.h"

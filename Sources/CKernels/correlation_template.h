@@ -1,5 +1,6 @@
-// The loops of correlation.c for one instruction set: TARGET, vectors of LANES floats, names ending
-// in SUFFIX, at most MAPS rows of sums and TAPS(m) sums in each of m rows: all stay in registers.
+// The loops of correlation.c for one instruction set. Parameters: TARGET, vectors of LANES floats,
+// names ending in SUFFIX, at most MAPS rows of sums and TAPS(m) sums in each of m rows, all of
+// which stay in registers.
 
 #define VECTOR NAMED(vector, SUFFIX)
 typedef float VECTOR __attribute__((vector_size(LANES * 4), aligned(4)));
@@ -57,7 +58,7 @@ TARGET __attribute__((always_inline)) static inline void NAMED(tile, SUFFIX)(
       NAMED(tile, SUFFIX)(s, g, x, offsets + first, w + first, stride, M, T <= TAPS(M) ? T : 1); \
     break;
 
-// All sums of M rows, in groups as equal as can be.
+// All sums of M rows, in groups of nearly equal size.
 #define ROWS(M)                                                                            \
   TARGET static void NAMED(rows##M, SUFFIX)(const ck_correlation *s, const float *g,       \
                                             const float *x, const ptrdiff_t *offsets,      \

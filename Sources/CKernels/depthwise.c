@@ -5,10 +5,10 @@
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
-// Results of a row are made in vectors of at most so many.
+// The largest number of results in a vector.
 #define LANES 16
 
-// A row of a copy holds what whole vectors of windows read of one phase.
+// Floats in a copied row of one phase: all that whole vectors of windows read.
 static inline ptrdiff_t copied(ptrdiff_t width) { return (width + LANES - 1) / LANES * LANES + 8; }
 
 ptrdiff_t ck_depthwise3_scratch(const ck_window *w) {
@@ -16,7 +16,7 @@ ptrdiff_t ck_depthwise3_scratch(const ck_window *w) {
   return rows * w->stride[2] * copied(w->output[2]);
 }
 
-// y[j] = row[j * stride + shift] for those j < n where the row of `width` has it.
+// y[j] = row[j * stride + shift] for j < n where 0 <= j * stride + shift < width.
 static inline __attribute__((always_inline)) void copy_phase(const float *restrict row,
                                                              ptrdiff_t width, ptrdiff_t shift,
                                                              ptrdiff_t stride, ptrdiff_t n,
@@ -29,7 +29,7 @@ static inline __attribute__((always_inline)) void copy_phase(const float *restri
   y += low;
   const ptrdiff_t count = high - low;
   if (stride == 1 && count >= 4) {
-    // Without a call, which such short rows are not worth.
+    // No call to memcpy: the rows are too short for it to pay off.
     for (ptrdiff_t j = 0; j < count - 4; j += 4) *(four *)(y + j) = *(const four *)(row + j);
     *(four *)(y + count - 4) = *(const four *)(row + count - 4);
   } else {
@@ -37,14 +37,16 @@ static inline __attribute__((always_inline)) void copy_phase(const float *restri
   }
 }
 
-// Where the factors of a window lie: from one row of the image to the next, from the first column to
-// the second and third, and from the windows of one row of results to those of the next.
+// Distances between the factors of a window: from one image row to the next (`line`), from the
+// first column to the second and third, and from the windows of one result row to the next
+// (`step`).
 typedef struct {
   ptrdiff_t line, second, third, step;
 } places;
 
-// Vectors of results in `rows` rows that lie `width` apart, whose sums stay in registers. Only `left`
-// results of each are wanted; up to `end` more may be written, which the next rows correct.
+// One vector of results in each of `rows` rows that are `width` apart; the sums stay in registers.
+// Only `left` results of each are needed. More may be written, up to `end`; later rows overwrite
+// them.
 #define BLOCK(lanes)                                                                             \
   static inline __attribute__((always_inline)) void block_##lanes(                               \
       const float *x, places at, const float *weights, float bias, float low, float high,        \
@@ -62,7 +64,7 @@ typedef struct {
     }                                                                                            \
     const vector lows = (vector){0} + low, highs = (vector){0} + high;                           \
     UNROLL for (int r = 0; r < rows; r++, y += width) {                                          \
-      /* A NaN fails every comparison and stays one. */                                          \
+      /* A NaN fails every comparison, so it is kept. */                                          \
       const mask less = sum[r] < lows, more = sum[r] > highs;                                    \
       const vector result = (vector)((less & (mask)lows) | (more & (mask)highs) |                \
                                      (~(less | more) & (mask)sum[r]));                           \
@@ -103,7 +105,7 @@ CK_VERSIONS(void, ck_depthwise3,
 #define CASE(lanes, rows)                                                                        \
   block_##lanes(from + n, at, weights, bias, low, high, to + n, width, least(width - n, lanes),  \
                 end, rows)
-    // From the last vectors to the first, since those may reach into the next row.
+    // From last to first, because the last vectors may write into the next row.
     for (ptrdiff_t n = (width - 1) / LANES * LANES; n >= 0; n -= LANES) {
       if (width <= 8) {
         switch (rows) {

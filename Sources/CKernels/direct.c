@@ -1,4 +1,4 @@
-// Direct convolution: a matrix product whose right-hand matrix is the image where it lies.
+// Direct convolution: a matrix product that reads the image in place as its right-hand matrix.
 #include "ck_direct.h"
 
 #include "ck_elementwise.h"
@@ -35,7 +35,7 @@ static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
   CK_PER_LEVEL(NAMED(NAME, avx512), NAMED(NAME, avx2), NAMED(NAME, portable))(__VA_ARGS__)
 
 static inline float activate(float x, ck_activation f, float a, float b) {
-  // A NaN fails every comparison and stays one.
+  // A NaN fails every comparison, so it is kept.
   switch (f) {
     case CK_ACTIVATION_RELU: return x < 0 ? 0 : x;
     case CK_ACTIVATION_CLIP: {
@@ -54,7 +54,7 @@ static inline float activate(float x, ck_activation f, float a, float b) {
     for (ptrdiff_t i = 0; i < n; i++) y[i] = activate(x[i] + bias, FUNCTION, a, b);            \
   }
 
-// Rows of `width` results, `row` apart in x and `width` apart in y.
+// Finishes rows of `width` results that are `row` floats apart in x and `width` apart in y.
 CK_VERSIONS(void, ck_finish_rows,
             (const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, float *y,
              float bias, const float *residual, ck_activation f, float a, float b),
@@ -74,7 +74,7 @@ CK_VERSIONS(void, ck_finish_rows,
   if (f == CK_ACTIVATION_TANH) ck_tanh(first, first, (size_t)(rows * n));
 }
 
-// Brings places first..<first + count of one channel, computed in x, to their windows in y.
+// Writes places first..<first + count of one channel, computed in x, to their windows in y.
 static void finish(const ck_direct *s, const float *x, ptrdiff_t first, ptrdiff_t count, float *y,
                    const ck_epilogue *e, ptrdiff_t map) {
   const float bias = e->bias ? e->bias[map] : 0;
@@ -87,7 +87,7 @@ static void finish(const ck_direct *s, const float *x, ptrdiff_t first, ptrdiff_
   }
   ptrdiff_t oy = first / s->row, ox = first % s->row;
   while (count > 0) {
-    // Whole rows at once, else what is left of one.
+    // All whole rows at once, or the rest of one.
     const ptrdiff_t rows = ox == 0 && count >= s->row ? count / s->row : 1;
     const ptrdiff_t taken = rows > 1 ? rows * s->row : least(count, s->row - ox);
     const ptrdiff_t width = rows > 1 ? s->width : least(taken, s->width - ox);
@@ -102,8 +102,8 @@ static void finish(const ck_direct *s, const float *x, ptrdiff_t first, ptrdiff_
   }
 }
 
-// How many terms of a sum are taken at a time: their weights stay in the first-level cache while
-// the places are worked off.
+// Terms of a sum per pass over the places, few enough for their weights to stay in the first-level
+// cache.
 #define TERMS 512
 
 void ck_convolve_places(const ck_direct *s, const float *packed, ptrdiff_t maps, const float *x,
@@ -136,7 +136,7 @@ CK_VERSIONS(void, ck_copy_phases,
     const ptrdiff_t iz = z - w->pad[0];
     for (ptrdiff_t i = 0; i < p->y_phases; i++) {
       for (ptrdiff_t j = 0; j < p->x_phases; j++) {
-        // The columns low..<high of this phase come from the image.
+        // Columns low..<high of this phase come from the image; the others are padding.
         const ptrdiff_t shift = p->x_phase[j] - w->pad[2];
         const ptrdiff_t low = shift < 0 ? least((-shift + stride - 1) / stride, p->row) : 0;
         const ptrdiff_t room = w->input[2] - shift;

@@ -1,10 +1,10 @@
-// The loops of direct.c for one instruction set: TARGET, vectors of WIDTH floats, names ending in
-// SUFFIX, at most WIDE vectors of results side by side.
+// The loops of direct.c for one instruction set. Parameters: TARGET, vectors of WIDTH floats, names
+// ending in SUFFIX, at most WIDE vectors of results at a time.
 
 #define VECTOR NAMED(vector, SUFFIX)
 typedef float VECTOR __attribute__((vector_size(WIDTH * 4), aligned(4)));
 
-// Results of MAPS channels at COUNT * WIDTH places: all stay in registers.
+// Results of MAPS channels at COUNT * WIDTH places; the sums stay in registers.
 #define PRODUCT(NAME, MAPS, COUNT)                                                             \
   TARGET static void NAME(const ptrdiff_t *offsets, ptrdiff_t depth, const float *w,           \
                           const float *x, float *y, ptrdiff_t stride, int accumulate) {        \
@@ -43,7 +43,8 @@ PRODUCT(NAMED(single1, SUFFIX), 1, 1)
 PRODUCT(NAMED(single4, SUFFIX), 1, 4)
 PRODUCT(NAMED(single8, SUFFIX), 1, 8)
 
-// y[m, q] (+)= sum of w[k, m] * x[offsets[k] + q] for q < count rounded up to whole vectors.
+// y[m, q] (+)= sum over k of w[k, m] * x[offsets[k] + q], for q < count rounded up to whole
+// vectors.
 TARGET static void NAMED(product, SUFFIX)(const ptrdiff_t *offsets, ptrdiff_t depth,
                                           const float *w, const float *x, ptrdiff_t count,
                                           float *y, ptrdiff_t stride, int accumulate) {

@@ -5,7 +5,7 @@
 
 #include "ck_simd.h"
 
-// ck_simd_level(), or a negative number before it was first called.
+// The value of ck_simd_level(), or a negative number before its first call.
 extern atomic_int ck_known_level;
 
 static inline int ck_level(void) {
@@ -17,7 +17,7 @@ static inline int ck_level(void) {
 #endif
 }
 
-// The version of something that is for this level.
+// The argument for the current level.
 #if defined(__x86_64__)
 #define CK_PER_LEVEL(AVX512, AVX2, PORTABLE) \
   (ck_level() == 2 ? (AVX512) : ck_level() == 1 ? (AVX2) : (PORTABLE))
@@ -25,8 +25,8 @@ static inline int ck_level(void) {
 #define CK_PER_LEVEL(AVX512, AVX2, PORTABLE) (PORTABLE)
 #endif
 
-// A function whose loops the compiler vectorises, for each instruction set; the one for this level
-// runs. Parameters and arguments stand in parentheses, the body follows:
+// Defines a function that is compiled, and vectorised, for each instruction set; calls run the
+// version for the current level. Parameters and arguments are in parentheses; the body follows:
 //
 //   CK_VERSIONS(float, ck_sum, (const float *x, size_t n), (x, n)) { … }
 #define CK_VERSIONS(RESULT, NAME, PARAMETERS, ARGUMENTS) \
@@ -58,13 +58,13 @@ static inline int ck_level(void) {
   __attribute__((always_inline)) static inline RESULT NAME##_body PARAMETERS
 #endif
 
-// x86-64-v3 and v4 by their features: by its name the compiler takes v4 for a CPU that is faster with
-// half its vectors.
+// The features of x86-64-v3 and v4. Given the name x86-64-v4, the compiler prefers vectors of half
+// the width.
 #define CK_V3 "avx2,bmi,bmi2,f16c,fma,lzcnt,movbe"
 #define CK_AVX2 __attribute__((target(CK_V3)))
 #define CK_AVX512 __attribute__((target(CK_V3 ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl")))
 
-// A name of a template, which is included once for each instruction set: NAMED(name, SUFFIX).
+// A name in a template that is included once per instruction set: NAMED(name, SUFFIX).
 #define PASTED(a, b) a##_##b
 #define NAMED_(a, b) PASTED(a, b)
 #define NAMED(a, b) NAMED_(a, b)

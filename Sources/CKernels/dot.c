@@ -1,11 +1,11 @@
-// Products of vectors with the rows of a matrix where they lie (see ck_panels.h).
+// Products of vectors with the rows of a matrix that is read in place (see ck_panels.h).
 #include "ck_panels.h"
 #include "dispatch.h"
 
 typedef float eight __attribute__((vector_size(32), aligned(4)));
 typedef float sixteen __attribute__((vector_size(64), aligned(4)));
 
-// Terms of a sum that are added to each other before they are added to the result: those of a tile
+// Terms that are summed before their sum is added to the result, few enough for those of a tile to
 // stay in the first-level cache.
 #define PIECE 1024
 

@@ -1,8 +1,9 @@
-// The loops of dot.c for one instruction set: TARGET, names ending in SUFFIX, tiles of VECTORS vectors
-// by ROWS rows of the matrix, or one vector by SINGLE rows, whose sums stay in registers.
+// The loops of dot.c for one instruction set. Parameters: TARGET, names ending in SUFFIX, tiles of
+// VECTORS vectors by ROWS rows of the matrix, or one vector by SINGLE rows. Sums stay in registers.
 
-// The piece from term `first` on of `vectors` vectors from `n` on and `rows` rows from `m` on. The last
-// ones are taken several times where there are fewer: every sum is added up in the same order.
+// Adds the piece that starts at term `first`, of `vectors` vectors starting at `n` and `rows` rows
+// starting at `m`. If there are fewer, the last one is repeated, so that every sum is added in the
+// same order.
 TARGET __attribute__((always_inline)) static inline void NAMED(tile, SUFFIX)(
     const dots *p, ptrdiff_t first, ptrdiff_t n, ptrdiff_t m, const int vectors, const int rows) {
   const ptrdiff_t count = least(PIECE, p->depth - first);

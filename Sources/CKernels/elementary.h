@@ -1,5 +1,5 @@
-// Elementary functions of one float, in straight-line code that the compiler can vectorise: to be
-// called in the loops of CK_VERSIONS functions. Errors stay below 3 units of the last place.
+// Elementary functions of one float, in straight-line code that the compiler can vectorise. Call
+// them in the loops of CK_VERSIONS functions. Errors are below 3 units in the last place.
 #ifndef CK_ELEMENTARY_H
 #define CK_ELEMENTARY_H
 
@@ -23,7 +23,7 @@ static inline float exp1(float x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  // 2^n in two factors, since n reaches -150 and 128.
+  // 2^n as two factors, because n ranges from -150 to 128.
   int whole = (int)n;
   int half = whole >> 1;
   union { int32_t i; float f; } a = {(half + 127) << 23}, b = {(whole - half + 127) << 23};
@@ -31,8 +31,8 @@ static inline float exp1(float x) {
   return x != x ? x : y;
 }
 
-// x = n ln 2 + r with |r| <= ln 2 / 2, for -87.3366 <= x < 88.72; returns e^r - 1, and 2^n by its
-// address, infinity for n = 128.
+// x = n ln 2 + r with |r| <= ln 2 / 2, for -87.3366 <= x < 88.72. Returns e^r - 1 and stores 2^n
+// (infinity for n = 128).
 static inline float exp_parts1(float x, float *scale) {
   const float magic = 12582912.0f;  // adding it leaves an integer in the lowest bits
   union { float f; uint32_t i; } shifted = {x * 1.44269504088896341f + magic}, power;
@@ -63,7 +63,7 @@ static inline float tanh1(float x) {
   return copysignf(m / (2.0f + m), x);
 }
 
-// 1 + e^-x, whose inverse is the sigmoid of x; infinity where x < -88.4
+// 1 + e^-x, the reciprocal of the sigmoid of x; infinity where x < -88.4
 static inline float sigmoid_part1(float x) {
   float scale;
   float t = -x > 88.7f ? 88.7f : -x;

@@ -1,5 +1,5 @@
-// Exponential and its kin, vectorised by the compiler: one body, compiled for several instruction
-// sets and chosen when the library is loaded. Each y[i] depends on x[i] alone, so y may be x.
+// The exponential and functions made of it, vectorised by the compiler: one body for all
+// instruction sets. y[i] depends only on x[i], so y may be x.
 #include "ck_elementwise.h"
 
 #include "dispatch.h"

@@ -3,7 +3,7 @@
 
 #include "ck_window.h"
 
-// Whether windows are 2 × 2 elements of their own each.
+// Whether the windows are 2 × 2 elements and do not overlap.
 static inline int is_halving(const ck_window *w) {
   for (int axis = 1; axis < 3; axis++)
     if (w->kernel[axis] != 2 || w->stride[axis] != 2 || w->dilation[axis] != 1 || w->pad[axis] ||

@@ -1,4 +1,4 @@
-// What this machine does at most, for a program that does nothing else.
+// The peak rates of this machine: multiply-adds in registers and reads from memory.
 #include "ck_machine.h"
 
 #include <pthread.h>
@@ -17,7 +17,7 @@
 #define OPERATIONS (1 << 16)
 #define LONGEST 64
 
-// `multiply_add` returns its operations, `sweep` a number that depends on all it read.
+// `multiply_add` returns its number of operations, `sweep` a checksum of the bytes it read.
 #define KERNELS(suffix, target, width)                                                      \
   target static double multiply_add_##suffix(volatile float *numbers) {                     \
     typedef float vector __attribute__((vector_size(width)));                               \
@@ -61,7 +61,7 @@ static uint64_t sweep(const char *bytes, size_t count) {
 
 typedef struct {
   pthread_t thread;
-  atomic_int *state;  // how many threads are ready; negative: give up
+  atomic_int *state;  // the number of threads that are ready; negative to cancel
   int threads;
   size_t bytes;  // 0 for multiply-adds
   double seconds, rate;
@@ -79,7 +79,7 @@ static void *work(void *argument) {
   volatile uint64_t seen = 0;
   char *bytes = NULL;
   if (self->bytes) {
-    // Pages as large as there are, so that only the memory counts.
+    // Huge pages, so that address translation does not limit the rate.
     const size_t page = (size_t)2 << 20, size = (self->bytes + page - 1) / page * page;
     bytes = aligned_alloc(page, size);
     if (bytes) {
@@ -116,7 +116,7 @@ static void *work(void *argument) {
   return NULL;
 }
 
-/// The sum of the threads' rates, or 0.
+/// The sum of the rates of all threads, or 0 if a thread failed.
 static double together(int threads, size_t bytes, double seconds) {
   if (threads < 1 || threads > LONGEST) return 0;
   worker workers[LONGEST];
@@ -145,7 +145,7 @@ static double together(int threads, size_t bytes, double seconds) {
 double ck_multiply_add_rate(int threads, double seconds) { return together(threads, 0, seconds); }
 
 double ck_read_rate(int threads, size_t bytes, double seconds) {
-  // Whole rounds of the widest sweep.
+  // A multiple of what the widest sweep reads per iteration.
   const size_t round = STREAMS * 64;
   const size_t part = bytes / (size_t)(threads > 0 ? threads : 1) / round * round;
   return together(threads, part < round ? round : part, seconds);

@@ -11,7 +11,7 @@ enum { block = 256, width = 64 };
 
 static inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-// Each gx[i] depends on elements i alone, so it may be one of them.
+// gx[i] depends only on the elements with index i, so gx may be x, y or g.
 #define CK_SLOPE(expression)                                                                \
   {                                                                                         \
     _Pragma("clang loop vectorize(assume_safety)") for (size_t i = 0; i < n; i++) {         \
@@ -81,7 +81,7 @@ CK_VERSIONS(void, ck_clip_grad,
   }
 }
 
-// Σ g y, in parts of a block so that rounding errors do not grow with n.
+// Σ g y, summed in blocks so that rounding errors do not grow with n.
 CK_STATIC_VERSIONS(double, dot, (const float *y, const float *g, size_t n), (y, g, n)) {
   float part[block];
   double total = 0;

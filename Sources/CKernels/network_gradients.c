@@ -1,4 +1,4 @@
-// What training needs beside the loops of inference: places of maxima, sums over channels, masks.
+// Loops that only training needs: positions of maxima, sums over channels, dropout masks.
 #include "ck_network_gradients.h"
 
 #include <math.h>
@@ -9,8 +9,8 @@
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
-// The windows whose element at `offset` from the first window's start lies inside the input are
-// those from *first up to *end.
+// *first..<*end are the windows whose element at `offset` from the window's start is inside the
+// input.
 static inline void inside(const ck_window *w, int axis, ptrdiff_t offset, ptrdiff_t *first,
                           ptrdiff_t *end) {
   const ptrdiff_t s = w->stride[axis];
@@ -19,7 +19,7 @@ static inline void inside(const ck_window *w, int axis, ptrdiff_t offset, ptrdif
   *end = room > 0 ? most(*first, least((room + s - 1) / s, w->output[axis])) : *first;
 }
 
-// Takes element x[o * stride] of windows first..<end, which lies at place + o * stride.
+// Compares with element x[o * stride] of windows first..<end, whose position is place + o * stride.
 #define TAKE(STRIDE)                                                       \
   for (ptrdiff_t o = first; o < end; o++) {                                \
     const float v = x[o * (STRIDE)], best = y[o];                          \
@@ -99,7 +99,7 @@ CK_VERSIONS(void, ck_max_pool_places,
   }
 }
 
-// N windows of a row from `o` on: the loop body of halving_row.
+// The loop body of halving_row: N windows of a row, starting at `o`.
 #define BRING(N, PLACES, LOW, HIGH)                                                              \
   for (; o + N <= n; o += N) {                                                                   \
     typedef float floats __attribute__((vector_size(4 * N), aligned(4)));                        \
@@ -118,7 +118,7 @@ CK_VERSIONS(void, ck_max_pool_places,
   }
 #define LIST(...) __VA_ARGS__
 
-// Brings the gradients of a row of windows to their places in two rows of `width` elements.
+// Writes the gradients of a row of windows to their positions in two rows of `width` elements.
 static inline __attribute__((always_inline)) void halving_row(const float *restrict g,
                                                               const int64_t *restrict places,
                                                               ptrdiff_t n, int64_t first,
@@ -150,7 +150,7 @@ CK_VERSIONS(void, ck_halving_gradient,
   }
 }
 
-// Quarters of each gradient on its four elements; elements beyond all windows get 0.
+// Writes a quarter of each gradient to the elements of its window, and 0 outside all windows.
 CK_STATIC_VERSIONS(void, spread_quarters,
                    (const ck_window *w, const float *restrict g, ptrdiff_t planes,
                     float *restrict x), (w, g, planes, x)) {
@@ -185,7 +185,7 @@ CK_VERSIONS(void, ck_spread_windows,
     for (ptrdiff_t oz = 0; oz < w->output[0]; oz++) {
       for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, g += w->output[2]) {
         const float area = z_counts[oz] * y_counts[oy];
-        // A window that lies in the padding whole has count 0 and no elements.
+        // A window that lies entirely in the padding has count 0 and no elements.
         for (ptrdiff_t o = 0; o < w->output[2]; o++) row[o] = g[o] / (area * x_counts[o]);
         for (ptrdiff_t kz = 0; kz < w->kernel[0]; kz++) {
           const ptrdiff_t iz = oz * w->stride[0] - w->pad[0] + kz * w->dilation[0];
@@ -220,7 +220,7 @@ static inline float total(float *part) {
   return part[0];
 }
 
-// Blocks are added in float, and their sums in double.
+// Blocks are summed in float, the sums of the blocks in double.
 CK_VERSIONS(void, ck_gradient_sums,
             (const float *g, const float *x, size_t n, float mean, double *sum_g,
              double *sum_gx), (g, x, n, mean, sum_g, sum_gx)) {
@@ -276,7 +276,7 @@ CK_VERSIONS(void, ck_row_gradient,
     y[i] = inverse * (g[i] * scale[i] - average - (x[i] - mean) * inverse * product);
 }
 
-// Two rounds of a 32-bit mixer (Wellons' lowbias32), each keyed.
+// Two rounds of Wellons' 32-bit mixer lowbias32, each with its own key.
 static inline uint32_t mixed(uint32_t z) {
   z = (z ^ (z >> 16)) * 0x7feb352du;
   z = (z ^ (z >> 15)) * 0x846ca68bu;

@@ -1,22 +1,22 @@
-// The products of ck_recurrent.h for one element type and instruction set; included once for each.
-// Wants REAL, the element type; BYTES, the size of a vector; VECTORS, how many make a panel; ROWS,
-// how many rows of sums fit the registers beside one; NAME(x); TARGET.
+// The products of ck_recurrent.h; included once per element type and instruction set. Parameters:
+// REAL, the element type; BYTES, the size of a vector; VECTORS, the vectors of a panel; ROWS, the
+// rows whose sums fit in the registers; NAME(x); TARGET.
 
 typedef REAL NAME(vec) __attribute__((vector_size(BYTES), aligned(__alignof__(REAL))));
 
 #define LANES (BYTES / sizeof(REAL))
 #define WIDTH (VECTORS * LANES)
 
-// Terms of a sum that are added to each other before they are added to the result. The order of
-// additions does not depend on anything else: one row is added up like many.
+// Terms that are summed before their sum is added to the result. Nothing else affects the order of
+// additions, so the bits of a row do not depend on the number of rows.
 #define PIECE 256
-// Bytes from a weight to those that are fetched meanwhile.
+// Prefetch distance in bytes.
 #ifndef PREFETCH
 #define PREFETCH 1024
 #endif
 
-// `blocks` of `vectors` vectors of units side by side, whose weights begin at w[b] and whose results
-// at y[b], by `count` rows: all sums stay in registers.
+// Multiplies `count` rows with `blocks` blocks of `vectors` vectors of units. The weights of block
+// b begin at w[b] and its results at y[b]; all sums stay in registers.
 TARGET __attribute__((always_inline)) static inline void NAME(tile)(
     const REAL *const *w, const size_t *y, size_t offset, size_t k, const ck_row *rows,
     const int count, const int vectors, const int blocks) {
@@ -33,7 +33,7 @@ TARGET __attribute__((always_inline)) static inline void NAME(tile)(
   for (size_t i = 0; i < k; i++) {
     UNROLL for (int b = 0; b < blocks; b++) {
       UNROLL for (int r = 0; r < count; r++) {
-        // The registers suffice where what is read of x is not kept from one block to the next.
+        // Makes the compiler reload x for each block; otherwise it runs out of registers.
         if (blocks > 1 && count == 3) __asm__("" : "+r"(x[r]));
         UNROLL for (int v = 0; v < vectors; v++)
           sum[b][r][v] += x[r][i] * ((const NAME(vec) *)from[b])[v];
@@ -59,8 +59,8 @@ TARGET __attribute__((always_inline)) static inline void NAME(tile)(
       NAME(tile)(w, y, offset, length, rows + first, n <= ROWS ? n : 1, vectors, blocks);     \
     break;
 
-// All rows by one block, in groups as equal as can be, which go over its weights in pieces that stay
-// in the first-level cache.
+// Multiplies all rows with one block, in groups of nearly equal size and in pieces whose weights
+// stay in the first-level cache.
 TARGET __attribute__((always_inline)) static inline void NAME(block)(
     const REAL *const *w, const size_t *y, size_t k, const ck_row *rows, size_t count,
     const int vectors) {
@@ -77,7 +77,8 @@ TARGET __attribute__((always_inline)) static inline void NAME(block)(
   }
 }
 
-// So few rows that their sums with one block would wait for each other, by several blocks.
+// Multiplies few rows with several blocks at once: the sums of one block would be too few to hide
+// the latency of additions.
 TARGET __attribute__((always_inline)) static inline void NAME(blocks)(
     const REAL *const *w, const size_t *y, size_t k, const ck_row *rows, size_t count,
     const int vectors, const int blocks) {
@@ -95,7 +96,7 @@ TARGET __attribute__((always_inline)) static inline void NAME(blocks)(
 TARGET __attribute__((always_inline)) static inline void NAME(panels)(
     const REAL *packed, size_t k, size_t first, size_t end, size_t width, size_t gates,
     size_t stride, const ck_row *rows, size_t count, int backwards, const int vectors) {
-  // As many blocks as give eight sums.
+  // Enough blocks for eight sums.
   const size_t together = count * vectors >= 8 ? 1 : count * vectors >= 4 ? 2 : 4;
   const size_t all = (end - first) / width * gates;
   for (size_t done = 0; done < all;) {

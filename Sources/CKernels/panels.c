@@ -5,9 +5,9 @@
 
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
-// How many terms of a sum are taken at a time: a panel's stay in the first-level cache.
+// Terms of a sum per pass, few enough for those of a panel to stay in the first-level cache.
 #define DEPTH 256
-// A block of A that stays in the second-level cache while panels pass by.
+// The size of a block of A, which stays in the second-level cache for all panels.
 #define GROUP_BYTES 131072
 
 #if defined(__x86_64__)
@@ -69,14 +69,14 @@ void ck_pack_rows(const float *a, ptrdiff_t stride, ptrdiff_t depth, ptrdiff_t r
   }
 }
 
-// Windows of a panel that lie side by side.
+// Adjacent windows of a panel.
 typedef struct {
   const float *x;
   float *y;
   ptrdiff_t count;
 } run;
 
-// Copies few floats without a call, and none past the end.
+// Copies a few floats without calling memcpy and without reading past the end.
 static inline __attribute__((always_inline)) void copy(const float *restrict x, float *restrict y,
                                                        ptrdiff_t n) {
   typedef float four __attribute__((vector_size(16), aligned(4)));

@@ -1,5 +1,5 @@
-// The loops of panels.c for one instruction set: TARGET, vectors of WIDTH floats, blocks of ROWS
-// rows, names ending in SUFFIX.
+// The loops of panels.c for one instruction set. Parameters: TARGET, vectors of WIDTH floats,
+// blocks of ROWS rows, names ending in SUFFIX.
 
 #define VECTOR NAMED(panel_vector, SUFFIX)
 #define MASK NAMED(panel_mask, SUFFIX)
@@ -20,7 +20,7 @@ typedef struct {
   float low, high;
 } NAMED(part, SUFFIX);
 
-// `rows` rows by `vectors` vectors: all sums stay in registers.
+// `rows` rows by `vectors` vectors; the sums stay in registers.
 TARGET __attribute__((always_inline)) static inline void NAMED(tile, SUFFIX)(
     const float *a, const float *b, ptrdiff_t depth, float *y, ptrdiff_t stride,
     const NAMED(part, SUFFIX) *part, const int rows, const int vectors) {
@@ -52,7 +52,7 @@ TARGET __attribute__((always_inline)) static inline void NAMED(tile, SUFFIX)(
       }
     }
     const VECTOR low = (VECTOR){0} + part->low, high = (VECTOR){0} + part->high;
-    // A NaN fails every comparison and stays one.
+    // A NaN fails every comparison, so it is kept.
     UNROLL for (int m = 0; m < rows; m++) {
       UNROLL for (int v = 0; v < vectors; v++) {
         sum[m][v] = NAMED(choose, SUFFIX)(sum[m][v] < low, low, sum[m][v]);
@@ -86,7 +86,7 @@ TARGET __attribute__((noinline)) static void NAMED(any_tile, SUFFIX)(
   }
 }
 
-// A tile of which only `columns` columns are there.
+// A tile at the right edge, of which only `columns` columns exist.
 TARGET static void NAMED(edge_tile, SUFFIX)(const float *a, const float *b, ptrdiff_t depth,
                                             float *y, ptrdiff_t stride,
                                             const NAMED(part, SUFFIX) *part, ptrdiff_t rows,
@@ -137,8 +137,8 @@ TARGET static void NAMED(product, SUFFIX)(const ck_product *p, const float *a, c
   }
 }
 
-// One row by `panels` whole panels side by side, which lie `step` floats apart: enough sums to wait
-// for memory only. They are added up as those of many rows are.
+// One row by `panels` whole panels at once, which are `step` floats apart: enough independent sums
+// to be limited by memory only. The order of additions is that of many rows.
 TARGET __attribute__((always_inline)) static inline void NAMED(row_tile, SUFFIX)(
     const float *x, ptrdiff_t depth, const float *b, ptrdiff_t step, float *y,
     const ck_epilogue *e, const int panels) {
@@ -163,7 +163,7 @@ TARGET __attribute__((always_inline)) static inline void NAMED(row_tile, SUFFIX)
   }
 }
 
-// One row by the last panel, of one vector, in the same order as above.
+// One row by a last panel of one vector, in the same order of additions.
 TARGET static void NAMED(half_row, SUFFIX)(const float *x, ptrdiff_t depth, const float *b,
                                            float *y, const ck_epilogue *e) {
   VECTOR sum = {0};

@@ -1,4 +1,4 @@
-// Pooling by rows: first the rows under a window are reduced to one, then each window along it.
+// Pooling by rows: the rows of a window are reduced to one row, then each window along that row.
 #include "ck_pooling.h"
 
 #include <math.h>
@@ -9,10 +9,10 @@
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
-// n / d rounded up; most often d is 1, and divisions are slow.
+// n / d rounded up. Division is slow, and d is usually 1.
 static inline ptrdiff_t steps(ptrdiff_t n, ptrdiff_t d) { return d == 1 ? n : (n + d - 1) / d; }
 
-// The elements of window o inside the input: *end - *first of them, from kernel place *first.
+// *first..<*end are the kernel places of window o that are inside the input.
 static inline void inside(const ck_window *w, int axis, ptrdiff_t o, ptrdiff_t *first,
                           ptrdiff_t *end) {
   const ptrdiff_t start = o * w->stride[axis] - w->pad[axis], d = w->dilation[axis];
@@ -24,10 +24,10 @@ static inline void inside(const ck_window *w, int axis, ptrdiff_t o, ptrdiff_t *
 static inline float larger(float best, float x) { return x > best || x != x ? x : best; }
 static inline float sum(float a, float b) { return a + b; }
 
-// Rows are short: no more than one vector at a time.
+// Rows are short, so the compiler should not interleave vectors.
 #define SHORT _Pragma("clang loop interleave_count(1)")
 
-// The windows that lie inside a row whole.
+// *low..<*high are the windows that lie entirely inside a row.
 static inline void whole(const ck_window *w, ptrdiff_t *low, ptrdiff_t *high) {
   const ptrdiff_t s = w->stride[2], n = w->output[2];
   *low = least(steps(w->pad[2], s), n);
@@ -35,7 +35,7 @@ static inline void whole(const ck_window *w, ptrdiff_t *low, ptrdiff_t *high) {
   *high = room > 0 ? most(*low, least(steps(room, s), n)) : *low;
 }
 
-// Windows low..<high lie inside the row whole; x0 is where the first element of window 0 would be.
+// Windows low..<high lie entirely inside the row; x0 is the address of window 0's first element.
 #define REDUCE_WINDOWS(STRIDE)                                                             \
   switch (w->kernel[2]) {                                                                  \
     case 2:                                                                                \
@@ -87,7 +87,7 @@ POOL_ROW(max_row, -INFINITY)
 POOL_ROW(sum_row, 0)
 #undef OP
 
-// The rows under windows (oz, oy), reduced to one, two at a time.
+// Reduces the rows of windows (oz, oy) to one row, two at a time.
 #define GATHER_ROWS(OP, INITIAL)                                                                 \
   ptrdiff_t z0, z1, y0, y1;                                                                      \
   inside(w, 0, oz, &z0, &z1);                                                                    \
@@ -117,8 +117,8 @@ POOL_ROW(sum_row, 0)
   if (empty)                                                                                     \
     for (ptrdiff_t i = 0; i < width; i++) row[i] = INITIAL;
 
-// Short kernels, whose rows lie in scratch memory with padding on both sides, so that whole vectors
-// of windows are reduced at a time. A few rows are gathered before the first is read again.
+// Short kernels. Rows are gathered in scratch memory with padding on both sides, so that whole
+// vectors of windows are reduced at a time. Several rows are gathered before the first is read.
 enum { lanes = 8, rows_at_once = 8, widest = 1 << 14 };
 typedef float vector __attribute__((ext_vector_type(lanes), aligned(4)));
 
@@ -129,12 +129,12 @@ static inline int is_short(const ck_window *w) {
          (w->output[2] - 1) * s + k - w->pad[2] <= width + lanes;
 }
 
-// Floats from one gathered row to the next: padding, the row in whole vectors, padding.
+// Floats per gathered row: padding, the row in whole vectors, padding.
 static inline ptrdiff_t row_step(const ck_window *w) {
   return (w->input[2] + 3 * lanes - 1) / lanes * lanes;
 }
 
-// Vectors of windows read past the last row, too.
+// Includes the floats that vectors of windows read past the last row.
 ptrdiff_t ck_pool_room(const ck_window *w) {
   return is_short(w) ? rows_at_once * row_step(w) + 8 * lanes : w->input[2];
 }
@@ -144,7 +144,7 @@ ptrdiff_t ck_pool_room(const ck_window *w) {
 #define LARGER(A, B) ({ vector a_ = (A), b_ = (B), m_ = a_ > b_ ? a_ : b_; a_ != a_ ? a_ : m_; })
 #define SUM(A, B) ((A) + (B))
 
-// Rows y0..<y1 under windows oy, reduced to one.
+// Reduces rows y0..<y1 of windows oy to one row.
 #define GATHER_SHORT(OP, INITIAL)                                                               \
   ptrdiff_t y0, y1;                                                                             \
   inside(w, 1, oy, &y0, &y1);                                                                   \
@@ -172,7 +172,7 @@ ptrdiff_t ck_pool_room(const ck_window *w) {
 #define EVEN(A, B) __builtin_shufflevector(A, B, 0, 2, 4, 6, 8, 10, 12, 14)
 #define ODD(A, B) __builtin_shufflevector(A, B, 1, 3, 5, 7, 9, 11, 13, 15)
 
-// A vector of windows from p on, by stride and kernel.
+// A vector of windows that starts at p, for each stride and kernel size.
 #define WINDOWS_1_2(OP, p, o) OP(READ(p + (o)), READ(p + (o) + 1))
 #define WINDOWS_1_3(OP, p, o) OP(WINDOWS_1_2(OP, p, o), READ(p + (o) + 2))
 #define WINDOWS_2_2(OP, p, o)                                                 \
@@ -186,7 +186,7 @@ ptrdiff_t ck_pool_room(const ck_window *w) {
     OP(WINDOWS_2_2(OP, p, o), EVEN(w_, x_));                                        \
   })
 
-// Results past the row's end are overwritten by those of the next row, except the last.
+// The next row overwrites results past the end of a row; the last row writes none.
 #define WRITE_ROW(WINDOWS, OP, FINISH)                                          \
   for (ptrdiff_t o = 0; o < n; o += lanes) {                                    \
     const vector result = FINISH(WINDOWS(OP, p, o), o);                         \

@@ -1,4 +1,4 @@
-// Between floats and the integers they are quantised to, which stay floats here.
+// Quantisation and dequantisation; the quantised integers are stored as floats.
 #include "ck_quantize.h"
 
 #include "dispatch.h"

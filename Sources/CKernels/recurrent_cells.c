@@ -1,19 +1,19 @@
-// The cells of RNN, LSTM and GRU with the standard's activations: each equation once, and its
-// derivative once.
+// The cells of RNN, LSTM and GRU with the default activations, forward and backward.
 #include "ck_recurrent_cells.h"
 
 #include "dispatch.h"
 #include "elementary.h"
 
-// Units do not depend on each other, so arrays may be the same, such as `c` and `c0`.
+// Units are independent, so arrays such as `c` and `c0` may be the same.
 #define FOR_EACH_UNIT                              \
   _Pragma("clang loop vectorize(assume_safety)") \
   for (size_t u = 0; u < n; u++)
 
-// An equation for both uses: `keeps` is a constant, 0 without biases to add and gates to keep.
+// An equation for inference and training. `keeps` is a constant: 1 adds the biases and keeps the
+// gates, 0 does neither.
 #define EQUATION __attribute__((always_inline)) static inline void
 
-// sigmoid(a) · tanh(b) by one division
+// sigmoid(a) · tanh(b) with one division
 static inline float sigmoid_tanh1(float a, float b) {
   float m = tanh_part1(b);
   return copysignf(m / (sigmoid_part1(a) * (2.0f + m)), b);
@@ -23,7 +23,7 @@ EQUATION rnn(const float *x, const float *b, float *h, size_t n, const int keeps
   FOR_EACH_UNIT h[u] = tanh1(keeps ? x[u] + b[u] : x[u]);
 }
 
-// Two loops, since tanh of the new state would wait for the state.
+// Two loops, so that tanh does not wait for the new state.
 EQUATION lstm(float *x, size_t stride, const float *b, const float *c0, float *c, float *h,
               size_t n, const int keeps) {
   float *i = x, *o = x + stride, *f = x + 2 * stride, *g = x + 3 * stride;
@@ -78,7 +78,7 @@ EQUATION gru_linear(float *x, size_t stride, const float *b, const float *h0, co
                     float *h, size_t n, const int keeps) {
   float *z = x, *r = x + stride, *g = x + 2 * stride;
   if (!keeps) {
-    // r ∘ e by one division
+    // r ∘ e with one division
     FOR_EACH_UNIT g[u] += e[u] / sigmoid_part1(r[u]);
   }
   FOR_EACH_UNIT {
@@ -148,7 +148,7 @@ CK_VERSIONS(void, ck_gru_linear,
   }
 }
 
-// The derivatives.
+// Derivatives.
 
 CK_VERSIONS(void, ck_rnn_gradient,
             (const float *restrict h, const float *restrict dh, float *restrict d,

@@ -1,5 +1,5 @@
-// Reductions of floats. Each keeps `lanes` results side by side, so that additions do not wait for
-// each other and the compiler makes vectors of them.
+// Reductions of floats. Each keeps `lanes` independent results, so that the compiler can vectorise
+// them and additions do not wait for each other.
 #include "ck_reduce.h"
 
 #include <math.h>
@@ -41,8 +41,8 @@ CK_SUM(ck_reduce_sum, v, v)
 CK_SUM(ck_reduce_sum_abs, __builtin_elementwise_abs(v), fabsf(v))
 CK_SUM(ck_reduce_sum_squares, v *v, (double)v * v)
 
-// A NaN fails every comparison, so it is looked for apart. The last vector may take elements a second
-// time.
+// A NaN fails every comparison, so there is a separate check for it. The last vector may overlap
+// the one before.
 #define CK_EXTREME(name, operator)                                      \
   CK_VERSIONS(float, name, (const float *x, size_t n, float start), (x, n, start)) { \
     float result = start;                                               \
@@ -87,7 +87,7 @@ double ck_exp_sum(const float *x, float *y, size_t n, float shift) {
   return ck_reduce_sum(y, n);
 }
 
-// Eight rows at a time are added in float, and their sum in double.
+// Eight rows at a time are summed in float, and these sums in double.
 #define CK_SUM_ROWS(name, f)                                                                    \
   CK_VERSIONS(void, name,                                                                       \
               (const float *restrict x, size_t stride, size_t rows, double *restrict y,         \

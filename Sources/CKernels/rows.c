@@ -1,5 +1,5 @@
-// Sums and scalings of rows, vectorised by the compiler: partial sums stand in for the one that the
-// order of additions would otherwise serialise.
+// Sums and scalings of rows, vectorised by the compiler. Partial sums in a fixed order make the
+// additions independent.
 #include "ck_rows.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 
 #define LANES 32
 
-// Runs `STEP(j)` for all elements i + j, a lane j for each: whole vectors first, then fewer.
+// Runs STEP for each element i + j in lane j: whole vectors first, then the rest.
 #define OVER_LANES(STEP)                                  \
   size_t i = 0;                                           \
   for (; i + LANES <= n; i += LANES)                      \
@@ -62,7 +62,7 @@ CK_VERSIONS(void, ck_normalize,
   }
 }
 
-// x^-3/4 needs no logarithm.
+// x^(-3/4) needs no logarithm.
 static inline float scaled(float x, float base, int three_quarters, float beta) {
   if (three_quarters) {
     float root = __builtin_elementwise_sqrt(base);
@@ -73,7 +73,7 @@ static inline float scaled(float x, float base, int three_quarters, float beta) 
 
 #define BLOCK 256
 
-// The sum of squares from row `low` on to before row `high`, over `n` columns.
+// The sums of squares over rows low..<high, for each of `n` columns.
 static inline void squares(const float *x, size_t plane, size_t low, size_t high, size_t n,
                            float *restrict sum) {
   const float *a = x + low * plane;

@@ -1,4 +1,4 @@
-// Softmax and its logarithm, along rows and along columns.
+// Softmax and LogSoftmax along rows and along columns.
 #include "ck_softmax.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-// A square of 16 bytes a side is transposed in registers: interleaving row k with row k + N/2,
+// Transposes N × N elements in registers, 16 bytes per row, by interleaving row k with row k + N/2
 // log2(N) times.
 #define LO2(a, b) __builtin_shufflevector(a, b, 0, 2)
 #define HI2(a, b) __builtin_shufflevector(a, b, 1, 3)
@@ -32,7 +32,7 @@
   static void transpose_##N(                                                                    \
       const T *x, ptrdiff_t xs, T *y, ptrdiff_t ys, size_t rows, size_t columns) {              \
     size_t m = rows / N * N, n = columns / N * N;                                               \
-    /* Two squares side by side, so that more of each line of y is written at a time. */        \
+    /* Two adjacent squares, to write more of each cache line of y at a time. */        \
     for (size_t j = 0; j < n; j += 2 * N) {                                                     \
       for (size_t i = 0; i < m; i += N) {                                                       \
         square_##N(x + i + (ptrdiff_t)j * xs, xs, y + (ptrdiff_t)i * ys + j, ys);               \

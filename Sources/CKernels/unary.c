@@ -6,7 +6,7 @@
 #include "dispatch.h"
 #include "vector_math.h"
 
-// Each y[i] depends on x[i] alone, so y may be x.
+// y[i] depends only on x[i], so y may be x.
 #define CK_MAP(expression)                                                  \
   {                                                                         \
     _Pragma("clang loop vectorize(assume_safety)") for (size_t i = 0; i < n; i++) { \
@@ -55,7 +55,7 @@ static inline float mish(float x) {
 
 CK_UNARY(ck_mish, mish(v))
 
-// v sigmoid(t), which is 0 and not NaN where v is minus infinity
+// v sigmoid(t); 0, not NaN, where v is minus infinity
 static inline float gated(float v, float t) {
   return v == -INFINITY ? -0.0f : v * sigmoid1(t);
 }
@@ -91,7 +91,8 @@ CK_VERSIONS(void, ck_clip,
   }
 }
 
-// x - k pi/2 in double, pi/2 in two parts: exact enough for |x| < 2^20; the rest goes to libm.
+// x - k pi/2 in double, with pi/2 in two parts. Precise enough for |x| < 2^20; libm computes
+// others.
 static inline float sine(float x, int32_t quadrant_offset) {
   const double magic = 6755399441055744.0;
   double wide = x;
@@ -123,7 +124,7 @@ static inline int within(const float *x, size_t n, float limit) {
   return inside;
 }
 
-// The polynomial wherever it is exact enough, so that a result does not depend on its neighbours.
+// Uses the polynomial for every element in its range, so that no result depends on its neighbours.
 #define CK_SINE(name, offset, exact)                                                      \
   CK_VERSIONS(void, name, (const float *x, float *y, size_t n), (x, y, n)) {              \
     const float limit = 1048576.0f;                                                       \

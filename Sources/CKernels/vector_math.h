@@ -2,7 +2,7 @@
 #define CK_VECTOR_MATH_H
 
 // Functions of one float without branches, for loops that the compiler vectorises. The polynomials
-// are least maximum error fits on the ranges named.
+// minimise the maximum error on the given ranges.
 
 #include <math.h>
 #include <stdint.h>
@@ -22,7 +22,7 @@ static inline int32_t vm_bits(float x) {
   return bits;
 }
 
-// x = n ln 2 + r with |r| <= ln 2 / 2; returns e^r - 1, and n by its address.
+// x = n ln 2 + r with |r| <= ln 2 / 2. Returns e^r - 1 and stores n.
 static inline float vm_exp_parts(float x, float *n) {
   const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
   float shifted = x * 1.44269504088896341f + magic;
@@ -93,7 +93,7 @@ static inline float vm_softplus(float x) {
   return x != x ? x : y;
 }
 
-// erf x = x + x P(x^2) up to 0.95, 1 - e^(-x (1 - Q(x))) beyond, 1 from 4 on.
+// erf x = x + x P(x^2) up to 0.95, then 1 - e^(-x (1 - Q(x))), and 1 from 4 on.
 static inline float vm_erf(float x) {
   float t = fabsf(x);
   float s = x * x;

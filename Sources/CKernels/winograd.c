@@ -8,7 +8,7 @@
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
-// One-dimensional transforms. `AT(i)` is element i of the argument, `PUT(i, x)` gives the result.
+// One-dimensional transforms. `AT(i)` reads element i; `PUT(i, x)` stores result i.
 
 #define INPUT_2(AT, PUT)    \
   PUT(0, AT(0) - AT(2))     \
@@ -72,7 +72,7 @@ static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
     PUT(5, difference1 + 32 * difference2 + 0.03125f * difference3 + AT(7)) \
   }
 
-// The kernel's transform, in double precision: weights are transformed once.
+// The transform of a kernel, in double precision, because weights are transformed only once.
 static const double weights2[][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
 static const double weights4[][3] = {
     {1. / 4, 0, 0},           {-1. / 6, -1. / 6, -1. / 6}, {-1. / 6, 1. / 6, -1. / 6},
@@ -111,11 +111,11 @@ CK_VERSIONS(void, ck_winograd_weights, (ptrdiff_t size, const float *w, ptrdiff_
   }
 }
 
-// Tiles side by side that lie in one row, and the floats they read.
+// Room for a run of adjacent tiles of one row: the floats that they read, and the tiles.
 #define RUN (CK_WINOGRAD_TILES * 6 + 32)
 #define PARTS (CK_WINOGRAD_TILES + 16)
 
-// Copies what the tiles of a run read, n columns from (y, x) of the image on, zeros where it has none.
+// Copies n columns of the image from (y, x) on, which a run of tiles reads; zeros outside.
 CK_STATIC_VERSIONS(void, copy_rows, (const ck_winograd *s, const float *image, ptrdiff_t y,
                    ptrdiff_t x, ptrdiff_t n, float (*restrict d)[RUN]), (s, image, y, x, n, d)) {
   const ptrdiff_t low = least(most(-x, 0), n), high = most(low, least(s->width - x, n));
@@ -131,7 +131,7 @@ CK_STATIC_VERSIONS(void, copy_rows, (const ck_winograd *s, const float *image, p
 
 typedef float four __attribute__((vector_size(16), aligned(4)));
 
-// Rows of four floats become columns.
+// Transposes 4 × 4 floats.
 static inline __attribute__((always_inline)) void transpose4(const float *x, ptrdiff_t step,
                                                              float *y, ptrdiff_t out) {
   four r[4], s[4];
@@ -146,8 +146,8 @@ static inline __attribute__((always_inline)) void transpose4(const float *x, ptr
   }
 }
 
-// p[j][t] = row[t * size + j]; then, as what a tile reads past its own columns are the first ones of
-// the next, p[size + j][t] = p[j][t + 1].
+// p[j][t] = row[t * size + j]. The two columns that a tile reads past its own are the first two of
+// the next: p[size + j][t] = p[j][t + 1].
 static inline __attribute__((always_inline)) void part(const float *restrict row, int size,
                                                        ptrdiff_t count,
                                                        float (*restrict p)[PARTS]) {
@@ -184,7 +184,7 @@ static inline __attribute__((always_inline)) void join(const float (*restrict p)
 #define COLUMN(J) p[i][J][t]
 #define PUT_COLUMN(J, X) out[J][t] = X;
 
-// A run of tiles of one row: d is transformed down, then along.
+// Transforms a run of tiles of one row: columns of d first, then rows.
 #define INPUT_RUN(SIZE)                                                                       \
   CK_STATIC_VERSIONS(void, input_run##SIZE,                                                   \
                      (float (*restrict d)[RUN], ptrdiff_t tiles,                              \
@@ -235,7 +235,7 @@ void ck_winograd_input(const ck_winograd *s, const float *x, ptrdiff_t channels,
     for (ptrdiff_t done = 0; done < count;) {
       const ptrdiff_t ty = (first + done) / s->row, tx = (first + done) % s->row;
       const ptrdiff_t tiles = least(s->row - tx, count - done);
-      // Whole vectors: what is too much is written over by the next run, or belongs to no tile.
+      // Whole vectors. The next run overwrites the surplus, or it belongs to no tile.
       const ptrdiff_t padded = (tiles + lanes - 1) / lanes * lanes;
       copy_rows(s, image, ty * m - s->pad_y, tx * m - s->pad_x, (padded + 4) * m, d);
       float(*target)[2 * CK_WINOGRAD_TILES] = (void *)(&out[0][0] + done);
@@ -255,7 +255,7 @@ void ck_winograd_input(const ck_winograd *s, const float *x, ptrdiff_t channels,
 #define ALONG(J) columns[i][J][t]
 #define PUT_ALONG(J, X) p[J][t] = X;
 
-// The tiles of one output channel: products are transformed down, then along, to rows of results.
+// Transforms the products of one output channel into rows of results: columns first, then rows.
 #define OUTPUT_TILES(SIZE)                                                                    \
   CK_STATIC_VERSIONS(void, output_tiles##SIZE,                                                \
                      (const float *restrict from, ptrdiff_t place, ptrdiff_t tiles,           \

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-// The constants and prototypes of cblas.h, which is needed neither to build nor to run.
+// The constants and prototypes of cblas.h, so that the header is not needed to build.
 enum { row_major = 101, no_transpose = 111, transposed = 112 };
 
 typedef void sgemm(int, int, int, int, int, int, float, const float *, int, const float *, int,
@@ -41,7 +41,8 @@ static void *load(void) {
 
 static void open_library(void) {
 #ifdef __linux__
-  // The library starts a thread for every CPU it may use, and they spin. It finds one.
+  // When loaded, OpenBLAS starts a spinning thread for every CPU of the affinity mask. Allow it
+  // one.
   cpu_set_t all, one;
   int cpu = sched_getcpu();
   bool is_bound = cpu >= 0 && cpu < CPU_SETSIZE && !sched_getaffinity(0, sizeof all, &all);
@@ -84,7 +85,7 @@ static bool is_ready(void) { return cb_open() == NULL; }
 
 static int operation(bool is_transposed) { return is_transposed ? transposed : no_transpose; }
 
-// The functions for one type; the loops serve where there is no library.
+// The functions for one element type. The loops are used if the library cannot be loaded.
 #define CB_FUNCTIONS(T, GEMM, GEMV)                                                               \
   void cb_##GEMM(bool transpose_a, bool transpose_b, int m, int n, int k, T alpha, const T *a,    \
                  int lda, const T *b, int ldb, T beta, T *c, int ldc) {                           \

@@ -24,7 +24,7 @@ MASK = (1 << 64) - 1
 
 
 class Stream:
-    """The generator in Sources/Training/RandomStream.swift."""
+    """The generator in Sources/Support/RandomStream.swift."""
 
     def __init__(self, seed, name):
         self.state = seed

@@ -1,4 +1,4 @@
-// Loops that need instruction-set dispatch, and the few system calls Swift cannot name.
+// Loops that need instruction-set dispatch, and a few system calls that Swift does not import.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 

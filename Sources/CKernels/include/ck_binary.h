@@ -3,8 +3,8 @@
 
 #include <stddef.h>
 
-// y[i] = f(a[i * a_step], b[i * b_step]) for i < n; a step is 0 (one value for all) or 1; y may be
-// an operand with step 1. Of `ck_max` and `ck_min` a NaN on either side gives a NaN.
+// y[i] = f(a[i * a_step], b[i * b_step]) for i < n. A step is 0 (one value for all) or 1. y may be
+// an operand with step 1. `ck_max` and `ck_min` return NaN if either operand is NaN.
 #pragma clang assume_nonnull begin
 
 void ck_add(const float *a, size_t a_step, const float *b, size_t b_step, float *y, size_t n);

@@ -3,12 +3,12 @@
 
 #include <stddef.h>
 
-/// Floating-point operations a second of `threads` threads that do nothing but single-precision
-/// multiply-adds in registers, measured over that time; 0 where a thread cannot be made.
+/// Floating-point operations per second of `threads` threads that only compute single-precision
+/// multiply-adds in registers, measured for `seconds`; 0 if a thread cannot be created.
 double ck_multiply_add_rate(int threads, double seconds);
 
-/// Bytes a second that `threads` threads read together, each of its own part of `bytes`, over and
-/// over; 0 where there is no memory or a thread cannot be made.
+/// Bytes per second that `threads` threads read in total, each repeatedly from its own part of
+/// `bytes`, measured for `seconds`; 0 if memory or a thread cannot be allocated.
 double ck_read_rate(int threads, size_t bytes, double seconds);
 
 #endif

@@ -3,16 +3,16 @@
 
 #include <stddef.h>
 
-// Gradients of elementwise functions, of softmax and of what is made of it. g is the gradient by the
-// result; gx, the gradient by the input, may be any of the others.
+// Gradients of elementwise functions, softmax, and losses with softmax. g is the gradient with
+// respect to the result; gx, with respect to the input, may be any of the other arrays.
 #pragma clang assume_nonnull begin
 
-// Of the result y.
+// Functions of the result y.
 void ck_relu_grad(const float *y, const float *g, float *gx, size_t n);
 void ck_sigmoid_grad(const float *y, const float *g, float *gx, size_t n);
 void ck_tanh_grad(const float *y, const float *g, float *gx, size_t n);
 
-// Of the input x.
+// Functions of the input x.
 void ck_gelu_grad(const float *x, const float *g, float *gx, size_t n);
 void ck_gelu_tanh_grad(const float *x, const float *g, float *gx, size_t n);
 void ck_softplus_grad(const float *x, const float *g, float *gx, size_t n);
@@ -26,15 +26,15 @@ void ck_clip_grad(const float *x, const float *g, float *gx, size_t n, float low
 void ck_softmax_grad(const float *y, const float *g, float *gx, size_t rows, size_t n);
 /// gx = g - e^y Σ g for rows of n elements.
 void ck_log_softmax_grad(const float *y, const float *g, float *gx, size_t rows, size_t n);
-/// The same for columns of n elements that are stride apart.
+/// The same for columns of n elements that are `stride` apart.
 void ck_softmax_grad_columns(
     const float *y, const float *g, float *gx, size_t n, size_t stride, size_t columns);
 void ck_log_softmax_grad_columns(
     const float *y, const float *g, float *gx, size_t n, size_t stride, size_t columns);
 
-/// gx = -factor e^x, and 0 where the factor is.
+/// gx = -factor e^x, or 0 if the factor is 0.
 void ck_loss_shares(const float *x, float factor, float *gx, size_t n);
-/// gx[i] = -factor[i] e^x[i], and 0 where the factor is.
+/// gx[i] = -factor[i] e^x[i], or 0 where factor[i] is 0.
 void ck_loss_shares_each(const float *x, const float *factor, float *gx, size_t n);
 
 #pragma clang assume_nonnull end

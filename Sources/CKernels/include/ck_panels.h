@@ -5,21 +5,21 @@
 
 #include "ck_direct.h"
 
-// Matrix products C = A · B whose factors were packed before: A in blocks of rows, B in panels of
-// columns. The micro-kernel keeps a block's results for a panel in registers.
+// Matrix products C = A · B of packed factors: A in blocks of rows, B in panels of columns. The
+// micro-kernel keeps the results of one block and one panel in registers.
 
-// Rows of a block of A, [block, depth, rows]; what is missing from the last block is filled up.
+// Rows in a block of A, which is packed as [block, depth, rows]. The last block is padded.
 ptrdiff_t ck_panel_rows(void);
 
-// Columns of a panel of B, [panel, depth, columns]. The last panel has half as many where they are
-// enough for what is left; what is missing is filled up.
+// Columns in a panel of B, which is packed as [panel, depth, columns]. The last panel has half as
+// many if that is enough, and is padded.
 ptrdiff_t ck_panel_columns(void);
 
-// Columns that `columns` take in panels.
+// The number of columns with the padding of the last panel.
 ptrdiff_t ck_panel_padded(ptrdiff_t columns);
 
-// The sizes of C = A · B, and floats from one row to the next in C and in the residual, which a
-// stride of 0 repeats.
+// The sizes of C = A · B, and the floats from one row to the next in C and in the residual. A
+// residual stride of 0 repeats one row.
 typedef struct {
   ptrdiff_t depth, rows, columns, stride, residual_stride;
 } ck_product;
@@ -28,22 +28,22 @@ typedef struct {
 void ck_panel_product(const ck_product *p, const float *a, const float *b, float *y,
                       const ck_epilogue *e);
 
-// The same, bit for bit, for one row that is not packed: y[n] = f(sum of x[k] · b[k, n] + residual[n]).
+// The same bits for one row that is not packed: y[n] = f(sum of x[k] · b[k, n] + residual[n]).
 void ck_panel_row(const float *x, ptrdiff_t depth, ptrdiff_t columns, const float *b, float *y,
                   const ck_epilogue *e);
 
-// Products of `vectors` vectors [vectors, depth] with a matrix [rows, depth] where it lies:
-// y[n, m] = sum of x[n, k] · w[m, k] + start[m], where start is given. Rows of y lie `stride` floats
+// Products of vectors x [vectors, depth] with a matrix w [rows, depth] that is read in place:
+// y[n, m] = sum of x[n, k] · w[m, k] + start[m]; start may be NULL. Rows of y are `stride` floats
 // apart.
 void ck_dot_rows(const float *x, ptrdiff_t vectors, ptrdiff_t depth, ptrdiff_t rows,
                  const float *w, const float *start, float *y, ptrdiff_t stride);
 
-// Packs depth x rows of a row-major matrix [rows, depth] as one block of A.
+// Packs a row-major matrix [rows, depth], whose rows are `stride` floats apart, as one block of A.
 void ck_pack_rows(const float *a, ptrdiff_t stride, ptrdiff_t depth, ptrdiff_t rows, float *packed);
 
-// Packs the windows of a direct convolution (see ck_direct) as panels of B: windows
-// first..<first + count, counted row by row of `s->width`. Reads nothing but the windows' factors;
-// what is missing from the last panel becomes 0.
+// Packs windows first..<first + count of a direct convolution (see ck_direct), in rows of
+// `s->width`, as panels of B. Reads only the factors of these windows; the last panel is padded
+// with zeros.
 void ck_pack_windows(const ck_direct *s, const float *x, ptrdiff_t first, ptrdiff_t count,
                      float *packed);
 

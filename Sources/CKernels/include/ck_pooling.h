@@ -5,15 +5,15 @@
 
 #include "ck_window.h"
 
-// Floats of scratch memory that the functions below need.
+// The number of scratch floats that the functions below need.
 ptrdiff_t ck_pool_room(const ck_window *window);
 
-// The largest element of each window of each image; a NaN wins. The images are read up to 7 floats
-// past the last.
+// The largest element of each window of each image, or NaN if the window contains one. Up to 7
+// floats past the last image are read.
 void ck_max_pool(const ck_window *window, const float *x, ptrdiff_t images, float *y, float *row);
 
-// The sum of each window divided by z_counts[oz] * y_counts[oy] * x_counts[ox], which are read up to
-// 7 floats past the last.
+// The sum of each window divided by z_counts[oz] * y_counts[oy] * x_counts[ox]. Up to 7 floats past
+// the last count are read.
 void ck_average_pool(const ck_window *window, const float *x, ptrdiff_t images,
                      const float *z_counts, const float *y_counts, const float *x_counts,
                      float *y, float *row);

@@ -6,7 +6,7 @@
 // Steps are 0 (one value for all) or 1; y may be x.
 #pragma clang assume_nonnull begin
 
-/// y[i] = min(max(round(x[i]) + zero[i * zero_step], low), high), halves to even; low for a NaN.
+/// y[i] = min(max(round(x[i]) + zero[i * zero_step], low), high), ties to even. NaN gives low.
 void ck_quantize(const float *x, const float *zero, size_t zero_step, float low, float high,
                  float *y, size_t n);
 

@@ -3,13 +3,13 @@
 
 #include <stddef.h>
 
-// Sum of (x[i] - mean)^2 over n contiguous floats; the order of additions is fixed.
+// The sum of (x[i] - mean)^2 over n floats, in a fixed order of additions.
 float ck_centered_squares(const float *x, size_t n, float mean);
 
 // y[i] = (x[i] - mean) * a + b; y may be x.
 void ck_affine(const float *x, float *y, size_t n, float mean, float a, float b);
-// y[r, i] = x[r, i] * factors[c] + shifts[c], held within low..high, for `rows` rows of `plane`
-// floats; c, the row's channel, counts from `first` on and begins anew at `channels`. y may be x.
+// y[r, i] = x[r, i] * factors[c] + shifts[c], clipped to low...high, for `rows` rows of `plane`
+// floats. The channel of row r is c = (first + r) modulo `channels`. y may be x.
 void ck_channel_affine(const float *x, float *y, size_t rows, size_t plane, size_t first,
                        size_t channels, const float *factors, const float *shifts, float low,
                        float high);
@@ -17,8 +17,8 @@ void ck_channel_affine(const float *x, float *y, size_t rows, size_t plane, size
 void ck_normalize(const float *x, float *y, size_t n, float mean, float factor, const float *a,
                   const float *b);
 
-// y[c, i] = x[c, i] / (bias + alpha * sum of x[d, i]^2 over d from c - before to c + after)^beta for
-// `columns` floats of each of the `channels` rows of an image, which lie `plane` floats apart.
+// y[c, i] = x[c, i] / (bias + alpha * sum of x[d, i]^2 over d from c - before to c + after)^beta
+// for `columns` floats of each of the `channels` rows of an image, which are `plane` floats apart.
 void ck_lrn(const float *x, float *y, size_t channels, size_t plane, size_t columns, size_t before,
             size_t after, float alpha, float beta, float bias);
 

@@ -5,12 +5,12 @@
 
 #pragma clang assume_nonnull begin
 
-/// Of each of `rows` contiguous rows of n: y = e^(x - max) / sum. y may be x.
+/// y = e^(x - max) / sum for each of `rows` contiguous rows of n elements. y may be x.
 void ck_softmax(const float *x, float *y, size_t rows, size_t n);
-/// Of each row: y = x - max - ln sum. y may be x.
+/// y = x - max - ln sum for each row. y may be x.
 void ck_log_softmax(const float *x, float *y, size_t rows, size_t n);
 
-/// Of each of `columns` adjacent columns of n elements, `stride` apart. y may be x.
+/// The same for `columns` adjacent columns of n elements that are `stride` apart. y may be x.
 void ck_softmax_columns(const float *x, float *y, size_t n, size_t stride, size_t columns);
 void ck_log_softmax_columns(const float *x, float *y, size_t n, size_t stride, size_t columns);
 

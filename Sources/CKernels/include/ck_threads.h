@@ -3,22 +3,22 @@
 
 #include <stdint.h>
 
-/// CPUs in the process's affinity mask, at least 1.
+/// The number of CPUs in the process's affinity mask, at least 1.
 int ck_affinity_cpus(void);
-/// CPUs in the process's affinity mask, at most the cgroup's quota, at least 1.
+/// The number of CPUs in the process's affinity mask, at most the cgroup's quota, at least 1.
 int ck_available_cpus(void);
 
-/// A place for threads to sleep until somebody opens it.
+/// A gate at which threads sleep until another thread opens it.
 typedef struct ck_gate ck_gate;
 ck_gate *ck_gate_create(void);
 void ck_gate_destroy(ck_gate *gate);
-/// How often the gate was opened.
+/// The number of times the gate was opened.
 uint64_t ck_gate_count(ck_gate *gate);
-/// Sleeps until the gate was opened more often than `count` times.
+/// Sleeps until the gate has been opened more than `count` times.
 void ck_gate_wait(ck_gate *gate, uint64_t count);
 void ck_gate_open(ck_gate *gate);
 
-/// Tells the CPU that this thread spins.
+/// Tells the CPU that this thread is in a spin loop.
 static inline void ck_pause(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();

@@ -1,14 +1,14 @@
-/// OpenBLAS, opened when it is first asked for: what computes without it starts sooner.
+/// OpenBLAS, loaded on first use, so that programs that do not need it start faster.
 #pragma once
 
 #include <stdbool.h>
 
-/// Opens the library, once for the process, as every function below does that computes.
-/// - Returns: why it cannot be used, in which case the functions compute by themselves, slowly;
-///   null where it can.
+/// Loads the library, once per process. The functions below call it when they compute.
+/// - Returns: null if the library can be used, else the reason. The functions then compute with
+///   slow loops of their own.
 const char *_Nullable cb_open(void);
 
-/// Which of its kernels the library chose; null where it is not open.
+/// The name of the kernels that the library chose, or null if it is not loaded.
 const char *_Nullable cb_core_name(void);
 
 /// `c = alpha · op(a) · op(b) + beta · c`, row-major.
