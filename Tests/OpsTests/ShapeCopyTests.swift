@@ -193,7 +193,7 @@ import Testing
     expectError("given twice", "Slice", [x, int64s(0, 0), int64s(1, 1), int64s(0, -2)])
     expectError("as many", "Slice", [x, int64s(0), int64s(1, 2)])
     expectError("as many", "Slice", [x, int64s(0, 0, 0), int64s(1, 2, 3)])
-    expectError("beyond the rank", "Slice", [x, int64s(0), int64s(1), int64s(2)])
+    expectError("out of range for rank", "Slice", [x, int64s(0), int64s(1), int64s(2)])
   }
 
   // MARK: Expand, Tile

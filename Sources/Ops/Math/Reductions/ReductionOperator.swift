@@ -34,7 +34,7 @@ struct ReductionAxes: Sendable {
     var result: Set<Int> = []
     for axis in list {
       guard -rank <= axis, axis < rank else {
-        throw .invalid("axis \(axis) is beyond the rank, \(rank)")
+        throw .invalid("axis \(axis) is out of range for rank \(rank)")
       }
       guard result.insert(axis < 0 ? axis + rank : axis).inserted else {
         throw .invalid("axis \(axis) is given twice")
