@@ -106,7 +106,8 @@ import Testing
     let quantize = node("QuantizeLinear", 2)
     fails(quantize, [x, float32([3], [1, 1, 1])], "expected shape [] or [4]")
     fails(
-      node("QuantizeLinear", 2, [.int("axis", 2)]), [x, float32([4], ramp(4))], "out of range for rank")
+      node("QuantizeLinear", 2, [.int("axis", 2)]), [x, float32([4], ramp(4))],
+      "out of range for rank")
     fails(quantize, [x, float32([4], ramp(4))], opset: 10, "expected a scalar")
     let blocks: [Attribute] = [.int("block_size", 3)]
     fails(node("QuantizeLinear", 2, blocks), [x, float32([2, 4], ramp(8))], "blocks of 3")
