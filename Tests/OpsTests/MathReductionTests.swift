@@ -93,16 +93,16 @@ import Testing
   @Test func rejectsWrongAxes() {
     let x = float32([2, 3], ramp(6))
     func axes(_ values: [Int]) -> Tensor { Tensor(shape: [values.count], values.map { Int64($0) }) }
-    fails(node("ReduceSum", 2), [x, axes([2])], "beyond the rank")
-    fails(node("ReduceSum", 2), [x, axes([.min])], "beyond the rank")
+    fails(node("ReduceSum", 2), [x, axes([2])], "out of range for rank")
+    fails(node("ReduceSum", 2), [x, axes([.min])], "out of range for rank")
     fails(node("ReduceSum", 2), [x, axes([0, -2])], "given twice")
-    fails(node("ReduceMax", 1, [.ints("axes", [5])]), [x], opset: 13, "beyond the rank")
+    fails(node("ReduceMax", 1, [.ints("axes", [5])]), [x], opset: 13, "out of range for rank")
     fails(node("ReduceMax", 2), [x, axes([0])], opset: 13, "expected 1 input")
     fails(node("ReduceSum", 1, [.ints("axes", [0])]), [x], "unknown attribute 'axes'")
     fails(node("ReduceSum"), [Tensor("a")], "unexpected element type")
-    fails(node("ArgMax", 1, [.int("axis", 2)]), [x], "beyond the rank")
-    fails(node("Softmax", 1, [.int("axis", -3)]), [x], "beyond the rank")
-    fails(node("CumSum", 2), [x, Tensor(2 as Int32)], "beyond the rank")
+    fails(node("ArgMax", 1, [.int("axis", 2)]), [x], "out of range for rank")
+    fails(node("Softmax", 1, [.int("axis", -3)]), [x], "out of range for rank")
+    fails(node("CumSum", 2), [x, Tensor(2 as Int32)], "out of range for rank")
     fails(node("CumSum", 2), [x, axes([0, 1])], "expected a scalar")
     fails(node("Softmax"), [Tensor(shape: [2], [1, 2] as [Int32])], "expected floating point")
   }

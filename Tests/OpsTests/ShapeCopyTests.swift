@@ -127,13 +127,13 @@ import Testing
   }
 
   @Test func refusesLengthsThatDoNotSumUp() {
-    expectError("do not sum up", "Split", [x, int64s(1, 1)], [.int("axis", 1)], outputs: 2)
+    expectError("sum of the lengths", "Split", [x, int64s(1, 1)], [.int("axis", 1)], outputs: 2)
     expectError(
-      "do not sum up", "Split", [x, int64s(.max, .max)], [.int("axis", 1)], outputs: 2)
+      "sum of the lengths", "Split", [x, int64s(.max, .max)], [.int("axis", 1)], outputs: 2)
     expectError("negative", "Split", [x, int64s(-1, 4)], [.int("axis", 1)], outputs: 2)
     expectError("2 lengths", "Split", [x, int64s(1, 2)], [.int("axis", 1)], outputs: 3)
-    expectError("equal pieces", "Split", [x], opset: 13, outputs: 3)
-    expectError("equal pieces", "Split", [counting([1])], outputs: 4)
+    expectError("equal parts", "Split", [x], opset: 13, outputs: 3)
+    expectError("equal parts", "Split", [counting([1])], outputs: 4)
     expectError("num_outputs", "Split", [x], [.int("num_outputs", .max)], outputs: 2)
   }
 
@@ -193,7 +193,7 @@ import Testing
     expectError("given twice", "Slice", [x, int64s(0, 0), int64s(1, 1), int64s(0, -2)])
     expectError("as many", "Slice", [x, int64s(0), int64s(1, 2)])
     expectError("as many", "Slice", [x, int64s(0, 0, 0), int64s(1, 2, 3)])
-    expectError("beyond the rank", "Slice", [x, int64s(0), int64s(1), int64s(2)])
+    expectError("out of range for rank", "Slice", [x, int64s(0), int64s(1), int64s(2)])
   }
 
   // MARK: Expand, Tile

@@ -211,7 +211,8 @@ import Testing
         == Tensor(shape: [2, 3], [2, 2, 2, 5, 2, 5] as [Float]))
     expectError("not negative", "OneHot", [int64s(0), int64s(-1), values])
     expectError("two elements", "OneHot", [int64s(0), int64s(1), counting([3])])
-    expectError("beyond the rank, 2", "OneHot", [int64s(0), int64s(1), values], [.int("axis", 2)])
+    expectError(
+      "out of range for rank 2", "OneHot", [int64s(0), int64s(1), values], [.int("axis", 2)])
   }
 
   @Test func findsUniqueElements() throws {

@@ -135,7 +135,7 @@ import Testing
         == Tensor(shape: [2, 3], expected))
     #expect(try result("EyeLike", [counting([2, 3])])?.elementType == .float32)
     expectError("string is not supported", "EyeLike", [counting([1, 1])], [.int("dtype", 8)])
-    expectError("no element type", "EyeLike", [counting([1, 1])], [.int("dtype", .max)])
+    expectError("is not an element type", "EyeLike", [counting([1, 1])], [.int("dtype", .max)])
     expectError("expected rank 2", "EyeLike", [counting([1])])
   }
 }

@@ -101,7 +101,7 @@ public func throughFloat<T: HalfFloat>(
 
 /// A binary loop over small integers that converts blocks of them to a wider type and back. Results
 /// are truncated to the bits of the small type.
-@inline(never)
+@inlinable @inline(never)
 public func throughWide<T: FixedWidthInteger & Sendable, W: FixedWidthInteger & Sendable>(
   _ type: T.Type, _ loop: @escaping BinaryLoop<W, W, W>
 ) -> BinaryLoop<T, T, T> {

@@ -163,7 +163,7 @@ public func throughFloat<T: HalfFloat>(
 
 /// A loop over small integers that converts blocks of them to a wider type and back. Results are
 /// truncated to the bits of the small type.
-@inline(never)
+@inlinable @inline(never)
 public func throughWide<T: FixedWidthInteger & Sendable, W: FixedWidthInteger & Sendable>(
   _ type: T.Type, _ loop: @escaping UnaryLoop<W, W>
 ) -> UnaryLoop<T, T> {
@@ -181,10 +181,10 @@ public func throughWide<T: FixedWidthInteger & Sendable, W: FixedWidthInteger & 
 }
 
 /// The number of small integers that a loop widens at a time.
-let smallBlock = 512
+@usableFromInline let smallBlock = 512
 
 /// `y[i] = x[i]`
-@inline(__always)
+@inlinable @inline(__always)
 func widenIntegers<T: FixedWidthInteger, W: FixedWidthInteger>(
   _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<W>, _ count: Int
 ) {
@@ -192,7 +192,7 @@ func widenIntegers<T: FixedWidthInteger, W: FixedWidthInteger>(
 }
 
 /// `y[i] = x[i]`, truncated to the bits of `y`.
-@inline(__always)
+@inlinable @inline(__always)
 func narrowIntegers<T: FixedWidthInteger, W: FixedWidthInteger>(
   _ x: UnsafePointer<W>, _ y: UnsafeMutablePointer<T>, _ count: Int
 ) {
