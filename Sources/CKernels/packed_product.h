@@ -39,7 +39,7 @@ TARGET __attribute__((always_inline)) static inline void NAME(tile)(
           sum[b][r][v] += x[r][i] * ((const NAME(vec) *)from[b])[v];
       }
       if (count == 1) {  // a matrix read once, from beyond the second-level cache
-        UNROLL for (size_t c = 0; c < (vectors * BYTES + 63) / 64; c++)
+        UNROLL for (int c = 0; c < (vectors * BYTES + 63) / 64; c++)
           __builtin_prefetch((const char *)from[b] + PREFETCH + 64 * c);
       }
       from[b] += step;

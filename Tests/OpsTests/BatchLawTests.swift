@@ -38,9 +38,9 @@ import Testing
       "plus a fraction", "Gemm", [300], [[300, 40], [40]], [.float("beta", 0.7)]),
     BatchCase("of columns", "Gemm", [300], [[300, 40]], axis: 1, [.int("transA", 1)])
       .with { $0.outputAxis = 0 },
-    BatchCase("with a large matrix", "Gemm", [1030], [[1100, 1030], [1100]], [.int("transB", 1)]),
+    BatchCase("with many columns", "Gemm", [1030], [[1100, 1030], [1100]], [.int("transB", 1)]),
     BatchCase(
-      "with a large matrix by parts", "Gemm", [2500], [[430, 2500], [430]], [.int("transB", 1)]),
+      "with long columns", "Gemm", [2500], [[430, 2500], [430]], [.int("transB", 1)]),
     BatchCase("of sequences", "MatMul", [5, 300], [[300, 33]]),
     BatchCase("of sequences with one matrix of rank 3", "MatMul", [5, 300], [[1, 300, 33]]),
     BatchCase("of rows with one matrix of rank 3", "MatMul", [1, 300], [[1, 300, 33]]),
