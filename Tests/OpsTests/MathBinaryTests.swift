@@ -63,7 +63,7 @@ import Testing
       node("Mul", 2, [.int("broadcast", 1), .int("axis", 1)]), [a, float32([2], ramp(2))], opset: 6,
       "does not broadcast")
     fails(
-      node("Mul", 2, [.int("broadcast", 1), .int("axis", .min)]), [a, b], opset: 6, "does not lie")
+      node("Mul", 2, [.int("broadcast", 1), .int("axis", .min)]), [a, b], opset: 6, "does not fit")
     fails(node("Mul", 2, [.int("broadcast", 1)]), [a, b], opset: 7, "unknown attribute")
   }
 

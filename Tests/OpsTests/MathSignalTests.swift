@@ -46,9 +46,9 @@ import Testing
 
   @Test func rejectsTransformsOfNoLength() {
     let x = float32([1, 4, 1], ramp(4))
-    fails(node("DFT", 2), [x, Tensor(0 as Int64)], "length 0")
-    fails(node("DFT", 2), [x, Tensor(Int64.max)], "length")
-    fails(node("DFT", 3), [x, Tensor(4 as Int64), Tensor(2 as Int64)], "complex parts")
+    fails(node("DFT", 2), [x, Tensor(0 as Int64)], "got 0")
+    fails(node("DFT", 2), [x, Tensor(Int64.max)], "got 9223372036854775807")
+    fails(node("DFT", 3), [x, Tensor(4 as Int64), Tensor(2 as Int64)], "imaginary parts")
     fails(node("DFT", 3), [x, Tensor(4 as Int64), Tensor(Int64.min)], "out of range for rank")
     fails(node("DFT"), [float32([4, 3], ramp(12))], "expected shape")
     fails(node("STFT", 2), [x, Tensor(0 as Int64)], "at least 1, got 0")

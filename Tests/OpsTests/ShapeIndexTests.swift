@@ -41,9 +41,9 @@ import Testing
 
   @Test func refusesIndicesBeyondTheEnd() {
     expectError("index 3 at element 1 is out of bounds for size 3", "Gather", [data, int64s(0, 3)])
-    expectError("beyond size 3", "Gather", [data, int64s(.min)])
-    expectError("beyond size 0", "Gather", [counting([0, 2]), int64s(0)])
-    expectError("beyond size 3", "Gather", [counting([0, 3]), int64s(5)], [.int("axis", 1)])
+    expectError("out of bounds for size 3", "Gather", [data, int64s(.min)])
+    expectError("out of bounds for size 0", "Gather", [counting([0, 2]), int64s(0)])
+    expectError("out of bounds for size 3", "Gather", [counting([0, 3]), int64s(5)], [.int("axis", 1)])
     expectError("expected one of int32, int64", "Gather", [data, counting([1])])
   }
 
@@ -63,7 +63,7 @@ import Testing
     expectError(
       "is larger than", "GatherElements", [x, Tensor(shape: [1, 4], [0, 0, 0, 0] as [Int64])])
     expectError(
-      "beyond size 3", "GatherElements", [x, Tensor(shape: [1, 1], [3] as [Int64])])
+      "out of bounds for size 3", "GatherElements", [x, Tensor(shape: [1, 1], [3] as [Int64])])
   }
 
   @Test func gathersTuples() throws {
@@ -78,7 +78,7 @@ import Testing
       try result(
         "GatherND", [cube, Tensor(shape: [2, 1], [1, 0] as [Int64])], [.int("batch_dims", 1)])
         == Tensor(shape: [2, 2], [2, 3, 4, 5] as [Int32]))
-    expectError("beyond size 2", "GatherND", [x, Tensor(shape: [1, 2], [0, 2] as [Int64])])
+    expectError("out of bounds for size 2", "GatherND", [x, Tensor(shape: [1, 2], [0, 2] as [Int64])])
     expectError("do not fit", "GatherND", [x, Tensor(shape: [1, 3], [0, 0, 0] as [Int64])])
     expectError("batch_dims", "GatherND", [x, tuples], [.int("batch_dims", 2)])
     expectError("batch_dims", "GatherND", [x, tuples], [.int("batch_dims", .min)])
@@ -141,7 +141,7 @@ import Testing
 
   @Test func refusesBadUpdates() {
     let x = counting([3])
-    expectError("beyond size 3", "ScatterElements", [x, int64s(3), counting([1])])
+    expectError("out of bounds for size 3", "ScatterElements", [x, int64s(3), counting([1])])
     expectError("shape of the indices", "ScatterElements", [x, int64s(1), counting([2])])
     expectError("element type", "ScatterElements", [x, int64s(1), int64s(1)])
     expectError(
@@ -168,7 +168,7 @@ import Testing
         == Tensor(shape: [2, 4, 1], [2, 0, 0, 1, 4, 0, 0, 3] as [Float]))
     expectError("index 3 of row 1", "TensorScatter", [cache, update, int64s(1, 3)])
     expectError("index", "TensorScatter", [cache, update, int64s(.min, 0)])
-    expectError("is the batch", "TensorScatter", [cache, update], [.int("axis", 0)])
+    expectError("other than 0, the batch", "TensorScatter", [cache, update], [.int("axis", 0)])
     expectError("does not fit", "TensorScatter", [cache, counting([2, 5, 1])])
   }
 

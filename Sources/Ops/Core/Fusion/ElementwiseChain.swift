@@ -47,7 +47,9 @@ package struct ElementwiseChain: Operator {
         let made = try node.registry.make(step, operatorSet: versions[index]).operator
           as? any ChainedOperator,
         !pair.isEmpty, pair.allSatisfy({ (0..<inputCount + index).contains($0) })
-      else { throw .attribute("operators", "'\(name)' of values \(pair) cannot be a step of a chain") }
+      else {
+        throw .attribute("operators", "'\(name)' of values \(pair) cannot be a step of a chain")
+      }
       steps.append((made, pair))
     }
     self.steps = steps

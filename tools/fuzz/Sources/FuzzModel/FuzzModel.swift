@@ -1,5 +1,6 @@
 import Fuzzing
 
+/// Called by libFuzzer with each input: `count` bytes at `data`.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   Fuzzing.fuzz(.model, start, count)
