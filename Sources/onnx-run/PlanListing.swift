@@ -1,4 +1,4 @@
-import ONNX
+import ONNXInterpreter
 import ToolSupport
 
 /// A plan as text: what each pass changed, then a line for each node with its kernel.

@@ -43,7 +43,8 @@ import Testing
     expectError("index 3 at element 1 is out of bounds for size 3", "Gather", [data, int64s(0, 3)])
     expectError("out of bounds for size 3", "Gather", [data, int64s(.min)])
     expectError("out of bounds for size 0", "Gather", [counting([0, 2]), int64s(0)])
-    expectError("out of bounds for size 3", "Gather", [counting([0, 3]), int64s(5)], [.int("axis", 1)])
+    expectError(
+      "out of bounds for size 3", "Gather", [counting([0, 3]), int64s(5)], [.int("axis", 1)])
     expectError("expected one of int32, int64", "Gather", [data, counting([1])])
   }
 
@@ -78,7 +79,8 @@ import Testing
       try result(
         "GatherND", [cube, Tensor(shape: [2, 1], [1, 0] as [Int64])], [.int("batch_dims", 1)])
         == Tensor(shape: [2, 2], [2, 3, 4, 5] as [Int32]))
-    expectError("out of bounds for size 2", "GatherND", [x, Tensor(shape: [1, 2], [0, 2] as [Int64])])
+    expectError(
+      "out of bounds for size 2", "GatherND", [x, Tensor(shape: [1, 2], [0, 2] as [Int64])])
     expectError("do not fit", "GatherND", [x, Tensor(shape: [1, 3], [0, 0, 0] as [Int64])])
     expectError("batch_dims", "GatherND", [x, tuples], [.int("batch_dims", 2)])
     expectError("batch_dims", "GatherND", [x, tuples], [.int("batch_dims", .min)])

@@ -1,6 +1,6 @@
 import Fuzzing
 
-/// Called by libFuzzer with each input: `count` bytes at `data`.
+/// Called by libFuzzer with each input: `count` bytes from `start` on.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   Fuzzing.fuzz(.session, start, count)
