@@ -17,9 +17,9 @@ let package = Package(
   name: "swift-onnx",
   products: [
     .library(name: "ONNX", targets: ["ONNX"]),
-    .library(name: "ONNXOperators", targets: ["ONNXOperators"]),
-    .library(name: "ONNXImages", targets: ["ONNXImages"]),
-    .library(name: "ONNXExplain", targets: ["ONNXExplain"]),
+    .library(name: "ONNXOperators", targets: ["ONNXOperators", "ONNXOps"]),
+    .library(name: "ONNXImages", targets: ["ONNXImages", "ONNXOps"]),
+    .library(name: "ONNXExplain", targets: ["ONNXExplain", "ONNXOps"]),
     .library(name: "ONNXC", type: .dynamic, targets: ["ONNXC"]),
     .executable(name: "onnx-run", targets: ["onnx-run"]),
     .executable(name: "onnx-train", targets: ["onnx-train"]),
@@ -29,7 +29,6 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
   ],
   targets: [
@@ -38,6 +37,8 @@ let package = Package(
       name: "COnnx", exclude: ["onnx.proto"], linkerSettings: [.linkedLibrary("protobuf-c")]),
     .target(
       name: "CKernels", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("m")]),
+    // The function by which the interpreter gets the list of operators, without importing them.
+    .target(name: "COperatorList"),
     // Opens libopenblas when it is first used.
     .target(name: "COpenBLAS"),
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
@@ -54,7 +55,8 @@ let package = Package(
     .target(
       name: "ONNXOperators",
       dependencies: [
-        "ONNXFormat", "CKernels", .product(name: "Numerics", package: "swift-numerics"),
+        "ONNXFormat", "CKernels", "COperatorList",
+        .product(name: "Numerics", package: "swift-numerics"),
       ],
       path: "Sources/Ops/Core"),
     .target(
@@ -75,8 +77,7 @@ let package = Package(
       path: "Sources/Ops/All"),
     .target(
       name: "ONNXInterpreter",
-      dependencies: ["ONNXFormat", "ONNXOps", .product(name: "Logging", package: "swift-log")],
-      path: "Sources/Interpreter"),
+      dependencies: ["ONNXFormat", "ONNXOperators"], path: "Sources/Interpreter"),
     // Random numbers, comparison of values, files: shared by the libraries and tools above.
     .target(
       name: "ONNXSupport",
@@ -85,15 +86,16 @@ let package = Package(
     // Vocabularies, and language models that continue a text.
     .target(
       name: "ONNXText",
-      dependencies: ["ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXSupport"],
+      dependencies: ["ONNXFormat", "ONNXOperators", "ONNXInterpreter", "ONNXSupport"],
       path: "Sources/Text"),
     .target(
-      name: "ONNXDifferentiation", dependencies: ["ONNXFormat", "ONNXOps", "ONNXInterpreter"],
+      name: "ONNXDifferentiation",
+      dependencies: ["ONNXFormat", "ONNXOperators", "ONNXInterpreter"],
       path: "Sources/Differentiation"),
     .target(
       name: "ONNXTraining",
       dependencies: [
-        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXDifferentiation", "ONNXSupport",
+        "ONNXFormat", "ONNXOperators", "ONNXInterpreter", "ONNXDifferentiation", "ONNXSupport",
         "ONNXText", "CZlib",
         .product(name: "Numerics", package: "swift-numerics"),
       ],
@@ -115,7 +117,7 @@ let package = Package(
     .target(
       name: "ONNXExplain",
       dependencies: [
-        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXDifferentiation", "ONNXImages",
+        "ONNXFormat", "ONNXOperators", "ONNXInterpreter", "ONNXDifferentiation", "ONNXImages",
         "ONNXPlots", "ONNXText",
       ],
       path: "Sources/Explain"),
@@ -123,7 +125,7 @@ let package = Package(
     .target(
       name: "ONNXCases",
       dependencies: [
-        "ONNXFormat", "ONNXOps", "ONNXDifferentiation", "ONNXInterpreter", "ONNXSupport",
+        "ONNXFormat", "ONNXOperators", "ONNXDifferentiation", "ONNXInterpreter", "ONNXSupport",
       ],
       path: "Sources/Cases"),
     // The header of the C functions, and their implementation.
@@ -132,7 +134,7 @@ let package = Package(
     .target(
       name: "ToolSupport",
       dependencies: [
-        "ONNXFormat", "ONNXOps", "ONNXDifferentiation", "ONNXInterpreter", "ONNXImages",
+        "ONNXFormat", "ONNXOperators", "ONNXDifferentiation", "ONNXInterpreter", "ONNXImages",
         "ONNXSupport", "COpenBLAS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// An algorithm that every convolution of a case is forced to use.
 package enum ConvolutionChoice: String, CaseIterable, Sendable {

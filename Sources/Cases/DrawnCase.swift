@@ -1,7 +1,6 @@
 import ONNXFormat
 import ONNXInterpreter
 import ONNXOperators
-import ONNXOps
 import ONNXSupport
 
 /// A case whose model draws random numbers.

@@ -1,6 +1,5 @@
 import Glibc
 import ONNXOperators
-import ONNXOps
 import ONNXSupport
 
 /// The progress of the work of a pool.

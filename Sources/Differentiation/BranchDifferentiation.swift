@@ -1,7 +1,6 @@
 import ONNXFormat
 import ONNXInterpreter
 import ONNXOperators
-import ONNXOps
 
 extension Differentiation {
   /// Adds a node with the operator and inputs of `node`, whose branches run those of `node` and then

@@ -1,7 +1,6 @@
 import ONNXFormat
 import ONNXInterpreter
 import ONNXOperators
-import ONNXOps
 
 /// Reverse-mode differentiation: adds to a graph the nodes that compute gradients of its values.
 ///

@@ -1,7 +1,6 @@
 import ONNXFormat
 import ONNXInterpreter
 import ONNXOperators
-import ONNXOps
 
 /// Replaces every `Gradient` node of `ai.onnx.preview.training` by the nodes that compute it. A model
 /// that holds such nodes needs this pass in `SessionOptions.expansions`.

@@ -1,7 +1,6 @@
 import ONNXFormat
 import ONNXInterpreter
 import ONNXOperators
-import ONNXOps
 
 /// A model in the form that training takes: functions expanded, weights that nodes compute from
 /// constants turned into initializers, and operators in their training mode where they have one.

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 import Synchronization
 
 /// A session bound to inputs of fixed shapes, with memory of its own. A run looks nothing up by name,

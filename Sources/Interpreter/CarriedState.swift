@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// Tensors that outputs of one run pass to inputs of the next: parameters and optimiser state in
 /// training, the hidden state of a language model. Each has two places in memory that take turns, so

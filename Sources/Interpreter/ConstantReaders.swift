@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// Counts the readers of each initializer's memory, which is given back once there are none.
 struct ConstantReaders {

@@ -1,7 +1,6 @@
 import Glibc
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 import Synchronization
 
 /// The threads, limits and packed weights that all parts of a session share.

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 import Synchronization
 
 /// The type of every value of a program, and its contents where they follow without a run.

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// An error in a model, or in the values it is run on, as data. `description` is one line.
 public enum ModelError: Error, Sendable, Hashable {

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// The operator sets that a model imports.
 package struct OperatorSets: Sendable {

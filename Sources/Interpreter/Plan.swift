@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 import Synchronization
 
 /// A program made ready to run on inputs of certain types: the kernels in order, and a place for every

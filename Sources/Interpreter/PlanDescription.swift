@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// The decisions of a plan in words: the effect of each pass, and the kernel of each node.
 public struct PlanDescription: Sendable {

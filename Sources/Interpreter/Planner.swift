@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// Makes a plan: prepares the kernels, then gives every value a place in memory for its lifetime.
 struct Planner {

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// A graph made ready to plan: names resolved to numbers, nodes in order, operators made.
 package final class Program: Sendable {

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// The memory and the values of a run. It serves one run of a plan at a time.
 final class RunState: @unchecked Sendable {

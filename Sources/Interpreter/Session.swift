@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 import Synchronization
 
 /// A model ready to run. Any number of threads may use it at once.

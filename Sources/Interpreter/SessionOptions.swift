@@ -1,5 +1,4 @@
 import ONNXOperators
-import ONNXOps
 
 /// How a session runs a model, and the limits that guard against what a file asks for.
 public struct SessionOptions: Sendable {

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 extension Model {
   /// The model with every call of its own functions replaced by the function's nodes. Each node

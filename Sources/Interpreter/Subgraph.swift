@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// A graph attribute and the types of the values it captures.
 struct Subgraph: SubgraphRunner {

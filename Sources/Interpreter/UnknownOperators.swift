@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// The error for a graph with nodes that no operator runs: the first node's, or one that names all
 /// missing operators if there are several.

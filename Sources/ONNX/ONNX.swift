@@ -1,7 +1,6 @@
 @_exported import ONNXDifferentiation
 @_exported import ONNXFormat
 @_exported import ONNXInterpreter
-@_exported import ONNXOps
 @_exported import ONNXTraining
 
 // The types of ONNXOperators that the modules above have in their interfaces. `import ONNXOperators`

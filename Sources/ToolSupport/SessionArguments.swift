@@ -3,7 +3,6 @@ import ONNXDifferentiation
 import ONNXFormat
 import ONNXInterpreter
 import ONNXOperators
-import ONNXOps
 import ONNXSupport
 
 /// The options of every command that runs a model.

@@ -2,7 +2,6 @@ import ONNXDifferentiation
 import ONNXFormat
 import ONNXInterpreter
 import ONNXOperators
-import ONNXOps
 
 /// The state of a training run as one ONNX file: the model with its current parameters and, in its
 /// training info, the update algorithm as a graph of standard nodes. The optimiser's state is among

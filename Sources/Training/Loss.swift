@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// The function that training minimises. Labels or targets are an input named `Loss.labels`.
 public enum Loss: Sendable, Hashable {

@@ -2,7 +2,6 @@ import ONNXDifferentiation
 import ONNXFormat
 import ONNXInterpreter
 import ONNXOperators
-import ONNXOps
 
 extension Model {
   /// The model with a new last layer for another number of classes. The last `Gemm`, `MatMul` or

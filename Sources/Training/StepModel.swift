@@ -2,7 +2,6 @@ import ONNXDifferentiation
 import ONNXFormat
 import ONNXInterpreter
 import ONNXOperators
-import ONNXOps
 
 /// A training step as a model: forward pass, loss, gradients, clipping, update. Parameters and states
 /// are inputs, and their new values are outputs.

@@ -2,7 +2,6 @@ import ONNXDifferentiation
 import ONNXFormat
 import ONNXInterpreter
 import ONNXOperators
-import ONNXOps
 
 /// Trains a model, one batch at a time.
 ///

@@ -2,7 +2,6 @@ import ArgumentParser
 import ONNXFormat
 import ONNXInterpreter
 import ONNXOperators
-import ONNXOps
 import ToolSupport
 
 /// Measures one model for `bench`, in a process of its own.

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// The number of floating-point operations of a node: two for each multiply-add, one for each element of
 /// other results, none for moving elements; `nil` where sizes are unknown.

@@ -2,7 +2,6 @@ import ArgumentParser
 import ONNXCases
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 import ToolSupport
 
 /// The subcommand `operators`: lists the supported operators.

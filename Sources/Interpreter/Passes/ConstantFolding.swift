@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// Runs every pure node whose inputs are all constant, and makes its outputs initializers. A node
 /// that fails stays, so that the check or the run reports its error.

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// Removes nodes and initializers that no output depends on.
 public struct DeadNodeRemoval: Pass {

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// Joins arithmetic on tensors of one shape to chains: one node that passes over memory once.
 public struct ElementwiseChaining: Pass {

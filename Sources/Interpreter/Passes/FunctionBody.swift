@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// One call of a function: the values of its attributes, and the names that stand for its own.
 package struct FunctionBody {

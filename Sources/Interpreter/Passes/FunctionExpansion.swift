@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// Replaces every call of a model-local function by the function's nodes. A session always runs it.
 struct FunctionInlining: Pass {

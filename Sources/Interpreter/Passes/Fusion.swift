@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// Lets operators do the work of the node behind them, such as a convolution its activation, as long
 /// as any can.

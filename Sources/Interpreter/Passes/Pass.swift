@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// A change of a model that keeps its results: constant folding, fusion, the removal of dead nodes.
 ///

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// The passes of this package.
 public enum Passes {

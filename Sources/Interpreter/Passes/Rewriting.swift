@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// Replaces several nodes by one operator that computes the same, such as the nodes of a layer
 /// normalization. The rules stand beside the operators (`Operator.rewrites`).

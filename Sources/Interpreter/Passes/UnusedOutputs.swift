@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// Leaves out outputs that nobody uses, where the operator need not make them. The number of outputs
 /// stays the same, since some operators read their task from it.

@@ -7,14 +7,16 @@ import ONNXProducts
 import ONNXRecurrent
 import ONNXShape
 
-extension Registry {
-  /// All operators of this package: those of the standard, and those of the private domain that passes
-  /// and gradients use.
-  public static let standard = Registry(
+/// Makes the list of this package's operators: the standard's, and those of the private domain that its
+/// own passes and gradients use. `Registry.standard` calls it once.
+@_cdecl("onnx_standard_operators")
+package func standardOperators() -> UnsafeMutableRawPointer {
+  let registry = Registry(
     MathOperators.forward + ProductsOperators.forward + ShapeOperators.forward
       + NetworkOperators.forward + RecurrentOperators.forward + AttentionOperators.forward
       + OtherOperators.forward,
     gradients: MathOperators.gradients + ProductsOperators.gradients + ShapeOperators.gradients
       + NetworkOperators.gradients + RecurrentOperators.gradients + AttentionOperators.gradients
       + OtherOperators.gradients)
+  return RegistryBox(registry).retained
 }

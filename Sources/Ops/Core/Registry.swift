@@ -1,3 +1,4 @@
+internal import COperatorList
 import ONNXFormat
 import Synchronization
 
@@ -173,5 +174,25 @@ extension ClosedRange<Int> {
   fileprivate var text: String {
     if lowerBound == upperBound { return "\(lowerBound)" }
     return upperBound == Int.max ? "at least \(lowerBound)" : "\(lowerBound) to \(upperBound)"
+  }
+}
+
+extension Registry {
+  /// The operators of this package: those of the standard, and private ones that its passes and
+  /// gradients use.
+  public static let standard = RegistryBox.released(onnx_standard_operators())
+}
+
+/// Carries a registry through a C function.
+package final class RegistryBox {
+  private let registry: Registry
+
+  package init(_ registry: Registry) { self.registry = registry }
+
+  /// The address of this box, which `released` must be called with once.
+  package var retained: UnsafeMutableRawPointer { Unmanaged.passRetained(self).toOpaque() }
+
+  fileprivate static func released(_ address: UnsafeMutableRawPointer) -> Registry {
+    Unmanaged<RegistryBox>.fromOpaque(address).takeRetainedValue().registry
   }
 }

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// Adadelta (Zeiler, 2012): `s' = ρ s + (1 − ρ) g²`, `d = √(u + ε) / √(s' + ε) · g`,
 /// `u' = ρ u + (1 − ρ) d²`, `p' = p − rate · d`.

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// Adagrad (Duchi, Hazan and Singer, 2011): `s' = s + g²`,
 /// `p' = p − rate / (1 + (t − 1) · rateDecay) · g / (√s' + ε)`.

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// Adam (Kingma and Ba, 2014): `m' = β₁ m + (1 − β₁) g`, `v' = β₂ v + (1 − β₂) g²`,
 /// `p' = p − rate / (1 − β₁ᵗ) · m' / (√v' / √(1 − β₂ᵗ) + ε)`.

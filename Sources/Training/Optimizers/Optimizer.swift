@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// An optimiser: a formula for a parameter's new value, as nodes of a graph.
 ///

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// RMSProp (Tieleman and Hinton, 2012): `s' = α s + (1 − α) g²`, `d = g / (√s' + ε)`,
 /// `p' = p − rate · d`; with momentum `v' = momentum · v + d`, `p' = p − rate · v'`.

@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// Stochastic gradient descent: `g' = g + weightDecay · p`, `v' = momentum · v + g'`,
 /// `p' = p − rate · v'`; with Nesterov's momentum `p' = p − rate · (g' + momentum · v')`.

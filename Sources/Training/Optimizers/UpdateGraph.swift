@@ -1,6 +1,5 @@
 import ONNXFormat
 import ONNXOperators
-import ONNXOps
 
 /// The nodes that compute new parameters from gradients: clipping, the optimiser's formula, and limits
 /// to norms.

@@ -1,0 +1,1 @@
+#include "operator_list.h"
