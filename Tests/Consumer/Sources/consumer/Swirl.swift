@@ -24,7 +24,7 @@ extension Swirl {
   static var rewrites: [RewriteRule] {
     let x = RewritePattern.value("x")
     return [
-      RewriteRule(x * .node("Sin", [x * .scalar("alpha")])) {
+      RewriteRule(.product(x, .node("Sin", [.product(x, .scalar("alpha"))]))) {
         $0.node(
           "Swirl", ["x"], [.float("alpha", Float($0.scalar("alpha")))], domain: "com.acme",
           version: 1)
