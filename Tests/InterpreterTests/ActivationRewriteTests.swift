@@ -75,6 +75,39 @@ import Testing
     #expect(try !rewritten(spread).contains("Swish"))
   }
 
+  /// The fast loop of Swish is the limit at −∞ for a positive alpha only.
+  @Test func swishWithANegativeAlpha() throws {
+    let scaled = [
+      node("Mul", ["x", "minus"], "a"), node("Sigmoid", ["a"], "g"), node("Mul", ["g", "x"], "y"),
+    ]
+    let minus = NamedTensor("minus", Tensor(-1.3 as Float))
+    #expect(try rewritten(scaled, extra: [minus]) == ["Mul", "Sigmoid", "Mul"])
+
+    var swish = node("Swish", ["x"], "y")
+    swish.attributes = [.float("alpha", -1.3)]
+    let model = Models.model(
+      [swish], inputs: [ValueInfo("x", .tensor(.float32, [1]))], outputs: ["y"],
+      initializers: [], opset: 24)
+    let y = try Session(model).run(["x": floats([1], [-.infinity])])["y"]
+    #expect(try y?.array(as: Float.self) == [-.infinity])
+  }
+
+  /// Attributes are float32, which is too coarse for float64.
+  @Test func swishOfFloat64() throws {
+    let scaled = [
+      node("Mul", ["x", "alpha"], "a"), node("Sigmoid", ["a"], "g"), node("Mul", ["g", "x"], "y"),
+    ]
+    for (alpha, operators) in [(1.702, ["Mul", "Sigmoid", "Mul"]), (1.5, ["Swish"])] {
+      let model = Models.model(
+        scaled, inputs: [ValueInfo("x", .tensor(.float64, [2]))], outputs: ["y"],
+        initializers: [NamedTensor("alpha", Tensor(alpha))], opset: 18)
+      var options = SessionOptions()
+      options.passes = [.rewriting]
+      let session = try Session(model, options: options)
+      #expect(try session.describePlan(shapes: ["x": [2]]).steps.map(\.operatorType) == operators)
+    }
+  }
+
   @Test func hardSwish() throws {
     var gate = node("HardSigmoid", ["x"], "g")
     gate.attributes = [.float("alpha", 1 / 6), .float("beta", 0.5)]

@@ -184,15 +184,14 @@ extension GraphView {
   /// type.
   package func isNumber(_ name: String, _ number: Double) -> Bool {
     guard let value = scalar(name), let type = constant(name)?.elementType else { return false }
-    let rounding: Double =
-      switch type {
-      case .float16: 1e-3
-      case .bfloat16: 1e-2
-      case .float32: 1e-6
-      case .float64: 1e-12
-      default: 0
-      }
-    return abs(value - number) <= rounding * abs(number)
+    // Exporters write float32 and float64 with fewer digits than the type holds.
+    return switch type {
+    case .float16: value == Double(Float16(number))
+    case .bfloat16: value == Double(BFloat16(Float(number)).compute)
+    case .float32: abs(value - number) <= 1e-6 * abs(number)
+    case .float64: abs(value - number) <= 1e-12 * abs(number)
+    default: value == number
+    }
   }
 
   /// The element of a constant with a single number; `nil` for other values.

@@ -46,7 +46,10 @@ extension HardSwish {
         && view.isNumber(node.inputs[2], 6)
     }
     return [
-      RewriteRule(.product(x, gate)) { $0.node("HardSwish", ["x"], version: 22) },
+      RewriteRule(.product(x, gate)) {
+        // The attribute alpha is a float32, and HardSwish divides by 6 exactly.
+        $0.type("x")?.elementType == .float64 ? nil : $0.node("HardSwish", ["x"], version: 22)
+      },
       RewriteRule(.product(x, .number(1 / 6), clipped)) {
         $0.node("HardSwish", ["x"], version: 22)
       },

@@ -22,7 +22,9 @@ struct Swish: DifferentiableElementwise {
     return gate * (1 + t * (1 - gate))
   }
   var vectorised: UnaryLoop<Float, Float>? {
-    { [alpha] x, y, count in ck_swish(x, y, count, alpha) }
+    // Its result at −∞ is the limit for a positive alpha.
+    guard alpha > 0 else { return nil }
+    return { [alpha] x, y, count in ck_swish(x, y, count, alpha) }
   }
   var vectorisedGradient: GradientLoop<Float>? {
     { [alpha] x, _, g, gx, count in ck_swish_grad(x, g, gx, count, alpha) }
@@ -55,7 +57,11 @@ extension Swish {
     return [
       RewriteRule(.product(x, .node("Sigmoid", [x]))) { $0.node("Swish", ["x"], version: 24) },
       RewriteRule(.product(x, .node("Sigmoid", [.product(x, .scalar("alpha"))]))) {
-        $0.node("Swish", ["x"], [.float("alpha", Float($0.scalar("alpha")))], version: 24)
+        // The attribute is a float32: too coarse for most numbers of float64.
+        let alpha = Float($0.scalar("alpha"))
+        let isExact = $0.type("x")?.elementType != .float64 || Double(alpha) == $0.scalar("alpha")
+        return isExact && alpha > 0
+          ? $0.node("Swish", ["x"], [.float("alpha", alpha)], version: 24) : nil
       },
     ]
   }
