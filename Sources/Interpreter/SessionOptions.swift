@@ -20,11 +20,12 @@ public struct SessionOptions: Sendable {
   public var expansions: [any Pass] = []
   /// How convolutions are computed.
   public var convolution = ConvolutionAlgorithm.automatic
-  /// Whether the bits of a sample are the same in every batch. OpenBLAS adds up a row in another order
-  /// where it multiplies more of them, so products of two computed float matrices whose rows may be
-  /// samples (`MatMul` with a matrix of rank 2, `Gemm`, `Einsum`) run in slower kernels. Products with
-  /// constant weights, convolutions, recurrent layers, and the products of attention, each of one
-  /// sample, are the same and as fast either way.
+  /// Whether the bits of a sample are the same in every batch. The default is `true`.
+  ///
+  /// The order in which OpenBLAS sums a row depends on the number of rows. Products of two computed
+  /// float matrices whose rows may be samples (`MatMul` with a matrix of rank 2, `Gemm`, `Einsum`)
+  /// therefore use slower kernels. Products with constant weights, convolutions, recurrent layers and
+  /// attention are not affected.
   public var isBatchInvariant = true
   /// The most nodes that a model may have once its functions are expanded.
   public var maxNodes = 10_000_000
