@@ -19,7 +19,7 @@ public struct Registry: Sendable {
 
   private let operators: [any Operator.Type]
   private let forward: Table
-  private let gradients: LazyTable
+  private let onDemand: OnDemand
 
   /// A table of operators.
   ///
@@ -29,13 +29,13 @@ public struct Registry: Sendable {
   public init(_ operators: [any Operator.Type], gradients: [any Operator.Type] = []) {
     self.operators = operators
     forward = Self.table(operators)
-    self.gradients = LazyTable(gradients)
+    onDemand = OnDemand(operators, gradients: gradients)
   }
 
-  private init(_ operators: [any Operator.Type], forward: Table, gradients: LazyTable) {
+  private init(_ operators: [any Operator.Type], forward: Table, onDemand: OnDemand) {
     self.operators = operators
     self.forward = forward
-    self.gradients = gradients
+    self.onDemand = onDemand
   }
 
   /// This registry with more operators and their gradient operators. They replace those of the same
@@ -43,9 +43,10 @@ public struct Registry: Sendable {
   public func adding(_ types: [any Operator.Type]) -> Registry {
     guard !types.isEmpty else { return self }
     let forward = Self.merged(forward, Self.table(types))
-    let gradients = LazyTable(
-      gradients.types, replacedBy: gradients.replacements + types.flatMap { $0.gradientOperators })
-    return Registry(operators + types, forward: forward, gradients: gradients)
+    let onDemand = OnDemand(
+      operators + types, gradients: onDemand.gradientTypes,
+      replacedBy: onDemand.replacements + types.flatMap { $0.gradientOperators })
+    return Registry(operators + types, forward: forward, onDemand: onDemand)
   }
 
   /// The first table with the entries of the second, which replace those of the same version.
@@ -59,22 +60,37 @@ public struct Registry: Sendable {
     return table
   }
 
-  /// A table that is built when it is first used: running a model needs no gradients.
-  private final class LazyTable: Sendable {
-    let types: [any Operator.Type]
+  /// What is made once, when it is first used: running a model needs no gradients, and all sessions
+  /// share the rewrite rules.
+  private final class OnDemand: Sendable {
+    let gradientTypes: [any Operator.Type]
     let replacements: [any Operator.Type]
-    private let table = Mutex<Table?>(nil)
+    private let operators: [any Operator.Type]
+    private let made = Mutex<(gradients: Table?, rewrites: [String: [RewriteRule]]?)>((nil, nil))
 
-    init(_ types: [any Operator.Type], replacedBy replacements: [any Operator.Type] = []) {
-      self.types = types
+    init(
+      _ operators: [any Operator.Type], gradients: [any Operator.Type],
+      replacedBy replacements: [any Operator.Type] = []
+    ) {
+      self.operators = operators
+      gradientTypes = gradients
       self.replacements = replacements
     }
 
-    subscript(key: Key) -> [(since: Int, types: TypeSet, operator: any Operator.Type)]? {
-      table.withLock { table in
-        let made = table ?? merged(Registry.table(types), Registry.table(replacements))
-        table = made
-        return made[key]
+    var gradients: Table {
+      made.withLock { made in
+        let table =
+          made.gradients ?? merged(Registry.table(gradientTypes), Registry.table(replacements))
+        made.gradients = table
+        return table
+      }
+    }
+
+    var rewrites: [String: [RewriteRule]] {
+      made.withLock { made in
+        let rules = made.rewrites ?? Registry.rules(operators)
+        made.rewrites = rules
+        return rules
       }
     }
   }
@@ -99,7 +115,9 @@ public struct Registry: Sendable {
 
   /// The rewrite rules of all operators by the operator names of the nodes that can end their patterns,
   /// largest patterns first.
-  public var rewrites: [String: [RewriteRule]] {
+  public var rewrites: [String: [RewriteRule]] { onDemand.rewrites }
+
+  private static func rules(_ operators: [any Operator.Type]) -> [String: [RewriteRule]] {
     var rules: [String: [RewriteRule]] = [:]
     for rule in operators.flatMap({ $0.rewrites }) {
       for end in rule.pattern.ends { rules[end, default: []].append(rule) }
@@ -119,7 +137,7 @@ public struct Registry: Sendable {
     _ name: String, domain: String, operatorSet: Int
   ) -> (operator: any Operator.Type, since: Int, types: TypeSet)? {
     let key = Key(domain: domain, name: name)
-    let entries = forward[key] ?? (domain == Self.privateDomain ? gradients[key] : nil)
+    let entries = forward[key] ?? (domain == Self.privateDomain ? onDemand.gradients[key] : nil)
     guard let entry = entries?.last(where: { $0.since <= operatorSet }) else { return nil }
     if let removed = entry.operator.schema.removed, operatorSet >= removed { return nil }
     return (entry.operator, entry.since, entry.types)
