@@ -53,10 +53,11 @@ extension Model {
     options: SessionOptions = .init()
   ) throws(ModelError) -> Model {
     var model = self
-    model.graph = try expandFunctions(self, maxNodes: options.maxNodes)
+    let engine = Engine(options)
+    model.graph = try expandFunctions(
+      self, operatorsIn: engine.registry, maxNodes: options.maxNodes)
     model.importDomainsOfFunctions()
     model.functions = []
-    let engine = Engine(options)
     let sets = try OperatorSets(operatorSets)
     let inputs = Set(model.graph.inputs.map(\.name))
     let kept = Set(

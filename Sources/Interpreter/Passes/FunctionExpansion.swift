@@ -1,23 +1,31 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Replaces every call of a model-local function by the function's nodes. A session always runs it.
+/// Replaces every call of a model-local function, and every node of a function operator, by the
+/// function's nodes. A session always runs it.
 struct FunctionInlining: Pass {
   let name = "functions"
 
   func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError) {
-    guard !model.functions.isEmpty else { return }
-    model.graph = try expandFunctions(model, maxNodes: context.options.maxNodes)
+    model.graph = try expandFunctions(
+      model, operatorsIn: context.registry, maxNodes: context.options.maxNodes)
     model.functions = []
   }
 }
 
 /// The model's graph with every call of a model-local function replaced by the function's nodes.
+/// - Parameter registry: operators whose nodes are replaced too if they are function operators; `nil`
+///   leaves them as they are
 /// - Throws: `ModelError.graph` for functions that call themselves, are nested too deep, or would
 ///   make more than `maxNodes` nodes.
-package func expandFunctions(_ model: Model, maxNodes: Int) throws(ModelError) -> Graph {
-  guard !model.functions.isEmpty else { return model.graph }
+package func expandFunctions(
+  _ model: Model, operatorsIn registry: Registry? = nil, maxNodes: Int
+) throws(ModelError) -> Graph {
+  guard !model.functions.isEmpty || registry != nil else { return model.graph }
   var expansion = try FunctionExpansion(model.functions, maxNodes: maxNodes)
+  if let registry {
+    expansion.operators = (registry, try OperatorSets(model.operatorSets))
+  }
   let size = expansion.size(of: model.graph.nodes)
   guard size <= maxNodes else {
     throw .graph(
@@ -36,6 +44,8 @@ private struct FunctionExpansion {
   private static let maxDepth = 200
 
   private let functions: [Key: Function]
+  /// The operators whose nodes are replaced if they are function operators.
+  var operators: (registry: Registry, sets: OperatorSets)?
   private var sizes: [Key: Int] = [:]
   private var calls = 0
   /// Bytes of lists and names that further calls may make.
@@ -153,20 +163,30 @@ private struct FunctionExpansion {
         node.attributes[index].value = .graph(try expand(graph))
       }
     }
-    guard let key = key(node), let function = functions[key] else {
+    let label =
+      node.name.flatMap { $0.isEmpty ? nil : $0 } ?? "\(node.operatorType)#\(calls + 1)"
+    func fail(_ reason: OperatorError) -> ModelError {
+      .node(name: label, operatorType: node.operatorType, reason)
+    }
+    let function: Function
+    if let known = key(node).flatMap({ functions[$0] }) {
+      function = known
+    } else if let made = try operatorBody(node, fail) {
+      function = made
+      node.attributes = []
+    } else {
       nodes.append(node)
       return
     }
     calls += 1
-    let label = node.name.flatMap { $0.isEmpty ? nil : $0 } ?? "\(node.operatorType)#\(calls)"
-    func fail(_ reason: String) -> ModelError {
-      .node(name: label, operatorType: node.operatorType, .invalid(reason))
-    }
     guard node.inputs.count <= function.inputs.count else {
-      throw fail("the function takes \(function.inputs.count) inputs, got \(node.inputs.count)")
+      throw fail(
+        .invalid("the function takes \(function.inputs.count) inputs, got \(node.inputs.count)"))
     }
     guard node.outputs.count <= function.outputs.count else {
-      throw fail("the function has \(function.outputs.count) outputs, got \(node.outputs.count)")
+      throw fail(
+        .invalid(
+          "the function has \(function.outputs.count) outputs, got \(node.outputs.count)"))
     }
     var body = FunctionBody(prefix: "\(label)#\(calls)/")
     try take(
@@ -181,15 +201,15 @@ private struct FunctionExpansion {
     }
     if let version = body.versions[""], version > Registry.newestVersion {
       throw fail(
-        "the function imports operator set version \(version); the newest supported is "
-          + "\(Registry.newestVersion)")
+        .invalid(
+          "the function imports operator set version \(version); the newest supported is "
+            + "\(Registry.newestVersion)"))
     }
     for attribute in function.attributeDefaults { body.attributes[attribute.name] = attribute }
     let allowed = Set(function.attributes + function.attributeDefaults.map(\.name))
     for attribute in node.attributes {
       guard allowed.contains(attribute.name) else {
-        throw .node(
-          name: label, operatorType: node.operatorType, .unknownAttribute(attribute.name))
+        throw fail(.unknownAttribute(attribute.name))
       }
       body.attributes[attribute.name] = attribute
     }
@@ -208,5 +228,22 @@ private struct FunctionExpansion {
       try expand(body.renamed(inner), into: &nodes)
     }
     nodes += copies
+  }
+
+  /// The body of a node of a function operator; `nil` for any other node.
+  private func operatorBody(
+    _ node: Node, _ fail: (OperatorError) -> ModelError
+  ) throws(ModelError) -> Function? {
+    let domain = Registry.normalized(domain: node.domain)
+    guard let operators, operators.registry.functionNames.contains(node.operatorType),
+      let version = try? operators.sets.version(for: node, fail),
+      let found = operators.registry.find(
+        node.operatorType, domain: domain, operatorSet: version),
+      found.operator is any FunctionOperator.Type
+    else { return nil }
+    do throws(OperatorError) {
+      let made = try operators.registry.make(node, operatorSet: version).operator
+      return try (made as? any FunctionOperator)?.function(given: node.inputs.map { !$0.isEmpty })
+    } catch { throw fail(error) }
   }
 }

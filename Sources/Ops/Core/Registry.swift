@@ -19,6 +19,8 @@ public struct Registry: Sendable {
 
   private let operators: [any Operator.Type]
   private let forward: Table
+  /// The names of function operators, in any domain.
+  package let functionNames: Set<String>
   private let onDemand: OnDemand
 
   /// A table of operators.
@@ -28,14 +30,20 @@ public struct Registry: Sendable {
   ///   - gradients: operators of the private domain that only gradients use
   public init(_ operators: [any Operator.Type], gradients: [any Operator.Type] = []) {
     self.operators = operators
+    functionNames = Self.functionNames(operators)
     forward = Self.table(operators)
     onDemand = OnDemand(operators, gradients: gradients)
   }
 
   private init(_ operators: [any Operator.Type], forward: Table, onDemand: OnDemand) {
     self.operators = operators
+    functionNames = Self.functionNames(operators)
     self.forward = forward
     self.onDemand = onDemand
+  }
+
+  private static func functionNames(_ operators: [any Operator.Type]) -> Set<String> {
+    Set(operators.lazy.filter { $0 is any FunctionOperator.Type }.map { $0.schema.name })
   }
 
   /// This registry with more operators and their gradient operators. They replace those of the same
