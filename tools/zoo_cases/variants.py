@@ -74,14 +74,15 @@ def dynamic(weight_type, per_channel):
     return write
 
 
-def static(form, activations, weights, per_channel=False):
+def static(form, activations, weights, per_channel=False, operators=None):
     def write(source, target, values):
         with tempfile.TemporaryDirectory() as folder:
             path = prepared(source, folder)
             quant_pre_process(path, f"{folder}/ready.onnx", skip_symbolic_shape=True)
             quantize_static(
                 f"{folder}/ready.onnx", target, Samples(values), quant_format=form,
-                activation_type=activations, weight_type=weights, per_channel=per_channel)
+                activation_type=activations, weight_type=weights, per_channel=per_channel,
+                op_types_to_quantize=operators)
         changed(target)
 
     return write
