@@ -1,247 +1,290 @@
-"""Compares random models of one node with onnx's reference evaluator and onnxruntime.
+"""Runs random models of one node here, in onnx's reference evaluator and in onnxruntime.
 
-    python tools/compare/random_models.py --count 10000 [--seed 1] [--only Conv] [--keep FOLDER]
+    SWIFTONNX_LIBRARY=.build/release/libONNXC.so python tools/compare/random_models.py \\
+        [--seed 1] [--first 0] [--count 10000] [--only Conv,Pad] [--show NUMBER] [--json FILE]
 
-Every run takes an operator version of the standard, element types that its schema allows, shapes of
-rank 0 to 8 with empty dimensions, random or extreme attributes, and contents with zeros, infinities
-and NaN; some inputs are constants of the model. The peers run in processes of their own, because they
-crash and hang on some models. A model that one of them runs becomes a test case for `onnx-run test`;
-the result must agree with at least one. Differences are printed by operator, those of models that both
-peers run first, and those that `random_models_decided.txt` lists with their reasons apart from others. Exit code 1 if there are
-others.
+The models have every version of every operator without graph attributes, ranks 0 to 8, empty
+dimensions, extreme attributes, NaN and infinities, and all element types. A case is its seed and
+number: `--show NUMBER` prints one, with all results. Each implementation runs in a process of its own,
+which is replaced when it crashes or hangs. Differences are sorted by operator; those that
+known_differences.txt explains are counted only. Exits with 1 if others are left.
 """
 
 import argparse
 import collections
 import json
-import multiprocessing
+import os
 import pathlib
+import pickle
 import re
-import shutil
+import select
 import subprocess
 import sys
-import tempfile
+import threading
+import time
 import warnings
 
 import numpy as np
-import onnx
-from onnx import helper, numpy_helper
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from random_nodes import random_case  # noqa: E402
-
-DECIDED = pathlib.Path(__file__).with_name("random_models_decided.txt")
+HERE = pathlib.Path(__file__).resolve().parent
+PEERS = ["here", "reference", "onnxruntime"]
+TOLERANCE = {"float64": 1e-5, "float32": 1e-3, "float16": 2e-2}
 
 
-def run_reference(data, feeds):
-    from onnx.reference import ReferenceEvaluator
+def runner(peer):
+    """A function from a case to the list of its outputs."""
+    if peer == "here":
+        sys.path.insert(0, str(HERE.parent / "python"))
+        from swiftonnx import values
+        from swiftonnx.session import Session
 
-    return ReferenceEvaluator(onnx.load_model_from_string(data)).run(None, feeds)
+        def run(case):
+            session = Session(case.model.SerializeToString(), threads=1)
+            arguments = []
+            for info in case.model.graph.input:
+                kind = values.kind_of(info)
+                message = values.message(case.feeds[info.name], kind)
+                arguments.append((info.name, kind, message.SerializeToString()))
+            return [values.value(data, kind) for _, kind, data in session.run(arguments)]
+
+    elif peer == "reference":
+        import onnx.reference
+
+        def run(case):
+            return onnx.reference.ReferenceEvaluator(case.model).run(None, case.feeds)
+
+    else:
+        import onnxruntime
+
+        onnxruntime.set_default_logger_severity(4)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+
+        def run(case):
+            session = onnxruntime.InferenceSession(
+                case.model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+            return session.run(None, case.feeds)
+
+    return run
 
 
-def run_onnxruntime(data, feeds):
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    return session.run(None, feeds)
-
-
-PEERS = {"reference": run_reference, "onnxruntime": run_onnxruntime}
-
-
-def serve(name, pipe):
-    """Answers requests (model, feeds) with the outputs, or with a text where the peer refuses."""
+def work(peer):
+    """Serves requests on standard input: a seed, a number and the operators to choose from."""
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    import random_cases
+
+    run = runner(peer)
     while True:
-        data, feeds = pipe.recv()
         try:
-            answer = PEERS[name](data, feeds)
-        except Exception as error:  # noqa: BLE001: the peers raise exceptions of any kind.
-            answer = str(error)[:300]
+            seed, number, only = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        case = random_cases.make(seed, number, only)
         try:
-            pipe.send(answer)
-        except Exception as error:  # noqa: BLE001
-            pipe.send(str(error)[:300])
+            reply = ("none", "") if case is None else ("ok", [plain(v) for v in run(case)])
+        except Exception as error:
+            text = str(error).replace("\n", " ")
+            absent = re.search(
+                r"NOT_IMPLEMENTED|No corresponding Numpy|No Op registered|Unsupported|not support|"
+                r"under development|is till opset", text)
+            if peer == "reference":
+                absent = "No implementation" in text or isinstance(error, NotImplementedError)
+            reply = ("absent" if absent else "error", f"{type(error).__name__}: {text}"[:400])
+        pickle.dump(reply, out)
+        out.flush()
+
+
+def plain(value):
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return np.asarray(value) if not isinstance(value, dict) else value
 
 
 class Peer:
-    """A process that runs models in one implementation, and is replaced when it crashes or hangs."""
+    """An implementation in a process of its own."""
 
     def __init__(self, name):
-        self.name = name
-        self.process = None
+        self.name, self.process = name, None
 
-    def ask(self, data, feeds, seconds=10):
-        if self.process is None or not self.process.is_alive():
-            self.pipe, other = multiprocessing.Pipe()
-            self.process = multiprocessing.Process(
-                target=serve, args=(self.name, other), daemon=True)
-            self.process.start()
-            other.close()
+    def ask(self, request, seconds=20):
+        if self.process is None:
+            self.process = subprocess.Popen(
+                [sys.executable, __file__, "--worker", self.name], stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)
         try:
-            self.pipe.send((data, feeds))
-            if self.pipe.poll(seconds):
-                return self.pipe.recv()
-        except (EOFError, OSError):
-            pass
+            self.process.stdin.write(pickle.dumps(request))
+            ready, _, _ = select.select([self.process.stdout], [], [], seconds)
+            if ready:
+                return pickle.load(self.process.stdout)
+            verdict = ("crash", f"no answer in {seconds} s")
+        except (EOFError, OSError, pickle.UnpicklingError):
+            verdict = ("crash", f"ended with {self.process.wait()}")
         self.process.kill()
-        self.process.join()
+        self.process.wait()
         self.process = None
-        return "crashed or took too long"
+        return verdict
 
 
-def proto_of(value, info_name):
-    if isinstance(value, list):
-        return numpy_helper.from_list([np.asarray(x) for x in value], info_name)
-    return numpy_helper.from_array(np.asarray(value), info_name)
-
-
-def tolerance(outputs):
-    arrays = [np.asarray(x) for x in outputs for x in (x if isinstance(x, list) else [x])]
-    kinds = {x.dtype.name for x in arrays}
-    if kinds & {"float16", "bfloat16"}:
-        return "2e-2 1e-2 max"
-    if kinds & {"float32", "float64", "complex64", "complex128"}:
-        return "1e-4 1e-5 max"
-    return "0 0"
-
-
-def write_case(folder, model, feeds, outputs):
-    data = folder / "test_data_set_0"
-    data.mkdir(parents=True)
-    (folder / "model.onnx").write_bytes(model)
-    for index, (name, value) in enumerate(feeds.items()):
-        (data / f"input_{index}.pb").write_bytes(proto_of(value, name).SerializeToString())
-    for index, value in enumerate(outputs):
-        (data / f"output_{index}.pb").write_bytes(proto_of(value, f"y{index}").SerializeToString())
-    (folder / "tol").write_text(tolerance(outputs))
-
-
-def declared(model, outputs):
-    """The model with the types of its outputs."""
-    model = onnx.load_model_from_string(model)
-    for info, value in zip(model.graph.output, outputs):
-        if isinstance(value, list):
-            element = np.asarray(value[0]).dtype if value else np.dtype(np.float32)
-            inner = helper.make_tensor_type_proto(
-                helper.np_dtype_to_tensor_dtype(element), None)
-            info.type.CopyFrom(helper.make_sequence_type_proto(inner))
+def difference(ours, theirs):
+    """A description of the first difference between two lists of outputs, or `None`."""
+    if len(ours) != len(theirs):
+        return f"{len(ours)} outputs, not {len(theirs)}"
+    for index, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        if isinstance(a, list) or isinstance(b, list):
+            if type(a) is not type(b):
+                return "kind"
+            found = difference(a, b)
         else:
-            value = np.asarray(value)
-            info.type.CopyFrom(helper.make_tensor_type_proto(
-                helper.np_dtype_to_tensor_dtype(value.dtype), None))
-    return model.SerializeToString()
+            found = array_difference(a, b)
+        if found:
+            return f"output {index} {found}" if index else found
+    return None
 
 
-def read_decided():
-    """Reasons by (operator, pattern of the message)."""
-    entries = []
-    for line in DECIDED.read_text().splitlines():
-        if line and not line.startswith("#"):
-            operator, pattern, reason = (part.strip() for part in line.split("|", 2))
-            entries.append((operator, re.compile(pattern), reason))
-    return entries
+def array_difference(a, b):
+    if isinstance(a, dict) or isinstance(b, dict):
+        return None if a == b else "map"
+    if a.shape != b.shape:
+        return f"shape {list(a.shape)}, not {list(b.shape)}"
+    if a.dtype.kind in "OUS" or b.dtype.kind in "OUS":
+        return None if [str(v) for v in a.ravel()] == [str(v) for v in b.ravel()] else "text"
+    if a.dtype != b.dtype:
+        return f"type {a.dtype}, not {b.dtype}"
+    if a.dtype.kind in "iub":
+        if (a == b).all():
+            return None
+        at = np.argwhere(np.asarray(a != b).ravel())[0, 0]
+        return f"value [{at}] {a.ravel()[at]}, not {b.ravel()[at]}"
+    relative = TOLERANCE.get(a.dtype.name, 0.1)
+    if a.dtype.kind == "c":
+        a, b = a.view(np.float64), b.view(np.float64)
+    x, y = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
+    finite = np.abs(y[np.isfinite(y)]).max(initial=0)
+    absolute = relative * (1e-2 * min(finite, 1e30) + 1e-6)
+    close = np.isclose(x, y, relative, absolute, equal_nan=True)
+    if close.all():
+        return None
+    at = np.argwhere(~close)[0, 0]
+    return f"value [{at}] {x[at]:.6g}, not {y[at]:.6g}"
 
 
-KINDS = {
-    "both": "both peers run the model, and neither agrees",
-    "onnxruntime": "onnxruntime alone runs the model",
-    "values": "the reference evaluator alone runs the model, with another result",
-    "refused": "the reference evaluator alone runs the model, which is refused here",
-}
+def verdict(results):
+    """The kind of a difference and its description, or `None` where there is none to speak of."""
+    (kind, ours), reference, onnxruntime = (results[peer] for peer in PEERS)
+    good = {
+        name: result[1]
+        for name, result in (("reference", reference), ("onnxruntime", onnxruntime))
+        if result[0] == "ok"
+    }
+    if kind == "crash":
+        return "crash", ours
+    if kind == "ok":
+        wrong = {name: difference(ours, theirs) for name, theirs in good.items()}
+        wrong = {name: text for name, text in wrong.items() if text}
+        if wrong:
+            agrees = [name for name in good if name not in wrong]
+            verb = f"agrees with {agrees[0]}" if agrees else "wrong"
+            if not agrees and len(good) == 1:
+                verb = f"not as {next(iter(good))}"
+            return verb, "; ".join(f"{name}: {text}" for name, text in wrong.items())
+        if not good and reference[0] == onnxruntime[0] == "error":
+            return "accepted", onnxruntime[1]
+        return None
+    if "onnxruntime" in good:
+        return ("refused" if "reference" in good else "refused, onnxruntime runs"), ours
+    if "reference" in good and onnxruntime[0] == "absent":
+        return "refused, reference runs", ours
+    return None
 
 
-def kind_of(messages):
-    if len(messages) == 2:
-        return "both"
-    if "onnxruntime" in messages:
-        return "onnxruntime"
-    return "values" if messages["reference"].startswith("test_data_set") else "refused"
+def known():
+    """The differences that the standard decides: operator, verdict, pattern, sentence."""
+    lines = (HERE / "known_differences.txt").read_text().splitlines()
+    return [
+        [part.strip() for part in line.split("|", 3)]
+        for line in lines if line.strip() and not line.startswith("#")
+    ]
+
+
+def explains(entry, operator, kind, text):
+    return (
+        re.fullmatch(entry[0], operator) and re.fullmatch(entry[1], kind)
+        and re.search(entry[2], text)
+    )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tool", default=".build/release/onnx-run")
-    parser.add_argument("--count", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", help="operators whose names match this expression")
-    parser.add_argument("--batch", type=int, default=2000)
-    parser.add_argument("--keep", type=pathlib.Path, help="keep the cases that differ here")
-    parser.add_argument("--show", type=int, default=3, help="differences shown for an operator")
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--count", type=int, default=10000)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--show", type=int)
+    parser.add_argument("--all", action="store_true", help="print known and minor differences too")
+    parser.add_argument("--json")
+    parser.add_argument("--worker", choices=PEERS)
     options = parser.parse_args()
+    if options.worker:
+        return work(options.worker)
+    import random_cases
 
-    peers = [Peer(name) for name in PEERS]
-    decided = read_decided()
-    counts = collections.Counter()
+    only = tuple(name for name in options.only.split(",") if name)
+    peers = {name: Peer(name) for name in PEERS}
+    if options.show is not None:
+        print(random_cases.make(options.seed, options.show, only))
+        for name, peer in peers.items():
+            kind, value = peer.ask((options.seed, options.show, only))
+            print(f"{name}: {kind} {value}")
+        return 0
+    entries, started = known(), time.time()
     found = collections.defaultdict(list)
-    excused = collections.Counter()
-    number = 0
-    while number < options.count:
-        with tempfile.TemporaryDirectory() as temporary:
-            root = pathlib.Path(temporary)
-            for _ in range(min(options.batch, options.count - number)):
-                random = np.random.default_rng([options.seed, number])
-                case = random_case(random, options.only)
-                counts["runs"] += 1
-                answers = [peer.ask(case.model, case.feeds) for peer in peers]
-                name = f"{case.label}__{number}"
-                number += 1
-                results = {}
-                for peer, answer in zip(peers, answers):
-                    if isinstance(answer, str) or any(x is None for x in answer):
-                        continue
-                    try:
-                        model = declared(case.model, answer)
-                        write_case(root / f"{name}__{peer.name}", model, case.feeds, answer)
-                        results[peer.name] = answer
-                    except Exception:  # noqa: BLE001: a type that NumPy has no name for.
-                        shutil.rmtree(root / f"{name}__{peer.name}", ignore_errors=True)
-                counts["models that a peer runs"] += bool(results)
-            report = root / "report.json"
-            subprocess.run(
-                [options.tool, "test", str(root), "--json", str(report)],
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-            verdicts = collections.defaultdict(dict)
-            for result in json.loads(report.read_text()) if report.exists() else []:
-                name, peer = pathlib.Path(result["case"]).name.rsplit("__", 1)
-                verdicts[name][peer] = None if result["passed"] else result["message"]
-            for name, messages in verdicts.items():
-                if None in messages.values():
-                    counts["agreeing"] += 1
-                    continue
-                operator = name.split("_v")[0]
-                text = " / ".join(f"{peer}: {message}" for peer, message in messages.items())
-                reason = next(
-                    (reason for known, pattern, reason in decided
-                     if known in ("*", operator) and pattern.search(text)), None)
-                if reason:
-                    excused[f"{operator}: {reason}"] += 1
-                    continue
-                found[kind_of(messages), operator].append((name, text))
-                if options.keep:
-                    for peer in messages:
-                        case = f"{name}__{peer}"
-                        shutil.copytree(root / case, options.keep / case, dirs_exist_ok=True)
-        print(f"{number} of {options.count} runs, {sum(map(len, found.values()))} differences",
-              file=sys.stderr, flush=True)
-    for key, value in counts.items():
-        print(f"{key}: {value}")
-    for key, value in sorted(excused.items()):
-        print(f"decided, {value} times: {key}")
-    for kind, description in KINDS.items():
-        entries = {operator: list for (key, operator), list in found.items() if key == kind}
-        print(f"\n## {description}: {sum(map(len, entries.values()))}")
-        for operator in sorted(entries, key=lambda key: -len(entries[key])):
-            print(f"{operator}: {len(entries[operator])}")
-            for name, text in entries[operator][:options.show]:
-                print(f"  {name}: {text}")
-    sys.exit(1 if found else 0)
+    explained, outcomes = collections.Counter(), collections.Counter()
+    last = options.first + options.count
+    for start in range(options.first, last, 500):
+        numbers = range(start, min(start + 500, last))
+        results = {name: [] for name in PEERS}
+
+        def answer(name):
+            for number in numbers:
+                results[name].append(peers[name].ask((options.seed, number, only)))
+
+        threads = [threading.Thread(target=answer, args=(name,)) for name in PEERS]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for index, number in enumerate(numbers):
+            row = {name: results[name][index] for name in PEERS}
+            outcomes.update(f"{name} {row[name][0]}" for name in PEERS)
+            judged = verdict(row)
+            if judged is None:
+                continue
+            operator = random_cases.make(options.seed, number, only).operator
+            entry = next((e for e in entries if explains(e, operator, *judged)), None)
+            if entry:
+                explained[" | ".join(entry[:3])] += 1
+            if options.all or not entry:
+                found[operator, judged[0]].append((number, judged[1]))
+    for (operator, kind), cases in sorted(found.items()):
+        print(f"{operator}: {kind}, {len(cases)} cases")
+        for number, text in cases[:3]:
+            print(f"    {number}: {text[:200]}")
+    print(f"{options.count} cases in {time.time() - started:.0f} s, seed {options.seed}")
+    print(", ".join(f"{name} {count}" for name, count in sorted(outcomes.items())))
+    print(f"explained by known_differences.txt: {sum(explained.values())}")
+    left = sum(len(c) for (_, kind), c in found.items() if kind != "accepted")
+    print(f"left: {left}, and {sum(len(c) for c in found.values()) - left} accepted here only")
+    if options.json:
+        table = [
+            {"operator": operator, "kind": kind, "number": number, "text": text}
+            for (operator, kind), cases in sorted(found.items()) for number, text in cases
+        ]
+        pathlib.Path(options.json).write_text(json.dumps(table, indent=1))
+    return 1 if left else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
