@@ -4,7 +4,21 @@ import ONNXOperators
 /// quantiser and the exporters of transformers write. A test compares the list with the folder.
 package enum ContribOperators {
   package static let forward: [any Operator.Type] = [
-    BiasGelu.self
+    BiasGelu.self,
+    BiasSoftmax.self,
+    ContribSimplifiedLayerNormalization.self,
+    EmbedLayerNormalization.self,
+    FastGelu.self,
+    FusedConv.self,
+    FusedGemm.self,
+    FusedMatMul.self,
+    Gelu.self,
+    NhwcMaxPool.self,
+    QuickGelu.self,
+    SimplifiedLayerNormalization.self,
+    SkipLayerNormalization.self,
+    SkipSimplifiedLayerNormalization.self,
+    TransposeMatMul.self,
   ]
 
   /// The domain of most of them.
