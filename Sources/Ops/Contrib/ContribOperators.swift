@@ -4,7 +4,25 @@ import ONNXOperators
 /// quantiser and the exporters of transformers write. A test compares the list with the folder.
 package enum ContribOperators {
   package static let forward: [any Operator.Type] = [
-    BiasGelu.self
+    BiasGelu.self,
+    ContribDequantizeLinear.self,
+    ContribQLinearConv.self,
+    ContribQuantizeLinear.self,
+    DynamicQuantizeLSTM.self,
+    DynamicQuantizeMatMul.self,
+    MatMulInteger16.self,
+    MatMulIntegerToFloat.self,
+    MatMulNBits.self,
+    QGemm.self,
+    QLinearAdd.self,
+    QLinearAveragePool.self,
+    QLinearConcat.self,
+    QLinearGlobalAveragePool.self,
+    QLinearLeakyRelu.self,
+    QLinearMul.self,
+    QLinearSigmoid.self,
+    QLinearSoftmax.self,
+    QLinearWhere.self,
   ]
 
   /// The domain of most of them.
