@@ -4,7 +4,11 @@ import ONNXOperators
 /// quantiser and the exporters of transformers write. A test compares the list with the folder.
 package enum ContribOperators {
   package static let forward: [any Operator.Type] = [
-    BiasGelu.self
+    BiasGelu.self,
+    ContribAttention.self,
+    ContribRotaryEmbedding.self,
+    GroupQueryAttention.self,
+    MultiHeadAttention.self,
   ]
 
   /// The domain of most of them.
