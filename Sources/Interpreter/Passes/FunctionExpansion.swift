@@ -7,24 +7,46 @@ struct FunctionInlining: Pass {
   let name = "functions"
 
   func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError) {
-    model.graph = try expandFunctions(
-      model, operatorsIn: context.registry, maxNodes: context.options.maxNodes)
+    model.graph = try expandFunctions(model, context.engine)
     model.functions = []
   }
+}
+
+/// The model's graph with every call of a model-local function, and every node of a function operator,
+/// replaced by the function's nodes. Function operators that need types they do not get are left.
+/// - Throws: `ModelError.graph` for functions that call themselves, are nested too deep, or would
+///   make more nodes than the options allow.
+package func expandFunctions(_ model: Model, _ engine: Engine) throws(ModelError) -> Graph {
+  var model = model
+  let maxNodes = engine.options.maxNodes
+  model.graph = try expandFunctions(model, operatorsIn: engine.registry, maxNodes: maxNodes)
+  model.functions = []
+  let names = engine.registry.functionNames
+  guard model.graph.nodes.contains(where: { names.contains($0.operatorType) }),
+    let operatorSets = try? OperatorSets(model.operatorSets),
+    let program = try? Program(model.graph, operatorSets: operatorSets, engine: engine),
+    let inference = try? Inference(
+      program, inputs: program.inputTypes, engine: engine, lenient: true)
+  else { return model.graph }
+  return try expandFunctions(
+    model, operatorsIn: engine.registry, types: inference.types(of: program), maxNodes: maxNodes)
 }
 
 /// The model's graph with every call of a model-local function replaced by the function's nodes.
 /// - Parameter registry: operators whose nodes are replaced too if they are function operators; `nil`
 ///   leaves them as they are
+/// - Parameter types: the types of values by name, for function operators that need them
 /// - Throws: `ModelError.graph` for functions that call themselves, are nested too deep, or would
 ///   make more than `maxNodes` nodes.
 package func expandFunctions(
-  _ model: Model, operatorsIn registry: Registry? = nil, maxNodes: Int
+  _ model: Model, operatorsIn registry: Registry? = nil, types: [String: ValueType] = [:],
+  maxNodes: Int
 ) throws(ModelError) -> Graph {
   guard !model.functions.isEmpty || registry != nil else { return model.graph }
   var expansion = try FunctionExpansion(model.functions, maxNodes: maxNodes)
   if let registry {
     expansion.operators = (registry, try OperatorSets(model.operatorSets))
+    expansion.types = types
   }
   let size = expansion.size(of: model.graph.nodes)
   guard size <= maxNodes else {
@@ -46,6 +68,8 @@ private struct FunctionExpansion {
   private let functions: [Key: Function]
   /// The operators whose nodes are replaced if they are function operators.
   var operators: (registry: Registry, sets: OperatorSets)?
+  /// The types of values of the graph, by name.
+  var types: [String: ValueType] = [:]
   private var sizes: [Key: Int] = [:]
   private var calls = 0
   /// Bytes of lists and names that further calls may make.
@@ -236,7 +260,8 @@ private struct FunctionExpansion {
     nodes += copies
   }
 
-  /// The body of a node of a function operator; `nil` for any other node.
+  /// The body of a node of a function operator; `nil` for any other node, and for one whose body needs
+  /// types that are not known.
   private func operatorBody(
     _ node: Node, _ fail: (OperatorError) -> ModelError
   ) throws(ModelError) -> Function? {
@@ -249,7 +274,8 @@ private struct FunctionExpansion {
     else { return nil }
     do throws(OperatorError) {
       let made = try operators.registry.make(node, operatorSet: version).operator
-      return try (made as? any FunctionOperator)?.function(given: node.inputs.map { !$0.isEmpty })
+      return try (made as? any FunctionOperator)?.function(
+        node.inputs.map { $0.isEmpty ? nil : types[$0] ?? ValueType(.undefined) })
     } catch { throw fail(error) }
   }
 }
