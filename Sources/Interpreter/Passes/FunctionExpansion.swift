@@ -225,8 +225,9 @@ private struct FunctionExpansion {
       let version = Int(clamping: entry.version)
       if let other = body.versions.updateValue(version, forKey: domain), other != version {
         throw fail(
-          "the function imports operator set '\(domain.isEmpty ? "ai.onnx" : domain)' twice, with "
-            + "the versions \(other) and \(version)")
+          .invalid(
+            "the function imports operator set '\(domain.isEmpty ? "ai.onnx" : domain)' twice, "
+              + "with the versions \(other) and \(version)"))
       }
     }
     if let version = body.versions[""], version > Registry.newestVersion {
