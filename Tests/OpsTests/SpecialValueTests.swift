@@ -1,4 +1,5 @@
 import ONNX
+import OperatorLaws
 import Testing
 
 /// NaN, infinities and the bytes of booleans. The expected values are those of onnx's reference
