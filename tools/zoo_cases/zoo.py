@@ -94,7 +94,14 @@ class Zoo:
     def variants(self, sources):
         import variants
 
+        seen = set()
         for name, source, _ in sources:
+            model = onnx.load(source / "model.onnx", load_external_data=False)
+            # Models of a package with the same operators have the same variants.
+            structure = (name.rsplit("/", 1)[0], *(node.op_type for node in model.graph.node))
+            if structure in seen and not name.startswith("exports"):
+                continue
+            seen.add(structure)
             size = (source / "model.onnx").stat().st_size
             for variant, writer in variants.VARIANTS.items():
                 optimizes = variant.startswith("optimized")
