@@ -52,6 +52,8 @@ def prepared(source, folder):
     path = f"{folder}/model.onnx"
     if opset < SMALLEST_OPSET:
         model = onnx.version_converter.convert_version(model, SMALLEST_OPSET)
+    # The quantisers change shapes that the exporter noted.
+    del model.graph.value_info[:]
     onnx.save(model, path)
     return path
 
@@ -106,11 +108,11 @@ def four_bits(form, symmetric, accuracy=None, operators=("MatMul",)):
 
 def fused(model_type):
     def write(source, target, values):
-        model = optimize_model(
-            str(source), model_type=model_type, num_heads=0, hidden_size=0, opt_level=0).model
-        if not any(node.domain == "com.microsoft" for node in model.graph.node):
+        optimizer = optimize_model(
+            str(source), model_type=model_type, num_heads=0, hidden_size=0, opt_level=0)
+        if not any(node.domain == "com.microsoft" for node in optimizer.model.graph.node):
             raise Unchanged("nothing to fuse")
-        onnx.save(model, target)
+        optimizer.save_model_to_file(str(target))
 
     return write
 
