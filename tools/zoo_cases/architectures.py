@@ -69,7 +69,7 @@ class Decoder(nn.Module):
         angles = torch.cat([angles, angles], -1)
         cos, sin = angles.cos(), angles.sin()
         later = torch.arange(past + length)[None] > positions[:, None]
-        mask = torch.zeros(length, past + length).masked_fill(later, float("-inf"))
+        mask = torch.zeros(length, past + length).masked_fill(later, -10000.0)
         x = self.embed(tokens)
         x, keys0, values0 = self.layers[0](x, cos, sin, mask, keys0, values0)
         x, keys1, values1 = self.layers[1](x, cos, sin, mask, keys1, values1)
