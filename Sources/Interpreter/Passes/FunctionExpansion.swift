@@ -25,6 +25,7 @@ package func expandFunctions(
   var expansion = try FunctionExpansion(model.functions, maxNodes: maxNodes)
   if let registry {
     expansion.operators = (registry, try OperatorSets(model.operatorSets))
+    expansion.graph = model.graph
   }
   let size = expansion.size(of: model.graph.nodes)
   guard size <= maxNodes else {
@@ -46,6 +47,14 @@ private struct FunctionExpansion {
   private let functions: [Key: Function]
   /// The operators whose nodes are replaced if they are function operators.
   var operators: (registry: Registry, sets: OperatorSets)?
+  /// The graph whose initializers and nodes the bodies of function operators may depend on.
+  var graph = Graph(name: "") {
+    didSet { shapes = nil }
+  }
+  /// The shapes of its initializers, by name.
+  private var shapes: [String: Shape]?
+  /// The attributes that the graph decides, by operator.
+  private var settings: [ObjectIdentifier: [Attribute]] = [:]
   private var sizes: [Key: Int] = [:]
   private var calls = 0
   /// Bytes of lists and names that further calls may make.
@@ -231,7 +240,7 @@ private struct FunctionExpansion {
   }
 
   /// The body of a node of a function operator; `nil` for any other node.
-  private func operatorBody(
+  private mutating func operatorBody(
     _ node: Node, _ fail: (OperatorError) -> ModelError
   ) throws(ModelError) -> Function? {
     let domain = Registry.normalized(domain: node.domain)
@@ -239,11 +248,22 @@ private struct FunctionExpansion {
       let version = try? operators.sets.version(for: node, fail),
       let found = operators.registry.find(
         node.operatorType, domain: domain, operatorSet: version),
-      found.operator is any FunctionOperator.Type
+      let type = found.operator as? any FunctionOperator.Type
     else { return nil }
+    let added = settings[ObjectIdentifier(type)] ?? type.settings(in: graph)
+    settings[ObjectIdentifier(type)] = added
+    let known =
+      shapes
+      ?? Dictionary(
+        graph.initializers.map { ($0.name ?? "", Shape($0.tensor.shape)) },
+        uniquingKeysWith: { first, _ in first })
+    shapes = known
     do throws(OperatorError) {
+      var node = node
+      node.attributes += added
       let made = try operators.registry.make(node, operatorSet: version).operator
-      return try (made as? any FunctionOperator)?.function(given: node.inputs.map { !$0.isEmpty })
+      return try (made as? any FunctionOperator)?.function(
+        given: node.inputs.map { !$0.isEmpty }, shapes: node.inputs.map { known[$0] })
     } catch { throw fail(error) }
   }
 }

@@ -8,6 +8,10 @@ public protocol FunctionOperator: Operator {
   /// Adds the nodes of the body to `function.builder`, and sets its outputs with `function.set`.
   /// - Throws: `OperatorError` for attributes that contradict the inputs given
   func body(_ function: inout FunctionBuilder) throws(OperatorError)
+
+  /// Attributes that a graph as a whole decides, such as the block size of a layout. They are added to
+  /// each node of the operator before its body is made. The default is none.
+  static func settings(in graph: Graph) -> [Attribute]
 }
 
 /// The body of a function operator while its nodes are added.
@@ -16,8 +20,10 @@ public struct FunctionBuilder {
   public var builder: GraphBuilder
   fileprivate let inputs: [String]
   fileprivate var outputs: [Int: String] = [:]
+  private let shapes: [Shape?]
 
-  fileprivate init(given: [Bool]) {
+  fileprivate init(given: [Bool], shapes: [Shape?]) {
+    self.shapes = shapes
     inputs = given.indices.map { given[$0] ? "input\($0)" : "" }
     builder = GraphBuilder(taken: Set(inputs))
   }
@@ -27,6 +33,10 @@ public struct FunctionBuilder {
 
   /// The name of an input; empty if it is left out.
   public func input(_ index: Int) -> String { has(index) ? inputs[index] : "" }
+
+  /// The shape of an input; `nil` if it is not known when the body is made. That of an initializer
+  /// always is.
+  public func shape(of input: Int) -> Shape? { input < shapes.count ? shapes[input] : nil }
 
   /// Adds a node of `ai.onnx` with one output, and returns the name of the output.
   /// - Parameter version: the operator set that the node follows
@@ -47,10 +57,18 @@ public struct FunctionBuilder {
 }
 
 extension FunctionOperator {
+  /// None.
+  public static func settings(in graph: Graph) -> [Attribute] { [] }
+
   /// The body as a function of the model, with an output for each that is set.
-  /// - Parameter given: whether each input is given
-  package func function(given: [Bool]) throws(OperatorError) -> Function {
-    var function = FunctionBuilder(given: given)
+  ///
+  /// - Parameters:
+  ///   - given: whether each input is given
+  ///   - shapes: the known shapes of inputs
+  package func function(
+    given: [Bool], shapes: [Shape?] = []
+  ) throws(OperatorError) -> Function {
+    var function = FunctionBuilder(given: given, shapes: shapes)
     try body(&function)
     let constants = function.builder.initializers.map { entry in
       var node = Node(
@@ -66,6 +84,11 @@ extension FunctionOperator {
       nodes: constants + function.builder.nodes)
   }
 
+  private func function(_ inputs: Inputs) throws(OperatorError) -> Function {
+    try function(
+      given: inputs.types.map { $0 != nil }, shapes: inputs.types.map { $0?.tensorType?.shape })
+  }
+
   private func steps(
     _ function: Function
   ) throws(OperatorError) -> [(node: Node, operator: any Operator)] {
@@ -79,7 +102,12 @@ extension FunctionOperator {
 
   /// The types that follow from the nodes of the body.
   public func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
-    let function = try function(given: inputs.types.map { $0 != nil })
+    try inferBody(inputs)
+  }
+
+  /// The types that follow from the nodes of the body.
+  package func inferBody(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let function = try function(inputs)
     var types: [String: ValueType] = [:]
     var constants: [String: Value] = [:]
     for (index, name) in function.inputs.enumerated() {
@@ -108,7 +136,7 @@ extension FunctionOperator {
 
   /// A kernel that evaluates the nodes of the body one after the other.
   public func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    let function = try function(given: call.inputs.types.map { $0 != nil })
+    let function = try function(call.inputs)
     let steps = try steps(function)
     return .produce { call throws(OperatorError) in
       var values: [String: Value] = [:]
