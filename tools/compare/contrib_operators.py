@@ -43,7 +43,8 @@ def model_of(case, constants):
         [node], "case",
         [helper.make_tensor_value_info(name, tensors[name].data_type, tensors[name].dims)
          for i, name in enumerate(names) if name and i not in constants],
-        [onnx.ValueInfoProto(name=name) for name in results if name],
+        [helper.make_tensor_value_info(name, case.types[i], None) if i in case.types
+         else onnx.ValueInfoProto(name=name) for i, name in enumerate(results) if name],
         [tensors[name] for i, name in enumerate(names) if name and i in constants])
     imports = {"": case.opset, "com.microsoft": 1, "com.microsoft.nchwc": 1}
     model = helper.make_model(

@@ -27,7 +27,7 @@ struct NchwcConv: FunctionOperator {
   }
 
   func body(_ function: inout FunctionBuilder) throws(OperatorError) {
-    guard let sizes = function.shape(of: 1)?.sizes, sizes.count == 4 else {
+    guard let sizes = function.shape(1)?.sizes, sizes.count == 4 else {
       throw .input(1, "the weights must be an initializer of rank 4")
     }
     let form = NchwcWeights(sizes, groups: groups)
