@@ -62,7 +62,7 @@ def expected(model, names, tensors):
         model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     feeds = {
         name: onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(
-            numpy_helper.to_array(tensors[name]).view(np.uint8), tensors[name].data_type)
+            numpy_helper.to_array(tensors[name]).view(np.uint16), tensors[name].data_type)
         if tensors[name].data_type in (TensorProto.BFLOAT16,) else
         onnxruntime.OrtValue.ortvalue_from_numpy(numpy_helper.to_array(tensors[name]))
         for name in names}

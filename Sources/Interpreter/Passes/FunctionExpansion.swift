@@ -47,6 +47,7 @@ package func expandFunctions(
   if let registry {
     expansion.operators = (registry, try OperatorSets(model.operatorSets))
     expansion.types = types
+    expansion.graph = model.graph
   }
   let size = expansion.size(of: model.graph.nodes)
   guard size <= maxNodes else {
@@ -70,6 +71,12 @@ private struct FunctionExpansion {
   var operators: (registry: Registry, sets: OperatorSets)?
   /// The types of values of the graph, by name.
   var types: [String: ValueType] = [:]
+  /// The graph whose initializers and nodes the bodies of function operators may depend on.
+  var graph = Graph(name: "")
+  /// The types of its initializers, by name.
+  private var initializers: [String: ValueType]?
+  /// The attributes that the graph decides, by operator.
+  private var settings: [ObjectIdentifier: [Attribute]] = [:]
   private var sizes: [Key: Int] = [:]
   private var calls = 0
   /// Bytes of lists and names that further calls may make.
@@ -263,7 +270,7 @@ private struct FunctionExpansion {
 
   /// The body of a node of a function operator; `nil` for any other node, and for one whose body needs
   /// types that are not known.
-  private func operatorBody(
+  private mutating func operatorBody(
     _ node: Node, _ fail: (OperatorError) -> ModelError
   ) throws(ModelError) -> Function? {
     let domain = Registry.normalized(domain: node.domain)
@@ -271,12 +278,25 @@ private struct FunctionExpansion {
       let version = try? operators.sets.version(for: node, fail),
       let found = operators.registry.find(
         node.operatorType, domain: domain, operatorSet: version),
-      found.operator is any FunctionOperator.Type
+      let type = found.operator as? any FunctionOperator.Type
     else { return nil }
+    let added = settings[ObjectIdentifier(type)] ?? type.settings(in: graph)
+    settings[ObjectIdentifier(type)] = added
+    let constants =
+      initializers
+      ?? Dictionary(
+        graph.initializers.map {
+          ($0.name ?? "", .tensor($0.tensor.elementType, Shape($0.tensor.shape)))
+        }, uniquingKeysWith: { first, _ in first })
+    initializers = constants
+    var node = node
+    node.attributes += added
     do throws(OperatorError) {
       let made = try operators.registry.make(node, operatorSet: version).operator
       return try (made as? any FunctionOperator)?.function(
-        node.inputs.map { $0.isEmpty ? nil : types[$0] ?? ValueType(.undefined) })
+        node.inputs.map {
+          $0.isEmpty ? nil : types[$0] ?? constants[$0] ?? ValueType(.undefined)
+        })
     } catch { throw fail(error) }
   }
 }

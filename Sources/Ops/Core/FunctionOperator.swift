@@ -17,6 +17,10 @@ public protocol FunctionOperator: Operator {
   /// The types of the outputs where the body needs the types of the inputs and a rank is unknown. The
   /// default is tensors of the element type of the first input.
   func inferWithoutRanks(_ inputs: Inputs) throws(OperatorError) -> [ValueType]
+
+  /// Attributes that a graph as a whole decides, such as the block size of a layout. They are added to
+  /// each node of the operator before its body is made. The default is none.
+  static func settings(in graph: Graph) -> [Attribute]
 }
 
 /// The body of a function operator while its nodes are added.
@@ -38,7 +42,7 @@ public struct FunctionBuilder {
   public var inputCount: Int { inputs.count }
 
   /// The shape of an input that is given; `nil` if its rank is unknown, which it never is for an
-  /// operator that needs types.
+  /// initializer or an operator that needs types.
   public func shape(_ input: Int) -> Shape? {
     input < types.count ? types[input]?.tensorType?.shape : nil
   }
@@ -75,6 +79,9 @@ public struct FunctionBuilder {
 extension FunctionOperator {
   /// `false`.
   public static var needsTypes: Bool { false }
+
+  /// None.
+  public static func settings(in graph: Graph) -> [Attribute] { [] }
 
   /// Tensors of the element type of the first input.
   public func inferWithoutRanks(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
@@ -117,6 +124,11 @@ extension FunctionOperator {
 
   /// The types that follow from the nodes of the body.
   public func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    try inferBody(inputs)
+  }
+
+  /// The types that follow from the nodes of the body, for operators that infer more than these.
+  package func inferBody(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     guard let function = try function(inputs.types) else { return try inferWithoutRanks(inputs) }
     var types: [String: ValueType] = [:]
     var constants: [String: Value] = [:]
