@@ -14,7 +14,7 @@ struct QLinearSoftmax: FunctionOperator {
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     opset = try node.int("opset")
-    axis = try node.int("axis", default: opset < 13 ? 1 : -1)
+    axis = try node.int("axis", default: -1)
   }
 
   func body(_ function: inout FunctionBuilder) throws(OperatorError) {
