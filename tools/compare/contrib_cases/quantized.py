@@ -235,13 +235,14 @@ def matmul_nbits(random):
         zeros = packed(random.integers(0, 1 << bits, (n, blocks)), bits)
         attributes = {"K": k, "N": n, "bits": bits, "block_size": block}
         bias = floats(random, n)
-        # onnxruntime reads one entry of g_idx for every eighth element of a block.
-        groups = np.repeat(random.permutation(blocks), block)[:k].astype(np.int32)
+        groups = random.permutation(np.arange(k) // block).astype(np.int32)
         for zero, g_idx, b, level, type in [
                 (None, None, None, 0, np.float32), (zeros, None, None, 1, np.float32),
                 (zeros, None, bias, 0, np.float32),
                 (random.uniform(0, 1 << bits, (n, blocks)).astype(np.float32), None, None, 0, np.float32),
-                (zeros, groups, None, 0, np.float32), (zeros, None, bias, 0, np.float16),
+                
+                # With g_idx onnxruntime ignores zero points, and reads 2 bits as 4.
+                (None, groups if bits == 4 else None, None, 0, np.float32), (zeros, None, bias, 0, np.float16),
                 (zeros, None, None, 4, np.float32), (None, None, None, 4, np.float32)]:
             def real(x):
                 return x if x is None or x.dtype != np.float32 else x.astype(type)
@@ -249,7 +250,7 @@ def matmul_nbits(random):
                 "MatMulNBits", [
                     floats(random, *rows, k, type=type), w, real(scales), real(zero), g_idx, real(b)],
                 attributes | {"accuracy_level": level}, constants=(1, 2, 3, 4, 5),
-                tolerance=2e-2 if level == 4 else 2e-3 if type == np.float16 else 1e-5)
+                tolerance=6e-2 if level == 4 else 2e-3 if type == np.float16 else 1e-5)
 
 
 def lstm(random):
