@@ -9,6 +9,7 @@ package enum ContribOperators {
     ContribRotaryEmbedding.self,
     GroupQueryAttention.self,
     MultiHeadAttention.self,
+    QAttention.self,
   ]
 
   /// The domain of most of them.
