@@ -46,8 +46,10 @@ extension Model {
   public init(
     fileInAnyForm path: String, options: ReadingOptions = .init()
   ) throws(ConversionError) {
+    var opened: InputFile?
     do {
       let file = try InputFile(path)
+      opened = file
       let head = try ByteSource(file).bytes(0..<min(file.count, 256))
       let form = ModelForm(content: head)
       guard form != .onnx else {
@@ -64,7 +66,13 @@ extension Model {
         ? try Model(text: text, externalFolder: folder, options: options)
         : try Model(json: text, externalFolder: folder, options: options)
     } catch let error as ConversionError {
-      throw ConversionError("\(path.escaped): \(error)")
+      let sentence = opened.flatMap {
+        ForeignFile.sentence(
+          ByteSource($0), path: path, for: .model, isText: !path.hasSuffix(".onnx"))
+      }
+      throw ConversionError("\(path.escaped): \(sentence?.escaped ?? error.description)")
+    } catch let error as FormatError {
+      throw ConversionError("\(error.recognised(at: path, nil, for: .model))")
     } catch {
       throw ConversionError("\(error)")
     }

@@ -7,8 +7,9 @@ public enum ModelError: Error, Sendable, Hashable {
   case file(FormatError)
   /// An error in a node; `name` is its name, or `#` and its position where it has none.
   case node(name: String, operatorType: String, OperatorError)
-  /// Several operators that the session does not have, each an `OperatorError.unknownOperator`.
-  case unknownOperators([OperatorError])
+  /// All operators that the session does not have, those of the most nodes first. A single node that
+  /// has none gives `node` with an `OperatorError.unknownOperator` instead.
+  case unknownOperators([MissingOperator])
   /// An error in the graph itself.
   case graph(String)
   /// A value that does not fit the model's input of that name, and the reason.
@@ -30,7 +31,7 @@ extension ModelError: CustomStringConvertible {
     case .file(let error): error.description
     case .node(let name, let type, let error):
       "node '\(name.escaped)' (\(type.escaped)): \(error.description.escaped)"
-    case .unknownOperators(let errors): unknownOperatorsText(errors).escaped
+    case .unknownOperators(let missing): unknownOperatorsText(missing).escaped
     case .graph(let reason): reason.escaped
     case .input(let name, let reason): "input '\(name.escaped)': \(reason.escaped)"
     case .unknownName(let name, let nearest):

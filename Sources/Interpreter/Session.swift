@@ -68,6 +68,10 @@ public final class Session: Sendable {
   ) throws(ModelError) {
     let engine = Engine(options)
     let operatorSets = try OperatorSets(model.operatorSets)
+    // All missing operators are named before any other error of the graph.
+    try model.checkOperators(engine.registry) { node in
+      options.expansions.contains { $0.mayReplace(node) }
+    }
     let initializers = Set(model.graph.initializers.compactMap(\.name))
       .union(model.graph.sparseInitializers.compactMap(\.values.name))
     let optionalInputs = model.graph.inputs.filter { initializers.contains($0.name) }

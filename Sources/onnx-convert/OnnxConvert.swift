@@ -36,6 +36,7 @@ struct OnnxConvert: ToolCommand {
   mutating func perform() throws -> ExitStatus {
     if try CheckpointFormats.format(ofFile: from) == nil {
       guard !weights.makesModel else {
+        _ = try Model(fileInAnyForm: from)
         throw Failure("\(from): expected a checkpoint, got a model")
       }
       try write(try Model(fileInAnyForm: from))

@@ -67,6 +67,16 @@ struct OperatorTable {
         lines.append(row(name, operators[name] ?? []))
       }
     }
+    lines += [
+      "", "## Exceptions", "",
+      "Operators of `ai.onnx` that are accepted although the standard does not have them.", "",
+      "| operator | opsets | rules of opset | reason |", "|---|---|---|---|",
+    ]
+    for early in EarlyOperator.all.sorted(by: { $0.name < $1.name }) {
+      let sets = "\(early.operatorSets.lowerBound) to \(early.operatorSets.upperBound)"
+      let version = early.version.map { "\($0)" } ?? "none"
+      lines.append("| \(early.name) | \(sets) | \(version) | \(early.reason) |")
+    }
     return lines
   }
 

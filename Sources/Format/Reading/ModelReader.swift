@@ -2,16 +2,20 @@ internal import COnnx
 
 extension Model {
   /// Reads an ONNX file and its external data.
-  /// - Throws: `FormatError`, with the path, if the file is not a model or exceeds a limit.
+  /// - Throws: `FormatError`, with the path, if the file is not a model or exceeds a limit. A file of
+  ///   another format is named, with what can be done with it.
   public init(contentsOf path: String, options: ReadingOptions = .init()) throws(FormatError) {
+    var opened: InputFile?
     do throws(FormatError) {
       let file = try InputFile(path)
+      opened = file
       guard file.count > 0 else { throw FormatError(.invalid("the file is empty")) }
       let reader = MessageReader(
         ByteSource(file), options: options,
         externalFolder: ExternalData.folder(ofFile: try file.resolvedPath()))
       self = try reader.wholeModel()
     } catch {
+      let error = error.recognised(at: path, opened.map(ByteSource.init), for: .model)
       throw error.context.first == path ? error : error.within(path)
     }
   }
@@ -23,7 +27,12 @@ extension Model {
     serialized bytes: [UInt8], options: ReadingOptions = .init(), externalFolder: String? = nil
   ) throws(FormatError) {
     self = try ByteSource.reading(bytes) { (source) throws(FormatError) in
-      try MessageReader(source, options: options, externalFolder: externalFolder).wholeModel()
+      do throws(FormatError) {
+        return try MessageReader(source, options: options, externalFolder: externalFolder)
+          .wholeModel()
+      } catch {
+        throw error.recognised(at: nil, source, for: .model)
+      }
     }
   }
 }

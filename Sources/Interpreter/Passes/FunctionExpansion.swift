@@ -221,7 +221,14 @@ private struct FunctionExpansion {
       body.names[name] = index < node.inputs.count ? node.inputs[index] : ""
     }
     for entry in function.operatorSets {
-      body.versions[Registry.normalized(domain: entry.domain)] = Int(clamping: entry.version)
+      let domain = Registry.normalized(domain: entry.domain)
+      let version = Int(clamping: entry.version)
+      if let other = body.versions.updateValue(version, forKey: domain), other != version {
+        throw fail(
+          .invalid(
+            "the function imports operator set '\(domain.isEmpty ? "ai.onnx" : domain)' twice, "
+              + "with the versions \(other) and \(version)"))
+      }
     }
     if let version = body.versions[""], version > Registry.newestVersion {
       throw fail(
