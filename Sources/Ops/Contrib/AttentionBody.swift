@@ -146,6 +146,7 @@ struct KeyMask {
     let starts = function.node("Where", [hasStarts, rest, none])
     let before = function.node("Less", [places, function.unsqueeze(starts, [1])])
     let hidden = function.node("Or", [after, before])
-    return function.node("Where", [hidden, function.finite(filter, type), function.finite(0, type)])
+    return function.node(
+      "Where", [hidden, function.finite(filter, type), function.finite(0, type)])
   }
 }

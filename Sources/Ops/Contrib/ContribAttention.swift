@@ -80,7 +80,8 @@ struct HeadProjection: Sendable {
   ///   - columns: the number of columns of `projected`, if known
   ///   - mask: the input that holds the mask; `past` and `bias` likewise, `nil` if there is none
   func attend(
-    _ function: inout FunctionBuilder, _ projected: String, _ type: ElementType, columns: Int?, mask: Int, past: Int,
+    _ function: inout FunctionBuilder, _ projected: String, _ type: ElementType, columns: Int?,
+    mask: Int, past: Int,
     bias: Int?
   ) throws(OperatorError) {
     guard function.shape(0)?.rank == 3 else { throw .input(0, "expected rank 3") }
