@@ -33,6 +33,7 @@ package enum ContribOperators {
     NchwcMaxPool.self,
     NchwcUpsample.self,
     NhwcMaxPool.self,
+    QAttention.self,
     QGemm.self,
     QLinearAdd.self,
     QLinearAveragePool.self,
