@@ -9,7 +9,7 @@ extension Model {
       guard file.count > 0 else { throw FormatError(.invalid("the file is empty")) }
       let reader = MessageReader(
         ByteSource(file), options: options,
-        externalFolder: ExternalData.folder(ofFile: try file.resolvedPath()))
+        externalFolders: try ExternalData.folders(of: file))
       self = try reader.wholeModel()
     } catch {
       throw error.context.first == path ? error : error.within(path)
@@ -17,13 +17,16 @@ extension Model {
   }
 
   /// Reads a model from the bytes of an ONNX file.
-  /// - Parameter externalFolder: the folder of external data; a model that has any is refused without it.
+  /// - Parameter externalFolder: the folder of external data; the default is that of the options. A
+  ///   model that has external data is refused without it.
   /// - Throws: `FormatError` if the bytes are not a model or exceed a limit.
   public init(
     serialized bytes: [UInt8], options: ReadingOptions = .init(), externalFolder: String? = nil
   ) throws(FormatError) {
+    var options = options
+    if let externalFolder { options.externalFolder = externalFolder }
     self = try ByteSource.reading(bytes) { (source) throws(FormatError) in
-      try MessageReader(source, options: options, externalFolder: externalFolder).wholeModel()
+      try MessageReader(source, options: options, externalFolders: []).wholeModel()
     }
   }
 }
