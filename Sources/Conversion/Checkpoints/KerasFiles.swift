@@ -6,11 +6,11 @@ enum HDF5Weights: CheckpointFormat {
   static let name = "HDF5 (Keras .h5)"
 
   static func matches(_ file: CheckpointFile) throws(FormatError) -> Bool {
-    try HDF5File.start(HDF5Source(file.input, 0..<file.count)) != nil
+    try HDF5File.start(HDF5Source(file.input)) != nil
   }
 
   static func read(_ file: CheckpointFile) throws(FormatError) -> Weights {
-    let source = HDF5Source(file.input, 0..<file.count)
+    let source = HDF5Source(file.input)
     return try Weights(HDF5File(source), size: file.count, limits: file.limits)
   }
 }
@@ -40,9 +40,9 @@ enum KerasArchive: CheckpointFormat {
         throw FormatError(.malformed("a compressed entry is damaged", offset: data.lowerBound))
       }
       source = HDF5Source(
-        file.input, memory: try InflatingInput(bytes, data, size: entry.size).bytes(entry.size))
+        memory: try InflatingInput(bytes, data, size: entry.size).bytes(entry.size))
     } else {
-      source = HDF5Source(file.input, data)
+      source = HDF5Source(try InputFile(part: data, of: file.input))
     }
     return try Weights(HDF5File(source), size: source.count, limits: file.limits)
   }
