@@ -254,6 +254,8 @@ extension Binder {
   /// an exported graph has kept PyTorch's layout too.
   private func needsTransposition(_ node: Node, isExact: Bool) -> Bool {
     guard node.linearWeight?.hasOutputRows != true else { return false }
+    // Those of Keras were transposed when they were put in modules.
+    if table.weights.layout == .keras { return true }
     return isExact ? isOwn && table.weights.layout == .pyTorch : true
   }
 

@@ -3,6 +3,11 @@ import ONNXOperators
 
 /// Batch normalizations that the graph has folded into the linear map before them.
 extension Binder {
+  /// The ε of the normalizations, which the graph no longer has.
+  private var epsilon: Double {
+    options.batchNormEpsilon ?? (table.weights.layout == .keras ? 1e-3 : 1e-5)
+  }
+
   /// The weight or bias for a linear map into which the graph has folded a batch normalization.
   func folded(_ use: WeightUse) -> Assignment? {
     let node = graph.nodes[use.node]
@@ -16,7 +21,7 @@ extension Binder {
     let shift = table.index(ModulePath.join(norm, "bias"))
     let bias = table.index(ModulePath.join(path, "bias"))
     let table = table
-    let epsilon = options.batchNormEpsilon
+    let epsilon = self.epsilon
     func map() throws(FormatError) -> ChannelMap {
       try ChannelMap(
         weight: tensor(scale), bias: tensor(shift), mean: table.entry(mean).tensor(),
@@ -67,7 +72,7 @@ extension Binder {
     if !taken.isEmpty {
       report.rules.append(
         "\(taken.count) batch normalizations folded as in the graph, assuming ε = "
-          + "\(options.batchNormEpsilon)")
+          + "\(epsilon)")
     }
   }
 

@@ -6,11 +6,11 @@ enum HDF5Weights: CheckpointFormat {
   static let name = "HDF5 (Keras .h5)"
 
   static func matches(_ file: CheckpointFile) throws(FormatError) -> Bool {
-    try HDF5File.start(HDF5Source(file.input, 0..<file.count)) != nil
+    try HDF5File.start(HDF5Source(file.input)) != nil
   }
 
   static func read(_ file: CheckpointFile) throws(FormatError) -> Weights {
-    let source = HDF5Source(file.input, 0..<file.count)
+    let source = HDF5Source(file.input)
     return try Weights(HDF5File(source), size: file.count, limits: file.limits)
   }
 }
@@ -40,9 +40,9 @@ enum KerasArchive: CheckpointFormat {
         throw FormatError(.malformed("a compressed entry is damaged", offset: data.lowerBound))
       }
       source = HDF5Source(
-        file.input, memory: try InflatingInput(bytes, data, size: entry.size).bytes(entry.size))
+        memory: try InflatingInput(bytes, data, size: entry.size).bytes(entry.size))
     } else {
-      source = HDF5Source(file.input, data)
+      source = HDF5Source(try InputFile(part: data, of: file.input))
     }
     return try Weights(HDF5File(source), size: source.count, limits: file.limits)
   }
@@ -70,5 +70,44 @@ extension Weights {
         })
     }
     self.init(entries)
+    guard
+      entries.contains(where: {
+        $0.name.contains("/vars/") || $0.name.hasPrefix("model_weights/")
+      }) || file.attributes[""]?["layer_names"] != nil
+        || file.attributes[""]?["keras_version"] != nil
+    else { return }
+    layout = .keras
+    for (path, texts) in file.attributes { layerNames[path] = texts["name"]?.first }
+    let root = file.attributes["model_weights"] == nil ? "" : "model_weights"
+    sort(byLayers: Self.list("layer_names", file.attributes[root]), root: root) { layer in
+      Self.list("weight_names", file.attributes[root.isEmpty ? layer : "\(root)/\(layer)"])
+    }
+  }
+
+  /// A list of texts among attributes, which Keras splits where it is long: `name0`, `name1`, …
+  private static func list(_ name: String, _ attributes: [String: [String]]?) -> [String] {
+    guard let attributes else { return [] }
+    if let whole = attributes[name] { return whole }
+    var all: [String] = []
+    for number in 0... {
+      guard let part = attributes["\(name)\(number)"] else { break }
+      all += part
+    }
+    return all
+  }
+
+  /// Puts the weights in the order of the layers and of the variables in each.
+  private mutating func sort(
+    byLayers layers: [String], root: String, variables: (String) -> [String]
+  ) {
+    var ranks: [String: Int] = [:]
+    for layer in layers {
+      for variable in variables(layer) {
+        ranks[(root.isEmpty ? "" : root + "/") + "\(layer)/\(variable)"] = ranks.count
+      }
+    }
+    guard !ranks.isEmpty else { return }
+    let order = entries.enumerated().map { (ranks[$1.name] ?? Int.max, $0) }
+    entries = entries.indices.sorted { order[$0] < order[$1] }.map { entries[$0] }
   }
 }
