@@ -153,3 +153,7 @@ extension Resize10 {
     ]
   }
 }
+
+extension ScalingOperator {
+  static func exactInputs(_ node: Node) -> [Int] { [1] }
+}
