@@ -101,7 +101,7 @@ struct WeightOptions: ParsableArguments {
     Swift.print(
       "\(report.count(.bound)) bound, \(report.count(.kept)) constants kept, "
         + "\(report.count(.ignored)) weights ignored, \(report.count(.missing)) missing, "
-        + "\(report.count(.unused)) unused")
+        + "\(report.count(.mismatched)) of another shape, \(report.count(.unused)) unused")
   }
 
   private func json(_ report: BindingReport) -> JSON {
