@@ -29,7 +29,7 @@ from packages import PACKAGES
 # The largest files, in bytes, that the optimiser and the quantisers get.
 OPTIMIZER_LIMIT, QUANTIZER_LIMIT = 60e6, 30e6
 
-RESULTS = ["passed", "peer", "steps", "nearer", "failed"]
+RESULTS = ["passed", "steps", "peer", "nearer", "failed"]
 
 
 class Zoo:
