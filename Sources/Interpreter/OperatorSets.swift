@@ -5,6 +5,10 @@ import ONNXOperators
 package struct OperatorSets: Sendable {
   private var versions: [String: Int] = [:]
 
+  /// Domains that need no import: onnxruntime adds their imports itself, and its tools write files
+  /// without them.
+  private static let implied: Set<String> = ["com.microsoft", "com.microsoft.nchwc"]
+
   /// The same version may be imported several times.
   /// - Throws: `ModelError.graph` for two versions of a domain, and a version that is not known.
   package init(_ imports: [OperatorSetImport]) throws(ModelError) {
@@ -40,7 +44,7 @@ package struct OperatorSets: Sendable {
     let domain = Registry.normalized(domain: node.domain)
     // Passes make nodes of this package's own domain without importing it.
     if domain == Registry.privateDomain { return 1 }
-    guard let version = versions[domain] else {
+    guard let version = versions[domain] ?? (Self.implied.contains(domain) ? 1 : nil) else {
       throw fail(.invalid("the model does not import the domain '\(domain)'"))
     }
     return version

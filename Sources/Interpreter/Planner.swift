@@ -42,10 +42,14 @@ struct Planner {
   ) throws(ModelError) -> Plan {
     let inference = try Inference(
       program, inputs: inputs, captures: captures, engine: engine, lenient: true)
+    try engine.checkTime()
     log?.types = inference.types
-    var planner = Planner(program, engine, inference, log)
-    for index in program.nodes.indices { try planner.prepare(index) }
-    return try planner.finish()
+    // What kernels are prepared with is kept for later runs, and the memory of constants given back.
+    return try Deadline.ignoring { () throws(ModelError) in
+      var planner = Planner(program, engine, inference, log)
+      for index in program.nodes.indices { try planner.prepare(index) }
+      return try planner.finish()
+    }
   }
 
   private init(

@@ -90,7 +90,7 @@ package final class Program: Sendable {
         try run.reserve(bytes: type.byteCount ?? .max)
         dense = try initializer.dense()
       } catch {
-        throw .graph("sparse initializer '\(name)': \(error)")
+        throw .graph("sparse initializer \(name.quoted): \(error)")
       }
       constants[try table.define(name, "sparse initializer")] = .tensor(dense)
     }
@@ -126,7 +126,7 @@ package final class Program: Sendable {
         } else if let number = number(of: name) {
           numbers.append(number)
         } else {
-          throw fail(.input(position, "the graph has no value named '\(name)'"))
+          throw fail(.input(position, "the graph has no value named \(name.quoted)"))
         }
       }
       let version = try operatorSets.version(for: node, fail)
@@ -166,7 +166,7 @@ package final class Program: Sendable {
     var outputs: [Int32] = []
     for output in graph.outputs {
       guard let number = number(of: output.name) else {
-        throw .graph("output '\(output.name)': the graph has no value of this name")
+        throw .graph("output \(output.name.quoted): the graph has no value of this name")
       }
       outputs.append(number)
     }
@@ -207,7 +207,7 @@ private struct NameTable {
   /// - Parameter what: the kind of value, for the error
   mutating func define(_ name: String, _ what: String) throws(ModelError) -> Int32 {
     guard numbers[name] == nil else {
-      throw .graph("\(what) '\(name)': the graph defines this name twice")
+      throw .graph("\(what) \(name.quoted): the graph defines this name twice")
     }
     return add(name)
   }

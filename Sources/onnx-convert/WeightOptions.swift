@@ -51,14 +51,14 @@ struct WeightOptions: ParsableArguments {
   var makesModel: Bool { graph != nil || architecture != nil }
 
   /// The model with the weights bound to it.
-  func bind(_ weights: Weights) throws -> Model {
+  func bind(_ weights: Weights, _ reading: ReadingOptions) throws -> Model {
     var options = BindingOptions()
     options.prefix = prefix
     options.batchNormEpsilon = batchNormEpsilon
     options.matchesByOrder = byOrder || architecture != nil
     let base: Model
     if let graph {
-      base = try Model(fileInAnyForm: graph)
+      base = try Model(fileInAnyForm: graph, options: reading)
     } else if let architecture {
       base = try architecture.model(for: weights, sizes: statedSizes())
     } else {

@@ -34,8 +34,10 @@ struct InspectCommand: ToolCommand {
   @Flag(help: "Show the passes and the kernels that a run would use.")
   var plan = false
 
+  @OptionGroup var reading: ReadingArguments
+
   func perform() throws -> ExitStatus {
-    let model = try readModel(self.model)
+    let model = try readModel(self.model, reading)
     let initializers = Set(model.graph.initializers.compactMap(\.name))
     let inputs = model.graph.inputs.filter { !initializers.contains($0.name) }
     let shapes = try InputShapes(
@@ -99,7 +101,8 @@ struct InspectCommand: ToolCommand {
       print((key.padded(to: 12) + value).escaped)
     }
     let parameters = model.graph.initializers.map(\.tensor)
-    line("model", "\(self.model), \(formattedBytes(try fileSize(self.model)))")
+    let size = isStream(self.model) ? nil : formattedBytes(try fileSize(self.model))
+    line("model", self.model + (size.map { ", \($0)" } ?? ""))
     if let version = model.irVersion { line("IR version", "\(version)") }
     for set in model.operatorSets {
       line("opset", "\(set.domain.flatMap { $0.isEmpty ? nil : $0 } ?? "ai.onnx") \(set.version)")

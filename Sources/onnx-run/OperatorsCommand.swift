@@ -29,15 +29,17 @@ struct OperatorTable {
   init() {}
 
   /// A table with a column of passing cases.
-  /// - Parameter results: the results of all cases. A case passes if it does under every runner.
-  init(_ results: [CaseResult]) throws {
+  /// - Parameters:
+  ///   - results: the results of all cases. A case passes if it does under every runner.
+  ///   - reading: how the models are read
+  init(_ results: [CaseResult], _ reading: ReadingOptions) throws {
     var passed: [String: Bool] = [:]
     for result in results {
       passed[result.path] = passed[result.path, default: true] && result.passed
     }
     var cases: [OperatorName: (passed: Int, all: Int)] = [:]
     for (path, passed) in passed {
-      for name in try Model(contentsOf: "\(path)/model.onnx").operatorNames {
+      for name in try Model(contentsOf: "\(path)/model.onnx", options: reading).operatorNames {
         cases[name, default: (0, 0)].all += 1
         if passed { cases[name, default: (0, 0)].passed += 1 }
       }

@@ -104,7 +104,7 @@ import Testing
     let session = try Session(contribModel(graph))
     let y = try session.run(["x0": convolution[0], "x3": convolution[3]])["y0"]
     #expect(try #require(y).array(as: Float.self) == [0, 0, 0, 0.5])
-    #expect(try session.plan().steps.map(\.operatorType) == ["FusedConv"])
+    #expect(try session.describePlan().steps.map(\.operatorType) == ["FusedConv"])
   }
 
   @Test func fusedConvRefusesUnknownActivations() throws {

@@ -99,8 +99,8 @@ import Testing
       "If", inputs: ["no such value"], outputs: ["y"],
       attributes: [.graph("then_branch", branch), .graph("else_branch", branch)])
     var function = Function(
-      name: "Two", inputs: ["a"], outputs: ["b"], nodes: [node("Deep", "a", "b", domain: "acme")])
-    function.domain = "local"
+      "Two", domain: "local", inputs: ["a"], outputs: ["b"],
+      nodes: [node("Deep", "a", "b", domain: "acme")])
     function.operatorSets = [OperatorSetImport(domain: "acme", version: 3)]
     var model = Models.model([
       node("Sni", "x", "a"), node("Two", "a", "b", domain: "local"),

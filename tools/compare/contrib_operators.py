@@ -59,6 +59,7 @@ def expected(model, names, tensors):
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
+    options.intra_op_num_threads = 8
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     narrow = {o.name for o in session.get_outputs() if o.type == "tensor(bfloat16)"}

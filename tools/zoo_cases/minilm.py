@@ -141,8 +141,8 @@ def report(title, results, sites):
             steps = np.abs(found[site].astype(int) - right[site].astype(int))
             counts[operator] += int(np.sum(steps > 0))
             apart = max(apart, int(steps.max(initial=0)))
-        print(f"  {name:<12}{counts.total():>8} of {sum(right[site].size for site in sites)}, by at "
-              f"most {apart}: "
+        total = sum(right[site].size for site in sites)
+        print(f"  {name:<12}{counts.total():>8} of {total}, by at most {apart}: "
               + ", ".join(f"{operator} {n}" for operator, n in counts.most_common(5) if n))
 
 

@@ -1,4 +1,4 @@
-"""Judges a case piece by piece: every piece gets the values that onnxruntime computed for its inputs.
+"""Judges a case in pieces: every piece gets the values that onnxruntime computed for its inputs.
 
     python tools/zoo_cases/nodes.py CASE [--onnx-run PATH] [--every] [--least 1e-6]
 

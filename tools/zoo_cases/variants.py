@@ -13,6 +13,7 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
+from onnxruntime.transformers.optimizer import optimize_model
 
 import references
 
@@ -51,6 +52,8 @@ def prepared(source, folder):
     path = f"{folder}/model.onnx"
     if opset < SMALLEST_OPSET:
         model = onnx.version_converter.convert_version(model, SMALLEST_OPSET)
+    # The quantisers change shapes that the exporter noted.
+    del model.graph.value_info[:]
     onnx.save(model, path)
     return path
 
@@ -88,15 +91,28 @@ def static(form, activations, weights, per_channel=False, operators=None):
     return write
 
 
-def four_bits(form, symmetric):
+def four_bits(form, symmetric, accuracy=None, operators=("MatMul",)):
+    """`accuracy` 4 lets a program round the activations to 8 bits too."""
+
     def write(source, target, values):
         with tempfile.TemporaryDirectory() as folder:
             quantizer = MatMulNBitsQuantizer(
                 onnx.load(prepared(source, folder)), block_size=32, is_symmetric=symmetric,
-                quant_format=form)
+                accuracy_level=accuracy, quant_format=form, op_types_to_quantize=operators)
             quantizer.process()
             quantizer.model.save_model_to_file(str(target), False)
         changed(target)
+
+    return write
+
+
+def fused(model_type):
+    def write(source, target, values):
+        optimizer = optimize_model(
+            str(source), model_type=model_type, num_heads=0, hidden_size=0, opt_level=0)
+        if not any(node.domain == "com.microsoft" for node in optimizer.model.graph.node):
+            raise Unchanged("nothing to fuse")
+        optimizer.save_model_to_file(str(target))
 
     return write
 
@@ -117,6 +133,9 @@ S8, U8 = QuantType.QInt8, QuantType.QUInt8
 VARIANTS = {
     "optimized-extended": optimized(LEVELS.ORT_ENABLE_EXTENDED),
     "optimized-all": optimized(LEVELS.ORT_ENABLE_ALL),
+    "fused-bert": fused("bert"),
+    "fused-gpt2": fused("gpt2"),
+    "fused-unet": fused("unet"),
     "float16": half(True),
     "float16-inputs": half(False),
     "dynamic-s8": dynamic(S8, False),
@@ -131,5 +150,7 @@ VARIANTS = {
     "qoperator-u8s8-channels": static(QOPERATOR, U8, S8, True),
     "4-bits": four_bits(QOPERATOR, True),
     "4-bits-zero-points": four_bits(QOPERATOR, False),
+    "4-bits-int8": four_bits(QOPERATOR, True, 4),
+    "4-bits-gather": four_bits(QOPERATOR, True, None, ("MatMul", "Gather")),
     "4-bits-qdq": four_bits(QDQ, True),
 }

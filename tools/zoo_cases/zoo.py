@@ -62,11 +62,13 @@ class Zoo:
             return None
         return case
 
-    def packages(self):
-        """Yields the name and folder of a case for each model in the packages."""
+    def packages(self, every=False):
+        """Yields name, folder and None for each wanted model in the packages, or for `every`."""
         for package in PACKAGES:
             for path in download.models(package, self.folder):
                 name = f"packages/{package.name}/{path.stem}"
+                if not (every or self.wanted(name)):
+                    continue
                 table = match(path.stem, package.models)
                 if table is None:
                     self.left_out[name] = "packages.py has no inputs for it"
@@ -80,21 +82,31 @@ class Zoo:
                 if case:
                     yield name, case, None
 
-    def exports(self):
+    def exports(self, every=False):
         import exports
 
         for architecture in exports.ARCHITECTURES:
             for exporter in exports.EXPORTERS:
                 name = f"exports/{architecture}/{exporter}"
+                if not (every or self.wanted(name)):
+                    continue
                 case = self.made(name, lambda case: references.isolated(
                     exports.write, architecture, exporter, case))
                 if case:
                     yield name, case, None
 
     def variants(self, sources):
+        """Yields name, folder and the source's folder for each variant that is wanted."""
         import variants
 
+        seen = set()
         for name, source, _ in sources:
+            model = onnx.load(source / "model.onnx", load_external_data=False)
+            # Models of a package with the same operators have the same variants.
+            structure = (name.rsplit("/", 1)[0], *sorted(node.op_type for node in model.graph.node))
+            if structure in seen and not name.startswith("exports"):
+                continue
+            seen.add(structure)
             size = (source / "model.onnx").stat().st_size
             for variant, writer in variants.VARIANTS.items():
                 optimizes = variant.startswith("optimized")
@@ -116,15 +128,14 @@ class Zoo:
 
     def cases(self):
         options = self.options
-        plain = not (options.variants or options.exports)
-        if plain:
-            yield from (row for row in self.packages() if self.wanted(row[0]))
+        if not (options.variants or options.exports):
+            yield from self.packages()
         if options.exports:
-            yield from (row for row in self.exports() if self.wanted(row[0]))
+            yield from self.exports()
         if options.variants:
-            yield from self.variants(self.packages())
+            yield from self.variants(self.packages(every=True))
             if options.exports:
-                yield from self.variants(self.exports())
+                yield from self.variants(self.exports(every=True))
 
 
 def kind(name):

@@ -49,9 +49,8 @@ extension FunctionBuilder {
     reshape(builder.transpose(x, [0, 2, 1, 3]), [0, 0, -1])
   }
 
-  /// A scalar of the element type of the first input, not beyond its largest finite number.
-  mutating func finite(_ value: Float) -> String {
-    let type = elementType(0) ?? .float32
+  /// A scalar of a floating-point type, not beyond its largest finite number.
+  mutating func finite(_ value: Float, _ type: ElementType) -> String {
     let most: Double =
       switch type {
       case .float16: Double(Float16.greatestFiniteMagnitude)
@@ -66,6 +65,8 @@ extension FunctionBuilder {
 struct KeyMask {
   /// The input that holds the mask.
   let input: Int
+  /// The element type of the scores.
+  let type: ElementType
   /// The number added to the score of a hidden key.
   let filter: Float
   /// Whether a query attends only to keys at its own position and before.
@@ -94,8 +95,8 @@ struct KeyMask {
     limits = function.node("Concat", [limits, keys], [.int("axis", 0)])
     let hidden = function.node(
       "Greater", [function.places(keys), function.unsqueeze(limits, [1])])
-    let least = function.finite(-.greatestFiniteMagnitude)
-    mask = function.node("Where", [hidden, least, mask ?? function.finite(0)])
+    let least = function.finite(-.greatestFiniteMagnitude, type)
+    mask = function.node("Where", [hidden, least, mask ?? function.finite(0, type)])
     return mask
   }
 
@@ -103,8 +104,8 @@ struct KeyMask {
     guard function.has(input), let shape = function.shape(input) else { return nil }
     let given = function.input(input)
     let zero = function.builder.constant(Tensor(Int32(0)))
-    let nothing = function.finite(0)
-    let filter = function.finite(self.filter)
+    let nothing = function.finite(0, type)
+    let filter = function.finite(self.filter, type)
     func shown(_ mask: String, _ axes: [Int]) -> String {
       let isShown = function.node("Greater", [mask, zero])
       let numbers = function.node("Where", [isShown, nothing, filter])
@@ -145,6 +146,7 @@ struct KeyMask {
     let starts = function.node("Where", [hasStarts, rest, none])
     let before = function.node("Less", [places, function.unsqueeze(starts, [1])])
     let hidden = function.node("Or", [after, before])
-    return function.node("Where", [hidden, function.finite(filter), function.finite(0)])
+    return function.node(
+      "Where", [hidden, function.finite(filter, type), function.finite(0, type)])
   }
 }

@@ -34,7 +34,8 @@ struct ContribAttention: FunctionOperator {
       throw .input(6, "is for buffers that past and present share: leave it out")
     }
     try heads.attend(
-      &function, projected, columns: weights[1].size, mask: 3, past: 4, bias: 5)
+      &function, projected, function.elementType(0) ?? .float32, columns: weights[1].size, mask: 3,
+      past: 4, bias: 5)
   }
 }
 
@@ -79,7 +80,8 @@ struct HeadProjection: Sendable {
   ///   - columns: the number of columns of `projected`, if known
   ///   - mask: the input that holds the mask; `past` and `bias` likewise, `nil` if there is none
   func attend(
-    _ function: inout FunctionBuilder, _ projected: String, columns: Int?, mask: Int, past: Int,
+    _ function: inout FunctionBuilder, _ projected: String, _ type: ElementType, columns: Int?,
+    mask: Int, past: Int,
     bias: Int?
   ) throws(OperatorError) {
     guard function.shape(0)?.rank == 3 else { throw .input(0, "expected rank 3") }
@@ -118,7 +120,7 @@ struct HeadProjection: Sendable {
     var shift =
       try isPadded
       ? KeyMask(
-        input: mask, filter: filter, isCausal: isCausal,
+        input: mask, type: type, filter: filter, isCausal: isCausal,
         batch: function.size(of: function.input(0), axis: 0), queries: length, keys: keys,
         past: pastKeys
       ).build(&function) : nil

@@ -127,8 +127,13 @@ struct GroupQueryAttention: FunctionOperator {
       "Attention", [query, key, value, bias, "", "", lengths], attributes,
       outputs: ["result", "", "", "scores"], operatorSet: 25)
     var result = function.packed(results[0])
+    // Hidden keys have a score of 0.
     var scores = function.slice(
       results[3], axis: 3, from: function.builder.integers([0]), to: total)
+    if shownStage == 1 {
+      let isHidden = function.node("IsInf", [scores])
+      scores = function.node("Where", [isHidden, function.builder.scalar(0, .float32), scores])
+    }
     if isHalf {
       result = function.node("CastLike", [result, function.input(0)])
       scores = function.node("CastLike", [scores, function.input(0)])

@@ -42,7 +42,8 @@ struct MultiHeadAttention: FunctionOperator {
       keys = function.node("Add", [length, keys])
     }
     var mask = try KeyMask(
-      input: 4, filter: filter, isCausal: isCausal, batch: batch, queries: queries, keys: keys,
+      input: 4, type: function.elementType(0) ?? .float32, filter: filter, isCausal: isCausal,
+      batch: batch, queries: queries, keys: keys,
       past: past
     ).build(&function)
     if function.has(5) {

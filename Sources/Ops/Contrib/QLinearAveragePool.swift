@@ -27,6 +27,6 @@ struct QLinearAveragePool: FunctionOperator {
   func body(_ function: inout FunctionBuilder) throws(OperatorError) {
     let x = layout.channelsFirst(function.dequantized(0, scale: 1, zero: 2), &function)
     let y = layout.restored(function.node("AveragePool", [x], window), &function)
-    function.set(0, function.quantized(y, scale: 3, zero: 4, like: 0))
+    function.set(0, function.roundedLast(y, scale: 3, zero: 4, like: 0))
   }
 }

@@ -1,20 +1,14 @@
-import ONNXFormat
+import CKernels
 import ONNXOperators
 
-/// `c = quantise(dequantise(a) · dequantise(b))`, broadcast, for 8-bit integers.
+/// `c = saturate(round(((a − za) · sa · (b − zb) · sb) / sc + zc))`, broadcast, for 8-bit integers.
 ///
-/// onnxruntime multiplies by quotients of the scales instead of dividing, so results halfway between two
-/// integers may differ by 1.
-struct QLinearMul: FunctionOperator {
-  static let schema = Schema(
-    "QLinearMul", domain: ContribOperators.domain, [1: [.int8, .uint8]], inputs: 7...8)
+/// Halves are rounded to the even integer after the zero point is added, and the scales are divided
+/// first, as onnxruntime does on processors with AVX2.
+struct QLinearMul: QuantizedPair {
+  static let schema = pairSchema("QLinearMul")
+  static let function: @Sendable @convention(c) (UnsafePointer<ck_byte_pair>) -> Void =
+    ck_byte_mul
 
   init(_ node: inout NodeReader) throws(OperatorError) {}
-
-  func body(_ function: inout FunctionBuilder) throws(OperatorError) {
-    let a = function.dequantized(0, scale: 1, zero: 2)
-    let b = function.dequantized(3, scale: 4, zero: 5)
-    let c = function.node("Mul", [a, b])
-    function.set(0, function.quantized(c, scale: 6, zero: 7, like: 0))
-  }
 }

@@ -1,11 +1,11 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The softmax of dequantised 8-bit integers, quantised. `opset` tells which `Softmax` it stands for:
-/// before 13, all axes from `axis` on are one.
+/// The softmax of dequantised 8-bit integers, times `⌊1 / scale⌋`, rounded and moved by the zero point.
+/// `opset` tells which `Softmax` it stands for: before 13, all axes from `axis` on are one.
 ///
-/// onnxruntime looks exponentials up in a table whose entries it scales by the number of elements, so
-/// results may differ by 1.
+/// A probability of 1 saturates; onnxruntime lets it wrap to −128 if the type is int8, the scale 1/256
+/// and the zero point −128.
 struct QLinearSoftmax: FunctionOperator {
   static let schema = Schema(
     "QLinearSoftmax", domain: ContribOperators.domain, [1: [.int8, .uint8]], inputs: 4...5)
@@ -14,12 +14,19 @@ struct QLinearSoftmax: FunctionOperator {
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     opset = try node.int("opset")
-    axis = try node.int("axis", default: opset < 13 ? 1 : -1)
+    axis = try node.int("axis", default: -1)
   }
 
   func body(_ function: inout FunctionBuilder) throws(OperatorError) {
     let x = function.dequantized(0, scale: 1, zero: 2)
     let y = function.node("Softmax", [x], [.int("axis", axis)], version: opset < 13 ? 11 : 13)
-    function.set(0, function.quantized(y, scale: 3, zero: 4, like: 0))
+    let levels = function.node("Floor", [function.node("Reciprocal", [function.input(3)])])
+    let zero =
+      function.has(4)
+      ? function.input(4)
+      : function.node("CastLike", [function.builder.scalar(0, .float32), function.input(0)])
+    let one = function.builder.scalar(1, .float32)
+    let scaled = function.builder.mul(y, levels)
+    function.set(0, function.node("QuantizeLinear", [scaled, one, zero]))
   }
 }

@@ -20,6 +20,15 @@ extension FunctionBuilder {
     return node("QuantizeLinear", [x, input(scale), zero])
   }
 
+  /// A value quantised as `quantized` does, but rounded after the zero point is added: halves go to the
+  /// even integer of the result.
+  mutating func roundedLast(_ x: String, scale: Int, zero: Int, like type: Int) -> String {
+    var y = builder.div(x, input(scale))
+    if has(zero) { y = builder.add(y, builder.cast(input(zero), to: .float32)) }
+    let none = node("CastLike", [builder.scalar(0, .float32), input(type)])
+    return node("QuantizeLinear", [y, builder.scalar(1, .float32), none])
+  }
+
   /// An input of one element as a tensor of shape `[1]`. It fails for more elements.
   mutating func single(_ index: Int) -> String {
     builder.reshape(input(index), to: builder.integers([1]))

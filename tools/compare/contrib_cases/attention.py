@@ -161,7 +161,109 @@ def rotary(random):
             yield case(floats(random, b, 0, n * h, type=type), [1], h // 2)
 
 
+def group_query(random):
+    b, s, n, kv, h = 2, 4, 4, 2, 16
+
+    def case(new, past, lengths, total, type=np.float32, extra=(), packed=False, batch=b, outputs=3,
+             tables=h // 2, **attributes):
+        parts = [floats(random, batch, new, heads * h, type=type) for heads in [n, kv, kv]]
+        if packed:
+            parts = [np.concatenate(parts, 2), None, None]
+        states = [None, None] if past is None else [
+            floats(random, batch, kv, past, h, type=type) for _ in range(2)]
+        angles = random.random((max(total, past or 0) + 8, tables)) * 6
+        rotation = [np.cos(angles).astype(type), np.sin(angles).astype(type)]
+        if not attributes.get("do_rotary"):
+            rotation = [None, None]
+        return Case(
+            "GroupQueryAttention",
+            parts + states + [ints(*lengths), np.array(total, np.int32)] + rotation + list(extra),
+            {"num_heads": n, "kv_num_heads": kv, **attributes}, outputs, constants=(7, 8),
+            tolerance=1e-5 if type == np.float32 else 2e-3)
+
+    for type in [np.float32, np.float16]:
+        def bias(*shape):
+            return floats(random, *shape, type=type)
+
+        for options in [{}, {"do_rotary": 1}, {"do_rotary": 1, "rotary_interleaved": 1},
+                        {"scale": 0.3}, {"softcap": 1.5},
+                        {"local_window_size": 2}, {"local_window_size": 1}, {"smooth_softmax": 1},
+                        {"smooth_softmax": 1, "local_window_size": 2, "softcap": 2.0},
+                        {"causal": 0}]:
+            options = {**options, "type": type}
+            for packed in [False, True]:
+                # A prompt, without and with a past; one token; several tokens.
+                yield case(s, None, [s - 1] * b, s, packed=packed, **options)
+                yield case(s, 0, [s - 1] * b, s, packed=packed, **options)
+                yield case(s, 7, [s - 1] * b, s, packed=packed, **options)
+                yield case(1, 5, [5, 5], 6, packed=packed, **options)
+                yield case(1, 5, [5, 3], 6, packed=packed, **options)
+                yield case(1, 9, [5, 3], 6, packed=packed, **options)
+                yield case(3, 5, [7], 8, packed=packed, batch=1, **options)
+                yield case(3, 9, [6], 7, packed=packed, batch=1, **options)
+        for new, past, lengths, total in [(s, None, [s - 1] * b, s), (1, 5, [5, 5], 6)]:
+            for shape in [(b, n), (1, n), (b, 1), (1, 1)]:
+                extra = [None, bias(*shape, new, total)]
+                yield case(new, past, lengths, total, type=type, extra=extra)
+                yield case(new, past, lengths, total, type=type, extra=extra, softcap=1.2,
+                           local_window_size=2)
+                yield case(new, past, lengths, total, type=type, extra=extra, smooth_softmax=1)
+            sinks = [None, None, bias(n)]
+            yield case(new, past, lengths, total, type=type, extra=sinks)
+            yield case(new, past, lengths, total, type=type, extra=sinks, local_window_size=2,
+                       softcap=3.0)
+            positions = random.integers(0, 6, (b, new)).astype(np.int64)
+            yield case(new, past, lengths, total, type=type, extra=[positions], do_rotary=1)
+            for stage in [1, 2]:
+                yield case(new, past, lengths, total, type=type, outputs=4, qk_output=stage)
+                yield case(new, past, lengths, total, type=type, outputs=4, qk_output=stage,
+                           softcap=1.0, local_window_size=2)
+                yield case(new, past, lengths, total, type=type, outputs=4, qk_output=stage,
+                           extra=[None, bias(b, n, new, total), bias(n)])
+        yield case(3, 9, [6], 7, batch=1, type=type, do_rotary=1,
+                   extra=[np.array([[2, 5, 7]], np.int64)])
+
+
+def quantized(random):
+    b, s, n, h, columns = 2, 3, 2, 4, 6
+    width = 3 * n * h
+
+    def case(weight=np.int8, per_column=False, zeros=(True, True), mask=None, past=None, outputs=1,
+             **attributes):
+        info = np.iinfo(weight)
+        count = (width,) if per_column else ()
+        inputs = [
+            random.integers(0, 256, (b, s, columns)).astype(np.uint8),
+            random.integers(info.min, info.max + 1, (columns, width)).astype(weight),
+            floats(random, width), np.array(0.011, np.float32),
+            (random.random(count) * 0.01 + 0.004).astype(np.float32), mask,
+            np.array(random.integers(0, 256), np.uint8) if zeros[0] else None,
+            np.array(random.integers(-9, 9, count) if info.min else
+                     random.integers(99, 140, count)).astype(weight) if zeros[1] else None, past]
+        return Case("QAttention", inputs, {"num_heads": n, **attributes}, outputs,
+                    constants=(1, 2, 3, 4, 6, 7))
+
+    for weight in [np.int8, np.uint8]:
+        for per_column in [False, True]:
+            for zeros in [(True, True), (True, False), (False, True), (False, False)]:
+                yield case(weight, per_column, zeros)
+            for causal in [0, 1]:
+                for mask in [ints(2, 3), ints(3, 2, 1, 0), hidden(random, b, s),
+                             hidden(random, b, s, s)]:
+                    yield case(weight, per_column, mask=mask, unidirectional=causal)
+                for past in [0, 1, 4]:
+                    yield case(weight, per_column, past=floats(random, 2, b, n, past, h), outputs=2,
+                               unidirectional=causal, mask=hidden(random, b, s + past))
+                yield case(weight, per_column, past=floats(random, 2, b, n, 2, h), outputs=2,
+                           unidirectional=causal)
+            yield case(weight, per_column, scale=0.3, mask=hidden(random, b, s),
+                       mask_filter_value=-3.0)
+            yield case(weight, per_column, outputs=2)
+
+
 def cases(random):
     yield from multi_head(random)
     yield from projected(random)
     yield from rotary(random)
+    yield from group_query(random)
+    yield from quantized(random)

@@ -33,14 +33,24 @@ def binary(random):
             c = 0.05 if operator == "QLinearAdd" else 0.7
             yield Case(operator, [
                 x, scale(0.03), zero_of(type, 3), y, scale(0.02), zero_of(type, -5), scale(c),
-                zero_of(type)], constants=(3,), step=1)
+                zero_of(type)], constants=(3,))
+            # It needs a seventh input, though that is optional.
             yield Case(operator, [
-                x, scale(0.03), None, y, scale(0.02), None, scale(c)], constants=(3,), step=1)
+                x, scale(0.03), None, y, scale(0.02), None, scale(c), zero_of(type)], constants=(3,))
+        # Sums and products halfway between two integers, and any scales.
+        for type, (a, b, c) in itertools.product(BYTES, [
+                (0.5, 0.5, 1), (1, 0.5, 1), (0.25, 0.5, 1), (0.1, 0.1, 0.2), (0.25, 0.25, 0.5), *random.uniform(
+                    0.01, 0.1, (4, 3))]):
+            for shift in [0, 3]:
+                yield Case(operator, [
+                    bytes_of(random, type, 1024), scale(a), zero_of(type, 5), bytes_of(random, type, 1024),
+                    scale(b), zero_of(type, -6), scale(c if operator == "QLinearAdd" else c * 3),
+                    zero_of(type, shift)])
         # Saturation, and scales of one element in a vector.
         x, y = bytes_of(random, np.uint8, 5, 7), bytes_of(random, np.uint8, 5, 7)
         yield Case(operator, [
             x, scale(1, 1), zero_of(np.uint8).reshape(1), y, scale(1, 1), zero_of(np.uint8).reshape(1),
-            scale(0.1, 1), zero_of(np.uint8).reshape(1)], step=1)
+            scale(0.1, 1), zero_of(np.uint8).reshape(1)])
 
 
 def products(random):
@@ -90,7 +100,7 @@ def gemm(random):
             a, scale(0.02), zero_of(a_type, 7), b, b_scale, b_zero,
             c.astype(np.int32) if has_c else None] + y,
             {"transA": transA, "transB": transB, "alpha": float(random.choice([1, 0.7, 2]))},
-            constants=(3, 4, 5, 6), step=1 if y else 0)
+            constants=(3, 4, 5, 6) if y else 0)
 
 
 def elementwise(random):
@@ -98,8 +108,7 @@ def elementwise(random):
     for type in BYTES:
         for x_scale, x_zero, y_zero in [(0.05, 3, -7), (0.1, 0, 0), (0.01, -100, 100)]:
             for has_zeros in [True, False]:
-                zeros = [np.array(z + (128 if type == np.uint8 else 0), type) if has_zeros else None
-                         for z in (x_zero, y_zero)]
+                zeros = [zero_of(type, x_zero) if has_zeros else None, zero_of(type, y_zero)]
                 yield Case("QLinearSigmoid", [
                     everything[type], scale(x_scale), zeros[0], scale(1 / 256), zeros[1]])
                 for alpha in [0.01, 0.3, -1.0]:
@@ -112,7 +121,7 @@ def elementwise(random):
             attributes = {"opset": opset} | ({} if axis is None else {"axis": axis})
             yield Case("QLinearSoftmax", [
                 bytes_of(random, type, *shape), scale(0.05), zero_of(type, 3), scale(1 / 256),
-                np.array(0 if type == np.uint8 else -128, type)], attributes, step=1)
+                np.array(0 if type == np.uint8 else -128, type)], attributes)
         for shapes, axis in [([(2, 3), (2, 5)], 1), ([(2, 3), (1, 3), (4, 3)], 0), ([(3,)], -1),
                              ([(2, 0), (2, 3)], 1)]:
             inputs = [scale(0.04), zero_of(type, 5)]
@@ -133,7 +142,7 @@ def pooling(random):
             x = bytes_of(random, type, *shape)
             yield Case("QLinearGlobalAveragePool", [
                 x, scale(0.05), zero_of(type, 3), scale(0.04), zero_of(type, -5)],
-                {"channels_last": channels_last}, step=1)
+                {"channels_last": channels_last})
         for shape, attributes in [
                 ((1, 3, 8, 8), {"kernel_shape": [2, 2], "strides": [2, 2]}),
                 ((1, 3, 9, 9), {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}),
@@ -147,9 +156,9 @@ def pooling(random):
             x = bytes_of(random, type, *shape)
             if channels_last:
                 x = np.ascontiguousarray(np.moveaxis(x, 1, -1))
-            for zeros in [(zero_of(type, 3), zero_of(type, -5)), (None, None)]:
+            for zeros in [(zero_of(type, 3), zero_of(type, -5)), (None, zero_of(type))]:
                 yield Case("QLinearAveragePool", [x, scale(0.05), zeros[0], scale(0.04), zeros[1]],
-                           attributes | {"channels_last": channels_last}, step=1)
+                           attributes | {"channels_last": channels_last})
 
 
 def convolutions(random):
@@ -168,7 +177,7 @@ def convolutions(random):
         bias = random.integers(-9000, 9000, 8).astype(np.int32) if random.integers(2) else None
         yield Case("QLinearConv", [
             x, scale(0.02), zero_of(x_type, 5), w, w_scale, w_zero, scale(0.05), zero_of(x_type, -9), bias],
-            attributes, constants=(3, 4, 5, 8), step=1)
+            attributes, constants=(3, 4, 5, 8))
 
 
 def linear(random):
@@ -231,7 +240,9 @@ def matmul_nbits(random):
                 (None, None, None, 0, np.float32), (zeros, None, None, 1, np.float32),
                 (zeros, None, bias, 0, np.float32),
                 (random.uniform(0, 1 << bits, (n, blocks)).astype(np.float32), None, None, 0, np.float32),
-                (zeros, groups, None, 0, np.float32), (zeros, None, bias, 0, np.float16),
+                
+                # With g_idx onnxruntime ignores zero points, and reads 2 bits as 4.
+                (None, groups if bits == 4 else None, None, 0, np.float32), (zeros, None, bias, 0, np.float16),
                 (zeros, None, None, 4, np.float32), (None, None, None, 4, np.float32)]:
             def real(x):
                 return x if x is None or x.dtype != np.float32 else x.astype(type)
@@ -239,10 +250,11 @@ def matmul_nbits(random):
                 "MatMulNBits", [
                     floats(random, *rows, k, type=type), w, real(scales), real(zero), g_idx, real(b)],
                 attributes | {"accuracy_level": level}, constants=(1, 2, 3, 4, 5),
-                tolerance=2e-2 if level == 4 else 2e-3 if type == np.float16 else 1e-5)
+                tolerance=6e-2 if level == 4 else 2e-3 if type == np.float16 else 1e-5)
 
 
 def lstm(random):
+    # onnxruntime quantises the hidden states of a thread's samples together: one thread a sample.
     def case(
             steps, batch, inputs, units, type=np.int8, direction="forward", bias=True, lengths=None,
             initial=False, peepholes=False, per_column=False, outputs=3, **attributes):

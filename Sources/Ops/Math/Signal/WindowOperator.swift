@@ -66,6 +66,7 @@ func fillKernel(
   return .compute { buffers in
     let y = buffers.output(0, as: UInt8.self)
     for index in 0..<count {
+      if index & 0xFFFF == 0, Deadline.isPassed { return }
       var number = value(index)
       let target = UnsafeMutableRawPointer(y + index * stride)
       if let conversion {
