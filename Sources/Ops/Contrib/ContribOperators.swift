@@ -46,11 +46,8 @@ package enum ContribOperators {
     NchwcMaxPool.self,
     NchwcUpsample.self,
     NhwcMaxPool.self,
-<<<<<<< HEAD
     Pad.self,
-=======
     QAttention.self,
->>>>>>> e3bb4b85dab1d6f4afb251a35181071ca12407d3
     QGemm.self,
     QLinearAdd.self,
     QLinearAveragePool.self,
