@@ -55,7 +55,7 @@ struct WeightOptions: ParsableArguments {
   var makesModel: Bool { graph != nil || architecture != nil }
 
   /// The model with the weights bound to it.
-  func bind(_ weights: Weights) throws -> Model {
+  func bind(_ weights: Weights, _ reading: ReadingOptions) throws -> Model {
     let weights = weights.inModules()
     var options = BindingOptions()
     options.prefix = prefix
@@ -63,7 +63,7 @@ struct WeightOptions: ParsableArguments {
     options.matchesByOrder = byOrder || architecture != nil
     let base: Model
     if let graph {
-      base = try Model(fileInAnyForm: graph)
+      base = try Model(fileInAnyForm: graph, options: reading)
     } else if let architecture {
       base = try architecture.model(for: weights, sizes: statedSizes())
     } else {

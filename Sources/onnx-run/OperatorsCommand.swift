@@ -29,15 +29,17 @@ struct OperatorTable {
   init() {}
 
   /// A table with a column of passing cases.
-  /// - Parameter results: the results of all cases. A case passes if it does under every runner.
-  init(_ results: [CaseResult]) throws {
+  /// - Parameters:
+  ///   - results: the results of all cases. A case passes if it does under every runner.
+  ///   - reading: how the models are read
+  init(_ results: [CaseResult], _ reading: ReadingOptions) throws {
     var passed: [String: Bool] = [:]
     for result in results {
       passed[result.path] = passed[result.path, default: true] && result.passed
     }
     var cases: [OperatorName: (passed: Int, all: Int)] = [:]
     for (path, passed) in passed {
-      for name in try Model(contentsOf: "\(path)/model.onnx").operatorNames {
+      for name in try Model(contentsOf: "\(path)/model.onnx", options: reading).operatorNames {
         cases[name, default: (0, 0)].all += 1
         if passed { cases[name, default: (0, 0)].passed += 1 }
       }
@@ -66,6 +68,16 @@ struct OperatorTable {
       for name in operators.keys.filter({ $0.domain == domain }).sorted(by: { $0.name < $1.name }) {
         lines.append(row(name, operators[name] ?? []))
       }
+    }
+    lines += [
+      "", "## Exceptions", "",
+      "Operators of `ai.onnx` that are accepted although the standard does not have them.", "",
+      "| operator | opsets | rules of opset | reason |", "|---|---|---|---|",
+    ]
+    for early in EarlyOperator.all.sorted(by: { $0.name < $1.name }) {
+      let sets = "\(early.operatorSets.lowerBound) to \(early.operatorSets.upperBound)"
+      let version = early.version.map { "\($0)" } ?? "none"
+      lines.append("| \(early.name) | \(sets) | \(version) | \(early.reason) |")
     }
     return lines
   }

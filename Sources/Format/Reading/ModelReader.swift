@@ -12,7 +12,7 @@ extension Model {
       guard file.count > 0 else { throw FormatError(.invalid("the file is empty")) }
       let reader = MessageReader(
         ByteSource(file), options: options,
-        externalFolder: ExternalData.folder(ofFile: try file.resolvedPath()))
+        externalFolders: try ExternalData.folders(of: file))
       self = try reader.wholeModel()
     } catch {
       let error = error.recognised(at: path, opened.map(ByteSource.init), for: .model)
@@ -21,15 +21,17 @@ extension Model {
   }
 
   /// Reads a model from the bytes of an ONNX file.
-  /// - Parameter externalFolder: the folder of external data; a model that has any is refused without it.
+  /// - Parameter externalFolder: the folder of external data; the default is that of the options. A
+  ///   model that has external data is refused without it.
   /// - Throws: `FormatError` if the bytes are not a model or exceed a limit.
   public init(
     serialized bytes: [UInt8], options: ReadingOptions = .init(), externalFolder: String? = nil
   ) throws(FormatError) {
+    var options = options
+    if let externalFolder { options.externalFolder = externalFolder }
     self = try ByteSource.reading(bytes) { (source) throws(FormatError) in
       do throws(FormatError) {
-        return try MessageReader(source, options: options, externalFolder: externalFolder)
-          .wholeModel()
+        return try MessageReader(source, options: options, externalFolders: []).wholeModel()
       } catch {
         throw error.recognised(at: nil, source, for: .model)
       }

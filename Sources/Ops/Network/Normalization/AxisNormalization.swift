@@ -96,7 +96,8 @@ extension AxisNormalization {
   }
 }
 
-/// `y = (x − mean) / (√variance + 10⁻⁹)` over the given axes.
+/// `y = (x − mean) / (√variance + 10⁻⁹)` over the given axes. An empty list means all axes, as it does
+/// for the reductions in the standard's function body.
 struct MeanVarianceNormalization: AxisNormalization {
   static let schema = Schema(
     "MeanVarianceNormalization", [9: .floats, 13: [.floats, .bfloat16]], inputs: 1...1)
@@ -107,6 +108,7 @@ struct MeanVarianceNormalization: AxisNormalization {
   }
 
   func axes(rank: Int) throws(OperatorError) -> Set<Int> {
+    if axes.isEmpty { return Set(0..<rank) }
     var result: Set<Int> = []
     for axis in axes { result.insert(try normalized(axis: axis, rank: rank)) }
     return result
