@@ -309,7 +309,10 @@ extension Model {
     of weights: Weights, _ options: BindingOptions
   ) throws(ConversionError) -> (changes: FlatChanges, report: BindingReport) {
     // The notes change nothing that is counted, so the changes fit the model without them.
-    let model = weights.layout == .keras ? notingLayers(weights.modules) : self
+    let modules = weights.modules
+    let model =
+      weights.layout == .keras
+      ? notingLayers(modules.all, recurrent: modules.recurrent) : self
     var binder = Binder(model, weights, options)
     return try binder.bind()
   }

@@ -29,7 +29,9 @@ struct KerasLayer {
     let isDepthwise = kind.hasPrefix("depthwise")
     return variables.map { variable in
       let name = Self.name(of: variable, in: variables, kind)
-      let (leaf, form) = Self.form(name, variable.entry.shape, kind, isDepthwise: isDepthwise)
+      let (leaf, form) = Self.form(
+        name, variable.entry.shape, kind, isDepthwise: isDepthwise,
+        isSeparable: named["pointwise_kernel"] != nil)
       return variable.entry.inForm(form, named: ModulePath.join(path, leaf))
     }
   }
@@ -90,7 +92,7 @@ struct KerasLayer {
 
   /// The parameter of a variable, and the way to its layout.
   private static func form(
-    _ name: String, _ shape: [Int], _ kind: String, isDepthwise: Bool
+    _ name: String, _ shape: [Int], _ kind: String, isDepthwise: Bool, isSeparable: Bool
   ) -> (leaf: String, form: KerasForm) {
     let rank = shape.count
     switch name {
@@ -99,7 +101,7 @@ struct KerasLayer {
     case "moving_mean": return ("running_mean", .same)
     case "moving_variance": return ("running_var", .same)
     case "depthwise_kernel" where rank > 2:
-      return (kind.hasPrefix("separable") ? "depthwise_weight" : "weight", .depthwise)
+      return (isSeparable ? "depthwise_weight" : "weight", .depthwise)
     case "kernel" where isDepthwise && rank > 2: return ("weight", .depthwise)
     case "pointwise_kernel" where rank > 2: return ("pointwise_weight", .convolution)
     case "kernel" where rank == 2: return ("weight", .convolution)

@@ -44,7 +44,13 @@ enum KerasArchive: CheckpointFormat {
     } else {
       source = HDF5Source(try InputFile(part: data, of: file.input))
     }
-    return try Weights(HDF5File(source), size: source.count, limits: file.limits)
+    var weights = try Weights(HDF5File(source), size: source.count, limits: file.limits)
+    if let entry = zip.entries.first(where: { $0.name == "config.json" }),
+      let config = KerasConfig(try zip.bytes(of: entry, in: bytes, limit: 64 << 20))
+    {
+      weights.use(config)
+    }
+    return weights
   }
 }
 
@@ -78,10 +84,36 @@ extension Weights {
     else { return }
     layout = .keras
     for (path, texts) in file.attributes { layerNames[path] = texts["name"]?.first }
+    if let text = file.attributes[""]?["model_config"]?.first,
+      let config = KerasConfig(Array(text.utf8))
+    {
+      epsilons = config.epsilons
+    }
     let root = file.attributes["model_weights"] == nil ? "" : "model_weights"
     sort(byLayers: Self.list("layer_names", file.attributes[root]), root: root) { layer in
       Self.list("weight_names", file.attributes[root.isEmpty ? layer : "\(root)/\(layer)"])
     }
+  }
+
+  /// Takes the names and the order of the layers from the model's configuration.
+  fileprivate mutating func use(_ config: KerasConfig) {
+    epsilons = config.epsilons
+    var ranks: [String: Int] = [:]
+    for (group, name) in config.names {
+      if layerNames[group] == nil { layerNames[group] = name }
+      ranks[String(group.dropLast("/vars".count))] = ranks.count
+    }
+    /// The rank of the innermost layer that a variable belongs to.
+    func rank(_ path: String) -> Int {
+      var path = path[...]
+      while let slash = path.lastIndex(of: "/") {
+        path = path[..<slash]
+        if let rank = ranks[String(path)] { return rank }
+      }
+      return Int.max
+    }
+    let order = entries.enumerated().map { (rank($1.name), $0) }
+    entries = entries.indices.sorted { order[$0] < order[$1] }.map { entries[$0] }
   }
 
   /// A list of texts among attributes, which Keras splits where it is long: `name0`, `name1`, …

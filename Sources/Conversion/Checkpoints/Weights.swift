@@ -64,6 +64,8 @@ public struct Weights: Sendable {
   /// The GRUs of Keras that apply the reset gate before the recurrent weights, by module. Modules whose
   /// weights do not tell are missing.
   var resetsBefore: [String: Bool] = [:]
+  /// The ε of Keras' normalizations, by layer.
+  var epsilons: [String: Double] = [:]
 
   /// - Parameter entries: tensors with different names, in the order in which they are written
   public init(_ entries: [Entry]) { self.entries = entries }
