@@ -1,4 +1,3 @@
-import Glibc
 import ONNX
 
 /// The form in which a file holds a model.
@@ -47,27 +46,50 @@ extension Model {
   public init(
     fileInAnyForm path: String, options: ReadingOptions = .init()
   ) throws(ConversionError) {
+    var opened: InputFile?
     do {
       let file = try InputFile(path)
+      opened = file
       let head = try ByteSource(file).bytes(0..<min(file.count, 256))
-      let form = ModelForm(content: head)
-      guard form != .onnx else {
+      guard ModelForm(content: head) != .onnx else {
         self = try Model(contentsOf: path, options: options)
         return
       }
       guard file.count <= Self.longestText else {
         throw ConversionError("a model as text is limited to \(Self.longestText >> 20) MB")
       }
-      let text = try ByteSource(file).bytes(0..<file.count)
-      let folder = Self.folder(of: path)
-      self =
-        form == .text
-        ? try Model(text: text, externalFolder: folder, options: options)
-        : try Model(json: text, externalFolder: folder, options: options)
+      var options = options
+      if options.externalFolder == nil {
+        options.externalFolders = try ExternalData.folders(of: file)
+      }
+      self = try Model(
+        inAnyForm: try ByteSource(file).bytes(0..<file.count), options: options)
     } catch let error as ConversionError {
-      throw ConversionError("\(path.escaped): \(error)")
+      let sentence = opened.flatMap {
+        ForeignFile.sentence(
+          ByteSource($0), path: path, for: .model, isText: !path.hasSuffix(".onnx"))
+      }
+      throw ConversionError("\(path.escaped): \(sentence?.escaped ?? error.description)")
+    } catch let error as FormatError {
+      throw ConversionError("\(error.recognised(at: path, nil, for: .model))")
     } catch {
       throw ConversionError("\(error)")
+    }
+  }
+
+  /// Reads a model from bytes in any form, which they decide. External data needs
+  /// `ReadingOptions.externalFolder`.
+  /// - Throws: `ConversionError` where the bytes are not a model
+  public init(
+    inAnyForm bytes: [UInt8], options: ReadingOptions = .init()
+  ) throws(ConversionError) {
+    switch ModelForm(content: bytes) {
+    case .onnx:
+      do { self = try Model(serialized: bytes, options: options) } catch {
+        throw ConversionError("\(error)")
+      }
+    case .text: self = try Model(text: bytes, options: options)
+    case .json: self = try Model(json: bytes, options: options)
     }
   }
 
@@ -102,15 +124,4 @@ extension Model {
 
   /// The largest text that is read, in bytes.
   private static let longestText = 1 << 30
-
-  /// The folder of the file that a path leads to once symbolic links are resolved.
-  private static func folder(of path: String) -> String {
-    var resolved = path
-    if let pointer = realpath(path, nil) {
-      resolved = String(cString: pointer)
-      free(pointer)
-    }
-    guard let slash = resolved.lastIndex(of: "/") else { return "." }
-    return slash == resolved.startIndex ? "/" : String(resolved[..<slash])
-  }
 }

@@ -4,7 +4,7 @@ import ONNXFormat
 public func nearest(_ name: String, _ names: [String]) -> String? {
   let best = names.map { (name: $0, distance: editDistance(name, $0)) }
     .min { $0.distance < $1.distance }
-  guard let best, best.distance <= max(2, name.count / 2) else {
+  guard let best, best.distance <= max(2, name.utf8.prefix(200).count / 2) else {
     return names.count == 1 ? names[0] : nil
   }
   return best.name

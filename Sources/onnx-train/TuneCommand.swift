@@ -63,6 +63,11 @@ struct TuneCommand: ToolCommand {
     help: ArgumentHelp("Write the loss of every step to a file.", valueName: "file.csv"))
   var stepLosses: String?
 
+  @Flag(help: "Allow --output to replace the model or the data.")
+  var force = false
+
+  @OptionGroup var reading: ReadingArguments
+
   func validate() throws {
     if let replaceHead, !(1...1_000_000).contains(replaceHead) {
       throw ValidationError("--replace-head: expected at least 1, got \(replaceHead)")
@@ -79,7 +84,12 @@ struct TuneCommand: ToolCommand {
     guard let path = arguments.data else {
       throw Failure("--data: tune needs training data; see --help")
     }
-    var model = try readModel(self.model)
+    if !force {
+      try checkKeepsInputs(
+        [arguments.output, arguments.checkpoint, stepLosses], [self.model, path],
+        unless: "--force")
+    }
+    var model = try readModel(self.model, reading)
     if let replaceHead {
       do { model = try model.replacingHead(classes: replaceHead, seed: arguments.seed) } catch {
         throw Failure(self.model, error)

@@ -293,7 +293,7 @@ extension Model {
   public consuming func bound(
     to weights: Weights, _ options: BindingOptions = .init()
   ) throws(ConversionError) -> (model: Model, report: BindingReport) {
-    var (changes, report) = try bindings(of: weights, options)
+    var (changes, report) = try bindings(of: weights.inModules(), options)
     guard report.count(.bound) > 0 else {
       if report.count(.mismatched) > 0 { try report.checkComplete() }
       throw ConversionError("no weight matches the graph: they have no names and shapes in common")
@@ -308,7 +308,12 @@ extension Model {
   private func bindings(
     of weights: Weights, _ options: BindingOptions
   ) throws(ConversionError) -> (changes: FlatChanges, report: BindingReport) {
-    var binder = Binder(self, weights, options)
+    // The notes change nothing that is counted, so the changes fit the model without them.
+    let modules = weights.modules
+    let model =
+      weights.layout == .keras
+      ? notingLayers(modules.all, recurrent: modules.recurrent) : self
+    var binder = Binder(model, weights, options)
     return try binder.bind()
   }
 }

@@ -82,8 +82,9 @@ public struct BindingReport: Sendable {
 public struct BindingOptions: Sendable {
   /// The prefix to remove from the names of the weights; by default the one with the most matches.
   public var prefix: String?
-  /// The ε of batch normalizations that the graph has folded into convolutions. The default is 1e-5.
-  public var batchNormEpsilon = 1e-5
+  /// The ε of batch normalizations that the graph has folded into convolutions. The default, `nil`,
+  /// is the framework's: 1e-5, or 1e-3 for weights of Keras.
+  public var batchNormEpsilon: Double?
   /// Whether modules that no name matches are matched by their order and shapes. The default is
   /// `false`.
   public var matchesByOrder = false

@@ -2,6 +2,9 @@ import ONNXFormat
 import ONNXOperators
 
 /// The elements converted to the type `to`.
+///
+/// With `saturate`, an infinity becomes the largest value of every float8 type. For E4M3FNUZ and E5M2FNUZ
+/// the standard's table says NaN; its test cases, its reference evaluator and onnxruntime say the largest.
 struct Cast: DifferentiableOperator {
   static let schema = Schema(
     "Cast",

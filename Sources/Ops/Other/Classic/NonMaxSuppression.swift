@@ -65,7 +65,7 @@ struct NonMaxSuppression: Operator {
         order.sort { a, b in score(a) == score(b) ? a < b : score(a) > score(b) }
         var kept: [Int] = []
         for index in order {
-          if kept.count >= limit { break }
+          if kept.count >= limit || Deadline.isPassed { break }
           if kept.allSatisfy({ corners[$0].overlap(corners[index]) <= overlap }) {
             kept.append(index)
           }
