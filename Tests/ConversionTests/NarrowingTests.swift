@@ -248,6 +248,9 @@ import Testing
     #expect(count == 1)
     #expect(quantized.graph.initializers.contains { $0.tensor.elementType == .uint8 })
     for (a, b) in zip(try run(net, x), try run(quantized, x)) { #expect(abs(a - b) < 0.1) }
+    let dynamic = try net.dynamicallyQuantized().model
+    #expect(dynamic.graph.initializers.contains { $0.tensor.elementType == .uint8 })
+    for (a, b) in zip(try run(net, x), try run(dynamic, x)) { #expect(abs(a - b) < 0.05) }
   }
 
   @Test func patternsThatMatchNothingAreErrors() throws {
