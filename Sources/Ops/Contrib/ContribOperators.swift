@@ -6,12 +6,15 @@ package enum ContribOperators {
   package static let forward: [any Operator.Type] = [
     BiasGelu.self,
     BiasSoftmax.self,
+    CausalConvWithState.self,
     ContribAttention.self,
     ContribDequantizeLinear.self,
+    ContribLinearAttention.self,
     ContribQLinearConv.self,
     ContribQuantizeLinear.self,
     ContribRotaryEmbedding.self,
     ContribSimplifiedLayerNormalization.self,
+    DecoderMaskedMultiHeadAttention.self,
     DynamicQuantizeLSTM.self,
     DynamicQuantizeMatMul.self,
     EmbedLayerNormalization.self,
@@ -22,6 +25,8 @@ package enum ContribOperators {
     FusedMatMul.self,
     Gelu.self,
     GroupQueryAttention.self,
+    LinearAttentionGate.self,
+    MRotaryEmbedding.self,
     MatMulInteger16.self,
     MatMulIntegerToFloat.self,
     MatMulNBits.self,
@@ -50,6 +55,7 @@ package enum ContribOperators {
     SimplifiedLayerNormalization.self,
     SkipLayerNormalization.self,
     SkipSimplifiedLayerNormalization.self,
+    SparseAttention.self,
     TransposeMatMul.self,
   ]
 
