@@ -21,6 +21,10 @@ public struct EarlyOperator: Sendable {
         name: "MeanVarianceNormalization", operatorSets: 1...8, version: 9,
         reason: "it was an experimental operator until operator set 9"),
       EarlyOperator(
+        name: "SimplifiedLayerNormalization", operatorSets: 1...Registry.newestVersion,
+        version: nil,
+        reason: "onnxruntime has RMSNormalization under this name in every operator set"),
+      EarlyOperator(
         name: "ThresholdedRelu", operatorSets: 1...9, version: 10,
         reason: "it was an experimental operator until operator set 10"),
     ]

@@ -3,17 +3,19 @@
 import ml_dtypes
 import numpy as np
 
-from contrib_cases import Case, floats
+from contrib_cases import Case, floats, shapes
 
 # Where rounding hides the last bits, in units of the largest expected number.
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12, np.float16: 2e-3, ml_dtypes.bfloat16: 2e-2}
 SPECIAL = [0.0, -0.0, 1e-30, -1e-30, 3.5, -3.5, 20, -20, 90, -90]
-EXTREME = [np.nan, np.inf, -np.inf, 1.0, -1.0, 3e38, -3e38]
+# At −∞ onnxruntime gives NaN, this package the limit −0, as the standard's operators do.
+EXTREME = [np.nan, np.inf, 1.0, -1.0, 3e38, -3e38]
 
 
 def cases(random):
     for family in [activations, products, convolutions, normalizations, embeddings, pools]:
         yield from family(random)
+    yield from shapes.cases(random)
 
 
 def activations(random):
@@ -53,7 +55,8 @@ def products(random):
     ]
     for a, b in shapes:
         for name in ["FusedMatMul", "TransposeMatMul"]:
-            for left in [0, 1]:
+            # onnxruntime reads a transposed A before a vector B as if it was not transposed.
+            for left in [0, 1] if len(b) > 1 else [0]:
                 for right in [0, 1]:
                     for alpha in [1.0, 0.125, -2.3]:
                         yield product(random, name, a, b, left, right, 0, 0, alpha)
@@ -144,7 +147,8 @@ def normalizations(random):
         def numbers(*shape, scale=1.0):
             return floats(random, *shape, type=type, scale=scale)
 
-        limits = {"tolerance": TOLERANCE[type]}
+        # Statistics are float32 for all types.
+        limits = {"tolerance": max(TOLERANCE[type], 1e-6)}
         for shape, skip in [
                 ((2, 3, 8), (2, 3, 8)), ((2, 3, 8), (3, 8)), ((2, 3, 8), (1, 3, 8)),
                 ((6, 8), (6, 8)), ((1, 1, 64), (1, 1, 64)), ((2, 0, 8), (2, 0, 8)),
@@ -177,10 +181,9 @@ def normalizations(random):
         yield Case(name, [x, floats(random, 2, 3, 7), gamma])
         yield Case(name, [x, floats(random, 2, 2, 8), gamma])
         yield Case(name, [x, x, gamma], {"epsilon": -1.0})
-        yield Case(name, [x, x, gamma], outputs=[1, 1, 1, 1])
         yield Case(name, [x * np.float32(1e-6), x * 0, gamma])
         yield Case(name, [x * 0 + 3, x * 0, gamma], {"epsilon": 1e-5})
-        yield Case(name, [x, np.array(EXTREME + [0], np.float32), gamma])
+        yield Case(name, [x, np.array(EXTREME + [-np.inf, 0], np.float32), gamma])
 
 
 def embeddings(random):

@@ -3,7 +3,7 @@ import ONNXOperators
 
 /// `LinearAttention` of `com.microsoft`: the standard's, besides that key and value may have more heads
 /// than the query.
-struct ContribLinearAttention: FunctionOperator {
+struct LinearAttention: FunctionOperator {
   static let schema = Schema(
     "LinearAttention", domain: ContribOperators.domain, [1: [.float32, .float16, .bfloat16]],
     inputs: 3...6, outputs: 1...2)
