@@ -10,9 +10,13 @@ package enum ContribOperators {
     ContribQuantizeLinear.self,
     DynamicQuantizeLSTM.self,
     DynamicQuantizeMatMul.self,
+    GatherBlockQuantized.self,
+    MatMulBnb4.self,
     MatMulInteger16.self,
     MatMulIntegerToFloat.self,
     MatMulNBits.self,
+    MoE.self,
+    QEmbedLayerNormalization.self,
     QGemm.self,
     QLinearAdd.self,
     QLinearAveragePool.self,
@@ -23,6 +27,7 @@ package enum ContribOperators {
     QLinearSigmoid.self,
     QLinearSoftmax.self,
     QLinearWhere.self,
+    QMoE.self,
   ]
 
   /// The domain of most of them.
