@@ -76,3 +76,11 @@ void ck_gate_open(ck_gate *gate) {
   pthread_cond_broadcast(&gate->opened);
   pthread_mutex_unlock(&gate->mutex);
 }
+
+static _Thread_local const int32_t *stop_flag;
+
+const int32_t *ck_stop_flag(void) { return stop_flag; }
+void ck_set_stop_flag(const int32_t *flag) { stop_flag = flag; }
+int ck_is_stopped(void) { return stop_flag && ck_flag_is_set(stop_flag); }
+void ck_flag_set(int32_t *flag) { __atomic_store_n(flag, 1, __ATOMIC_RELAXED); }
+int ck_flag_is_set(const int32_t *flag) { return __atomic_load_n(flag, __ATOMIC_RELAXED); }

@@ -7,6 +7,8 @@ import ONNXSupport
 package struct Case: Sendable {
   /// The folder's path.
   package let path: String
+  /// How the model is read.
+  var reading = ReadingOptions()
 
   package init(path: String) { self.path = path }
 
@@ -39,13 +41,14 @@ package struct Case: Sendable {
     options.passes = variant.passes
     options.expansions = [.gradients]
     if let convolution { options.convolution = convolution.algorithm }
-    let model = try variant.model(contentsOf: "\(path)/model.onnx")
+    let model = try variant.model(contentsOf: "\(path)/model.onnx", reading)
     let drawn = DrawnCase(model, options)
     let keepsModel = drawn != nil || variant == .plain
     let session =
       keepsModel
       ? try Session(model, options: options)
-      : try Session(owning: variant.model(contentsOf: "\(path)/model.onnx"), options: options)
+      : try Session(
+        owning: variant.model(contentsOf: "\(path)/model.onnx", reading), options: options)
     let judgement = drawn?.judgement ?? .values
     for dataSet in try dataSets(of: path) {
       let data = try DataSet("\(path)/\(dataSet)", model.graph)

@@ -1,3 +1,4 @@
+import ONNXFormat
 import ONNXSupport
 
 /// The way the outputs of a case are judged.
@@ -36,15 +37,16 @@ package struct CaseRunner {
   ///   - timeout: for each case
   ///   - convolution: the algorithm of all convolutions; `nil` leaves the choice to the kernels
   ///   - tolerance: the allowed error, in units of the largest expected number; `nil`: the case's own
+  ///   - reading: further options of the workers, which say how models are read
   package init(
     _ paths: [String], _ variants: [CaseVariant], timeout: Duration,
-    convolution: ConvolutionChoice? = nil, tolerance: Double? = nil
+    convolution: ConvolutionChoice? = nil, tolerance: Double? = nil, reading: [String] = []
   ) {
     jobs = paths.flatMap { path in variants.map { (path, $0) } }
     self.timeout = timeout
     workerOptions =
       (convolution.map { ["--convolution", $0.rawValue] } ?? [])
-      + (tolerance.map { ["--tolerance", "\($0)"] } ?? [])
+      + (tolerance.map { ["--tolerance", "\($0)"] } ?? []) + reading
   }
 
   /// Runs all cases. The program must serve the subcommand `CaseWorker.commandName`.
@@ -92,9 +94,14 @@ package struct CaseWorker {
   private let convolution: ConvolutionChoice?
   private let tolerance: Double?
 
-  package init(convolution: ConvolutionChoice?, tolerance: Double?) {
+  private let reading: ReadingOptions
+
+  package init(
+    convolution: ConvolutionChoice?, tolerance: Double?, reading: ReadingOptions = .init()
+  ) {
     self.convolution = convolution
     self.tolerance = tolerance
+    self.reading = reading
   }
 
   /// The answer to a request: the kind of judgement, or a description of the error.
@@ -109,7 +116,9 @@ package struct CaseWorker {
       return "invalid request '\(request)'"
     }
     do {
-      let verdict = try Case(path: words[1]).run(variant, convolution, tolerance: tolerance)
+      var test = Case(path: words[1])
+      test.reading = reading
+      let verdict = try test.run(variant, convolution, tolerance: tolerance)
       return verdict.difference ?? verdict.judgement.rawValue
     } catch {
       let text = "\(error)"

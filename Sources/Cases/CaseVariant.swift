@@ -13,8 +13,10 @@ package enum CaseVariant: String, CaseIterable, Sendable {
   case dynamic
 
   /// Reads the model of a case for this variant.
-  func model(contentsOf path: String) throws(FormatError) -> Model {
-    var model = try Model(contentsOf: path)
+  func model(
+    contentsOf path: String, _ reading: ReadingOptions
+  ) throws(FormatError) -> Model {
+    var model = try Model(contentsOf: path, options: reading)
     switch self {
     case .plain, .optimized: break
     case .saved: model = try Model(serialized: try model.serialized())

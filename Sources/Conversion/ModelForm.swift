@@ -1,4 +1,3 @@
-import Glibc
 import ONNX
 
 /// The form in which a file holds a model.
@@ -17,14 +16,15 @@ public enum ModelForm: Sendable, Hashable {
     self = name.hasSuffix(".onnxtxt") ? .text : name.hasSuffix(".json") ? .json : .onnx
   }
 
-  /// The form of a file with this content. A text begins with a brace, a word or a quotation mark and
-  /// has no control characters; a serialized model has them, in its lengths.
+  /// The form of a file with this content. A text begins with `<`, a brace, a word or a quotation mark.
+  /// A serialized model cannot begin with `<` or a brace, and has control characters, in its lengths,
+  /// which a text has in strings only.
   /// - Parameter content: the file's bytes, or its first 256
   public init(content: some Sequence<UInt8>) {
     let isSpace = { (byte: UInt8) in byte == 0x20 || (0x09...0x0D).contains(byte) }
     let head = content.prefix(256)
     guard let first = head.first(where: { !isSpace($0) }),
-      head.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || isSpace($0) })
+      "<{".utf8.contains(first) || head.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || isSpace($0) })
     else {
       self = .onnx
       return
@@ -46,27 +46,50 @@ extension Model {
   public init(
     fileInAnyForm path: String, options: ReadingOptions = .init()
   ) throws(ConversionError) {
+    var opened: InputFile?
     do {
       let file = try InputFile(path)
+      opened = file
       let head = try ByteSource(file).bytes(0..<min(file.count, 256))
-      let form = ModelForm(content: head)
-      guard form != .onnx else {
+      guard ModelForm(content: head) != .onnx else {
         self = try Model(contentsOf: path, options: options)
         return
       }
       guard file.count <= Self.longestText else {
         throw ConversionError("a model as text is limited to \(Self.longestText >> 20) MB")
       }
-      let text = try ByteSource(file).bytes(0..<file.count)
-      let folder = Self.folder(of: path)
-      self =
-        form == .text
-        ? try Model(text: text, externalFolder: folder, options: options)
-        : try Model(json: text, externalFolder: folder, options: options)
+      var options = options
+      if options.externalFolder == nil {
+        options.externalFolders = try ExternalData.folders(of: file)
+      }
+      self = try Model(
+        inAnyForm: try ByteSource(file).bytes(0..<file.count), options: options)
     } catch let error as ConversionError {
-      throw ConversionError("\(path.escaped): \(error)")
+      let sentence = opened.flatMap {
+        ForeignFile.sentence(
+          ByteSource($0), path: path, for: .model, isText: !path.hasSuffix(".onnx"))
+      }
+      throw ConversionError("\(path.escaped): \(sentence?.escaped ?? error.description)")
+    } catch let error as FormatError {
+      throw ConversionError("\(error.recognised(at: path, nil, for: .model))")
     } catch {
       throw ConversionError("\(error)")
+    }
+  }
+
+  /// Reads a model from bytes in any form, which they decide. External data needs
+  /// `ReadingOptions.externalFolder`.
+  /// - Throws: `ConversionError` where the bytes are not a model
+  public init(
+    inAnyForm bytes: [UInt8], options: ReadingOptions = .init()
+  ) throws(ConversionError) {
+    switch ModelForm(content: bytes) {
+    case .onnx:
+      do { self = try Model(serialized: bytes, options: options) } catch {
+        throw ConversionError("\(error)")
+      }
+    case .text: self = try Model(text: bytes, options: options)
+    case .json: self = try Model(json: bytes, options: options)
     }
   }
 
@@ -101,15 +124,4 @@ extension Model {
 
   /// The largest text that is read, in bytes.
   private static let longestText = 1 << 30
-
-  /// The folder of the file that a path leads to once symbolic links are resolved.
-  private static func folder(of path: String) -> String {
-    var resolved = path
-    if let pointer = realpath(path, nil) {
-      resolved = String(cString: pointer)
-      free(pointer)
-    }
-    guard let slash = resolved.lastIndex(of: "/") else { return "." }
-    return slash == resolved.startIndex ? "/" : String(resolved[..<slash])
-  }
 }

@@ -24,8 +24,7 @@ public struct Differentiation: Sendable {
     _ model: Model, inputTypes: [String: ValueType] = [:], options: SessionOptions = .init()
   ) throws(ModelError) {
     let engine = Engine(options)
-    let graph = try expandFunctions(
-      model, operatorsIn: engine.registry, maxNodes: options.maxNodes)
+    let graph = try expandFunctions(model, engine)
     try self.init(
       graph, operatorSets: OperatorSets(model.operatorSets), inputTypes: inputTypes, engine: engine)
   }

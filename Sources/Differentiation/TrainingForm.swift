@@ -54,8 +54,7 @@ extension Model {
   ) throws(ModelError) -> Model {
     var model = self
     let engine = Engine(options)
-    model.graph = try expandFunctions(
-      self, operatorsIn: engine.registry, maxNodes: options.maxNodes)
+    model.graph = try expandFunctions(self, engine)
     model.importDomainsOfFunctions()
     model.functions = []
     let sets = try OperatorSets(operatorSets)

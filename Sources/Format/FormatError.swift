@@ -70,6 +70,8 @@ extension String {
   /// The text with control characters and marks of line and direction written as `\u{…}`, so that a
   /// name from a file cannot control the terminal.
   package var escaped: String {
+    // Most texts have nothing to escape.
+    if utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return self }
     var result = ""
     for scalar in unicodeScalars {
       switch scalar.properties.generalCategory {
@@ -82,10 +84,12 @@ extension String {
   }
 
   /// The text in quotes, escaped, and cut after 100 characters.
-  package var quoted: String {
-    let limit = 100
+  package var quoted: String { "'" + clipped(100).escaped + "'" }
+
+  /// The text, cut after that many Unicode scalars, so that a name from a file cannot fill the terminal.
+  package func clipped(_ limit: Int) -> String {
+    if utf8.count <= limit { return self }
     let cut = unicodeScalars.prefix(limit)
-    let isWhole = cut.endIndex == unicodeScalars.endIndex
-    return "'" + String(cut).escaped + (isWhole ? "'" : "…'")
+    return cut.endIndex == unicodeScalars.endIndex ? self : String(cut) + "…"
   }
 }

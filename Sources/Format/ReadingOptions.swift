@@ -2,11 +2,19 @@
 public struct ReadingOptions: Sendable {
   /// Limits on what a file may demand.
   public var limits = ReadingLimits()
-  /// Allows external data behind a symbolic link that leads out of the model's folder. The default is
-  /// `false`.
+  /// Allows external data behind a symbolic link that leads out of the model's folder, and out of the
+  /// folder of the file that the model's path leads to. The default is `false`.
   public var allowsLinksOutside = false
   /// Allows external data in a file with several hard links. The default is `false`.
   public var allowsHardLinks = false
+  /// The folder of external data. The default, `nil`, is the folder of the model's path, or of the
+  /// file that it leads to; a model read from memory then cannot have external data.
+  public var externalFolder: String? {
+    get { externalFolders.first }
+    set { externalFolders = newValue.map { [$0] } ?? [] }
+  }
+  /// The folders of external data in the order of the search; none for those of the model's file.
+  package var externalFolders: [String] = []
   /// The number of threads that read large tensors. The default is 1.
   public var threads = 1
 
@@ -27,15 +35,24 @@ public struct ReadingLimits: Sendable {
   /// Bytes of the decompressed arrays of an `.npz` file. The default is 4 GiB.
   public var inflatedSize = 4 << 30
 
+  /// Bytes that `memory` does not exceed, however large the files are.
+  package var mostMemory = Int.max
+
   /// The default limits.
   public init() {}
 
+  /// The default limits, and in no case more than that many bytes of memory.
+  package init(mostMemory: Int) {
+    self.mostMemory = mostMemory
+    inflatedSize = min(inflatedSize, mostMemory)
+  }
+
   /// The limit in bytes for files of that total size.
   package func memoryLimit(fileSize: Int) -> Int {
-    if let memory { return memory }
+    if let memory { return min(memory, mostMemory) }
     let (scaled, overflow) = fileSize.multipliedReportingOverflow(by: Self.memoryPerFileByte)
     let (sum, carry) = scaled.addingReportingOverflow(Self.baseMemory)
-    return overflow || carry ? Int.max : sum
+    return min(overflow || carry ? Int.max : sum, mostMemory)
   }
 }
 
@@ -43,8 +60,13 @@ public struct ReadingLimits: Sendable {
 package struct MemoryBudget {
   private(set) var limit: Int
   private(set) var used = 0
+  /// The limit that `raiseLimit` does not exceed.
+  private let most: Int
 
-  package init(limit: Int) { self.limit = limit }
+  package init(limit: Int, most: Int = .max) {
+    self.limit = limit
+    self.most = most
+  }
 
   /// Bytes that are left.
   var remaining: Int { limit - used }
@@ -53,7 +75,8 @@ package struct MemoryBudget {
   var exceeded: FormatError {
     FormatError(
       .limit(
-        "reading it takes more than \(limit) bytes of memory; raise the limit in ReadingOptions to allow it"
+        "reading it takes more than \(limit) bytes of memory; ReadingOptions.limits or --max-memory "
+          + "raise the limit"
       ))
   }
 
@@ -69,6 +92,6 @@ package struct MemoryBudget {
     let (bytes, overflow) = fileSize.multipliedReportingOverflow(
       by: ReadingLimits.memoryPerFileByte)
     let (sum, carry) = limit.addingReportingOverflow(bytes)
-    limit = overflow || carry ? Int.max : sum
+    limit = min(overflow || carry ? Int.max : sum, most)
   }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import ONNXFormat
 
 /// The largest file to read: 1 GB.
 private let fileLimit = 1 << 30
@@ -11,13 +12,20 @@ func systemMessage(_ code: Int32) -> String {
 
 /// Reads all bytes of a file.
 func readFile(_ path: String) throws(ImageError) -> [UInt8] {
-  let file = open(path, O_RDONLY | O_CLOEXEC)
+  // Without O_NONBLOCK, opening a named pipe would block.
+  let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
   guard file >= 0 else { throw .file(path: path, errno) }
   defer { close(file) }
   var bytes: [UInt8] = []
   var code: Int32 = 0
   var status = stat()
-  let size = fstat(file, &status) == 0 ? Int(status.st_size) : 0
+  guard fstat(file, &status) == 0 else { throw .file(path: path, errno) }
+  guard status.st_mode & S_IFMT == S_IFREG else {
+    if status.st_mode & S_IFMT == S_IFDIR { throw .file(path: path, EISDIR) }
+    throw .request("\(path): is a device, pipe or socket, not a file")
+  }
+  let size = Int(status.st_size)
+  guard size <= fileLimit else { throw .file(path: path, EFBIG) }
   var step = min(max(size + 1, 1 << 16), 1 << 26)
   while true {
     var got = 0
@@ -37,18 +45,10 @@ func readFile(_ path: String) throws(ImageError) -> [UInt8] {
   }
 }
 
-/// Writes a file and replaces an existing one.
+/// Writes a file and replaces an existing one when it is complete.
 func writeFile(_ path: String, _ bytes: [UInt8]) throws(ImageError) {
-  let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-  guard file >= 0 else { throw .file(path: path, errno) }
-  var start = 0
-  var code: Int32 = 0
-  while start < bytes.count, code == 0 {
-    let wrote = bytes.withUnsafeBytes { bytes in
-      bytes.baseAddress.map { write(file, $0 + start, bytes.count - start) } ?? 0
-    }
-    if wrote >= 0 { start += wrote } else if errno != EINTR { code = errno }
+  do throws(FormatError) { try OutputFile.write(bytes, to: path) } catch {
+    guard case .system(let code) = error.reason else { throw .request("\(error)") }
+    throw .file(path: path, code)
   }
-  if close(file) != 0, code == 0 { code = errno }
-  if code != 0 { throw .file(path: path, code) }
 }

@@ -47,6 +47,12 @@ public final class BoundSession: Sendable {
   /// - Throws: `ModelError.busy` where another thread is running it, and any error of a node.
   public func run() throws(ModelError) {
     guard !isRunning.exchange(true, ordering: .acquiring) else { throw .busy }
+    guard context.hasDeadline else { return try runHere() }
+    // A run that is left to its thread keeps the session busy.
+    try plan.engine.limited { () throws(ModelError) in try self.runHere() }
+  }
+
+  private func runHere() throws(ModelError) {
     defer { isRunning.store(false, ordering: .releasing) }
     context.restart()
     try state.execute(context)
@@ -83,6 +89,7 @@ public final class BoundSession: Sendable {
     guard let number = outputNumbers[name] else {
       throw .unknownName(name, nearest: nearest(name, Array(outputNumbers.keys)))
     }
+    guard !isRunning.load(ordering: .acquiring) else { throw .busy }
     guard let tensor = try state.output(number).tensor else {
       throw .graph("output '\(name)' is not a tensor")
     }
@@ -93,6 +100,7 @@ public final class BoundSession: Sendable {
     _ number: Int32, _ name: String,
     _ body: (UnsafeMutableBufferPointer<T>) throws(ModelError) -> R
   ) throws(ModelError) -> R {
+    guard !isRunning.load(ordering: .acquiring) else { throw .busy }
     guard let tensor = try state.output(number).tensor, tensor.elementType == T.elementType else {
       throw .input(name, "its elements are not \(T.elementType)")
     }

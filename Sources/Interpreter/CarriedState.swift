@@ -79,8 +79,17 @@ extension Session {
         reused.append((number, spare))
       }
     }
-    let results = try plan.run(
-      arguments, reusing: &reused, Run(engine, profile: profile, seed: seed))
+    let run = Run(engine, profile: profile, seed: seed)
+    let results: [Value]
+    if run.hasDeadline {
+      let spare = reused
+      results = try engine.limited { () throws(ModelError) in
+        var reused = spare
+        return try plan.run(arguments, reusing: &reused, run)
+      }
+    } else {
+      results = try plan.run(arguments, reusing: &reused, run)
+    }
     var byName: [String: Tensor] = [:]
     for (info, value) in zip(outputs, results) { byName[info.name] = value.tensor }
     for (input, output) in carried {

@@ -20,6 +20,25 @@ package final class Engine: Sendable {
     self.memoryLimit = options.memoryLimit ?? availableMemory() / 10 * 8
   }
 
+  /// Runs work until the time limit of the options is over, or until `deadline`.
+  /// - Throws: `ModelError.deadline`, and errors of `body`
+  func limited<R: Sendable>(
+    until deadline: ContinuousClock.Instant? = nil,
+    _ body: @escaping @Sendable () throws(ModelError) -> R
+  ) throws(ModelError) -> R {
+    guard let limit = options.timeLimit else { return try body() }
+    let result: Result<R, ModelError>? = Deadline.run(until: deadline ?? .now + limit) {
+      Result { () throws(ModelError) in try body() }
+    }
+    guard let result else { throw .deadline(limit: limit) }
+    return try result.get()
+  }
+
+  /// Throws once the deadline of this thread's work has passed: its results may then be incomplete.
+  func checkTime() throws(ModelError) {
+    if let limit = options.timeLimit, Deadline.isPassed { throw .deadline(limit: limit) }
+  }
+
   /// The seed of the next run's random operators; the first run's is that of the options.
   func nextSeed() -> UInt64 {
     options.seed &+ runs.wrappingAdd(1, ordering: .relaxed).oldValue &* 0xD1B5_4A32_D192_ED03
@@ -43,12 +62,16 @@ final class Run: RunContext {
   /// Bytes that a trip may leave behind besides the elements of tensors.
   private static let tripBytes = 1 << 10
 
-  init(_ engine: Engine, profile: Profile? = nil, seed: UInt64? = nil) {
+  /// - Parameter deadline: the default is the time limit from now on
+  init(
+    _ engine: Engine, profile: Profile? = nil, seed: UInt64? = nil,
+    deadline: ContinuousClock.Instant? = nil
+  ) {
     self.engine = engine
     self.profile = profile
     self.seeds = Atomic(seed ?? engine.nextSeed())
     self.hasDeadline = engine.options.timeLimit != nil
-    self.deadline = Mutex(engine.options.timeLimit.map { .now + $0 })
+    self.deadline = Mutex(engine.options.timeLimit.map { deadline ?? .now + $0 })
   }
 
   /// Begins another run with the same limits; its random numbers continue those of the last.
@@ -59,10 +82,10 @@ final class Run: RunContext {
   }
 
   func checkTime() throws(OperatorError) {
-    guard let deadline = deadline.withLock({ $0 }), ContinuousClock.now > deadline,
-      let limit = engine.options.timeLimit
+    guard let limit = engine.options.timeLimit, let deadline = deadline.withLock({ $0 }),
+      Deadline.isPassed || ContinuousClock.now > deadline
     else { return }
-    throw .invalid("deadline exceeded: the time limit is \(limit)")
+    throw .deadline(limit: limit)
   }
 
   func reserve(bytes: Int) throws(OperatorError) {

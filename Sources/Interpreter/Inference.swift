@@ -36,7 +36,10 @@ package struct Inference {
     }
     let run = Run(engine, seed: 0)
     for node in program.nodes {
-      do { try infer(node, run, lenient: lenient) } catch { throw node.error(error) }
+      do throws(OperatorError) {
+        try infer(node, run, lenient: lenient)
+        if run.hasDeadline { try run.checkTime() }
+      } catch { throw node.error(error) }
     }
   }
 

@@ -7,8 +7,9 @@ public enum ModelError: Error, Sendable, Hashable {
   case file(FormatError)
   /// An error in a node; `name` is its name, or `#` and its position where it has none.
   case node(name: String, operatorType: String, OperatorError)
-  /// Several operators that the session does not have, each an `OperatorError.unknownOperator`.
-  case unknownOperators([OperatorError])
+  /// All operators that the session does not have, those of the most nodes first. A single node that
+  /// has none gives `node` with an `OperatorError.unknownOperator` instead.
+  case unknownOperators([MissingOperator])
   /// An error in the graph itself.
   case graph(String)
   /// A value that does not fit the model's input of that name, and the reason.
@@ -19,27 +20,32 @@ public enum ModelError: Error, Sendable, Hashable {
   case missingInput(String)
   /// More bytes of memory than the limit.
   case memory(needed: Int, limit: Int)
+  /// Loading or a run that took longer than `SessionOptions.timeLimit`.
+  case deadline(limit: Duration)
   /// A bound session that is already running, on another thread.
   case busy
 }
 
 extension ModelError: CustomStringConvertible {
-  /// The error in one line, control characters escaped.
+  /// The error in one line, names and reasons from the file escaped and cut.
   public var description: String {
+    func shown(_ text: String) -> String { text.clipped(1000).escaped }
     switch self {
-    case .file(let error): error.description
+    case .file(let error): return error.description
     case .node(let name, let type, let error):
-      "node '\(name.escaped)' (\(type.escaped)): \(error.description.escaped)"
-    case .unknownOperators(let errors): unknownOperatorsText(errors).escaped
-    case .graph(let reason): reason.escaped
-    case .input(let name, let reason): "input '\(name.escaped)': \(reason.escaped)"
+      return "node \(name.quoted) (\(type.clipped(100).escaped)): \(shown(error.description))"
+    case .unknownOperators(let missing):
+      return unknownOperatorsText(missing).clipped(10_000).escaped
+    case .graph(let reason): return shown(reason)
+    case .input(let name, let reason): return "input \(name.quoted): \(shown(reason))"
     case .unknownName(let name, let nearest):
-      "the model has no '\(name.escaped)'"
-        + (nearest.map { "; did you mean '\($0.escaped)'?" } ?? "")
-    case .missingInput(let name): "input '\(name.escaped)' is missing; every run needs it"
+      return "the model has no \(name.quoted)"
+        + (nearest.map { "; did you mean \($0.quoted)?" } ?? "")
+    case .missingInput(let name): return "input \(name.quoted) is missing; every run needs it"
     case .memory(let needed, let limit):
-      "the run needs \(needed) bytes of memory; the limit is \(limit)"
-    case .busy: "the bound session is already running; bind one session for each thread"
+      return "the run needs \(needed) bytes of memory; the limit is \(limit)"
+    case .deadline(let limit): return "deadline exceeded: the time limit is \(limit)"
+    case .busy: return "the bound session is already running; bind one session for each thread"
     }
   }
 }

@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXOperators
 import Synchronization
 
 /// The plans of a program by the types of its inputs. Beyond the limit the oldest is dropped.
@@ -25,6 +26,8 @@ final class PlanCache: Sendable {
           ?? Result { () throws(ModelError) in
             try Planner.plan(program, inputs: inputs, captures: captures, engine: engine)
           }
+        // A plan that could not be finished in time is tried again by the next run.
+        if case .failure = result, Deadline.isPassed { return result }
         only = result
         return result
       }

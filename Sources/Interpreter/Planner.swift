@@ -42,10 +42,14 @@ struct Planner {
   ) throws(ModelError) -> Plan {
     let inference = try Inference(
       program, inputs: inputs, captures: captures, engine: engine, lenient: true)
+    try engine.checkTime()
     log?.types = inference.types
-    var planner = Planner(program, engine, inference, log)
-    for index in program.nodes.indices { try planner.prepare(index) }
-    return try planner.finish()
+    // What kernels are prepared with is kept for later runs, and the memory of constants given back.
+    return try Deadline.ignoring { () throws(ModelError) in
+      var planner = Planner(program, engine, inference, log)
+      for index in program.nodes.indices { try planner.prepare(index) }
+      return try planner.finish()
+    }
   }
 
   private init(
@@ -71,6 +75,7 @@ struct Planner {
     let types = node.outputs.map { $0 < 0 ? nil : inference.types[Int($0)] }
     guard let inputs = inference.inputs(of: node, engine: engine, lenient: true),
       inputs.types.allSatisfy({ $0?.isComplete ?? true }),
+      node.body.shapeInputs.allSatisfy({ !inputs.has($0) || inputs.constant($0) != nil }),
       zip(node.outputs, types).allSatisfy({ $0 < 0 || $1?.isComplete == true })
     else {
       log?.note(index, "prepared in each run, since shapes depend on data")

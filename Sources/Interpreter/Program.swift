@@ -90,7 +90,7 @@ package final class Program: Sendable {
         try run.reserve(bytes: type.byteCount ?? .max)
         dense = try initializer.dense()
       } catch {
-        throw .graph("sparse initializer '\(name)': \(error)")
+        throw .graph("sparse initializer \(name.quoted): \(error)")
       }
       constants[try table.define(name, "sparse initializer")] = .tensor(dense)
     }
@@ -126,15 +126,17 @@ package final class Program: Sendable {
         } else if let number = number(of: name) {
           numbers.append(number)
         } else {
-          throw fail(.input(position, "the graph has no value named '\(name)'"))
+          throw fail(.input(position, "the graph has no value named \(name.quoted)"))
         }
       }
       let version = try operatorSets.version(for: node, fail)
       let made: (operator: any Operator, types: TypeSet)
       do { made = try engine.registry.make(node, operatorSet: version) } catch {
         guard case .unknownOperator = error else { throw fail(error) }
-        throw unknownOperators(in: graph, operatorSets, engine.registry, first: error, fail)
+        throw unknownOperators(in: graph, operatorSets, engine.registry, first: fail(error))
       }
+      let schema = type(of: made.operator).schema
+      numbers.removeLast(schema.inputs.absentNames(at: node.inputs))
       var subgraphs: [(attribute: String, program: Program, captures: [Int32])] = []
       for attribute in node.attributes {
         guard case .graph(let body) = attribute.value else { continue }
@@ -146,7 +148,7 @@ package final class Program: Sendable {
           (attribute.name, program, program.captureNames.compactMap { number(of: $0) }))
       }
       // Outputs that the operator always makes get a number, named or not.
-      let required = type(of: made.operator).schema.outputs.lowerBound
+      let required = schema.outputs.lowerBound
       var outputs: [Int32] = []
       for (position, name) in node.outputs.enumerated() {
         if name.isEmpty {
@@ -164,7 +166,7 @@ package final class Program: Sendable {
     var outputs: [Int32] = []
     for output in graph.outputs {
       guard let number = number(of: output.name) else {
-        throw .graph("output '\(output.name)': the graph has no value of this name")
+        throw .graph("output \(output.name.quoted): the graph has no value of this name")
       }
       outputs.append(number)
     }
@@ -205,7 +207,7 @@ private struct NameTable {
   /// - Parameter what: the kind of value, for the error
   mutating func define(_ name: String, _ what: String) throws(ModelError) -> Int32 {
     guard numbers[name] == nil else {
-      throw .graph("\(what) '\(name)': the graph defines this name twice")
+      throw .graph("\(what) \(name.quoted): the graph defines this name twice")
     }
     return add(name)
   }

@@ -61,6 +61,8 @@ final class RunState: @unchecked Sendable {
           } else {
             try execute(step, base, run)
           }
+          // A kernel that ended early leaves outputs that mean nothing.
+          if run.hasDeadline, Deadline.isPassed { try run.checkTime() }
         } catch {
           throw plan.program.nodes[step.node].error(error)
         }
@@ -93,10 +95,10 @@ final class RunState: @unchecked Sendable {
   func output(_ number: Int32) throws(ModelError) -> Value {
     let value: Value?
     do { value = try self.value(number) } catch {
-      throw .graph("output '\(plan.program.names[Int(number)])': \(error)")
+      throw .graph("output \(plan.program.names[Int(number)].quoted): \(error)")
     }
     guard let value else {
-      throw .graph("output '\(plan.program.names[Int(number)])' has no value")
+      throw .graph("output \(plan.program.names[Int(number)].quoted) has no value")
     }
     return value
   }

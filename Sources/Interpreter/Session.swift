@@ -35,11 +35,28 @@ public final class Session: Sendable {
   public convenience init(
     contentsOf path: String, options: SessionOptions = SessionOptions()
   ) throws(ModelError) {
-    var reading = ReadingOptions()
-    reading.threads = options.threads ?? ThreadPool.available
-    let model: Model
-    do { model = try Model(contentsOf: path, options: reading) } catch { throw .file(error) }
+    var options = options
+    options.reading.threads = options.threads ?? ThreadPool.available
+    let deadline = options.timeLimit.map { ContinuousClock.now + $0 }
+    options.loadDeadline = deadline
+    let model = try Self.model(path, options, until: deadline)
     try self.init(owning: consume model, options: options)
+  }
+
+  private static func model(
+    _ path: String, _ options: SessionOptions, until deadline: ContinuousClock.Instant?
+  ) throws(ModelError) -> Model {
+    @Sendable func read() throws(ModelError) -> Model {
+      do { return try Model(contentsOf: path, options: options.reading) } catch {
+        throw .file(error)
+      }
+    }
+    guard let deadline, let limit = options.timeLimit else { return try read() }
+    let result: Result<Model, ModelError>? = Deadline.run(until: deadline) {
+      Result { () throws(ModelError) in try read() }
+    }
+    guard let result else { throw .deadline(limit: limit) }
+    return try result.get()
   }
 
   /// Checks and optimises the model. Memory for values is planned once the inputs' shapes are known.
@@ -67,62 +84,22 @@ public final class Session: Sendable {
     _ model: Model, ownership: Ownership?, options: SessionOptions
   ) throws(ModelError) {
     let engine = Engine(options)
-    let operatorSets = try OperatorSets(model.operatorSets)
+    self.engine = engine
     let initializers = Set(model.graph.initializers.compactMap(\.name))
       .union(model.graph.sparseInitializers.compactMap(\.values.name))
-    let optionalInputs = model.graph.inputs.filter { initializers.contains($0.name) }
+    let replaceable = model.graph.inputs.filter { initializers.contains($0.name) }
     self.inputs = model.graph.inputs.filter { !initializers.contains($0.name) }
     self.outputs = model.graph.outputs
-
-    var changed = model
-    let expansions: [any Pass] = [FunctionInlining()] + options.expansions
-    var reports = try expansions.apply(
-      to: &changed, PassContext(operatorSets: operatorSets, engine: engine))
-    let expanded = changed
-    let isFinal = !options.allowsReplacedInitializers || optionalInputs.isEmpty
-    // Subgraphs made of one function's body share its constants.
-    let owned =
-      isFinal && expanded.graph.nodes.allSatisfy { !$0.hasSubgraph } ? ownership : nil
-
-    @Sendable func build(
-      _ overridden: Set<String>, _ passes: [any Pass], types: [String: ValueType] = [:]
-    ) throws(ModelError) -> (program: Program, reports: [PassReport]) {
-      var model = expanded
-      model.graph.inputs.removeAll {
-        initializers.contains($0.name) && !overridden.contains($0.name)
-      }
-      model.graph.initializers.removeAll { overridden.contains($0.name ?? "") }
-      model.graph.sparseInitializers.removeAll { overridden.contains($0.values.name ?? "") }
-      let reports = try passes.apply(
-        to: &model,
-        PassContext(types: types, operatorSets: operatorSets, engine: engine, ownership: owned))
-      let program = try Program(
-        model.graph, operatorSets: operatorSets, engine: engine, ownership: owned)
-      return (program, reports)
+    let isFinal = !options.allowsReplacedInitializers || replaceable.isEmpty
+    self.optionalInputs = isFinal ? [] : replaceable
+    let given = model
+    let prepared = try engine.limited(until: options.loadDeadline) { () throws(ModelError) in
+      try PreparedModel(
+        given, initializers, ownership: isFinal ? ownership : nil, isFinal: isFinal, engine)
     }
-    // Checked before any pass could remove an error.
-    let checked = try build([], []).program
-    let inference = try Inference(
-      checked, inputs: checked.inputTypes, engine: engine, lenient: false)
-    let types = inference.types(of: checked)
-    self.engine = engine
-    if options.passes.isEmpty {
-      program = checked
-    } else {
-      let optimized = try build([], options.passes, types: types)
-      program = optimized.program
-      reports += optimized.reports
-    }
-    passReports = reports
-    if isFinal {
-      // The closure would keep the model as it was before the passes.
-      self.rebuild = nil
-    } else {
-      self.rebuild = { overridden throws(ModelError) in
-        try build(overridden, options.passes, types: types).program
-      }
-    }
-    self.optionalInputs = isFinal ? [] : optionalInputs
+    program = prepared.program
+    passReports = prepared.reports
+    rebuild = prepared.rebuild
   }
 
   /// Runs the model on tensors, by input name.
@@ -140,11 +117,22 @@ public final class Session: Sendable {
   public func run(
     values: [String: Value], profile: Profile? = nil
   ) throws(ModelError) -> [String: Value] {
-    let (program, arguments) = try match(values)
-    let plan = try program.plans.plan(
-      for: program, inputs: arguments.map(\.type), engine: engine)
-    let results = try plan.run(arguments, Run(engine, profile: profile))
-    return Dictionary(zip(outputs.map(\.name), results)) { first, _ in first }
+    try run(values: values, profile: profile, until: nil)
+  }
+
+  /// Runs the model on values of any kind, by input name.
+  /// - Parameter deadline: the end of the time limit; `nil` counts it from now on
+  /// - Throws: `ModelError`, as `run(_:)` does.
+  package func run(
+    values: [String: Value], profile: Profile?, until deadline: ContinuousClock.Instant?
+  ) throws(ModelError) -> [String: Value] {
+    try engine.limited(until: deadline) { [self] () throws(ModelError) in
+      let (program, arguments) = try match(values)
+      let plan = try program.plans.plan(
+        for: program, inputs: arguments.map(\.type), engine: engine)
+      let results = try plan.run(arguments, Run(engine, profile: profile, deadline: deadline))
+      return Dictionary(zip(outputs.map(\.name), results)) { first, _ in first }
+    }
   }
 
   /// Binds the session to inputs of these shapes, for many runs in memory of their own.
@@ -161,9 +149,12 @@ public final class Session: Sendable {
     for name in outputs ?? [] where !known.contains(name) {
       throw .unknownName(name, nearest: nearest(name, names))
     }
-    let (program, arguments) = try match(inputs.mapValues(Value.tensor))
-    let plan = try program.plans.plan(
-      for: program, inputs: arguments.map(\.type), engine: engine)
+    let (program, arguments, plan) = try engine.limited { [self] () throws(ModelError) in
+      let (program, arguments) = try match(inputs.mapValues(Value.tensor))
+      let plan = try program.plans.plan(
+        for: program, inputs: arguments.map(\.type), engine: engine)
+      return (program, arguments, plan)
+    }
     return try BoundSession(
       plan, inputNames: program.inputs.map { program.names[Int($0)] }, arguments,
       outputNames: names, kept: Set(outputs ?? names))

@@ -1,3 +1,4 @@
+import ONNXFormat
 import ONNXOperators
 
 /// How a session runs a model, and the limits that guard against what a file asks for.
@@ -31,8 +32,16 @@ public struct SessionOptions: Sendable {
   public var maxNodes = 10_000_000
   /// The most trips that all loops of one run may make together.
   public var maxTrips = 100_000_000
-  /// The longest that one run may take; checked before every node. `nil` for no limit.
+  /// The longest that loading may take, and the longest that each run may take. `nil` for no limit.
+  ///
+  /// With a limit, loading and runs use a thread of their own. They end with `ModelError.deadline`, or
+  /// the same error of a node, at most half a second after the limit. A kernel that is still computing
+  /// then goes on in the background until it notices, and keeps its memory until then.
   public var timeLimit: Duration?
+  /// The end of loading, where reading the file has already taken some of the time limit.
+  package var loadDeadline: ContinuousClock.Instant?
+  /// How `Session(contentsOf:options:)` reads the file; `threads` here has no effect.
+  public var reading = ReadingOptions()
   /// Whether a run may pass values for initializers that are also inputs. A session that owns its
   /// model and does not allow it keeps such weights once, in the form that its kernels read.
   public var allowsReplacedInitializers = true

@@ -46,7 +46,10 @@ struct Subgraph: SubgraphRunner {
         engine: engine)
       return try plan.run(inputs, captures: captures, run)
     } catch {
-      throw .subgraph(error.description)
+      switch error {
+      case .deadline(let limit), .node(_, _, .deadline(let limit)): throw .deadline(limit: limit)
+      default: throw .subgraph(error.description)
+      }
     }
   }
 }

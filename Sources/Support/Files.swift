@@ -1,10 +1,10 @@
 import Glibc
+import ONNXFormat
 
 /// The first `count` bytes of a file, or all of a shorter one.
 /// - Throws: `Failure`, with the path
 package func firstBytes(of path: String, count: Int) throws(Failure) -> [UInt8] {
-  let file = open(path, O_RDONLY | O_CLOEXEC)
-  guard file >= 0 else { throw systemFailure(path) }
+  let file = try openFile(path)
   defer { close(file) }
   var bytes = [UInt8](repeating: 0, count: count)
   let got = read(file, &bytes, count)
@@ -12,13 +12,45 @@ package func firstBytes(of path: String, count: Int) throws(Failure) -> [UInt8] 
   return Array(bytes.prefix(got))
 }
 
-/// Reads a text file of at most 16 MB. Invalid UTF-8 is replaced by U+FFFD.
+/// Reads a text file. Invalid UTF-8 is replaced by U+FFFD.
+/// - Parameter limit: the most bytes
 /// - Throws: `Failure`, with the path
-package func readText(_ path: String) throws(Failure) -> String {
-  let limit = 16 << 20
-  let file = open(path, O_RDONLY | O_CLOEXEC)
-  guard file >= 0 else { throw systemFailure(path) }
+package func readText(_ path: String, limit: Int = 16 << 20) throws(Failure) -> String {
+  let file = try openFile(path)
   defer { close(file) }
+  guard let bytes = try readAll(file, path, limit: limit) else {
+    throw Failure("\(path): the file is larger than \(limit) bytes")
+  }
+  return String(decoding: bytes, as: UTF8.self)
+}
+
+/// Opens a regular file, or a pipe that the shell has connected, for reading.
+/// - Throws: `Failure`, with the path; a named pipe or a device is refused rather than waited for
+func openFile(_ path: String) throws(Failure) -> Int32 {
+  guard !path.utf8.contains(0) else { throw Failure("\(path): the path contains a NUL character") }
+  // Without O_NONBLOCK, opening a named pipe would block.
+  let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+  guard file >= 0 else { throw systemFailure(path) }
+  var status = stat()
+  guard fstat(file, &status) == 0 else {
+    let failure = systemFailure(path)
+    close(file)
+    throw failure
+  }
+  let kind = status.st_mode & S_IFMT
+  guard kind == S_IFREG || kind != S_IFDIR && isConnected(path) else {
+    close(file)
+    throw Failure(path, FormatError(.notAFile(kind == S_IFDIR ? "a directory" : specialFile)))
+  }
+  _ = fcntl(file, F_SETFL, fcntl(file, F_GETFL) & ~O_NONBLOCK)
+  return file
+}
+
+private let specialFile = "a device, pipe or socket"
+
+/// Reads all bytes of an open file.
+/// - Returns: `nil` if there are more than `limit`
+func readAll(_ file: Int32, _ path: String, limit: Int) throws(Failure) -> [UInt8]? {
   var bytes: [UInt8] = []
   var chunk = [UInt8](repeating: 0, count: 1 << 16)
   while bytes.count <= limit {
@@ -27,23 +59,16 @@ package func readText(_ path: String) throws(Failure) -> String {
       if errno == EINTR { continue }
       throw systemFailure(path)
     }
-    if got == 0 { break }
+    if got == 0 { return bytes }
     bytes += chunk.prefix(got)
   }
-  guard bytes.count <= limit else {
-    throw Failure("\(path): the file is larger than \(limit) bytes")
-  }
-  return String(decoding: bytes, as: UTF8.self)
+  return nil
 }
 
-/// Writes a text file and replaces an existing one.
+/// Writes a text file and replaces an existing one when it is complete.
 /// - Throws: `Failure`, with the path
 package func writeText(_ text: String, to path: String) throws(Failure) {
-  guard let file = fopen(path, "we") else { throw systemFailure(path) }
-  let bytes = Array(text.utf8)
-  let isWritten = fwrite(bytes, 1, bytes.count, file) == bytes.count
-  let isClosed = fclose(file) == 0
-  guard isWritten, isClosed else { throw systemFailure(path) }
+  do { try OutputFile.write(Array(text.utf8), to: path) } catch { throw Failure("\(error)") }
 }
 
 /// Creates a folder and its missing parents.
@@ -99,6 +124,32 @@ package struct FileIdentity: Hashable, Sendable {
     device = UInt(status.st_dev)
     number = UInt(status.st_ino)
   }
+}
+
+/// Checks that a file to write is none of those to read, nor a link to one.
+/// - Parameters:
+///   - outputs: the paths to write
+///   - inputs: the paths to read; those without a file are ignored
+///   - option: the option that allows it; `nil` for none
+/// - Throws: `Failure` for an output that would replace an input
+package func checkKeepsInputs(
+  _ outputs: [String?], _ inputs: [String?], unless option: String?
+) throws(Failure) {
+  for case let output? in outputs where fileExists(output) {
+    let identity = try FileIdentity(output)
+    for case let input? in inputs where fileExists(input) {
+      if try FileIdentity(input) == identity, !isDevice(output) {
+        throw Failure(
+          "\(output): this would replace a file that is read, \(input); "
+            + (option.map { "\($0) allows it" } ?? "choose another name"))
+      }
+    }
+  }
+}
+
+private func isDevice(_ path: String) -> Bool {
+  var status = stat()
+  return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFCHR
 }
 
 /// The system's error message for the last call that failed.

@@ -7,9 +7,13 @@ package struct NamedArgument: Sendable, Hashable {
   package let name: String?
   package let text: String
 
-  /// Splits the argument at its first `=` if the part before it is one of `names`.
+  /// Splits the argument at the last `=` before which it is one of `names`, which may contain the sign
+  /// themselves.
   package init(_ argument: String, names: [String]) {
-    if let split = argument.firstIndex(of: "="), names.contains(String(argument[..<split])) {
+    let split = argument.indices.last {
+      argument[$0] == "=" && names.contains(String(argument[..<$0]))
+    }
+    if let split {
       name = String(argument[..<split])
       text = String(argument[argument.index(after: split)...])
     } else {
@@ -22,8 +26,8 @@ package struct NamedArgument: Sendable, Hashable {
 /// The error for an unknown input or output, with the most similar name as a suggestion.
 /// - Parameter kind: `input` or `output`
 package func unknownName(_ name: String, _ kind: String, among names: [String]) -> Failure {
-  let nearest = nearest(name, names).map { ", did you mean '\($0)'?" } ?? ""
-  return Failure("the model has no \(kind) '\(name)'\(nearest)")
+  let nearest = nearest(name, names).map { ", did you mean \($0.quoted)?" } ?? ""
+  return Failure("the model has no \(kind) \(name.quoted)\(nearest)")
 }
 
 /// Parses the arguments of `--shape NAME=1x3x224x224` into shapes by name. A model's only input needs

@@ -46,6 +46,8 @@ package struct SessionArguments: ParsableArguments {
       "Faster products of two computed matrices. The bits of a sample then depend on its batch."))
   package var noBatchInvariance = false
 
+  @OptionGroup package var reading: ReadingArguments
+
   package init() {}
 
   package func validate() throws {
@@ -81,14 +83,19 @@ package struct SessionArguments: ParsableArguments {
   }
 }
 
-/// Reads a model and prepares a session.
+/// Reads a model and prepares a session. Reading and preparing together have the time limit of a run.
 /// - Parameter inputs: the `--input` arguments, `NAME=FILE` or `FILE`
 /// - Throws: `Failure`, with the model's path
 package func openSession(
-  _ path: String, _ options: SessionOptions, inputs: [String] = []
+  _ path: String, _ arguments: SessionArguments, inputs: [String] = []
 ) throws(Failure) -> Session {
-  var model = Optional(try readModel(path, threads: options.threads))
-  var options = options
+  let start = ContinuousClock.now
+  var options = arguments.options
+  var model = Optional(
+    try withinTimeLimit(path, options.timeLimit) { () throws(Failure) in
+      try readModel(path, arguments.reading, threads: arguments.threads)
+    })
+  if let limit = options.timeLimit { options.loadDeadline = start + limit }
   options.allowsReplacedInitializers = model.map { mayReplaceInitializers(of: $0, inputs) } ?? true
   return try showing("checking \(path.escaped)") { () throws(Failure) in
     guard let owned = model.take() else { throw Failure("\(path): the model is gone") }
@@ -96,6 +103,19 @@ package func openSession(
       throw Failure(path, error)
     }
   }
+}
+
+/// Calls `body` and returns its result, or throws once the time limit is over.
+/// - Throws: `Failure`, with the model's path
+package func withinTimeLimit<R: Sendable>(
+  _ path: String, _ limit: Duration?, _ body: @escaping @Sendable () throws(Failure) -> R
+) throws(Failure) -> R {
+  guard let limit else { return try body() }
+  let result: Result<R, Failure>? = Deadline.run(until: .now + limit) {
+    Result { () throws(Failure) in try body() }
+  }
+  guard let result else { throw Failure(path, ModelError.deadline(limit: limit)) }
+  return try result.get()
 }
 
 /// Whether an argument is for an input that is also an initializer, or is an archive that may
@@ -108,16 +128,5 @@ private func mayReplaceInitializers(of model: Model, _ inputs: [String]) -> Bool
   return inputs.contains {
     let argument = NamedArgument($0, names: names)
     return argument.name != nil || (try? ValueFileKind(ofFile: argument.text)) == .npz
-  }
-}
-
-/// Reads a model.
-/// - Parameter threads: the number of threads; `nil` uses all CPUs of this process
-/// - Throws: `Failure`, with the model's path
-package func readModel(_ path: String, threads: Int? = nil) throws(Failure) -> Model {
-  var options = ReadingOptions()
-  options.threads = threads ?? ThreadPool.available
-  return try showing("reading \(path.escaped)") { () throws(Failure) in
-    do { return try Model(contentsOf: path, options: options) } catch { throw Failure("\(error)") }
   }
 }

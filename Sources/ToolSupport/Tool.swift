@@ -1,6 +1,8 @@
 import ArgumentParser
 import Glibc
+import ONNXFormat
 import ONNXImages
+import ONNXOperators
 import ONNXSupport
 
 /// A command that returns its exit status.
@@ -14,11 +16,18 @@ package protocol ToolCommand: ParsableCommand {
 package func runTool(_ name: String, _ root: any ParsableCommand.Type) -> Never {
   // When the reader of a pipe goes away, the output ends, but files are still completed.
   signal(SIGPIPE, SIG_IGN)
+  // A file beyond the limit of `ulimit -f` is an error of the write.
+  signal(SIGXFSZ, SIG_IGN)
+  StandardOutput.reserveStreams()
   Image.registerDecoder()
   var status = status(of: name, root)
-  if fflush(nil) != 0, errno != EPIPE {
-    printError("\(name): standard output: \(String(cString: strerror(errno)))")
+  if let problem = StandardOutput.finish(), status != .stopped {
+    writeError("\(name): standard output: \(problem)\n")
     status = .stopped
+  }
+  if Deadline.hasAbandonedWork {
+    // A kernel may still run on a thread of its own, so nothing must be taken down under it.
+    _exit(status.rawValue)
   }
   exit(status.rawValue)
 }
@@ -78,9 +87,12 @@ private func endParsing(
 
 /// Flushes standard output, then writes a line to standard error.
 package func printError(_ line: String) {
-  fflush(nil)
+  StandardOutput.flush()
   writeError(line + "\n")
 }
+
+/// The longest error, in Unicode scalars. A path has up to 4096.
+private let longestLine = 6000
 
 /// Writes text to standard error without buffering.
 func writeError(_ text: String) {
@@ -92,6 +104,9 @@ func writeError(_ text: String) {
 }
 
 private func oneLine(_ text: String) -> String {
-  text.split(whereSeparator: \.isNewline).map { $0.drop { $0 == " " } }.joined(separator: " ")
-    .escaped
+  // A name from a file may have millions of characters.
+  text.clipped(longestLine).split(whereSeparator: \.isNewline).map { $0.drop { $0 == " " } }.joined(
+    separator: " "
+  )
+  .escaped
 }

@@ -23,21 +23,29 @@ package enum ValueFileKind: Sendable {
 
 /// Reads a value for an input or output: a `.npy` file, a `.npz` archive of one array, or a `.pb`
 /// message.
-/// - Parameter type: the type of the input or output, which selects the kind of message
+/// - Parameters:
+///   - type: the type of the input or output, which selects the kind of message
+///   - limits: limits on what the file may demand
 /// - Throws: `Failure`, with the path
-package func readValue(_ path: String, _ type: ValueType?) throws(Failure) -> Value {
+package func readValue(
+  _ path: String, _ type: ValueType?, _ limits: ReadingLimits = ReadingLimits()
+) throws(Failure) -> Value {
+  var options = ReadingOptions()
+  options.limits = limits
   let tensor: Tensor
   switch try ValueFileKind(ofFile: path) {
   case .npy:
-    do { tensor = try Tensor(npyContentsOf: path) } catch { throw Failure("\(error)") }
+    do { tensor = try Tensor(npyContentsOf: path, options: options) } catch {
+      throw Failure("\(error)")
+    }
   case .npz:
-    let arrays = try readTensors(npz: path)
+    let arrays = try readTensors(npz: path, limits)
     guard arrays.count == 1 else {
       throw Failure("\(path): expected one array, found \(arrays.count)")
     }
     tensor = arrays[0].tensor
   case .picture: throw Failure("\(path): a picture can only be an input")
-  case .message: return try readMessage(path, type)
+  case .message: return try readMessage(path, type, options)
   }
   do { return .tensor(try narrowed(tensor, to: type?.tensorType?.elementType)) } catch {
     throw Failure(path, error)
@@ -47,9 +55,11 @@ package func readValue(_ path: String, _ type: ValueType?) throws(Failure) -> Va
 /// Reads the arrays of a `.npz` archive.
 /// - Throws: `Failure`, with the path
 package func readTensors(
-  npz path: String
+  npz path: String, _ limits: ReadingLimits = ReadingLimits()
 ) throws(Failure) -> [(name: String, tensor: Tensor)] {
-  do { return try NPZ.read(path) } catch { throw Failure("\(error)") }
+  var options = ReadingOptions()
+  options.limits = limits
+  do { return try NPZ.read(path, options: options) } catch { throw Failure("\(error)") }
 }
 
 /// Converts a tensor from a NumPy file to an element type that NumPy lacks, such as int4 or bfloat16.

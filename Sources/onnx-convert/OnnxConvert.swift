@@ -31,19 +31,30 @@ struct OnnxConvert: ToolCommand {
 
   @OptionGroup var changes: ModelOptions
 
+  @Flag(help: "Allow TO to replace FROM or another file that is read.")
+  var force = false
+
+  @OptionGroup var reading: ReadingArguments
+
   static func main() { runTool("onnx-convert", OnnxConvert.self) }
 
   mutating func perform() throws -> ExitStatus {
-    if try CheckpointFormats.format(ofFile: from) == nil {
+    if !force {
+      try checkKeepsInputs([to, weights.report], [from, weights.graph], unless: "--force")
+    }
+    // Other readers look at a file several times.
+    let file = try RegularFile(from, limit: longestStream)
+    if try file.read({ try CheckpointFormats.format(ofFile: $0) }) == nil {
       guard !weights.makesModel else {
+        _ = try Model(fileInAnyForm: from)
         throw Failure("\(from): expected a checkpoint, got a model")
       }
-      try write(try Model(fileInAnyForm: from))
+      try write(try file.read { try Model(fileInAnyForm: $0, options: reading.options) })
       return .fine
     }
-    let read = try Weights(contentsOf: from)
+    let read = try file.read { try Weights(contentsOf: $0) }
     if weights.makesModel {
-      try write(try weights.bind(read))
+      try write(try weights.bind(read, reading.options))
       return .fine
     }
     guard isForWeights else {
@@ -71,7 +82,13 @@ struct OnnxConvert: ToolCommand {
         "\(from): --to takes float16, bfloat16 or float32 for a checkpoint; the others need a model"
       )
     }
-    return weights.converted(to: type, keeping: NamePatterns(changes.keep))
+    let kept = NamePatterns(changes.keep)
+    let names = weights.entries.map(\.name)
+    if let pattern = kept.unmatched(by: names).first {
+      throw Failure(
+        "--keep: no tensor matches \(pattern.quoted)\(hint(forPattern: pattern, names))")
+    }
+    return weights.converted(to: type, keeping: kept)
   }
 
   /// Whether TO is a checkpoint.

@@ -59,6 +59,10 @@ struct BenchCommand: ToolCommand {
     if let memory = arguments.maxMemory { options.append("--max-memory=\(memory)") }
     if let trips = arguments.maxTrips { options.append("--max-trips=\(trips)") }
     if let limit = arguments.timeLimit { options.append("--time-limit=\(limit)") }
+    options += arguments.reading.texts
+    guard !isStream(model) else {
+      throw Failure("\(model): bench reads a model in a process of its own; give a file")
+    }
     let worker = try Subprocess(arguments: options + ["--", model], keepsErrors: true)
     var reply: [UInt8] = []
     while true {

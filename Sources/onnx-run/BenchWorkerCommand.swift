@@ -19,7 +19,7 @@ struct BenchWorkerCommand: ToolCommand {
   @OptionGroup var arguments: SessionArguments
 
   func perform() throws -> ExitStatus {
-    let session = try openSession(model, arguments.options)
+    let session = try openSession(model, arguments)
     let loaded = Measurement.now
     do { try measure(session, loaded: loaded) } catch let failure as Failure {
       throw failure

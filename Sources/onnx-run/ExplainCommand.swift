@@ -47,7 +47,8 @@ struct ExplainArguments: ParsableArguments {
   func explain(
     _ inputs: ExplainInputArguments?, _ draw: (ExplainedModel, _ tokens: [String]) throws -> Image
   ) throws(Failure) {
-    let file = try readModel(model)
+    try checkKeepsInputs([output], [model], unless: nil)
+    let file = try readModel(model, session.reading)
     let given = try inputs.map { inputs throws(Failure) in
       try ExplainInputs(file, path: model, inputs, session)
     }

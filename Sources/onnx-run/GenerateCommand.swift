@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import ONNXSupport
 import ONNXText
 import ToolSupport
@@ -44,8 +43,12 @@ struct GenerateCommand: ToolCommand {
   }
 
   func perform() throws -> ExitStatus {
-    let file = try readModel(model)
-    do { try generate(TextGenerator(file, options: arguments.options)) } catch {
+    let options = arguments.options
+    let file = try withinTimeLimit(model, options.timeLimit) {
+      [model, reading = arguments.reading] () throws(Failure) in
+      try readModel(model, reading, threads: options.threads)
+    }
+    do { try generate(TextGenerator(file, options: options)) } catch {
       throw Failure(model, error)
     }
     return .fine
@@ -85,6 +88,6 @@ struct GenerateCommand: ToolCommand {
       plain += scalar == "\n" || scalar == "\t" ? String(Character(scalar)) : String(scalar).escaped
     }
     print(plain, terminator: "")
-    return fflush(nil) == 0
+    return StandardOutput.flush()
   }
 }

@@ -103,9 +103,15 @@ struct RunCommand: ToolCommand {
   func perform() throws -> ExitStatus {
     let start = ContinuousClock.now
     let normalization = try form.normalization
-    let labels = try self.labels.map { try readText($0).split(whereSeparator: \.isNewline) } ?? []
+    try checkKeepsInputs(
+      [trace], [model] + input.map { NamedArgument($0, names: []).text }, unless: nil)
+    let labels =
+      try self.labels.map {
+        try readText($0, limit: min(arguments.maxMemory ?? .max, 16 << 20))
+          .split(whereSeparator: \.isNewline)
+      } ?? []
 
-    let session = try openSession(model, arguments.options, inputs: input)
+    let session = try openSession(model, arguments, inputs: input)
     var inputs = try RunInputs(session, requestedShapes: form.shape)
     try inputs.read(input, normalization)
     try inputs.fillMissing(seed: arguments.seed, memoryLimit: session.memoryLimit)
@@ -119,7 +125,9 @@ struct RunCommand: ToolCommand {
       outputs = try showing("running \(model.escaped)") {
         for _ in 0..<warmup { _ = try session.run(values: inputs.values) }
         began = .now
-        return try session.run(values: inputs.values, profile: profile)
+        return try session.run(
+          values: inputs.values, profile: profile,
+          until: arguments.options.timeLimit.map { (warmup == 0 ? start : began) + $0 })
       }
     } catch {
       throw Failure("\(model): \(error)\(inputs.fillingNote)")

@@ -12,10 +12,13 @@ struct RunInputs {
   /// The pictures among the inputs.
   private(set) var pictures: [Image] = []
   private var filled: [(name: String, type: ValueType)] = []
+  /// Bytes that the values may take.
+  private let memoryLimit: Int
 
   /// - Parameter requestedShapes: the arguments of `--shape`, `NAME=SIZExSIZE…`
   /// - Throws: `Failure` for a bad shape
   init(_ session: Session, requestedShapes: [String]) throws(Failure) {
+    memoryLimit = session.memoryLimit
     required = session.inputs
     all = session.inputs + session.optionalInputs
     shapes = try InputShapes(
@@ -43,10 +46,12 @@ struct RunInputs {
       if let split = path.firstIndex(of: "="), !fileExists(path) {
         throw unknownName(String(path[..<split]), "input", among: names)
       }
-      if try ValueFileKind(ofFile: path) == .npz {
-        try readArchive(path)
+      let file = try RegularFile(path, limit: memoryLimit)
+      let kind = try file.read { path in try ValueFileKind(ofFile: path) }
+      if kind == .npz {
+        try file.read { path in try readArchive(path) }
       } else if let info = required.first(where: { values[$0.name] == nil }) {
-        try read(path, into: info, normalization)
+        try file.read { path in try read(file: path, into: info, normalization) }
       } else {
         throw Failure("--input \(path): all inputs of the model have a value already")
       }
@@ -56,33 +61,60 @@ struct RunInputs {
   private mutating func read(
     _ path: String, into info: ValueInfo, _ normalization: PictureNormalization
   ) throws(Failure) {
+    let file = try RegularFile(path, limit: memoryLimit)
+    try file.read { path in try read(file: path, into: info, normalization) }
+  }
+
+  private mutating func read(
+    file path: String, into info: ValueInfo, _ normalization: PictureNormalization
+  ) throws(Failure) {
+    let limits = try limits(of: path)
     switch try ValueFileKind(ofFile: path) {
     case .picture:
       do {
-        let image = try Image(contentsOf: path)
+        let image = try Image(contentsOf: path, pixelLimit: pixelLimit)
         pictures.append(image)
         try set(info, .tensor(tensor(image, for: info, shapes: shapes, normalization)))
       } catch {
         throw Failure(path, error)
       }
     case .npz:
-      let tensors = try readTensors(npz: path)
+      let tensors = try readTensors(npz: path, limits)
       guard let entry = tensors.first(where: { $0.name == info.name }) ?? tensors.first,
         tensors.count == 1 || entry.name == info.name
-      else { throw Failure("\(path): none of the \(tensors.count) arrays is named '\(info.name)'") }
+      else {
+        throw Failure(
+          "\(path): none of the \(tensors.count) arrays is named \(info.name.quoted)")
+      }
       try set(info, entry.tensor, path)
-    case .npy, .message: try set(info, readValue(path, info.type))
+    case .npy, .message: try set(info, readValue(path, info.type, limits))
     }
   }
 
   private mutating func readArchive(_ path: String) throws(Failure) {
-    for (name, tensor) in try readTensors(npz: path) {
+    for (name, tensor) in try readTensors(npz: path, try limits(of: path)) {
       guard let info = all.first(where: { $0.name == name }) else {
         throw Failure(path, unknownName(name, "input", among: all.map(\.name)))
       }
       try set(info, tensor, path)
     }
   }
+
+  /// The limits for a file: it may take the memory that other inputs have left.
+  private func limits(of path: String) throws(Failure) -> ReadingLimits {
+    let used = values.values.reduce(0) { $0 + ($1.tensor?.storage.byteCount ?? 0) }
+    let left = max(memoryLimit - used, 0)
+    let size = try fileSize(path)
+    guard size <= left else {
+      throw Failure(
+        "\(path): the file has \(size) bytes; \(left) are left of the memory limit of "
+          + "\(memoryLimit), which --max-memory sets")
+    }
+    return ReadingLimits(mostMemory: left)
+  }
+
+  /// A pixel takes up to three bytes when decoded and twelve as numbers, once more where it is scaled.
+  private var pixelLimit: Int { min(Image.defaultPixelLimit, max(memoryLimit / 16, 1)) }
 
   private mutating func set(
     _ info: ValueInfo, _ tensor: Tensor, _ path: String
@@ -105,7 +137,7 @@ struct RunInputs {
 
   private mutating func set(_ info: ValueInfo, _ value: Value) throws(Failure) {
     guard values.updateValue(value, forKey: info.name) == nil else {
-      throw Failure("input '\(info.name)' is given more than once")
+      throw Failure("input \(info.name.quoted) is given more than once")
     }
     if let tensor = value.tensor, let type = info.type?.tensorType {
       try shapes.check(info, tensor.shape)
@@ -130,7 +162,8 @@ struct RunInputs {
     for (name, type) in filled {
       let content = type.tensorType?.elementType.isFloatingPoint == true
       printError(
-        "input '\(name)' \(type) is filled with \(content ? "random numbers, seed \(seed)" : "zeros")"
+        "input \(name.quoted) \(type) is filled with "
+          + (content ? "random numbers, seed \(seed)" : "zeros")
       )
     }
   }
@@ -138,7 +171,7 @@ struct RunInputs {
   /// A list of the filled inputs, to append to an error that they may explain.
   var fillingNote: String {
     if filled.isEmpty { return "" }
-    let list = filled.prefix(4).map { "'\($0.name)' \($0.type)" }.joined(separator: ", ")
+    let list = filled.prefix(4).map { "\($0.name.quoted) \($0.type)" }.joined(separator: ", ")
     return " (filled: \(list)\(filled.count > 4 ? ", …" : ""))"
   }
 }

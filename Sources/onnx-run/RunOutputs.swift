@@ -32,7 +32,7 @@ private func tensor(
 ) throws(Failure) -> Tensor {
   guard let tensor = output.value.tensor else {
     throw Failure(
-      "output '\(output.name)' is \(output.value.type), which \(format) files cannot hold: use "
+      "output \(output.name.quoted) is \(output.value.type), which \(format) files cannot hold: use "
         + "--output-format pb")
   }
   return tensor
@@ -52,34 +52,41 @@ struct Expectations {
       if parsed.name == nil, let split = argument.firstIndex(of: "="), !fileExists(argument) {
         throw unknownName(String(argument[..<split]), "output", among: names)
       }
-      let isArchive = try ValueFileKind(ofFile: parsed.text) == .npz
-      if isArchive {
-        try readArchive(parsed, session)
-      } else if let name = parsed.name ?? (names.count == 1 ? names[0] : nil) {
-        let type = session.outputs.first { $0.name == name }?.type
-        values.append((name, try readValue(parsed.text, type)))
-      } else {
-        throw Failure("--expect \(argument): expected NAME=FILE, as the model has several outputs")
+      let file = try RegularFile(parsed.text, limit: session.memoryLimit)
+      try file.read { path in
+        let limits = ReadingLimits(mostMemory: session.memoryLimit)
+        guard try fileSize(path) <= session.memoryLimit else {
+          throw Failure("\(path): the file exceeds the memory limit, which --max-memory sets")
+        }
+        if try ValueFileKind(ofFile: path) == .npz {
+          try readArchive(path, parsed.name, session, limits)
+        } else if let name = parsed.name ?? (names.count == 1 ? names[0] : nil) {
+          let type = session.outputs.first { $0.name == name }?.type
+          values.append((name, try readValue(path, type, limits)))
+        } else {
+          throw Failure(
+            "--expect \(argument): expected NAME=FILE, as the model has several outputs")
+        }
       }
     }
   }
 
   private mutating func readArchive(
-    _ argument: NamedArgument, _ session: Session
+    _ path: String, _ wanted: String?, _ session: Session, _ limits: ReadingLimits
   ) throws(Failure) {
     let names = session.outputs.map(\.name)
-    for (name, tensor) in try readTensors(npz: argument.text) {
-      if let wanted = argument.name, wanted != name { continue }
+    for (name, tensor) in try readTensors(npz: path, limits) {
+      if let wanted, wanted != name { continue }
       guard names.contains(name) else {
-        throw Failure(argument.text, unknownName(name, "output", among: names))
+        throw Failure(path, unknownName(name, "output", among: names))
       }
       let type = session.outputs.first { $0.name == name }?.type?.tensorType?.elementType
       do { values.append((name, .tensor(try narrowed(tensor, to: type)))) } catch {
-        throw Failure("\(argument.text): '\(name)'", error)
+        throw Failure("\(path): \(name.quoted)", error)
       }
     }
-    if let wanted = argument.name, values.last?.name != wanted {
-      throw Failure("\(argument.text): no array is named '\(wanted)'")
+    if let wanted, values.last?.name != wanted {
+      throw Failure("\(path): no array is named \(wanted.quoted)")
     }
   }
 
@@ -91,7 +98,7 @@ struct Expectations {
         outputs[name].map { difference($0, from: expected, tolerance) }
         ?? "the model returned no value"
       guard let found else { continue }
-      printError("onnx-run: output '\(name)': \(found)")
+      printError("onnx-run: output \(name.quoted): \(found)")
       status = .differs
     }
     return status

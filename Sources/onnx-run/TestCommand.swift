@@ -85,6 +85,8 @@ struct TestCommand: ToolCommand {
       "The tolerance in units of the largest expected number, instead of that of the cases."))
   var tolerance: Double?
 
+  @OptionGroup var reading: ReadingArguments
+
   func validate() throws {
     if let tolerance, !(0...1).contains(tolerance) {
       throw ValidationError("--tolerance: expected 0 to 1, got \(tolerance)")
@@ -116,7 +118,7 @@ struct TestCommand: ToolCommand {
     let variants = asked.isEmpty ? [.optimized] : CaseVariant.allCases.filter(asked.contains)
     let cases = CaseRunner(
       paths, variants, timeout: .seconds(timeout ?? 60), convolution: convolution,
-      tolerance: tolerance)
+      tolerance: tolerance, reading: reading.texts)
     var progress = Progress()
     let results = try cases.run { work in
       progress.update("\(work)")
@@ -133,7 +135,7 @@ struct TestCommand: ToolCommand {
     progress.clear()
     if let json { try writeText("\(JSON.array(results.map(\.json)))\n", to: json) }
     if let operators {
-      let table = try OperatorTable(results)
+      let table = try OperatorTable(results, reading.options)
       try writeText(table.lines.map { $0 + "\n" }.joined(), to: operators)
     }
     for variant in variants {
@@ -164,7 +166,7 @@ struct TestCommand: ToolCommand {
       print(
         "FAILED \(failure.path) mutant \(failure.number) (\(failure.changes)): \(failure.problem)"
           .escaped)
-      fflush(nil)
+      StandardOutput.flush()
     }
     progress.clear()
     print(

@@ -12,9 +12,11 @@ struct TestWorkerCommand: ToolCommand {
 
   @Option var convolution: ConvolutionChoice?
   @Option var tolerance: Double?
+  @OptionGroup var reading: ReadingArguments
 
   func perform() throws -> ExitStatus {
-    let worker = CaseWorker(convolution: convolution, tolerance: tolerance)
+    let worker = CaseWorker(
+      convolution: convolution, tolerance: tolerance, reading: reading.options)
     serveRequests(patience: seconds) { request, write in write(worker.answer(request)) }
     return .fine
   }

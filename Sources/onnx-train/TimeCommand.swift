@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import ONNX
 import ToolSupport
 
@@ -41,12 +40,14 @@ struct TimeCommand: ToolCommand {
       "For each line on standard input, measure that number of steps.", visibility: .hidden))
   var server = false
 
+  @OptionGroup var reading: ReadingArguments
+
   func perform() throws -> ExitStatus {
     var options = TrainingOptions()
     step.apply(to: &options)
     options.optimizer = optimizer.optimizer
     options.session.threads = threads
-    let trainer = try Trainer(readModel(model), options)
+    let trainer = try Trainer(readModel(model, reading), options)
     var tensors: [String: Tensor] = [:]
     for (name, tensor) in try NPZ.read(batch) { tensors[name] = tensor }
     let batch = Batch(tensors, count: tensors.values.first?.shape.first ?? 1)
@@ -74,6 +75,6 @@ struct TimeCommand: ToolCommand {
     }
     times.sort()
     print("median \(formatted(times[times.count / 2], "%.4f")) loss \(last.loss)")
-    fflush(nil)
+    StandardOutput.flush()
   }
 }

@@ -28,13 +28,16 @@ struct TrainingRun {
       "\(count(trainer)) parameters in \(trainer.parameters.count) tensors, "
         + "\(recipe.training.batchCount) batches per epoch")
 
-    Interruption.watch()
+    // A checkpoint is worth waiting for.
+    Interruption.watch(patience: arguments.checkpoint == nil ? 1 : 10)
     let end: TrainingLoop.End
-    do { end = try train(loop) } catch let error as TrainingError {
+    var losses: [Double] = []
+    do { end = try train(loop, &losses) } catch let error as TrainingError {
       guard let path = arguments.checkpoint, access(path, F_OK) == 0 else { throw error }
       throw Failure("\(error); '\(path)' has the last checkpoint")
     }
     if end == .interrupted {
+      try write(losses)
       let hint = arguments.checkpoint.map { "; continue from '\($0)' with --resume" } ?? ""
       printError("interrupted after \(trainer.batchCount) batches" + hint)
       return .interrupted
@@ -45,6 +48,7 @@ struct TrainingRun {
     }
     let model = try loop.model
     do { try model.write(to: arguments.output) } catch { throw Failure("\(error)") }
+    try write(losses)
     try writeCurves(loop.progress.history)
     if let line = try recipe.illustration?.write(model, beside: arguments.output) {
       printError(line)
@@ -53,11 +57,18 @@ struct TrainingRun {
     return .fine
   }
 
-  private func train(_ loop: TrainingLoop) throws -> TrainingLoop.End {
+  private func write(_ losses: [Double]) throws {
+    guard let stepLosses else { return }
+    try writeText(
+      "step,loss\n" + losses.enumerated().map { "\($0),\($1)\n" }.joined(), to: stepLosses)
+  }
+
+  private func train(
+    _ loop: TrainingLoop, _ losses: inout [Double]
+  ) throws -> TrainingLoop.End {
     var progress = Progress()
     let start = ContinuousClock.now
     let before = loop.progress
-    var losses: [Double] = []
     let end = try loop.run { event in
       switch event {
       case .batch(let index, let count, let result):
@@ -73,10 +84,6 @@ struct TrainingRun {
       return !Interruption.isWanted
     }
     progress.clear()
-    if let stepLosses {
-      try writeText(
-        "step,loss\n" + losses.enumerated().map { "\($0),\($1)\n" }.joined(), to: stepLosses)
-    }
     return end
   }
 
@@ -111,7 +118,7 @@ struct TrainingRun {
       (result.correct, result.counted) = (Int((try judge(model) * 1e6).rounded()), 1e6)
       return result
     }
-    guard let data = recipe.test ?? recipe.validation else { return StepResult() }
+    let data = recipe.test ?? recipe.validation ?? recipe.training
     return try Trainer(model, recipe.options).evaluate(data)
   }
 

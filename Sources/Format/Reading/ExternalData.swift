@@ -1,18 +1,33 @@
 import Glibc
 
-/// The files of external data in a model's folder.
-final class ExternalData {
-  /// An absolute path without symbolic links.
-  private let folder: String
+/// The files of external data of a model.
+///
+/// A package manager or a cache may put links to the model and to its data into one folder, and the
+/// files into another. A location is therefore looked up in the folder of the model's path, then in
+/// that of the file that the path leads to, and the opened file must be in one of these folders.
+package final class ExternalData {
+  private let folders: [String]
   private let options: ReadingOptions
   private var open: [String: InputFile] = [:]
   private var seen: Set<InputFile.Identity> = []
   /// The number of files that are kept open.
   private static let openLimit = 32
 
-  init(folder: String, options: ReadingOptions) {
-    self.folder = folder
+  /// - Parameter folders: the folders that may hold the files, in the order of the search
+  init(folders: [String], options: ReadingOptions) {
+    self.folders = folders
     self.options = options
+  }
+
+  /// The folders of a model's external data: that of its path, and that of the opened file; none for a
+  /// file that is in no folder.
+  package static func folders(of file: InputFile) throws(FormatError) -> [String] {
+    guard file.linkCount > 0 else { return [] }
+    let resolved = folder(ofFile: try file.resolvedPath())
+    // The system makes the names of open files, such as /dev/stdin.
+    if file.path.hasPrefix("/dev/") || file.path.hasPrefix("/proc/") { return [resolved] }
+    let given = folder(ofFile: file.path)
+    return given == resolved ? [given] : [given, resolved]
   }
 
   /// The folder of a file, given by its path.
@@ -27,7 +42,7 @@ final class ExternalData {
     if let file = open[location] { return (file, 0) }
     do throws(FormatError) {
       try checkName(location)
-      let file = try InputFile(join(folder, location))
+      let file = try find(location)
       try check(file)
       if open.count >= Self.openLimit { open.removeAll() }
       open[location] = file
@@ -35,6 +50,19 @@ final class ExternalData {
     } catch {
       throw FormatError(error.reason, in: "external data \(location.quoted)")
     }
+  }
+
+  private func find(_ location: String) throws(FormatError) -> InputFile {
+    var missing: FormatError?
+    for folder in folders {
+      do throws(FormatError) { return try InputFile(join(folder, location)) } catch {
+        guard error.reason == .system(ENOENT) || error.reason == .system(ENOTDIR) else {
+          throw error
+        }
+        missing = missing ?? error
+      }
+    }
+    throw missing ?? FormatError(.system(ENOENT))
   }
 
   private func join(_ folder: String, _ name: String) -> String {
@@ -58,18 +86,20 @@ final class ExternalData {
     if !options.allowsHardLinks, file.linkCount > 1 {
       throw FormatError(
         .invalid(
-          "the file has \(file.linkCount) hard links; ReadingOptions.allowsHardLinks accepts it"))
+          "the file has \(file.linkCount) hard links; ReadingOptions.allowsHardLinks, or "
+            + "--allow-hard-links, accepts it"))
     }
-    if !options.allowsLinksOutside {
+    guard !options.allowsLinksOutside else { return }
+    let path = try file.resolvedPath()
+    for folder in folders {
       guard let pointer = realpath(folder, nil) else { throw FormatError(.system(errno)) }
       defer { free(pointer) }
-      guard try file.resolvedPath().hasPrefix(join(String(cString: pointer), "")) else {
-        throw FormatError(
-          .invalid(
-            "a symbolic link leads out of the model's folder; "
-              + "ReadingOptions.allowsLinksOutside accepts it"))
-      }
+      if path.hasPrefix(join(String(cString: pointer), "")) { return }
     }
+    throw FormatError(
+      .invalid(
+        "a symbolic link leads out of the model's folder; ReadingOptions.allowsLinksOutside, or "
+          + "--allow-links-outside, accepts it"))
   }
 }
 

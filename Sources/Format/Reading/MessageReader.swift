@@ -17,12 +17,14 @@ final class MessageReader {
   private var depth = 0
 
   init(
-    _ source: ByteSource, options: ReadingOptions, externalFolder: String?
+    _ source: ByteSource, options: ReadingOptions, externalFolders: [String]
   ) {
     self.source = source
     self.options = options
-    self.budget = MemoryBudget(limit: options.limits.memoryLimit(fileSize: source.count))
-    self.externalData = externalFolder.map { ExternalData(folder: $0, options: options) }
+    self.budget = MemoryBudget(
+      limit: options.limits.memoryLimit(fileSize: source.count), most: options.limits.mostMemory)
+    let folders = options.externalFolders.isEmpty ? externalFolders : options.externalFolders
+    self.externalData = folders.isEmpty ? nil : ExternalData(folders: folders, options: options)
   }
 
   /// Checks the message that fills the source, and then reads it.

@@ -143,7 +143,10 @@ extension MessageReader {
       throw FormatError(.invalid("external data cannot hold strings"))
     }
     guard let externalData else {
-      throw FormatError(.invalid("it has external data, but no folder of external data is given"))
+      throw FormatError(
+        .invalid(
+          "it has external data, but no folder of external data is given; name it by "
+            + "ReadingOptions.externalFolder or --external-dir"))
     }
     let (file, newBytes) = try externalData.file(range.location)
     budget.raiseLimit(fileSize: newBytes)

@@ -27,7 +27,7 @@ extension Value {
       let file = try InputFile(path)
       let reader = MessageReader(
         ByteSource(file), options: options,
-        externalFolder: ExternalData.folder(ofFile: try file.resolvedPath()))
+        externalFolders: try ExternalData.folders(of: file))
       self = try reader.wholeValue(kind)
     } catch {
       throw error.context.first == path ? error : error.within(path)
@@ -42,7 +42,7 @@ extension Value {
     throws(FormatError)
   {
     self = try ByteSource.reading(bytes) { (source) throws(FormatError) in
-      try MessageReader(source, options: options, externalFolder: nil).wholeValue(kind)
+      try MessageReader(source, options: options, externalFolders: []).wholeValue(kind)
     }
   }
 }

@@ -3,29 +3,40 @@ internal import COnnx
 extension Model {
   /// Writes the model as an ONNX file.
   ///
-  /// The file is complete before it takes the place of an older one, and so is the file of external
-  /// data, which is replaced first.
+  /// The file is complete before it takes the place of an older one. Where the older one may have
+  /// external data under the same name, the new data gets the name with `-1` (or the next free number)
+  /// behind it, and the older data is removed last: a process that ends at any moment leaves the old
+  /// model or the new one.
   /// - Throws: `FormatError`, with the path, if the file cannot be written or would exceed 2 GB.
   public func write(to path: String, options: WritingOptions = .init()) throws(FormatError) {
+    try write(to: path, options: options) { _ in }
+  }
+
+  /// Writes the model as an ONNX file.
+  /// - Parameter completed: called after each step that changes what a reader finds; an error that it
+  ///   throws leaves everything as it is then
+  package func write(
+    to path: String, options: WritingOptions,
+    completed: (WritingStep) throws(FormatError) -> Void
+  ) throws(FormatError) {
     do throws(FormatError) {
       let file = try OutputFile(path)
-      var externalFile: OutputFile?
-      if let external = options.externalData {
-        guard !external.name.contains("/"), !["", ".", ".."].contains(external.name) else {
-          throw FormatError(
-            .invalid(
-              "expected a file name without a folder for external data, got "
-                + external.name.quoted))
-        }
-        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
-        externalFile = try OutputFile(folder + external.name)
+      var external: ExternalOutput?
+      var options = options
+      if let wanted = options.externalData {
+        let output = try ExternalOutput(wanted.name, ofModel: path)
+        options.externalData?.name = output.name
+        external = output
       }
       let writer = MessageWriter(external: options.externalData)
-      try writer.write(to: .file(file), externalFile: externalFile) { () throws(FormatError) in
+      try writer.write(to: .file(file), externalFile: external?.file) { () throws(FormatError) in
         try writer.model(self)
       }
-      try externalFile?.commit()
+      try external?.file.commit()
+      try completed(.data)
       try file.commit()
+      try completed(.model)
+      external?.removeOlder()
     } catch {
       throw error.context.first == path ? error : error.within(path)
     }

@@ -3,39 +3,47 @@ import Glibc
 /// A file that is written under a temporary name and replaces an older one when it is complete.
 package final class OutputFile {
   private let path: String
-  private let temporary: String?
+  /// The path as it was given, for errors.
+  private let given: String
+  private let temporary: TemporaryName?
   private let descriptor: Int32
   private var buffer: [UInt8] = []
   private static let bufferSize = 256 << 10
 
-  /// Creates the file. A file that exists at the path stays as it is until `commit`.
+  /// Creates the file. A file that exists at the path stays as it is until `commit`. Temporary files
+  /// that killed writes to the same path have left are removed.
+  /// - Parameter replacesLink: whether a symbolic link at the path is replaced, rather than the file
+  ///   that it leads to
   /// - Throws: `FormatError`, with the path, if it cannot be created.
-  package init(_ path: String) throws(FormatError) {
+  package init(_ path: String, replacesLink: Bool = false) throws(FormatError) {
     if path.utf8.contains(0) {
       throw FormatError(.invalid("the path contains a NUL character"), in: path)
     }
-    // A symbolic link stays; the file that it leads to is replaced.
-    self.path =
-      realpath(path, nil).map { pointer in
-        defer { free(pointer) }
-        return String(cString: pointer)
-      } ?? path
+    given = path
+    self.path = replacesLink ? path : resolved(path)
 
     var status = stat()
-    let exists = stat(self.path, &status) == 0
-    if exists, status.st_mode & S_IFMT != S_IFREG {
-      guard status.st_mode & S_IFMT != S_IFDIR else {
-        throw FormatError(.notAFile("a directory"), in: path)
-      }
+    let exists = (replacesLink ? lstat(self.path, &status) : stat(self.path, &status)) == 0
+    let kind = status.st_mode & S_IFMT
+    if exists, kind != S_IFREG, kind != S_IFLNK {
+      guard kind != S_IFDIR else { throw FormatError(.notAFile("a directory"), in: path) }
       temporary = nil
-      descriptor = open(self.path, O_WRONLY | O_CLOEXEC)
+      // Without O_NONBLOCK, opening a named pipe that nobody reads would block.
+      descriptor = open(self.path, O_WRONLY | O_CLOEXEC | O_NONBLOCK)
+      guard descriptor >= 0 else {
+        let isUnread = errno == ENXIO && kind == S_IFIFO
+        throw FormatError(
+          isUnread ? .notAFile("a pipe that nobody reads") : .system(errno), in: path)
+      }
+      _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
     } else {
-      let mode = exists ? status.st_mode & 0o777 : 0o666
-      let name = "\(self.path).\(getpid()).\(UInt32.random(in: 0 ... .max)).tmp"
+      TemporaryName.removeLeftovers(of: self.path)
+      let mode = exists && kind == S_IFREG ? status.st_mode & 0o777 : 0o666
+      let name = TemporaryName(for: self.path)
       temporary = name
-      descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+      descriptor = name.create(mode: mode)
+      guard descriptor >= 0 else { throw FormatError(.system(errno), in: path) }
     }
-    guard descriptor >= 0 else { throw FormatError(.system(errno), in: path) }
   }
 
   private var isOpen = true
@@ -43,7 +51,7 @@ package final class OutputFile {
   deinit {
     guard isOpen else { return }
     close(descriptor)
-    if let temporary { unlink(temporary) }
+    if let temporary { unlink(temporary.path) }
   }
 
   /// Appends bytes.
@@ -72,7 +80,7 @@ package final class OutputFile {
       if written >= 0 {
         rest = UnsafeRawBufferPointer(rebasing: rest[written...])
       } else if errno != EINTR {
-        throw FormatError(.system(errno), in: path)
+        throw FormatError(.system(errno), in: given)
       }
     }
   }
@@ -81,15 +89,36 @@ package final class OutputFile {
   package func commit() throws(FormatError) {
     try flush()
     isOpen = false
+    // Keeps the lock until the file has its name, so that no other process takes it for a leftover.
+    let lock = temporary == nil ? -1 : dup(descriptor)
+    defer { if lock >= 0 { close(lock) } }
     guard close(descriptor) == 0 else {
       let number = errno
-      if let temporary { unlink(temporary) }
-      throw FormatError(.system(number), in: path)
+      if let temporary { unlink(temporary.path) }
+      throw FormatError(.system(number), in: given)
     }
-    if let temporary, rename(temporary, path) != 0 {
+    if let temporary, rename(temporary.path, path) != 0 {
       let number = errno
-      unlink(temporary)
-      throw FormatError(.system(number), in: path)
+      unlink(temporary.path)
+      throw FormatError(.system(number), in: given)
     }
   }
+
+  /// Writes bytes as a file.
+  /// - Throws: `FormatError`, with the path; an older file then stays as it was.
+  package static func write(_ bytes: [UInt8], to path: String) throws(FormatError) {
+    let file = try OutputFile(path)
+    let result: Result<Void, FormatError> = bytes.withUnsafeBytes { buffer in
+      Result { () throws(FormatError) in try file.write(buffer) }
+    }
+    try result.get()
+    try file.commit()
+  }
+}
+
+/// The path that a symbolic link leads to; the path itself where it leads to no file.
+func resolved(_ path: String) -> String {
+  guard let pointer = realpath(path, nil) else { return path }
+  defer { free(pointer) }
+  return String(cString: pointer)
 }

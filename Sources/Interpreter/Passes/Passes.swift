@@ -33,6 +33,7 @@ extension [any Pass] {
       context.clearNotes()
       let count = model.graph.nodes.count
       try pass.apply(to: &model, &context)
+      try context.engine.checkTime()
       reports.append(
         PassReport(
           pass.name, nodesBefore: count, nodesAfter: model.graph.nodes.count,

@@ -5,9 +5,22 @@ import ONNXFormat
 /// A session replaces its nodes by those of the body, so that every pass and gradient applies to them.
 /// `infer` and `prepare` have defaults that go through the body.
 public protocol FunctionOperator: Operator {
+  /// Whether the body depends on the types of the inputs. Its nodes are then replaced once the element
+  /// types and ranks of all inputs are known, and otherwise evaluated as they are. The default is
+  /// `false`.
+  static var needsTypes: Bool { get }
+
   /// Adds the nodes of the body to `function.builder`, and sets its outputs with `function.set`.
   /// - Throws: `OperatorError` for attributes that contradict the inputs given
   func body(_ function: inout FunctionBuilder) throws(OperatorError)
+
+  /// The types of the outputs where the body needs the types of the inputs and a rank is unknown. The
+  /// default is tensors of the element type of the first input.
+  func inferWithoutRanks(_ inputs: Inputs) throws(OperatorError) -> [ValueType]
+
+  /// Attributes that a graph as a whole decides, such as the block size of a layout. They are added to
+  /// each node of the operator before its body is made. The default is none.
+  static func settings(in graph: Graph) -> [Attribute]
 }
 
 /// The body of a function operator while its nodes are added.
@@ -17,9 +30,26 @@ public struct FunctionBuilder {
   fileprivate let inputs: [String]
   fileprivate var outputs: [Int: String] = [:]
 
-  fileprivate init(given: [Bool]) {
-    inputs = given.indices.map { given[$0] ? "input\($0)" : "" }
+  private let types: [ValueType?]
+
+  fileprivate init(_ types: [ValueType?]) {
+    self.types = types
+    inputs = types.indices.map { types[$0] == nil ? "" : "input\($0)" }
     builder = GraphBuilder(taken: Set(inputs))
+  }
+
+  /// The number of inputs that the node names, including those left out in between.
+  public var inputCount: Int { inputs.count }
+
+  /// The shape of an input that is given; `nil` if its rank is unknown, which it never is for an
+  /// initializer or an operator that needs types.
+  public func shape(_ input: Int) -> Shape? {
+    input < types.count ? types[input]?.tensorType?.shape : nil
+  }
+
+  /// The element type of an input; `nil` if it is unknown.
+  public func elementType(_ input: Int) -> ElementType? {
+    input < types.count ? types[input]?.tensorType?.elementType : nil
   }
 
   /// Whether an input is given.
@@ -47,10 +77,25 @@ public struct FunctionBuilder {
 }
 
 extension FunctionOperator {
-  /// The body as a function of the model, with an output for each that is set.
-  /// - Parameter given: whether each input is given
-  package func function(given: [Bool]) throws(OperatorError) -> Function {
-    var function = FunctionBuilder(given: given)
+  /// `false`.
+  public static var needsTypes: Bool { false }
+
+  /// None.
+  public static func settings(in graph: Graph) -> [Attribute] { [] }
+
+  /// Tensors of the element type of the first input.
+  public func inferWithoutRanks(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    let type = try inputs.tensor(0).elementType
+    return Array(repeating: .tensor(type, nil), count: Self.schema.outputs.upperBound)
+  }
+
+  /// The body as a function of the model, with an output for each that is set; `nil` if the body needs
+  /// a type that is not known.
+  /// - Parameter types: the type of each input, undefined for one that is not known; `nil` for an
+  ///   input that is left out
+  package func function(_ types: [ValueType?]) throws(OperatorError) -> Function? {
+    if Self.needsTypes && !types.allSatisfy({ $0?.hasRank ?? true }) { return nil }
+    var function = FunctionBuilder(types)
     try body(&function)
     let constants = function.builder.initializers.map { entry in
       var node = Node(
@@ -61,7 +106,7 @@ extension FunctionOperator {
     }
     let count = (function.outputs.keys.max() ?? -1) + 1
     return Function(
-      Self.schema.name, domain: Self.schema.domain, inputs: given.indices.map { "input\($0)" },
+      Self.schema.name, domain: Self.schema.domain, inputs: types.indices.map { "input\($0)" },
       outputs: (0..<count).map { function.outputs[$0] ?? "" },
       nodes: constants + function.builder.nodes)
   }
@@ -79,7 +124,12 @@ extension FunctionOperator {
 
   /// The types that follow from the nodes of the body.
   public func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
-    let function = try function(given: inputs.types.map { $0 != nil })
+    try inferBody(inputs)
+  }
+
+  /// The types that follow from the nodes of the body, for operators that infer more than these.
+  package func inferBody(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    guard let function = try function(inputs.types) else { return try inferWithoutRanks(inputs) }
     var types: [String: ValueType] = [:]
     var constants: [String: Value] = [:]
     for (index, name) in function.inputs.enumerated() {
@@ -108,7 +158,9 @@ extension FunctionOperator {
 
   /// A kernel that evaluates the nodes of the body one after the other.
   public func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    let function = try function(given: call.inputs.types.map { $0 != nil })
+    guard let function = try function(call.inputs.types) else {
+      throw .invalid("the ranks of the inputs are not known")
+    }
     let steps = try steps(function)
     return .produce { call throws(OperatorError) in
       var values: [String: Value] = [:]
@@ -122,5 +174,13 @@ extension FunctionOperator {
       }
       return function.outputs.map { values[$0] }
     }
+  }
+}
+
+extension ValueType {
+  /// Whether this is a tensor of a known element type and rank.
+  fileprivate var hasRank: Bool {
+    guard let type = tensorType else { return false }
+    return type.elementType != .undefined && type.shape != nil
   }
 }

@@ -16,6 +16,8 @@ public enum OperatorError: Error, Sendable, Hashable {
   case unsupported(String)
   /// The run needs more bytes of memory than its limit.
   case memory(needed: Int, limit: Int)
+  /// A run that took longer than its time limit.
+  case deadline(limit: Duration)
   /// An error in a graph attribute, with its description.
   case subgraph(String)
   /// Any other error, with its description.
@@ -46,14 +48,16 @@ extension OperatorError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .unknownOperator(let name, let domain, let version):
-      "no operator '\(name)' in domain '\(domain.isEmpty ? "ai.onnx" : domain)' at version \(version)"
+      "no operator \(name.quoted) in domain \((domain.isEmpty ? "ai.onnx" : domain).quoted) "
+        + "at version \(version)"
         + (Self.isStandard(domain) ? "" : Self.operatorsHint)
-    case .unknownAttribute(let name): "unknown attribute '\(name)'"
-    case .attribute(let name, let reason): "attribute '\(name)': \(reason)"
+    case .unknownAttribute(let name): "unknown attribute \(name.quoted)"
+    case .attribute(let name, let reason): "attribute \(name.quoted): \(reason)"
     case .input(let index, let reason): "input \(index): \(reason)"
     case .output(let index, let reason): "output \(index): \(reason)"
     case .unsupported(let what): "not supported: \(what)"
     case .memory(let needed, let limit): "needs \(needed) bytes of memory, the limit is \(limit)"
+    case .deadline(let limit): "deadline exceeded: the time limit is \(limit)"
     case .subgraph(let reason): reason
     case .invalid(let reason): reason
     }

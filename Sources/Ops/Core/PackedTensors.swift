@@ -50,7 +50,7 @@ public final class PackedTensors: Sendable {
     }
     let key = Key(tensor: ObjectIdentifier(tensor.storage), layout: layout)
     if let entry = entries.withLock({ $0[key] }) { return entry.packed }
-    let entry = Entry(source: tensor.storage, packed: try pack())
+    let entry = Entry(source: tensor.storage, packed: try Deadline.ignoring(pack))
     return entries.withLock { entries in
       if let other = entries[key] { return other.packed }
       entries[key] = entry

@@ -140,11 +140,14 @@ public struct Registry: Sendable {
   }
 
   /// The type that implements an operator in an operator set, with the version of the operator and its
-  /// element types; `nil` if there is none.
+  /// element types; `nil` if there is none. `EarlyOperator` lists the operators that are found before the
+  /// standard has them.
   public func find(
     _ name: String, domain: String, operatorSet: Int
   ) -> (operator: any Operator.Type, since: Int, types: TypeSet)? {
     let key = Key(domain: domain, name: name)
+    let early = EarlyOperator.find(name, domain: domain, operatorSet: operatorSet)
+    let operatorSet = early?.version ?? operatorSet
     let entries = forward[key] ?? (domain == Self.privateDomain ? onDemand.gradients[key] : nil)
     guard let entry = entries?.last(where: { $0.since <= operatorSet }) else { return nil }
     if let removed = entry.operator.schema.removed, operatorSet >= removed { return nil }
@@ -189,6 +192,9 @@ public struct Registry: Sendable {
     guard schema.outputs.contains(node.outputs.count) else {
       throw .invalid("expected \(schema.outputs.text) outputs, got \(node.outputs.count)")
     }
+    var node = node
+    node.inputs.removeLast(schema.inputs.absentNames(at: node.inputs))
+    node.outputs.removeLast(schema.outputs.absentNames(at: node.outputs))
     var reader = try NodeReader(node, version: entry.since, registry: self)
     let made = try entry.operator.init(&reader)
     try reader.finish()
@@ -197,6 +203,14 @@ public struct Registry: Sendable {
 }
 
 extension ClosedRange<Int> {
+  /// The number of empty names at the end of a list of inputs or outputs. They mean the same as a
+  /// shorter list, except in a list of any length, whose count has a meaning.
+  package func absentNames(at names: [String]) -> Int {
+    guard upperBound != Int.max, names.last == "" else { return 0 }
+    let used = names.lastIndex { !$0.isEmpty }.map { $0 + 1 } ?? 0
+    return Swift.max(names.count - Swift.max(used, lowerBound), 0)
+  }
+
   fileprivate var text: String {
     if lowerBound == upperBound { return "\(lowerBound)" }
     return upperBound == Int.max ? "at least \(lowerBound)" : "\(lowerBound) to \(upperBound)"

@@ -35,10 +35,11 @@ public final class ThreadPool: Sendable {
   public static var available: Int { Int(ck_available_cpus()) }
 
   /// Calls `task` for every number below `tasks` on all threads, and returns when all are done. While
-  /// the pool is busy with another call, all tasks run on the thread of the caller.
+  /// the pool is busy with another call, all tasks run on the thread of the caller. Once the deadline of
+  /// the caller's work has passed, the remaining tasks are skipped.
   public func run(_ tasks: Int, _ context: UnsafeRawPointer, _ task: @escaping Task) {
     guard threads > 1, tasks > 1, tasks <= Int(Int32.max), shared.acquire() else {
-      for index in 0..<max(tasks, 0) { task(context, index, 0) }
+      for index in 0..<max(tasks, 0) where !Deadline.isPassed { task(context, index, 0) }
       return
     }
     shared.startOnce(threads: threads)
@@ -70,7 +71,7 @@ extension Buffers {
   /// the closure in `prepare`, so that a run does not allocate it.
   public func parallel(_ tasks: Int, _ tile: @escaping Tile) {
     guard pool.threads > 1, tasks > 1 else {
-      for task in 0..<max(tasks, 0) { tile(self, task, 0) }
+      for task in 0..<max(tasks, 0) where !Deadline.isPassed { tile(self, task, 0) }
       return
     }
     withUnsafePointer(to: Job(buffers: self, tile: tile)) { job in
@@ -91,6 +92,8 @@ private final class Shared: Sendable {
   private let done = Atomic<Int>(0)
   private let context = Atomic<UInt>(0)
   private let function = Atomic<UInt>(0)
+  /// The flag that ends the job early, of the thread that runs it.
+  private let stopFlag = Atomic<UInt>(0)
   private let busy = Atomic<Bool>(false)
   private let started = Atomic<Bool>(false)
   private let stopping = Atomic<Bool>(false)
@@ -138,6 +141,7 @@ private final class Shared: Sendable {
   func run(_ count: Int, _ context: UnsafeRawPointer, _ task: UnsafePointer<ThreadPool.Task>) {
     self.context.store(UInt(bitPattern: context), ordering: .relaxed)
     function.store(UInt(bitPattern: task), ordering: .relaxed)
+    stopFlag.store(UInt(bitPattern: ck_stop_flag()), ordering: .relaxed)
     tasks.store(count, ordering: .relaxed)
     done.store(0, ordering: .relaxed)
     let job = (ticket.load(ordering: .relaxed) >> 32) &+ 1
@@ -159,6 +163,7 @@ private final class Shared: Sendable {
       let count = tasks.load(ordering: .relaxed)
       let function = self.function.load(ordering: .relaxed)
       let context = self.context.load(ordering: .relaxed)
+      let stop = stopFlag.load(ordering: .relaxed)
       guard index < count else { return }
       // A thread owns the task, and may use the data of the job, only if the ticket is unchanged.
       guard
@@ -168,7 +173,14 @@ private final class Shared: Sendable {
         let task = UnsafePointer<ThreadPool.Task>(bitPattern: function),
         let address = UnsafeRawPointer(bitPattern: context)
       else { continue }
-      task.pointee(address, index, thread)
+      if let flag = UnsafePointer<Int32>(bitPattern: stop) {
+        let own = ck_stop_flag()
+        ck_set_stop_flag(flag)
+        if ck_flag_is_set(flag) == 0 { task.pointee(address, index, thread) }
+        ck_set_stop_flag(own)
+      } else {
+        task.pointee(address, index, thread)
+      }
       done.add(1, ordering: .releasing)
     }
   }

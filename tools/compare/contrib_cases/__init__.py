@@ -12,7 +12,8 @@ class Case:
     inputs: arrays by position; None leaves an input out. `constants` lists the positions that are
     initializers instead of inputs of the graph. `outputs` is the number of outputs that the node
     names; 0 as an entry of `outputs` as a list leaves that output out. `tolerance` is in units of the
-    largest expected number, besides one unit for integers if `step` is set.
+    largest expected number, besides one unit for integers if `step` is set. `types` declares the
+    element types of outputs, by position, that do not follow from the inputs.
     """
 
     operator: str
@@ -24,6 +25,7 @@ class Case:
     opset: int = 21
     tolerance: float = 1e-5
     step: int = 0
+    types: dict = dataclasses.field(default_factory=dict)
 
 
 def floats(random, *shape, type=np.float32, scale=1.0):

@@ -59,10 +59,11 @@ func poolingKernel<Reduction: WindowReduction>(
 ) -> Kernel {
   let tiles = Tiles(images, cost: window.work)
   let tile: Buffers.Tile = { buffers, task, _ in
-    for image in tiles[task] {
+    for image in tiles[task] where !Deadline.isPassed {
       let x = buffers.input(0, as: Reduction.Source.self) + image * window.inputCount
       let y = buffers.output(0, as: Reduction.Result.self) + image * window.outputCount
       window.forEach { cz, cy, cx, index in
+        if index & 0xFF == 0, Deadline.isPassed { return }
         var sum = reduction.start
         window.forEachElement(cz, cy, cx) { place, _ in reduction.add(&sum, x[place]) }
         let count =

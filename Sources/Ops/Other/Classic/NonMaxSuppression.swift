@@ -65,7 +65,7 @@ struct NonMaxSuppression: Operator {
         order.sort { a, b in score(a) == score(b) ? a < b : score(a) > score(b) }
         var kept: [Int] = []
         for index in order {
-          if kept.count >= limit { break }
+          if kept.count >= limit || Deadline.isPassed { break }
           if kept.allSatisfy({ corners[$0].overlap(corners[index]) <= overlap }) {
             kept.append(index)
           }
@@ -105,4 +105,8 @@ struct NonMaxSuppression: Operator {
       return union > 0 ? intersection / union : -.infinity
     }
   }
+}
+
+extension NonMaxSuppression {
+  static func exactInputs(_ node: Node) -> [Int] { [0, 1, 3, 4] }
 }

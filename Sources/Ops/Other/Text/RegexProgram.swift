@@ -87,7 +87,7 @@ struct RegexProgram: Sendable {
     var scalars = text.unicodeScalars.makeIterator()
     var scalar = scalars.next()
     follow(0, &current, before, scalar)
-    while let this = scalar {
+    while let this = scalar, !Deadline.isPassed {
       if current.places.isEmpty { return false }
       let after = scalars.next()
       next.removeAll()
