@@ -157,7 +157,8 @@ def pooling(random):
             if channels_last:
                 x = np.ascontiguousarray(np.moveaxis(x, 1, -1))
             for zeros in [(zero_of(type, 3), zero_of(type, -5)), (None, zero_of(type))]:
-                yield Case("QLinearAveragePool", [x, scale(0.05), zeros[0], scale(0.04), zeros[1]],
+                # No mean is halfway between two integers, where the order of additions decides.
+                yield Case("QLinearAveragePool", [x, scale(0.05), zeros[0], scale(0.0437), zeros[1]],
                            attributes | {"channels_last": channels_last})
 
 
@@ -352,8 +353,53 @@ def tables(random):
             {"K": k, "N": n, "block_size": block, "quant_type": kind}, constants=(1, 2))
 
 
+def experts(random):
+    tokens, hidden, inner, count = 5, 32, 64, 4
+
+    def packed_layer(rows, depth, bits, block, has_zeros):
+        groups = (depth // block,) if block else ()
+        codes = packed(random.integers(0, 1 << bits, (count, rows, depth)), bits)
+        scales = random.uniform(0.01, 0.05, (count, rows, *groups)).astype(np.float32)
+        zeros = packed(random.integers(0, 1 << bits, (count, rows, *groups)), bits) if has_zeros else None
+        return codes, scales, zeros
+
+    for kind, normalizes, chosen in itertools.product(
+            ["relu", "gelu", "silu", "identity", "swiglu"], [0, 1], [1, 3]):
+        rows = inner * (2 if kind == "swiglu" else 1)
+        attributes = {"k": chosen, "activation_type": kind, "normalize_routing_weights": normalizes}
+        if kind == "swiglu":
+            # onnxruntime's processor runs the interleaved form only.
+            attributes |= {"swiglu_fusion": 1, "activation_alpha": 1.702, "activation_beta": 1.0}
+            if chosen == 1:
+                attributes["swiglu_limit"] = 2.0
+        x = floats(random, tokens, hidden)
+        logits = floats(random, tokens, count)
+        if normalizes:
+            x, logits = x.reshape(1, tokens, hidden), np.round(logits)
+        biases = [floats(random, count, rows), floats(random, count, hidden)]
+        if chosen == 3:
+            biases[0] = None
+        yield Case("MoE", [
+            x, logits, floats(random, count, rows, hidden, scale=0.2), biases[0],
+            floats(random, count, hidden, inner, scale=0.2), biases[1]], attributes, constants=(2, 3, 4, 5))
+        for bits, block, has_zeros in [
+                (4, 0, False), (4, 0, True), (8, 0, True), (4, 16, True), (2, 16, False), (8, 32, False)]:
+            first = packed_layer(rows, hidden, bits, block, has_zeros)
+            second = packed_layer(hidden, inner, bits, block, has_zeros)
+            inputs = [
+                x, logits, first[0], first[1], biases[0], second[0], second[1], biases[1], None, None, None,
+                first[2], second[2]]
+            if bits == 4 and block:
+                inputs += [None, random.uniform(0, 1, (tokens, count)).astype(np.float32)]
+            yield Case(
+                "QMoE", inputs,
+                attributes | {"expert_weight_bits": bits} | ({"block_size": block} if block else {}),
+                # It rounds activations to int8 for 8-bit blocks.
+                constants=(2, 3, 4, 5, 6, 7, 11, 12), tolerance=4e-2 if bits == 8 and block else 1e-5)
+
+
 def cases(random):
     for family in [
             binary, products, gemm, elementwise, pooling, convolutions, linear, four_bits, matmul_nbits,
-            lstm, tables]:
+            lstm, tables, experts]:
         yield from family(random)
