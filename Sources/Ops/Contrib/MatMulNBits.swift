@@ -9,7 +9,8 @@ import ONNXOperators
 /// are packed as B is, each row in whole bytes, or numbers of A's type; they default to half the range.
 ///
 /// The products are sums of float32 for every `accuracy_level`, which says how far they may be rounded:
-/// onnxruntime rounds A to int8 at level 4. W stays packed: a thread unpacks a few rows at a time.
+/// onnxruntime rounds A to int8 at level 4. With `g_idx` it ignores packed zero points, and takes 4 bits
+/// only. W stays packed: a thread unpacks a few rows at a time.
 struct MatMulNBits: Operator {
   static let schema = Schema(
     "MatMulNBits", domain: ContribOperators.domain, [1: [.float32, .float16, .bfloat16]],
