@@ -71,10 +71,12 @@ import Testing
       [floats([2, 2], [0, 0, 3, 4]), b], [[0, 1, 2, 25, 18, 13]])
     let wide = floats([1, 11], (0..<11).map(Float.init))
     try expectContrib(
-      contribNode("CDist", inputs: 2), [wide, floats([1, 11], Array(repeating: 0, count: 11))],
+      contribNode("CDist", inputs: 2, [.string("metric", "euclidean")]),
+      [wide, floats([1, 11], Array(repeating: 0, count: 11))],
       [[19.621417]])
     #expect(throws: OperatorError.self) {
-      try checkOperator(contribNode("CDist", inputs: 2), [wide, b], opset: 1)
+      try checkOperator(
+        contribNode("CDist", inputs: 2, [.string("metric", "euclidean")]), [wide, b], opset: 1)
     }
   }
 
@@ -96,5 +98,34 @@ import Testing
       contribNode("DynamicTimeWarping", inputs: 1),
       [floats([3, 3], [1, 2, 9, 9, 1, 1, 9, 9, 1])], opset: 1)
     #expect(y[0] == Tensor(shape: [2, 3], [0, 1, 2, 0, 1, 2] as [Int32]))
+  }
+}
+
+/// Operators that keep a state between calls, in their older domain.
+@Suite struct StateOperatorTests {
+  @Test func aDilatedConvolutionKeepsALongerState() throws {
+    let node = contribNode(
+      "CausalConvWithState", inputs: 2, outputs: 2, [.int("dilation", 2)])
+    // y[t] = 10 · x[t − 2] + x[t]
+    try expectContrib(
+      node, [floats([1, 1, 4], [1, 2, 3, 4]), floats([1, 1, 2], [10, 1])],
+      [[1, 2, 13, 24], [3, 4]])
+  }
+
+  @Test func channelsMayBeLast() throws {
+    let node = contribNode(
+      "CausalConvWithState", inputs: 2, outputs: 2, [.int("channels_last", 1)])
+    try expectContrib(
+      node, [floats([1, 2, 2], [1, 2, 3, 4]), floats([2, 1, 2], [0, 1, 1, 0])],
+      [[1, 0, 3, 2], [3, 4]])
+  }
+
+  @Test func windowsOfStatesAreNotSupported() throws {
+    let node = contribNode(
+      "LinearAttention", inputs: 3, outputs: 2,
+      [.int("state_window", 2), .int("q_num_heads", 1), .int("kv_num_heads", 1)])
+    #expect(throws: OperatorError.self) {
+      try checkOperator(node, Array(repeating: floats([1, 1, 1], [1]), count: 3), opset: 1)
+    }
   }
 }

@@ -17,21 +17,13 @@ struct CausalConvWithState: FunctionOperator {
     isGated = activation != "none"
     isChannelsLast = try node.flag("channels_last")
     dilation = try node.int("dilation", default: 1)
-    guard dilation > 0 else {
-      throw .attribute("dilation", "expected a positive number, got \(dilation)")
+    guard (1...(1 << 20)).contains(dilation) else {
+      throw .attribute("dilation", "expected 1 to \(1 << 20), got \(dilation)")
     }
     for (name, value) in [("ndim", 1), ("state_window", 0)] {
       let given = try node.int(name, default: value)
       guard given == value else { throw .unsupported("\(name) \(given) instead of \(value)") }
     }
-  }
-
-  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
-    if dilation > 1, try inputs.tensor(1).shape?.sizes == nil {
-      let type = try inputs.tensor(0).elementType
-      return [.tensor(type, nil), .tensor(type, nil)]
-    }
-    return try inferBody(inputs)
   }
 
   func body(_ function: inout FunctionBuilder) throws(OperatorError) {
@@ -41,43 +33,26 @@ struct CausalConvWithState: FunctionOperator {
       x = function.builder.transpose(x, [0, 2, 1])
       if !past.isEmpty { past = function.builder.transpose(past, [0, 2, 1]) }
     }
-    var results: [String]
-    if dilation == 1 {
-      results = function.builder.nodes(
-        "CausalConvWithState", [x, function.input(1), function.input(2), past],
-        [.string("activation", isGated ? "silu" : "none")], outputs: ["y", "state"],
-        operatorSet: 27)
-    } else {
-      results = try dilated(x, past, &function)
-    }
+    var results = function.builder.nodes(
+      "CausalConvWithState", [x, dilated(&function), function.input(2), past],
+      [.string("activation", isGated ? "silu" : "none")], outputs: ["y", "state"], operatorSet: 27)
     if isChannelsLast { results = results.map { function.builder.transpose($0, [0, 2, 1]) } }
     for (index, result) in results.enumerated() { function.set(index, result) }
   }
 
-  private func dilated(
-    _ x: String, _ past: String, _ function: inout FunctionBuilder
-  ) throws(OperatorError) -> [String] {
-    guard let sizes = function.shape(1)?.sizes, sizes.count == 3, sizes[2] > 0 else {
-      throw .input(1, "the shape of the weights must be known, [C, 1, k]")
-    }
-    let state = Int.work(sizes[2] - 1, dilation)
-    let line =
-      past.isEmpty
-      ? function.node("Pad", [x, function.builder.integers([0, 0, state, 0, 0, 0])])
-      : function.node("Concat", [past, x], [.int("axis", 2)])
-    var y = function.node(
-      "Conv", [line, function.input(1), function.input(2)],
-      [.int("group", sizes[0]), .ints("dilations", [dilation])])
-    if isGated { y = function.node("Swish", [y], version: 24) }
-    let length = function.node(
+  /// The weights `[C, 1, k]` with `dilation − 1` zeros between them.
+  private func dilated(_ function: inout FunctionBuilder) -> String {
+    let weights = function.input(1)
+    guard dilation > 1 else { return weights }
+    let apart = function.node("Unsqueeze", [weights, function.builder.integers([3])])
+    let padded = function.node(
+      "Pad", [apart, function.builder.integers([0, 0, 0, 0, 0, 0, 0, dilation - 1])])
+    let line = function.node("Reshape", [padded, function.builder.integers([0, 0, -1])])
+    return function.node(
       "Slice",
       [
-        function.builder.shape(of: line), function.builder.integers([2]),
-        function.builder.integers([3]),
+        line, function.builder.integers([0]), function.builder.integers([1 - dilation]),
+        function.builder.integers([2]),
       ])
-    let first = function.node("Sub", [length, function.builder.integers([state])])
-    let present = function.node(
-      "Slice", [line, first, length, function.builder.integers([2])])
-    return [y, present]
   }
 }
