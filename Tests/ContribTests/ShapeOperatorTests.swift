@@ -129,3 +129,25 @@ import Testing
     }
   }
 }
+
+/// Expected numbers are those of onnxruntime.
+@Suite struct TokenOperatorTests {
+  @Test func murmurHash3() throws {
+    let node = contribNode("MurmurHash3", inputs: 1)
+    let numbers = try checkOperator(node, [Tensor(shape: [2], [3, 4] as [Int32])], opset: 1)
+    #expect(numbers[0] == Tensor(shape: [2], [847579505, 1889779975] as [UInt32]))
+    let signed = contribNode("MurmurHash3", inputs: 1, [.int("positive", 0), .int("seed", 7)])
+    let words = try checkOperator(signed, [Tensor(shape: [2], ["", "hello"])], opset: 1)
+    #expect(words[0] == Tensor(shape: [2], [415870660, -702530709] as [Int32]))
+  }
+
+  @Test func nGramRepeatBlock() throws {
+    let tokens = Tensor(shape: [1, 5], [1, 2, 3, 1, 2] as [Int64])
+    let node = contribNode("NGramRepeatBlock", inputs: 2, [.int("ngram_size", 3)])
+    let y = try checkOperator(node, [tokens, floats([1, 4], [0, 1, 2, 3])], opset: 1)
+    #expect(y[0] == floats([1, 4], [0, 1, 2, -.infinity]))
+    #expect(throws: OperatorError.self) {
+      try checkOperator(node, [tokens, floats([1, 3], [0, 1, 2])], opset: 1)
+    }
+  }
+}

@@ -39,6 +39,8 @@ package enum ContribOperators {
     MatMulIntegerToFloat.self,
     MatMulNBits.self,
     MultiHeadAttention.self,
+    MurmurHash3.self,
+    NGramRepeatBlock.self,
     NchwcAveragePool.self,
     NchwcConv.self,
     NchwcGlobalAveragePool.self,
