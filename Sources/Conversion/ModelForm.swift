@@ -16,14 +16,15 @@ public enum ModelForm: Sendable, Hashable {
     self = name.hasSuffix(".onnxtxt") ? .text : name.hasSuffix(".json") ? .json : .onnx
   }
 
-  /// The form of a file with this content. A text begins with a brace, a word or a quotation mark and
-  /// has no control characters; a serialized model has them, in its lengths.
+  /// The form of a file with this content. A text begins with `<`, a brace, a word or a quotation mark.
+  /// A serialized model cannot begin with `<` or a brace, and has control characters, in its lengths,
+  /// which a text has in strings only.
   /// - Parameter content: the file's bytes, or its first 256
   public init(content: some Sequence<UInt8>) {
     let isSpace = { (byte: UInt8) in byte == 0x20 || (0x09...0x0D).contains(byte) }
     let head = content.prefix(256)
     guard let first = head.first(where: { !isSpace($0) }),
-      head.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || isSpace($0) })
+      "<{".utf8.contains(first) || head.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || isSpace($0) })
     else {
       self = .onnx
       return

@@ -82,7 +82,13 @@ struct OnnxConvert: ToolCommand {
         "\(from): --to takes float16, bfloat16 or float32 for a checkpoint; the others need a model"
       )
     }
-    return weights.converted(to: type, keeping: NamePatterns(changes.keep))
+    let kept = NamePatterns(changes.keep)
+    let names = weights.entries.map(\.name)
+    if let pattern = kept.unmatched(by: names).first {
+      throw Failure(
+        "--keep: no tensor matches \(pattern.quoted)\(hint(forPattern: pattern, names))")
+    }
+    return weights.converted(to: type, keeping: kept)
   }
 
   /// Whether TO is a checkpoint.

@@ -1,4 +1,4 @@
-"""Ten modern architectures, and BERT, as small PyTorch modules with random weights.
+"""Eleven architectures as small PyTorch modules with random weights.
 
 `ARCHITECTURES` maps names to functions that give a module and its arguments.
 """

@@ -80,13 +80,13 @@ def agree_in_pieces(tool, case, values, seconds):
 
 
 def judge(tool, case, source=None, seconds=120):
-    """A row about a case: `result` is `passed`, `peer`, `steps`, `nearer` or `failed`.
+    """A row about a case: `result` is `passed`, `steps`, `peer`, `nearer` or `failed`.
 
     The results that are no failures, though the outputs differ by more than the tolerance:
 
+    - `steps`: every piece between two quantisations agrees, to one step, given the same numbers.
     - `peer`: onnxruntime disagrees with itself. onnx-run's outputs are within the tolerance of
       those without optimisations, or at most twice as far from one of the two as these are apart.
-    - `steps`: every piece between two quantisations agrees, to one step, given the same numbers.
     - `nearer`: the outputs are nearer to those of `source`, the case of the model in float32, than
       onnxruntime's are (for float16 only).
     """
@@ -107,10 +107,10 @@ def judge(tool, case, source=None, seconds=120):
         row["onnxruntime_itself"] = difference(plain, expected)
         nearest = min(row["difference"], row["difference_unoptimized"])
         bound = sum(map(float, tolerance.split()[:2]))
-        if row["difference_unoptimized"] <= bound or nearest <= 2 * row["onnxruntime_itself"]:
-            row["result"] = "peer"
-        elif tolerance == references.STEP and agree_in_pieces(tool, case, values, seconds):
+        if tolerance == references.STEP and agree_in_pieces(tool, case, values, seconds):
             row["result"] = "steps"
+        elif row["difference_unoptimized"] <= bound or nearest <= 2 * row["onnxruntime_itself"]:
+            row["result"] = "peer"
     except references.Failed as error:
         row["message"] += f"; without optimisations onnxruntime fails: {error}"
     if row["result"] == "failed" and tolerance == references.HALF and source:

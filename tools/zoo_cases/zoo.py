@@ -2,7 +2,7 @@
 
     tools/zoo                  the models of packages.py
     tools/zoo --variants       those models after onnxruntime's optimiser and quantisers
-    tools/zoo --exports        ten architectures from both of PyTorch's exporters
+    tools/zoo --exports        ten architectures from PyTorch's exporters, and models of tables
     tools/zoo --bench          time and memory of the models beside onnxruntime's
 
 The first three can be combined. Prints a line for each case and a count for each kind; exits with
@@ -29,7 +29,7 @@ from packages import PACKAGES
 # The largest files, in bytes, that the optimiser and the quantisers get.
 OPTIMIZER_LIMIT, QUANTIZER_LIMIT = 60e6, 30e6
 
-RESULTS = ["passed", "peer", "steps", "nearer", "failed"]
+RESULTS = ["passed", "steps", "peer", "nearer", "failed"]
 
 
 class Zoo:
@@ -84,14 +84,14 @@ class Zoo:
 
     def exports(self, every=False):
         import exports
+        import tables
 
-        for architecture in exports.ARCHITECTURES:
-            for exporter in exports.EXPORTERS:
-                name = f"exports/{architecture}/{exporter}"
-                if not (every or self.wanted(name)):
-                    continue
-                case = self.made(name, lambda case: references.isolated(
-                    exports.write, architecture, exporter, case))
+        makers = {f"exports/{architecture}/{exporter}": (exports.write, architecture, exporter)
+                  for architecture in exports.ARCHITECTURES for exporter in exports.EXPORTERS}
+        makers |= {f"exports/{model}/sklearn": (tables.write, model) for model in tables.MODELS}
+        for name, call in makers.items():
+            if every or self.wanted(name):
+                case = self.made(name, lambda case: references.isolated(*call, case))
                 if case:
                     yield name, case, None
 

@@ -31,7 +31,9 @@ public protocol WritableCheckpointFormat: CheckpointFormat {
 public enum CheckpointFormats {
   /// The formats of this package, in the order in which a file is matched against them.
   public static let standard: [any CheckpointFormat.Type] = [
-    NPYFile.self, TorchArchive.self, KerasArchive.self, HDF5Weights.self, NPZFile.self,
+    NPYFile.self, TorchExport.self, TorchArchive.self, KerasArchive.self, HDF5Weights.self,
+    GGUFFile.self,
+    NPZFile.self,
     TorchLegacy.self, SafetensorsFile.self,
     ShardIndex.self,
   ]

@@ -158,3 +158,7 @@ extension Tile {
     ]
   }
 }
+
+extension Tile1 {
+  static func exactInputs(_ node: Node) -> [Int] { [1, 2] }
+}

@@ -155,13 +155,13 @@ struct HDF5Object {
   ) throws(FormatError) -> String? {
     var cursor = file.cursor(value)
     let length = try cursor.int(4)
-    guard let address = try cursor.address(), length <= 1 << 16 else { return nil }
+    guard let address = try cursor.address(), length <= 1 << 24 else { return nil }
     let index = try cursor.int(4)
     var head = try file.cursor(8 + file.lengthSize, at: address)
     try head.expect("GCOL")
     try head.skip(4)
     let size = try head.length()
-    guard size <= 1 << 20 else { return nil }
+    guard size <= 1 << 25 else { return nil }
     var heap = try file.cursor(size, at: address)
     try heap.skip(8 + file.lengthSize)
     while heap.remaining >= 8 + file.lengthSize {

@@ -1,27 +1,23 @@
 import ONNX
 
-/// The bytes of an HDF5 file, which is a file, a stored entry of a zip archive, or in memory.
+/// The bytes of an HDF5 file, which is a file, a part of one, or in memory.
 struct HDF5Source: Sendable {
-  private let file: InputFile
-  private let start: Int
-  private let memory: [UInt8]?
+  private enum Place {
+    case file(InputFile)
+    case memory([UInt8])
+  }
+  private let place: Place
   /// The number of bytes.
   let count: Int
 
-  /// A range of a file.
-  init(_ file: InputFile, _ range: Range<Int>) {
-    self.file = file
-    start = range.lowerBound
-    count = range.count
-    memory = nil
+  init(_ file: InputFile) {
+    place = .file(file)
+    count = file.count
   }
 
-  /// Bytes in memory, which came from a file.
-  init(_ file: InputFile, memory: [UInt8]) {
-    self.file = file
-    start = 0
+  init(memory: [UInt8]) {
+    place = .memory(memory)
     count = memory.count
-    self.memory = memory
   }
 
   private func check(_ size: Int, at offset: Int) throws(FormatError) {
@@ -36,17 +32,39 @@ struct HDF5Source: Sendable {
     _ size: Int, at offset: Int, into target: UnsafeMutableRawPointer
   ) throws(FormatError) {
     try check(size, at: offset)
-    guard let memory else { return try file.read(size, at: start + offset, into: target) }
-    memory.withUnsafeBytes { bytes in
-      if let from = bytes.baseAddress { target.copyMemory(from: from + offset, byteCount: size) }
+    switch place {
+    case .file(let file): try file.read(size, at: offset, into: target)
+    case .memory(let bytes):
+      bytes.withUnsafeBytes { bytes in
+        if let from = bytes.baseAddress { target.copyMemory(from: from + offset, byteCount: size) }
+      }
     }
   }
 
   /// - Throws: `FormatError` where the file has no such bytes
   func bytes(_ size: Int, at offset: Int) throws(FormatError) -> [UInt8] {
     try check(size, at: offset)
-    if let memory { return Array(memory[offset..<offset + size]) }
-    return try PlainInput(ByteSource(file), start + offset..<start + offset + size).bytes(size)
+    switch place {
+    case .file(let file): return try file.bytes(offset..<offset + size)
+    case .memory(let bytes): return Array(bytes[offset..<offset + size])
+    }
+  }
+}
+
+extension InputFile {
+  /// The bytes of a range.
+  /// - Throws: `FormatError` outside the file, and where reading fails
+  func bytes(_ range: Range<Int>) throws(FormatError) -> [UInt8] {
+    var failure: FormatError?
+    let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
+      guard let target = buffer.baseAddress else { return }
+      do throws(FormatError) {
+        try read(range.count, at: range.lowerBound, into: target)
+        count = range.count
+      } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return bytes
   }
 }
 

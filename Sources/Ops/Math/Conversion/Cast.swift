@@ -198,3 +198,21 @@ extension Cast {
     return node.integer("to") == Int(type.rawValue)
   }
 }
+
+extension Cast {
+  static func exactInputs(_ node: Node) -> [Int] {
+    let target: ElementType? =
+      switch node.attribute("to")?.value {
+      case .int(let number): Int32(exactly: number).flatMap(ElementType.init(rawValue:))
+      case .string(let name): ElementType(standardName: name.string)
+      default: nil
+      }
+    let integers: TypeSet = [.integers, .int4s, .int2s]
+    return target.map(integers.contains) == true ? [0] : []
+  }
+}
+
+extension CastLike {
+  /// The target may be an integer type, which the node does not tell.
+  static func exactInputs(_ node: Node) -> [Int] { [0] }
+}

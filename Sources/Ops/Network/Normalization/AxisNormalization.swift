@@ -99,6 +99,9 @@ extension AxisNormalization {
 /// `y = (x − mean) / (√variance + 10⁻⁹)` over the given axes. An empty list means all axes, as it does
 /// for the reductions in the standard's function body.
 struct MeanVarianceNormalization: AxisNormalization {
+  /// The body that the standard gives for the operator adds float32 constants.
+  static func exactInputs(_ node: Node) -> [Int] { [0] }
+
   static let schema = Schema(
     "MeanVarianceNormalization", [9: .floats, 13: [.floats, .bfloat16]], inputs: 1...1)
   let axes: [Int]

@@ -287,3 +287,7 @@ extension VersionChange {
     drop("axes")
   }
 }
+
+extension Resize {
+  static func exactInputs(_ node: Node) -> [Int] { [1, 2] }
+}

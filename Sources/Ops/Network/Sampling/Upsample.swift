@@ -155,3 +155,7 @@ extension Resize10 {
     ]
   }
 }
+
+extension ScalingOperator {
+  static func exactInputs(_ node: Node) -> [Int] { [1] }
+}
