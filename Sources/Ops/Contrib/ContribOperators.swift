@@ -45,6 +45,8 @@ package enum ContribOperators {
     MatMulNBits.self,
     MoE.self,
     MultiHeadAttention.self,
+    MurmurHash3.self,
+    NGramRepeatBlock.self,
     NchwcAveragePool.self,
     NchwcConv.self,
     NchwcGlobalAveragePool.self,
