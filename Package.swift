@@ -192,7 +192,7 @@ let package = Package(
       name: "ToolTests",
       dependencies: [
         "ONNX", "ONNXCases", "ONNXExplain", "ONNXPlots", "TestFiles", "ToolSupport", "onnx-run",
-        "onnx-convert",
+        "onnx-convert", "onnx-train",
       ],
       exclude: ["KnownFailures.txt"]),
   ],
