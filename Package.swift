@@ -67,11 +67,18 @@ let package = Package(
     .target(name: "ONNXRecurrent", dependencies: ["ONNXProducts"], path: "Sources/Ops/Recurrent"),
     .target(name: "ONNXAttention", dependencies: ["ONNXProducts"], path: "Sources/Ops/Attention"),
     .target(name: "ONNXOther", dependencies: ["ONNXShape"], path: "Sources/Ops/Other"),
+    // Operators outside the standard that onnxruntime and exporters write.
+    .target(
+      name: "ONNXContrib",
+      dependencies: [
+        "ONNXAttention", "ONNXMath", "ONNXNetwork", "ONNXProducts", "ONNXRecurrent", "ONNXShape",
+      ],
+      path: "Sources/Ops/Contrib"),
     .target(
       name: "ONNXOps",
       dependencies: [
-        "ONNXAttention", "ONNXMath", "ONNXNetwork", "ONNXOther", "ONNXProducts", "ONNXRecurrent",
-        "ONNXShape",
+        "ONNXAttention", "ONNXContrib", "ONNXMath", "ONNXNetwork", "ONNXOther", "ONNXProducts",
+        "ONNXRecurrent", "ONNXShape",
       ],
       path: "Sources/Ops/All"),
     .target(
@@ -168,8 +175,12 @@ let package = Package(
       dependencies: ["ONNX", "ONNXConversion", "ONNXOperators", "TestFiles", "ToolSupport"],
       exclude: ["Files", "Texts"]),
     .testTarget(
-      name: "OpsTests", dependencies: ["CKernels", "ONNX", "ONNXImages", "ONNXOperators"],
+      name: "OpsTests",
+      dependencies: ["CKernels", "ONNX", "ONNXImages", "ONNXOperators", "OperatorLaws"],
       exclude: ["SchemaHistory.txt"]),
+    // The laws that every operator keeps.
+    .target(name: "OperatorLaws", dependencies: ["ONNX", "ONNXOperators"], path: "Tests/Laws"),
+    .testTarget(name: "ContribTests", dependencies: ["ONNX", "ONNXOperators", "OperatorLaws"]),
     .target(name: "TestThreads", path: "Tests/Threads"),
     // Every reader of files, as tools/fuzz and FuzzTests call it.
     .target(

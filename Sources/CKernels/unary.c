@@ -49,22 +49,18 @@ CK_VERSIONS(void, ck_hard_sigmoid,
 static inline float mish(float x) {
   float e = exp1(x > 20.0f ? 20.0f : x);
   float w = e * (e + 2.0f);
-  float y = x > 20.0f ? x : x * (w / (w + 2.0f));
-  return x == -INFINITY ? -0.0f : y;
+  return x > 20.0f ? x : x * (w / (w + 2.0f));
 }
 
 CK_UNARY(ck_mish, mish(v))
 
-// v sigmoid(t); 0, not NaN, where v is minus infinity
-static inline float gated(float v, float t) {
-  return v == -INFINITY ? -0.0f : v * sigmoid1(t);
-}
-
-CK_UNARY(ck_gelu, v == -INFINITY ? -0.0f : 0.5f * v * (1.0f + vm_erf(v * 0.70710678118654752f)))
-CK_UNARY(ck_gelu_tanh, gated(v, 1.5957691216057308f * (v + 0.044715f * v * v * v)))
+// Where v is minus infinity, the gated activations are minus infinity times 0, which is NaN, as in the
+// standard's reference evaluator and in the nodes that rewrite rules replace by them.
+CK_UNARY(ck_gelu, 0.5f * v * (1.0f + vm_erf(v * 0.70710678118654752f)))
+CK_UNARY(ck_gelu_tanh, v * sigmoid1(1.5957691216057308f * (v + 0.044715f * v * v * v)))
 
 CK_VERSIONS(void, ck_swish, (const float *x, float *y, size_t n, float alpha), (x, y, n, alpha))
-    CK_MAP(gated(v, alpha *v))
+    CK_MAP(v *sigmoid1(alpha *v))
 
 CK_VERSIONS(void, ck_leaky_relu,
             (const float *x, float *y, size_t n, float alpha), (x, y, n, alpha))
@@ -72,7 +68,7 @@ CK_VERSIONS(void, ck_leaky_relu,
 
 CK_VERSIONS(void, ck_thresholded_relu,
             (const float *x, float *y, size_t n, float alpha), (x, y, n, alpha))
-    CK_MAP(v <= alpha ? 0.0f : v)
+    CK_MAP(v > alpha ? v : 0.0f)
 
 CK_VERSIONS(void, ck_elu,
             (const float *x, float *y, size_t n, float scale, float width, float gain),

@@ -16,14 +16,15 @@ public enum ModelForm: Sendable, Hashable {
     self = name.hasSuffix(".onnxtxt") ? .text : name.hasSuffix(".json") ? .json : .onnx
   }
 
-  /// The form of a file with this content. A text begins with a brace, a word or a quotation mark and
-  /// has no control characters; a serialized model has them, in its lengths.
+  /// The form of a file with this content. A text begins with `<`, a brace, a word or a quotation mark.
+  /// A serialized model cannot begin with `<` or a brace, and has control characters, in its lengths,
+  /// which a text has in strings only.
   /// - Parameter content: the file's bytes, or its first 256
   public init(content: some Sequence<UInt8>) {
     let isSpace = { (byte: UInt8) in byte == 0x20 || (0x09...0x0D).contains(byte) }
     let head = content.prefix(256)
     guard let first = head.first(where: { !isSpace($0) }),
-      head.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || isSpace($0) })
+      "<{".utf8.contains(first) || head.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || isSpace($0) })
     else {
       self = .onnx
       return
@@ -45,8 +46,10 @@ extension Model {
   public init(
     fileInAnyForm path: String, options: ReadingOptions = .init()
   ) throws(ConversionError) {
+    var opened: InputFile?
     do {
       let file = try InputFile(path)
+      opened = file
       let head = try ByteSource(file).bytes(0..<min(file.count, 256))
       guard ModelForm(content: head) != .onnx else {
         self = try Model(contentsOf: path, options: options)
@@ -62,7 +65,13 @@ extension Model {
       self = try Model(
         inAnyForm: try ByteSource(file).bytes(0..<file.count), options: options)
     } catch let error as ConversionError {
-      throw ConversionError("\(path.escaped): \(error)")
+      let sentence = opened.flatMap {
+        ForeignFile.sentence(
+          ByteSource($0), path: path, for: .model, isText: !path.hasSuffix(".onnx"))
+      }
+      throw ConversionError("\(path.escaped): \(sentence?.escaped ?? error.description)")
+    } catch let error as FormatError {
+      throw ConversionError("\(error.recognised(at: path, nil, for: .model))")
     } catch {
       throw ConversionError("\(error)")
     }

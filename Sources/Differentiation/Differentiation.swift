@@ -23,10 +23,10 @@ public struct Differentiation: Sendable {
   public init(
     _ model: Model, inputTypes: [String: ValueType] = [:], options: SessionOptions = .init()
   ) throws(ModelError) {
-    let graph = try expandFunctions(model, maxNodes: options.maxNodes)
+    let engine = Engine(options)
+    let graph = try expandFunctions(model, engine)
     try self.init(
-      graph, operatorSets: OperatorSets(model.operatorSets), inputTypes: inputTypes,
-      engine: Engine(options))
+      graph, operatorSets: OperatorSets(model.operatorSets), inputTypes: inputTypes, engine: engine)
   }
 
   init(

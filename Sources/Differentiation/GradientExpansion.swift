@@ -14,6 +14,9 @@ public struct GradientExpansion: Pass {
   /// The pass.
   public init() {}
 
+  /// Whether the node is a `Gradient`.
+  public func mayReplace(_ node: Node) -> Bool { node.isGradient }
+
   /// Replaces the `Gradient` nodes, those in functions aside, which are expanded first.
   /// - Throws: `ModelError.node` for a node that names values the graph lacks, or whose gradients need
   ///   an operator that has none; `ModelError.graph` for more nodes than the limit.

@@ -53,10 +53,10 @@ extension Model {
     options: SessionOptions = .init()
   ) throws(ModelError) -> Model {
     var model = self
-    model.graph = try expandFunctions(self, maxNodes: options.maxNodes)
+    let engine = Engine(options)
+    model.graph = try expandFunctions(self, engine)
     model.importDomainsOfFunctions()
     model.functions = []
-    let engine = Engine(options)
     let sets = try OperatorSets(operatorSets)
     let inputs = Set(model.graph.inputs.map(\.name))
     let kept = Set(

@@ -7,8 +7,9 @@ public enum ModelError: Error, Sendable, Hashable {
   case file(FormatError)
   /// An error in a node; `name` is its name, or `#` and its position where it has none.
   case node(name: String, operatorType: String, OperatorError)
-  /// Several operators that the session does not have, each an `OperatorError.unknownOperator`.
-  case unknownOperators([OperatorError])
+  /// All operators that the session does not have, those of the most nodes first. A single node that
+  /// has none gives `node` with an `OperatorError.unknownOperator` instead.
+  case unknownOperators([MissingOperator])
   /// An error in the graph itself.
   case graph(String)
   /// A value that does not fit the model's input of that name, and the reason.
@@ -33,7 +34,8 @@ extension ModelError: CustomStringConvertible {
     case .file(let error): return error.description
     case .node(let name, let type, let error):
       return "node \(name.quoted) (\(type.clipped(100).escaped)): \(shown(error.description))"
-    case .unknownOperators(let errors): return shown(unknownOperatorsText(errors))
+    case .unknownOperators(let missing):
+      return unknownOperatorsText(missing).clipped(10_000).escaped
     case .graph(let reason): return shown(reason)
     case .input(let name, let reason): return "input \(name.quoted): \(shown(reason))"
     case .unknownName(let name, let nearest):

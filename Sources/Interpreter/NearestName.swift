@@ -1,3 +1,5 @@
+import ONNXFormat
+
 /// The name most similar to `name`; `nil` where none is similar.
 public func nearest(_ name: String, _ names: [String]) -> String? {
   let best = names.map { (name: $0, distance: editDistance(name, $0)) }
@@ -6,6 +8,17 @@ public func nearest(_ name: String, _ names: [String]) -> String? {
     return names.count == 1 ? names[0] : nil
   }
   return best.name
+}
+
+/// The end of an error about a pattern that matches no name: the most similar name, or else the first
+/// names.
+package func hint(forPattern pattern: String, _ names: some Collection<String>) -> String {
+  let names = names.sorted()
+  let plain = pattern.filter { $0 != "*" && $0 != "?" }
+  if let name = nearest(plain, names) { return "; did you mean \(name.quoted)?" }
+  guard !names.isEmpty else { return "; there is none" }
+  let list = names.prefix(6).map(\.quoted).joined(separator: ", ")
+  return "; there are \(list)\(names.count > 6 ? ", …" : "")"
 }
 
 private func editDistance(_ a: String, _ b: String) -> Int {

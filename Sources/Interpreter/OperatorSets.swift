@@ -5,7 +5,12 @@ import ONNXOperators
 package struct OperatorSets: Sendable {
   private var versions: [String: Int] = [:]
 
-  /// - Throws: `ModelError.graph` for a domain imported twice, and a version that is not known.
+  /// Domains that need no import: onnxruntime adds their imports itself, and its tools write files
+  /// without them.
+  private static let implied: Set<String> = ["com.microsoft", "com.microsoft.nchwc"]
+
+  /// The same version may be imported several times.
+  /// - Throws: `ModelError.graph` for two versions of a domain, and a version that is not known.
   package init(_ imports: [OperatorSetImport]) throws(ModelError) {
     for entry in imports {
       let domain = Registry.normalized(domain: entry.domain)
@@ -19,9 +24,10 @@ package struct OperatorSets: Sendable {
           "the model imports operator set version \(version); the newest supported is "
             + "\(Registry.newestVersion)")
       }
-      guard versions.updateValue(version, forKey: domain) == nil else {
+      if let other = versions.updateValue(version, forKey: domain), other != version {
         throw .graph(
-          "the model imports operator set '\(domain.isEmpty ? "ai.onnx" : domain)' twice")
+          "the model imports operator set '\(domain.isEmpty ? "ai.onnx" : domain)' twice, with the "
+            + "versions \(other) and \(version)")
       }
     }
     // Models before IR version 3 import nothing.
@@ -38,7 +44,7 @@ package struct OperatorSets: Sendable {
     let domain = Registry.normalized(domain: node.domain)
     // Passes make nodes of this package's own domain without importing it.
     if domain == Registry.privateDomain { return 1 }
-    guard let version = versions[domain] else {
+    guard let version = versions[domain] ?? (Self.implied.contains(domain) ? 1 : nil) else {
       throw fail(.invalid("the model does not import the domain '\(domain)'"))
     }
     return version

@@ -75,6 +75,7 @@ struct Planner {
     let types = node.outputs.map { $0 < 0 ? nil : inference.types[Int($0)] }
     guard let inputs = inference.inputs(of: node, engine: engine, lenient: true),
       inputs.types.allSatisfy({ $0?.isComplete ?? true }),
+      node.body.shapeInputs.allSatisfy({ !inputs.has($0) || inputs.constant($0) != nil }),
       zip(node.outputs, types).allSatisfy({ $0 < 0 || $1?.isComplete == true })
     else {
       log?.note(index, "prepared in each run, since shapes depend on data")

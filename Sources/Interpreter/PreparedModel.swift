@@ -19,6 +19,10 @@ struct PreparedModel: Sendable {
   ) throws(ModelError) {
     let options = engine.options
     let operatorSets = try OperatorSets(model.operatorSets)
+    // All missing operators are named before any other error of the graph.
+    try model.checkOperators(engine.registry) { node in
+      options.expansions.contains { $0.mayReplace(node) }
+    }
     var changed = model
     let expansions: [any Pass] = [FunctionInlining()] + options.expansions
     var reports = try expansions.apply(

@@ -133,8 +133,10 @@ package final class Program: Sendable {
       let made: (operator: any Operator, types: TypeSet)
       do { made = try engine.registry.make(node, operatorSet: version) } catch {
         guard case .unknownOperator = error else { throw fail(error) }
-        throw unknownOperators(in: graph, operatorSets, engine.registry, first: error, fail)
+        throw unknownOperators(in: graph, operatorSets, engine.registry, first: fail(error))
       }
+      let schema = type(of: made.operator).schema
+      numbers.removeLast(schema.inputs.absentNames(at: node.inputs))
       var subgraphs: [(attribute: String, program: Program, captures: [Int32])] = []
       for attribute in node.attributes {
         guard case .graph(let body) = attribute.value else { continue }
@@ -146,7 +148,7 @@ package final class Program: Sendable {
           (attribute.name, program, program.captureNames.compactMap { number(of: $0) }))
       }
       // Outputs that the operator always makes get a number, named or not.
-      let required = type(of: made.operator).schema.outputs.lowerBound
+      let required = schema.outputs.lowerBound
       var outputs: [Int32] = []
       for (position, name) in node.outputs.enumerated() {
         if name.isEmpty {

@@ -37,11 +37,11 @@ struct StepModel {
     // values of a one-hot vector, for one, are not.
     let stated = Set(model.graph.initializers.compactMap(\.name))
     let states = zeroStates(graph)
+    let choice = try ParameterChoice(graph, frozen: options.frozen, producer: model.producerName)
     parameters = graph.initializers.compactMap { initializer in
       guard let name = initializer.name, !changing.contains(name), !states.contains(name),
-        initializer.tensor.isWeight,
-        stated.contains(name) || initializer.tensor.shape.count >= 2,
-        !options.frozen.contains(where: { matches(name, pattern: $0) })
+        choice.isWeight(name, initializer.tensor), !choice.isFrozen(name),
+        stated.contains(name) || initializer.tensor.shape.count >= 2
       else { return nil }
       return name
     }
@@ -141,12 +141,5 @@ struct StepModel {
         ? ["Softmax", "LogSoftmax"].contains(last.operatorType) : last.operatorType == "Sigmoid"
     else { return output }
     return last.inputs[0]
-  }
-}
-
-extension Tensor {
-  /// Whether the tensor looks like a parameter: floating point, with more than one element.
-  fileprivate var isWeight: Bool {
-    (elementType == .float32 || elementType == .float64) && !shape.isEmpty && count > 1
   }
 }

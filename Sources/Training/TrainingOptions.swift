@@ -15,7 +15,8 @@ public struct TrainingOptions: Sendable {
   public var clipNorm: Double?
   /// Limits to the norms of parameters' vectors.
   public var maxNorms: [MaxNorm] = []
-  /// Patterns with `*` and `?` for the names of initializers that are not trained.
+  /// Patterns with `*` and `?` for initializers that are not trained: for their names, or those of
+  /// PyTorch's parameters where an exporter notes modules. A pattern that matches nothing is an error.
   public var frozen: [String] = []
   /// The number of batches whose mean gradient makes one step.
   public var accumulation = 1

@@ -39,7 +39,7 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Names or operators of nodes that --to does not change; * stands for any characters.",
+      "Names, operators or PyTorch modules of nodes that --to does not change; * stands for any characters.",
       valueName: "pattern"))
   var keep: [String] = []
 
@@ -48,6 +48,9 @@ struct ModelOptions: ParsableArguments {
       "A folder of typical inputs: .npz with an array for each input, or .npy for a single input. The default is noise.",
       valueName: "dir"))
   var calibrate: String?
+
+  @Flag(help: "Skip the runs that compare the model before and after --to.")
+  var noTrial = false
 
   @Option(
     help: ArgumentHelp("Rename a value.", valueName: "old=new"))
@@ -75,8 +78,8 @@ struct ModelOptions: ParsableArguments {
       }
       guard !merge else { throw ValidationError("--external and --merge exclude each other") }
     }
-    if precision == nil, !keep.isEmpty || calibrate != nil {
-      throw ValidationError("--keep and --calibrate belong to --to")
+    if precision == nil, !keep.isEmpty || calibrate != nil || noTrial {
+      throw ValidationError("--keep, --calibrate and --no-trial belong to --to")
     }
   }
 
@@ -179,96 +182,5 @@ struct ModelOptions: ParsableArguments {
       argument.index(after: split) < argument.endIndex
     else { throw Failure("\(option) \(argument): expected \(expected)") }
     return (String(argument[..<split]), String(argument[argument.index(after: split)...]))
-  }
-}
-
-extension ModelOptions {
-  private func convert(
-    _ model: Model, to precision: Precision, _ report: (String) -> Void
-  ) throws -> Model {
-    let kept = NamePatterns(keep)
-    let samples = try samples(for: model)
-    let result: Model
-    switch precision {
-    case .float16, .bfloat16:
-      let (made, left) = try model.narrowed(
-        to: precision == .float16 ? .float16 : .bfloat16, keeping: kept, samples: samples)
-      if !left.isEmpty {
-        let list = left.prefix(8).joined(separator: ", ")
-        report("\(left.count) nodes keep float32: \(list)\(left.count > 8 ? ", …" : "")")
-      }
-      result = made
-    case .float32: result = try model.widened()
-    case .int8:
-      let (made, count) = try model.dynamicallyQuantized(keeping: kept)
-      report("\(count) products quantized to int8")
-      result = made
-    case .qdq:
-      let (made, count) = try model.staticallyQuantized(calibratedBy: samples, keeping: kept)
-      report("\(count) products quantized to int8, calibrated on \(samples.count) runs")
-      result = made
-    case .int4:
-      let (made, count) = try model.blockQuantized(keeping: kept)
-      report("\(count) products with weights quantized to int4")
-      result = made
-    }
-    guard precision != .float32 else { return result }
-    let difference = try ModelDifference(from: model, to: result, on: samples)
-    func milliseconds(_ time: Duration) -> String { formatted(time / .milliseconds(1)) }
-    report(
-      """
-      constants: \(difference.bytesBefore) bytes before, \(difference.bytesAfter) after; \
-      a run: \(milliseconds(difference.timeBefore)) ms before, \
-      \(milliseconds(difference.timeAfter)) ms after
-      """)
-    if !difference.largestDifference.isFinite {
-      report("warning: outputs that were finite have become infinite or NaN")
-    }
-    let source = calibrate == nil ? "noise" : "\(samples.count) samples"
-    report(
-      """
-      outputs on \(source): largest difference \(formatted(difference.largestDifference)), \
-      largest value \(formatted(difference.largestOutput))
-      """)
-    return result
-  }
-
-  /// Inputs of runs: those of the folder, or noise.
-  private func samples(for model: Model) throws -> [[String: Value]] {
-    let session = try Session(model)
-    let inputs = session.inputs
-    guard let calibrate else {
-      let shapes = try InputShapes(inputs, requested: [:])
-      return try (0..<4).map { seed in
-        var filler = InputFiller(seed: UInt64(seed), memoryLimit: session.memoryLimit)
-        var sample: [String: Value] = [:]
-        for input in inputs { sample[input.name] = try filler.value(for: input, shapes: shapes) }
-        return sample
-      }
-    }
-    var samples: [[String: Value]] = []
-    for file in try entries(of: calibrate).sorted() {
-      let path = "\(calibrate)/\(file)"
-      if file.hasSuffix(".npz") {
-        var sample: [String: Value] = [:]
-        for (name, tensor) in try readTensors(npz: path) {
-          guard let input = inputs.first(where: { $0.name == name }) else { continue }
-          sample[name] = .tensor(try narrowed(tensor, to: input.type?.tensorType?.elementType))
-        }
-        if let missing = inputs.first(where: { sample[$0.name] == nil }) {
-          throw Failure("\(path): expected an array '\(missing.name)'")
-        }
-        samples.append(sample)
-      } else if file.hasSuffix(".npy") {
-        guard inputs.count == 1 else {
-          throw Failure("\(path): expected .npz, as the model has \(inputs.count) inputs")
-        }
-        samples.append([inputs[0].name: try readValue(path, inputs[0].type)])
-      }
-    }
-    guard !samples.isEmpty else {
-      throw Failure("\(calibrate): expected .npz or .npy files, found none")
-    }
-    return samples
   }
 }

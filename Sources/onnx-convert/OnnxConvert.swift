@@ -46,6 +46,7 @@ struct OnnxConvert: ToolCommand {
     let file = try RegularFile(from, limit: longestStream)
     if try file.read({ try CheckpointFormats.format(ofFile: $0) }) == nil {
       guard !weights.makesModel else {
+        _ = try Model(fileInAnyForm: from)
         throw Failure("\(from): expected a checkpoint, got a model")
       }
       try write(try file.read { try Model(fileInAnyForm: $0, options: reading.options) })
@@ -81,7 +82,13 @@ struct OnnxConvert: ToolCommand {
         "\(from): --to takes float16, bfloat16 or float32 for a checkpoint; the others need a model"
       )
     }
-    return weights.converted(to: type, keeping: NamePatterns(changes.keep))
+    let kept = NamePatterns(changes.keep)
+    let names = weights.entries.map(\.name)
+    if let pattern = kept.unmatched(by: names).first {
+      throw Failure(
+        "--keep: no tensor matches \(pattern.quoted)\(hint(forPattern: pattern, names))")
+    }
+    return weights.converted(to: type, keeping: kept)
   }
 
   /// Whether TO is a checkpoint.

@@ -29,8 +29,12 @@ struct WeightOptions: ParsableArguments {
   @Flag(help: "Keep initializers without a weight, and ignore weights without a place.")
   var allowMissing = false
 
-  @Option(help: "The ε of batch normalizations that the graph has folded into convolutions.")
-  var batchNormEpsilon = 1e-5
+  @Option(
+    help: """
+      The ε of batch normalizations that the graph has folded into convolutions. The default is 1e-5, \
+      and 1e-3 for weights of Keras.
+      """)
+  var batchNormEpsilon: Double?
 
   @Option(help: "Write a report on each tensor to this file, as JSON.")
   var report: String?
@@ -42,7 +46,7 @@ struct WeightOptions: ParsableArguments {
     if !sizes.isEmpty, architecture == nil {
       throw ValidationError("--size needs --architecture")
     }
-    guard batchNormEpsilon.isFinite, batchNormEpsilon >= 0 else {
+    guard batchNormEpsilon.map({ $0.isFinite && $0 >= 0 }) ?? true else {
       throw ValidationError("--batch-norm-epsilon: expected a number of 0 or more")
     }
   }
@@ -52,6 +56,7 @@ struct WeightOptions: ParsableArguments {
 
   /// The model with the weights bound to it.
   func bind(_ weights: Weights, _ reading: ReadingOptions) throws -> Model {
+    let weights = weights.inModules()
     var options = BindingOptions()
     options.prefix = prefix
     options.batchNormEpsilon = batchNormEpsilon
@@ -96,7 +101,7 @@ struct WeightOptions: ParsableArguments {
     Swift.print(
       "\(report.count(.bound)) bound, \(report.count(.kept)) constants kept, "
         + "\(report.count(.ignored)) weights ignored, \(report.count(.missing)) missing, "
-        + "\(report.count(.unused)) unused")
+        + "\(report.count(.mismatched)) of another shape, \(report.count(.unused)) unused")
   }
 
   private func json(_ report: BindingReport) -> JSON {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ONNXFormat
 import ONNXInterpreter
+import ONNXOperators
 import ToolSupport
 
 /// The subcommand `inspect`: shows the parts of a model.
@@ -109,6 +110,7 @@ struct InspectCommand: ToolCommand {
     if let producer = model.producerName, !producer.isEmpty {
       line("producer", "\(producer) \(model.producerVersion ?? "")")
     }
+    for note in model.earlyOperators { line("note", note) }
     for entry in model.metadata { line("metadata", "\(entry.key) = \(entry.value.shortened)") }
     for input in inputs { line("input", input.text) }
     for output in model.graph.outputs { line("output", output.text) }
@@ -117,6 +119,31 @@ struct InspectCommand: ToolCommand {
       "\(parameters.reduce(0) { $0 + $1.count }) in \(parameters.count) tensors, "
         + formattedBytes(parameters.reduce(0) { $0 + $1.storage.byteCount }))
     line("nodes", "\(model.graph.nodes.count)")
+  }
+}
+
+extension Model {
+  /// A note for each operator of the graph that the standard does not have at the model's opset.
+  fileprivate var earlyOperators: [String] {
+    let opset = operatorSets.first { Registry.normalized(domain: $0.domain).isEmpty }?.version ?? 1
+    var counts: [String: Int] = [:]
+    var waiting = [graph]
+    while let graph = waiting.popLast() {
+      for node in graph.nodes {
+        let domain = Registry.normalized(domain: node.domain)
+        if domain.isEmpty { counts[node.operatorType, default: 0] += 1 }
+        for attribute in node.attributes {
+          if case .graph(let inner) = attribute.value { waiting.append(inner) }
+        }
+      }
+    }
+    return counts.sorted { $0.key < $1.key }.compactMap { name, count in
+      guard
+        let early = EarlyOperator.find(name, domain: "", operatorSet: Int(clamping: opset))
+      else { return nil }
+      let rules = early.version.map { "; run as in opset \($0)" } ?? ""
+      return "\(count) × \(name), which opset \(opset) does not have: \(early.reason)\(rules)"
+    }
   }
 }
 

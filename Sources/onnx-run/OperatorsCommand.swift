@@ -63,14 +63,44 @@ struct OperatorTable {
     ]
     for domain in Set(operators.keys.map(\.domain)).sorted() {
       lines += ["", "## \(domain.isEmpty ? "ai.onnx" : domain)", ""]
+      if let note = Self.notes[domain] { lines += [note, ""] }
       lines.append("| operator | versions | element types |" + (cases == nil ? "" : " cases |"))
       lines.append("|---|---|---|" + (cases == nil ? "" : "---|"))
       for name in operators.keys.filter({ $0.domain == domain }).sorted(by: { $0.name < $1.name }) {
         lines.append(row(name, operators[name] ?? []))
       }
     }
+    lines += [
+      "", "## Exceptions", "",
+      "Operators of `ai.onnx` that are accepted although the standard does not have them.", "",
+      "| operator | opsets | rules of opset | reason |", "|---|---|---|---|",
+    ]
+    for early in EarlyOperator.all.sorted(by: { $0.name < $1.name }) {
+      let sets = "\(early.operatorSets.lowerBound) to \(early.operatorSets.upperBound)"
+      let version = early.version.map { "\($0)" } ?? "none"
+      lines.append("| \(early.name) | \(sets) | \(version) | \(early.reason) |")
+    }
     return lines
   }
+
+  /// The introductions of domains outside the standard.
+  private static let notes = [
+    "com.microsoft": """
+    Operators that onnxruntime's optimiser and quantiser and exporters of transformers write, with \
+    the meaning that onnxruntime's ContribOperators.md and its CPU kernels give them. Each is a file \
+    of `Sources/Ops/Contrib`; most are function bodies of standard nodes, which sessions put in their \
+    place. The standard has no cases of them: `python tools/compare/contrib_operators.py` compares \
+    them with onnxruntime, by the cases in `tools/compare/contrib_cases`, and prints the number of \
+    cases of each.
+    """,
+    "com.microsoft.nchwc": """
+    Convolutions and pools of images whose channels are in blocks, as onnxruntime's optimiser writes \
+    them for one processor. They become standard nodes when a model is loaded: images keep the \
+    standard layout, and weights are put back in order once. The size of the blocks, 8 or 16, follows \
+    from the shapes of the weights, or else from their contents. `python tools/compare/nchwc.py` \
+    compares such models with the models they came from.
+    """,
+  ]
 
   private func row(_ name: OperatorName, _ schemas: [Schema]) -> String {
     let versions = schemas.flatMap(\.versions).sorted { $0.since < $1.since }

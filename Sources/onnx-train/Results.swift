@@ -6,11 +6,14 @@ import ToolSupport
 extension Recipe {
   /// The last line on standard output.
   func summary(_ result: StepResult) -> String {
-    let data = test == nil ? "validation" : "test"
+    let isOwn = test == nil && validation == nil && judge == nil
+    let data = isOwn ? "training" : test == nil ? "validation" : "test"
+    let note = isOwn ? " (there is no test data)" : ""
     switch measure {
-    case .accuracy: return "\(data) accuracy \(fixed(result.accuracy ?? 0, 4))"
-    case .loss: return "\(data) loss \(fixed(result.loss, 6))"
-    case .perplexity: return "\(data) loss \(fixed(result.loss, 4)) \(perplexity(result.loss))"
+    case .accuracy: return "\(data) accuracy \(fixed(result.accuracy ?? 0, 4))\(note)"
+    case .loss: return "\(data) loss \(fixed(result.loss, 6))\(note)"
+    case .perplexity:
+      return "\(data) loss \(fixed(result.loss, 4)) \(perplexity(result.loss))\(note)"
     }
   }
 

@@ -118,7 +118,7 @@ struct TrainingRun {
       (result.correct, result.counted) = (Int((try judge(model) * 1e6).rounded()), 1e6)
       return result
     }
-    guard let data = recipe.test ?? recipe.validation else { return StepResult() }
+    let data = recipe.test ?? recipe.validation ?? recipe.training
     return try Trainer(model, recipe.options).evaluate(data)
   }
 

@@ -9,7 +9,8 @@ struct TuneCommand: ToolCommand {
     commandName: "tune", abstract: "Continue the training of a model from an ONNX file.",
     discussion: """
       --data is a folder with MNIST's IDX files, a folder with a subfolder of pictures for each \
-      class, or a .npz file with arrays x and y and, optionally, test_x and test_y.
+      class, or a .npz file with arrays x and y and, optionally, test_x and test_y. Without them, \
+      the result is that on the training data, unless --test-share sets examples aside.
 
       The graph of the model does not change, except by --replace-head: Dropout and \
       BatchNormalization are in training mode during training only.
@@ -23,7 +24,7 @@ struct TuneCommand: ToolCommand {
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "Do not train the initializers whose names match. * matches any text, ? any character.",
+      "Do not train the initializers whose names, or names in PyTorch, match. * matches any text, ? any character.",
       valueName: "pattern"))
   var freeze: [String] = []
 
@@ -33,6 +34,13 @@ struct TuneCommand: ToolCommand {
       "Replace the last layer by a new one for this number of classes.",
       valueName: "classes"))
   var replaceHead: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Test on this share of the examples of an .npz file, which are not trained on.",
+      valueName: "share"))
+  var testShare: Double?
 
   @OptionGroup var step: StepArguments
 
@@ -63,6 +71,9 @@ struct TuneCommand: ToolCommand {
   func validate() throws {
     if let replaceHead, !(1...1_000_000).contains(replaceHead) {
       throw ValidationError("--replace-head: expected at least 1, got \(replaceHead)")
+    }
+    if let testShare, !(testShare > 0 && testShare < 1) {
+      throw ValidationError("--test-share: expected more than 0 and less than 1, got \(testShare)")
     }
     guard (1...1_000_000).contains(accumulate) else {
       throw ValidationError("--accumulate: expected at least 1, got \(accumulate)")
@@ -113,7 +124,7 @@ struct TuneCommand: ToolCommand {
 
   private func batches(
     _ path: String, _ input: ValueInfo
-  ) throws -> (any BatchSource, any BatchSource) {
+  ) throws -> (any BatchSource, (any BatchSource)?) {
     let fixed = input.type?.tensorType?.shape?.first?.size
     if let fixed, let batch = arguments.batch, batch != fixed {
       throw Failure(
@@ -126,11 +137,27 @@ struct TuneCommand: ToolCommand {
     if path.hasSuffix(".npz") {
       let table = try ArrayFiles.read(path)
       let names = ["features": input.name, "labels": Loss.labels]
-      let test = (try? ArrayFiles.read(path, part: "test_")) ?? table
+      var training: any ExampleSource = table
+      var test: (any ExampleSource)? = try ArrayFiles.readPart(path, "test_")
+      if let testShare {
+        guard test == nil else {
+          throw Failure("--test-share: \(path) has the test data 'test_x' and 'test_y'")
+        }
+        let (rest, part) = table.split(share: testShare, seed: arguments.seed)
+        guard rest.count > 0, part.count > 0 else {
+          throw Failure(
+            "--test-share \(testShare): expected at least 1 example on each side of "
+              + "\(table.count), got \(rest.count) and \(part.count)")
+        }
+        (training, test) = (rest, part)
+      }
       return (
-        table.batches(size: size, seed: seed, dropsRest: fixed != nil).renamed(names),
-        test.batches(size: testSize, seed: nil, dropsRest: fixed != nil).renamed(names)
+        training.batches(size: size, seed: seed, dropsRest: fixed != nil).renamed(names),
+        test?.batches(size: testSize, seed: nil, dropsRest: fixed != nil).renamed(names)
       )
+    }
+    guard testShare == nil else {
+      throw Failure("--test-share: expected an .npz file as --data, got \(path)")
     }
     let shape = input.type?.tensorType?.shape?.dimensions.dropFirst().map(\.size)
     let sizes = shape?.count == 3 ? shape?.compactMap { $0 } : nil

@@ -55,6 +55,30 @@ struct BindingTests {
     #expect(error?.description.contains("'model.other' [2]") == true)
   }
 
+  @Test func aWeightOfAnotherShapeIsNamedWithBothShapes() throws {
+    let graph = model(
+      17, [2, 16],
+      [
+        Node(
+          "Gemm", inputs: ["x", "fc.weight", "fc.bias"], outputs: ["y"],
+          attributes: [.int("transB", 1)])
+      ],
+      constants: [
+        NamedTensor("fc.weight", noise([5, 16])), NamedTensor("fc.bias", noise([5])),
+      ])
+    let weights = Weights([.init("fc.weight", noise([7, 16])), .init("fc.bias", noise([5]))])
+    let report = try graph.bound(to: weights).report
+    #expect(report.count(.mismatched) == 1)
+    #expect(report.count(.missing) == 0 && report.count(.unused) == 0)
+    let error = #expect(throws: ConversionError.self) { try report.checkComplete() }
+    #expect(error?.description.contains("fc.weight: [7, 16] against [5, 16]") == true)
+    // Also where nothing else matches.
+    let alone = #expect(throws: ConversionError.self) {
+      try graph.bound(to: Weights([.init("fc.weight", noise([7, 16]))]))
+    }
+    #expect(alone?.description.contains("[7, 16] against [5, 16]") == true)
+  }
+
   @Test func nothingInCommonIsAnError() throws {
     let graph = try Model(contentsOf: reference("lstm_dynamo.onnx"))
     #expect(throws: ConversionError.self) {

@@ -122,9 +122,9 @@ private struct Scaled: DifferentiableElementwise, ChainedOperator {
             node("Swirl", "x", "a", domain: "com.acme"), node("Sni", "a", "b"),
             node("Swirl", "b", "c", domain: "com.acme"), choice,
           ], acme: 2))
-        == "no operator 'Swirl' in domain 'com.acme' at version 2, "
-        + "'Sni' in domain 'ai.onnx' at version 22, "
-        + "'Inner' in domain 'com.acme' at version 2" + hint)
+        == "no operator 'Swirl' in domain 'com.acme' at version 2 (2 nodes), "
+        + "'Inner' in domain 'com.acme' at version 2 (2 nodes), "
+        + "'Sni' in domain 'ai.onnx' at version 22 (1 node)" + hint)
     #expect(
       error(model([node("Swirl", "x", "y", domain: "com.acme")]))
         == "node '#0' (Swirl): the model does not import the domain 'com.acme'")

@@ -1,6 +1,7 @@
 import CKernels
 import Glibc
 import ONNX
+import OperatorLaws
 import Testing
 
 /// A law of the house: the bits of a sample depend neither on the other samples of its batch nor on

@@ -38,6 +38,7 @@ func checkGradient(
       operatorSets: [
         OperatorSetImport(version: opset), OperatorSetImport(domain: "ai.onnx.ml", version: 3),
         OperatorSetImport(domain: "ai.onnx.preview.training", version: 1),
+        OperatorSetImport(domain: "com.microsoft", version: 1),
       ])
   }
   var options = SessionOptions()

@@ -1,4 +1,5 @@
 import ONNX
+import OperatorLaws
 import Testing
 
 /// Values from the standard's reference evaluator. A missing feature differs from every threshold

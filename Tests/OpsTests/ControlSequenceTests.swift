@@ -1,4 +1,5 @@
 import ONNX
+import OperatorLaws
 import Testing
 
 @Suite struct ControlSequenceTests {

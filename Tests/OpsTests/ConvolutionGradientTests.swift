@@ -1,5 +1,6 @@
 import ONNX
 import ONNXOperators
+import OperatorLaws
 import Testing
 
 /// Gradients of convolutions with respect to image, weights and bias.

@@ -1,5 +1,6 @@
 import ONNX
 import ONNXOperators
+import OperatorLaws
 import Testing
 
 /// Compares the float32 gradients of convolutions and pools with those in float64.

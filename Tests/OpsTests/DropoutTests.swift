@@ -1,5 +1,6 @@
 import ONNX
 import ONNXOperators
+import OperatorLaws
 import Testing
 
 /// Dropout in training mode.

@@ -2,6 +2,7 @@ import Foundation
 import ONNX
 import ONNXImages
 import ONNXOperators
+import OperatorLaws
 import Testing
 
 /// The only tests in this process that register an image decoder.

@@ -1,5 +1,6 @@
 import Foundation
 import ONNX
+import OperatorLaws
 import Testing
 
 /// Reductions and other operators along axes.

@@ -1,6 +1,7 @@
 // swift-format-ignore-file: NeverForceUnwrap
 import ONNX
 import ONNXOperators
+import OperatorLaws
 import Testing
 
 /// One line of `mathTable`.

@@ -1,4 +1,5 @@
 import ONNX
+import OperatorLaws
 import Testing
 
 /// Values from the standard's node cases, the agreement of fast and plain loops, and invalid

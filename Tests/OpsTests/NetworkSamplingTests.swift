@@ -1,4 +1,5 @@
 import ONNX
+import OperatorLaws
 import Testing
 
 /// Resize and related operators, with values from the standard's node cases.

@@ -1,5 +1,6 @@
 import ONNX
 import ONNXOperators
+import OperatorLaws
 import Testing
 
 /// Gradients of normalizations, and batch normalization in training mode.

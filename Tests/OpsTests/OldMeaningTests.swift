@@ -1,4 +1,5 @@
 import ONNX
+import OperatorLaws
 import Testing
 
 /// Earlier meanings of operators that no other test covers.

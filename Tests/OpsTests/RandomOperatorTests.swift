@@ -1,5 +1,6 @@
 import Foundation
 import ONNX
+import OperatorLaws
 import Testing
 
 /// A random operator and the first moments of its distribution.

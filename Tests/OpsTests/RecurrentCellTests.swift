@@ -1,5 +1,6 @@
 import Glibc
 import ONNX
+import OperatorLaws
 import Testing
 
 /// One step of layers whose R is 0 and whose X is 1, so that W holds the arguments of the gates.

@@ -1,5 +1,6 @@
 import ONNX
 import ONNXOperators
+import OperatorLaws
 import Testing
 
 /// Each mistake that a file can make in RNN, LSTM or GRU gives an error of its own.

@@ -1,4 +1,5 @@
 import ONNX
+import OperatorLaws
 import Testing
 
 /// A node's outputs, and the gradients of `Σ w · y` over them with respect to its inputs, with fixed

@@ -1,6 +1,7 @@
 import Glibc
 import ONNX
 import ONNXOperators
+import OperatorLaws
 import Testing
 
 /// A node of RNN, LSTM or GRU with synthetic inputs, and its outputs as

@@ -1,5 +1,6 @@
 // swift-format-ignore-file: NeverForceUnwrap
 import ONNX
+import OperatorLaws
 import Testing
 
 /// One line of `supportVectorTable`.

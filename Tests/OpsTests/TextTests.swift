@@ -1,4 +1,5 @@
 import ONNX
+import OperatorLaws
 import Testing
 
 private func words(_ values: String...) -> Tensor { Tensor(shape: [values.count], values) }

@@ -1,5 +1,6 @@
 import ComplexModule
 import ONNX
+import OperatorLaws
 import Testing
 
 /// Operators that accept complex numbers, booleans and strings.

@@ -1,5 +1,6 @@
 import Glibc
 import ONNX
+import OperatorLaws
 import Testing
 
 /// Examples from the papers and lectures on recurrent networks.

@@ -102,7 +102,7 @@ struct Binder {
     keepOrigins()
     try listUnused()
     // They are constants if every weight has found a place.
-    if report.count(.unused) == 0 {
+    if report.count(.unused) == 0, report.count(.mismatched) == 0 {
       for row in doubtful {
         (report.rows[row].state, report.rows[row].rule) = (.kept, Self.constantRule)
       }
@@ -151,12 +151,14 @@ struct Binder {
     if own == nil, isTaken {
       let left = groups[""] ?? []
       let isCertain = left.contains { uses.uses[$0].isCertain && !isConstant(uses.uses[$0]) }
-      keep(index, isCertain: isCertain, isShared: order.count > 1)
+      keep(index, left, isCertain: isCertain, isShared: order.count > 1)
     }
     if !isTaken { changes.unused.insert(index) }
   }
 
-  private mutating func keep(_ index: Int, isCertain: Bool, isShared: Bool) {
+  private mutating func keep(
+    _ index: Int, _ places: [Int], isCertain: Bool, isShared: Bool
+  ) {
     let initializer = graph.initializers[index]
     let name = initializer.name ?? ""
     let isFloat = initializer.tensor.elementType.isFloatingPoint
@@ -165,6 +167,15 @@ struct Binder {
       && (isCertain
         || !isShared && !ModulePath.isMadeUp(name) && initializer.tensor.count > 1
           && !isNode(index))
+    if isFloat, let weight = mismatch(index, places) {
+      table.claim([weight])
+      report.rows.append(
+        BindingReport.Row(
+          state: .mismatched, to: name, from: [table.entry(weight).name],
+          rule: "\(table.entry(weight).shape) against \(initializer.tensor.shape)",
+          shape: initializer.tensor.shape))
+      return
+    }
     if !isWeight, isNode(index) { return }
     // Exporters name computed constants like parameters of the outermost module.
     if isWeight, !isCertain, !name.contains(".") { doubtful.append(report.rows.count) }
@@ -173,6 +184,21 @@ struct Binder {
         state: isWeight ? .missing : .kept, to: name, from: [],
         rule: isWeight ? "no weight matches" : Self.constantRule,
         shape: initializer.tensor.shape))
+  }
+
+  /// The weight that has the name for an initializer, or for its place in a module, and another shape.
+  private func mismatch(_ index: Int, _ places: [Int]) -> Int? {
+    let initializer = graph.initializers[index]
+    var names = [initializer.name ?? ""]
+    for use in places.map({ uses.uses[$0] }) {
+      guard let leaf = use.role.leaf else { continue }
+      names += paths(of: use).map { ModulePath.join($0, leaf) }
+    }
+    return names.lazy.compactMap { table.index($0) }.first { weight in
+      table.computation(weight) == nil && !table.claimed.contains(weight)
+        && table.entry(weight).elementType.isFloatingPoint
+        && table.entry(weight).shape != initializer.tensor.shape
+    }
   }
 
   private static let constantRule = "a constant of the graph"
@@ -267,8 +293,9 @@ extension Model {
   public consuming func bound(
     to weights: Weights, _ options: BindingOptions = .init()
   ) throws(ConversionError) -> (model: Model, report: BindingReport) {
-    var (changes, report) = try bindings(of: weights, options)
+    var (changes, report) = try bindings(of: weights.inModules(), options)
     guard report.count(.bound) > 0 else {
+      if report.count(.mismatched) > 0 { try report.checkComplete() }
       throw ConversionError("no weight matches the graph: they have no names and shapes in common")
     }
     var model = consume self
@@ -281,7 +308,12 @@ extension Model {
   private func bindings(
     of weights: Weights, _ options: BindingOptions
   ) throws(ConversionError) -> (changes: FlatChanges, report: BindingReport) {
-    var binder = Binder(self, weights, options)
+    // The notes change nothing that is counted, so the changes fit the model without them.
+    let modules = weights.modules
+    let model =
+      weights.layout == .keras
+      ? notingLayers(modules.all, recurrent: modules.recurrent) : self
+    var binder = Binder(model, weights, options)
     return try binder.bind()
   }
 }

@@ -10,6 +10,8 @@ public struct BindingReport: Sendable {
     case kept
     /// An initializer that no weight matches.
     case missing
+    /// An initializer whose weight, by its name, has another shape.
+    case mismatched
     /// A weight that no place in the graph takes.
     case unused
     /// A weight that only training needs, or that equals a bound one.
@@ -39,7 +41,9 @@ public struct BindingReport: Sendable {
   public func count(_ state: State) -> Int { rows.count { $0.state == state } }
 
   /// Whether every place has a weight and every weight a place.
-  public var isComplete: Bool { !rows.contains { $0.state == .missing || $0.state == .unused } }
+  public var isComplete: Bool {
+    !rows.contains { [.missing, .unused, .mismatched].contains($0.state) }
+  }
 
   /// - Throws: `ConversionError` that names initializers without a weight and weights without a place
   public func checkComplete() throws(ConversionError) {
@@ -53,6 +57,17 @@ public struct BindingReport: Sendable {
       return "\(rows.count) (\(first)\(rows.count > 3 ? ", …" : ""))"
     }
     var parts: [String] = []
+    let mismatched = rows.filter { $0.state == .mismatched }
+    if !mismatched.isEmpty {
+      let list = mismatched.prefix(8).map { row in
+        let name = row.from.first ?? row.to
+        let own = row.to == name || row.to.isEmpty ? "" : " of \(row.to.quoted)"
+        return "\(name.escaped): \(row.rule)\(own)"
+      }
+      parts.append(
+        "weights with another shape than in the graph: "
+          + list.joined(separator: ", ") + (mismatched.count > 8 ? ", …" : ""))
+    }
     if count(.missing) > 0 {
       parts.append("initializers without a weight: \(names(.missing) { $0.to })")
     }
@@ -67,8 +82,9 @@ public struct BindingReport: Sendable {
 public struct BindingOptions: Sendable {
   /// The prefix to remove from the names of the weights; by default the one with the most matches.
   public var prefix: String?
-  /// The ε of batch normalizations that the graph has folded into convolutions. The default is 1e-5.
-  public var batchNormEpsilon = 1e-5
+  /// The ε of batch normalizations that the graph has folded into convolutions. The default, `nil`,
+  /// is the framework's: 1e-5, or 1e-3 for weights of Keras.
+  public var batchNormEpsilon: Double?
   /// Whether modules that no name matches are matched by their order and shapes. The default is
   /// `false`.
   public var matchesByOrder = false

@@ -5,8 +5,9 @@ extension Binder {
   func assignment(for use: WeightUse) throws(ConversionError) -> Assignment? {
     switch use.role {
     case .inputWeights, .stateWeights, .gateBiases: return try recurrent(use)
-    case .mean, .variance, .other: return plain(use)
-    case .weight, .bias: return folded(use) ?? plain(use)
+    case .mean, .variance: return plain(use)
+    case .weight, .bias, .other:
+      return folded(use) ?? expandedNormalization(use) ?? (isAddedLater(use) ? nil : plain(use))
     }
   }
 
@@ -21,6 +22,17 @@ extension Binder {
 
   private var nameRule: String {
     table.prefix.isEmpty && table.graphPrefix.isEmpty ? "name" : "name without prefix"
+  }
+
+  /// Whether the bias that a node lacks is added by another node of the same Keras layer.
+  private func isAddedLater(_ use: WeightUse) -> Bool {
+    guard table.weights.layout == .keras, use.initializer == nil,
+      let path = ModulePath.of(graph.nodes[use.node])
+    else { return false }
+    return graph.nodes.contains { node in
+      node.isStandard("Add") && ModulePath.of(node) == path
+        && node.inputs.contains { graph.places[$0] != nil }
+    }
   }
 
   // MARK: One weight
@@ -41,7 +53,11 @@ extension Binder {
     func byRole(_ path: String) -> Assignment? {
       guard use.role != .other else { return nil }
       let name = ModulePath.join(path, use.role.rawValue)
-      return fitted(name, use, node, isExact: name == old?.name)
+      if let found = fitted(name, use, node, isExact: name == old?.name) { return found }
+      // The two maps of a separable convolution of Keras.
+      guard use.role == .weight, table.weights.layout == .keras else { return nil }
+      return fitted(ModulePath.join(path, "pointwise_weight"), use, node, isExact: false)
+        ?? fitted(ModulePath.join(path, "depthwise_weight"), use, node, isExact: false)
     }
     if merging != .none {
       // Parameters with special names are looked up by those first.
@@ -254,6 +270,8 @@ extension Binder {
   /// an exported graph has kept PyTorch's layout too.
   private func needsTransposition(_ node: Node, isExact: Bool) -> Bool {
     guard node.linearWeight?.hasOutputRows != true else { return false }
+    // Those of Keras were transposed when they were put in modules.
+    if table.weights.layout == .keras { return true }
     return isExact ? isOwn && table.weights.layout == .pyTorch : true
   }
 

@@ -3,6 +3,49 @@ import ONNXOperators
 
 /// Batch normalizations that the graph has folded into the linear map before them.
 extension Binder {
+  /// The factor or the offset of a normalization of Keras that tf2onnx has written as a product and a
+  /// sum.
+  func expandedNormalization(_ use: WeightUse) -> Assignment? {
+    let node = graph.nodes[use.node]
+    guard table.weights.layout == .keras, let place = use.initializer,
+      node.isStandard("Mul") || node.isStandard("Add"), let path = ModulePath.of(node),
+      let mean = table.index(ModulePath.join(path, "running_mean")),
+      let variance = table.index(ModulePath.join(path, "running_var")),
+      graph.initializers[place].tensor.count == table.entry(mean).shape.elementCount
+    else { return nil }
+    let scale = table.index(ModulePath.join(path, "weight"))
+    let shift = table.index(ModulePath.join(path, "bias"))
+    let table = table
+    let epsilon = epsilon(path)
+    let isFactor = node.isStandard("Mul")
+    let shape = graph.initializers[place].tensor.shape
+    return Assignment(
+      from: [scale, isFactor ? nil : shift, mean, variance].compactMap { $0 },
+      rule: "module \(path.quoted), \(isFactor ? "factor" : "offset") with ε \(epsilon)",
+      shape: shape, name: ModulePath.join(path, isFactor ? "factor" : "offset"),
+      elementType: table.entry(mean).elementType
+    ) { () throws(FormatError) in
+      func values(_ index: Int?) throws(FormatError) -> [Double]? {
+        guard let index else { return nil }
+        return Array(
+          try table.entry(index).tensor().converted(to: .float64).elements(as: Double.self))
+      }
+      guard
+        let map = ChannelMap(
+          normalizingBy: try values(mean) ?? [], variance: try values(variance) ?? [],
+          scale: try values(scale), bias: try values(shift), epsilon: epsilon)?.expanded
+      else { throw FormatError(.invalid("the statistics of \(path.quoted) differ in length")) }
+      return try Tensor(shape: shape, isFactor ? map.factors : map.offsets)
+        .converted(to: table.entry(mean).elementType)
+    }
+  }
+
+  /// The ε of a normalization, which the graph no longer has.
+  func epsilon(_ norm: String) -> Double {
+    options.batchNormEpsilon ?? table.weights.epsilons[norm]
+      ?? (table.weights.layout == .keras ? 1e-3 : 1e-5)
+  }
+
   /// The weight or bias for a linear map into which the graph has folded a batch normalization.
   func folded(_ use: WeightUse) -> Assignment? {
     let node = graph.nodes[use.node]
@@ -16,7 +59,7 @@ extension Binder {
     let shift = table.index(ModulePath.join(norm, "bias"))
     let bias = table.index(ModulePath.join(path, "bias"))
     let table = table
-    let epsilon = options.batchNormEpsilon
+    let epsilon = epsilon(norm)
     func map() throws(FormatError) -> ChannelMap {
       try ChannelMap(
         weight: tensor(scale), bias: tensor(shift), mean: table.entry(mean).tensor(),
@@ -64,10 +107,10 @@ extension Binder {
         foldedNorms[index] = found
       }
     }
-    if !taken.isEmpty {
+    for (epsilon, norms) in Dictionary(grouping: taken, by: epsilon).sorted(by: { $0.key < $1.key })
+    {
       report.rules.append(
-        "\(taken.count) batch normalizations folded as in the graph, assuming ε = "
-          + "\(options.batchNormEpsilon)")
+        "\(norms.count) batch normalizations folded as in the graph, assuming ε = \(epsilon)")
     }
   }
 
@@ -95,6 +138,7 @@ extension Binder {
         || node.linearWeight?.isMatrix == true && shape == weight.tensor.shape.reversed()
     }
     guard let map = [named, scope].compactMap({ $0 }).first(where: isMap) else { return nil }
+    if evidence == .scope, let norm = node.layerOfOutput, isNorm(norm) { return (map, norm) }
     switch evidence {
     case .scope:
       guard let scope, scope != map, isNorm(scope) else { return nil }

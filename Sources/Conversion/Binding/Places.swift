@@ -21,12 +21,7 @@ extension Binder {
     var names = Set(graph.initializers.compactMap(\.name))
     for use in uses.uses where use.role != .other {
       for path in paths(of: use, graph) {
-        switch use.role {
-        case .inputWeights: names.insert(ModulePath.join(path, "weight_ih_l0"))
-        case .stateWeights: names.insert(ModulePath.join(path, "weight_hh_l0"))
-        case .gateBiases: names.insert(ModulePath.join(path, "bias_ih_l0"))
-        default: names.insert(ModulePath.join(path, use.role.rawValue))
-        }
+        if let leaf = use.role.leaf { names.insert(ModulePath.join(path, leaf)) }
       }
     }
     return names

@@ -41,10 +41,17 @@ extension Binder {
     guard let shape = stackedShape(use, from, gates: order.count, directions: suffixes.count),
       old == nil || old?.tensor.shape == shape
     else { return nil }
-    if node.operatorType == "GRU", node.integer("linear_before_reset") ?? 0 == 0 {
+    let isBefore = node.integer("linear_before_reset") ?? 0 == 0
+    let isKeras = table.weights.layout == .keras
+    if node.operatorType == "GRU",
+      let expected = isKeras ? table.weights.resetsBefore[path] : false,
+      isBefore != expected
+    {
+      let (theirs, ours) = expected ? ("before", "after") : ("after", "before")
       throw ConversionError(
-        "node \((node.name ?? node.outputs.first ?? "").quoted) (GRU): PyTorch applies the reset "
-          + "gate after the recurrent weights (linear_before_reset 1), this node before them")
+        "node \((node.name ?? node.outputs.first ?? "").quoted) (GRU): \(isKeras ? "Keras" : "PyTorch")"
+          + " applies the reset gate \(theirs) the recurrent weights (linear_before_reset "
+          + "\(expected ? 0 : 1)), this node \(ours) them")
     }
     let entries = from.map { table.entry($0) }
     let leaf = use.role == .inputWeights ? "W" : use.role == .stateWeights ? "R" : "B"

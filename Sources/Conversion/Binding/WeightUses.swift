@@ -12,6 +12,17 @@ struct WeightUse {
     /// Not a parameter of a layer.
     case other
 
+    /// The name of the parameter in its module; `nil` for what is not a parameter.
+    var leaf: String? {
+      switch self {
+      case .weight, .bias, .mean, .variance: rawValue
+      case .inputWeights: "weight_ih_l0"
+      case .stateWeights: "weight_hh_l0"
+      case .gateBiases: "bias_ih_l0"
+      case .other: nil
+      }
+    }
+
     init(_ role: ParameterInput.Role) {
       switch role {
       case .weight: self = .weight

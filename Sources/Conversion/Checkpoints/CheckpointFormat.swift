@@ -31,7 +31,10 @@ public protocol WritableCheckpointFormat: CheckpointFormat {
 public enum CheckpointFormats {
   /// The formats of this package, in the order in which a file is matched against them.
   public static let standard: [any CheckpointFormat.Type] = [
-    NPYFile.self, TorchArchive.self, NPZFile.self, TorchLegacy.self, SafetensorsFile.self,
+    NPYFile.self, TorchExport.self, TorchArchive.self, KerasArchive.self, HDF5Weights.self,
+    GGUFFile.self,
+    NPZFile.self,
+    TorchLegacy.self, SafetensorsFile.self,
     ShardIndex.self,
   ]
 
@@ -40,7 +43,7 @@ public enum CheckpointFormats {
   public static func format(
     ofFile path: String, among formats: [any CheckpointFormat.Type] = standard
   ) throws(FormatError) -> (any CheckpointFormat.Type)? {
-    try inFile(path) { () throws(FormatError) in
+    try inFile(path, for: .checkpoint) { () throws(FormatError) in
       let file = try CheckpointFile(path, limits: .init(), formats: formats)
       return try file.format()
     }
@@ -107,7 +110,7 @@ extension Weights {
     contentsOf path: String, limits: ReadingLimits = .init(),
     formats: [any CheckpointFormat.Type] = CheckpointFormats.standard
   ) throws(FormatError) {
-    self = try inFile(path) { () throws(FormatError) in
+    self = try inFile(path, for: .checkpoint) { () throws(FormatError) in
       let file = try CheckpointFile(path, limits: limits, formats: formats)
       guard let format = try file.format() else {
         throw FormatError(
@@ -143,9 +146,16 @@ extension Weights {
   }
 }
 
-/// Calls `body`, with the path in front of the error it throws.
-func inFile<R>(_ path: String, _ body: () throws(FormatError) -> R) throws(FormatError) -> R {
+/// Calls `body`, with the path in front of the error it throws. Where the file was meant for a purpose
+/// and is of a known other kind, the error names that.
+func inFile<R>(
+  _ path: String, for purpose: ForeignFile.Purpose? = nil, _ body: () throws(FormatError) -> R
+) throws(FormatError) -> R {
   do throws(FormatError) { return try body() } catch {
+    var error = error
+    if let purpose {
+      error = error.recognised(at: path, (try? InputFile(path)).map(ByteSource.init), for: purpose)
+    }
     throw error.context.first == path ? error : error.within(path)
   }
 }

@@ -44,6 +44,9 @@ public struct Weights: Sendable {
     /// PyTorch's: the weight of a linear layer is `[outputs, inputs]`, and gates are in PyTorch's
     /// order.
     case pyTorch
+    /// Keras': kernels are `[height, width, inputs, outputs]` and `[inputs, outputs]`; see
+    /// `inModules()`.
+    case keras
     /// The file does not state it.
     case unknown
   }
@@ -54,6 +57,15 @@ public struct Weights: Sendable {
   public var metadata: [MetadataEntry] = []
   /// The convention of the shapes; by default unknown.
   public var layout = Layout.unknown
+  /// The names of Keras 3's layers, by the paths of their groups.
+  var layerNames: [String: String] = [:]
+  /// Whether weights of Keras have the names and layouts of PyTorch's modules.
+  var isInModules = false
+  /// The GRUs of Keras that apply the reset gate before the recurrent weights, by module. Modules whose
+  /// weights do not tell are missing.
+  var resetsBefore: [String: Bool] = [:]
+  /// The ε of Keras' normalizations, by layer.
+  var epsilons: [String: Double] = [:]
 
   /// - Parameter entries: tensors with different names, in the order in which they are written
   public init(_ entries: [Entry]) { self.entries = entries }

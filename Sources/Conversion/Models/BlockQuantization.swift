@@ -1,8 +1,8 @@
 import ONNX
 
 extension Model {
-  /// The model with the weights of its matrix products in int4, with one scale for each block of
-  /// elements along the summed axis. `DequantizeLinear` converts them to float32 for the product.
+  /// The model with the weights of its matrix products in int4, in subgraphs too, with one scale for
+  /// each block of elements along the summed axis. `DequantizeLinear` converts them to float32 for the product.
   ///
   /// - Parameters:
   ///   - kept: names or operators of nodes that are not quantized
@@ -23,23 +23,28 @@ extension Model {
     keeping kept: NamePatterns, block: Int, _ operators: [any Operator.Type]
   ) throws -> (model: Model, products: Int) {
     var result = try prepared(forOperatorSet: 21, operators)
-    let products = result.products(keeping: kept).filter { $0.sumAxis != nil }
+    let products = result.products(keeping: kept).filter {
+      $0.sumAxis != nil && $0.integerOperator != nil
+    }
     guard !products.isEmpty else { throw ConversionError("no product has constant weights") }
     var builder = GraphBuilder(taken: result.graph.allNames)
-    var made: [String: String] = [:]
-    var replacements: [Int: [Node]] = [:]
+    var constants: [Form: [String]] = [:]
+    var made: [Form: String] = [:]
+    var replacements: [String: [Node]] = [:]
     for product in products {
       guard var axis = product.sumAxis else { continue }
-      var node = result.graph.nodes[product.index]
+      var node = product.node
       let own = node.inputs[1]
       var nodes: [Node] = []
       var weights = product.weights
+      var isTransposed = false
       var bias: [Node] = []
       if node.operatorType != "MatMul", node.number("alpha") ?? 1 == 1,
         node.number("beta") ?? 1 == 1
       {
         // Engines fuse the weights' scales with `MatMul`, not with `Gemm`.
-        if axis == 1 { weights = try weights.transposed() }
+        isTransposed = axis == 1
+        if isTransposed { weights = try weights.transposed() }
         axis = 0
         let sum = builder.unique("\(node.outputs[0])_product")
         if node.inputs.count > 2, !node.inputs[2].isEmpty {
@@ -53,15 +58,23 @@ extension Model {
         node.attributes = []
         node.inputs = Array(node.inputs.prefix(2))
       }
-      let key = "\(own) \(axis) \(node.operatorType) \(weights.shape)"
-      if made[key] == nil {
-        // An axis shorter than a block has one scale.
-        let size = min(block, weights.shape[axis])
+      var key = Form(weight: own, axis: axis, isTransposed: isTransposed, graph: 0)
+      // An axis shorter than a block has one scale.
+      let size = min(block, weights.shape[axis])
+      let names: [String]
+      if let known = constants[key] {
+        names = known
+      } else {
         let quantized = try QuantizedWeights.int4(weights, axis: axis, block: size)
-        let names = [
+        names = [
           builder.constant(quantized.values, hint: "\(own)_int4"),
           builder.constant(quantized.scales, hint: "\(own)_scale"),
         ]
+        constants[key] = names
+      }
+      // A graph does not see the values of another one.
+      key.graph = product.graph
+      if made[key] == nil {
         let output = builder.unique("\(own)_float")
         nodes.append(
           Node(
@@ -70,11 +83,20 @@ extension Model {
         made[key] = output
       }
       node.inputs[1] = made[key] ?? own
-      replacements[product.index] = nodes + [node] + bias
+      replacements[product.output] = nodes + [node] + bias
     }
     result.replace(replacements, adding: builder.initializers)
     result.graph.makeNodeNamesUnique(keeping: graph)
     try result.check(operators)
     return (result, products.count)
   }
+}
+
+/// A way in which a weight is quantized.
+private struct Form: Hashable {
+  let weight: String
+  let axis: Int
+  let isTransposed: Bool
+  /// The number of the graph that uses it.
+  var graph: Int
 }

@@ -80,18 +80,9 @@ final class ConversionScope: VersionContext {
   /// Adds the output of a `Constant` node as a constant.
   func note(_ node: Node) {
     guard node.operatorType == "Constant", let name = node.outputs.first,
-      constants[name] == nil
+      constants[name] == nil, let tensor = node.constantTensor
     else { return }
-    for attribute in node.attributes {
-      switch attribute.value {
-      case .tensor(let tensor): declare(name, constant: tensor.tensor)
-      case .int(let int): declare(name, constant: Tensor(int))
-      case .ints(let ints): declare(name, constant: Tensor(shape: [ints.count], ints))
-      case .float(let float): declare(name, constant: Tensor(float))
-      case .floats(let floats): declare(name, constant: Tensor(shape: [floats.count], floats))
-      default: break
-      }
-    }
+    declare(name, constant: tensor)
   }
 
   /// Infers the types of a node's outputs, where they are not stated.
@@ -151,5 +142,22 @@ final class ConversionScope: VersionContext {
   func declare(_ name: String, constant tensor: Tensor) {
     constants[name] = tensor
     types[name] = .tensor(tensor.type)
+  }
+}
+
+extension Node {
+  /// The numbers of a `Constant` node; `nil` for other contents.
+  var constantTensor: Tensor? {
+    for attribute in attributes {
+      switch attribute.value {
+      case .tensor(let tensor): return tensor.tensor
+      case .int(let int): return Tensor(int)
+      case .ints(let ints): return Tensor(shape: [ints.count], ints)
+      case .float(let float): return Tensor(float)
+      case .floats(let floats): return Tensor(shape: [floats.count], floats)
+      default: break
+      }
+    }
+    return nil
   }
 }

@@ -1,8 +1,9 @@
 import ONNX
 
 extension Model {
-  /// The model with its matrix products and convolutions in 8-bit integers. Weights are quantized
-  /// once, with a scale for each output, and activations at every run, by `DynamicQuantizeLinear`.
+  /// The model with its matrix products and convolutions in 8-bit integers, in subgraphs too. Weights
+  /// are quantized once, with a scale for each output, and activations at every run, by
+  /// `DynamicQuantizeLinear`.
   ///
   /// - Parameters:
   ///   - kept: names or operators of nodes that are not quantized
@@ -22,13 +23,13 @@ extension Model {
     keeping kept: NamePatterns, _ operators: [any Operator.Type]
   ) throws -> (model: Model, products: Int) {
     var result = try prepared(forOperatorSet: 13, operators)
-    let products = result.products(keeping: kept)
+    let products = result.products(keeping: kept).filter { $0.integerOperator != nil }
     guard !products.isEmpty else { throw ConversionError("no product has constant weights") }
     var builder = GraphBuilder(taken: result.graph.allNames)
     var activations: [String: [String]] = [:]
-    var replacements: [Int: [Node]] = [:]
+    var replacements: [String: [Node]] = [:]
     for product in products {
-      let node = result.graph.nodes[product.index]
+      let node = product.node
       let x = node.inputs[0]
       var nodes: [Node] = []
       func add(
@@ -38,12 +39,14 @@ extension Model {
           Node(type, name: names[0], inputs: inputs, outputs: names, attributes: attributes))
       }
       let parts: [String]
-      if let known = activations[x] {
+      // A graph does not see the values of another one.
+      let key = "\(product.graph) \(x)"
+      if let known = activations[key] {
         parts = known
       } else {
         parts = ["quantized", "scale", "zero_point"].map { builder.unique("\(x)_\($0)") }
         add("DynamicQuantizeLinear", [x], to: parts)
-        activations[x] = parts
+        activations[key] = parts
       }
       let isTransposed = product.sumAxis == 1
       let matrix = isTransposed ? try product.weights.transposed() : product.weights
@@ -61,7 +64,7 @@ extension Model {
       let output = node.outputs[0]
       let sum = builder.unique("\(output)_int32")
       add(
-        product.integerOperator, [parts[0], values, parts[2], zero],
+        product.integerOperator ?? "", [parts[0], values, parts[2], zero],
         product.isConvolution ? node.attributes : [], to: [sum])
       let numbers = builder.unique("\(output)_float")
       add("Cast", [sum], [.int("to", Int(ElementType.float32.rawValue))], to: [numbers])
@@ -87,7 +90,7 @@ extension Model {
       } else {
         add("Mul", [numbers, factor], to: [output])
       }
-      replacements[product.index] = nodes
+      replacements[product.output] = nodes
     }
     result.replace(replacements, adding: builder.initializers)
     result.graph.makeNodeNamesUnique(keeping: graph)
@@ -95,14 +98,25 @@ extension Model {
     return (result, products.count)
   }
 
-  /// Replaces nodes, by their positions, and adds initializers.
-  mutating func replace(_ replacements: [Int: [Node]], adding tensors: [NamedTensor]) {
-    graph.nodes = graph.nodes.enumerated().flatMap { index, node in
-      replacements[index] ?? [node]
-    }
+  /// Replaces nodes of all graphs, by the names of their first outputs, and adds initializers, which
+  /// subgraphs see too.
+  mutating func replace(_ replacements: [String: [Node]], adding tensors: [NamedTensor]) {
+    graph.replace(replacements)
     graph.initializers += tensors
     irVersion = max(irVersion ?? 4, 4)
+    graph.removeUnusedInside()
     removeUnused()
+  }
+}
+
+extension Graph {
+  fileprivate mutating func replace(_ replacements: [String: [Node]]) {
+    nodes = nodes.flatMap { node in
+      if let first = node.outputs.first, let new = replacements[first] { return new }
+      var node = node
+      node.changeSubgraphs { $0.replace(replacements) }
+      return [node]
+    }
   }
 }
 

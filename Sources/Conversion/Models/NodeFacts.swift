@@ -2,13 +2,6 @@ import ONNX
 import ONNXOperators
 
 extension Node {
-  /// The operator of the newest operator set that the node names. It states the facts that hold for
-  /// every version of the operator. `nil` for calls of functions and unknown operators.
-  var facts: (any Operator.Type)? {
-    Registry.standard.find(
-      operatorType, domain: Registry.normalized(domain: domain), operatorSet: Int.max)?.operator
-  }
-
   /// The layout of the node's weight, where it is a linear map or scales channels.
   var linearWeight: LinearWeight? { facts?.linearWeight(self) }
 
@@ -39,5 +32,39 @@ extension Model {
       }
     }
     return constants
+  }
+}
+
+extension Node {
+  /// The names that patterns for nodes may match: the node's own, its operator, and the PyTorch
+  /// modules that an exporter notes.
+  var patternNames: [String] {
+    [name ?? "", operatorType] + (ModulePath.of(self).map(ModulePath.chain) ?? [])
+  }
+}
+
+extension NamePatterns {
+  /// Whether one of the patterns matches the node's name, its operator, or a module that it is in.
+  func contains(_ node: Node) -> Bool {
+    !texts.isEmpty && node.patternNames.contains(where: contains)
+  }
+}
+
+extension Model {
+  /// - Throws: `ConversionError` for a pattern that matches no node: neither a name, an operator nor a
+  ///   PyTorch module that an exporter notes. The error states the nearest.
+  public func checkNodes(match patterns: NamePatterns) throws(ConversionError) {
+    guard !patterns.texts.isEmpty else { return }
+    var names: Set<String> = []
+    var waiting = graph.nodes + functions.flatMap(\.nodes)
+    if let plain = try? withoutFunctions() { waiting += plain.graph.nodes }
+    while let node = waiting.popLast() {
+      names.formUnion(node.patternNames)
+      waiting += node.subgraphs.flatMap(\.nodes)
+    }
+    names.remove("")
+    guard let pattern = patterns.unmatched(by: names).first else { return }
+    throw ConversionError(
+      "no node, operator or module matches \(pattern.quoted)\(hint(forPattern: pattern, names))")
   }
 }

@@ -22,6 +22,8 @@ extension Model {
     guard (1...newest).contains(version) else {
       throw .graph("operator set \(version): expected 1 to \(newest)")
     }
+    let missing = try missingOperators(registry).filter { $0.domain == domain }
+    guard missing.isEmpty else { throw .unknownOperators(missing) }
     do { return try following(version, of: domain, operators) } catch {
       // Values that a step needs may follow from shapes and constants.
       guard trainingInfos.isEmpty, case .node = error,
@@ -78,8 +80,11 @@ extension OperatorSetImport {
 
 extension [OperatorSetImport] {
   fileprivate mutating func set(_ domain: String, to version: Int, addingIt: Bool) {
-    if let index = firstIndex(where: { $0.isOf(domain) }) {
-      self[index].version = Int64(version)
+    let first = firstIndex(where: { $0.isOf(domain) })
+    if let first {
+      self[first].version = Int64(version)
+      // The same version may be imported several times.
+      self = enumerated().filter { $0 == first || !$1.isOf(domain) }.map(\.element)
     } else if addingIt {
       append(OperatorSetImport(version: Int64(version)))
     }

@@ -2,37 +2,71 @@ import ONNX
 
 /// A linear map with constant weights that is quantized: a matrix product or a convolution.
 struct QuantizedProduct {
-  /// The position of the node in the graph.
+  let node: Node
+  /// The position of the node in its graph.
   let index: Int
+  /// The number of its graph; 0 for the model's own, others for subgraphs.
+  let graph: Int
   let weights: Tensor
   /// The axis of the weights that counts the outputs.
   let outputAxis: Int
   /// The axis of the weights that is summed over; `nil` for convolutions, which have several.
   let sumAxis: Int?
-  /// The operator that computes the same product of 8-bit integers.
-  let integerOperator: String
+  /// The operator that computes the same product of 8-bit integers; `nil` where there is none.
+  let integerOperator: String?
 
   var isConvolution: Bool { sumAxis == nil }
+
+  /// Whether the product is a transposed convolution of one group, which has a scale for each output
+  /// along one axis of its weights.
+  var isTransposedConvolution: Bool {
+    isConvolution && outputAxis == 1 && node.linearWeight?.groups == 1
+  }
+
+  /// The name that replacements go by.
+  var output: String { node.outputs[0] }
 }
 
 extension Model {
-  /// The products whose weights a run cannot replace.
+  /// The products whose weights a run cannot replace, in the order of the file: nodes of a subgraph
+  /// before the node that holds it. Each value must have a name of its own.
   func products(keeping kept: NamePatterns) -> [QuantizedProduct] {
     var constants = fixedInitializers
-    for node in graph.nodes where node.operatorType == "Constant" {
-      if let name = node.outputs.first { constants[name] = node.attribute("value")?.tensorValue }
+    var products: [QuantizedProduct] = []
+    var count = 0
+    func collect(_ graph: Graph) {
+      let number = count
+      count += 1
+      if number > 0 {
+        let inputs = Set(graph.inputs.map(\.name))
+        for initializer in graph.initializers {
+          if let name = initializer.name, !inputs.contains(name) {
+            constants[name] = initializer.tensor
+          }
+        }
+      }
+      for node in graph.nodes where node.isStandard("Constant") {
+        if let name = node.outputs.first { constants[name] = node.attribute("value")?.tensorValue }
+      }
+      for (index, node) in graph.nodes.enumerated() {
+        if kept.contains(node) { continue }
+        for graph in node.subgraphs { collect(graph) }
+        guard node.inputs.count > 1, node.outputs.first?.isEmpty == false,
+          let weights = constants[node.inputs[1]],
+          weights.elementType == .float32, weights.count > 0, node.hasStandardDomain,
+          let layout = node.linearWeight, !node.isNormalization,
+          layout.outputAxis < weights.shape.count,
+          layout.sumAxis == nil ? weights.shape.count >= 3 : weights.shape.count == 2
+        else { continue }
+        products.append(
+          QuantizedProduct(
+            node: node, index: index, graph: number, weights: weights,
+            outputAxis: layout.outputAxis, sumAxis: layout.sumAxis,
+            integerOperator: node.facts?.integerProduct(node)))
+      }
     }
-    return graph.nodes.enumerated().compactMap { index, node in
-      guard node.inputs.count > 1, !kept.contains(node.name ?? ""),
-        !kept.contains(node.operatorType), let weights = constants[node.inputs[1]],
-        weights.elementType == .float32, weights.count > 0, let layout = node.linearWeight,
-        let integerOperator = node.facts?.integerProduct(node),
-        layout.sumAxis == nil ? weights.shape.count >= 3 : weights.shape.count == 2
-      else { return nil }
-      return QuantizedProduct(
-        index: index, weights: weights, outputAxis: layout.outputAxis, sumAxis: layout.sumAxis,
-        integerOperator: integerOperator)
-    }
+    collect(graph)
+    return products
   }
 
   /// The model with its functions inlined, in operator set `version` or a newer one.
@@ -40,9 +74,11 @@ extension Model {
     forOperatorSet version: Int, _ operators: [any Operator.Type]
   ) throws(ModelError) -> Model {
     let plain = try withOwnInitializers().withoutFunctions()
-    return try plain.converted(
+    var result = try plain.converted(
       toOperatorSet: max(version, plain.operatorSets.version(of: "") ?? 1),
       operators: operators)
+    result.graph.makeInnerNamesUnique()
+    return result
   }
 }
 

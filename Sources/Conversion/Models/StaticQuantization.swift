@@ -27,7 +27,10 @@ extension Model {
   ) throws -> (model: Model, products: Int) {
     guard !samples.isEmpty else { throw ConversionError("calibration needs at least one sample") }
     var result = try prepared(forOperatorSet: 13, operators)
-    let products = result.products(keeping: kept)
+    // Ranges are observed in the model's own graph only.
+    let products = result.products(keeping: kept).filter {
+      $0.graph == 0 && ($0.integerOperator != nil || $0.isTransposedConvolution)
+    }
     guard !products.isEmpty else { throw ConversionError("no product has constant weights") }
     let nodes = result.graph.nodes
     let users = nodes.reduce(into: [String: [Node]]()) { users, node in

@@ -43,7 +43,16 @@ package struct ZipReader: Sendable {
     {
       offset -= 1
     }
-    guard offset >= 0 else { throw FormatError(.invalid("not a zip file")) }
+    guard offset >= 0 else {
+      let head = try source.bytes(0..<min(4, source.count))
+      let isCut = head == [0x50, 0x4B, 3, 4]
+      throw FormatError(
+        .invalid(
+          isCut
+            ? "the zip archive is cut off: its directory, which is at the end, is missing; copy or "
+              + "download the file again"
+            : "not a zip file"))
+    }
     var size = UInt64(tail.uint32(offset + 12))
     var start = UInt64(tail.uint32(offset + 16))
     if offset >= 20, tail.uint32(offset - 20) == Signature.end64Locator {

@@ -2,16 +2,20 @@ internal import COnnx
 
 extension Model {
   /// Reads an ONNX file and its external data.
-  /// - Throws: `FormatError`, with the path, if the file is not a model or exceeds a limit.
+  /// - Throws: `FormatError`, with the path, if the file is not a model or exceeds a limit. A file of
+  ///   another format is named, with what can be done with it.
   public init(contentsOf path: String, options: ReadingOptions = .init()) throws(FormatError) {
+    var opened: InputFile?
     do throws(FormatError) {
       let file = try InputFile(path)
+      opened = file
       guard file.count > 0 else { throw FormatError(.invalid("the file is empty")) }
       let reader = MessageReader(
         ByteSource(file), options: options,
         externalFolders: try ExternalData.folders(of: file))
       self = try reader.wholeModel()
     } catch {
+      let error = error.recognised(at: path, opened.map(ByteSource.init), for: .model)
       throw error.context.first == path ? error : error.within(path)
     }
   }
@@ -26,7 +30,11 @@ extension Model {
     var options = options
     if let externalFolder { options.externalFolder = externalFolder }
     self = try ByteSource.reading(bytes) { (source) throws(FormatError) in
-      try MessageReader(source, options: options, externalFolders: []).wholeModel()
+      do throws(FormatError) {
+        return try MessageReader(source, options: options, externalFolders: []).wholeModel()
+      } catch {
+        throw error.recognised(at: nil, source, for: .model)
+      }
     }
   }
 }

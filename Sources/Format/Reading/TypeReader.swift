@@ -70,11 +70,9 @@ extension Shape {
     for dimension in messages(message.dim, message.n_dim) {
       switch dimension.value_case {
       case ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE:
-        guard dimension.dim_value >= 0 else {
-          throw FormatError(
-            .invalid("dimension \(dimensions.count) is negative (\(dimension.dim_value))"))
-        }
-        dimensions.append(.size(Int(dimension.dim_value)))
+        // Some converters write −1 for a free dimension; onnxruntime takes any negative size for one.
+        dimensions.append(
+          dimension.dim_value < 0 ? .unknown : .size(Int(dimension.dim_value)))
       case ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM:
         dimensions.append(.symbol(dimension.dim_param.string ?? ""))
       default: dimensions.append(.unknown)

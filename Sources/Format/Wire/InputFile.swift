@@ -11,6 +11,8 @@ package final class InputFile: Sendable {
   /// The identity of the file, which is the same for all its paths.
   let identity: Identity
   private let descriptor: Int32
+  /// The offset of the first byte in the file that is open.
+  private let start: Int
 
   struct Identity: Hashable, Sendable {
     var device: UInt
@@ -40,8 +42,25 @@ package final class InputFile: Sendable {
     self.path = path
     self.descriptor = descriptor
     self.count = Int(status.st_size)
+    self.start = 0
     self.linkCount = Int(status.st_nlink)
     self.identity = Identity(device: UInt(status.st_dev), inode: UInt(status.st_ino))
+  }
+
+  /// A range of a file as a file of its own, such as an entry of an archive.
+  /// - Throws: `FormatError` outside the file, or where the system has no more descriptors.
+  package init(part range: Range<Int>, of file: InputFile) throws(FormatError) {
+    guard range.lowerBound >= 0, range.upperBound <= file.count else {
+      throw FormatError(.malformed("the file ends early", offset: file.count))
+    }
+    let descriptor = fcntl(file.descriptor, F_DUPFD_CLOEXEC, 0)
+    guard descriptor >= 0 else { throw FormatError(.system(errno), in: file.path) }
+    self.path = file.path
+    self.descriptor = descriptor
+    self.count = range.count
+    self.start = file.start + range.lowerBound
+    self.linkCount = file.linkCount
+    self.identity = file.identity
   }
 
   deinit { close(descriptor) }
@@ -51,10 +70,13 @@ package final class InputFile: Sendable {
   package func read(_ count: Int, at offset: Int, into target: UnsafeMutableRawPointer)
     throws(FormatError)
   {
+    guard count <= 0 || offset >= 0 && offset <= self.count && count <= self.count - offset else {
+      throw FormatError(.malformed("the file ends early", offset: self.count))
+    }
     var done = 0
     while done < count {
       let step = pread(
-        descriptor, target + done, min(count - done, 1 << 30), off_t(offset + done))
+        descriptor, target + done, min(count - done, 1 << 30), off_t(start + offset + done))
       if step > 0 {
         done += step
       } else if step == 0 {

@@ -1,23 +1,54 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Replaces every call of a model-local function by the function's nodes. A session always runs it.
+/// Replaces every call of a model-local function, and every node of a function operator, by the
+/// function's nodes. A session always runs it.
 struct FunctionInlining: Pass {
   let name = "functions"
 
   func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError) {
-    guard !model.functions.isEmpty else { return }
-    model.graph = try expandFunctions(model, maxNodes: context.options.maxNodes)
+    model.graph = try expandFunctions(model, context.engine)
     model.functions = []
   }
 }
 
+/// The model's graph with every call of a model-local function, and every node of a function operator,
+/// replaced by the function's nodes. Function operators that need types they do not get are left.
+/// - Throws: `ModelError.graph` for functions that call themselves, are nested too deep, or would
+///   make more nodes than the options allow.
+package func expandFunctions(_ model: Model, _ engine: Engine) throws(ModelError) -> Graph {
+  var model = model
+  let maxNodes = engine.options.maxNodes
+  model.graph = try expandFunctions(model, operatorsIn: engine.registry, maxNodes: maxNodes)
+  model.functions = []
+  let names = engine.registry.functionNames
+  guard model.graph.nodes.contains(where: { names.contains($0.operatorType) }),
+    let operatorSets = try? OperatorSets(model.operatorSets),
+    let program = try? Program(model.graph, operatorSets: operatorSets, engine: engine),
+    let inference = try? Inference(
+      program, inputs: program.inputTypes, engine: engine, lenient: true)
+  else { return model.graph }
+  return try expandFunctions(
+    model, operatorsIn: engine.registry, types: inference.types(of: program), maxNodes: maxNodes)
+}
+
 /// The model's graph with every call of a model-local function replaced by the function's nodes.
+/// - Parameter registry: operators whose nodes are replaced too if they are function operators; `nil`
+///   leaves them as they are
+/// - Parameter types: the types of values by name, for function operators that need them
 /// - Throws: `ModelError.graph` for functions that call themselves, are nested too deep, or would
 ///   make more than `maxNodes` nodes.
-package func expandFunctions(_ model: Model, maxNodes: Int) throws(ModelError) -> Graph {
-  guard !model.functions.isEmpty else { return model.graph }
+package func expandFunctions(
+  _ model: Model, operatorsIn registry: Registry? = nil, types: [String: ValueType] = [:],
+  maxNodes: Int
+) throws(ModelError) -> Graph {
+  guard !model.functions.isEmpty || registry != nil else { return model.graph }
   var expansion = try FunctionExpansion(model.functions, maxNodes: maxNodes)
+  if let registry {
+    expansion.operators = (registry, try OperatorSets(model.operatorSets))
+    expansion.types = types
+    expansion.graph = model.graph
+  }
   let size = expansion.size(of: model.graph.nodes)
   guard size <= maxNodes else {
     throw .graph(
@@ -36,6 +67,16 @@ private struct FunctionExpansion {
   private static let maxDepth = 200
 
   private let functions: [Key: Function]
+  /// The operators whose nodes are replaced if they are function operators.
+  var operators: (registry: Registry, sets: OperatorSets)?
+  /// The types of values of the graph, by name.
+  var types: [String: ValueType] = [:]
+  /// The graph whose initializers and nodes the bodies of function operators may depend on.
+  var graph = Graph(name: "")
+  /// The types of its initializers, by name.
+  private var initializers: [String: ValueType]?
+  /// The attributes that the graph decides, by operator.
+  private var settings: [ObjectIdentifier: [Attribute]] = [:]
   private var sizes: [Key: Int] = [:]
   private var calls = 0
   /// Bytes of lists and names that further calls may make.
@@ -153,20 +194,30 @@ private struct FunctionExpansion {
         node.attributes[index].value = .graph(try expand(graph))
       }
     }
-    guard let key = key(node), let function = functions[key] else {
+    let label =
+      node.name.flatMap { $0.isEmpty ? nil : $0 } ?? "\(node.operatorType)#\(calls + 1)"
+    func fail(_ reason: OperatorError) -> ModelError {
+      .node(name: label, operatorType: node.operatorType, reason)
+    }
+    let function: Function
+    if let known = key(node).flatMap({ functions[$0] }) {
+      function = known
+    } else if let made = try operatorBody(node, fail) {
+      function = made
+      node.attributes = []
+    } else {
       nodes.append(node)
       return
     }
     calls += 1
-    let label = node.name.flatMap { $0.isEmpty ? nil : $0 } ?? "\(node.operatorType)#\(calls)"
-    func fail(_ reason: String) -> ModelError {
-      .node(name: label, operatorType: node.operatorType, .invalid(reason))
-    }
     guard node.inputs.count <= function.inputs.count else {
-      throw fail("the function takes \(function.inputs.count) inputs, got \(node.inputs.count)")
+      throw fail(
+        .invalid("the function takes \(function.inputs.count) inputs, got \(node.inputs.count)"))
     }
     guard node.outputs.count <= function.outputs.count else {
-      throw fail("the function has \(function.outputs.count) outputs, got \(node.outputs.count)")
+      throw fail(
+        .invalid(
+          "the function has \(function.outputs.count) outputs, got \(node.outputs.count)"))
     }
     var body = FunctionBody(prefix: "\(label)#\(calls)/")
     try take(
@@ -177,19 +228,26 @@ private struct FunctionExpansion {
       body.names[name] = index < node.inputs.count ? node.inputs[index] : ""
     }
     for entry in function.operatorSets {
-      body.versions[Registry.normalized(domain: entry.domain)] = Int(clamping: entry.version)
+      let domain = Registry.normalized(domain: entry.domain)
+      let version = Int(clamping: entry.version)
+      if let other = body.versions.updateValue(version, forKey: domain), other != version {
+        throw fail(
+          .invalid(
+            "the function imports operator set '\(domain.isEmpty ? "ai.onnx" : domain)' twice, "
+              + "with the versions \(other) and \(version)"))
+      }
     }
     if let version = body.versions[""], version > Registry.newestVersion {
       throw fail(
-        "the function imports operator set version \(version); the newest supported is "
-          + "\(Registry.newestVersion)")
+        .invalid(
+          "the function imports operator set version \(version); the newest supported is "
+            + "\(Registry.newestVersion)"))
     }
     for attribute in function.attributeDefaults { body.attributes[attribute.name] = attribute }
     let allowed = Set(function.attributes + function.attributeDefaults.map(\.name))
     for attribute in node.attributes {
       guard allowed.contains(attribute.name) else {
-        throw .node(
-          name: label, operatorType: node.operatorType, .unknownAttribute(attribute.name))
+        throw fail(.unknownAttribute(attribute.name))
       }
       body.attributes[attribute.name] = attribute
     }
@@ -208,5 +266,37 @@ private struct FunctionExpansion {
       try expand(body.renamed(inner), into: &nodes)
     }
     nodes += copies
+  }
+
+  /// The body of a node of a function operator; `nil` for any other node, and for one whose body needs
+  /// types that are not known.
+  private mutating func operatorBody(
+    _ node: Node, _ fail: (OperatorError) -> ModelError
+  ) throws(ModelError) -> Function? {
+    let domain = Registry.normalized(domain: node.domain)
+    guard let operators, operators.registry.functionNames.contains(node.operatorType),
+      let version = try? operators.sets.version(for: node, fail),
+      let found = operators.registry.find(
+        node.operatorType, domain: domain, operatorSet: version),
+      let type = found.operator as? any FunctionOperator.Type
+    else { return nil }
+    let added = settings[ObjectIdentifier(type)] ?? type.settings(in: graph)
+    settings[ObjectIdentifier(type)] = added
+    let constants =
+      initializers
+      ?? Dictionary(
+        graph.initializers.map {
+          ($0.name ?? "", .tensor($0.tensor.elementType, Shape($0.tensor.shape)))
+        }, uniquingKeysWith: { first, _ in first })
+    initializers = constants
+    var node = node
+    node.attributes += added
+    do throws(OperatorError) {
+      let made = try operators.registry.make(node, operatorSet: version).operator
+      return try (made as? any FunctionOperator)?.function(
+        node.inputs.map {
+          $0.isEmpty ? nil : types[$0] ?? constants[$0] ?? ValueType(.undefined)
+        })
+    } catch { throw fail(error) }
   }
 }

@@ -14,6 +14,15 @@ public protocol Pass: Sendable {
   /// A pass that only makes a model faster leaves alone whatever it cannot change.
   /// - Throws: `ModelError` for a model that the pass has to change and cannot.
   func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError)
+
+  /// Whether the pass, as one of `SessionOptions.expansions`, may replace a node whose operator the
+  /// session does not have. The default is `true`.
+  func mayReplace(_ node: Node) -> Bool
+}
+
+extension Pass {
+  /// `true`.
+  public func mayReplace(_ node: Node) -> Bool { true }
 }
 
 /// The facts about a model that a pass may rely on, and its notes on what it did.

@@ -1,4 +1,5 @@
 import ONNXAttention
+import ONNXContrib
 import ONNXMath
 import ONNXNetwork
 import ONNXOperators
@@ -7,14 +8,14 @@ import ONNXProducts
 import ONNXRecurrent
 import ONNXShape
 
-/// Makes the list of this package's operators: the standard's, and those of the private domain that its
+/// Makes the list of this package's operators: the standard's, those of onnxruntime, and those of the private domain that its
 /// own passes and gradients use. `Registry.standard` calls it once.
 @_cdecl("onnx_standard_operators")
 package func standardOperators() -> UnsafeMutableRawPointer {
   let registry = Registry(
     MathOperators.forward + ProductsOperators.forward + ShapeOperators.forward
       + NetworkOperators.forward + RecurrentOperators.forward + AttentionOperators.forward
-      + OtherOperators.forward,
+      + OtherOperators.forward + ContribOperators.forward,
     gradients: MathOperators.gradients + ProductsOperators.gradients + ShapeOperators.gradients
       + NetworkOperators.gradients + RecurrentOperators.gradients + AttentionOperators.gradients
       + OtherOperators.gradients)

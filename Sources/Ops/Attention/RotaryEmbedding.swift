@@ -147,6 +147,23 @@ struct RotaryEmbedding: Operator {
   }
 }
 
+extension RotaryEmbedding: DifferentiableOperator {
+  /// Rotates the gradient back. The tables have no gradient.
+  func differentiate(_ backward: inout Backward) throws(OperatorError) {
+    for index in 1...2 where backward.wants(index) {
+      throw .input(index, "tables of cosines and sines have no gradient")
+    }
+    guard let gradient = backward.gradient(), backward.wants(0) else { return }
+    let sines = backward.builder.neg(backward.input(2))
+    var inputs = [gradient, backward.input(1), sines]
+    if backward.has(3) { inputs.append(backward.input(3)) }
+    backward.set(
+      0,
+      backward.builder.node(
+        "RotaryEmbedding", inputs, backward.forward.attributes, operatorSet: 23))
+  }
+}
+
 extension RotaryEmbedding {
   static var versionSteps: [VersionStep] {
     [

@@ -39,6 +39,11 @@ public protocol OperatorFacts {
   /// The dimensions of input 0 whose sizes output 0 lists. The default is `nil`.
   static func listedDimensions(_ node: Node, rank: Int) -> Range<Int>?
 
+  /// The floating-point inputs whose numbers become sizes, indices, positions, thresholds or the steps
+  /// of a quantization, so that they keep their precision when a model is narrowed. The default is
+  /// none.
+  static func exactInputs(_ node: Node) -> [Int]
+
   /// The elements that the node selects from a vector of `count` elements, input 0. `constant`
   /// gives the contents of an input where they are known. The default is `nil`.
   static func selection(_ node: Node, from count: Int, _ constant: (Int) -> Tensor?)
@@ -68,6 +73,8 @@ extension OperatorFacts {
   }
   /// `nil`.
   public static func listedDimensions(_ node: Node, rank: Int) -> Range<Int>? { nil }
+  /// No inputs.
+  public static func exactInputs(_ node: Node) -> [Int] { [] }
   /// `nil`.
   public static func selection(
     _ node: Node, from count: Int, _ constant: (Int) -> Tensor?

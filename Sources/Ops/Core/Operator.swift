@@ -45,6 +45,11 @@ public protocol Operator: OperatorFacts, Sendable {
   /// `false`.
   var needsOnlyTypes: Bool { get }
 
+  /// The inputs whose contents decide the shapes of the outputs. A node is prepared in each run unless
+  /// they are constant, so that contents are checked in the same way whenever they are known. The default
+  /// is none.
+  var shapeInputs: [Int] { get }
+
   /// The inputs whose memory output 0 may reuse, because the kernel reads each element of the input
   /// before it writes the one at the same position. Only used for inputs of the same shape and element
   /// size as the output. The default is none.
@@ -73,6 +78,8 @@ extension Operator {
   public var isPure: Bool { true }
   /// `false`.
   public var needsOnlyTypes: Bool { false }
+  /// No inputs.
+  public var shapeInputs: [Int] { [] }
   /// No inputs.
   public var overwritableInputs: [Int] { [] }
   /// `false`.

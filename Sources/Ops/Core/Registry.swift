@@ -19,6 +19,8 @@ public struct Registry: Sendable {
 
   private let operators: [any Operator.Type]
   private let forward: Table
+  /// The names of function operators, in any domain.
+  package let functionNames: Set<String>
   private let onDemand: OnDemand
 
   /// A table of operators.
@@ -28,14 +30,20 @@ public struct Registry: Sendable {
   ///   - gradients: operators of the private domain that only gradients use
   public init(_ operators: [any Operator.Type], gradients: [any Operator.Type] = []) {
     self.operators = operators
+    functionNames = Self.functionNames(operators)
     forward = Self.table(operators)
     onDemand = OnDemand(operators, gradients: gradients)
   }
 
   private init(_ operators: [any Operator.Type], forward: Table, onDemand: OnDemand) {
     self.operators = operators
+    functionNames = Self.functionNames(operators)
     self.forward = forward
     self.onDemand = onDemand
+  }
+
+  private static func functionNames(_ operators: [any Operator.Type]) -> Set<String> {
+    Set(operators.lazy.filter { $0 is any FunctionOperator.Type }.map { $0.schema.name })
   }
 
   /// This registry with more operators and their gradient operators. They replace those of the same
@@ -132,11 +140,14 @@ public struct Registry: Sendable {
   }
 
   /// The type that implements an operator in an operator set, with the version of the operator and its
-  /// element types; `nil` if there is none.
+  /// element types; `nil` if there is none. `EarlyOperator` lists the operators that are found before the
+  /// standard has them.
   public func find(
     _ name: String, domain: String, operatorSet: Int
   ) -> (operator: any Operator.Type, since: Int, types: TypeSet)? {
     let key = Key(domain: domain, name: name)
+    let early = EarlyOperator.find(name, domain: domain, operatorSet: operatorSet)
+    let operatorSet = early?.version ?? operatorSet
     let entries = forward[key] ?? (domain == Self.privateDomain ? onDemand.gradients[key] : nil)
     guard let entry = entries?.last(where: { $0.since <= operatorSet }) else { return nil }
     if let removed = entry.operator.schema.removed, operatorSet >= removed { return nil }
@@ -181,6 +192,9 @@ public struct Registry: Sendable {
     guard schema.outputs.contains(node.outputs.count) else {
       throw .invalid("expected \(schema.outputs.text) outputs, got \(node.outputs.count)")
     }
+    var node = node
+    node.inputs.removeLast(schema.inputs.absentNames(at: node.inputs))
+    node.outputs.removeLast(schema.outputs.absentNames(at: node.outputs))
     var reader = try NodeReader(node, version: entry.since, registry: self)
     let made = try entry.operator.init(&reader)
     try reader.finish()
@@ -189,6 +203,14 @@ public struct Registry: Sendable {
 }
 
 extension ClosedRange<Int> {
+  /// The number of empty names at the end of a list of inputs or outputs. They mean the same as a
+  /// shorter list, except in a list of any length, whose count has a meaning.
+  package func absentNames(at names: [String]) -> Int {
+    guard upperBound != Int.max, names.last == "" else { return 0 }
+    let used = names.lastIndex { !$0.isEmpty }.map { $0 + 1 } ?? 0
+    return Swift.max(names.count - Swift.max(used, lowerBound), 0)
+  }
+
   fileprivate var text: String {
     if lowerBound == upperBound { return "\(lowerBound)" }
     return upperBound == Int.max ? "at least \(lowerBound)" : "\(lowerBound) to \(upperBound)"

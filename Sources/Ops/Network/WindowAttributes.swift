@@ -158,18 +158,17 @@ struct WindowAttributes: Sendable {
     guard !overflow, !wide, padded <= WindowAxis.limit else {
       throw .attribute("pads", "the padded size of an input of \(input) overflows")
     }
-    guard extent <= padded else {
-      throw .invalid(
-        "the window extent \(extent) exceeds the padded input size \(padded) along spatial axis "
-          + "\(index)")
-    }
-    axis.output = (padded - extent) / stride + 1
+    let room = padded - extent
+    // Rounded down, also where the window is larger than the padded input.
+    let steps = room >= 0 ? room / stride : -((stride - 1 - room) / stride)
+    axis.output = steps + 1
     // With ceil_mode the last window may be partial, but must begin inside the input or the
     // padding before it.
-    if ceilMode, (padded - extent) % stride != 0,
-      (padded - extent) / stride * stride < begun - stride
-    {
-      axis.output += 1
+    if ceilMode, room % stride != 0, steps * stride < begun - stride { axis.output += 1 }
+    guard axis.output >= 0 else {
+      throw .invalid(
+        "the window extent \(extent) exceeds the padded input size \(padded) along spatial axis "
+          + "\(index) by more than the stride \(stride)")
     }
     axis.stride = axis.output > 1 ? stride : 1
     return axis

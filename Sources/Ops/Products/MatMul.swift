@@ -31,7 +31,7 @@ struct MatMul: Operator {
         activation: .none)
       if let kernel = try product.kernel(call) { return kernel }
     }
-    return try MatrixProduct(call, transposeA: false, transposeB: false).kernel(call)
+    return try MatrixProduct(call, ScaledProduct()).kernel(call)
   }
 }
 
@@ -63,7 +63,9 @@ struct TransposedMatMul: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     if try call.elementType(0).isNarrowFloat { return try call.widened(prepare) }
-    return try MatrixProduct(call, transposeA: transposeA, transposeB: transposeB).kernel(call)
+    return try MatrixProduct(
+      call, ScaledProduct(transposeA: transposeA, transposeB: transposeB)
+    ).kernel(call)
   }
 }
 
@@ -137,65 +139,6 @@ extension MatMul: DifferentiableOperator {
       }
       backward.set(input, result)
     }
-  }
-}
-
-/// A batch of products `op(A) · op(B)`.
-private struct MatrixProduct {
-  private let sizes: ProductSizes
-  private let transposeA: Bool
-  private let transposeB: Bool
-  /// Whether the rows of A may be samples.
-  private let hasSamplesInRows: Bool
-
-  init(_ call: Preparation, transposeA: Bool, transposeB: Bool) throws(OperatorError) {
-    self.transposeA = transposeA
-    self.transposeB = transposeB
-    var (a, b) = (try call.inputSizes(0), try call.inputSizes(1))
-    if transposeA { a.swapAt(a.count - 1, a.count - 2) }
-    if transposeB { b.swapAt(b.count - 1, b.count - 2) }
-    hasSamplesInRows = b.count <= 2
-    let sizes = try ProductSizes(a, b)
-    // With a batch of one, a shared matrix cannot be told from a batch of matrices.
-    let isFolded = !transposeA && (hasSamplesInRows || !call.isBatchInvariant)
-    self.sizes = isFolded ? sizes.folded : sizes
-  }
-
-  func kernel(_ call: Preparation) throws(OperatorError) -> Kernel {
-    let plain = PlainProduct(sizes: sizes, transposeA: transposeA, transposeB: transposeB)
-    let type = try call.elementType(0)
-    let isReal = type == .float32 || type == .float64
-    call.note(
-      (isReal ? "OpenBLAS" : "plain loops")
-        + ": \(sizes.matrices) of \(sizes.rows) × \(sizes.depth) × \(sizes.columns)")
-    switch type {
-    case .float32: return try blas(call, Float.self)
-    case .float64: return try blas(call, Double.self)
-    // Products and sums modulo 2ⁿ do not depend on the sign.
-    case .int32, .uint32: return plain.kernel(ProductSum<UInt32>())
-    case .int64, .uint64: return plain.kernel(ProductSum<UInt64>())
-    case let type: throw .input(0, "element type \(type) is not supported")
-    }
-  }
-
-  private func blas<T: BLASElement>(
-    _ call: Preparation, _ type: T.Type
-  ) throws(OperatorError) -> Kernel {
-    let sizes = sizes
-    guard !sizes.isEmpty else { return .compute { _ in } }
-    let product = try GEMM<T>(
-      rows: sizes.rows, columns: sizes.columns, depth: sizes.depth, transposeA: transposeA,
-      transposeB: transposeB, isInvariant: call.isBatchInvariant && hasSamplesInRows)
-    let tile: Buffers.Tile = { buffers, task, _ in
-      let matrix = task / product.tiles
-      let factors = sizes.factors(matrix)
-      product.multiply(
-        tile: task % product.tiles,
-        buffers.input(0, as: T.self) + factors.a * sizes.rows * sizes.depth,
-        buffers.input(1, as: T.self) + factors.b * sizes.depth * sizes.columns,
-        buffers.output(0, as: T.self) + matrix * sizes.rows * sizes.columns)
-    }
-    return .compute { buffers in buffers.parallel(sizes.matrices * product.tiles, tile) }
   }
 }
 

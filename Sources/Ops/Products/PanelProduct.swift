@@ -13,9 +13,12 @@ package struct PanelProduct: Sendable {
   /// The input index of the bias, one number per column.
   package let bias: Int?
   package let activation: Activation
+  /// A factor of the product, applied to W when it is packed.
+  package let scale: Float
 
   package init(
-    rows: Int, columns: Int, depth: Int, isTransposed: Bool, bias: Int?, activation: Activation
+    rows: Int, columns: Int, depth: Int, isTransposed: Bool, bias: Int?, activation: Activation,
+    scale: Float = 1
   ) {
     self.rows = rows
     self.columns = columns
@@ -23,6 +26,7 @@ package struct PanelProduct: Sendable {
     self.isTransposed = isTransposed
     self.bias = bias
     self.activation = activation
+    self.scale = scale
   }
 
   private let width = ck_panel_columns()
@@ -35,6 +39,7 @@ package struct PanelProduct: Sendable {
     if isTransposed, Int.work(columns, depth) >= Self.largeCount,
       rows == 1 || call.isBatchInvariant
     {
+      guard scale == 1 else { return nil }
       call.note("rows against W in place: \(depth) × \(columns)")
       return rowKernel()
     }
@@ -118,7 +123,8 @@ package struct PanelProduct: Sendable {
 
   private func packed(_ call: Preparation) throws(OperatorError) -> TensorStorage? {
     try call.packed(
-      input: 1, layout: "panels \(columns) \(depth) \(isTransposed)",
+      input: 1,
+      layout: "panels \(columns) \(depth) \(isTransposed)" + (scale == 1 ? "" : " \(scale)"),
       byteCount: .work(count, MemoryLayout<Float>.stride), tiles: panels
     ) { source, target, panel in
       pack(
@@ -135,6 +141,12 @@ package struct PanelProduct: Sendable {
     let own = min(width, columns - first)
     let padded = ck_panel_padded(own)
     var target = packed + first * depth
+    defer {
+      if scale != 1 {
+        let panel = packed + first * depth
+        for i in 0..<padded * depth { panel[i] *= scale }
+      }
+    }
     if own < padded { target.update(repeating: 0, count: padded * depth) }
     if isTransposed {
       ck_transpose(w + first * depth, depth, target, padded, depth, own, MemoryLayout<Float>.stride)

@@ -42,7 +42,7 @@ package struct ProductSizes: Sendable {
   package var columns: Int
   package var depth: Int
   /// The number of matrices of the result.
-  private(set) var matrices: Int
+  package private(set) var matrices: Int
   /// The sizes of the batch axes, and their strides in matrices of A and B.
   private var batch: [(size: Int, a: Int, b: Int)]
 

@@ -5,7 +5,7 @@ import ONNXProducts
 import RealModule
 
 /// A type in which gates are computed: `Float`, or `Double` for float64.
-protocol GateValue: BLASElement, Sendable {
+package protocol GateValue: BLASElement, Sendable {
   /// `y[i] = tanh(x[i])`; `y` may be `x`.
   static func tanh(_ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>, _ count: Int)
   /// `y[i] = 1 / (1 + e^−x[i])`; `y` may be `x`.
@@ -27,13 +27,17 @@ extension GateValue {
 }
 
 extension Float: GateValue {
-  static func tanh(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
+  package static func tanh(
+    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int
+  ) {
     ck_tanh(x, y, count)
   }
-  static func sigmoid(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
+  package static func sigmoid(
+    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int
+  ) {
     ck_sigmoid(x, y, count)
   }
-  static func multiply(
+  package static func multiply(
     _ matrix: UnsafePointer<Float>, depth: Int, units: Int, gates: Int, stride: Int,
     _ rows: UnsafeBufferPointer<ck_row>, backwards: Bool
   ) {
@@ -43,10 +47,12 @@ extension Float: GateValue {
 }
 
 extension Double: GateValue {
-  static func tanh(_ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ count: Int) {
+  package static func tanh(
+    _ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ count: Int
+  ) {
     for i in 0..<count { y[i] = .tanh(x[i]) }
   }
-  static func sigmoid(
+  package static func sigmoid(
     _ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ count: Int
   ) {
     for i in 0..<count {
@@ -54,7 +60,7 @@ extension Double: GateValue {
       y[i] = (x[i] < 0 ? e : 1) / (1 + e)
     }
   }
-  static func multiply(
+  package static func multiply(
     _ matrix: UnsafePointer<Double>, depth: Int, units: Int, gates: Int, stride: Int,
     _ rows: UnsafeBufferPointer<ck_row>, backwards: Bool
   ) {
@@ -73,7 +79,7 @@ extension UnsafeMutablePointer where Pointee: GateValue {
   func clear(_ count: Int) { update(repeating: 0, count: count) }
 
   /// `x = f(x)`, with the argument clipped to `±clip` first.
-  func activate(_ function: RecurrentActivation, clip: Float?, _ count: Int) {
+  package func activate(_ function: RecurrentActivation, clip: Float?, _ count: Int) {
     if let clip {
       let bound = Pointee(clip)
       for i in 0..<count {

@@ -3,8 +3,8 @@ import ONNXProducts
 import RealModule
 
 /// An activation function of RNN, LSTM and GRU with its parameters.
-struct RecurrentActivation: Sendable, Hashable {
-  enum Function: String, Sendable, CaseIterable {
+package struct RecurrentActivation: Sendable, Hashable {
+  package enum Function: String, Sendable, CaseIterable {
     /// `max(x, 0)`
     case relu
     /// `tanh x`
@@ -93,7 +93,7 @@ struct RecurrentActivation: Sendable, Hashable {
   }
 
   /// `y[i] = f(x[i])` for `i < count`; `y` may be `x`.
-  func apply<T: GateValue>(
+  package func apply<T: GateValue>(
     _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int
   ) {
     let alpha = T(self.alpha)

@@ -3,25 +3,25 @@ import ONNXOperators
 import ONNXProducts
 
 /// The attributes that RNN, LSTM and GRU share.
-struct RecurrentAttributes: Sendable {
+package struct RecurrentAttributes: Sendable {
   /// For each direction, whether it goes from the last step to the first.
-  let reversed: [Bool]
+  package let reversed: [Bool]
   /// The activation functions of each direction, as many as the cell has.
-  let activations: [[RecurrentActivation]]
+  package let activations: [[RecurrentActivation]]
   /// The arguments of the gates' activations are clipped to `−clip...clip`.
-  let clip: Float?
+  package let clip: Float?
   /// Whether all activations are those of the standard, without `clip`.
-  let isStandard: Bool
-  let hiddenSize: Int?
+  package let isStandard: Bool
+  package let hiddenSize: Int?
   /// `layout` 1: the batch comes before the steps and the directions.
-  let batchFirst: Bool
+  package let batchFirst: Bool
   /// The node's packed weights.
   let cache = ParameterCache()
 
-  var directions: Int { reversed.count }
+  package var directions: Int { reversed.count }
 
   /// - Parameter defaults: the cell's activation functions
-  init(
+  package init(
     _ node: inout NodeReader, defaults: [RecurrentActivation.Function]
   ) throws(OperatorError) {
     // GRU 1 spells its default 'foward'.

@@ -9,6 +9,8 @@ struct CenterCropPad: DifferentiableOperator {
 
   init(_ node: inout NodeReader) throws(OperatorError) { axes = try node.optionalInts("axes") }
 
+  var shapeInputs: [Int] { [1] }
+
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
     let target = try inputs.integers(1)

@@ -6,6 +6,8 @@ struct Expand: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Expand", [8: .classic, 13: .any13], inputs: 2...2)
   static var widening: Widening { .exact }
 
+  var shapeInputs: [Int] { [1] }
+
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
     if let target = try inputs.integers(1) {

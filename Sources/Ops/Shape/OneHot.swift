@@ -92,3 +92,7 @@ extension OneHot {
     ] + VersionStep.types(ofInput: 2, [(9, .classic), (28, .all)])
   }
 }
+
+extension OneHot {
+  static func exactInputs(_ node: Node) -> [Int] { [0, 1, 2] }
+}

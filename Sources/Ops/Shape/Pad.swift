@@ -18,6 +18,8 @@ struct Pad: DifferentiableOperator {
     if node.version < 18, node.inputCount > 3 { throw .invalid("expected at most 3 inputs") }
   }
 
+  var shapeInputs: [Int] { [1, 3] }
+
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
     if inputs.has(2) { _ = try inputs.tensor(2, sameTypeAs: 0) }

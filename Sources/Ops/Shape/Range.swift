@@ -163,3 +163,7 @@ extension VersionChange {
     emit("Cast", [x], [castTarget(.float64)])
   }
 }
+
+extension RangeOperator {
+  static func exactInputs(_ node: Node) -> [Int] { [0, 1, 2] }
+}

@@ -16,6 +16,8 @@ struct Reshape: ReshapingOperator {
     allowZero = node.version >= 14 ? try node.flag("allowzero") : false
   }
 
+  var shapeInputs: [Int] { [1] }
+
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
     guard let target = try inputs.integers(1) else {

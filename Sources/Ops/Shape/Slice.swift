@@ -8,6 +8,8 @@ struct SliceOperator: AttributeFreeOperator, DifferentiableOperator {
     "Slice", [10: .classic, 11: .classic, 13: .any13], inputs: 3...5)
   static var widening: Widening { .exact }
 
+  var shapeInputs: [Int] { [1, 2, 3, 4] }
+
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
     guard let shape = data.shape else { return [.tensor(data.elementType, nil)] }

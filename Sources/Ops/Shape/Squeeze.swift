@@ -6,6 +6,8 @@ struct Squeeze: AttributeFreeOperator, ReshapingOperator {
   static let schema = Schema(
     "Squeeze", [13: .any13, 21: .any21, 23: .any23, 24: .any24, 25: .any25], inputs: 1...2)
 
+  var shapeInputs: [Int] { [1] }
+
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
     guard inputs.has(1) else {

@@ -6,6 +6,8 @@ struct Unsqueeze: AttributeFreeOperator, ReshapingOperator {
   static let schema = Schema(
     "Unsqueeze", [13: .any13, 21: .any21, 23: .any23, 24: .any24, 25: .any25], inputs: 2...2)
 
+  var shapeInputs: [Int] { [1] }
+
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
     if let axes = try inputs.integers(1) {

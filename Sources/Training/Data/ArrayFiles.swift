@@ -60,6 +60,20 @@ public enum ArrayFiles {
     } catch { throw DataError(error.problem, in: error.path ?? path) }
   }
 
+  /// Reads the arrays of a part of a `.npz` archive, such as `test_x` and `test_y` for `test_`.
+  /// - Returns: `nil` if the archive has neither
+  /// - Throws: `DataError` as `read`, also if it has only one of them
+  package static func readPart(
+    _ path: String, _ part: String, classCount: Int? = nil
+  ) throws(DataError) -> TensorDataset? {
+    let names: [String]
+    do { names = try NPZArchive(path, limits: ReadingOptions().limits).arrays.map(\.name) } catch {
+      throw DataError("\(error)")
+    }
+    guard names.contains("\(part)x") || names.contains("\(part)y") else { return nil }
+    return try read(path, part: part, classCount: classCount)
+  }
+
   private static func isReal(_ type: ElementType) -> Bool {
     [.float16, .float32, .float64].contains(type)
   }

@@ -33,7 +33,7 @@ package struct PictureData {
     if path.hasSuffix(".npz") {
       let table = try ArrayFiles.read(path, classCount: classCount)
       source = table
-      own = try? ArrayFiles.read(path, part: "test_", classCount: classCount)
+      own = try ArrayFiles.readPart(path, "test_", classCount: classCount)
       let labels = table.columns.first { $0.name == "labels" }?.tensor
       if let labels, labels.elementType == .int64 {
         counted = counted ?? labels.elements(as: Int64.self).max().map { Int(clamping: $0) + 1 }

@@ -31,18 +31,9 @@ extension Weights {
         switch leaf {
         case .tensor(let index):
           let tensor = objects.tensors[index]
-          let storage = objects.storages[tensor.storage]
-          let size = try storages.size(of: storage.key)
-          try tensor.check(storage, size: size)
-          try budget.take(max(tensor.byteCount, tensor.bytes(storage).count))
-          // A compressed storage is read from its beginning.
-          if storages.isCompressed(storage.key) {
-            try inflated.take(tensor.bytes(storage).upperBound)
-          }
           entries.append(
-            Entry(name, tensor.elementType, tensor.shape) { () throws(FormatError) in
-              try tensor.read(storage, in: storages)
-            })
+            try Self.entry(
+              name, tensor, objects.storages[tensor.storage], in: storages, &budget, &inflated))
         case .array(let index):
           let array = objects.arrays[index]
           try budget.take(array.bytes.count)
@@ -65,6 +56,24 @@ extension Weights {
     self.init(entries)
     metadata = state.metadata
     layout = .pyTorch
+  }
+
+  /// A tensor that is a view of a storage.
+  /// - Parameters:
+  ///   - budget: memory for all tensors
+  ///   - inflated: bytes that may be decompressed
+  /// - Throws: `FormatError` for a tensor that exceeds its storage, and beyond the limits
+  static func entry(
+    _ name: String, _ tensor: TorchTensor, _ storage: TorchStorage, in storages: some TorchStorages,
+    _ budget: inout MemoryBudget, _ inflated: inout MemoryBudget
+  ) throws(FormatError) -> Entry {
+    try tensor.check(storage, size: try storages.size(of: storage.key))
+    try budget.take(max(tensor.byteCount, tensor.bytes(storage).count))
+    // A compressed storage is read from its beginning.
+    if storages.isCompressed(storage.key) { try inflated.take(tensor.bytes(storage).upperBound) }
+    return Entry(name, tensor.elementType, tensor.shape) { () throws(FormatError) in
+      try tensor.read(storage, in: storages)
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import ONNXFormat
 import ONNXOperators
 
-/// 1 for the first of the largest elements along an axis, 0 for the others.
+/// 1 for the first of the largest elements along an axis, 0 for the others. NaN counts as the largest.
 struct Hardmax: SoftmaxOperator, FlatOperator {
   static let schema = Schema("Hardmax", [13: [.floats, .bfloat16]], inputs: 1...1)
   static var coerces: Bool { false }
@@ -28,8 +28,9 @@ private struct HardmaxKernel: RealVisitor {
     let (size, inner) = (split.size, split.inner)
     return split.laneKernel { (x: UnsafePointer<T>, y: UnsafeMutablePointer<T>) in
       var (best, value) = (0, x[0].compute)
-      for i in 1..<size where x[i * inner].compute > value {
-        (best, value) = (i, x[i * inner].compute)
+      for i in 1..<size {
+        let next = x[i * inner].compute
+        if next > value || (next.isNaN && !value.isNaN) { (best, value) = (i, next) }
       }
       for i in 0..<size { y[i * inner] = T(compute: i == best ? 1 : 0) }
     }

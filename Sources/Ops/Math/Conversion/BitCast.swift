@@ -1,7 +1,8 @@
 import ONNXFormat
 import ONNXOperators
 
-/// The bits of the elements, reinterpreted as another type of the same width.
+/// The bits of the elements, reinterpreted as another type of the same width. A bool is `true` for any
+/// bits but 0, and is stored as 1.
 struct BitCast: Operator {
   static let schema = Schema(
     "BitCast", [26: .castableBits], inputs: 1...1)
@@ -30,9 +31,14 @@ struct BitCast: Operator {
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let count = try call.inputCount(0) * target.stride
     let bits = target.bitsInFile ?? 8
+    let isBool = target == .bool
     let isSigned = [.int4, .int2].contains(target)
     return elementKernel(count) {
       (x: UnsafePointer<UInt8>, y: UnsafeMutablePointer<UInt8>, count) in
+      if isBool {
+        for i in 0..<count { y[i] = x[i] == 0 ? 0 : 1 }
+        return
+      }
       if bits >= 8 { return y.update(from: x, count: count) }
       // Elements smaller than a byte are stored in its low bits; integers are sign-extended.
       let shift = UInt8(8 - bits)

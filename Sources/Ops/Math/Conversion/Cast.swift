@@ -2,6 +2,9 @@ import ONNXFormat
 import ONNXOperators
 
 /// The elements converted to the type `to`.
+///
+/// With `saturate`, an infinity becomes the largest value of every float8 type. For E4M3FNUZ and E5M2FNUZ
+/// the standard's table says NaN; its test cases, its reference evaluator and onnxruntime say the largest.
 struct Cast: DifferentiableOperator {
   static let schema = Schema(
     "Cast",
@@ -194,4 +197,22 @@ extension Cast {
     guard let type = input?.tensorType?.elementType, type != .undefined else { return false }
     return node.integer("to") == Int(type.rawValue)
   }
+}
+
+extension Cast {
+  static func exactInputs(_ node: Node) -> [Int] {
+    let target: ElementType? =
+      switch node.attribute("to")?.value {
+      case .int(let number): Int32(exactly: number).flatMap(ElementType.init(rawValue:))
+      case .string(let name): ElementType(standardName: name.string)
+      default: nil
+      }
+    let integers: TypeSet = [.integers, .int4s, .int2s]
+    return target.map(integers.contains) == true ? [0] : []
+  }
+}
+
+extension CastLike {
+  /// The target may be an integer type, which the node does not tell.
+  static func exactInputs(_ node: Node) -> [Int] { [0] }
 }

@@ -4,7 +4,7 @@ import ONNXOperators
 import RealModule
 
 /// `y = ½ x (1 + erf(x / √2))`, or its approximation `½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))`
-/// (Hendrycks and Gimpel 2016).
+/// (Hendrycks and Gimpel 2016). The result at −∞ is NaN, as −∞ · 0 is in these formulas.
 struct Gelu: DifferentiableElementwise {
   static let schema = Schema("Gelu", [20: [.floats, .bfloat16]], inputs: 1...1)
   let isApproximate: Bool

@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = max(0, min(1, alpha · x + beta))`
+/// `y = max(0, min(1, alpha · x + beta))`. NaN stays NaN.
 struct HardSigmoid: DifferentiableElementwise {
   static let schema = Schema(
     "HardSigmoid", [1: .floats, 6: .floats, 22: [.floats, .bfloat16]],
@@ -18,7 +18,8 @@ struct HardSigmoid: DifferentiableElementwise {
   }
 
   func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T {
-    max(0, min(1, T(alpha) * x + T(beta)))
+    let y: T = T(alpha) * x + T(beta)
+    return y > 1 ? 1 : y < 0 ? 0 : y
   }
   static let derivativeSource = DerivativeSource.output
   func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T {

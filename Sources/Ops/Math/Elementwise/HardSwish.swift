@@ -7,7 +7,10 @@ import RealModule
 struct HardSwish: DifferentiableElementwise, AttributeFreeOperator {
   static let schema = Schema("HardSwish", [14: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
 
-  func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T { x * max(0, min(1, x / 6 + 0.5)) }
+  func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T {
+    let gate: T = x / 6 + 0.5
+    return x * (gate > 1 ? 1 : gate < 0 ? 0 : gate)
+  }
   static let derivativeSource = DerivativeSource.input
   func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T {
     x < -3 ? 0 : x > 3 ? 1 : x / 3 + 0.5

@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = x · tanh(ln(1 + eˣ))` (Misra 2019)
+/// `y = x · tanh(ln(1 + eˣ))` (Misra 2019). The result at −∞ is NaN, as −∞ · 0 is in this formula.
 struct Mish: DifferentiableElementwise, AttributeFreeOperator {
   static let schema = Schema("Mish", [18: .floats, 22: [.floats, .bfloat16]], inputs: 1...1)
 

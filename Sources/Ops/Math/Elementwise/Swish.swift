@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = x / (1 + e^(−alpha · x))`
+/// `y = x · sigmoid(alpha · x)`. The result at −∞ is NaN if `alpha` is positive.
 struct Swish: DifferentiableElementwise {
   static let schema = Schema("Swish", [24: [.floats, .bfloat16]], inputs: 1...1)
   let alpha: Float
@@ -13,7 +13,7 @@ struct Swish: DifferentiableElementwise {
   }
 
   func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T {
-    x / (1 + .exp(-T(alpha) * x))
+    x * (1 / (1 + .exp(-T(alpha) * x)))
   }
   static let derivativeSource = DerivativeSource.input
   func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T {
@@ -22,9 +22,7 @@ struct Swish: DifferentiableElementwise {
     return gate * (1 + t * (1 - gate))
   }
   var vectorised: UnaryLoop<Float, Float>? {
-    // Its result at −∞ is the limit for a positive alpha.
-    guard alpha > 0 else { return nil }
-    return { [alpha] x, y, count in ck_swish(x, y, count, alpha) }
+    { [alpha] x, y, count in ck_swish(x, y, count, alpha) }
   }
   var vectorisedGradient: GradientLoop<Float>? {
     { [alpha] x, _, g, gx, count in ck_swish_grad(x, g, gx, count, alpha) }
@@ -60,7 +58,7 @@ extension Swish {
         // The attribute is a float32: too coarse for most numbers of float64.
         let alpha = Float($0.scalar("alpha"))
         let isExact = $0.type("x")?.elementType != .float64 || Double(alpha) == $0.scalar("alpha")
-        return isExact && alpha > 0
+        return isExact
           ? $0.node("Swish", ["x"], [.float("alpha", alpha)], version: 24) : nil
       },
     ]

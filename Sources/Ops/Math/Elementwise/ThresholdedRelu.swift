@@ -3,7 +3,7 @@ import ONNXFormat
 import ONNXOperators
 import RealModule
 
-/// `y = x` where `x > alpha`, 0 elsewhere.
+/// `y = x` where `x > alpha`, 0 elsewhere, also where `x` is NaN.
 struct ThresholdedRelu: DifferentiableElementwise {
   static let schema = Schema(
     "ThresholdedRelu", [10: .floats, 22: [.floats, .bfloat16]],
@@ -15,7 +15,7 @@ struct ThresholdedRelu: DifferentiableElementwise {
   }
 
   func apply<T: Real & BinaryFloatingPoint>(_ x: T) -> T {
-    x <= T(alpha) ? 0 : x
+    x > T(alpha) ? x : 0
   }
   static let derivativeSource = DerivativeSource.input
   func derivative<T: Real & BinaryFloatingPoint>(_ x: T, _ y: T) -> T { x > T(alpha) ? 1 : 0 }

@@ -83,3 +83,7 @@ extension DequantizeLinear {
     ]
   }
 }
+
+extension DequantizeLinear {
+  static func exactInputs(_ node: Node) -> [Int] { [1] }
+}

@@ -141,3 +141,7 @@ extension QuantizeLinear {
         DequantizeLinear.schema.versions.map { ($0.since, $0.types.subtracting(.int32)) })
   }
 }
+
+extension QuantizeLinear {
+  static func exactInputs(_ node: Node) -> [Int] { [0, 1] }
+}

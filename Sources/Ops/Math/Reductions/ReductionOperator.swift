@@ -27,7 +27,7 @@ struct ReductionAxes: Sendable {
   func resolve(_ inputs: Inputs, rank: Int) throws(OperatorError) -> Set<Int>? {
     var list = fixed ?? []
     if areInput, inputs.has(1) {
-      guard let axes = try inputs.integers(1) else { return rank == 0 ? [] : nil }
+      guard let axes = try inputs.integers(1) else { return nil }
       list = axes
     }
     if list.isEmpty { return mayBeNone ? [] : Set(0..<rank) }
@@ -60,6 +60,8 @@ extension ReductionOperator {
       throw .invalid("expected 1 input, got \(node.inputCount)")
     }
   }
+
+  var shapeInputs: [Int] { axes.areInput ? [1] : [] }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)

@@ -79,3 +79,7 @@ struct MelWeightMatrix: Operator {
 
   private func mel(_ frequency: Double) -> Double { 2595 * .log10(1 + frequency / 700) }
 }
+
+extension MelWeightMatrix {
+  static func exactInputs(_ node: Node) -> [Int] { [3, 4] }
+}

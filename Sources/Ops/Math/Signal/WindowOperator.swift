@@ -35,8 +35,11 @@ extension WindowOperator {
     let count = try call.outputCount(0)
     // A symmetric window includes both end points; a window of one point is the middle.
     let period = Double(options.isPeriodic ? count : count - 1)
+    let isInteger = TypeSet.integers.contains(options.type)
     return try fillKernel(options.type, count) { index in
-      period == 0 ? value(at: .pi) : value(at: 2 * .pi * Double(index) / period)
+      let number = value(at: period == 0 ? .pi : 2 * .pi * Double(index) / period)
+      // Integers are truncated, and the peak of 1 must not be a little less.
+      return isInteger ? Double(Float(number)) : number
     }
   }
 }

@@ -115,9 +115,9 @@ struct DeformConv: WidenedOperator {
   }
 }
 
-/// The four elements around a position of an image; elements outside have weight 0.
+/// The four elements around a position of an image; those outside have the index −1.
 private struct Corners<C: Real & BinaryFloatingPoint> {
-  private var places = (0, 0, 0, 0)
+  private var places = (-1, -1, -1, -1)
   private var weights: (C, C, C, C) = (0, 0, 0, 0)
 
   init(_ y: C, _ x: C, _ height: Int, _ width: Int) {
@@ -125,7 +125,7 @@ private struct Corners<C: Real & BinaryFloatingPoint> {
     let (top, left) = (Int(y.rounded(.down)), Int(x.rounded(.down)))
     let (v, h) = (y - C(top), x - C(left))
     func corner(_ row: Int, _ column: Int, _ weight: C) -> (Int, C) {
-      guard row >= 0, row < height, column >= 0, column < width else { return (0, 0) }
+      guard row >= 0, row < height, column >= 0, column < width else { return (-1, 0) }
       return (row * width + column, weight)
     }
     (places.0, weights.0) = corner(top, left, (1 - v) * (1 - h))
@@ -135,8 +135,8 @@ private struct Corners<C: Real & BinaryFloatingPoint> {
   }
 
   func value<T: RealElement>(_ x: UnsafePointer<T>) -> C where T.Compute == C {
-    guard weights != (0, 0, 0, 0) else { return 0 }
-    return weights.0 * x[places.0].compute + weights.1 * x[places.1].compute
-      + weights.2 * x[places.2].compute + weights.3 * x[places.3].compute
+    func part(_ place: Int, _ weight: C) -> C { place < 0 ? 0 : weight * x[place].compute }
+    return part(places.0, weights.0) + part(places.1, weights.1) + part(places.2, weights.2)
+      + part(places.3, weights.3)
   }
 }

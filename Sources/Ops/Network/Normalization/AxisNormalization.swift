@@ -96,8 +96,12 @@ extension AxisNormalization {
   }
 }
 
-/// `y = (x − mean) / (√variance + 10⁻⁹)` over the given axes.
+/// `y = (x − mean) / (√variance + 10⁻⁹)` over the given axes. An empty list means all axes, as it does
+/// for the reductions in the standard's function body.
 struct MeanVarianceNormalization: AxisNormalization {
+  /// The body that the standard gives for the operator adds float32 constants.
+  static func exactInputs(_ node: Node) -> [Int] { [0] }
+
   static let schema = Schema(
     "MeanVarianceNormalization", [9: .floats, 13: [.floats, .bfloat16]], inputs: 1...1)
   let axes: [Int]
@@ -107,6 +111,7 @@ struct MeanVarianceNormalization: AxisNormalization {
   }
 
   func axes(rank: Int) throws(OperatorError) -> Set<Int> {
+    if axes.isEmpty { return Set(0..<rank) }
     var result: Set<Int> = []
     for axis in axes { result.insert(try normalized(axis: axis, rank: rank)) }
     return result

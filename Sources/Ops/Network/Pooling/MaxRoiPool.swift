@@ -88,3 +88,7 @@ struct MaxRoiPool: WidenedOperator {
     return low..<max(low, place(start + (T.Compute(index + 1) * bin).rounded(.up)))
   }
 }
+
+extension MaxRoiPool {
+  static func exactInputs(_ node: Node) -> [Int] { [1] }
+}

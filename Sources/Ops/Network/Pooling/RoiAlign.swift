@@ -190,3 +190,7 @@ extension RoiAlign {
     ]
   }
 }
+
+extension RoiAlign {
+  static func exactInputs(_ node: Node) -> [Int] { [1] }
+}

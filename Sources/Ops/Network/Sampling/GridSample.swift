@@ -137,7 +137,9 @@ extension ResampledElement {
     _ x: UnsafePointer<Self>, _ taps: UnsafeMutableBufferPointer<GridSampler.Tap>
   ) -> Self {
     var sum = 0.0
-    for tap in taps { sum += tap.weight * x[tap.place].resampled(as: Double.self) }
+    for tap in taps where tap.place >= 0 {
+      sum += tap.weight * x[tap.place].resampled(as: Double.self)
+    }
     return Self(resampled: sum)
   }
 }
@@ -147,7 +149,9 @@ extension Complex: SampledElement where RealType: ComplexPart & BinaryFloatingPo
     _ x: UnsafePointer<Self>, _ taps: UnsafeMutableBufferPointer<GridSampler.Tap>
   ) -> Self {
     var sum = Self.zero
-    for tap in taps { sum += x[tap.place].multiplied(by: RealType(tap.weight)) }
+    for tap in taps where tap.place >= 0 {
+      sum += x[tap.place].multiplied(by: RealType(tap.weight))
+    }
     return sum
   }
 }
@@ -156,7 +160,7 @@ extension String: SampledElement {
   /// The nearest element; the empty string outside the image.
   static func sample(
     _ x: UnsafePointer<Self>, _ taps: UnsafeMutableBufferPointer<GridSampler.Tap>
-  ) -> Self { taps[0].weight == 0 ? "" : x[taps[0].place] }
+  ) -> Self { taps[0].place < 0 ? "" : x[taps[0].place] }
 }
 
 /// Finds the elements around a point of an image, and their weights.
@@ -165,6 +169,7 @@ struct GridSampler: Sendable {
 
   /// An element and its weight.
   struct Tap {
+    /// The index of the element; −1 for zero padding.
     var place: Int
     var weight: Double
   }
@@ -201,10 +206,12 @@ struct GridSampler: Sendable {
         for step in (0..<width).reversed() {
           next -= 1
           let place = first + Double(step)
-          let inside = self.place(place, size)
-          taps[next] = Tap(
-            place: old.place * size + (inside ?? 0),
-            weight: inside == nil ? 0 : old.weight * weight(x - place))
+          if old.place >= 0, let inside = self.place(place, size) {
+            taps[next] = Tap(
+              place: old.place * size + inside, weight: old.weight * weight(x - place))
+          } else {
+            taps[next] = Tap(place: -1, weight: 0)
+          }
         }
       }
       count *= width
@@ -285,4 +292,8 @@ extension GridSample {
         })
     ]
   }
+}
+
+extension GridSample {
+  static func exactInputs(_ node: Node) -> [Int] { [1] }
 }

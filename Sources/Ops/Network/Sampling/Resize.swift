@@ -46,6 +46,8 @@ struct Resize: Operator {
     self.rule = rule
   }
 
+  var shapeInputs: [Int] { [2, 3] }
+
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let input = try inputs.tensor(0)
     if inputs.has(2) { _ = try inputs.tensor(2, .float32) }
@@ -284,4 +286,8 @@ extension VersionChange {
     }
     drop("axes")
   }
+}
+
+extension Resize {
+  static func exactInputs(_ node: Node) -> [Int] { [1, 2] }
 }

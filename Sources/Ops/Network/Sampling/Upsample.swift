@@ -60,6 +60,8 @@ protocol ScalingOperator: Operator {
 }
 
 extension ScalingOperator {
+  var shapeInputs: [Int] { scales == nil ? [1] : [] }
+
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let input = try inputs.tensor(0)
     if scales == nil { _ = try inputs.tensor(1, .float32) }
@@ -152,4 +154,8 @@ extension Resize10 {
         })
     ]
   }
+}
+
+extension ScalingOperator {
+  static func exactInputs(_ node: Node) -> [Int] { [1] }
 }

@@ -106,3 +106,7 @@ struct NonMaxSuppression: Operator {
     }
   }
 }
+
+extension NonMaxSuppression {
+  static func exactInputs(_ node: Node) -> [Int] { [0, 1, 3, 4] }
+}

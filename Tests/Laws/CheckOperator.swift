@@ -3,10 +3,15 @@ import ONNXOperators
 import Testing
 
 /// A run without limits.
-final class UnlimitedRun: RunContext {
-  func reserve(bytes: Int) throws(OperatorError) {}
-  func countTrip() throws(OperatorError) {}
-  func nextSeed() -> UInt64 { 0 }
+public final class UnlimitedRun: RunContext {
+  /// A run.
+  public init() {}
+  /// Takes any amount.
+  public func reserve(bytes: Int) throws(OperatorError) {}
+  /// Takes any number.
+  public func countTrip() throws(OperatorError) {}
+  /// 0.
+  public func nextSeed() -> UInt64 { 0 }
 }
 
 /// Runs a node on tensors and checks the laws that hold for all operators: the inferred types are
@@ -14,7 +19,7 @@ final class UnlimitedRun: RunContext {
 /// the same bits, and inference without the contents or sizes of the inputs is consistent.
 /// - Returns: the outputs; `nil` for omitted ones.
 @discardableResult
-func checkOperator(
+public func checkOperator(
   _ node: Node, _ inputs: [Tensor?], opset: Int = 24,
   sourceLocation: SourceLocation = #_sourceLocation
 ) throws -> [Tensor?] {
@@ -24,8 +29,9 @@ func checkOperator(
   return results.map { $0?.tensor }
 }
 
+/// Runs a node on values of any kind and checks the same laws.
 @discardableResult
-func checkOperator(
+public func checkOperator(
   _ node: Node, values inputs: [Value?], opset: Int = 24,
   sourceLocation: SourceLocation = #_sourceLocation
 ) throws -> [Value?] {
@@ -76,7 +82,7 @@ func checkOperator(
 }
 
 /// Whether the inferred type is compatible with the type of the result.
-func agrees(_ inferred: ValueType, _ actual: ValueType) -> Bool {
+public func agrees(_ inferred: ValueType, _ actual: ValueType) -> Bool {
   switch (inferred.kind, actual.kind) {
   case (.tensor(let a), .tensor(let b)):
     guard a.elementType == b.elementType else { return false }

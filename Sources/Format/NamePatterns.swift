@@ -1,8 +1,22 @@
 /// A list of patterns for names, in which `*` stands for any characters and `?` for one.
 public struct NamePatterns: Sendable {
+  /// The patterns, as given.
+  public let texts: [String]
   private let patterns: [[Character]]
+
   /// - Parameter patterns: patterns that must match a whole name
-  public init(_ patterns: [String]) { self.patterns = patterns.map(Array.init) }
+  public init(_ patterns: [String]) {
+    texts = patterns
+    self.patterns = patterns.map(Array.init)
+  }
+
+  /// The patterns that match none of the names.
+  public func unmatched(by names: some Collection<String>) -> [String] {
+    texts.filter { text in
+      let pattern = NamePatterns([text])
+      return !names.contains(where: pattern.contains)
+    }
+  }
 
   /// Whether one of the patterns matches a name.
   public func contains(_ name: String) -> Bool {

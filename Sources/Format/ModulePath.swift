@@ -1,10 +1,8 @@
-import ONNXFormat
-
 /// Paths of PyTorch modules, such as `layer1.0.conv1`, as exporters record them in nodes.
-enum ModulePath {
+package enum ModulePath {
   /// The path of the module that a node comes from, by the scopes in its metadata or by a name such as
   /// `/layer1/layer1.0/conv1/Conv`; `nil` where there is none.
-  static func of(_ node: Node) -> String? {
+  package static func of(_ node: Node) -> String? {
     if let scopes = node.metadata.first(where: { $0.key == "pkg.torch.onnx.name_scopes" }) {
       // The last scope is the operation itself.
       let names = quotedStrings(scopes.value).dropLast()
@@ -19,6 +17,17 @@ enum ModulePath {
       path += names.dropFirst(min(shared, path.count))
     }
     return path.joined(separator: ".")
+  }
+
+  /// The module and those that hold it, the innermost first: `a.b.c`, `a.b`, `a`.
+  package static func chain(_ path: String) -> [String] {
+    var chain: [String] = []
+    var path = path
+    while !path.isEmpty {
+      chain.append(path)
+      path = parent(path)
+    }
+    return chain
   }
 
   /// The strings of a Python list such as `['', 'rnn', "it's"]`.
@@ -43,17 +52,17 @@ enum ModulePath {
   }
 
   /// The name without its last component; empty for a single component.
-  static func parent(_ name: String) -> String {
+  package static func parent(_ name: String) -> String {
     name.lastIndex(of: ".").map { String(name[..<$0]) } ?? ""
   }
 
   /// The name of a parameter or a child of a module.
-  static func join(_ path: String, _ leaf: String) -> String {
+  package static func join(_ path: String, _ leaf: String) -> String {
     path.isEmpty ? leaf : "\(path).\(leaf)"
   }
 
   /// Whether an exporter generated the name: `onnx::LSTM_380`, `val_108`, `/rnn/Constant_output_0`.
-  static func isMadeUp(_ name: String) -> Bool {
+  package static func isMadeUp(_ name: String) -> Bool {
     if name.hasPrefix("onnx::") || name.hasPrefix("/") || name.contains("::") { return true }
     if name.allSatisfy({ $0.isNumber }) { return true }
     for start in ["val_", "_val_", "Constant", "constant", "const_", "lifted_tensor", "ortshared"]

@@ -1,0 +1,85 @@
+import ONNXFormat
+import ONNXInterpreter
+import ONNXOperators
+
+/// The initializers of a graph that are trained.
+struct ParameterChoice {
+  /// Names of tensors of one element that are parameters.
+  private let single: Set<String>
+  private let moduleNames: [String: Set<String>]
+  private let frozen: NamePatterns
+
+  /// - Parameters:
+  ///   - frozen: patterns for the names of initializers, or of PyTorch's parameters, that are not
+  ///     trained
+  ///   - producer: the tool that wrote the model
+  /// - Throws: `TrainingError.model` for a pattern that matches nothing
+  init(_ graph: Graph, frozen: [String], producer: String?) throws(TrainingError) {
+    moduleNames = graph.moduleNames
+    self.frozen = NamePatterns(frozen)
+    single = Self.singleParameters(graph, namesScalars: producer == "pytorch")
+    guard !frozen.isEmpty else { return }
+    let own = graph.initializers.compactMap(\.name)
+    let names = Set(own).union(moduleNames.values.joined())
+    if let pattern = self.frozen.unmatched(by: names).first {
+      throw .model(
+        "no initializer matches \(pattern.quoted), which is to be frozen"
+          + hint(forPattern: pattern, names))
+    }
+  }
+
+  func isFrozen(_ name: String) -> Bool {
+    frozen.contains(name) || moduleNames[name]?.contains(where: frozen.contains) == true
+  }
+
+  /// Whether a tensor looks like a parameter: floating point, and with more than one element or in the
+  /// place of a parameter.
+  func isWeight(_ name: String, _ tensor: Tensor) -> Bool {
+    guard tensor.elementType == .float32 || tensor.elementType == .float64 else { return false }
+    return tensor.count > 1 && !tensor.shape.isEmpty || single.contains(name)
+  }
+
+  /// Tensors of one element that are parameters rather than constants of a formula: the slope of a
+  /// `PRelu`, the bias of a layer, and operands of sums and products whose names no tool has made up.
+  /// - Parameter namesScalars: whether scalars with names are parameters
+  private static func singleParameters(_ graph: Graph, namesScalars: Bool) -> Set<String> {
+    let tensors = Dictionary(
+      graph.initializers.compactMap { initializer in
+        initializer.name.map { ($0, initializer.tensor) }
+      }, uniquingKeysWith: { first, _ in first })
+    var layers: Set<String> = []
+    for node in graph.nodes where node.facts?.linearWeight(node) != nil {
+      layers.formUnion(node.outputs)
+    }
+    var found: Set<String> = []
+    for use in graph.parameterUses where use.role != .mean && use.role != .variance {
+      guard let tensor = tensors[use.name], tensor.count == 1 else { continue }
+      let others = use.node.inputs.enumerated().filter { $0.offset != use.input }.map(\.element)
+      let isBias = use.role == .bias && others.contains(where: layers.contains)
+      if use.isCertain || isBias
+        || isGiven(use.name) && !tensor.isEpsilon
+          && (namesScalars || !tensor.shape.isEmpty || use.name.contains("."))
+          && !others.allSatisfy({ tensors[$0] != nil })
+      {
+        found.insert(use.name)
+      }
+    }
+    return found
+  }
+
+  /// Whether a name looks like one that a person gave.
+  private static func isGiven(_ name: String) -> Bool {
+    !ModulePath.isMadeUp(name) && !name.contains("/") && !name.contains(":")
+  }
+}
+
+extension Tensor {
+  /// Whether the only element is positive and as small as what keeps a denominator from 0.
+  fileprivate var isEpsilon: Bool {
+    let number: Double =
+      elementType == .float64
+      ? elements(as: Double.self)[0]
+      : elementType == .float32 ? Double(elements(as: Float.self)[0]) : 0
+    return number > 0 && number <= 1e-3
+  }
+}
