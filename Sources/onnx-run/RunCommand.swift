@@ -28,7 +28,7 @@ struct RunCommand: ToolCommand {
         onnx-run model.onnx --shape tokens=1x100 --output-dir out --output-format npz
       """)
 
-  @Argument(help: "The ONNX file.")
+  @Argument(help: "The ONNX file; - stands for standard input.")
   var model: String
 
   @Option(

@@ -141,6 +141,10 @@ import Testing
       let read = try Model(contentsOf: folder.path("\(name)/model.onnx"))
       #expect(read.graph.initializers[0].tensor == Tensor(shape: [2], [1, 2] as [Float]))
     }
+    // A link to the cache's link.
+    let home = try TemporaryFolder()
+    symlink(folder.path("snapshots/x/model.onnx"), home.path("m.onnx"))
+    #expect(try Model(contentsOf: home.path("m.onnx")).graph.initializers[0].tensor.count == 2)
     unlink(folder.path("snapshots/x/model.onnx_data"))
     symlink("../../elsewhere/ccc", folder.path("snapshots/x/model.onnx_data"))
     let error = #expect(throws: FormatError.self) {
