@@ -102,7 +102,7 @@ package func printError(_ line: String) {
 }
 
 /// The longest error, in Unicode scalars. A path has up to 4096.
-private let longestLine = 6000
+private let longestLine = 12_000
 
 /// Writes text to standard error without buffering.
 func writeError(_ text: String) {
