@@ -31,7 +31,8 @@ package struct SessionArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The time limit of a run. (default: none)", valueName: "seconds"))
+    help: ArgumentHelp(
+      "The time limit of loading and of each run. (default: none)", valueName: "seconds"))
   package var timeLimit: Double?
 
   @Flag(

@@ -25,7 +25,7 @@ struct OnnxConvert: ToolCommand {
       The exit code is 0 on success and 2 on failure.
       """)
 
-  @Argument(help: "The model or checkpoint to read.") var from: String
+  @Argument(help: "The model or checkpoint to read; - stands for standard input.") var from: String
   @Argument(help: "The file to write.") var to: String
   @OptionGroup var weights: WeightOptions
 
