@@ -1,7 +1,7 @@
 import CKernels
-import Foundation
 import ONNXFormat
 import ONNXOperators
+import RealModule
 
 /// The channels of a block in the layout that onnxruntime gives images and weights on this or another
 /// processor: 16 with AVX-512 and on ARM, otherwise 8.
