@@ -43,4 +43,15 @@ import Testing
     #expect(Set(lines.map(\.0)).count == lines.count)
     #expect(Set(lines.map { String($0.1) }) == (try Self.definedTypes()))
   }
+
+  /// Foundation holds 40 MB of tables that every statically linked program would contain.
+  @Test func noSourceImportsFoundation() throws {
+    let sources = Self.folder.deletingLastPathComponent()
+    let files = try #require(
+      FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil))
+    for case let file as URL in files where file.pathExtension == "swift" {
+      let text = try String(contentsOf: file, encoding: .utf8)
+      #expect(!text.contains(/(?m)^import Foundation$/), "\(file.lastPathComponent)")
+    }
+  }
 }

@@ -1,4 +1,3 @@
-import CKernels
 import ONNXFormat
 import ONNXOperators
 
@@ -10,7 +9,8 @@ import ONNXOperators
 /// are packed as B is, each row in whole bytes, or numbers of A's type; they default to half the range.
 ///
 /// The products are sums of float32 for every `accuracy_level`, which says how far they may be rounded:
-/// onnxruntime rounds A to int8 at level 4. W stays packed: a thread unpacks a few rows at a time.
+/// onnxruntime rounds A to int8 at level 4. With `g_idx` it ignores packed zero points, and takes 4 bits
+/// only. W stays packed: a thread unpacks a few rows at a time.
 struct MatMulNBits: Operator {
   static let schema = Schema(
     "MatMulNBits", domain: ContribOperators.domain, [1: [.float32, .float16, .bfloat16]],
@@ -76,42 +76,18 @@ struct MatMulNBits: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     if try call.elementType(0).isNarrowFloat { return try call.widened(prepare) }
-    let (depth, columns) = (weights.depth, weights.rows)
-    let rows = depth == 0 ? 0 : try call.inputCount(0) / depth
     let weights = weights
-    let hasGroups = call.inputs.has(4)
-    let bias = call.inputs.has(5) ? 5 : nil
+    let groups = call.inputs.has(4) ? 4 : nil
     let zeros: PackedRows.Zeros =
       !call.inputs.has(3)
       ? .middle : try call.elementType(3) == .uint8 ? .packed(input: 3) : .numbers(input: 3)
-    // The rows of W that are unpacked together.
-    let group = max(1, min(columns, 32_768 / max(depth, 1) / 4 * 4))
-    let step = Int.work(group, depth).vectors
-    let tasks = rows == 0 ? 0 : (columns + group - 1) / group
-    call.note("\(weights.bits)-bit W unpacked by \(group) rows: \(rows) × \(depth) × \(columns)")
-    let tile: Buffers.Tile = { buffers, task, thread in
-      let first = task * group
-      let own = min(group, columns - first)
-      let w = buffers.scratch.assumingMemoryBound(to: Float.self) + thread * step
-      for row in 0..<own {
-        weights.unpack(
-          first + row, buffers, zeros, groups: hasGroups ? 4 : nil, w + row * depth)
+    let product = UnpackedProduct(
+      rows: try call.inputCount(0) / weights.depth, columns: weights.rows, depth: weights.depth)
+    return product.kernel(
+      call, bias: call.inputs.has(5) ? 5 : nil,
+      check: { buffers throws(OperatorError) in
+        if let groups { try weights.checkGroups(buffers.input(groups, as: Int32.self), groups) }
       }
-      ck_dot_rows(
-        buffers.input(0), rows, depth, own, w,
-        bias.map { buffers.input($0, as: Float.self) + first },
-        buffers.output(0, as: Float.self) + first, columns)
-    }
-    let scratch = Int.work(step, MemoryLayout<Float>.stride, call.threads)
-    return .compute(scratch: scratch) { buffers throws(OperatorError) in
-      if hasGroups {
-        for (k, block) in UnsafeBufferPointer(
-          start: buffers.input(4, as: Int32.self), count: depth
-        ).enumerated() where !(0..<weights.blocks ~= Int(block)) {
-          throw .input(4, "expected numbers below \(weights.blocks), got \(block) at \(k)")
-        }
-      }
-      buffers.parallel(tasks, tile)
-    }
+    ) { row, buffers, y in weights.unpack(row, buffers, zeros, groups: groups, y) }
   }
 }

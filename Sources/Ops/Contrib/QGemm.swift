@@ -35,12 +35,6 @@ struct QGemm: FunctionOperator {
     }
     // One rounding for the quotient of the scales and one for the product, as onnxruntime rounds.
     scale = function.builder.div(scale, function.single(7))
-    let zero =
-      function.has(8)
-      ? function.input(8)
-      : function.node("CastLike", [function.builder.scalar(0, .float32), function.input(0)])
-    let y = function.builder.mul(product, scale)
-    let one = function.builder.scalar(1, .float32)
-    function.set(0, function.node("QuantizeLinear", [y, one, zero]))
+    function.set(0, function.rounded(function.builder.mul(product, scale), zero: 8, like: 0))
   }
 }

@@ -2,6 +2,8 @@ import ONNXFormat
 import ONNXOperators
 
 /// `AveragePool` of dequantised 8-bit integers, quantised, with the channels first or last.
+///
+/// Means are added in another order than in onnxruntime: those halfway between two integers may differ by 1.
 struct QLinearAveragePool: FunctionOperator {
   static let schema = Schema(
     "QLinearAveragePool", domain: ContribOperators.domain, [1: [.int8, .uint8]], inputs: 4...5)

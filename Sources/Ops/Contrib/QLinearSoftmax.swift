@@ -21,12 +21,6 @@ struct QLinearSoftmax: FunctionOperator {
     let x = function.dequantized(0, scale: 1, zero: 2)
     let y = function.node("Softmax", [x], [.int("axis", axis)], version: opset < 13 ? 11 : 13)
     let levels = function.node("Floor", [function.node("Reciprocal", [function.input(3)])])
-    let zero =
-      function.has(4)
-      ? function.input(4)
-      : function.node("CastLike", [function.builder.scalar(0, .float32), function.input(0)])
-    let one = function.builder.scalar(1, .float32)
-    let scaled = function.builder.mul(y, levels)
-    function.set(0, function.node("QuantizeLinear", [scaled, one, zero]))
+    function.set(0, function.rounded(function.builder.mul(y, levels), zero: 4, like: 0))
   }
 }

@@ -15,9 +15,17 @@ extension FunctionBuilder {
   /// A value quantised with the scale and zero point of these inputs, as the type of input `type` if the
   /// zero point is left out.
   mutating func quantized(_ x: String, scale: Int, zero: Int, like type: Int) -> String {
-    let zero =
-      has(zero) ? input(zero) : node("CastLike", [builder.scalar(0, .float32), input(type)])
-    return node("QuantizeLinear", [x, input(scale), zero])
+    node("QuantizeLinear", [x, input(scale), zeroPoint(zero, like: type)])
+  }
+
+  /// A value rounded and moved by a zero point, as the type of input `type` if that is left out.
+  mutating func rounded(_ x: String, zero: Int, like type: Int) -> String {
+    let one = builder.scalar(1, .float32)
+    return node("QuantizeLinear", [x, one, zeroPoint(zero, like: type)])
+  }
+
+  private mutating func zeroPoint(_ zero: Int, like type: Int) -> String {
+    has(zero) ? input(zero) : node("CastLike", [builder.scalar(0, .float32), input(type)])
   }
 
   /// A value quantised as `quantized` does, but rounded after the zero point is added: halves go to the

@@ -157,7 +157,8 @@ def pooling(random):
             if channels_last:
                 x = np.ascontiguousarray(np.moveaxis(x, 1, -1))
             for zeros in [(zero_of(type, 3), zero_of(type, -5)), (None, zero_of(type))]:
-                yield Case("QLinearAveragePool", [x, scale(0.05), zeros[0], scale(0.04), zeros[1]],
+                # No mean is halfway between two integers, where the order of additions decides.
+                yield Case("QLinearAveragePool", [x, scale(0.05), zeros[0], scale(0.0437), zeros[1]],
                            attributes | {"channels_last": channels_last})
 
 
@@ -296,8 +297,109 @@ def lstm(random):
     yield case(40, 1, 32, 128)
 
 
+def tables(random):
+    import ml_dtypes
+    for bits, block, (rows, depth), places in itertools.product(
+            [4, 8, 2], [16, 32], [(7, 64), (5, 72)], [(3,), (2, 2), (), (0,)]):
+        blocks = -(-depth // block)
+        data = packed(random.integers(0, 1 << bits, (rows, depth)), bits)
+        scales = random.uniform(0.01, 0.1, (rows, blocks))
+        zeros = packed(random.integers(0, 1 << bits, (rows, blocks)), bits)
+        indices = random.integers(-rows, rows, places).astype(random.choice([np.int32, np.int64]))
+        for zero, type in [(None, np.float32), (zeros, np.float32), (zeros, np.float16)]:
+            yield Case("GatherBlockQuantized", [data, indices, scales.astype(type), zero], {
+                "bits": bits, "block_size": block, "gather_axis": 0, "quantize_axis": 1}, constants=(0, 2, 3))
+    # An index out of range gives zeros.
+    yield Case("GatherBlockQuantized", [
+        data, np.array([0, rows, -rows - 1], np.int64), scales.astype(np.float32)],
+        {"bits": bits, "block_size": block})
+    for type, gather, quantize in itertools.product([ml_dtypes.uint4, ml_dtypes.int4], range(3), range(3)):
+        shape = (4, 20, 33)
+        low = 0 if type == ml_dtypes.uint4 else -8
+        counts = [-(-n // 16) if i == quantize else n for i, n in enumerate(shape)]
+        data = random.integers(low, low + 16, shape).astype(np.int8).astype(type)
+        zeros = random.integers(low, low + 16, counts).astype(np.int8).astype(type)
+        for zero in [zeros, None]:
+            yield Case("GatherBlockQuantized", [
+                data, random.integers(0, shape[gather], (2, 3)), random.uniform(0.01, 0.1, counts).astype(np.float32),
+                zero], {"block_size": 16, "gather_axis": gather, "quantize_axis": quantize}, constants=(0, 2, 3))
+    for type, block, counts in [
+            (ml_dtypes.float8_e4m3fn, 16, (6, 3)), (ml_dtypes.float8_e5m2, 0, (6, 1)),
+            (ml_dtypes.float8_e4m3fnuz, 0, (1, 1)), (ml_dtypes.float8_e5m2fnuz, 32, (1, 2)),
+            (ml_dtypes.float4_e2m1fn, 16, (6, 3))]:
+        yield Case("GatherBlockQuantized", [
+            floats(random, 6, 40).astype(type), random.integers(0, 6, (4,)), random.uniform(
+                0.01, 0.1, counts).astype(np.float32)], {"block_size": block}, constants=(0, 2))
+    for type, has_segments, has_mask in itertools.product(BYTES, [True, False], [True, False]):
+        def table(*shape):
+            return bytes_of(random, type, *shape)
+        ids = random.integers(0, 9, (2, 5)).astype(np.int32)
+        segments = random.integers(0, 2, (2, 5)).astype(np.int32) if has_segments else None
+        mask = (np.arange(5) < [[3], [5]]).astype(np.int32) if has_mask else None
+        scales = [scale(0.01 * (i + 1)) for i in range(5)]
+        zeros = [zero_of(type, i) for i in range(5)]
+        if not has_segments:
+            scales[2] = zeros[2] = None
+        yield Case("QEmbedLayerNormalization", [
+            ids, segments, table(9, 16), table(6, 16), table(2, 16) if has_segments else None, table(16),
+            table(16), mask, *scales, *zeros], {"epsilon": 1e-5}, outputs=2,
+            constants=(2, 3, 4, 5, 6, *range(8, 18)))
+    for kind, block, (rows, k, n) in itertools.product(
+            [0, 1], [16, 64], [((3,), 32, 5), ((2, 4), 64, 33), ((1,), 48, 1)]):
+        count = n * k
+        yield Case("MatMulBnb4", [
+            floats(random, *rows, k), random.integers(0, 256, (count + 1) // 2).astype(np.uint8),
+            random.uniform(0.1, 1, -(-count // block)).astype(np.float32)],
+            {"K": k, "N": n, "block_size": block, "quant_type": kind}, constants=(1, 2))
+
+
+def experts(random):
+    tokens, hidden, inner, count = 5, 32, 64, 4
+
+    def packed_layer(rows, depth, bits, block, has_zeros):
+        groups = (depth // block,) if block else ()
+        codes = packed(random.integers(0, 1 << bits, (count, rows, depth)), bits)
+        scales = random.uniform(0.01, 0.05, (count, rows, *groups)).astype(np.float32)
+        zeros = packed(random.integers(0, 1 << bits, (count, rows, *groups)), bits) if has_zeros else None
+        return codes, scales, zeros
+
+    for kind, normalizes, chosen in itertools.product(
+            ["relu", "gelu", "silu", "identity", "swiglu"], [0, 1], [1, 3]):
+        rows = inner * (2 if kind == "swiglu" else 1)
+        attributes = {"k": chosen, "activation_type": kind, "normalize_routing_weights": normalizes}
+        if kind == "swiglu":
+            # onnxruntime's processor runs the interleaved form only.
+            attributes |= {"swiglu_fusion": 1, "activation_alpha": 1.702, "activation_beta": 1.0}
+            if chosen == 1:
+                attributes["swiglu_limit"] = 2.0
+        x = floats(random, tokens, hidden)
+        logits = floats(random, tokens, count)
+        if normalizes:
+            x, logits = x.reshape(1, tokens, hidden), np.round(logits)
+        biases = [floats(random, count, rows), floats(random, count, hidden)]
+        if chosen == 3:
+            biases[0] = None
+        yield Case("MoE", [
+            x, logits, floats(random, count, rows, hidden, scale=0.2), biases[0],
+            floats(random, count, hidden, inner, scale=0.2), biases[1]], attributes, constants=(2, 3, 4, 5))
+        for bits, block, has_zeros in [
+                (4, 0, False), (4, 0, True), (8, 0, True), (4, 16, True), (2, 16, False), (8, 32, False)]:
+            first = packed_layer(rows, hidden, bits, block, has_zeros)
+            second = packed_layer(hidden, inner, bits, block, has_zeros)
+            inputs = [
+                x, logits, first[0], first[1], biases[0], second[0], second[1], biases[1], None, None, None,
+                first[2], second[2]]
+            if bits == 4 and block:
+                inputs += [None, random.uniform(0, 1, (tokens, count)).astype(np.float32)]
+            yield Case(
+                "QMoE", inputs,
+                attributes | {"expert_weight_bits": bits} | ({"block_size": block} if block else {}),
+                # It rounds activations to int8 for 8-bit blocks.
+                constants=(2, 3, 4, 5, 6, 7, 11, 12), tolerance=4e-2 if bits == 8 and block else 1e-5)
+
+
 def cases(random):
     for family in [
             binary, products, gemm, elementwise, pooling, convolutions, linear, four_bits, matmul_nbits,
-            lstm]:
+            lstm, tables, experts]:
         yield from family(random)

@@ -1,7 +1,7 @@
 import CKernels
-import Foundation
 import ONNXFormat
 import ONNXOperators
+import RealModule
 
 /// The channels of a block in the layout that onnxruntime gives images and weights on this or another
 /// processor: 16 with AVX-512 and on ARM, otherwise 8.
@@ -52,7 +52,7 @@ enum NchwcBlock {
       case "Conv":
         guard node.inputs.count > 1, let tensor = tensors[node.inputs[1]], tensor.shape.count == 4
         else { continue }
-        let form = NchwcWeights(tensor, groups: node.integer("group") ?? 1)
+        let form = NchwcWeights(tensor, groups: max(node.integer("group") ?? 1, 1))
         let isBlocked = producers[node.inputs[0]].map { $0.domain == domain } ?? false
         if let size = form.onlyBlock(readsBlocks: isBlocked) { return size }
         weights.append(form)
