@@ -100,7 +100,7 @@ def gemm(random):
             a, scale(0.02), zero_of(a_type, 7), b, b_scale, b_zero,
             c.astype(np.int32) if has_c else None] + y,
             {"transA": transA, "transB": transB, "alpha": float(random.choice([1, 0.7, 2]))},
-            constants=(3, 4, 5, 6) if y else 0)
+            constants=(3, 4, 5, 6))
 
 
 def elementwise(random):
