@@ -52,6 +52,8 @@ struct Binder {
 
   private var changes: FlatChanges
   private var added: Set<String> = []
+  /// The weights that have a place.
+  private var assigned: Set<Int> = []
   /// Rows of the report with constants that may be weights.
   private var doubtful: [Int] = []
 
@@ -91,6 +93,7 @@ struct Binder {
     }
     checkAbsent(&assignments)
     assignRest(&assignments)
+    assigned = Set(assignments.values.flatMap { $0.from + table.sources(of: $0.from) })
     var byInitializer: [Int: [Int]] = [:]
     for (index, use) in uses.uses.enumerated() {
       if let initializer = use.initializer { byInitializer[initializer, default: []].append(index) }
@@ -192,12 +195,14 @@ struct Binder {
   private func mismatch(_ index: Int, _ places: [Int]) -> Int? {
     let initializer = graph.initializers[index]
     var names = [initializer.name ?? ""]
-    for use in places.map({ uses.uses[$0] }) {
+    // A single number in a module is a constant more often than its weight.
+    for use in places.map({ uses.uses[$0] }) where initializer.tensor.count > 1 {
       guard let leaf = use.role.leaf else { continue }
       names += paths(of: use).map { ModulePath.join($0, leaf) }
     }
     return names.lazy.compactMap { table.index($0) }.first { weight in
       table.computation(weight) == nil && !table.claimed.contains(weight)
+        && !assigned.contains(weight)
         && table.entry(weight).elementType.isFloatingPoint
         && table.entry(weight).shape != initializer.tensor.shape
     }
