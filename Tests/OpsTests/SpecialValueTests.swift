@@ -80,7 +80,7 @@ import Testing
   @Test func paddingOfAGridDoesNotReadTheFirstPixel() throws {
     let x = Tensor(shape: [1, 1, 3, 2], [.nan, 1, 2, 3, 4, 5] as [Float])
     let grid = Tensor(shape: [1, 1, 4, 2], [-1, 1, 1, 1, 3, 3, 0, 0.5] as [Float])
-    let expected: [[Float]] = [[4, 5, 0, 3.5], [4, 5, 0, 2], [4, 5, 0, 3.625]]
+    let expected: [[Float]] = [[4, 5, 0, 3.5], [4, 5, 0, 4]]
     for (mode, numbers) in zip(["linear", "nearest"], expected) {
       let node = Node(
         "GridSample", inputs: ["x", "grid"], outputs: ["y"],
@@ -147,6 +147,23 @@ import Testing
     #expect(try checkOperator(clip, [x], opset: 6) == [Tensor(shape: [2], [1, largest])])
     let free = Node("Clip", inputs: ["x"], outputs: ["y"])
     #expect(try checkOperator(free, [x], opset: 13) == [x])
+  }
+
+  @Test func largeWholeExponentsKeepTheirSign() throws {
+    let node = Node("Pow", inputs: ["x", "n"], outputs: ["y"])
+    let x: [Float] = [-1, -2, -1, -2]
+    let n: [Int32] = [16_777_217, 2_147_483_647, 2, 3]
+    let wanted: [Float] = [-1, -.infinity, 1, -8]
+    let exponents = Tensor(shape: [4], n)
+    #expect(
+      try checkOperator(node, [Tensor(shape: [4], x), exponents]) == [Tensor(shape: [4], wanted)])
+    let halves = Tensor(shape: [4], x.map { Float16($0) })
+    #expect(
+      try checkOperator(node, [halves, exponents])
+        == [Tensor(shape: [4], wanted.map { Float16($0) })])
+    #expect(
+      try checkOperator(node, [Tensor(shape: [4], x), Tensor(Int64(16_777_217))])
+        == [Tensor(shape: [4], [-1, -.infinity, -1, -.infinity] as [Float])])
   }
 
   @Test func scalarsHaveAnExtremeAlongTheirOnlyAxis() throws {

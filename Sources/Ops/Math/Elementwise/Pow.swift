@@ -32,11 +32,20 @@ struct Pow: BinaryOperator, DifferentiableOperator {
   /// The loop that converts the exponent to the type the power is computed in.
   private func powerLoop(_ base: ElementType, _ exponent: ElementType) -> AnyBinaryLoop? {
     let hasWholeExponent = TypeSet.integers.contains(exponent)
+    let isWide = hasWholeExponent && exponent.stride >= 4
     switch base {
-    case .float32: return exponentLoop(exponent, .float32, floatLoop)
+    case .float32:
+      return isWide
+        ? exponentLoop(exponent, .float64, wideLoop) : exponentLoop(exponent, .float32, floatLoop)
     case .float64: return exponentLoop(exponent, .float64, doubleLoop)
-    case .float16: return exponentLoop(exponent, .float32, halfLoop(Float16.self))
-    case .bfloat16: return exponentLoop(exponent, .float32, halfLoop(BFloat16.self))
+    case .float16:
+      return isWide
+        ? exponentLoop(exponent, .float64, halfLoop(Float16.self, wideLoop))
+        : exponentLoop(exponent, .float32, halfLoop(Float16.self, floatLoop))
+    case .bfloat16:
+      return isWide
+        ? exponentLoop(exponent, .float64, halfLoop(BFloat16.self, wideLoop))
+        : exponentLoop(exponent, .float32, halfLoop(BFloat16.self, floatLoop))
     case .int32:
       return hasWholeExponent
         ? exponentLoop(exponent, .int64, wholeLoop(Int32.self))
@@ -53,11 +62,27 @@ struct Pow: BinaryOperator, DifferentiableOperator {
     { a, aStep, b, bStep, y, count in powers(a, aStep, b, bStep, y, count, powf) }
   }
 
+  /// For whole exponents, of which a float32 holds those up to 2²⁴: whether a larger one is odd decides
+  /// the sign.
+  private var wideLoop: BinaryLoop<Float, Double, Float> {
+    { a, aStep, b, bStep, y, count in
+      if bStep == 0, abs(b[0]) <= 0x1p24 {
+        var exponent = Float(b[0])
+        return powers(a, aStep, &exponent, 0, y, count, powf)
+      }
+      mapRow(a, aStep, b, bStep, y, count) {
+        abs($1) <= 0x1p24 ? powf($0, Float($1)) : Float(pow(Double($0), $1))
+      }
+    }
+  }
+
   private var doubleLoop: BinaryLoop<Double, Double, Double> {
     { a, aStep, b, bStep, y, count in powers(a, aStep, b, bStep, y, count, pow) }
   }
 
-  private func halfLoop<T: HalfFloat>(_ type: T.Type) -> BinaryLoop<T, Float, T> {
+  private func halfLoop<T: HalfFloat, E: Sendable>(
+    _ type: T.Type, _ loop: @escaping BinaryLoop<Float, E, Float>
+  ) -> BinaryLoop<T, E, T> {
     { a, aStep, b, bStep, y, count in
       T.withBlocks(1) { block in
         if aStep == 0 { T.widen(a, block, 1) }
@@ -66,7 +91,7 @@ struct Pow: BinaryOperator, DifferentiableOperator {
           if aStep != 0 { T.widen(a + start, block, size) }
           withUnsafeTemporaryAllocation(of: Float.self, capacity: size) { result in
             guard let result = result.baseAddress else { return }
-            powers(block, aStep, b + start * bStep, bStep, result, size, powf)
+            loop(block, aStep, b + start * bStep, bStep, result, size)
             T.narrow(result, y + start, size)
           }
         }
