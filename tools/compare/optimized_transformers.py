@@ -158,7 +158,8 @@ def decoders():
         heads = getattr(configuration, "num_key_value_heads", None) or HEADS
         for past in [0, 4]:
             mask = torch.ones(2, past + 3, dtype=torch.int64)
-            mask[1, 0] = 0
+            # A query without any key has a result that depends on rounding.
+            mask[1, 0] = 0 if past else 1
             states = [torch.randn(2, heads, past, HIDDEN // HEADS) for _ in range(4)]
             positions = torch.arange(past, past + 3)[None].repeat(2, 1)
             yield (f"{name}_past{past}", kind, Cached(model(configuration)),
