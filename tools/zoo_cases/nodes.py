@@ -72,14 +72,16 @@ def cut(path, values, every):
 
 
 def agree(found, expected):
-    """Whether all pieces agree: integers within one step, other numbers to 1e-3 of their value or
-    1e-4 of the largest."""
+    """Whether all pieces agree: integers within one step, other numbers to 1e-3 of their value and
+    1e-4 of the largest, 1e-3 for float16."""
     for name, right in expected.items():
         if name not in found or found[name].shape != right.shape:
             return False
         a, b = found[name].astype(np.float64), right.astype(np.float64)
-        bound = 1 if right.dtype.kind in "iu" else (
-            1e-3 * np.abs(b) + 1e-4 * np.abs(b[np.isfinite(b)]).max(initial=0))
+        largest = np.abs(b[np.isfinite(b)]).max(initial=0)
+        bound = 1e-3 * np.abs(b) + (1e-3 if right.dtype == np.float16 else 1e-4) * largest
+        if right.dtype.kind in "iu":
+            bound = 1
         with np.errstate(invalid="ignore"):
             if not np.all((a == b) | (np.abs(a - b) <= bound) | (np.isnan(a) & np.isnan(b))):
                 return False

@@ -77,14 +77,14 @@ def without_rounding(path):
     return model.SerializeToString() if nodes else path
 
 
-def evaluate(path, values, optimized=True):
+def evaluate(path, values, optimized=True, threads=1):
     """onnxruntime's outputs for inputs by name, with its optimisations or without any.
 
     The leave to round the inputs of `MatMulNBits` to 8 bits counts as an optimisation.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     model = str(path)
     if not optimized:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
