@@ -19,7 +19,7 @@ import Testing
       inputs: inputs.indices.map { inputs[$0] == nil ? "" : "x\($0)" },
       outputs: (0..<outputs).map { "y\($0)" }, attributes: attributes)
     return try checkOperator(node, inputs, opset: 1).map {
-      try #require($0).elements(as: Float.self)
+      Array(try #require($0).elements(as: Float.self))
     }
   }
 
