@@ -27,7 +27,7 @@ extension Model {
     let products = result.products(keeping: kept).filter {
       $0.integerOperator != nil || $0.isTransposedConvolution
     }
-    guard !products.isEmpty else { throw ConversionError("no product has constant weights") }
+    guard !products.isEmpty else { throw result.withoutProducts }
     var builder = GraphBuilder(taken: result.graph.allNames)
     var activations: [String: [String]] = [:]
     var replacements: [String: [Node]] = [:]

@@ -172,7 +172,7 @@ struct NchwcWeights {
     var result = 0.0
     for list in sums {
       let count = Double(tensor.count / list.count)
-      for sum in list { result -= count / 2 * log(sum / count / mean + 1e-6) }
+      for sum in list { result -= count / 2 * .log(sum / count / mean + 1e-6) }
     }
     return result
   }
