@@ -28,6 +28,13 @@ import Testing
       opset: 23)
   }
 
+  @Test func scoresMayBeAnOutputToo() throws {
+    try checkGradient(
+      node(3, outputs: 4, .int("qk_matmul_output_mode", 2)),
+      [ramp([1, 2, 3, 2], 0.1), ramp([1, 2, 3, 2], 0.2), ramp([1, 2, 3, 2], 0.3)], outputs: [0],
+      opset: 23)
+  }
+
   @Test func pastAndPresentHaveGradients() throws {
     try checkGradient(
       node(6, outputs: 3),

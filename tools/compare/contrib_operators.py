@@ -90,7 +90,7 @@ def expected(model, names, tensors, shared={}):
             else:
                 bound.bind_output(output.name)
         session.run_with_iobinding(bound)
-        return [(output.name, value.numpy()) for output, value in
+        return [(output.name, value.numpy().copy()) for output, value in
                 zip(session.get_outputs(), bound.get_outputs())]
     binding = [output.name for output in session.get_outputs()]
     values = zip(binding, session.run_with_ort_values(binding, feeds))

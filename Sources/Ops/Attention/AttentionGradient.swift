@@ -131,17 +131,18 @@ extension Attention: DifferentiableOperator {
       backward.builder.reshape(x, to: target), axes: [2], keepAxes: false)
   }
 
-  /// The weights, which the forward pass returns as its last output.
+  /// The weights, the last output of the forward pass; a second pass where that is something else.
   private func weights(_ backward: inout Backward) throws(OperatorError) -> String {
+    if shownStage == 3 { return backward.output(3) }
     var node = backward.forward
-    if shownStage != 3 {
-      guard backward.outputCount < 4 || node.outputs[3].isEmpty else {
-        throw .attribute("qk_matmul_output_mode", "the gradient needs 3, the weights")
-      }
-      node.attributes.removeAll { $0.name == "qk_matmul_output_mode" }
-      node.attributes.append(.int("qk_matmul_output_mode", 3))
-      backward.replaceForward(with: node)
+    node.attributes.removeAll { $0.name == "qk_matmul_output_mode" }
+    node.attributes.append(.int("qk_matmul_output_mode", 3))
+    if backward.outputCount == 4 && !node.outputs[3].isEmpty {
+      return backward.builder.nodes(
+        "Attention", node.inputs, node.attributes, outputs: ["result", "", "", "weights"],
+        operatorSet: backward.operatorSet)[3]
     }
+    backward.replaceForward(with: node)
     return backward.output(3)
   }
 

@@ -28,6 +28,14 @@ struct CausalConvWithState: FunctionOperator {
     }
   }
 
+  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
+    guard let weight = try inputs.tensor(1).shape, weight.rank == 3,
+      weight[0].size == nil
+        || weight[2].size == nil
+    else { return try inferBody(inputs) }
+    return try inferWithoutRanks(inputs)
+  }
+
   func body(_ function: inout FunctionBuilder) throws(OperatorError) {
     guard let shape = function.shape(0), isChannelsLast ? shape.rank >= 3 : shape.rank == 3 else {
       throw .input(0, "expected rank 3")
