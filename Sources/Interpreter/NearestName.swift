@@ -14,8 +14,16 @@ public func nearest(_ name: String, _ names: [String]) -> String? {
 /// names.
 package func hint(forPattern pattern: String, _ names: some Collection<String>) -> String {
   let names = names.sorted()
-  let plain = pattern.filter { $0 != "*" && $0 != "?" }
-  if let name = nearest(plain, names) { return "; did you mean \(name.quoted)?" }
+  if let name = nearest(pattern.filter { $0 != "*" && $0 != "?" }, names) {
+    return "; did you mean \(name.quoted)?"
+  }
+  // `fetures.*` is near to `features`, the module of several names.
+  let modules = Set(names.flatMap { ModulePath.chain(ModulePath.parent($0)) })
+  let stem = String(
+    pattern.prefix { $0 != "*" && $0 != "?" }.reversed().drop { $0 == "." }.reversed())
+  if stem != pattern, !stem.isEmpty, let module = nearest(stem, modules.sorted()) {
+    return "; did you mean \((module + ".*").quoted)?"
+  }
   guard !names.isEmpty else { return "; there is none" }
   let list = names.prefix(6).map(\.quoted).joined(separator: ", ")
   return "; there are \(list)\(names.count > 6 ? ", …" : "")"

@@ -31,13 +31,15 @@ package struct SessionArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The time limit of a run. (default: none)", valueName: "seconds"))
+    help: ArgumentHelp(
+      "The time limit of loading and of each run. (default: none)", valueName: "seconds"))
   package var timeLimit: Double?
 
   @Flag(
     help: ArgumentHelp(
       "Leave out what is faster and rounds differently: Winograd's algorithm for convolutions, off by "
-        + "about 1e-5 of the largest result, and the rewriting of several nodes to one.")
+        + "about 1e-5 of the largest result, the rewriting of several nodes to one, and float32 for float16 "
+        + "values between nodes.")
   )
   package var exact = false
 
@@ -78,6 +80,7 @@ package struct SessionArguments: ParsableArguments {
     if exact {
       options.convolution = .exact
       options.passes.remove(.rewriting)
+      options.passes.remove(.widening)
     }
     return options
   }

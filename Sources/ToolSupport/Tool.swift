@@ -18,6 +18,7 @@ package func runTool(_ name: String, _ root: any ParsableCommand.Type) -> Never 
   signal(SIGPIPE, SIG_IGN)
   // A file beyond the limit of `ulimit -f` is an error of the write.
   signal(SIGXFSZ, SIG_IGN)
+  unblockSignals()
   StandardOutput.reserveStreams()
   Image.registerDecoder()
   var status = status(of: name, root)
@@ -30,6 +31,15 @@ package func runTool(_ name: String, _ root: any ParsableCommand.Type) -> Never 
     _exit(status.rawValue)
   }
   exit(status.rawValue)
+}
+
+/// Makes the signals that end a process reach this one. Whoever starts it may have blocked them for
+/// itself, and a process inherits that.
+private func unblockSignals() {
+  var signals = sigset_t()
+  sigemptyset(&signals)
+  for number in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM] { sigaddset(&signals, number) }
+  sigprocmask(SIG_UNBLOCK, &signals, nil)
 }
 
 private func status(of name: String, _ root: any ParsableCommand.Type) -> ExitStatus {
@@ -92,7 +102,7 @@ package func printError(_ line: String) {
 }
 
 /// The longest error, in Unicode scalars. A path has up to 4096.
-private let longestLine = 6000
+private let longestLine = 12_000
 
 /// Writes text to standard error without buffering.
 func writeError(_ text: String) {

@@ -25,7 +25,7 @@ struct OnnxConvert: ToolCommand {
       The exit code is 0 on success and 2 on failure.
       """)
 
-  @Argument(help: "The model or checkpoint to read.") var from: String
+  @Argument(help: "The model or checkpoint to read; - stands for standard input.") var from: String
   @Argument(help: "The file to write.") var to: String
   @OptionGroup var weights: WeightOptions
 
@@ -46,7 +46,8 @@ struct OnnxConvert: ToolCommand {
     let file = try RegularFile(from, limit: longestStream)
     if try file.read({ try CheckpointFormats.format(ofFile: $0) }) == nil {
       guard !weights.makesModel else {
-        _ = try Model(fileInAnyForm: from)
+        // A file of another format is named.
+        _ = try file.read { try Model(fileInAnyForm: $0, options: reading.options) }
         throw Failure("\(from): expected a checkpoint, got a model")
       }
       try write(try file.read { try Model(fileInAnyForm: $0, options: reading.options) })

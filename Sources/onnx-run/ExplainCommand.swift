@@ -28,7 +28,7 @@ struct ExplainCommand: ParsableCommand {
 
 /// The arguments of every picture of a model.
 struct ExplainArguments: ParsableArguments {
-  @Argument(help: "The ONNX file.")
+  @Argument(help: "The ONNX file; - stands for standard input.")
   var model: String
 
   @Option(

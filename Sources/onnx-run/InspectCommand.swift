@@ -22,7 +22,7 @@ struct InspectCommand: ToolCommand {
         onnx-run inspect models/lenet5.onnx --plan
       """)
 
-  @Argument(help: "The ONNX file.")
+  @Argument(help: "The ONNX file; - stands for standard input.")
   var model: String
 
   @Option(

@@ -28,7 +28,7 @@ struct RunCommand: ToolCommand {
         onnx-run model.onnx --shape tokens=1x100 --output-dir out --output-format npz
       """)
 
-  @Argument(help: "The ONNX file.")
+  @Argument(help: "The ONNX file; - stands for standard input.")
   var model: String
 
   @Option(
@@ -104,7 +104,11 @@ struct RunCommand: ToolCommand {
     let start = ContinuousClock.now
     let normalization = try form.normalization
     try checkKeepsInputs(
-      [trace], [model] + input.map { NamedArgument($0, names: []).text }, unless: nil)
+      [trace],
+      [model] + input
+        + input.compactMap { text in
+          text.lastIndex(of: "=").map { String(text[text.index(after: $0)...]) }
+        }, unless: nil)
     let labels =
       try self.labels.map {
         try readText($0, limit: min(arguments.maxMemory ?? .max, 16 << 20))

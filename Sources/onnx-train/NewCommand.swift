@@ -30,6 +30,8 @@ struct NewCommand: ToolCommand {
     if architecture.needsData, arguments.data == nil {
       throw Failure("--data: \(architecture.rawValue) needs training data; see --help")
     }
+    try checkKeepsInputs(
+      [arguments.output, arguments.checkpoint], [arguments.data], unless: nil)
     var recipe = try architecture.recipe(sizes.options(arguments))
     arguments.apply(to: &recipe)
     recipe.settings.configuration =

@@ -12,7 +12,7 @@ struct TimeCommand: ToolCommand {
       'median MS loss LOSS'.
       """)
 
-  @Argument(help: "The ONNX file.")
+  @Argument(help: "The ONNX file; - stands for standard input.")
   var model: String
 
   @Option(parsing: .unconditional, help: ArgumentHelp("The batch.", valueName: "batch.npz"))

@@ -16,7 +16,7 @@ struct TuneCommand: ToolCommand {
       BatchNormalization are in training mode during training only.
       """)
 
-  @Argument(help: "The ONNX file.")
+  @Argument(help: "The ONNX file; - stands for standard input.")
   var model: String
 
   @OptionGroup var arguments: TrainingArguments

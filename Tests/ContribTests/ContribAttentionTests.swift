@@ -167,7 +167,8 @@ private func expect(
     ).run(
       Dictionary(uniqueKeysWithValues: inputs.enumerated().map { ("x\($0.offset)", $0.element) }))
     // Weights sum to 1, so that the gradients of values do, over all keys and queries.
-    let values = try #require(gradients[try #require(names["x2"])])
+    let name = try #require(names["x2"])
+    let values = try #require(gradients[name])
     #expect(abs(values.elements(as: Float.self).reduce(0, +) - 16) < 1e-4)
   }
 

@@ -71,10 +71,12 @@ import Testing
       [floats([2, 2], [0, 0, 3, 4]), b], [[0, 1, 2, 25, 18, 13]])
     let wide = floats([1, 11], (0..<11).map(Float.init))
     try expectContrib(
-      contribNode("CDist", inputs: 2), [wide, floats([1, 11], Array(repeating: 0, count: 11))],
+      contribNode("CDist", inputs: 2, [.string("metric", "euclidean")]),
+      [wide, floats([1, 11], Array(repeating: 0, count: 11))],
       [[19.621417]])
     #expect(throws: OperatorError.self) {
-      try checkOperator(contribNode("CDist", inputs: 2), [wide, b], opset: 1)
+      try checkOperator(
+        contribNode("CDist", inputs: 2, [.string("metric", "euclidean")]), [wide, b], opset: 1)
     }
   }
 
@@ -96,5 +98,56 @@ import Testing
       contribNode("DynamicTimeWarping", inputs: 1),
       [floats([3, 3], [1, 2, 9, 9, 1, 1, 9, 9, 1])], opset: 1)
     #expect(y[0] == Tensor(shape: [2, 3], [0, 1, 2, 0, 1, 2] as [Int32]))
+  }
+}
+
+/// Operators that keep a state between calls, in their older domain.
+@Suite struct StateOperatorTests {
+  @Test func aDilatedConvolutionKeepsALongerState() throws {
+    let node = contribNode(
+      "CausalConvWithState", inputs: 2, outputs: 2, [.int("dilation", 2)])
+    // y[t] = 10 · x[t − 2] + x[t]
+    try expectContrib(
+      node, [floats([1, 1, 4], [1, 2, 3, 4]), floats([1, 1, 2], [10, 1])],
+      [[1, 2, 13, 24], [3, 4]])
+  }
+
+  @Test func channelsMayBeLast() throws {
+    let node = contribNode(
+      "CausalConvWithState", inputs: 2, outputs: 2, [.int("channels_last", 1)])
+    try expectContrib(
+      node, [floats([1, 2, 2], [1, 2, 3, 4]), floats([2, 1, 2], [0, 1, 1, 0])],
+      [[1, 0, 3, 2], [3, 4]])
+  }
+
+  @Test func windowsOfStatesAreNotSupported() throws {
+    let node = contribNode(
+      "LinearAttention", inputs: 3, outputs: 2,
+      [.int("state_window", 2), .int("q_num_heads", 1), .int("kv_num_heads", 1)])
+    #expect(throws: OperatorError.self) {
+      try checkOperator(node, Array(repeating: floats([1, 1, 1], [1]), count: 3), opset: 1)
+    }
+  }
+}
+
+/// Expected numbers are those of onnxruntime.
+@Suite struct TokenOperatorTests {
+  @Test func murmurHash3() throws {
+    let node = contribNode("MurmurHash3", inputs: 1)
+    let numbers = try checkOperator(node, [Tensor(shape: [2], [3, 4] as [Int32])], opset: 1)
+    #expect(numbers[0] == Tensor(shape: [2], [847579505, 1889779975] as [UInt32]))
+    let signed = contribNode("MurmurHash3", inputs: 1, [.int("positive", 0), .int("seed", 7)])
+    let words = try checkOperator(signed, [Tensor(shape: [2], ["", "hello"])], opset: 1)
+    #expect(words[0] == Tensor(shape: [2], [415870660, -702530709] as [Int32]))
+  }
+
+  @Test func nGramRepeatBlock() throws {
+    let tokens = Tensor(shape: [1, 5], [1, 2, 3, 1, 2] as [Int64])
+    let node = contribNode("NGramRepeatBlock", inputs: 2, [.int("ngram_size", 3)])
+    let y = try checkOperator(node, [tokens, floats([1, 4], [0, 1, 2, 3])], opset: 1)
+    #expect(y[0] == floats([1, 4], [0, 1, 2, -.infinity]))
+    #expect(throws: OperatorError.self) {
+      try checkOperator(node, [tokens, floats([1, 3], [0, 1, 2])], opset: 1)
+    }
   }
 }

@@ -128,6 +128,48 @@ import Testing
     #expect(error(external("symbolic.bin"), options).contains("hard links"))
   }
 
+  @Test func linksOfACache() throws {
+    // As a cache lays files out: a folder of links, and one of files with other names.
+    let model = external("model.onnx_data").asInitializer.bytes
+    try folder.write(model, to: "blobs/aaa")
+    try folder.write(data, to: "blobs/bbb")
+    try folder.write([1, 2], to: "elsewhere/ccc")
+    for (name, up) in [("snapshots/x", "../.."), ("snapshots/x/onnx", "../../..")] {
+      try folder.makeFolder(name)
+      symlink("\(up)/blobs/aaa", folder.path("\(name)/model.onnx"))
+      symlink("\(up)/blobs/bbb", folder.path("\(name)/model.onnx_data"))
+      let read = try Model(contentsOf: folder.path("\(name)/model.onnx"))
+      #expect(read.graph.initializers[0].tensor == Tensor(shape: [2], [1, 2] as [Float]))
+    }
+    // A link to the cache's link.
+    let home = try TemporaryFolder()
+    symlink(folder.path("snapshots/x/model.onnx"), home.path("m.onnx"))
+    #expect(try Model(contentsOf: home.path("m.onnx")).graph.initializers[0].tensor.count == 2)
+    unlink(folder.path("snapshots/x/model.onnx_data"))
+    symlink("../../elsewhere/ccc", folder.path("snapshots/x/model.onnx_data"))
+    let error = #expect(throws: FormatError.self) {
+      _ = try Model(contentsOf: folder.path("snapshots/x/model.onnx"))
+    }
+    #expect(error?.description.contains("--allow-links-outside") == true)
+  }
+
+  @Test func ofAModelInMemory() throws {
+    try folder.write(data, to: "data.bin")
+    let bytes = external("data.bin").asInitializer.bytes
+    let error = #expect(throws: FormatError.self) { _ = try Model(serialized: bytes) }
+    #expect(error?.description.contains("--external-dir") == true)
+    var options = ReadingOptions()
+    options.externalFolder = folder.path
+    let elsewhere = try TemporaryFolder()
+    for model in [
+      try Model(serialized: bytes, options: options),
+      try Model(serialized: bytes, externalFolder: folder.path),
+      try Model(contentsOf: elsewhere.write(bytes, to: "model.onnx"), options: options),
+    ] {
+      #expect(model.graph.initializers[0].tensor.count == 2)
+    }
+  }
+
   @Test func rangesThatDoNotFit() throws {
     try folder.write(data, to: "data.bin")
     #expect(error(external("data.bin", offset: "5")).contains("extend beyond the file's 12"))

@@ -156,6 +156,37 @@ import Testing
     }
   }
 
+  /// The rank of a list does not depend on when it is known.
+  @Test func ranksOfShapeInputsAreCheckedInEveryRun() throws {
+    let x = floats([1], [7])
+    let rows: [(name: String, shape: [Int], isValid: Bool)] = [
+      ("Reshape", [], false), ("Tile", [], false), ("Reshape", [1, 1], false), ("Expand", [], true),
+      ("Expand", [1], true),
+    ]
+    for (name, shape, isValid) in rows {
+      let node = Node(name, inputs: ["x", "a"], outputs: ["y"])
+      let one = Tensor(shape: shape, [1 as Int64])
+      let inputs = [
+        ValueInfo("x", .tensor(.float32, [1])), ValueInfo("a", .tensor(.int64, Shape(shape))),
+      ]
+      let atRun = {
+        try Session(Models.model([node], inputs: inputs)).run(["x": x, "a": one])["y"]
+      }
+      let constant = {
+        try Session(
+          Models.model([node], inputs: [inputs[0]], initializers: [NamedTensor("a", one)])
+        ).run(["x": x])["y"]
+      }
+      for run in [atRun, constant] {
+        if isValid {
+          #expect(try run() == x, "\(name) \(shape)")
+        } else {
+          #expect(throws: ModelError.self, "\(name) \(shape)") { _ = try run() }
+        }
+      }
+    }
+  }
+
   /// With constants that leave nothing to do, and with those that come with the run.
   @Test func emptyShapeInputsOfARunKeepTheTensor() throws {
     let node = Node("Slice", inputs: ["x", "a", "b", "c"], outputs: ["y"])

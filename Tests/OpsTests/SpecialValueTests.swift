@@ -139,6 +139,62 @@ import Testing
     #expect(throws: OperatorError.self) { try checkOperator(relu, [x, nil]) }
   }
 
+  /// The default bounds of operator set 6 are the largest numbers; later ones have none.
+  @Test func clipOfInfinityByOperatorSet() throws {
+    let clip = Node("Clip", inputs: ["x"], outputs: ["y"], attributes: [.float("min", 1)])
+    let x = Tensor(shape: [2], [-.infinity, .infinity] as [Float])
+    let largest = Float.greatestFiniteMagnitude
+    #expect(try checkOperator(clip, [x], opset: 6) == [Tensor(shape: [2], [1, largest])])
+    let free = Node("Clip", inputs: ["x"], outputs: ["y"])
+    #expect(try checkOperator(free, [x], opset: 13) == [x])
+  }
+
+  @Test func scalarsHaveAnExtremeAlongTheirOnlyAxis() throws {
+    for axis in [0, -1] {
+      let node = Node("ArgMax", inputs: ["x"], outputs: ["y"], attributes: [.int("axis", axis)])
+      #expect(try checkOperator(node, [Tensor(Float(3))]) == [Tensor(Int64(0))])
+    }
+    let node = Node("ArgMax", inputs: ["x"], outputs: ["y"], attributes: [.int("axis", 1)])
+    #expect(throws: OperatorError.self) { try checkOperator(node, [Tensor(Float(3))]) }
+    let sum = Node("ReduceSum", inputs: ["x", "axes"], outputs: ["y"])
+    let axis = { (number: Int64) in Tensor(shape: [1], [number]) }
+    #expect(try checkOperator(sum, [Tensor(Float(3)), axis(0)]) == [Tensor(Float(3))])
+    #expect(throws: OperatorError.self) { try checkOperator(sum, [Tensor(Float(3)), axis(1)]) }
+  }
+
+  /// PyTorch's exporter writes signals without the last dimension.
+  @Test func realSignalsMayLackTheirLastDimension() throws {
+    let node = Node("STFT", inputs: ["x", "step", "window"], outputs: ["y"])
+    let numbers = (0..<16).map { Float($0) }
+    let (step, window) = (Tensor(Int64(4)), Tensor(shape: [8], [Float](repeating: 1, count: 8)))
+    let flat = try checkOperator(node, [Tensor(shape: [1, 16], numbers), step, window])
+    let full = try checkOperator(node, [Tensor(shape: [1, 16, 1], numbers), step, window])
+    #expect(flat == full)
+    #expect(flat[0]?.shape == [1, 3, 5, 2])
+  }
+
+  @Test func aSingleRowMayBeAVector() throws {
+    let regressor = Node(
+      "LinearRegressor", domain: "ai.onnx.ml", inputs: ["x"], outputs: ["y"],
+      attributes: [.floats("coefficients", [1, 2]), .floats("intercepts", [0.5])])
+    let x = Tensor(shape: [2], [2, 3] as [Float])
+    #expect(
+      try checkOperator(regressor, [x], opset: 1) == [Tensor(shape: [1, 1], [8.5] as [Float])])
+  }
+
+  /// The neighbour of a pixel that is sampled exactly does not count.
+  @Test func resizingKeepsInfinitiesInTheirPlace() throws {
+    let node = Node(
+      "Resize", inputs: ["x", "", "scales"], outputs: ["y"],
+      attributes: [
+        .string("mode", "linear"), .string("coordinate_transformation_mode", "asymmetric"),
+      ])
+    let x = Tensor(shape: [2, 2], [.infinity, .infinity, 1, 3] as [Float])
+    let scales = Tensor(shape: [2], [1, 2] as [Float])
+    let wanted: [Float] = [.infinity, .infinity, .infinity, .infinity, 1, 2, 3, 3]
+    #expect(try checkOperator(node, [x, nil, scales]) == [Tensor(shape: [2, 4], wanted)])
+  }
+
   @Test func windowsLargerThanTheImage() throws {
     let image = Tensor(shape: [1, 1, 1, 2], [1, 2] as [Float])
     func sizes(_ name: String, _ kernel: Int, _ stride: Int, ceil: Int = 0) throws -> [Int]? {

@@ -5,7 +5,8 @@ import ONNXImages
 /// The readers of files that may be hostile, each called as a program would call it. `tools/fuzz`
 /// runs them under libFuzzer, `FuzzTests` on the corpus that came of it.
 public enum Reader: String, CaseIterable, Sendable {
-  case model, session, changes, text, json, values, arrays, safetensors, torch, pictures, data
+  case model, session, changes, text, json, values, arrays, safetensors, torch, hdf5, gguf
+  case pictures, data
 
   /// Reads the file and everything in it. Writing and reading a model again must give the same model.
   /// - Throws: the reader's error for a file that it refuses; `Changed`.
@@ -52,8 +53,12 @@ public enum Reader: String, CaseIterable, Sendable {
       }
     case .arrays:
       do { _ = try Tensor(npyContentsOf: path) } catch { _ = try NPZ.read(path) }
-    case .safetensors, .torch:
+    case .safetensors, .torch, .gguf:
       for entry in try Weights(contentsOf: path).entries { _ = try entry.tensor() }
+    case .hdf5:
+      let weights = try Weights(contentsOf: path)
+      for entry in weights.entries { _ = try entry.tensor() }
+      for entry in weights.inModules().entries { _ = try entry.tensor() }
     case .pictures: _ = try Image(contentsOf: path, pixelLimit: 1 << 22)
     case .data:
       _ = try? CSVTable(contentsOf: path)

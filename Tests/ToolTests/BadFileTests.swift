@@ -16,6 +16,15 @@ import Testing
     try expectStop([command, "/dev/null"])
   }
 
+  @Test(arguments: ["run", "inspect", "bench"])
+  func namesAFileOfAnotherFormat(command: String) throws {
+    let page = try folder.write("<!DOCTYPE html>\n<html></html>\n", to: "page.onnx")
+    try expectStop([command, page], "page.onnx: a web page (HTML), not an ONNX model")
+    let keras = packageFile("Tests/ConversionTests/Files/Foreign/keras3.h5")
+    try expectStop(
+      [command, keras], "a Keras (HDF5) file, not an ONNX model; its weights can be read")
+  }
+
   @Test func refusesAModelCutShort() throws {
     let whole = try Data(contentsOf: URL(fileURLWithPath: packageFile("models/lenet5.onnx")))
     for count in [1, 10, 100, 5000, whole.count / 2, whole.count - 1000] {

@@ -255,4 +255,16 @@ import Testing
     let convolution = try #require(tool.lines.first { $0.contains("= Conv(image") })
     #expect(convolution.contains(" 470 k "))
   }
+
+  @Test func notesOperatorsThatTheStandardDoesNotHaveYet() throws {
+    let folder = try Folder()
+    var model = Model.relu()
+    model.graph.nodes[0].operatorType = "ThresholdedRelu"
+    model.operatorSets = [OperatorSetImport(version: 8)]
+    let tool = try Tool("inspect", try folder.write(model))
+    #expect(tool.status == 0)
+    let note = tool.lines.first { $0.hasPrefix("note ") }
+    #expect(note?.contains("1 × ThresholdedRelu, which opset 8 does not have") == true)
+    #expect(note?.hasSuffix("run as in opset 10") == true)
+  }
 }

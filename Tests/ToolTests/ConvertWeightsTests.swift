@@ -43,6 +43,17 @@ struct ConvertWeightsTests {
     #expect(try convert(file("lstm_dynamo.onnx"), tensors).status == 0)
   }
 
+  @Test func weightsOfOtherFrameworksAreConvertedAndBound() throws {
+    for name in ["keras3.keras", "keras3.h5", "blocks.gguf", "export.pt2"] {
+      let out = folder.path(name + ".safetensors")
+      #expect(try convert(file("Foreign/\(name)"), out).status == 0)
+    }
+    let out = folder.path("texts.onnx")
+    let tool = try convert("--graph", file("Foreign/texts.onnx"), file("Foreign/texts.h5"), out)
+    #expect(tool.status == 0)
+    #expect(tool.lines.last?.contains("0 missing, 0 unused") == true)
+  }
+
   @Test func whatStopsTheWorkIsOneLine() throws {
     // The magic number, version and machine that torch.save writes, and then a call.
     let magic: [UInt8] = [0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
@@ -59,6 +70,7 @@ struct ConvertWeightsTests {
       (["--graph", file("gru_dynamo.onnx"), file("resnet.pt"), folder.path("out.onnx")], "weight"),
       (["--architecture", "mlp", file("lstm.pt"), folder.path("out.onnx")], "size"),
       (["--graph", file("lstm_dynamo.onnx"), file("gru_dynamo.onnx"), out], "got a model"),
+      (["--graph", file("Foreign/texts.h5"), file("lstm.pt"), out], "a Keras (HDF5) file"),
     ]
     for (arguments, text) in cases {
       let tool = try Tool(arguments, path: Tool.path(of: "onnx-convert"))

@@ -70,6 +70,7 @@ import Testing
       [Node("Gemm", inputs: ["x", "w", "b"], outputs: ["y"])], [weight, one("b", 0)])
     var options = TrainingOptions()
     options.loss = .meanSquaredError
+    options.optimizer = SGD()
     let trainer = try Trainer(net, options)
     var random = RandomStream(seed: 1)
     let x = (0..<64).map { _ in Float(random.uniform(-1, 1)) }
@@ -79,7 +80,7 @@ import Testing
     }
     let batch = Batch(
       ["x": Tensor(shape: [16, 4], x), Loss.labels: Tensor(shape: [16, 1], y)], count: 16)
-    for _ in 0..<200 { _ = try trainer.train(on: batch, rate: 0.05) }
+    for _ in 0..<200 { _ = try trainer.train(on: batch, rate: 0.1) }
     let bias = try trainer.model.graph.initializers.first { $0.name == "b" }
     #expect(abs(try #require(bias).tensor.elements(as: Float.self)[0] - 5) < 0.2)
   }

@@ -54,8 +54,8 @@ def model_of(case, constants):
     return model, [name for i, name in enumerate(names) if name and i not in constants], tensors
 
 
-def expected(model, names, tensors):
-    """onnxruntime's outputs, its optimiser off."""
+def expected(model, names, tensors, shared={}):
+    """onnxruntime's outputs, its optimiser off; `shared` as in `Case`."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
@@ -78,8 +78,20 @@ def expected(model, names, tensors):
         name: onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(
             numpy_helper.to_array(tensors[name]).view(np.uint16), tensors[name].data_type)
         if tensors[name].data_type in (TensorProto.BFLOAT16,) else
-        onnxruntime.OrtValue.ortvalue_from_numpy(numpy_helper.to_array(tensors[name]))
+        onnxruntime.OrtValue.ortvalue_from_numpy(numpy_helper.to_array(tensors[name]).copy())
         for name in names}
+    if shared:
+        bound = session.io_binding()
+        for name, value in feeds.items():
+            bound.bind_ortvalue_input(name, value)
+        for index, output in enumerate(session.get_outputs()):
+            if index in shared:
+                bound.bind_ortvalue_output(output.name, feeds[f"x{shared[index]}"])
+            else:
+                bound.bind_output(output.name)
+        session.run_with_iobinding(bound)
+        return [(output.name, value.numpy()) for output, value in
+                zip(session.get_outputs(), bound.get_outputs())]
     binding = [output.name for output in session.get_outputs()]
     values = zip(binding, session.run_with_ort_values(binding, feeds))
     return [
@@ -91,7 +103,7 @@ def write(folder, case, constants):
     """Writes a case; the reason as text where onnxruntime does not run it."""
     model, names, tensors = model_of(case, constants)
     try:
-        outputs = expected(model, names, tensors)
+        outputs = expected(model, names, tensors, case.shared)
     except Exception as error:  # noqa: BLE001: onnxruntime's own exceptions share no base class.
         return str(error).splitlines()[0]
     data = folder / "test_data_set_0"

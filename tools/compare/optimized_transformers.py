@@ -158,7 +158,8 @@ def decoders():
         heads = getattr(configuration, "num_key_value_heads", None) or HEADS
         for past in [0, 4]:
             mask = torch.ones(2, past + 3, dtype=torch.int64)
-            mask[1, 0] = 0
+            # A query without any key has a result that depends on rounding.
+            mask[1, 0] = 0 if past else 1
             states = [torch.randn(2, heads, past, HIDDEN // HEADS) for _ in range(4)]
             positions = torch.arange(past, past + 3)[None].repeat(2, 1)
             yield (f"{name}_past{past}", kind, Cached(model(configuration)),
@@ -180,34 +181,53 @@ def export(module, inputs, path):
         dynamo=False)
 
 
+def fused(source, kind, level, separate=False):
+    """The optimiser's model; with separate projections if told so."""
+    options = FusionOptions(kind)
+    options.use_multi_head_attention = separate
+    return optimizer.optimize_model(
+        str(source), model_type=kind, num_heads=HEADS, hidden_size=HIDDEN,
+        optimization_options=options, opt_level=level, use_gpu=False)
+
+
+def quantized(source, kind, weights, **options):
+    target = source.parent / "changed.onnx"
+    fused(source, kind, 0).save_model_to_file(str(target))
+    quantize_dynamic(target, target, weight_type=weights,
+                     extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT}, **options)
+    return onnx.load(target)
+
+
+def half(source, kind, level, whole):
+    model = fused(source, kind, level)
+    model.convert_float_to_float16(keep_io_types=not whole)
+    target = source.parent / "changed.onnx"
+    model.save_model_to_file(str(target))
+    return onnx.load(target)
+
+
+def written_by_session(source, level):
+    target = source.parent / "changed.onnx"
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
+    options.optimized_model_filepath = str(target)
+    onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+    return onnx.load(target)
+
+
 def variants(source, kind):
-    """The files that the optimiser and the quantiser write from a model."""
-    yield "exported", onnx.load(source)
-    for level in [0, 1, 2, 99]:
-        for gpu in [False, True] if level == 0 else [False]:
-            options = FusionOptions(kind)
-            options.use_multi_head_attention = gpu
-            made = optimizer.optimize_model(
-                str(source), model_type=kind, num_heads=HEADS, hidden_size=HIDDEN,
-                optimization_options=options, opt_level=level, use_gpu=False)
-            name = f"level{level}{'_heads' if gpu else ''}"
-            yield name, made.model
-            if level == 0:
-                target = source.parent / f"{source.stem}_{name}.onnx"
-                made.save_model_to_file(target)
-                quantized = source.parent / "quantized.onnx"
-                quantize_dynamic(target, quantized, weight_type=QuantType.QInt8)
-                yield f"{name}_int8", onnx.load(quantized)
-                made.convert_float_to_float16(keep_io_types=True)
-                made.save_model_to_file(target)
-                yield f"{name}_float16", onnx.load(target)
-    target = source.parent / f"{source.stem}_session.onnx"
-    for number, level in enumerate(["ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED", "ORT_ENABLE_ALL"]):
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
-        options.optimized_model_filepath = str(target)
-        onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
-        yield f"session{number}", onnx.load(target)
+    """The files that the optimiser and the quantiser write from a model, by name."""
+    return {
+        "exported": lambda: onnx.load(source),
+        **{f"level{n}": lambda n=n: fused(source, kind, n).model for n in [0, 1, 2, 99]},
+        "heads": lambda: fused(source, kind, 0, True).model,
+        "int8": lambda: quantized(source, kind, QuantType.QInt8),
+        "uint8": lambda: quantized(source, kind, QuantType.QUInt8, per_channel=True),
+        "float16": lambda: half(source, kind, 0, False),
+        "float16_whole": lambda: half(source, kind, 1, True),
+        **{f"session_{n}": lambda n=n: written_by_session(source, f"ORT_ENABLE_{n.upper()}")
+           for n in ["basic", "extended", "all"]},
+    }
 
 
 def write(folder, model, inputs, tolerance):
@@ -258,18 +278,14 @@ def main():
             refused[name] = f"not exported: {error}".splitlines()[0]
             continue
         arrays = [x.numpy() for x in inputs]
-        made = variants(source, kind)
-        while True:
+        for variant, make in variants(source, kind).items():
             try:
-                variant, model = next(made)
-            except StopIteration:
-                break
+                model = make()
             except Exception as error:  # noqa: BLE001
-                refused[f"{name} ..."] = f"not written: {error}".splitlines()[0]
-                break
+                refused[f"{name}_{variant}"] = f"not written: {error}".splitlines()[0]
+                continue
             coarse = "float16" in variant or "int8" in variant
-            reason = write(
-                cases / f"{name}_{variant}", model, arrays, 2e-2 if coarse else 1e-4)
+            reason = write(cases / f"{name}_{variant}", model, arrays, 2e-2 if coarse else 1e-4)
             if reason:
                 refused[f"{name}_{variant}"] = reason
             operators.update(

@@ -216,7 +216,7 @@ def known():
     """The differences that the standard decides: operator, verdict, pattern, sentence."""
     lines = (HERE / "known_differences.txt").read_text().splitlines()
     return [
-        [part.strip() for part in line.split("|", 3)]
+        [part.strip() for part in line.split(" | ", 3)]
         for line in lines if line.strip() and not line.startswith("#")
     ]
 

@@ -3,7 +3,7 @@ import PackageDescription
 
 let readers = [
   "Model", "Session", "Changes", "Text", "JSON", "Values", "Arrays", "Safetensors", "Torch",
-  "Pictures", "Data",
+  "HDF5", "GGUF", "Pictures", "Data",
 ]
 
 /// One libFuzzer program for each reader of files; `tools/fuzz/run` builds and runs them.

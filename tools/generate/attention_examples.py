@@ -1,4 +1,5 @@
-"""Prints onnxruntime's results for the worked examples of Tests/ContribTests/ContribAttentionTests.swift.
+"""Prints onnxruntime's results for the worked examples of Tests/ContribTests/ContribAttentionTests.swift
+and RecurrentAttentionTests.swift.
 
     python tools/generate/attention_examples.py
 """
@@ -48,6 +49,18 @@ def main():
           (np.arange(12).reshape(2, 6) * 9 - 50).astype(np.int8), saw(6),
           np.array(0.02, np.float32), np.array(0.01, np.float32), None, np.array(5, np.uint8)],
          num_heads=1)
+    show("CausalConvWithState",
+         [saw(1, 2, 3), saw(2, 1, 3), saw(2), saw(1, 2, 2, scale=2)], 2, activation="silu")
+    show("LinearAttention",
+         [saw(1, 2, 2), saw(1, 2, 4), saw(1, 2, 2), None, saw(1, 2, 2, shift=-1),
+          saw(1, 2, 2, scale=0.2, shift=0.5)], 2, q_num_heads=1, kv_num_heads=2)
+    show("LinearAttentionGate", [saw(1, 2, 2), saw(2), saw(2), saw(1, 2, 2)], 2)
+    show("MRotaryEmbedding",
+         [saw(1, 1, 6), np.array([[[1]], [[2]], [[0]]], np.int64), saw(3, 3), saw(3, 3, shift=0.2)],
+         num_heads=1, mrope_section=[1, 1, 1])
+    show("DecoderMaskedMultiHeadAttention",
+         [saw(1, 1, 8), saw(1, 1, 8), saw(1, 1, 8, shift=1), None, None, saw(1, 1, 3, 8),
+          saw(1, 1, 3, 8, scale=2), ints(1)], 3, num_heads=1, past_present_share_buffer=1)
 
 
 if __name__ == "__main__":

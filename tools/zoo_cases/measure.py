@@ -85,7 +85,7 @@ def table(tool, cases, seconds):
         try:
             row = measure(tool, case, seconds)
         except RuntimeError as error:
-            print(f"{name:<56}  {error}"[:150], flush=True)
+            print(f"{name:<56}  {str(error).rsplit('model.onnx: ')[-1]}"[:150], flush=True)
             rows.append({"case": name, "message": str(error)})
             continue
         cells = ""

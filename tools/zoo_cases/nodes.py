@@ -2,8 +2,8 @@
 
     python tools/zoo_cases/nodes.py CASE [--onnx-run PATH] [--every] [--least 1e-6]
 
-The model is cut where values are quantised to 8 bits, or after every node with --every: the values
-at the cuts become inputs, with onnxruntime's numbers (without optimisations), so that no difference
+The model is cut after nodes that round to 8 bits, or after every node with --every: the values at
+the cuts become inputs, with onnxruntime's numbers (without optimisations), so that no difference
 reaches the next piece. The result runs in onnx-run and in onnx's reference evaluator. A line for
 each value gives the largest differences between each two of them, relative to the largest value,
 and the number of elements in which onnx-run differs; values below `--least` are left out.
@@ -22,8 +22,9 @@ import references
 
 
 def quantizes(node):
-    return node.op_type in ("QuantizeLinear", "DynamicQuantizeLinear", "QGemm") or (
-        node.op_type.startswith("QLinear"))
+    """Whether a node rounds its input or its result to 8 bits."""
+    return node.op_type.startswith("QLinear") or references.rounds_inputs(node) or (
+        node.op_type in references.QUANTIZED and node.op_type != "DequantizeLinear")
 
 
 def trace(model, names, values):

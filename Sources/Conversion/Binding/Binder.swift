@@ -37,6 +37,8 @@ struct Binder {
   var namedByModule: [String: [Int]] = [:]
   /// The modules of all nodes.
   var scopes: Set<String> = []
+  /// The modules in which a constant is added.
+  var addingScopes: Set<String> = []
   /// Initializers with generated names that a module takes in one role and shape, in the nodes'
   /// order.
   var turns: [Turn: [Int]] = [:]

@@ -29,10 +29,7 @@ extension Binder {
     guard table.weights.layout == .keras, use.initializer == nil,
       let path = ModulePath.of(graph.nodes[use.node])
     else { return false }
-    return graph.nodes.contains { node in
-      node.isStandard("Add") && ModulePath.of(node) == path
-        && node.inputs.contains { graph.places[$0] != nil }
-    }
+    return addingScopes.contains(path)
   }
 
   // MARK: One weight

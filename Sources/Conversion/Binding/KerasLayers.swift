@@ -150,7 +150,7 @@ enum KerasForm {
     switch self {
     case .same: return shape
     case .convolution, .gates: return shape.suffix(2).reversed() + outer
-    case .depthwise: return [shape.suffix(2).reduce(1, *), 1] + outer
+    case .depthwise: return [shape.suffix(2).reduce(1, &*), 1] + outer
     case .gateBias: return shape.suffix(1)
     }
   }

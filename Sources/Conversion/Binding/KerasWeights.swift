@@ -55,7 +55,8 @@ extension Model {
       for name in node.outputs { producers[name] = index }
       for name in Set(node.inputs) { consumers[name, default: []].append(index) }
     }
-    func layer(_ name: String) -> String? { Self.layer(name, layers) }
+    let ends = Set(layers.compactMap { $0.split(separator: ".").last.map(String.init) })
+    func layer(_ name: String) -> String? { Self.layer(name, layers, ends) }
     /// The layer of a value, or of one that it is computed from by nodes without a layer.
     func above(_ name: String) -> String? {
       var open = [name]
@@ -106,10 +107,14 @@ extension Model {
     return model
   }
 
-  private static func layer(_ name: String, _ layers: Set<String>) -> String? {
+  /// The layer whose path is in a name.
+  /// - Parameter ends: the last components of the layers
+  private static func layer(
+    _ name: String, _ layers: Set<String>, _ ends: Set<String>
+  ) -> String? {
     guard !name.isEmpty, name.utf8.count < 1000 else { return nil }
     let parts = name.split { $0 == "/" || $0 == "." || $0 == ":" }.prefix(32).map(String.init)
-    for end in parts.indices.reversed() {
+    for end in parts.indices.reversed() where ends.contains(parts[end]) {
       for start in 0...end {
         let path = parts[start...end].joined(separator: ".")
         if layers.contains(path) { return path }

@@ -82,6 +82,10 @@ extension Binder {
       namedByModule[ModulePath.parent(name), default: []].append(index)
     }
     scopes = Set(graph.nodes.compactMap(ModulePath.of))
+    addingScopes = Set(
+      graph.nodes.filter { node in
+        node.isStandard("Add") && node.inputs.contains { graph.places[$0] != nil }
+      }.compactMap(ModulePath.of))
     var seen: [Turn: Set<Int>] = [:]
     for use in uses.uses where use.isCertain {
       guard let place = use.initializer, let path = ModulePath.of(graph.nodes[use.node]),

@@ -60,7 +60,11 @@ extension Weights {
   /// - Throws: `FormatError` beyond the limits
   init(_ file: HDF5File, size: Int, limits: ReadingLimits) throws(FormatError) {
     var plain = MemoryBudget(limit: size)
-    var unpacked = MemoryBudget(limit: limits.inflatedSize)
+    // Deflate expands by at most 1032 times.
+    let (most, overflow) = size.multipliedReportingOverflow(by: 1032)
+    let base = limits.memoryLimit(fileSize: size)
+    var unpacked = MemoryBudget(
+      limit: overflow ? limits.inflatedSize : min(limits.inflatedSize, max(most, base)))
     var entries: [Entry] = []
     for item in file.items {
       let dataset = item.dataset

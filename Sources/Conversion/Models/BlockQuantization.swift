@@ -26,7 +26,7 @@ extension Model {
     let products = result.products(keeping: kept).filter {
       $0.sumAxis != nil && $0.integerOperator != nil
     }
-    guard !products.isEmpty else { throw ConversionError("no product has constant weights") }
+    guard !products.isEmpty else { throw result.withoutProducts }
     var builder = GraphBuilder(taken: result.graph.allNames)
     var constants: [Form: [String]] = [:]
     var made: [Form: String] = [:]

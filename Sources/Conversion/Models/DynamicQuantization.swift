@@ -3,7 +3,8 @@ import ONNX
 extension Model {
   /// The model with its matrix products and convolutions in 8-bit integers, in subgraphs too. Weights
   /// are quantized once, with a scale for each output, and activations at every run, by
-  /// `DynamicQuantizeLinear`.
+  /// `DynamicQuantizeLinear`. Transposed convolutions, for which the standard has no integer operator,
+  /// multiply in float32, by weights from a `DequantizeLinear`.
   ///
   /// - Parameters:
   ///   - kept: names or operators of nodes that are not quantized
@@ -23,13 +24,19 @@ extension Model {
     keeping kept: NamePatterns, _ operators: [any Operator.Type]
   ) throws -> (model: Model, products: Int) {
     var result = try prepared(forOperatorSet: 13, operators)
-    let products = result.products(keeping: kept).filter { $0.integerOperator != nil }
-    guard !products.isEmpty else { throw ConversionError("no product has constant weights") }
+    let products = result.products(keeping: kept).filter {
+      $0.integerOperator != nil || $0.isTransposedConvolution
+    }
+    guard !products.isEmpty else { throw result.withoutProducts }
     var builder = GraphBuilder(taken: result.graph.allNames)
     var activations: [String: [String]] = [:]
     var replacements: [String: [Node]] = [:]
     for product in products {
       let node = product.node
+      guard let integerOperator = product.integerOperator else {
+        replacements[product.output] = try dequantized(product, &builder)
+        continue
+      }
       let x = node.inputs[0]
       var nodes: [Node] = []
       func add(
@@ -64,7 +71,7 @@ extension Model {
       let output = node.outputs[0]
       let sum = builder.unique("\(output)_int32")
       add(
-        product.integerOperator ?? "", [parts[0], values, parts[2], zero],
+        integerOperator, [parts[0], values, parts[2], zero],
         product.isConvolution ? node.attributes : [], to: [sum])
       let numbers = builder.unique("\(output)_float")
       add("Cast", [sum], [.int("to", Int(ElementType.float32.rawValue))], to: [numbers])
@@ -96,6 +103,27 @@ extension Model {
     result.graph.makeNodeNamesUnique(keeping: graph)
     try result.check(operators)
     return (result, products.count)
+  }
+
+  /// The node of a product with 8-bit weights that are converted to float32 before it.
+  private func dequantized(
+    _ product: QuantizedProduct, _ builder: inout GraphBuilder
+  ) throws -> [Node] {
+    var node = product.node
+    let own = node.inputs[1]
+    let weights = try QuantizedWeights.bytes(product.weights, axis: product.outputAxis)
+    let zeros = [UInt8](repeating: QuantizedWeights.zero, count: weights.scaleList.count)
+    let inputs = [
+      builder.constant(weights.values, hint: "\(own)_uint8"),
+      builder.constant(weights.scales, hint: "\(own)_scale"),
+      builder.constant(Tensor(shape: [zeros.count], zeros), hint: "\(own)_zero_point"),
+    ]
+    node.inputs[1] = builder.unique("\(own)_float")
+    return [
+      Node(
+        "DequantizeLinear", name: node.inputs[1], inputs: inputs, outputs: [node.inputs[1]],
+        attributes: [.int("axis", product.outputAxis)]), node,
+    ]
   }
 
   /// Replaces nodes of all graphs, by the names of their first outputs, and adds initializers, which

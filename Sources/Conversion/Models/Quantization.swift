@@ -69,6 +69,36 @@ extension Model {
     return products
   }
 
+  /// The error for a model without products that can be quantized, with the reason where it shows.
+  var withoutProducts: ConversionError {
+    var kinds: Set<String> = []
+    var domains: Set<String> = []
+    var isQuantized = false
+    var waiting = graph.nodes
+    while let node = waiting.popLast() {
+      waiting += node.subgraphs.flatMap(\.nodes)
+      isQuantized = isQuantized || Self.quantizedKinds.contains(node.operatorType)
+      if !node.hasStandardDomain, let domain = node.domain, !domain.hasPrefix("ai.onnx") {
+        domains.insert(domain)
+        kinds.insert(node.operatorType)
+      }
+    }
+    var text = "no product has constant float32 weights"
+    if isQuantized { text += "; the model is quantized already" }
+    if !kinds.isEmpty {
+      let list = kinds.sorted().prefix(4).joined(separator: ", ")
+      text += "; operators of \(domains.sorted().joined(separator: ", ")) (\(list)"
+      text +=
+        "\(kinds.count > 4 ? ", …" : "")) are not quantized: convert the model that they came from"
+    }
+    return ConversionError(text)
+  }
+
+  private static let quantizedKinds: Set = [
+    "DequantizeLinear", "MatMulInteger", "ConvInteger", "QLinearConv", "QLinearMatMul",
+    "MatMulNBits", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QGemm", "QAttention",
+  ]
+
   /// The model with its functions inlined, in operator set `version` or a newer one.
   func prepared(
     forOperatorSet version: Int, _ operators: [any Operator.Type]

@@ -31,7 +31,7 @@ extension Model {
     let products = result.products(keeping: kept).filter {
       $0.graph == 0 && ($0.integerOperator != nil || $0.isTransposedConvolution)
     }
-    guard !products.isEmpty else { throw ConversionError("no product has constant weights") }
+    guard !products.isEmpty else { throw result.withoutProducts }
     let nodes = result.graph.nodes
     let users = nodes.reduce(into: [String: [Node]]()) { users, node in
       for name in node.usedNames { users[name, default: []].append(node) }

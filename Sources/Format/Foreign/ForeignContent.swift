@@ -8,6 +8,10 @@ struct ForeignContent: Sendable {
   /// The names of a zip archive's entries.
   let entries: [String]
   private let fields: Set<Int>
+  /// The first two bytes in a gzip file that does not state a name.
+  private let packedHead: [UInt8]
+  /// The bytes of the graph that a model states, and those that follow, where the file ends before.
+  let cutGraph: (size: Int, present: Int)?
   private let path: String?
 
   /// The fields whose numbers are read.
@@ -19,11 +23,17 @@ struct ForeignContent: Sendable {
     self.path = path
     let isArchive = head.starts(with: [0x50, 0x4B, 3, 4]) || head.starts(with: [0x50, 0x4B, 5, 6])
     entries = isArchive ? ((try? ZipReader(source))?.entries.map(\.name) ?? []) : []
-    fields = head.first == 0x08 ? Self.fields(source) : []
+    let isPlainGzip = head.starts(with: [0x1F, 0x8B, 8, 0]) && source.count > 18
+    packedHead =
+      isPlainGzip
+      ? (try? InflatingInput(source, 10..<source.count, size: 2).bytes(2)) ?? [] : []
+    (fields, cutGraph) = head.first == 0x08 ? Self.fields(source) : ([], nil)
   }
 
   /// The numbers of a message's outermost fields; empty for bytes that are no message.
-  private static func fields(_ source: ByteSource) -> Set<Int> {
+  private static func fields(
+    _ source: ByteSource
+  ) -> (fields: Set<Int>, cutGraph: (size: Int, present: Int)?) {
     var fields: Set<Int> = []
     var position = 0
     func varint() -> Int? {
@@ -39,19 +49,21 @@ struct ForeignContent: Sendable {
       return nil
     }
     for _ in 0..<fieldLimit where position < source.count {
-      guard let key = varint(), key >> 3 > 0 else { return [] }
+      guard let key = varint(), key >> 3 > 0 else { return ([], nil) }
       fields.insert(key >> 3)
       switch key & 7 {
-      case 0: guard varint() != nil else { return [] }
+      case 0: guard varint() != nil else { return ([], nil) }
       case 1: position += 8
       case 2:
-        guard let length = varint(), length <= source.count - position else { return [] }
+        guard let length = varint() else { return ([], nil) }
+        let present = source.count - position
+        guard length <= present else { return ([], key >> 3 == 7 ? (length, present) : nil) }
         position += length
       case 5: position += 4
-      default: return []
+      default: return ([], nil)
       }
     }
-    return position > source.count ? [] : fields
+    return (position > source.count ? [] : fields, nil)
   }
 
   func has(_ text: String, at offset: Int) -> Bool { has(Array(text.utf8), at: offset) }
@@ -178,6 +190,11 @@ struct ForeignContent: Sendable {
         $0.hasSuffix(".onnx") && !$0.hasPrefix("__MACOSX/")
       }
       return models.count == 1 ? models.first : nil
+    }
+    // A model begins with its IR version.
+    if packedHead.first == 0x08, (1...20).contains(packedHead[1]), let path {
+      let name = path.split(separator: "/").last.map(String.init) ?? path
+      return name.hasSuffix(".gz") ? String(name.dropLast(3)) : nil
     }
     // The name in a gzip header follows ten bytes; bit 3 of the flags says that there is one.
     guard has([0x1F, 0x8B, 8], at: 0), head.count > 10, head[3] & 8 != 0, head[3] & 4 == 0 else {

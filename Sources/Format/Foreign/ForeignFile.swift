@@ -43,7 +43,7 @@ package struct ForeignFile: Sendable {
       "a Keras archive (.keras)",
       toWeights + "; the whole model: Keras' model.export(\"model.onnx\", format=\"onnx\")",
       isReadable: true
-    ) { $0.entries.contains("model.weights.h5") || $0.entries.contains("model.weights.npz") },
+    ) { $0.entries.contains("model.weights.h5") },
     .init(
       "a TensorFlow Lite model", "\(fromTensorFlow) --tflite FILE --output model.onnx"
     ) { $0.has("TFL3", at: 4) },
@@ -203,6 +203,11 @@ extension ForeignFile {
     let content = ForeignContent(source, path: path)
     let wanted = purpose == .model ? "not an ONNX model" : "not a checkpoint"
     let place = path ?? "FILE"
+    if purpose == .model, let (size, present) = content.cutGraph {
+      return
+        "the model is cut off: its graph has \(size) bytes, of which \(present) are there; copy or "
+        + "download it again"
+    }
     guard let kind = known.first(where: { $0.matches(content) }) else {
       return content.message(isText: isText).map { "\($0), \(wanted); \(download)" }
     }

@@ -4,7 +4,8 @@ import Glibc
 ///
 /// A package manager or a cache may put links to the model and to its data into one folder, and the
 /// files into another. A location is therefore looked up in the folder of the model's path, then in
-/// that of the file that the path leads to, and the opened file must be in one of these folders.
+/// those of the links and of the file that the path leads to. The opened file must be in the folder of
+/// the path or in that of the model's file.
 package final class ExternalData {
   private let folders: [String]
   private let options: ReadingOptions
@@ -13,21 +14,36 @@ package final class ExternalData {
   /// The number of files that are kept open.
   private static let openLimit = 32
 
-  /// - Parameter folders: the folders that may hold the files, in the order of the search
+  /// - Parameter folders: the folders to look in, in this order. The files must be in the first or the
+  ///   last one once links are resolved.
   init(folders: [String], options: ReadingOptions) {
     self.folders = folders
     self.options = options
   }
 
-  /// The folders of a model's external data: that of its path, and that of the opened file; none for a
-  /// file that is in no folder.
+  /// The folders of a model's external data: that of its path, those of the links on the way, and that
+  /// of the opened file; none for a file that is in no folder.
   package static func folders(of file: InputFile) throws(FormatError) -> [String] {
     guard file.linkCount > 0 else { return [] }
     let resolved = folder(ofFile: try file.resolvedPath())
     // The system makes the names of open files, such as /dev/stdin.
     if file.path.hasPrefix("/dev/") || file.path.hasPrefix("/proc/") { return [resolved] }
-    let given = folder(ofFile: file.path)
-    return given == resolved ? [given] : [given, resolved]
+    var folders = [folder(ofFile: file.path)]
+    var path = file.path
+    // The system follows at most 40 links.
+    for _ in 0..<40 {
+      guard let target = linkTarget(path) else { break }
+      path = target.hasPrefix("/") ? target : folder(ofFile: path) + "/" + target
+      if folders.last != folder(ofFile: path) { folders.append(folder(ofFile: path)) }
+    }
+    return folders.last == resolved ? folders : folders + [resolved]
+  }
+
+  private static func linkTarget(_ path: String) -> String? {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let length = readlink(path, &buffer, buffer.count)
+    guard length > 0, length < buffer.count else { return nil }
+    return String(decoding: buffer[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 
   /// The folder of a file, given by its path.
@@ -91,7 +107,7 @@ package final class ExternalData {
     }
     guard !options.allowsLinksOutside else { return }
     let path = try file.resolvedPath()
-    for folder in folders {
+    for folder in Set([folders[0], folders[folders.count - 1]]) {
       guard let pointer = realpath(folder, nil) else { throw FormatError(.system(errno)) }
       defer { free(pointer) }
       if path.hasPrefix(join(String(cString: pointer), "")) { return }

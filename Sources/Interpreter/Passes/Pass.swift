@@ -29,7 +29,7 @@ extension Pass {
 public struct PassContext {
   /// The types of values by name, as they follow from the model's declared inputs; empty before the
   /// model is checked.
-  public let types: [String: ValueType]
+  public internal(set) var types: [String: ValueType]
   let operatorSets: OperatorSets
   let engine: Engine
   let ownership: Ownership?

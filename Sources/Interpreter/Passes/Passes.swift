@@ -7,6 +7,7 @@ public enum Passes {
   public static let standard: [any Pass] = [
     DeadNodeRemoval(),
     UnusedOutputRemoval(),
+    Float16Widening(),
     ConstantFolding(),
     NodeRewriting(),
     NodeFusion(),

@@ -9,7 +9,7 @@ struct CDist: Operator {
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     isSquare =
-      try node.choice("metric", default: "euclidean", among: ["euclidean", "sqeuclidean"])
+      try node.choice("metric", default: "sqeuclidean", among: ["euclidean", "sqeuclidean"])
       == "sqeuclidean"
   }
 

@@ -8,6 +8,12 @@ struct CacheFormat: Sendable {
   let kinds: [String]
   let bits: Int
 
+  /// A cache of numbers of the type of the query.
+  init() {
+    kinds = ["NONE", "NONE"]
+    bits = 0
+  }
+
   init(_ node: inout NodeReader) throws(OperatorError) {
     let choices = ["NONE", "PER_TENSOR", "PER_CHANNEL"]
     kinds = [
@@ -15,9 +21,13 @@ struct CacheFormat: Sendable {
       try node.choice("v_quant_type", default: "NONE", among: choices),
     ]
     bits = try node.int("kv_cache_bit_width", default: 0)
-    guard kinds.allSatisfy({ $0 == "NONE" }) else {
+    let isQuantized = kinds[0] != "NONE"
+    guard isQuantized == (kinds[1] != "NONE") else {
+      throw .attribute("v_quant_type", "must be NONE exactly if k_quant_type is")
+    }
+    guard isQuantized ? bits == 8 || bits == 4 : bits == 0 else {
       throw .attribute(
-        kinds[0] == "NONE" ? "v_quant_type" : "k_quant_type", "only NONE is supported")
+        "kv_cache_bit_width", "expected \(isQuantized ? "8 or 4" : "0"), got \(bits)")
     }
   }
 
@@ -30,10 +40,60 @@ struct CacheFormat: Sendable {
     _ function: inout FunctionBuilder, key: String, value: String, total: String, past: String
   ) throws(OperatorError) -> (stored: [String], values: [String]) {
     var results: [String] = []
+    var values: [String] = []
     for (x, input) in [(key, 3), (value, 4)] {
-      results.append(update(&function, x, input: input, total: total, past: past))
+      guard bits > 0 else {
+        results.append(update(&function, x, input: input, total: total, past: past))
+        values = results
+        continue
+      }
+      let type: ElementType = bits == 8 ? .int8 : .uint8
+      guard function.elementType(input) == type else {
+        throw .input(input, "expected \(type) for \(bits) bits")
+      }
+      guard function.has(input + 9) else { throw .input(input + 9, "is missing: the scale") }
+      let scale = function.input(input + 9)
+      let stored = update(
+        &function, quantized(&function, x, scale), input: input, total: total, past: past)
+      results.append(stored)
+      values.append(dequantized(&function, stored, scale))
     }
-    return (results, results)
+    return (results, values)
+  }
+
+  /// Integers of 8 bits, or pairs of integers of 4 bits, from −8 on, the first in the lower bits.
+  private func quantized(
+    _ function: inout FunctionBuilder, _ x: String, _ scale: String
+  ) -> String {
+    let wide = function.node("CastLike", [x, scale])
+    let least = function.builder.scalar(bits == 8 ? -128 : -8, .float32)
+    let most = function.builder.scalar(bits == 8 ? 127 : 7, .float32)
+    let steps = function.node("Round", [function.node("Div", [wide, scale])])
+    let rounded = function.node("Clip", [steps, least, most])
+    if bits == 8 { return function.builder.cast(rounded, to: .int8) }
+    let pairs = function.reshape(function.node("Sub", [rounded, least]), [0, 0, 0, -1, 2])
+    let parts = function.split(pairs, axis: 4, into: 2).map { function.squeeze($0, [4]) }
+    let upper = function.node("Mul", [parts[1], function.builder.scalar(16, .float32)])
+    return function.builder.cast(function.node("Add", [parts[0], upper]), to: .uint8)
+  }
+
+  private func dequantized(
+    _ function: inout FunctionBuilder, _ x: String, _ scale: String
+  ) -> String {
+    var steps = function.builder.cast(x, to: .float32)
+    if bits == 4 {
+      let sixteen = function.builder.scalar(16, .float32)
+      let upper = function.node("Floor", [function.node("Div", [steps, sixteen])])
+      let lower = function.node("Sub", [steps, function.node("Mul", [upper, sixteen])])
+      let pairs = function.node(
+        "Concat", [function.unsqueeze(lower, [4]), function.unsqueeze(upper, [4])],
+        [.int("axis", 4)])
+      let flat = function.builder.integers([0, 0, 0, -1])
+      steps = function.node(
+        "Sub",
+        [function.node("Reshape", [pairs, flat]), function.builder.scalar(8, .float32)])
+    }
+    return function.node("Mul", [steps, scale])
   }
 
   private func update(

@@ -1,83 +1,76 @@
 import ONNXFormat
 import ONNXOperators
 
-/// Causal depthwise convolution of `[N, C, L]`, and its state: the last `(k − 1) · dilation` steps of
-/// the past state and the input. With `channels_last` both are `[N, L, C]`.
+/// A convolution of each channel of `[batch, channels, length]` with the numbers before it, the first of
+/// which come from a state `[batch, channels, rows]` that the last ones replace.
 struct CausalConvWithState: FunctionOperator {
   static let schema = Schema(
     "CausalConvWithState", domain: ContribOperators.domain,
     [1: [.float32, .float16, .bfloat16]], inputs: 2...4, outputs: 1...2)
-  let isGated: Bool
+  static let needsTypes = true
+  let isActivated: Bool
   let isChannelsLast: Bool
   let dilation: Int
 
   init(_ node: inout NodeReader) throws(OperatorError) {
-    let activation = try node.choice(
-      "activation", default: "none", among: ["none", "silu", "swish"])
-    isGated = activation != "none"
+    let choices = ["none", "silu", "swish"]
+    isActivated = try node.choice("activation", default: "none", among: choices) != "none"
     isChannelsLast = try node.flag("channels_last")
     dilation = try node.int("dilation", default: 1)
-    guard dilation > 0 else {
+    guard dilation >= 1, dilation < 1 << 31 else {
       throw .attribute("dilation", "expected a positive number, got \(dilation)")
     }
-    for (name, value) in [("ndim", 1), ("state_window", 0)] {
-      let given = try node.int(name, default: value)
-      guard given == value else { throw .unsupported("\(name) \(given) instead of \(value)") }
+    guard try node.int("ndim", default: 1) == 1 else {
+      throw .attribute("ndim", "only 1 is supported")
     }
-  }
-
-  func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
-    if dilation > 1, try inputs.tensor(1).shape?.sizes == nil {
-      let type = try inputs.tensor(0).elementType
-      return [.tensor(type, nil), .tensor(type, nil)]
+    guard try node.int("state_window", default: 0) == 0 else {
+      throw .attribute("state_window", "only 0 is supported: the state after the last position")
     }
-    return try inferBody(inputs)
   }
 
   func body(_ function: inout FunctionBuilder) throws(OperatorError) {
-    var x = function.input(0)
-    var past = function.input(3)
+    guard let shape = function.shape(0), isChannelsLast ? shape.rank >= 3 : shape.rank == 3 else {
+      throw .input(0, "expected rank 3")
+    }
+    guard let weight = function.shape(1), weight.rank == 3, let channels = weight[0].size,
+      let taps = weight[2].size, channels > 0, taps > 0
+    else { throw .input(1, "expected a known shape [channels, 1, size]") }
+    let rows = Int.work(taps - 1, dilation)
+    guard rows < 1 << 40 else {
+      throw .attribute("dilation", "the state of \(taps) taps overflows with \(dilation)")
+    }
+    func first(_ x: String) -> String {
+      guard isChannelsLast else { return x }
+      return function.builder.transpose(function.reshape(x, [0, 0, channels]), [0, 2, 1])
+    }
+    let x = first(function.input(0))
+    let whole =
+      function.has(3)
+      ? function.node("Concat", [first(function.input(3)), x], [.int("axis", 2)])
+      : function.node("Pad", [x, function.builder.integers([0, 0, rows, 0, 0, 0])])
+    var result = function.node(
+      "Conv", [whole, function.input(1), function.input(2)],
+      [.int("group", channels), .ints("dilations", [dilation])])
+    if isActivated {
+      result = function.node("Mul", [result, function.node("Sigmoid", [result])])
+    }
+    // The last rows of past and input.
+    let length = function.size(of: x, axis: 2)
+    var state = function.slice(
+      whole, axis: 2, from: length, to: function.builder.integers([.max]))
     if isChannelsLast {
-      x = function.builder.transpose(x, [0, 2, 1])
-      if !past.isEmpty { past = function.builder.transpose(past, [0, 2, 1]) }
+      result = function.builder.reshape(
+        function.builder.transpose(result, [0, 2, 1]),
+        to: function.builder.shape(of: function.input(0)))
+      state = function.builder.transpose(state, [0, 2, 1])
+      if shape.rank > 3 {
+        let tail = function.node("Shape", [function.input(0)], [.int("start", 2)])
+        let head = function.builder.integers([0, 0])
+        state = function.node(
+          "Reshape", [state, function.node("Concat", [head, tail], [.int("axis", 0)])])
+      }
     }
-    var results: [String]
-    if dilation == 1 {
-      results = function.builder.nodes(
-        "CausalConvWithState", [x, function.input(1), function.input(2), past],
-        [.string("activation", isGated ? "silu" : "none")], outputs: ["y", "state"],
-        operatorSet: 27)
-    } else {
-      results = try dilated(x, past, &function)
-    }
-    if isChannelsLast { results = results.map { function.builder.transpose($0, [0, 2, 1]) } }
-    for (index, result) in results.enumerated() { function.set(index, result) }
-  }
-
-  private func dilated(
-    _ x: String, _ past: String, _ function: inout FunctionBuilder
-  ) throws(OperatorError) -> [String] {
-    guard let sizes = function.shape(1)?.sizes, sizes.count == 3, sizes[2] > 0 else {
-      throw .input(1, "the shape of the weights must be known, [C, 1, k]")
-    }
-    let state = Int.work(sizes[2] - 1, dilation)
-    let line =
-      past.isEmpty
-      ? function.node("Pad", [x, function.builder.integers([0, 0, state, 0, 0, 0])])
-      : function.node("Concat", [past, x], [.int("axis", 2)])
-    var y = function.node(
-      "Conv", [line, function.input(1), function.input(2)],
-      [.int("group", sizes[0]), .ints("dilations", [dilation])])
-    if isGated { y = function.node("Swish", [y], version: 24) }
-    let length = function.node(
-      "Slice",
-      [
-        function.builder.shape(of: line), function.builder.integers([2]),
-        function.builder.integers([3]),
-      ])
-    let first = function.node("Sub", [length, function.builder.integers([state])])
-    let present = function.node(
-      "Slice", [line, first, length, function.builder.integers([2])])
-    return [y, present]
+    function.set(0, result)
+    function.set(1, state)
   }
 }

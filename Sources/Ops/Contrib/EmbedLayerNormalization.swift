@@ -14,7 +14,7 @@ struct EmbedLayerNormalization: FunctionOperator {
   let epsilon: Float
 
   init(_ node: inout NodeReader) throws(OperatorError) {
-    epsilon = try node.float("epsilon", default: 1e-12)
+    epsilon = try node.epsilon(default: 1e-12)
     _ = try node.optionalInt("mask_index_type")
   }
 

@@ -65,15 +65,11 @@ struct GroupQueryAttention: FunctionOperator {
     guard function.has(3) == function.has(4) else {
       throw .input(function.has(3) ? 4 : 3, "is missing: past keys and values go together")
     }
-    var (query, key, value) = try parts(&function)
+    var (query, key, value) = try function.groupedHeads(queryHeads, heads)
     let length = function.size(of: function.input(0), axis: 1)
-    func integers(_ index: Int) -> String {
-      let wide = function.node(
-        "Cast", [function.input(index)], [.int("to", Int(ElementType.int64.rawValue))])
-      return function.reshape(wide, [-1])
-    }
-    let total = integers(6)
-    let totals = function.node("Add", [integers(5), function.builder.integers([1])])
+    let total = function.integers(input: 6)
+    let totals = function.node(
+      "Add", [function.integers(input: 5), function.builder.integers([1])])
     // A prompt begins the cache, even if it is padded; otherwise the new keys are the last ones.
     let isPrompt = function.node("Equal", [length, total])
     let past = function.node(
@@ -90,8 +86,9 @@ struct GroupQueryAttention: FunctionOperator {
     }
     if isRotated {
       let table = try rotation(&function, places, isPrompt)
-      query = rotate(query, table, &function)
-      key = rotate(key, table, &function)
+      let pairs = function.shape(7)?[1].size
+      query = function.rotated(query, table, pairs: pairs, isInterleaved)
+      key = function.rotated(key, table, pairs: pairs, isInterleaved)
     }
     let caches = try cache.update(
       &function, key: key, value: value, total: total, past: past)
@@ -142,34 +139,6 @@ struct GroupQueryAttention: FunctionOperator {
     if shownStage > 0 { function.set(3, scores) }
   }
 
-  /// Queries, keys and values as `[batch, heads, length, size]`.
-  private func parts(
-    _ function: inout FunctionBuilder
-  ) throws(OperatorError) -> (String, String, String) {
-    guard function.shape(0)?.rank == 3 else { throw .input(0, "expected rank 3") }
-    guard function.has(1) == function.has(2) else {
-      throw .input(function.has(1) ? 2 : 1, "is missing: key and value go together")
-    }
-    if function.has(1) {
-      for index in 1...2 where function.shape(index)?.rank != 3 {
-        throw .input(index, "expected rank 3")
-      }
-      return (
-        function.heads(function.input(0), queryHeads), function.heads(function.input(1), heads),
-        function.heads(function.input(2), heads)
-      )
-    }
-    let counts = [queryHeads, heads, heads]
-    let count = counts.reduce(0) { Int.total($0, $1) }
-    if let width = function.shape(0)?[2].size, width % count != 0 {
-      throw .input(0, "\(width) columns are not divisible by \(count) heads")
-    }
-    let parts = function.builder.nodes(
-      "Split", [function.heads(function.input(0), count), function.builder.integers(counts)],
-      [.int("axis", 1)], outputs: ["query", "key", "value"])
-    return (parts[0], parts[1], parts[2])
-  }
-
   private func norm(_ x: String, _ weight: Int, _ function: inout FunctionBuilder) -> String {
     function.node(
       "RMSNormalization", [x, function.input(weight)],
@@ -194,16 +163,6 @@ struct GroupQueryAttention: FunctionOperator {
         "Where", [isPrompt, function.node("Add", [places, first]), given])
     }
     return [function.input(7), function.input(8), positions]
-  }
-
-  private func rotate(
-    _ x: String, _ table: [String], _ function: inout FunctionBuilder
-  ) -> String {
-    var attributes: [Attribute] = isInterleaved ? [.int("interleaved", 1)] : []
-    if let pairs = function.shape(7)?[1].size, pairs < 1 << 30 {
-      attributes.append(.int("rotary_embedding_dim", 2 * pairs))
-    }
-    return function.node("RotaryEmbedding", [x] + table, attributes, version: 23)
   }
 
   /// Keys and values with one more key, whose score is that of the sink of the head or 0 and whose value

@@ -10,7 +10,7 @@ struct Pad: FunctionOperator {
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     mode = try node.choice(
-      "mode", default: "constant", among: ["constant", "reflect", "edge"])
+      "mode", default: "constant", among: ["constant", "reflect", "edge", "wrap"])
   }
 
   func body(_ function: inout FunctionBuilder) throws(OperatorError) {

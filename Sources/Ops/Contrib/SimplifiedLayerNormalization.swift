@@ -42,7 +42,7 @@ struct RootMeanSquare: Sendable {
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     axis = try node.int("axis", default: -1)
-    epsilon = try node.float("epsilon", default: 1e-5)
+    epsilon = try node.epsilon(default: 1e-5)
     _ = try node.optionalInt("stash_type")
   }
 
@@ -81,5 +81,14 @@ struct RootMeanSquare: Sendable {
     let sum = function.node(
       "Add", [mean, function.builder.scalar(Double(epsilon), .float32)])
     function.set(inverse, function.node("Reciprocal", [function.node("Sqrt", [sum])]))
+  }
+}
+
+extension NodeReader {
+  /// The attribute epsilon, which must not be negative.
+  mutating func epsilon(default value: Float) throws(OperatorError) -> Float {
+    let epsilon = try float("epsilon", default: value)
+    guard epsilon >= 0 else { throw .attribute("epsilon", "expected 0 or more, got \(epsilon)") }
+    return epsilon
   }
 }

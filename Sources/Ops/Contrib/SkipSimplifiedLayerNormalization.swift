@@ -12,7 +12,7 @@ struct SkipSimplifiedLayerNormalization: FunctionOperator {
   let epsilon: Float
 
   init(_ node: inout NodeReader) throws(OperatorError) {
-    epsilon = try node.float("epsilon", default: 1e-12)
+    epsilon = try node.epsilon(default: 1e-12)
   }
 
   func body(_ function: inout FunctionBuilder) throws(OperatorError) {

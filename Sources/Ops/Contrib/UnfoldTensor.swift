@@ -16,9 +16,7 @@ struct UnfoldTensor: FunctionOperator {
     size = try node.int("size")
     step = try node.int("step", default: 1)
     guard step > 0 else { throw .attribute("step", "expected a positive number, got \(step)") }
-    guard (1...(1 << 24)).contains(size) else {
-      throw .attribute("size", "expected 1 to \(1 << 24), got \(size)")
-    }
+    guard size > 0 else { throw .attribute("size", "expected a positive number, got \(size)") }
   }
 
   func body(_ function: inout FunctionBuilder) throws(OperatorError) {
@@ -35,7 +33,8 @@ struct UnfoldTensor: FunctionOperator {
     let end = function.node("Sub", [count, number(size - 1)])
     let starts = function.node("Range", [number(0), end, number(step)])
     let column = function.node("Unsqueeze", [starts, function.builder.integers([1])])
-    let places = function.node("Add", [column, function.builder.integers(Array(0..<size))])
+    let within = function.node("Range", [number(0), number(size), number(1)])
+    let places = function.node("Add", [column, within])
     let windows = function.node("Gather", [function.input(0), places], [.int("axis", axis)])
     var axes = Array(0...rank)
     axes.append(axes.remove(at: axis + 1))

@@ -81,6 +81,13 @@ public struct Inputs: Sendable {
     return constant(index)?.integers
   }
 
+  /// The elements of an int32 or int64 input of rank 1; `nil` if unknown before the run.
+  /// - Throws: `OperatorError.input` for an input of another type or rank
+  package func vector(_ index: Int) throws(OperatorError) -> [Int]? {
+    _ = try shape(index, rank: 1)
+    return try integers(index)
+  }
+
   /// The graph attribute with a name.
   /// - Throws: `OperatorError.attribute` if there is none
   public func subgraph(_ name: String) throws(OperatorError) -> any SubgraphRunner {

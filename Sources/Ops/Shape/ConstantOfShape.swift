@@ -15,7 +15,7 @@ struct ConstantOfShape: Operator {
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     guard let sizes = try inputs.integers(0) else {
-      let rank = try inputs.shape(0, rank: 1)?[0].size
+      let rank = try inputs.tensor(0).shape?.sizes?.elementCount
       return [.tensor(value.elementType, try Shape(unknownOfRank: rank))]
     }
     guard sizes.elementCount != nil else { throw .input(0, "no tensor has shape \(sizes)") }

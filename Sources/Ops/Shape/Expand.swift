@@ -13,7 +13,9 @@ struct Expand: AttributeFreeOperator, DifferentiableOperator {
     if let target = try inputs.integers(1) {
       return [.tensor(data.elementType, try expand(data.shape, to: target))]
     }
-    guard let rank = data.shape?.rank, let added = try inputs.shape(1, rank: 1)?[0].size else {
+    // Some writers give a single size as a scalar.
+    guard let rank = data.shape?.rank, let added = try inputs.tensor(1).shape?.sizes?.elementCount
+    else {
       return [.tensor(data.elementType, nil)]
     }
     return [.tensor(data.elementType, try Shape(unknownOfRank: Swift.max(rank, added)))]

@@ -20,7 +20,7 @@ struct Reshape: ReshapingOperator {
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let data = try inputs.tensor(0)
-    guard let target = try inputs.integers(1) else {
+    guard let target = try inputs.vector(1) else {
       let rank = try inputs.shape(1, rank: 1)?[0].size
       return [.tensor(data.elementType, try Shape(unknownOfRank: rank))]
     }

@@ -13,7 +13,7 @@ struct Tile: AttributeFreeOperator, DifferentiableOperator {
       let rank = try inputs.shape(1, rank: 1)?[0].size
       return [.tensor(data.elementType, try Shape(unknownOfRank: rank))]
     }
-    guard let repeats = try inputs.integers(1) else {
+    guard let repeats = try inputs.vector(1) else {
       return [.tensor(data.elementType, Shape(rank: shape.rank))]
     }
     guard repeats.count == shape.rank else {

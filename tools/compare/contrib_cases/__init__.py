@@ -14,6 +14,7 @@ class Case:
     names; 0 as an entry of `outputs` as a list leaves that output out. `tolerance` is in units of the
     largest expected number, besides one unit for integers if `step` is set. `types` declares the
     element types of outputs, by position, that do not follow from the inputs.
+    `shared` gives outputs the memory of inputs, which some kernels of onnxruntime need.
     """
 
     operator: str
@@ -26,6 +27,7 @@ class Case:
     tolerance: float = 1e-5
     step: int = 0
     types: dict = dataclasses.field(default_factory=dict)
+    shared: dict = dataclasses.field(default_factory=dict)
 
 
 def floats(random, *shape, type=np.float32, scale=1.0):

@@ -261,9 +261,174 @@ def quantized(random):
             yield case(weight, per_column, outputs=2)
 
 
+def multimodal_rotary(random):
+    b, s, n, h, places = 2, 3, 2, 12, 9
+    for type in [np.float32, np.float16]:
+        for interleaved in [0, 1]:
+            for layout in [0, 1]:
+                def case(x, sections, **attributes):
+                    angles = random.random((places, sum(sections))) * 6
+                    return Case(
+                        "MRotaryEmbedding",
+                        [x, random.integers(0, places, (3, b, s)).astype(np.int64),
+                         np.cos(angles).astype(type), np.sin(angles).astype(type)],
+                        {"interleaved": interleaved, "mrope_layout": layout,
+                         "mrope_section": sections, **attributes}, constants=(2, 3),
+                        tolerance=1e-5 if type == np.float32 else 2e-3)
+
+                packed = floats(random, b, s, n * h, type=type)
+                split = floats(random, b, n, s, h, type=type)
+                for sections in [[2, 2, 2], [4, 1, 1], [6, 0, 0], [3, 2, 1]]:
+                    yield case(packed, sections, num_heads=n)
+                    yield case(packed, sections)
+                    yield case(split, sections)
+                yield case(split, [2, 1, 1], num_heads=n, rotary_embedding_dim=8)
+                yield case(packed, [2, 1, 1], num_heads=n, rotary_embedding_dim=8)
+
+
+def linear(random):
+    b, t, kv, k, v = 2, 5, 2, 4, 3
+    for heads in [2, 4, 1]:
+        for rule in ["linear", "gated", "delta", "gated_delta"]:
+            for state in [False, True]:
+                for wide in [False, True]:
+                    decay = -random.random((b, t, kv * k if wide else kv)).astype(np.float32)
+                    beta = random.random((b, t, 1 if wide else kv)).astype(np.float32)
+                    inputs = [floats(random, b, t, heads * k), floats(random, b, t, kv * k) * 0.5,
+                              floats(random, b, t, kv * v),
+                              floats(random, b, kv, k, v) if state else None,
+                              decay if "gated" in rule else None, beta if "delta" in rule else None]
+                    yield Case("LinearAttention", inputs,
+                               {"q_num_heads": heads, "kv_num_heads": kv, "update_rule": rule,
+                                **({"scale": 0.7} if wide else {})}, 2, tolerance=1e-4)
+    for type in [np.float32, np.float16]:
+        for outputs in [1, 2]:
+            yield Case(
+                "LinearAttentionGate",
+                [floats(random, b, t, 4, type=type, scale=5), floats(random, 4), floats(random, 4),
+                 floats(random, b, t, 4, type=type) if outputs == 2 else None], {}, outputs,
+                constants=(1, 2), tolerance=1e-5 if type == np.float32 else 1e-3)
+
+
+def causal_convolution(random):
+    b, c = 2, 3
+    for k in [1, 2, 4]:
+        for length in [1, 6]:
+            for dilation in [1, 2]:
+                rows = (k - 1) * dilation
+                for bias in [False, True]:
+                    for state in [False, True]:
+                        for activation in ["none", "silu"]:
+                            yield Case(
+                                "CausalConvWithState",
+                                [floats(random, b, c, length), floats(random, c, 1, k),
+                                 floats(random, c) if bias else None,
+                                 floats(random, b, c, rows) if state else None],
+                                {"activation": activation, "dilation": dilation}, 2,
+                                constants=(1, 2))
+                    for shape in [(c,), (3, 1)]:
+                        yield Case(
+                            "CausalConvWithState",
+                            [floats(random, b, length, *shape), floats(random, c, 1, k),
+                             floats(random, c) if bias else None, floats(random, b, rows, *shape)],
+                            {"channels_last": 1, "dilation": dilation}, 2, constants=(1, 2))
+
+
+def masked_decoder(random):
+    b, n, h = 2, 2, 8
+    d = n * h
+
+    def case(inputs, outputs=3, **attributes):
+        return Case("DecoderMaskedMultiHeadAttention", inputs, {"num_heads": n, **attributes},
+                    outputs, constants=(10,), types={3: TensorProto.FLOAT})
+
+    for bias in [None, floats(random, 3 * d)]:
+        for past in [1, 4]:
+            row = [floats(random, b, 1, d) for _ in range(3)]
+            states = [floats(random, b, n, past, h) for _ in range(2)]
+            rest = [None, None, None, None, bias]
+            yield case(row + [None, None] + states + rest[1:])
+            yield case(row + [hidden(random, b, past + 1), None] + states + rest[1:], scale=0.4)
+            yield case(row + [None, floats(random, 1, n, 1, past + 1)] + states + rest[1:], 4,
+                       output_qk=1)
+            for valid in range(past):
+                yield case(row + [None, None] + states + [ints(valid), None, None, bias],
+                           past_present_share_buffer=1)
+                yield case(row + [hidden(random, b, valid + 1), None] + states +
+                           [ints(valid), None, None, bias], past_present_share_buffer=1,
+                           mask_filter_value=-2.0)
+        cross = [floats(random, b, 1, d), floats(random, b, n, 5, h), floats(random, b, n, 5, h)]
+        yield case(cross + [None] * 7 + [bias], 1)
+        yield case(cross + [hidden(random, b, 5)] + [None] * 6 + [bias], 1)
+
+
+def quantized_cache(random):
+    n, kv, h = 4, 2, 16
+    for type in [np.float32, np.float16]:
+        for bits, stored in [(8, np.int8), (4, np.uint8)]:
+            for kind, shape in [("PER_TENSOR", (1,)), ("PER_CHANNEL", (1, kv, 1, h))]:
+                for b, new, past, lengths, total in [
+                        (2, 1, 5, [5, 5], 6), (2, 1, 9, [5, 3], 6), (1, 3, 5, [7], 8),
+                        (2, 4, 0, [3, 3], 4)]:
+                    info = np.iinfo(stored)
+                    inputs = [floats(random, b, new, heads * h, type=type)
+                              for heads in [n, kv, kv]]
+                    inputs += [random.integers(
+                        info.min, info.max + 1,
+                        (b, kv, past, h * bits // 8)).astype(stored) for _ in range(2)]
+                    scale = 0.03 if bits == 8 else 0.4
+                    inputs += [ints(*lengths), np.array(total, np.int32)] + [None] * 5
+                    inputs += [((random.random(shape) + 0.5) * scale).astype(np.float32)
+                               for _ in range(2)]
+                    yield Case("GroupQueryAttention", inputs,
+                               {"num_heads": n, "kv_num_heads": kv, "k_quant_type": kind,
+                                "v_quant_type": kind, "kv_cache_bit_width": bits}, 3,
+                               tolerance=1e-5 if type == np.float32 else 2e-3)
+
+
+def sparse(random):
+    n, kv, h, block, most = 4, 2, 16, 16, 64
+    layouts = [
+        ([[0, 1, 3, 5, 8]], [[0, 0, 1, 1, 2, 1, 2, 3]]),
+        ([[0, 1, 3, 5, 8], [0, 1, 3, 6, 9]],
+         [[0, 0, 1, 1, 2, 1, 2, 3, -1], [0, 0, 1, 0, 1, 2, 0, 2, 3]])]
+    for type in [np.float32, np.float16]:
+        for rows, columns in layouts:
+            for rotary in [0, 1]:
+                for packed in [False, True]:
+                    for b, new, lengths, total in [
+                            (2, 40, [40, 40], 40), (1, 5, [5], 5), (2, 1, [50, 50], 50),
+                            (2, 1, [50, 33], 50), (1, 3, [35], 35)]:
+                        parts = [floats(random, b, new, heads * h, type=type)
+                                 for heads in [n, kv, kv]]
+                        if packed:
+                            parts = [np.concatenate(parts, 2), None, None]
+                        states = [floats(random, b, kv, most, h, type=type) for _ in range(2)]
+                        for state in states:
+                            for row, length in zip(state, lengths):
+                                row[:, length - new:] = 0
+                        angles = random.random((most, h // 2)) * 6
+                        tables = [np.cos(angles).astype(type), np.sin(angles).astype(type)]
+                        yield Case(
+                            "SparseAttention",
+                            parts + states + [
+                                np.array(rows, np.int32), np.array(columns, np.int32),
+                                np.array([total], np.int32), ints(*lengths)] +
+                            (tables if rotary else []),
+                            {"num_heads": n, "kv_num_heads": kv, "sparse_block_size": block,
+                             "do_rotary": rotary}, 3, constants=(5, 6, 9, 10), shared={1: 3, 2: 4},
+                            tolerance=1e-5 if type == np.float32 else 2e-3)
+
+
 def cases(random):
     yield from multi_head(random)
     yield from projected(random)
     yield from rotary(random)
     yield from group_query(random)
+    yield from quantized_cache(random)
+    yield from sparse(random)
     yield from quantized(random)
+    yield from multimodal_rotary(random)
+    yield from linear(random)
+    yield from causal_convolution(random)
+    yield from masked_decoder(random)

@@ -9,7 +9,7 @@ TYPES = [np.float32, np.float64, np.float16, np.int8, np.int16, np.int32, np.int
 
 
 def cases(random):
-    for family in [moving, algebra, images, states, gates]:
+    for family in [moving, algebra, images, states, gates, tokens]:
         yield from family(random)
 
 
@@ -149,3 +149,18 @@ def gates(random):
             for width in [8, 4]:
                 yield Case("GatedRMSNorm", [x, floats(random, width, type=type), y], attributes,
                            **limits)
+
+
+def tokens(random):
+    for type in [np.int32, np.uint32, np.int64, np.uint64, np.float32, np.float64]:
+        for attributes in [{}, {"positive": 0}, {"seed": 7}, {"seed": 3, "positive": 0}]:
+            yield Case("MurmurHash3", [numbers(random, type, 2, 5)], attributes)
+    for attributes in [{}, {"positive": 0}, {"seed": 7}]:
+        words = np.array(["", "a", "ab", "abc", "abcd", "hello world", "grüße"], object)
+        yield Case("MurmurHash3", [words], attributes)
+    for size in [1, 2, 3, 9]:
+        for length in [1, 6, 12]:
+            ids = random.integers(0, 4, (3, length))
+            yield Case("NGramRepeatBlock", [ids, floats(random, 3, 5)], {"ngram_size": size})
+    yield Case("NGramRepeatBlock", [np.array([[7, 7]]), floats(random, 1, 5)], {"ngram_size": 1})
+    yield Case("NGramRepeatBlock", [np.array([[1, 1]]), floats(random, 1, 5)], {"ngram_size": 0})

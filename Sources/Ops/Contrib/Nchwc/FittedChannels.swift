@@ -18,7 +18,7 @@ struct FittedChannels: Operator {
   }
 
   private func fitted(_ size: Int) -> Int {
-    channels ?? .work((size - 1) / multiple + 1, multiple)
+    channels ?? (size == 0 ? 0 : .work((size - 1) / multiple + 1, multiple))
   }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {

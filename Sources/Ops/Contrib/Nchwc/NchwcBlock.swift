@@ -1,7 +1,7 @@
 import CKernels
-import Foundation
 import ONNXFormat
 import ONNXOperators
+import RealModule
 
 /// The channels of a block in the layout that onnxruntime gives images and weights on this or another
 /// processor: 16 with AVX-512 and on ARM, otherwise 8.
@@ -52,7 +52,7 @@ enum NchwcBlock {
       case "Conv":
         guard node.inputs.count > 1, let tensor = tensors[node.inputs[1]], tensor.shape.count == 4
         else { continue }
-        let form = NchwcWeights(tensor, groups: node.integer("group") ?? 1)
+        let form = NchwcWeights(tensor, groups: max(node.integer("group") ?? 1, 1))
         let isBlocked = producers[node.inputs[0]].map { $0.domain == domain } ?? false
         if let size = form.onlyBlock(readsBlocks: isBlocked) { return size }
         weights.append(form)
@@ -172,7 +172,7 @@ struct NchwcWeights {
     var result = 0.0
     for list in sums {
       let count = Double(tensor.count / list.count)
-      for sum in list { result -= count / 2 * log(sum / count / mean + 1e-6) }
+      for sum in list { result -= count / 2 * .log(sum / count / mean + 1e-6) }
     }
     return result
   }

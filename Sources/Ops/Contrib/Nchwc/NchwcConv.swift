@@ -13,6 +13,7 @@ struct NchwcConv: FunctionOperator {
   init(_ node: inout NodeReader) throws(OperatorError) {
     block = try NchwcBlock.read(&node)
     groups = try node.int("group", default: 1)
+    guard groups > 0 else { throw .attribute("group", "expected a positive number, got \(groups)") }
     activation = try FusedActivation(&node)
     convolution = node.attributes(prefix: "").filter {
       $0.name != "block" && !$0.name.hasPrefix("activation")

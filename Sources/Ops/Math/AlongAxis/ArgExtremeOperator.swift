@@ -34,6 +34,8 @@ extension ArgExtremeOperator {
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     guard let shape = try inputs.tensor(0).shape else { return [.tensor(.int64, nil)] }
+    // A scalar has one element along axis 0, as in the reference evaluator and onnxruntime.
+    if shape.rank == 0, [0, -1].contains(options.axis) { return [.tensor(.int64, [])] }
     let axis = try normalized(axis: options.axis, rank: shape.rank)
     var result = shape.dimensions
     if options.keepsAxis { result[axis] = 1 } else { result.remove(at: axis) }
@@ -41,7 +43,8 @@ extension ArgExtremeOperator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
-    let sizes = try call.inputSizes(0)
+    var sizes = try call.inputSizes(0)
+    if sizes.isEmpty { sizes = [1] }
     let split = AxisSplit(sizes, axis: try normalized(axis: options.axis, rank: sizes.count))
     guard split.size > 0 || split.lanes == 0 else { throw .input(0, "the axis has no elements") }
     let type = try call.elementType(0)

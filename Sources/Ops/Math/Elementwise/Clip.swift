@@ -22,8 +22,10 @@ struct Clip: DifferentiableOperator {
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     hasInputs = node.version >= 11
-    low = hasInputs ? nil : try node.optionalFloat("min")
-    high = hasInputs ? nil : try node.optionalFloat("max")
+    // The default values of operator set 6 are finite, so that infinities become the largest numbers.
+    let limit: Float? = node.version == 6 ? .greatestFiniteMagnitude : nil
+    low = hasInputs ? nil : try node.optionalFloat("min") ?? limit.map { -$0 }
+    high = hasInputs ? nil : try node.optionalFloat("max") ?? limit
     try node.skipConsumedInputs()
   }
 

@@ -31,6 +31,8 @@ struct ReductionAxes: Sendable {
       list = axes
     }
     if list.isEmpty { return mayBeNone ? [] : Set(0..<rank) }
+    // PyTorch and onnxruntime reduce a scalar along axis 0.
+    if rank == 0 { list.removeAll { $0 == 0 || $0 == -1 } }
     var result: Set<Int> = []
     for axis in list {
       guard result.insert(try normalized(axis: axis, rank: rank)).inserted else {

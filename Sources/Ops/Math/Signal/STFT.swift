@@ -3,6 +3,7 @@ import ONNXOperators
 import RealModule
 
 /// The short-time Fourier transform, from `[batch, length, 1 or 2]` to `[batch, frames, bins, 2]`.
+/// PyTorch's exporter writes real signals `[batch, length]`, which onnxruntime runs.
 ///
 /// Each frame has `frame_length` points, multiplied by the window, and starts `frame_step` points
 /// after the one before.
@@ -19,7 +20,7 @@ struct STFT: SpectralOperator {
     let step = try inputs.scalar(1)
     if let step, step <= 0 { throw .input(1, "expected a step of at least 1, got \(step)") }
     if inputs.has(2) { _ = try inputs.tensor(2, sameTypeAs: 0) }
-    guard let shape = try inputs.shape(0, rank: 3) else { return [.tensor(type, Shape(rank: 4))] }
+    guard let shape = try signalShape(inputs) else { return [.tensor(type, Shape(rank: 4))] }
     guard (1...2).contains(shape[2].size ?? 1) else {
       throw .input(0, "expected shape [batch, length, 1 or 2], got \(shape)")
     }
@@ -36,6 +37,16 @@ struct STFT: SpectralOperator {
     return [.tensor(type, [shape[0], Dimension(frames), Dimension(bins), 2])]
   }
 
+  /// The shape of the signal with its last dimension.
+  private func signalShape(_ inputs: Inputs) throws(OperatorError) -> Shape? {
+    guard let shape = try inputs.tensor(0).shape, shape.rank == 2 else {
+      return try inputs.shape(0, rank: 3)
+    }
+    return [shape[0], shape[1], 1]
+  }
+
+  func isReal(_ sizes: [Int]) -> Bool { sizes.count == 2 || sizes.last == 1 }
+
   private func frameLength(_ inputs: Inputs) throws(OperatorError) -> Int? {
     let window = inputs.has(2) ? try inputs.shape(2, rank: 1)?[0].size : nil
     var length = window
@@ -47,7 +58,7 @@ struct STFT: SpectralOperator {
       }
       length = given
     } else if !inputs.has(2) {
-      length = try inputs.shape(0, rank: 3)?[1].size
+      length = try signalShape(inputs)?[1].size
     }
     if let length, length <= 0 {
       throw .invalid("expected frames of at least 1 point, got \(length)")
@@ -59,11 +70,12 @@ struct STFT: SpectralOperator {
     _ call: Preparation, _ type: T.Type, _ part: Part.Type
   ) throws(OperatorError) -> Kernel {
     let (sizes, output) = (try call.inputSizes(0), try call.outputSizes(0))
+    let parts = isReal(sizes) ? 1 : 2
     guard let length = try frameLength(call.inputs), let step = try call.inputs.scalar(1) else {
       throw .invalid("the length or step of the frames is not known before the run")
     }
     let transform = try FourierTransform<Part>(length: length)
-    let (signal, parts) = (sizes[1], sizes[2])
+    let signal = sizes[1]
     let (frames, bins) = (output[1], output[2])
     let hasWindow = call.inputs.has(2)
     let tile: Buffers.Tile = { buffers, task, thread in

@@ -9,16 +9,20 @@ protocol SpectralOperator: RealOperator {
   func kernel<T: RealElement, Part: Real & BinaryFloatingPoint & Sendable>(
     _ call: Preparation, _ type: T.Type, _ part: Part.Type
   ) throws(OperatorError) -> Kernel
+  /// Whether a signal of this shape has no imaginary part.
+  func isReal(_ sizes: [Int]) -> Bool
 }
 
 extension SpectralOperator {
+  func isReal(_ sizes: [Int]) -> Bool { sizes.last == 1 }
+
   /// Real signals are transformed in double precision and complex ones in the precision of their
   /// type, to match the rounding errors of the standard's test cases.
   func visit<T: RealElement>(
     _ type: T.Type, _ call: Preparation
   ) throws(OperatorError) -> Kernel {
     if T.self == Double.self { return try kernel(call, type, Double.self) }
-    return try call.inputSizes(0).last == 1
+    return try isReal(call.inputSizes(0))
       ? kernel(call, type, Double.self) : kernel(call, type, Float.self)
   }
 }

@@ -256,6 +256,8 @@ private struct Pass: Sendable {
         row.update(repeating: 0, count: inner)
         for tap in 0..<taps {
           let weight = C(weights[i * taps + tap])
+          // An element that does not count may be NaN or infinite.
+          if weight == 0 { continue }
           let values = source + places[i * taps + tap] * inner
           for k in 0..<inner { row[k] += weight * values[k] }
         }

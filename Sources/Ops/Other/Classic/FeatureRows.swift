@@ -16,6 +16,16 @@ extension Inputs {
   }
 }
 
+extension Inputs {
+  /// The shape `[N, F]` of input 0; `nil` if unknown. A single row may have the shape `[F]`.
+  func rowShape() throws(OperatorError) -> Shape? {
+    guard let shape = try tensor(0, .features).shape, shape.rank == 1 else {
+      return try shape(0, rank: 2)
+    }
+    return [1, shape[0]]
+  }
+}
+
 extension Preparation {
   /// A kernel that calls `body` with the index and the features of each row of input 0 along the last
   /// axis.

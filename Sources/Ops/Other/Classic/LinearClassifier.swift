@@ -37,8 +37,7 @@ struct LinearClassifier: Operator {
   }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
-    _ = try inputs.tensor(0, .features)
-    let shape = try inputs.shape(0, rank: 2)
+    let shape = try inputs.rowShape()
     let rows = shape?[0] ?? .unknown
     return [
       .tensor(strings.isEmpty ? .int64 : .string, [rows]),
@@ -51,15 +50,15 @@ struct LinearClassifier: Operator {
     let (hasLabels, hasScores) = (call.wants(0), call.wants(1))
     return try model.kernel(call) { buffers, row, scores in
       if scores.count < columns { scores = [-scores[0], scores[0]] }
+      // `nil` if the row does not belong to the only class.
+      var best: Int? = 0
+      for i in scores.indices where scores[i] > scores[best ?? 0] { best = i }
       transform.apply(&scores)
       if hasScores {
         let z = buffers.output(1, as: Float.self) + row * columns
         for i in 0..<columns { z[i] = Float(scores[i]) }
       }
       guard hasLabels else { return }
-      // `nil` if the row does not belong to the only class.
-      var best: Int? = 0
-      for i in scores.indices where scores[i] > scores[best ?? 0] { best = i }
       if columns == 1, !(scores[0] >= (transform == .none ? 0 : 0.5)) { best = nil }
       if !strings.isEmpty {
         buffers.output(0, as: String.self)[row] = best.map { strings[$0] } ?? ""

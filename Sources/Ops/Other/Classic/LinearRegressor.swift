@@ -17,8 +17,7 @@ struct LinearRegressor: Operator {
   }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
-    _ = try inputs.tensor(0, .features)
-    let shape = try inputs.shape(0, rank: 2)
+    let shape = try inputs.rowShape()
     if let features = shape?[1].size {
       let count = try model.scoreCount(features: features)
       guard count == targets else {
