@@ -199,4 +199,28 @@ import Testing
     mixed[7] = Tensor(shape: [1], [0] as [Int16])
     #expect(throws: OperatorError.self) { try checkOperator(node, mixed) }
   }
+
+  /// In float64 the product of sum and scale is less than 51.5. onnxruntime gives 52.
+  @Test func quantisedSumsAreScaledInFloat32() throws {
+    let (scale, one) = (Tensor(0.009486093185842037 as Float), Tensor(1 as Float))
+    let (zero, signed) = (Tensor(0 as UInt8), Tensor(0 as Int8))
+    let product = try checkOperator(
+      Node(
+        "QLinearMatMul", inputs: ["a", "as", "az", "b", "bs", "bz", "ys", "yz"], outputs: ["y"]),
+      [
+        Tensor(shape: [1, 1], [61] as [UInt8]), scale, zero, Tensor(shape: [1, 1], [89] as [Int8]),
+        one, signed, one, zero,
+      ])
+    #expect(product[0] == Tensor(shape: [1, 1], [52] as [UInt8]))
+    let convolution = try checkOperator(
+      Node(
+        "QLinearConv", inputs: ["x", "xs", "xz", "w", "ws", "wz", "ys", "yz", "b"],
+        outputs: ["y"]),
+      [
+        Tensor(shape: [1, 1, 1], [0] as [UInt8]), scale, zero,
+        Tensor(shape: [1, 1, 1], [0] as [Int8]), one, signed, one, zero,
+        Tensor(shape: [1], [5429] as [Int32]),
+      ])
+    #expect(convolution[0] == Tensor(shape: [1, 1, 1], [52] as [UInt8]))
+  }
 }

@@ -85,7 +85,8 @@ private struct QuantizedProduct<A: QuantizedElement, B: QuantizedElement, Y: Qua
 
   func finish(_ sum: Int32, row: Int, column: Int, _ context: Context) -> Y {
     let scale = scales.value(context.buffers, (context.a, row), (context.b, column))
-    return Y.quantized(Double(sum) * Double(scale), zeroPoint: context.zeroY)
+    // In float32, as onnxruntime rounds.
+    return Y.quantized(Double(Float(sum) * scale), zeroPoint: context.zeroY)
   }
 }
 

@@ -51,7 +51,7 @@ private struct QuantizedConvolution<X: QuantizedElement, W: QuantizedElement, Y:
   struct Channel {
     let zero: IntegerConvolution<X, W>.Channel
     let bias: Int32
-    let scale: Double
+    let scale: Float
     let zeroY: Int32
   }
   let convolution: IntegerConvolution<X, W>
@@ -76,7 +76,7 @@ private struct QuantizedConvolution<X: QuantizedElement, W: QuantizedElement, Y:
     let y = scaleY.scale(buffers, .float32, line: 0)
     return Channel(
       zero: convolution.channel(index, buffers),
-      bias: hasBias ? buffers.input(8, as: Int32.self)[index] : 0, scale: Double(x * w / y),
+      bias: hasBias ? buffers.input(8, as: Int32.self)[index] : 0, scale: x * w / y,
       zeroY: zeroY.value(zeroY.pointer(buffers, as: Y.self), 0))
   }
   func start(_ channel: Channel) -> Int32 { channel.bias }
@@ -84,6 +84,7 @@ private struct QuantizedConvolution<X: QuantizedElement, W: QuantizedElement, Y:
     convolution.add(&sum, x, w, channel.zero)
   }
   func finish(_ sum: Int32, _ channel: Channel, _ buffers: Buffers, place: Int) -> Y {
-    Y.quantized(Double(sum) * channel.scale, zeroPoint: channel.zeroY)
+    // In float32, as onnxruntime rounds.
+    Y.quantized(Double(Float(sum) * channel.scale), zeroPoint: channel.zeroY)
   }
 }
