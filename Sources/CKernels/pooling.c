@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "ck_threads.h"
 #include "dispatch.h"
 #include "halving.h"
 
@@ -254,6 +255,7 @@ CK_VERSIONS(void, ck_max_pool,
   for (ptrdiff_t c = 0; c < images; c++, x += image) {
     for (ptrdiff_t oz = 0; oz < w->output[0]; oz++) {
       for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, y += w->output[2]) {
+        if (oy % 16 == 0 && ck_is_stopped()) return;
         GATHER_ROWS(larger, -INFINITY)
         max_row(w, low, high, row, y);
       }
@@ -289,6 +291,7 @@ CK_VERSIONS(void, ck_average_pool,
   for (ptrdiff_t c = 0; c < images; c++, x += image) {
     for (ptrdiff_t oz = 0; oz < w->output[0]; oz++) {
       for (ptrdiff_t oy = 0; oy < w->output[1]; oy++, y += w->output[2]) {
+        if (oy % 16 == 0 && ck_is_stopped()) return;
         GATHER_ROWS(sum, 0)
         sum_row(w, low, high, row, y);
         const float area = z_counts[oz] * y_counts[oy];
