@@ -113,8 +113,11 @@ extension Model {
     _ name: String, _ layers: Set<String>, _ ends: Set<String>
   ) -> String? {
     guard !name.isEmpty, name.utf8.count < 1000 else { return nil }
-    let parts = name.split { $0 == "/" || $0 == "." || $0 == ":" }.prefix(32).map(String.init)
-    for end in parts.indices.reversed() where ends.contains(parts[end]) {
+    let parts = name.prefix { $0 != ":" }.split { $0 == "/" || $0 == "." }.prefix(32)
+      .map(String.init)
+    // The last component is an operation or a variable; layers may have the same name.
+    for end in parts.indices.dropLast().reversed() + parts.indices.suffix(1)
+    where ends.contains(parts[end]) {
       for start in 0...end {
         let path = parts[start...end].joined(separator: ".")
         if layers.contains(path) { return path }
