@@ -104,7 +104,8 @@ struct ForeignFormatTests {
   @Test(arguments: files + ["keras3.h5"])
   func filesThatAreCutOffAreRefused(name: String) throws {
     let whole = try bytes(of: path(name))
-    for count in [0, 1, 8, 30, 100, 1000, whole.count / 2, whole.count - 1] {
+    // GGUF files end with up to 31 bytes of padding.
+    for count in [0, 1, 8, 30, 100, 1000, whole.count / 2, whole.count - 32] {
       let cut = try folder.write(Array(whole.prefix(count)))
       let refusal = try #require(Weights.refusal(cut), "\(count) bytes")
       #expect(!refusal.isEmpty && !refusal.contains("\n"))

@@ -76,7 +76,7 @@ import Testing
   @Test func wrongKindsOfValues() {
     #expect(modelError(Wire().varint(7, 1))?.contains("wrong wire type") == true)
     #expect(modelError(Wire().raw([0x0B, 0x0C]))?.contains("unknown wire type") == true)
-    #expect(modelError(Wire().raw([0x00, 0x00]))?.contains("out of range") == true)
+    #expect(modelError(Wire().raw([0x00, 0x01]))?.contains("out of range") == true)
     #expect(
       modelError(Wire().bytes(2, [0x61, 0x00]).message(7, Wire()))?.contains("NUL") == true)
     #expect(

@@ -3,11 +3,18 @@ import Testing
 
 /// float16 values between nodes are float32.
 @Suite struct Float16WideningTests {
-  private func run(_ nodes: [Node], _ x: [Float16], passes: [any Pass]) throws -> [Float16] {
+  private let ones = NamedTensor("ones", Tensor(shape: [2], [1, 1] as [Float16]))
+
+  /// Runs nodes that compute `y` from `x`, or from `scaled`, which is `x` times a weight of ones.
+  private func run(
+    _ nodes: [Node], _ x: [Float16], passes: [any Pass], weights: Bool = true
+  ) throws -> [Float16] {
     let type = ValueType.tensor(.float16, [2])
     let model = Model(
       graph: Graph(
-        nodes: nodes, inputs: [ValueInfo("x", type)], outputs: [ValueInfo("y", nil)]),
+        nodes: weights ? [Node("Mul", inputs: ["x", "ones"], outputs: ["scaled"])] + nodes : nodes,
+        inputs: [ValueInfo("x", type)], outputs: [ValueInfo("y", nil)],
+        initializers: weights ? [ones] : []),
       operatorSets: [OperatorSetImport(version: 18)])
     var options = SessionOptions()
     options.passes = passes
@@ -15,16 +22,19 @@ import Testing
     return Array(try #require(y).elements(as: Float16.self))
   }
 
-  private let norm = [
-    Node("Mul", inputs: ["x", "x"], outputs: ["squares"]),
-    Node("ReduceSum", inputs: ["squares"], outputs: ["sum"]),
-    Node("Sqrt", inputs: ["sum"], outputs: ["y"]),
-  ]
+  private func norm(of x: String) -> [Node] {
+    [
+      Node("Mul", inputs: [x, x], outputs: ["squares"]),
+      Node("ReduceSum", inputs: ["squares"], outputs: ["sum"]),
+      Node("Sqrt", inputs: ["sum"], outputs: ["y"]),
+    ]
+  }
 
   @Test func valuesBetweenNodesDoNotOverflow() throws {
-    #expect(try run(norm, [300, 400], passes: [.widening]) == [500])
-    #expect(try run(norm, [300, 400], passes: Passes.standard) == [500])
-    #expect(try run(norm, [300, 400], passes: []) == [.infinity])
+    #expect(try run(norm(of: "scaled"), [300, 400], passes: [.widening]) == [500])
+    #expect(try run(norm(of: "scaled"), [300, 400], passes: Passes.standard) == [500])
+    #expect(try run(norm(of: "scaled"), [300, 400], passes: []) == [.infinity])
+    #expect(try run(norm(of: "x"), [300, 400], passes: [.widening], weights: false) == [.infinity])
   }
 
   @Test func conversionsToFloat16Round() throws {
@@ -43,7 +53,8 @@ import Testing
     let model = Model(
       graph: Graph(
         nodes: [Node("Sqrt", inputs: ["x"], outputs: ["y"])],
-        inputs: [ValueInfo("x", .tensor(.float16, [2]))], outputs: [ValueInfo("y", nil)]),
+        inputs: [ValueInfo("x", .tensor(.float16, [2]))], outputs: [ValueInfo("y", nil)],
+        initializers: [ones]),
       operatorSets: [OperatorSetImport(version: 18)])
     var options = SessionOptions()
     options.passes = [.widening]

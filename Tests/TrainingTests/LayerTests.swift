@@ -210,7 +210,7 @@ import Testing
     #expect(throws: ModelError.self) { try Conv2D(4, 3, groups: 2).model(["N", 3, 8, 8]) }
     #expect(throws: ModelError.self) { try Conv2D(4, [3, 3, 3]).model(["N", 1, 8, 8]) }
     #expect(throws: ModelError.self) { try Conv2D(4, 3, stride: 0).model(["N", 1, 8, 8]) }
-    #expect(throws: ModelError.self) { try Conv2D(4, 9).model(["N", 1, 8, 8]) }
+    #expect(throws: ModelError.self) { try Conv2D(4, 10).model(["N", 1, 8, 8]) }
     #expect(throws: ModelError.self) { try Dropout(1).model(["N", 2]) }
     #expect(throws: ModelError.self) { try LSTM(0).model(["N", "T", 2]) }
     #expect(throws: ModelError.self) { try GRU(3).model(["N", 2]) }

@@ -159,7 +159,12 @@ struct ForeignContent: Sendable {
     guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || (0x09...0x0D).contains($0) }) else {
       return ""
     }
-    return String(decoding: bytes.drop { $0 <= 0x20 }, as: UTF8.self)
+    // The first bytes may end within a character.
+    for cut in 0...(count > head.count ? 3 : 0) {
+      let whole = bytes.drop { $0 <= 0x20 }.dropLast(cut)
+      if let text = String(validating: whole, as: UTF8.self) { return text }
+    }
+    return ""
   }
 
   /// Whether text begins with a word, in upper or lower case.
@@ -173,7 +178,8 @@ struct ForeignContent: Sendable {
   /// - Parameter isText: whether a model as text may be meant; then only JSON of a few lines is one
   func message(isText: Bool) -> String? {
     let text = text
-    guard !text.isEmpty, !text.contains("ir_version"), !text.contains("\"graph\""),
+    guard !text.isEmpty, !text.contains("ir_version"), !text.contains("\"weight_map\""),
+      !text.contains("\"graph\""),
       !text.contains("\"irVersion\""), !isText || text.first == "{" && count < 4096
     else { return nil }
     let line = text.split(whereSeparator: \.isNewline).first.map(String.init) ?? ""

@@ -5,7 +5,9 @@ import ONNXOperators
 ///
 /// They are rounded only at the inputs and outputs of the graph, and where a node converts to float16.
 /// Sums of squares that would overflow then stay finite, no node converts back and forth, and the results
-/// are close to those of onnxruntime, which runs most float16 nodes in float32 on CPUs.
+/// are close to those of onnxruntime, which runs most float16 nodes in float32 on CPUs. Graphs without
+/// float16 weights stay as they are: they spell out a formula, and the standard's cases of such graphs
+/// round every value.
 public struct Float16Widening: Pass {
   /// `widening`.
   public let name = "widening"
@@ -16,7 +18,11 @@ public struct Float16Widening: Pass {
   /// Widens every node that takes a float16 value from another such node. It never throws.
   public func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError) {
     let halves = context.types.filter { $0.value.tensorType?.elementType == .float16 }
-    guard !halves.isEmpty else { return }
+    guard !halves.isEmpty,
+      model.graph.initializers.contains(where: {
+        $0.tensor.elementType == .float16 && $0.tensor.count > 1
+      })
+    else { return }
     let nodes = model.graph.nodes
     let widened = Self.connected(
       nodes, nodes.map { Self.isWidenable($0, halves, context) }, halves)

@@ -194,7 +194,6 @@ public struct Registry: Sendable {
     }
     var node = node
     node.inputs.removeLast(schema.inputs.absentNames(at: node.inputs))
-    node.outputs.removeLast(schema.outputs.absentNames(at: node.outputs))
     var reader = try NodeReader(node, version: entry.since, registry: self)
     let made = try entry.operator.init(&reader)
     try reader.finish()
@@ -203,8 +202,8 @@ public struct Registry: Sendable {
 }
 
 extension ClosedRange<Int> {
-  /// The number of empty names at the end of a list of inputs or outputs. They mean the same as a
-  /// shorter list, except in a list of any length, whose count has a meaning.
+  /// The number of empty names at the end of a list of inputs. They mean the same as a shorter list,
+  /// except in a list of any length, whose count has a meaning.
   package func absentNames(at names: [String]) -> Int {
     guard upperBound != Int.max, names.last == "" else { return 0 }
     let used = names.lastIndex { !$0.isEmpty }.map { $0 + 1 } ?? 0

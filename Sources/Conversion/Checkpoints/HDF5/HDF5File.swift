@@ -9,6 +9,7 @@ final class HDF5Reader {
   let lengthSize: Int
   /// The bytes that may be read yet. Parts that refer to each other may describe more than the file.
   private var budget: Int
+  private var heaps: [Int: [Int: ArraySlice<UInt8>]] = [:]
 
   init(_ source: HDF5Source, base: Int, sizes: (address: Int, length: Int)) {
     self.source = source
@@ -30,6 +31,27 @@ final class HDF5Reader {
 
   func cursor(_ size: Int, at address: Int) throws(FormatError) -> HDF5Cursor {
     HDF5Cursor(try bytes(size, at: address), (addressSize, lengthSize))
+  }
+
+  /// The objects of a global heap, by their numbers.
+  func heap(at address: Int) throws(FormatError) -> [Int: ArraySlice<UInt8>] {
+    if let heap = heaps[address] { return heap }
+    var head = try cursor(8 + lengthSize, at: address)
+    try head.expect("GCOL")
+    try head.skip(4)
+    var heap = try cursor(try head.length(), at: address)
+    try heap.skip(8 + lengthSize)
+    var objects: [Int: ArraySlice<UInt8>] = [:]
+    while heap.remaining >= 8 + lengthSize {
+      let number = try heap.int(2)
+      try heap.skip(6)
+      let count = try heap.length()
+      guard number != 0, count <= heap.remaining else { break }
+      objects[number] = try heap.take(count)
+      try heap.skip(min(heap.remaining, (8 - count % 8) % 8))
+    }
+    heaps[address] = objects
+    return objects
   }
 
   func cursor(_ bytes: some Sequence<UInt8>) -> HDF5Cursor {

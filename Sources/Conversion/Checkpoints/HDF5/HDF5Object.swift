@@ -110,7 +110,10 @@ struct HDF5Object {
 
   // MARK: Attributes
 
-  /// The attributes that are texts of fixed length, or lists of them, and single texts of any length.
+  /// The most texts of any length in an attribute; each is searched in its heap.
+  private static let textLimit = 1 << 12
+
+  /// The attributes that are texts or lists of texts.
   func textAttributes(_ file: HDF5Reader) throws(FormatError) -> [String: [String]] {
     var result: [String: [String]] = [:]
     for message in messages where message.kind == .attribute && !message.isShared {
@@ -136,10 +139,11 @@ struct HDF5Object {
       let size = type.dropFirst(4).prefix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
       if head & 0xF == 3, size > 0, count <= value.count / size {
         result[name] = (0..<count).map { Self.text(value.dropFirst($0 * size).prefix(size)) }
-      } else if head & 0xF == 9, count == 1, shape.isEmpty,
-        let text = try? Self.heapText(value, file)
-      {
-        result[name] = [text]
+      } else if head & 0xF == 9, size > 0, count <= min(value.count / size, Self.textLimit) {
+        let texts = (0..<count).compactMap { index in
+          try? Self.heapText(value.dropFirst(index * size).prefix(size), file)
+        }
+        if texts.count == count { result[name] = texts }
       }
     }
     return result
@@ -157,22 +161,6 @@ struct HDF5Object {
     let length = try cursor.int(4)
     guard let address = try cursor.address(), length <= 1 << 24 else { return nil }
     let index = try cursor.int(4)
-    var head = try file.cursor(8 + file.lengthSize, at: address)
-    try head.expect("GCOL")
-    try head.skip(4)
-    let size = try head.length()
-    guard size <= 1 << 25 else { return nil }
-    var heap = try file.cursor(size, at: address)
-    try heap.skip(8 + file.lengthSize)
-    while heap.remaining >= 8 + file.lengthSize {
-      let number = try heap.int(2)
-      try heap.skip(6)
-      let count = try heap.length()
-      if number == 0 { return nil }
-      if number == index { return text(try heap.take(min(length, count))) }
-      guard count <= heap.remaining else { return nil }
-      try heap.skip(min(heap.remaining, (count + 7) / 8 * 8))
-    }
-    return nil
+    return try file.heap(at: address)[index].map { text($0.prefix(length)) }
   }
 }
