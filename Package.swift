@@ -71,7 +71,8 @@ let package = Package(
     .target(
       name: "ONNXContrib",
       dependencies: [
-        "ONNXAttention", "ONNXMath", "ONNXNetwork", "ONNXProducts", "ONNXRecurrent", "ONNXShape",
+        "ONNXAttention", "ONNXMath", "ONNXNetwork", "ONNXOther", "ONNXProducts", "ONNXRecurrent",
+        "ONNXShape",
       ],
       path: "Sources/Ops/Contrib"),
     .target(

@@ -77,6 +77,7 @@ package enum ContribOperators {
     SkipLayerNormalization.self,
     SkipSimplifiedLayerNormalization.self,
     SparseAttention.self,
+    Tokenizer.self,
     TransposeMatMul.self,
     Trilu.self,
     UnfoldTensor.self,

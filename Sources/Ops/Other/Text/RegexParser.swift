@@ -57,7 +57,7 @@ struct RegexParser {
 
   private mutating func quantified(_ atom: RegexNode) throws(RegexProgram.Failure) -> RegexNode {
     guard let (least, most) = try quantifier() else { return atom }
-    // Whether a quantifier is greedy does not affect a match of the whole text.
+    // Whether a quantifier is greedy does not affect a match of the whole text, nor the longest match.
     _ = take("?")
     if try quantifier() != nil { throw fail("bad repetition operator") }
     return .repetition(atom, least: least, most: most)

@@ -5,9 +5,10 @@ import ONNXShape
 /// time. Its time is at most proportional to the length of the text times that of the program.
 ///
 /// The supported syntax of RE2 is literals, classes (`[a-z]`, `[^…]`, `[[:alpha:]]`, `\d \s \w`), `.`,
-/// groups, alternatives, `* + ? {m,n}`, the flags `i m s U`, and `^ $ \A \z \b \B`.
+/// groups, alternatives, `* + ? {m,n}`, the flags `i m s U`, and `^ $ \A \z \b \B`. Greedy or not, a
+/// repetition does not change whether the whole text matches, nor the longest match that a search finds.
 /// Unicode classes (`\pL`) and `\C` are not supported.
-struct RegexProgram: Sendable {
+package struct RegexProgram: Sendable {
   enum Assertion: Sendable { case textStart, textEnd, lineStart, lineEnd, boundary, noBoundary }
 
   enum Instruction: Sendable {
@@ -19,15 +20,17 @@ struct RegexProgram: Sendable {
     case match
   }
 
-  struct Failure: Error { let reason: String }
+  /// Why a pattern is refused.
+  package struct Failure: Error { package let reason: String }
 
   /// The largest number of instructions.
   static let longest = 10_000
 
-  private var instructions: [Instruction] = []
+  private(set) var instructions: [Instruction] = []
   private var steps = 0
 
-  init(_ pattern: String) throws(Failure) {
+  /// Throws if the pattern is malformed, not supported or too long.
+  package init(_ pattern: String) throws(Failure) {
     var parser = RegexParser(pattern)
     try emit(try parser.parse())
     try add(.match)
@@ -104,7 +107,7 @@ struct RegexProgram: Sendable {
   }
 
   /// Adds the instructions that are reached from one without reading a scalar.
-  private func follow(
+  func follow(
     _ start: Int, _ threads: inout Threads, _ before: Unicode.Scalar?, _ after: Unicode.Scalar?
   ) {
     threads.open.append(start)
@@ -122,7 +125,7 @@ struct RegexProgram: Sendable {
     }
   }
 
-  private struct Threads {
+  struct Threads {
     /// The instructions that wait for a scalar or match.
     var places: [Int] = []
     var open: [Int] = []
