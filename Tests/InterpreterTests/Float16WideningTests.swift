@@ -61,4 +61,12 @@ import Testing
     let report = try #require(try Session(model, options: options).passReports.last)
     #expect(report.nodesAfter == 1)
   }
+
+  @Test func weightsMayBeConstantNodes() throws {
+    let weight = Node(
+      "Constant", inputs: [], outputs: ["weight"], attributes: [.tensor("value", ones.tensor)])
+    let product = Node("Mul", inputs: ["x", "weight"], outputs: ["product"])
+    let nodes = [weight, product] + norm(of: "product")
+    #expect(try run(nodes, [300, 400], passes: Passes.standard, weights: false) == [500])
+  }
 }

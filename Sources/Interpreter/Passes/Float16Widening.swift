@@ -18,11 +18,7 @@ public struct Float16Widening: Pass {
   /// Widens every node that takes a float16 value from another such node. It never throws.
   public func apply(to model: inout Model, _ context: inout PassContext) throws(ModelError) {
     let halves = context.types.filter { $0.value.tensorType?.elementType == .float16 }
-    guard !halves.isEmpty,
-      model.graph.initializers.contains(where: {
-        $0.tensor.elementType == .float16 && $0.tensor.count > 1
-      })
-    else { return }
+    guard !halves.isEmpty, model.graph.hasFloat16Weights else { return }
     let nodes = model.graph.nodes
     let widened = Self.connected(
       nodes, nodes.map { Self.isWidenable($0, halves, context) }, halves)
@@ -124,6 +120,17 @@ public struct Float16Widening: Pass {
       attributes: [.int("to", Int(type.rawValue))])
     node.operatorSetVersion = GraphBuilder.operatorSet
     return node
+  }
+}
+
+extension Graph {
+  /// Whether an initializer or a `Constant` node holds several float16 numbers.
+  fileprivate var hasFloat16Weights: Bool {
+    let constants = nodes.lazy.filter { $0.operatorType == "Constant" }.compactMap { node in
+      if case .tensor(let entry)? = node.attribute("value")?.value { entry.tensor } else { nil }
+    }
+    return initializers.contains { $0.tensor.elementType == .float16 && $0.tensor.count > 1 }
+      || constants.contains { $0.elementType == .float16 && $0.count > 1 }
   }
 }
 

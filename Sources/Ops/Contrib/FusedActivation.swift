@@ -9,7 +9,7 @@ struct FusedActivation: Sendable {
   /// The numbers of parameters, by operator.
   private static let counts = [
     "": 0, "Relu": 0, "Silu": 0, "Tanh": 0, "Sigmoid": 0, "LeakyRelu": 1, "Clip": 2,
-    "HardSigmoid": 2,
+    "HardSigmoid": 2, "HardSwish": 0,
   ]
 
   /// - Throws: `OperatorError.attribute` for another function or number of parameters

@@ -117,6 +117,7 @@ def convolutions(random):
         {"activation": "Clip", "activation_params": [0.0, 1.0]},
         {"activation": "Clip", "activation_params": [1.0, -1.0]},
         {"activation": "HardSigmoid", "activation_params": [0.3, 0.4]},
+        {"activation": "HardSwish"},
         {"activation": "LeakyRelu"}, {"activation": "Clip", "activation_params": [0.0]},
         {"activation": "Relu", "activation_params": [1.0]}, {"activation": "Elu"},
         {"activation": "Gelu"}]
