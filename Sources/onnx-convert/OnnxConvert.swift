@@ -38,6 +38,12 @@ struct OnnxConvert: ToolCommand {
 
   static func main() { runTool("onnx-convert", OnnxConvert.self) }
 
+  mutating func validate() throws {
+    guard to != "-" else {
+      throw ValidationError("TO: expected a file; './-' names a file called '-'")
+    }
+  }
+
   mutating func perform() throws -> ExitStatus {
     if !force {
       try checkKeepsInputs([to, weights.report], [from, weights.graph], unless: "--force")

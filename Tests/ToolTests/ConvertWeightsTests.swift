@@ -35,6 +35,12 @@ struct ConvertWeightsTests {
     #expect(rows.contains { ($0["from"] as? [String])?.contains("model.fc.bias") == true })
   }
 
+  @Test func standardOutputIsNoFile() throws {
+    let tool = try convert(file("lstm_dynamo.onnx"), "-")
+    #expect(tool.status == 2)
+    #expect(tool.errors.contains("'./-'"))
+  }
+
   @Test func formatsGoByTheEnding() throws {
     let (npz, tensors) = (folder.path("a.npz"), folder.path("a.safetensors"))
     #expect(try convert(file("zip.pt"), npz).status == 0)

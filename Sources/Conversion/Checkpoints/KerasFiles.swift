@@ -34,7 +34,9 @@ enum KerasArchive: CheckpointFormat {
     let data = try zip.data(of: entry, in: bytes)
     let source: HDF5Source
     if entry.isCompressed {
-      var budget = MemoryBudget(limit: file.limits.inflatedSize)
+      // Keras stores this entry as it is; a compressed one is inflated whole.
+      var budget = MemoryBudget(
+        limit: min(file.limits.inflatedSize, file.limits.memoryLimit(fileSize: file.count)))
       try budget.take(entry.size)
       guard entry.size / 1032 <= data.count else {
         throw FormatError(.malformed("a compressed entry is damaged", offset: data.lowerBound))
