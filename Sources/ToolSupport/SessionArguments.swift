@@ -63,7 +63,8 @@ package struct SessionArguments: ParsableArguments {
       throw ValidationError("--max-trips: expected at least 0, got \(maxTrips)")
     }
     if let timeLimit, !(timeLimit > 0 && timeLimit <= 1e9) {
-      throw ValidationError("--time-limit: expected more than 0 and at most 1e9 seconds, got \(timeLimit)")
+      throw ValidationError(
+        "--time-limit: expected more than 0 and at most 1e9 seconds, got \(timeLimit)")
     }
   }
 
