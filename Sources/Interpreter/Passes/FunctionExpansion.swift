@@ -42,7 +42,11 @@ package func expandFunctions(
   _ model: Model, operatorsIn registry: Registry? = nil, types: [String: ValueType] = [:],
   maxNodes: Int
 ) throws(ModelError) -> Graph {
-  guard !model.functions.isEmpty || registry != nil else { return model.graph }
+  let names = registry?.functionNames ?? []
+  guard
+    !model.functions.isEmpty
+      || model.graph.nodes.atAnyDepth.contains(where: { names.contains($0.operatorType) })
+  else { return model.graph }
   var expansion = try FunctionExpansion(model.functions, maxNodes: maxNodes)
   if let registry {
     expansion.operators = (registry, try OperatorSets(model.operatorSets))
@@ -106,29 +110,10 @@ private struct FunctionExpansion {
     return functions[key] == nil ? nil : key
   }
 
-  /// The nodes and those of their graph attributes, at any depth.
-  private func allNodes(_ nodes: [Node]) -> [Node] {
-    var all: [Node] = []
-    var waiting = [nodes]
-    while let nodes = waiting.popLast() {
-      for node in nodes {
-        all.append(node)
-        for attribute in node.attributes {
-          switch attribute.value {
-          case .graph(let graph): waiting.append(graph.nodes)
-          case .graphs(let graphs): waiting += graphs.map(\.nodes)
-          default: break
-          }
-        }
-      }
-    }
-    return all
-  }
-
   /// The number of nodes once all calls are expanded.
   func size(of nodes: [Node]) -> Int {
     var size = 0
-    for node in allNodes(nodes) {
+    for node in nodes.atAnyDepth {
       let (sum, overflow) = size.addingReportingOverflow(key(node).flatMap { sizes[$0] } ?? 1)
       if overflow { return .max }
       size = sum
@@ -139,7 +124,7 @@ private struct FunctionExpansion {
   /// Computes the sizes of all functions, callees before callers.
   private mutating func measure() throws(ModelError) {
     let callees = functions.mapValues { function in
-      Array(Set(allNodes(function.nodes).compactMap(key)))
+      Array(Set(function.nodes.atAnyDepth.compactMap(key)))
     }
     var depths: [Key: Int] = [:]
     for start in functions.keys where sizes[start] == nil {

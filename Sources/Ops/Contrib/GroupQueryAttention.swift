@@ -26,12 +26,7 @@ struct GroupQueryAttention: FunctionOperator {
   let cache: CacheFormat
 
   init(_ node: inout NodeReader) throws(OperatorError) {
-    queryHeads = try node.headCount("num_heads")
-    heads = try node.headCount("kv_num_heads")
-    guard queryHeads % heads == 0 else {
-      throw .attribute(
-        "kv_num_heads", "expected a divisor of the \(queryHeads) heads of the query, got \(heads)")
-    }
+    (queryHeads, heads) = try node.groupedHeadCounts()
     scale = try node.float("scale", default: 0)
     softcap = try node.float("softcap", default: 0)
     isCausal = try node.flag("causal", default: true)

@@ -148,4 +148,15 @@ extension NodeReader {
     guard count > 0 else { throw .attribute(name, "expected a positive number, got \(count)") }
     return count
   }
+
+  /// The numbers of heads of the query, and of key and value, which divides the former.
+  mutating func groupedHeadCounts() throws(OperatorError) -> (query: Int, shared: Int) {
+    let query = try headCount("num_heads")
+    let shared = try headCount("kv_num_heads")
+    guard query % shared == 0 else {
+      throw .attribute(
+        "kv_num_heads", "expected a divisor of the \(query) heads of the query, got \(shared)")
+    }
+    return (query, shared)
+  }
 }

@@ -18,12 +18,7 @@ struct SparseAttention: FunctionOperator {
   let block: Int
 
   init(_ node: inout NodeReader) throws(OperatorError) {
-    queryHeads = try node.headCount("num_heads")
-    heads = try node.headCount("kv_num_heads")
-    guard queryHeads % heads == 0 else {
-      throw .attribute(
-        "kv_num_heads", "expected a divisor of the \(queryHeads) heads of the query, got \(heads)")
-    }
+    (queryHeads, heads) = try node.groupedHeadCounts()
     scale = try node.float("scale", default: 0)
     isRotated = try node.flag("do_rotary")
     isInterleaved = try node.flag("rotary_interleaved")

@@ -184,3 +184,24 @@ extension ValueType {
     return type.elementType != .undefined && type.shape != nil
   }
 }
+
+extension [Node] {
+  /// The nodes and those of their graph attributes, at any depth.
+  package var atAnyDepth: [Node] {
+    var all: [Node] = []
+    var waiting = [self]
+    while let nodes = waiting.popLast() {
+      for node in nodes {
+        all.append(node)
+        for attribute in node.attributes {
+          switch attribute.value {
+          case .graph(let graph): waiting.append(graph.nodes)
+          case .graphs(let graphs): waiting += graphs.map(\.nodes)
+          default: break
+          }
+        }
+      }
+    }
+    return all
+  }
+}

@@ -38,7 +38,7 @@ enum NchwcBlock {
   /// weights differ most between channels and between places of the window, since another one mixes
   /// them. If they do not differ, as random numbers do not, the one of this processor.
   static func size(in graph: Graph) -> Int {
-    let nodes = allNodes(graph)
+    let nodes = graph.nodes.atAnyDepth
     let tensors = Dictionary(
       graph.initializers.map { ($0.name ?? "", $0.tensor) }, uniquingKeysWith: { first, _ in first }
     )
@@ -77,18 +77,6 @@ enum NchwcBlock {
     }
     guard abs(difference) > 10 * Double(groups).squareRoot() else { return native }
     return difference > 0 ? 16 : 8
-  }
-
-  private static func allNodes(_ graph: Graph) -> [Node] {
-    var all: [Node] = []
-    var waiting = [graph]
-    while let graph = waiting.popLast() {
-      all += graph.nodes
-      for attribute in graph.nodes.flatMap(\.attributes) {
-        if case .graph(let inner) = attribute.value { waiting.append(inner) }
-      }
-    }
-    return all
   }
 }
 
