@@ -100,15 +100,8 @@ void ck_int8_multiply(const ck_int8_product *p, const uint8_t *a, const uint8_t 
          int8_multiply_portable)(p, a, b, y, e);
 }
 
-// The sum of the bytes of four numbers.
-static inline int32_t quad_sum(uint32_t quad, int is_signed) {
-  int32_t sum = 0;
-  for (int i = 0; i < 4; i++) {
-    const uint8_t byte = (uint8_t)(quad >> (8 * i));
-    sum += is_signed ? (int8_t)byte : byte;
-  }
-  return sum;
-}
+// The largest panel of all instruction sets.
+#define MOST_COLUMNS 32
 
 // A step of a row whose elements are `stride` apart, of which `count` exist.
 static inline uint32_t quad(const uint8_t *x, ptrdiff_t stride, ptrdiff_t count, uint8_t flip) {
@@ -118,37 +111,65 @@ static inline uint32_t quad(const uint8_t *x, ptrdiff_t stride, ptrdiff_t count,
   return quad;
 }
 
+// The sum of bytes after flipping.
+static inline __attribute__((always_inline)) int32_t byte_sum(const uint8_t *x, ptrdiff_t count,
+                                                              uint8_t flip, int is_signed) {
+  int32_t sum = 0;
+  if (is_signed) {
+    for (ptrdiff_t i = 0; i < count; i++) sum += (int8_t)(x[i] ^ flip);
+  } else {
+    for (ptrdiff_t i = 0; i < count; i++) sum += x[i] ^ flip;
+  }
+  return sum;
+}
+
+// Writes a step of a row: as it is, or widened to 16 bits, even terms before odd ones.
+static inline __attribute__((always_inline)) void put_step(uint32_t quad, uint8_t *packed,
+                                                           const int is_wide,
+                                                           const int is_signed) {
+  if (is_wide) {
+    uint32_t even = quad & 0x00FF00FF, odd = (quad >> 8) & 0x00FF00FF;
+    if (is_signed) {
+      even |= ((even >> 7) & 0x00010001) * 0xFF00;
+      odd |= ((odd >> 7) & 0x00010001) * 0xFF00;
+    }
+    memcpy(packed, &even, 4);
+    memcpy(packed + 4, &odd, 4);
+  } else {
+    memcpy(packed, &quad, 4);
+  }
+}
+
+static inline __attribute__((always_inline)) void pack_steps(
+    const uint8_t *a, ptrdiff_t stride, ptrdiff_t depth, ptrdiff_t rows, uint8_t flip,
+    uint8_t *packed, const int is_wide, const int is_signed) {
+  const ptrdiff_t whole = depth / 4, size = is_wide ? 8 : 4;
+  const uint32_t flips = flip * 0x01010101u;
+  for (ptrdiff_t k = 0; k < whole; k++) {
+    const uint8_t *x = a + 4 * k;
+    for (ptrdiff_t m = 0; m < rows; m++, x += stride, packed += size) {
+      uint32_t q;
+      memcpy(&q, x, 4);
+      put_step(q ^ flips, packed, is_wide, is_signed);
+    }
+  }
+  for (ptrdiff_t m = 0; m < rows && 4 * whole < depth; m++, packed += size)
+    put_step(quad(a + m * stride + 4 * whole, 1, depth - 4 * whole, flip), packed, is_wide,
+             is_signed);
+}
+
 CK_STATIC_VERSIONS(void, pack_rows,
                    (const uint8_t *a, ptrdiff_t stride, ptrdiff_t depth, ptrdiff_t rows,
                     uint8_t flip, int is_signed, int is_wide, uint8_t *packed, int32_t *sums),
                    (a, stride, depth, rows, flip, is_signed, is_wide, packed, sums)) {
-  const ptrdiff_t steps = ck_int8_steps(depth);
-  const uint32_t flips = flip * 0x01010101u;
-  for (ptrdiff_t m = 0; m < rows; m++) {
-    int32_t sum = 0;
-    for (ptrdiff_t k = 0; k < steps; k++) {
-      uint32_t q;
-      if (4 * k + 4 <= depth) {
-        memcpy(&q, a + m * stride + 4 * k, 4);
-        q ^= flips;
-      } else {
-        q = quad(a + m * stride + 4 * k, 1, depth - 4 * k, flip);
-      }
-      if (sums) sum += quad_sum(q, is_signed);
-      if (is_wide) {
-        // Even, then odd terms in 16 bits.
-        uint32_t even = q & 0x00FF00FF, odd = (q >> 8) & 0x00FF00FF;
-        if (is_signed) {
-          even |= ((even >> 7) & 0x00010001) * 0xFF00;
-          odd |= ((odd >> 7) & 0x00010001) * 0xFF00;
-        }
-        memcpy(packed + (k * rows + m) * 8, &even, 4);
-        memcpy(packed + (k * rows + m) * 8 + 4, &odd, 4);
-      } else {
-        memcpy(packed + (k * rows + m) * 4, &q, 4);
-      }
-    }
-    if (sums) sums[m] = sum;
+  for (ptrdiff_t m = 0; m < rows && sums; m++)
+    sums[m] = byte_sum(a + m * stride, depth, flip, is_signed);
+  if (!is_wide) {
+    pack_steps(a, stride, depth, rows, flip, packed, 0, 0);
+  } else if (is_signed) {
+    pack_steps(a, stride, depth, rows, flip, packed, 1, 1);
+  } else {
+    pack_steps(a, stride, depth, rows, flip, packed, 1, 0);
   }
 }
 
@@ -163,30 +184,41 @@ CK_STATIC_VERSIONS(void, pack_columns,
                     uint8_t *packed, int32_t *sums),
                    (b, stride, is_transposed, depth, columns, padded, flip, is_signed, packed,
                     sums)) {
-  const ptrdiff_t steps = ck_int8_steps(depth);
-  const ptrdiff_t by_depth = is_transposed ? 1 : stride, by_column = is_transposed ? stride : 1;
-  if (sums) memset(sums, 0, (size_t)columns * 4);
+  const ptrdiff_t steps = ck_int8_steps(depth), by_depth = is_transposed ? 1 : stride;
+  const ptrdiff_t by_column = is_transposed ? stride : 1;
+  const uint32_t flips = flip * 0x01010101u;
+  int32_t total[MOST_COLUMNS] = {0};
   for (ptrdiff_t k = 0; k < steps; k++, packed += padded * 4) {
     const uint8_t *from = b + 4 * k * by_depth;
-    if (!is_transposed && 4 * k + 4 <= depth) {
+    uint32_t quads[MOST_COLUMNS];
+    if (4 * k + 4 > depth) {
+      for (ptrdiff_t n = 0; n < columns; n++)
+        quads[n] = quad(from + n * by_column, by_depth, depth - 4 * k, flip);
+    } else if (is_transposed) {
       for (ptrdiff_t n = 0; n < columns; n++) {
-        const uint8_t q[4] = {from[n] ^ flip, from[n + stride] ^ flip, from[n + 2 * stride] ^ flip,
-                              from[n + 3 * stride] ^ flip};
-        memcpy(packed + n * 4, q, 4);
+        memcpy(&quads[n], from + n * stride, 4);
+        quads[n] ^= flips;
       }
     } else {
-      for (ptrdiff_t n = 0; n < columns; n++) {
-        const uint32_t q = quad(from + n * by_column, by_depth, depth - 4 * k, flip);
-        memcpy(packed + n * 4, &q, 4);
-      }
+      for (ptrdiff_t n = 0; n < columns; n++)
+        quads[n] = ((uint32_t)from[n] | (uint32_t)from[n + stride] << 8 |
+                    (uint32_t)from[n + 2 * stride] << 16 | (uint32_t)from[n + 3 * stride] << 24) ^
+                   flips;
     }
-    for (ptrdiff_t n = 0; n < columns && sums; n++) {
-      uint32_t q;
-      memcpy(&q, packed + n * 4, 4);
-      sums[n] += quad_sum(q, is_signed);
+    for (ptrdiff_t n = columns; n < padded; n++) quads[n] = 0;
+    memcpy(packed, quads, (size_t)padded * 4);
+    if (!sums) continue;
+    if (is_signed) {
+      for (ptrdiff_t n = 0; n < padded; n++)
+        total[n] += (int8_t)quads[n] + (int8_t)(quads[n] >> 8) + (int8_t)(quads[n] >> 16) +
+                    (int8_t)(quads[n] >> 24);
+    } else {
+      for (ptrdiff_t n = 0; n < padded; n++)
+        total[n] += (int32_t)(quads[n] & 255) + (int32_t)(quads[n] >> 8 & 255) +
+                    (int32_t)(quads[n] >> 16 & 255) + (int32_t)(quads[n] >> 24);
     }
-    memset(packed + columns * 4, 0, (size_t)(padded - columns) * 4);
   }
+  if (sums) memcpy(sums, total, (size_t)columns * 4);
 }
 
 void ck_int8_pack_columns(const uint8_t *b, ptrdiff_t stride, int is_transposed, ptrdiff_t depth,
