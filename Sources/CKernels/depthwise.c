@@ -36,7 +36,8 @@ static inline unsigned bits(ptrdiff_t first, ptrdiff_t end, ptrdiff_t width) {
   return ((1u << most(least(end, width), 0)) - 1) & ~below;
 }
 
-#define PICK8(a, b) __builtin_shufflevector(a, b, 0, 2, 8, 10, 4, 6, 12, 14)
+#define PICK_EVEN8(a, b) __builtin_shufflevector(a, b, 0, 2, 8, 10, 4, 6, 12, 14)
+#define PICK_ODD8(a, b) __builtin_shufflevector(a, b, 1, 3, 9, 11, 5, 7, 13, 15)
 #define PUT_IN_ORDER8(v) __builtin_shufflevector(v, v, 0, 1, 4, 5, 2, 3, 6, 7)
 #define CLAMP8(v, low, high) \
   (VECTOR) _mm256_min_ps((__m256)(high), _mm256_max_ps((__m256)(low), (__m256)(v)))
@@ -51,7 +52,8 @@ static inline unsigned bits(ptrdiff_t first, ptrdiff_t end, ptrdiff_t width) {
 #define LANES(first, end) (__mmask8) bits(first, end, 8)
 #define LOAD(p, mask) _mm256_maskz_loadu_ps(mask, p)
 #define STORE(p, mask, v) _mm256_mask_storeu_ps(p, mask, (__m256)(v))
-#define PICK PICK8
+#define PICK_EVEN PICK_EVEN8
+#define PICK_ODD PICK_ODD8
 #define PUT_IN_ORDER PUT_IN_ORDER8
 #define CLAMP CLAMP8
 #include "depthwise_template.h"
@@ -65,8 +67,10 @@ static inline unsigned bits(ptrdiff_t first, ptrdiff_t end, ptrdiff_t width) {
 #define LANES(first, end) (__mmask16) bits(first, end, 16)
 #define LOAD(p, mask) _mm512_maskz_loadu_ps(mask, p)
 #define STORE(p, mask, v) _mm512_mask_storeu_ps(p, mask, (__m512)(v))
-#define PICK(a, b)                                                                              \
+#define PICK_EVEN(a, b)                                                                         \
   __builtin_shufflevector(a, b, 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30)
+#define PICK_ODD(a, b)                                                                          \
+  __builtin_shufflevector(a, b, 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31)
 #define PUT_IN_ORDER(v)                                                                         \
   __builtin_shufflevector(v, v, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15)
 #define CLAMP(v, low, high) \
@@ -89,7 +93,8 @@ CK_AVX2 static inline __m256i lanes_avx2(ptrdiff_t first, ptrdiff_t end) {
 #define LANES(first, end) lanes_avx2(first, end)
 #define LOAD(p, mask) _mm256_maskload_ps(p, mask)
 #define STORE(p, mask, v) _mm256_maskstore_ps(p, mask, (__m256)(v))
-#define PICK PICK8
+#define PICK_EVEN PICK_EVEN8
+#define PICK_ODD PICK_ODD8
 #define PUT_IN_ORDER PUT_IN_ORDER8
 #define CLAMP CLAMP8
 #include "depthwise_template.h"
@@ -126,7 +131,8 @@ static inline four clamp(four v, four low, four high) {
   (lanes) { (int)most(least(first, 4), 0), (int)most(least(end, 4), 0) }
 #define LOAD(p, mask) load_lanes(p, mask)
 #define STORE(p, mask, v) store_lanes(p, mask, v)
-#define PICK(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
+#define PICK_EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
+#define PICK_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
 #define PUT_IN_ORDER(v) (v)
 #define CLAMP(v, low, high) clamp(v, low, high)
 #include "depthwise_template.h"
@@ -135,7 +141,7 @@ int ck_depthwise_accepts(const ck_window *w) {
   const ptrdiff_t height = w->kernel[1], stride = w->stride[1], step = w->stride[2];
   if (w->input[0] != 1 || w->output[0] != 1 || w->kernel[0] != 1 || w->pad[0] != 0 ||
       w->kernel[2] > CK_DEPTHWISE_WIDTH || stride > 2 || step > 2 ||
-      (stride == 2 && w->dilation[1] > 1))
+      (stride == 2 && w->dilation[1] > 1) || (step == 2 && w->dilation[2] > 1))
     return 0;
   switch (FORM(height, stride, step)) {
     case FORM(1, 1, 1):

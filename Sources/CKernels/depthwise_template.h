@@ -1,7 +1,7 @@
 // The loops of depthwise.c for one instruction set. Parameters: TARGET, vectors of WIDTH floats,
 // names ending in SUFFIX, a type MASK of lanes with LANES(first, end), LOAD(p, mask) and
-// STORE(p, mask, v), which touch no memory of other lanes. PICK(a, b) has every second lane of two
-// vectors in some order, PUT_IN_ORDER(v) puts them in theirs, CLAMP(v, low, high) keeps NaN. If MASKED is 1, all loads have masks;
+// STORE(p, mask, v), which touch no memory of other lanes. PICK_EVEN(a, b) and PICK_ODD(a, b) have every
+// second lane of two vectors in some order, PUT_IN_ORDER(v) puts them in theirs, CLAMP(v, low, high) keeps NaN. If MASKED is 1, all loads have masks;
 // otherwise interior vectors have none. NARROW is the suffix of a version with half the lanes, for
 // the rest of a row, or SUFFIX. IS_NARROW: this is such a version.
 
@@ -12,7 +12,7 @@ typedef int BITS __attribute__((vector_size(WIDTH * 4), aligned(4)));
 
 // `count` vectors of results in each of `rows` rows; the sums stay in registers. `x` is the first
 // factor of the first vector. Input rows low..<high of the block exist. With a step of 2 between
-// columns, the lanes of sums have the order of PICK, and PUT_IN_ORDER ends it.
+// columns, the lanes of sums have the order of PICK_EVEN, and PUT_IN_ORDER ends it.
 TARGET __attribute__((always_inline)) static inline void NAMED(block, SUFFIX)(
     const depthwise *d, const channel *c, const float *x, ptrdiff_t low, ptrdiff_t high, float *y,
     const MASK *masks, MASK stored, const int rows, const int count, const int height,
@@ -21,23 +21,35 @@ TARGET __attribute__((always_inline)) static inline void NAMED(block, SUFFIX)(
   UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int v = 0; v < count; v++) sum[r][v] = (VECTOR){0} + c->bias;
   }
-  for (ptrdiff_t k = 0; k < d->width; k++) {
+  for (ptrdiff_t k = 0; k < d->width; k += step) {
     const float *from = x + d->offsets[k];
-    VECTOR weights[7];
-    UNROLL for (int i = 0; i < height; i++) weights[i] = (VECTOR){0} + c->weights[i * d->width + k];
+    // With a step of 2, the lanes between those of column k are those of column k + 1.
+    const int both = step == 2 && k + 1 < d->width;
+    VECTOR weights[7], others[7];
+    UNROLL for (int i = 0; i < height; i++) {
+      weights[i] = (VECTOR){0} + c->weights[i * d->width + k];
+      if (step == 2) others[i] = (VECTOR){0} + c->weights[i * d->width + k + both];
+    }
     UNROLL for (int i = 0; i < (rows - 1) * stride + height; i++, from += d->pitch) {
       if (i < low || i >= high) continue;
       UNROLL for (int v = 0; v < count; v++) {
-        VECTOR value = masked ? (VECTOR)LOAD(from, masks[step * k])
-                              : *(const VECTOR *)(from + v * WIDTH);
+        VECTOR value = masked ? (VECTOR)LOAD(from, masks[k]) : *(const VECTOR *)(from + v * WIDTH);
+        VECTOR other = value;
         if (step == 2) {
-          const VECTOR next = masked ? (VECTOR)LOAD(from + WIDTH, masks[2 * k + 1])
+          const VECTOR next = masked ? (VECTOR)LOAD(from + WIDTH, masks[k + 1])
                                      : *(const VECTOR *)(from + WIDTH);
-          value = PICK(value, next);
+          other = PICK_ODD(value, next);
+          value = PICK_EVEN(value, next);
         }
         UNROLL for (int r = 0; r < rows; r++) {
           if (i >= r * stride && i < r * stride + height)
             sum[r][v] += weights[i - r * stride] * value;
+        }
+        if (step == 2 && both) {
+          UNROLL for (int r = 0; r < rows; r++) {
+            if (i >= r * stride && i < r * stride + height)
+              sum[r][v] += others[i - r * stride] * other;
+          }
         }
       }
     }
@@ -107,12 +119,12 @@ TARGET static void NAMED(column, SUFFIX)(const depthwise *d, const channel *c, c
     NAMED(blocks, SUFFIX)(d, c, x, low, high, y, NULL, all, rows, count);
     return;
   }
-  MASK masks[2 * CK_DEPTHWISE_WIDTH];
-  for (ptrdiff_t k = 0; k < d->width; k++) {
+  MASK masks[CK_DEPTHWISE_WIDTH + 1];
+  for (ptrdiff_t k = 0; k < d->width; k += d->step) {
     const ptrdiff_t at = start + d->offsets[k];
-    const ptrdiff_t end = least((left - 1) * d->step + 1, d->input - at);
-    masks[d->step * k] = inside ? all : LANES(-at, end);
-    if (d->step == 2) masks[2 * k + 1] = inside ? all : LANES(-at - WIDTH, end - WIDTH);
+    const ptrdiff_t end = least(left * d->step, d->input - at);
+    masks[k] = inside ? all : LANES(-at, end);
+    if (d->step == 2) masks[k + 1] = inside ? all : LANES(-at - WIDTH, end - WIDTH);
   }
   NAMED(blocks, SUFFIX)(d, c, x, low, high, y, masks, inside ? all : LANES(0, left), rows, count);
 }
@@ -166,7 +178,8 @@ TARGET static void NAMED(plane, SUFFIX)(const depthwise *d, const ck_window *w, 
 #undef LANES
 #undef LOAD
 #undef STORE
-#undef PICK
+#undef PICK_EVEN
+#undef PICK_ODD
 #undef PUT_IN_ORDER
 #undef CLAMP
 #undef MASKED

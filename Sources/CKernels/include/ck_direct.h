@@ -63,7 +63,7 @@ void ck_convolve_depthwise(const ck_direct *shape, const float *weights, const f
 #define CK_DEPTHWISE_WIDTH 32
 
 // Whether ck_depthwise computes these windows: two-dimensional, with kernels of 1, 3, 5 or 7 rows and
-// most strides of 1 and 2, and with any dilation of rows that have stride 1.
+// most strides of 1 and 2, and with any dilation along an axis that has stride 1.
 int ck_depthwise_accepts(const ck_window *window);
 
 // Output channels first..<first + count of an image x, each from input channel m / multiple. x,

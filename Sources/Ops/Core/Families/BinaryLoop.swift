@@ -8,6 +8,15 @@ public typealias BinaryLoop<A, B, Y> =
     _ y: UnsafeMutablePointer<Y>, _ count: Int
   ) -> Void
 
+/// A binary loop over `rows` rows of `count` results, which follow each other. The rows of an operand
+/// begin `aRow` or `bRow` elements apart. `y` may be the same memory as an operand whose rows follow
+/// each other too.
+public typealias BinaryRowsLoop<A, B, Y> =
+  @Sendable (
+    _ a: UnsafePointer<A>, _ aStep: Int, _ aRow: Int, _ b: UnsafePointer<B>, _ bStep: Int,
+    _ bRow: Int, _ y: UnsafeMutablePointer<Y>, _ count: Int, _ rows: Int
+  ) -> Void
+
 /// A binary loop with its element types erased.
 public struct AnyBinaryLoop: Sendable {
   /// The loop: address and step of the first operand, of the second, address of the result, number
@@ -16,10 +25,28 @@ public struct AnyBinaryLoop: Sendable {
     @Sendable (
       UnsafeRawPointer, Int, UnsafeRawPointer, Int, UnsafeMutableRawPointer, Int
     ) -> Void
+  private let runRows:
+    (
+      @Sendable (
+        UnsafeRawPointer, Int, Int, UnsafeRawPointer, Int, Int, UnsafeMutableRawPointer, Int, Int
+      ) -> Void
+    )?
   private let strides: (a: Int, b: Int, y: Int)
 
   /// Erases the element types of a loop.
-  public init<A, B, Y>(_ loop: @escaping BinaryLoop<A, B, Y>) {
+  /// - Parameter rows: the same function as a loop over several short rows; `nil` for none
+  public init<A, B, Y>(
+    _ loop: @escaping BinaryLoop<A, B, Y>, rows: BinaryRowsLoop<A, B, Y>? = nil
+  ) {
+    if let rows {
+      runRows = { a, aStep, aRow, b, bStep, bRow, y, count, number in
+        rows(
+          a.assumingMemoryBound(to: A.self), aStep, aRow, b.assumingMemoryBound(to: B.self), bStep,
+          bRow, y.assumingMemoryBound(to: Y.self), count, number)
+      }
+    } else {
+      runRows = nil
+    }
     strides = (MemoryLayout<A>.stride, MemoryLayout<B>.stride, MemoryLayout<Y>.stride)
     run = { a, aStep, b, bStep, y, count in
       loop(
@@ -38,6 +65,15 @@ public struct AnyBinaryLoop: Sendable {
     _ rows: BroadcastRows, _ task: Int, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer,
     _ y: UnsafeMutableRawPointer
   ) {
+    if let runRows, rows.areShort {
+      rows.forEachBlock(in: task) { output, operands, number in
+        runRows(
+          a + operands[0] * strides.a, rows.steps[0], rows.rowSteps[0],
+          b + operands[1] * strides.b, rows.steps[1], rows.rowSteps[1], y + output * strides.y,
+          rows.rowSize, number)
+      }
+      return
+    }
     rows.forEach(in: task) { output, operands, count in
       run(
         a + operands[0] * strides.a, rows.steps[0], b + operands[1] * strides.b, rows.steps[1],

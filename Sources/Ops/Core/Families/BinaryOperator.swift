@@ -85,6 +85,9 @@ public protocol ArithmeticFunction: Sendable {
   /// A loop over float32 elements that is faster than `apply`; `nil`, the default, for none.
   var vectorised: BinaryLoop<Float, Float, Float>? { get }
 
+  /// `vectorised` over several short rows; `nil`, the default, for none.
+  var vectorisedRows: BinaryRowsLoop<Float, Float, Float>? { get }
+
   /// The loop for numbers of an element type; `nil` for other types. The default calls `apply`. It is
   /// a requirement so that its loops are compiled for each operator.
   func arithmeticLoop(_ type: ElementType) -> AnyBinaryLoop?
@@ -93,11 +96,13 @@ public protocol ArithmeticFunction: Sendable {
 extension ArithmeticFunction {
   /// `nil`.
   public var vectorised: BinaryLoop<Float, Float, Float>? { nil }
+  /// `nil`.
+  public var vectorisedRows: BinaryRowsLoop<Float, Float, Float>? { nil }
 
   /// Loops over all integers and floats that call `apply`, or `vectorised` for float32.
   @inlinable public func arithmeticLoop(_ type: ElementType) -> AnyBinaryLoop? {
     switch type {
-    case .float32: AnyBinaryLoop(floatLoop)
+    case .float32: AnyBinaryLoop(floatLoop, rows: vectorisedRows)
     case .float64:
       AnyBinaryLoop {
         (a: UnsafePointer<Double>, aStep, b: UnsafePointer<Double>, bStep, y, count) in

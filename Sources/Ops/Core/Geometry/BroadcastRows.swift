@@ -8,7 +8,12 @@ public struct BroadcastRows: Sendable {
   /// The number of tasks.
   public let tasks: Int
 
-  private let rowSize: Int
+  /// The number of elements of a row.
+  let rowSize: Int
+  /// The distances between the first elements of neighbouring rows of each operand.
+  let rowSteps: SIMD4<Int>
+  /// The number of rows with these distances.
+  private let blockRows: Int
   private let rows: Int
   private let walk: StridedWalk
   private let rowsPerTask: Int
@@ -43,6 +48,8 @@ public struct BroadcastRows: Sendable {
     }
     steps = strides.first ?? .zero
     rowSize = sizes.first ?? 1
+    rowSteps = strides.count > 1 ? strides[1] : .zero
+    blockRows = sizes.count > 1 ? sizes[1] : 1
     walk = StridedWalk(innermostFirst: Array(sizes.dropFirst()), Array(strides.dropFirst()))
     let isEmpty = output.contains(0)
     rows = isEmpty ? 0 : walk.count
@@ -51,6 +58,23 @@ public struct BroadcastRows: Sendable {
     piecesPerRow = rowSize > taskSize ? (rowSize - 1) / taskSize + 1 : 1
     pieceSize = piecesPerRow > 1 ? taskSize : rowSize
     tasks = isEmpty ? 0 : ((rows - 1) / rowsPerTask + 1) * piecesPerRow
+  }
+
+  /// Whether rows are so short that a loop over several of them is faster.
+  var areShort: Bool { rowSize <= 512 && blockRows >= 4 && piecesPerRow == 1 }
+
+  /// Calls `body` for blocks of neighbouring rows of a task with the offset of the first element in
+  /// the output and in each operand, and the number of rows.
+  func forEachBlock(
+    in task: Int, _ body: (_ output: Int, _ operands: SIMD4<Int>, _ rows: Int) -> Void
+  ) {
+    let end = min(rows, (task + 1) * rowsPerTask)
+    var row = task * rowsPerTask
+    while row < end {
+      let count = min(blockRows - row % blockRows, end - row)
+      walk.forEach(row..<row + 1) { body($0 * rowSize, $1, count) }
+      row += count
+    }
   }
 
   /// Calls `body` for each row, or part of a row, of a task with the offset of its first element in

@@ -21,6 +21,7 @@ struct Div: ArithmeticOperator, DifferentiableOperator {
     a.dividedReportingOverflow(by: b).partialValue
   }
   var vectorised: BinaryLoop<Float, Float, Float>? { ck_div }
+  var vectorisedRows: BinaryRowsLoop<Float, Float, Float>? { ck_div_rows }
   var cost: Int { 3 }
 
   /// `∂y/∂a = 1 / b`, `∂y/∂b = −y / b`

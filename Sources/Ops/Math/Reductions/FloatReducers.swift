@@ -6,6 +6,21 @@ import RealModule
 /// A reducer of float32, with loops from CKernels where they exist.
 protocol FloatReducer: Reducer where Element == Float {}
 
+extension FloatReducer {
+  /// The number of elements from which a call of a vectorised loop is faster. The loops add fewer
+  /// elements in the same order.
+  static var shortRun: Int { 12 }
+
+  /// The result of a few elements in their order.
+  @inline(__always) static func reduceShort(
+    _ x: UnsafePointer<Float>, _ count: Int
+  ) -> Accumulator {
+    var result = identity
+    for i in 0..<count { result = combine(result, lift(x[i])) }
+    return result
+  }
+}
+
 /// A sum of float32 numbers in `Double`.
 protocol FloatAdditiveReducer: FloatReducer where Accumulator == Double {}
 
@@ -16,7 +31,9 @@ extension FloatAdditiveReducer {
 
 enum FloatSumReducer: FloatAdditiveReducer {
   static func lift(_ x: Float) -> Double { Double(x) }
-  static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Double { ck_reduce_sum(x, count) }
+  static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
+    count < shortRun ? reduceShort(x, count) : ck_reduce_sum(x, count)
+  }
   static func accumulate(
     _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Double>,
     _ count: Int
@@ -56,7 +73,7 @@ enum FloatGreatestReducer: FloatReducer {
   static func lift(_ x: Float) -> Float { x }
   static func combine(_ a: Float, _ b: Float) -> Float { a > b || a.isNaN ? a : b }
   static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
-    ck_reduce_max(x, count, identity)
+    count < shortRun ? reduceShort(x, count) : ck_reduce_max(x, count, identity)
   }
   static func accumulate(
     _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Float>,
@@ -69,7 +86,7 @@ enum FloatLeastReducer: FloatReducer {
   static func lift(_ x: Float) -> Float { x }
   static func combine(_ a: Float, _ b: Float) -> Float { a < b || a.isNaN ? a : b }
   static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
-    ck_reduce_min(x, count, identity)
+    count < shortRun ? reduceShort(x, count) : ck_reduce_min(x, count, identity)
   }
   static func accumulate(
     _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Float>,

@@ -12,6 +12,8 @@ struct Reduction: Sendable {
   let isInnermost: Bool
   /// The number of elements in a run, or of results in a row.
   let length: Int
+  /// Whether each result has one run, and these follow each other.
+  let isDense: Bool
   /// The starts of the results, or of rows of results.
   let kept: StridedWalk
   /// The starts of a result's runs, or of its groups of rows.
@@ -57,6 +59,8 @@ struct Reduction: Sendable {
     }
     self.rows = rows
     self.rowStride = rowStride
+    isDense =
+      isInnermost && groups.allSatisfy { !$0.isReduced && $0.stride == inner.size }
     func walk(_ isReduced: Bool) -> StridedWalk {
       let chosen = groups.filter { $0.isReduced == isReduced }
       return StridedWalk(

@@ -32,6 +32,7 @@ extension Reduction {
     let isShared =
       parts > 1 && kept.count * blocks < 16
       && Int.work(inputsPerOutput, width) >= (isInnermost ? 2 : 8) * Self.taskSize
+    if isDense && parts == 1 && length <= 512 { return denseKernel(reducer) }
     return isShared ? sharedKernel(reducer) : wholeKernel(reducer)
   }
 
@@ -44,6 +45,25 @@ extension Reduction {
         for i in 0..<outputs { reducer.finish(result, y + i * reducer.sizes.result, 1) }
       }
     }
+  }
+
+  /// A kernel for many short runs that follow each other.
+  private func denseKernel(_ reducer: ErasedReducer) -> Kernel {
+    let tiles = Tiles(outputs, cost: length)
+    let block = 256
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let (x, y) = Self.addresses(buffers)
+      withAccumulators(reducer, block) { results in
+        let range = tiles[task]
+        for first in stride(from: range.lowerBound, to: range.upperBound, by: block) {
+          let count = min(block, range.upperBound - first)
+          reducer.reset(results, count)
+          reducer.reduceRuns(x + first * length * reducer.sizes.element, length, results, count)
+          reducer.finish(results, y + first * reducer.sizes.result, count)
+        }
+      }
+    }
+    return .compute { buffers in buffers.parallel(tiles.count, tile) }
   }
 
   /// A kernel in which each task computes whole results, several if the rows are short.
