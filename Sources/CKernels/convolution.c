@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ck_elementwise.h"
+#include "ck_unary.h"
 #include "dispatch.h"
 
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
@@ -161,5 +162,7 @@ CK_VERSIONS(void, ck_finish_tile,
     }
     if (f == CK_ACTIVATION_SIGMOID) ck_sigmoid(y, y, (size_t)columns);
     if (f == CK_ACTIVATION_TANH) ck_tanh(y, y, (size_t)columns);
+    if (f == CK_ACTIVATION_GELU) ck_gelu(y, y, (size_t)columns);
+    if (f == CK_ACTIVATION_GELU_TANH) ck_gelu_tanh(y, y, (size_t)columns);
   }
 }

@@ -22,6 +22,8 @@ typedef enum {
   CK_ACTIVATION_LEAKY_RELU,  // a * x where x < 0, else x
   CK_ACTIVATION_SIGMOID,
   CK_ACTIVATION_TANH,
+  CK_ACTIVATION_GELU,
+  CK_ACTIVATION_GELU_TANH,
 } ck_activation;
 
 // y[r, c] = f(y[r, c] + bias[r] + residual[r, c]). bias and residual may be NULL. Rows of y and of

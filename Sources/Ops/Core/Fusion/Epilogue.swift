@@ -17,6 +17,8 @@ public enum Activation: Sendable, Hashable {
   case sigmoid
   /// `tanh x`.
   case tanh
+  /// `½ x (1 + erf(x / √2))`, or its approximation by tanh.
+  case gelu(isApproximate: Bool)
 
   /// Reads the attributes `activation`, the name of an operator, and `activation_params`.
   /// - Throws: `OperatorError.attribute` for another function or number of parameters
@@ -30,6 +32,8 @@ public enum Activation: Sendable, Hashable {
     case ("LeakyRelu", 1): self = .leakyRelu(parameters[0])
     case ("Sigmoid", 0): self = .sigmoid
     case ("Tanh", 0): self = .tanh
+    case ("Gelu", 0): self = .gelu(isApproximate: false)
+    case ("GeluTanh", 0): self = .gelu(isApproximate: true)
     default:
       throw .attribute(
         "activation", "'\(name)' with \(parameters.count) parameters is not supported")
@@ -45,6 +49,8 @@ public enum Activation: Sendable, Hashable {
     case .leakyRelu: "LeakyRelu"
     case .sigmoid: "Sigmoid"
     case .tanh: "Tanh"
+    case .gelu(false): "Gelu"
+    case .gelu(true): "GeluTanh"
     }
   }
 
@@ -57,13 +63,11 @@ public enum Activation: Sendable, Hashable {
   public var attributes: [Attribute] {
     switch self {
     case .none: []
-    case .relu: [.string("activation", "Relu")]
     case .clip(let low, let high):
       [.string("activation", "Clip"), .floats("activation_params", [low, high])]
     case .leakyRelu(let alpha):
       [.string("activation", "LeakyRelu"), .floats("activation_params", [alpha])]
-    case .sigmoid: [.string("activation", "Sigmoid")]
-    case .tanh: [.string("activation", "Tanh")]
+    case .relu, .sigmoid, .tanh, .gelu: [.string("activation", name ?? "")]
     }
   }
 
@@ -78,6 +82,11 @@ public enum Activation: Sendable, Hashable {
     case .leakyRelu(let alpha): return x < 0 ? T(alpha) * x : x
     case .sigmoid: return 1 / (1 + T.exp(-x))
     case .tanh: return T.tanh(x)
+    case .gelu(isApproximate: false): return x / 2 * T.erfc(-x * T.sqrt(0.5))
+    case .gelu(isApproximate: true):
+      let factor: T = .sqrt(2 / T.pi)
+      let cube: T = x * x * x
+      return x / 2 * (1 + T.tanh(factor * (x + 0.044715 * cube)))
     }
   }
 
@@ -108,7 +117,7 @@ public enum Activation: Sendable, Hashable {
   package var isClamp: Bool {
     switch self {
     case .none, .relu, .clip: true
-    case .leakyRelu, .sigmoid, .tanh: false
+    case .leakyRelu, .sigmoid, .tanh, .gelu: false
     }
   }
 
@@ -121,6 +130,8 @@ public enum Activation: Sendable, Hashable {
     case .leakyRelu(let alpha): (CK_ACTIVATION_LEAKY_RELU, alpha, 0)
     case .sigmoid: (CK_ACTIVATION_SIGMOID, 0, 0)
     case .tanh: (CK_ACTIVATION_TANH, 0, 0)
+    case .gelu(false): (CK_ACTIVATION_GELU, 0, 0)
+    case .gelu(true): (CK_ACTIVATION_GELU_TANH, 0, 0)
     }
   }
 }
@@ -152,11 +163,14 @@ package struct Epilogue: Sendable {
   /// - Parameters:
   ///   - offset: the element of the result and of the residual at which the part begins
   ///   - channel: the first channel of the part
-  package func c(_ buffers: Buffers, offset: Int, channel: Int) -> ck_epilogue {
+  ///   - starts: the numbers with which the sums of the part's columns begin
+  package func c(
+    _ buffers: Buffers, offset: Int, channel: Int, starts: UnsafePointer<Float>? = nil
+  ) -> ck_epilogue {
     let (function, a, b) = activation.c
     let (low, high) = activation.bounds
     return ck_epilogue(
-      bias: bias.map { buffers.input($0, as: Float.self) + channel },
+      bias: bias.map { buffers.input($0, as: Float.self) + channel }, starts: starts,
       residual: residual.map { buffers.input($0, as: Float.self) + offset }, function: function,
       a: a, b: b, low: low, high: high)
   }
