@@ -29,3 +29,7 @@ struct HardSigmoid: DifferentiableElementwise {
     { [alpha, beta] x, y, count in ck_hard_sigmoid(x, y, count, alpha, beta) }
   }
 }
+
+extension HardSigmoid: ActivationOperator {
+  func activation(_ partner: FusionPartner) -> Activation? { .hardSigmoid(alpha, beta) }
+}

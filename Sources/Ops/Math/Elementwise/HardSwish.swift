@@ -19,6 +19,10 @@ struct HardSwish: DifferentiableElementwise, AttributeFreeOperator {
   var vectorisedGradient: GradientLoop<Float>? { inputLoop(ck_hard_swish_grad) }
 }
 
+extension HardSwish: ActivationOperator {
+  func activation(_ partner: FusionPartner) -> Activation? { .hardSwish }
+}
+
 extension HardSwish {
   static var versionSteps: [VersionStep] {
     [
