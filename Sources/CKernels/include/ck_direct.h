@@ -28,9 +28,11 @@ typedef struct {
   ptrdiff_t outputs;           // floats from one output channel to the next
 } ck_direct;
 
-// Bias, residual and activation of the results, as in ck_finish_tile.
+// Bias, residual and activation of the results, as in ck_finish_tile. Only products of panels have
+// `starts`, one number for each column, with which its sums begin; NULL for none.
 typedef struct {
   const float *bias;
+  const float *starts;
   const float *residual;
   ck_activation function;
   float a, b;

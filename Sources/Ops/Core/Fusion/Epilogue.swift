@@ -201,11 +201,14 @@ package struct Epilogue: Sendable {
   /// - Parameters:
   ///   - offset: the element of the result and of the residual at which the part begins
   ///   - channel: the first channel of the part
-  package func c(_ buffers: Buffers, offset: Int, channel: Int) -> ck_epilogue {
+  ///   - starts: the numbers with which the sums of the part's columns begin
+  package func c(
+    _ buffers: Buffers, offset: Int, channel: Int, starts: UnsafePointer<Float>? = nil
+  ) -> ck_epilogue {
     let (function, a, b) = activation.c
     let (low, high) = activation.bounds
     return ck_epilogue(
-      bias: bias.map { buffers.input($0, as: Float.self) + channel },
+      bias: bias.map { buffers.input($0, as: Float.self) + channel }, starts: starts,
       residual: residual.map { buffers.input($0, as: Float.self) + offset }, function: function,
       a: a, b: b, low: low, high: high)
   }
