@@ -9,7 +9,7 @@ static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
 #if defined(__x86_64__)
 #define SUFFIX avx512
-#define TARGET __attribute__((target("arch=x86-64-v4")))
+#define TARGET CK_AVX512
 #define WIDTH 16
 #define WIDE 4
 #include "direct_template.h"

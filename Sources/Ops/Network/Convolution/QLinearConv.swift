@@ -25,19 +25,25 @@ struct QLinearConv: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let operands = try QuantizedWindows(convolution, call, x: 0, w: 3, zeroX: 2, zeroW: 5)
+    if operands.geometry.isEmpty { return .compute { _ in } }
+    if let results = try ByteResults(quantized: call),
+      let kernel = try operands.byteKernel(call, results)
+    {
+      return kernel
+    }
+    call.note("plain loops over 8-bit integers: \(operands.geometry.summary)")
     switch (try call.elementType(0), try call.elementType(3)) {
-    case (.int8, .int8): return try kernel(call, Int8.self, Int8.self)
-    case (.int8, _): return try kernel(call, Int8.self, UInt8.self)
-    case (_, .int8): return try kernel(call, UInt8.self, Int8.self)
-    default: return try kernel(call, UInt8.self, UInt8.self)
+    case (.int8, .int8): return try kernel(operands, call, Int8.self, Int8.self)
+    case (.int8, _): return try kernel(operands, call, Int8.self, UInt8.self)
+    case (_, .int8): return try kernel(operands, call, UInt8.self, Int8.self)
+    default: return try kernel(operands, call, UInt8.self, UInt8.self)
     }
   }
 
   private func kernel<X: QuantizedElement, W: QuantizedElement>(
-    _ call: Preparation, _ x: X.Type, _ w: W.Type
+    _ operands: QuantizedWindows, _ call: Preparation, _ x: X.Type, _ w: W.Type
   ) throws(OperatorError) -> Kernel {
-    let operands = try QuantizedWindows(convolution, call, x: 0, w: 3, zeroX: 2, zeroW: 5)
-    call.note("plain loops over 8-bit integers: \(operands.geometry.summary)")
     switch try call.elementType(7) {
     case .int8: return operands.kernel(try QuantizedConvolution<X, W, Int8>(operands, call))
     default: return operands.kernel(try QuantizedConvolution<X, W, UInt8>(operands, call))
