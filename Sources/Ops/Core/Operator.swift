@@ -60,6 +60,10 @@ public protocol Operator: OperatorFacts, Sendable {
   /// default is `false`.
   var takesOneBranch: Bool { get }
 
+  /// The name of the graph attribute that a run executes, for an operator that takes one branch; `nil`
+  /// if it is not known before the run. The default is `nil`.
+  func branch(for inputs: Inputs) -> String?
+
   /// The operator itself if it conforms to `FusingOperator`; otherwise `nil`. Faster than a dynamic
   /// cast.
   var asFusing: (any FusingOperator)? { get }
@@ -84,6 +88,8 @@ extension Operator {
   public var overwritableInputs: [Int] { [] }
   /// `false`.
   public var takesOneBranch: Bool { false }
+  /// `nil`.
+  public func branch(for inputs: Inputs) -> String? { nil }
   /// `nil`.
   public var asFusing: (any FusingOperator)? { nil }
   /// No operators.

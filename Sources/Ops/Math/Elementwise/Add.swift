@@ -16,8 +16,7 @@ struct Add: ArithmeticOperator, DifferentiableOperator {
 
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a + b }
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a &+ b }
-  var vectorised: BinaryLoop<Float, Float, Float>? { ck_add }
-  var vectorisedRows: BinaryRowsLoop<Float, Float, Float>? { ck_add_rows }
+  var vectorised: BinaryRowsLoop? { ck_add_rows }
 
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }

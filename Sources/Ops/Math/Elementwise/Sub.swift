@@ -12,8 +12,7 @@ struct Sub: ArithmeticOperator, DifferentiableOperator {
 
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a - b }
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a &- b }
-  var vectorised: BinaryLoop<Float, Float, Float>? { ck_sub }
-  var vectorisedRows: BinaryRowsLoop<Float, Float, Float>? { ck_sub_rows }
+  var vectorised: BinaryRowsLoop? { ck_sub_rows }
 
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
