@@ -178,17 +178,45 @@ struct AttentionSearch {
     if let index = view.producer(name, "Mul"), let node = view.nodes[index], node.inputs.count == 2
     {
       for side in 0...1 {
-        if let number = view.scalar(node.inputs[side]) {
+        if let number = number(node.inputs[side]) {
           return (index, node.inputs[1 - side], number)
         }
       }
     }
     if let index = view.producer(name, "Div"), let node = view.nodes[index], node.inputs.count == 2,
-      let number = view.scalar(node.inputs[1])
+      let number = number(node.inputs[1])
     {
       return (index, node.inputs[0], 1 / number)
     }
     return nil
+  }
+
+  /// The number that a value with one element has: a constant, or what follows from the size of a head,
+  /// as exporters compute it in the graph.
+  private func number(_ name: String, depth: Int = 8) -> Double? {
+    if let number = view.scalar(name) { return number }
+    guard depth > 0, type(name)?.shape?.sizes?.elementCount == 1 else { return nil }
+    func of(_ operatorType: String) -> Node? {
+      view.producer(name, operatorType).flatMap { view.nodes[$0] }
+    }
+    if let node = of("Cast"), type(name)?.elementType == .float32 {
+      return number(node.inputs[0], depth: depth - 1)
+    }
+    if let node = of("Sqrt") {
+      return number(node.inputs[0], depth: depth - 1).map { $0.squareRoot() }
+    }
+    if let node = of("Div"), let a = number(node.inputs[0], depth: depth - 1),
+      let b = number(node.inputs[1], depth: depth - 1), type(name)?.elementType == .float32
+    {
+      return a / b
+    }
+    guard let node = of("Slice") ?? of("Gather"), node.inputs.count > 1,
+      let source = view.producer(node.inputs[0], "Shape").flatMap({ view.nodes[$0] }),
+      source.attributes.isEmpty, let shape = type(source.inputs[0])?.shape,
+      let place = view.scalar(node.inputs[1]), place.isFinite, abs(place) < 64
+    else { return nil }
+    let axis = place < 0 ? Int(place) + shape.rank : Int(place)
+    return shape.indices.contains(axis) ? shape[axis].size.map { Double($0) } : nil
   }
 
   /// The product of query and key, whose factors are added to the scale.
