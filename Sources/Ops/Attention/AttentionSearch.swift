@@ -56,9 +56,9 @@ struct AttentionSearch {
     let query = resolve(Operand(name: q, order: natural), isValue: false)
     let key = resolve(Operand(name: scoring.inputs[1], order: swapped), isValue: false)
     let value = resolve(Operand(name: product.inputs[1], order: natural), isValue: true)
-    guard haveEqualBatches([q, scoring.inputs[1], product.inputs[1]]), scale.isFinite else {
-      return nil
-    }
+    guard scale.isFinite,
+      [q, scoring.inputs[1], product.inputs[1]].allSatisfy({ self.type($0)?.shape?.rank == rank })
+    else { return nil }
     var attributes: [Attribute] = [
       .float("scale", Float(scale)), .ints("orders", query.order + key.order + value.order + order),
     ]
@@ -153,13 +153,15 @@ struct AttentionSearch {
     return (scores, nil)
   }
 
-  /// Whether a value broadcasts to the scores, each of its rows having a number for each key.
+  /// Whether a value broadcasts to the scores, as far as sizes are known, and has a number for each key.
   private func isMask(_ name: String, _ element: ElementType, of scores: String) -> Bool {
     guard let type = type(name), type.elementType == element, let shape = type.shape,
       let target = self.type(scores)?.shape, (1...target.rank).contains(shape.rank),
-      shape.last == target.last, target.last != .unknown
+      shape.last == target.last
     else { return false }
-    return zip(shape.reversed(), target.reversed()).allSatisfy { $0.size == 1 || $0 == $1 }
+    return zip(shape.reversed(), target.reversed()).allSatisfy {
+      $0.size == 1 || $0.size == nil || $0 == $1
+    }
   }
 
   /// Whether a value is a product of two matrices, perhaps scaled.
@@ -266,11 +268,5 @@ struct AttentionSearch {
       passed = []
     }
     return best
-  }
-
-  private func haveEqualBatches(_ names: [String]) -> Bool {
-    let batches = names.map { type($0)?.shape.map { Array($0.dropLast(2)) } }
-    guard let first = batches[0] else { return false }
-    return batches.allSatisfy { $0 == first } && !first.contains(.unknown)
   }
 }
