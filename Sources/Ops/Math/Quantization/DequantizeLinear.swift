@@ -26,6 +26,11 @@ struct DequantizeLinear: Operator {
 
   private static let results: TypeSet = [.float32, .float16, .bfloat16]
 
+  var quantizationNotation: QuantizationNotation? {
+    options.outputType == nil || options.outputType == .float32
+      ? options.notation(.dequantizes) : nil
+  }
+
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let x = try inputs.tensor(0)
     let scale = try inputs.tensor(1, [Self.results, .scale8]).elementType

@@ -29,6 +29,10 @@ struct QuantizeLinear: Operator {
     }
   }
 
+  var quantizationNotation: QuantizationNotation? {
+    precision == nil || precision == .float32 ? options.notation(.quantizes) : nil
+  }
+
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let x = try inputs.tensor(0)
     _ = try inputs.tensor(1, [.quantizable, .scale8])
