@@ -22,6 +22,7 @@
 #include "ck_machine.h"
 #include "ck_math_grad.h"
 #include "ck_int8.h"
+#include "ck_nibbles.h"
 #include "ck_panels.h"
 #include "ck_pooling.h"
 #include "ck_rows.h"

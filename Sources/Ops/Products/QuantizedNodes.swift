@@ -55,25 +55,48 @@ extension QuantizedSite {
 }
 
 extension GraphBuilder {
-  /// `Σ (a − za) · (b − zb) · sa · sb` in float32, for a scale of b for all columns or one for each.
-  package mutating func scaledSums(
-    _ a: QuantizedValue, _ b: QuantizedValue, codes: String, columns: Int
+  /// `Σ (a − za) · (b − zb) · sa · sb + bias` in float32, for a scale of b for all columns or one for
+  /// each.
+  /// - Parameter bias: the name of a float32 bias for each column; empty for none
+  fileprivate mutating func scaledSums(
+    _ a: QuantizedValue, _ b: QuantizedValue, codes: String, columns: Int, bias: String = ""
   ) -> String {
-    let sums = node(
-      "MatMulInteger", [a.codes, codes, zeroPoint(of: a), zeroPoint(of: b)], operatorSet: 10)
     let scales = b.scales.elements(as: Float.self).map { a.uniformScale * $0 }
     let scale = constant(
       Tensor(shape: scales.count == 1 ? [] : [columns], scales), hint: "scale")
-    return mul(cast(sums, to: .float32), scale)
+    return privateNode(
+      ScaledMatMulInteger.schema.name,
+      [a.codes, codes, zeroPoint(of: a), zeroPoint(of: b), scale, bias])
   }
 }
 
 extension MatMul {
   func quantized(_ site: QuantizedSite, _ builder: inout GraphBuilder) -> QuantizedOutcome? {
-    guard let a = site.byteInput(0), let b = site.byteWeight(1, axis: 1, rank: 2),
-      let sizes = site.constant(b.codes)?.shape, sizes[0] <= longestByteSum
+    if let product = site.blockedProduct(&builder) { return .real(product) }
+    guard let a = site.byteInput(0) else { return nil }
+    if let b = site.byteWeight(1, axis: 1, rank: 2), let sizes = site.constant(b.codes)?.shape {
+      guard sizes[0] <= longestByteSum else { return nil }
+      guard let y = site.byteResult else {
+        return .real(builder.scaledSums(a, b, codes: b.codes, columns: sizes[1]))
+      }
+      return .codes(product(a, b, y, &builder))
+    }
+    // Two computed matrices.
+    guard let b = site.byteInput(1), let y = site.byteResult,
+      let depth = site.type(site.node.inputs[0])?.tensorType?.shape?.last?.size,
+      depth <= longestByteSum, site.type(site.node.inputs[1])?.tensorType?.shape?.rank ?? 0 >= 2
     else { return nil }
-    return .real(builder.scaledSums(a, b, codes: b.codes, columns: sizes[1]))
+    return .codes(product(a, b, y, &builder))
+  }
+
+  private func product(
+    _ a: QuantizedValue, _ b: QuantizedValue, _ y: QuantizedValue, _ builder: inout GraphBuilder
+  ) -> String {
+    let inputs = [
+      a.codes, a.scale, builder.zeroPoint(of: a), b.codes, b.scale, builder.zeroPoint(of: b),
+      y.scale, builder.zeroPoint(of: y),
+    ]
+    return builder.node("QLinearMatMul", inputs, operatorSet: 10)
   }
 }
 
@@ -83,11 +106,16 @@ extension Gemm {
       let b = site.byteWeight(1, axis: product.transposeB ? 0 : 1, rank: 2),
       let sizes = site.constant(b.codes)?.shape, sizes[product.transposeB ? 1 : 0] <= longestByteSum
     else { return nil }
+    let columns = sizes[product.transposeB ? 0 : 1]
+    let bias = site.node.inputs.count > 2 ? site.node.inputs[2] : ""
+    let isByColumn =
+      site.constant(bias)?.shape == [columns]
+      || site.type(bias)?.tensorType?.shape?.sizes == [columns]
     let codes =
       product.transposeB
       ? builder.node("Transpose", [b.codes], [.ints("perm", [1, 0])]) : b.codes
-    let sums = builder.scaledSums(a, b, codes: codes, columns: sizes[product.transposeB ? 0 : 1])
-    guard site.node.inputs.count > 2, !site.node.inputs[2].isEmpty else { return .real(sums) }
-    return .real(builder.add(sums, site.node.inputs[2]))
+    let sums = builder.scaledSums(
+      a, b, codes: codes, columns: columns, bias: isByColumn ? bias : "")
+    return .real(bias.isEmpty || isByColumn ? sums : builder.add(sums, bias))
   }
 }

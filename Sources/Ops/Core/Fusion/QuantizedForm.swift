@@ -26,8 +26,7 @@ public struct QuantizationNotation: Sendable {
   }
 }
 
-/// Integers that note real numbers: `(codes − zeroPoint) · scale`, with constant float32 scales that are
-/// positive and finite.
+/// Integers that note real numbers: `(codes − zeroPoint) · scale`, with constant finite float32 scales.
 public struct QuantizedValue: Sendable {
   /// The name of the integers.
   public let codes: String
@@ -45,13 +44,13 @@ public struct QuantizedValue: Sendable {
   public let notation: QuantizationNotation
 
   /// Integers of constant scales and zero points.
-  /// - Returns: `nil` unless the scales are positive and finite float32
+  /// - Returns: `nil` unless the scales are finite float32
   package init?(
     codes: String, _ type: ElementType, scale: (String, Tensor), zeroPoint: (String, Tensor)?,
     _ notation: QuantizationNotation
   ) {
     guard scale.1.elementType == .float32,
-      scale.1.elements(as: Float.self).allSatisfy({ $0.isNormal && $0 > 0 }),
+      scale.1.elements(as: Float.self).allSatisfy(\.isFinite),
       zeroPoint.map({ $0.1.elementType == type }) ?? true
     else { return nil }
     self.codes = codes
@@ -71,8 +70,11 @@ public struct QuantizedValue: Sendable {
     notation = other.notation
   }
 
-  /// Whether one scale holds for all elements.
-  public var isUniform: Bool { scales.count == 1 && scales.shape.count <= 1 && notation.block == 0 }
+  /// Whether one positive scale holds for all elements.
+  public var isUniform: Bool {
+    scales.count == 1 && scales.shape.count <= 1 && notation.block == 0 && uniformScale > 0
+      && uniformScale.isNormal
+  }
 
   /// Whether the integers have 8 bits.
   public var isByte: Bool { elementType == .int8 || elementType == .uint8 }

@@ -59,6 +59,13 @@ struct QuantizeLinear: Operator {
     let step = rows.scaleStep
     let hasZeros = call.inputs.has(2)
     let division = precision ?? (types.0 == types.1 ? types.0 : .float32)
+    if step == 0, types == (.float32, .float32), division == .float32,
+      target == .int8 || target == .uint8
+    {
+      return rows.byteKernel(target, hasZeros: hasZeros) { buffers, start, count, code in
+        ck_float_to_bytes(buffers.input(0) + start, code, buffers.output(0) + start, count)
+      }
+    }
     let range = target.quantizedRange
     return rows.kernel(x, scales: scales, zeros: hasZeros ? zeros : nil, writer) {
       block, scale, zero, count in
