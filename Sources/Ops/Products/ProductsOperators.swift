@@ -9,6 +9,7 @@ package enum ProductsOperators {
     MatMul.self,
     MatMulInteger.self,
     QLinearMatMul.self,
+    ScaledMatMulInteger.self,
   ]
 
   /// Operators of the private domain that appear in gradients only.
