@@ -5,7 +5,7 @@
 
 #if defined(__x86_64__)
 #define SUFFIX avx512
-#define TARGET __attribute__((target("arch=x86-64-v4")))
+#define TARGET CK_AVX512
 #define LANES 16
 #define MAPS 6
 #define TAPS(m) ((m) > 4 ? 4 : (m) > 3 ? 6 : (m) > 2 ? 8 : 9)
