@@ -1,6 +1,7 @@
 import CKernels
 import ONNXFormat
 import ONNXOperators
+import ONNXProducts
 import ONNXRecurrent
 
 /// The kernel of `DynamicQuantizeLSTM` for one set of sizes.
