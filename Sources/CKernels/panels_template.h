@@ -129,12 +129,7 @@ TARGET static void NAMED(product, SUFFIX)(const ck_product *p, const float *a, c
         const int vectors = columns > WIDTH ? 2 : 1;
         const float *panel = b + n * p->depth + k * vectors * WIDTH;
         part.starts = e->starts ? e->starts + n : NULL;
-        // Brings the next panel, a share with each block, while this one is multiplied.
-        const float *next = panel + p->depth * vectors * WIDTH;
-        const ptrdiff_t share = (depth * COLUMNS * ROWS / (end - g) + 15) / 16 * 16;
-        for (ptrdiff_t m = g; m < end; m += ROWS, next += share) {
-          if (n + COLUMNS < p->columns)
-            for (ptrdiff_t i = 0; i < share; i += 16) __builtin_prefetch(next + i, 0, 2);
+        for (ptrdiff_t m = g; m < end; m += ROWS) {
           const ptrdiff_t rows = least(ROWS, end - m);
           const ptrdiff_t place = m * p->stride + n;
           part.bias = e->bias ? e->bias + m : NULL;

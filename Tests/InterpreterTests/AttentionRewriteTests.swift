@@ -133,6 +133,20 @@ import Testing
     #expect(operators == ["FusedAttention"])
   }
 
+  @Test func batchesAndHeadsMayBeRepeated() throws {
+    let inputs = [
+      "q": numbers([2, 1, 6, 8], 37), "k": numbers([1, 3, 9, 8], 29),
+      "v": numbers([2, 3, 9, 5], 31), "m": numbers([2, 1, 1, 9], 41),
+    ]
+    let operators = try rewritten(
+      [
+        transpose("k", [0, 1, 3, 2], "t"), node("MatMul", ["q", "t"], "s"),
+        node("Add", ["s", "m"], "c"), node("Softmax", ["c"], "p"),
+        node("MatMul", ["p", "v"], "o"), transpose("o", [0, 2, 1, 3], "y"),
+      ], inputs)
+    #expect(operators == ["FusedAttention"])
+  }
+
   @Test func otherFormulasStay() throws {
     let start = [transpose("k", [0, 1, 3, 2], "t"), node("MatMul", ["q", "t"], "s")]
     let n = [1, 2, 5, 5, 4, 4]

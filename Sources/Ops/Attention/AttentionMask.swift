@@ -40,14 +40,17 @@ struct AttentionMask<C: RowElement>: Sendable {
   private let load: @Sendable (UnsafeRawPointer, Int, Int, UnsafeMutablePointer<C>) -> Void
   /// Whether rows are in the type for arithmetic already.
   private let isDirect: Bool
+  /// Whether the only number of a row is that of every key.
+  private let repeats: Bool
 
   /// - Parameters:
   ///   - sizes: the sizes of the mask, which broadcast to batch, heads, queries and keys
   ///   - bools: the numbers for `false` and `true` in a bool mask
   init(
-    _ sizes: [Int], _ type: ElementType, _ bools: (C, C) = (-.infinity, 0)
+    _ sizes: [Int], _ type: ElementType, _ bools: (C, C) = (-.infinity, 0), repeats: Bool = false
   ) throws(OperatorError) {
     isDirect = type == C.elementType
+    self.repeats = repeats
     let padded = Array(repeating: 1, count: 4 - sizes.count) + sizes
     width = padded[3]
     row = padded[2] == 1 ? 0 : width
@@ -105,7 +108,8 @@ struct AttentionMask<C: RowElement>: Sendable {
     }
     for i in 0..<(row == 0 ? 1 : queries.count) {
       load(UnsafeRawPointer(base), offset + i * row, width, room + i * keys)
-      for j in width..<max(width, keys) { room[i * keys + j] = -.infinity }
+      let rest = repeats ? room[i * keys] : -.infinity
+      for j in width..<max(width, keys) { room[i * keys + j] = rest }
     }
     return (UnsafePointer(room), row == 0 ? 0 : keys)
   }

@@ -56,9 +56,9 @@ struct AttentionSearch {
     let query = resolve(Operand(name: q, order: natural), isValue: false)
     let key = resolve(Operand(name: scoring.inputs[1], order: swapped), isValue: false)
     let value = resolve(Operand(name: product.inputs[1], order: natural), isValue: true)
-    guard haveEqualBatches([q, scoring.inputs[1], product.inputs[1]]), scale.isFinite else {
-      return nil
-    }
+    guard scale.isFinite,
+      [q, scoring.inputs[1], product.inputs[1]].allSatisfy({ self.type($0)?.shape?.rank == rank })
+    else { return nil }
     var attributes: [Attribute] = [
       .float("scale", Float(scale)), .ints("orders", query.order + key.order + value.order + order),
     ]
@@ -153,13 +153,15 @@ struct AttentionSearch {
     return (scores, nil)
   }
 
-  /// Whether a value broadcasts to the scores, each of its rows having a number for each key.
+  /// Whether a value broadcasts to the scores, as far as sizes are known, and has a number for each key.
   private func isMask(_ name: String, _ element: ElementType, of scores: String) -> Bool {
     guard let type = type(name), type.elementType == element, let shape = type.shape,
       let target = self.type(scores)?.shape, (1...target.rank).contains(shape.rank),
-      shape.last == target.last, target.last != .unknown
+      shape.last == target.last
     else { return false }
-    return zip(shape.reversed(), target.reversed()).allSatisfy { $0.size == 1 || $0 == $1 }
+    return zip(shape.reversed(), target.reversed()).allSatisfy {
+      $0.size == 1 || $0.size == nil || $0 == $1
+    }
   }
 
   /// Whether a value is a product of two matrices, perhaps scaled.
@@ -178,17 +180,45 @@ struct AttentionSearch {
     if let index = view.producer(name, "Mul"), let node = view.nodes[index], node.inputs.count == 2
     {
       for side in 0...1 {
-        if let number = view.scalar(node.inputs[side]) {
+        if let number = number(node.inputs[side]) {
           return (index, node.inputs[1 - side], number)
         }
       }
     }
     if let index = view.producer(name, "Div"), let node = view.nodes[index], node.inputs.count == 2,
-      let number = view.scalar(node.inputs[1])
+      let number = number(node.inputs[1])
     {
       return (index, node.inputs[0], 1 / number)
     }
     return nil
+  }
+
+  /// The number that a value with one element has: a constant, or what follows from the size of a head,
+  /// as exporters compute it in the graph.
+  private func number(_ name: String, depth: Int = 8) -> Double? {
+    if let number = view.scalar(name) { return number }
+    guard depth > 0, type(name)?.shape?.sizes?.elementCount == 1 else { return nil }
+    func of(_ operatorType: String) -> Node? {
+      view.producer(name, operatorType).flatMap { view.nodes[$0] }
+    }
+    if let node = of("Cast"), type(name)?.elementType == .float32 {
+      return number(node.inputs[0], depth: depth - 1)
+    }
+    if let node = of("Sqrt") {
+      return number(node.inputs[0], depth: depth - 1).map { $0.squareRoot() }
+    }
+    if let node = of("Div"), let a = number(node.inputs[0], depth: depth - 1),
+      let b = number(node.inputs[1], depth: depth - 1), type(name)?.elementType == .float32
+    {
+      return a / b
+    }
+    guard let node = of("Slice") ?? of("Gather"), node.inputs.count > 1,
+      let source = view.producer(node.inputs[0], "Shape").flatMap({ view.nodes[$0] }),
+      source.attributes.isEmpty, let shape = type(source.inputs[0])?.shape,
+      let place = view.scalar(node.inputs[1]), place.isFinite, abs(place) < 64
+    else { return nil }
+    let axis = place < 0 ? Int(place) + shape.rank : Int(place)
+    return shape.indices.contains(axis) ? shape[axis].size.map { Double($0) } : nil
   }
 
   /// The product of query and key, whose factors are added to the scale.
@@ -238,11 +268,5 @@ struct AttentionSearch {
       passed = []
     }
     return best
-  }
-
-  private func haveEqualBatches(_ names: [String]) -> Bool {
-    let batches = names.map { type($0)?.shape.map { Array($0.dropLast(2)) } }
-    guard let first = batches[0] else { return false }
-    return batches.allSatisfy { $0 == first } && !first.contains(.unknown)
   }
 }

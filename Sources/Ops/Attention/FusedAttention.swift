@@ -54,46 +54,72 @@ struct FusedAttention: Operator {
       let v = try sizes(inputs, 2)
     else { return [.tensor(.float32, nil)] }
     let rank = q.count
-    let pairs =
-      (0..<rank - 2).flatMap { [(q[$0], k[$0], 1), (q[$0], v[$0], 2)] }
-      + [(q[rank - 1], k[rank - 1], 1), (k[rank - 2], v[rank - 2], 2)]
+    let pairs = [(q[rank - 1], k[rank - 1], 1), (k[rank - 2], v[rank - 2], 2)]
     for (a, b, index) in pairs {
       if let m = a.size, let n = b.size, m != n {
         throw .input(index, "expected size \(m), got \(n)")
       }
+    }
+    var batch: [Dimension] = []
+    for axis in 0..<rank - 2 {
+      let scores = try broadcast(q[axis], k[axis], 1)
+      batch.append(try broadcast(scores, v[axis], 2))
     }
     if inputs.has(3) {
       let mask = try inputs.tensor(3)
       guard mask.elementType == .float32 || mask.elementType == .bool else {
         throw .input(3, "element type \(mask.elementType) is not supported")
       }
-      if let shape = mask.shape { try checkMask(shape, q: q, keys: k[rank - 2]) }
+      if let shape = mask.shape {
+        guard (1...rank).contains(shape.rank) else { throw .input(3, "has shape \(shape)") }
+        for (axis, size) in shape.dropLast(2).enumerated() {
+          let place = axis + rank - shape.rank
+          batch[place] = try broadcast(batch[place], size, 3)
+        }
+        try check(shape, queries: q[rank - 2], keys: k[rank - 2])
+      }
     }
-    let result = Array(q.dropLast()) + [v[rank - 1]]
+    let result = batch + [q[rank - 2], v[rank - 1]]
     var stored = result
     for (axis, place) in orders[3].enumerated() { stored[place] = result[axis] }
     return [.tensor(.float32, Shape(stored))]
   }
 
-  private func checkMask(
-    _ shape: Shape, q: [Dimension], keys: Dimension
+  private func broadcast(
+    _ a: Dimension, _ b: Dimension, _ index: Int
+  ) throws(OperatorError) -> Dimension {
+    switch (a.size, b.size) {
+    case (1, _): return b
+    case (_, 1): return a
+    case (let m?, let n?):
+      if m != n { throw .input(index, "sizes \(m) and \(n) cannot be broadcast") }
+      return a
+    case (_?, nil): return a
+    case (nil, _?): return b
+    case (nil, nil): return a == b ? a : .unknown
+    }
+  }
+
+  private func check(
+    _ mask: Shape, queries: Dimension, keys: Dimension
   ) throws(OperatorError) {
-    let target = [keys] + q.dropLast().reversed()
-    guard (1...q.count).contains(shape.rank) else { throw .input(3, "has shape \(shape)") }
-    for (axis, (m, n)) in zip(shape.reversed(), target).enumerated() {
-      if let m = m.size, let n = n.size, m != n, m != 1 || axis == 0 {
-        throw .input(3, "\(shape) does not broadcast to \(Shape(target.reversed()))")
+    for (m, n) in zip(mask.reversed(), [keys, queries]) {
+      if let m = m.size, let n = n.size, m != n, m != 1 {
+        throw .input(3, "\(mask) does not broadcast to [\(queries),\(keys)]")
       }
     }
   }
 
-  /// The places of the heads of a tensor, given its sizes in the order of `orders`.
+  /// The places of the heads of a tensor, given its sizes in the order of `orders`. Batches and heads
+  /// of size 1 are repeated.
   private func rows(_ sizes: [Int], _ order: [Int]) -> HeadAttention.Rows {
     var stored = sizes
     for (axis, place) in order.enumerated() { stored[place] = sizes[axis] }
     let strides = rowMajorStrides(stored)
-    let steps = order.map { strides[$0] }
     let rank = sizes.count
+    let steps = order.enumerated().map { axis, place in
+      axis < rank - 2 && sizes[axis] == 1 ? 0 : strides[place]
+    }
     return HeadAttention.Rows(
       batch: steps[0], head: rank == 4 ? steps[1] : 0, row: steps[rank - 2],
       column: steps[rank - 1])
@@ -107,11 +133,15 @@ struct FusedAttention: Operator {
     }
     let (q, k, v) = (sizes[0], sizes[1], sizes[2])
     let rank = q.count
+    guard let stored = try infer(call.inputs)[0].tensorType?.shape?.sizes else {
+      throw .invalid("the shapes of the inputs are not known")
+    }
+    let y = orders[3].map { stored[$0] }
     var attention = HeadAttention(
-      batch: q[0], heads: rank == 4 ? q[1] : 1, group: 1, queries: q[rank - 2],
+      batch: y[0], heads: rank == 4 ? y[1] : 1, group: 1, queries: q[rank - 2],
       keys: k[rank - 2], width: q[rank - 1], valueWidth: v[rank - 1], query: rows(q, orders[0]),
       key: rows(k, orders[1]), value: rows(v, orders[2]),
-      result: rows(q.dropLast() + [v[rank - 1]], orders[3]), scale: scale, isGuarded: isGuarded)
+      result: rows(y, orders[3]), scale: scale, isGuarded: isGuarded)
     if call.inputs.has(3) {
       var mask = try call.inputSizes(3)
       // Without an axis of heads the first axis of three is the batch.
@@ -119,7 +149,8 @@ struct FusedAttention: Operator {
       let isBool = try call.elementType(3) == .bool
       attention.mask = .init(
         rows: try AttentionMask(
-          mask, try call.elementType(3), isInverted ? (0, fill) : (fill, 0)), replaces: isBool)
+          mask, try call.elementType(3), isInverted ? (0, fill) : (fill, 0),
+          repeats: mask.last == 1), replaces: isBool)
     }
     return try attention.kernel(
       call, keys: { $0.input(1) }, values: { $0.input(2) })
