@@ -2,19 +2,18 @@
 /// contiguous elements. Along a row, each operand is either contiguous or a single element. Adjacent
 /// dimensions that all operands have in common are merged. The split into tasks depends only on shapes
 /// and cost, never on the number of threads.
-public struct BroadcastRows: Sendable {
+public final class BroadcastRows: Sendable {
   /// The step of each operand along a row: 1 if it is contiguous, 0 if it is a single element.
   public let steps: SIMD4<Int>
   /// The number of tasks.
   public let tasks: Int
 
-  /// The number of elements of a row.
-  let rowSize: Int
-  /// The distances between the first elements of neighbouring rows of each operand.
-  let rowSteps: SIMD4<Int>
-  /// The number of rows with these distances.
-  private let blockRows: Int
+  private let rowSize: Int
   private let rows: Int
+  /// The rows of the innermost of the outer dimensions, and the distance between them.
+  private let block: Int
+  private let distances: SIMD4<Int>
+  /// The walk through the dimensions around it.
   private let walk: StridedWalk
   private let rowsPerTask: Int
   private let piecesPerRow: Int
@@ -48,11 +47,11 @@ public struct BroadcastRows: Sendable {
     }
     steps = strides.first ?? .zero
     rowSize = sizes.first ?? 1
-    rowSteps = strides.count > 1 ? strides[1] : .zero
-    blockRows = sizes.count > 1 ? sizes[1] : 1
-    walk = StridedWalk(innermostFirst: Array(sizes.dropFirst()), Array(strides.dropFirst()))
+    block = sizes.count > 1 ? sizes[1] : 1
+    distances = sizes.count > 1 ? strides[1] : .zero
+    walk = StridedWalk(innermostFirst: Array(sizes.dropFirst(2)), Array(strides.dropFirst(2)))
     let isEmpty = output.contains(0)
-    rows = isEmpty ? 0 : walk.count
+    rows = isEmpty ? 0 : walk.count * block
     let taskSize = max(1, 32768 / max(cost, 1))
     rowsPerTask = max(1, taskSize / max(rowSize, 1))
     piecesPerRow = rowSize > taskSize ? (rowSize - 1) / taskSize + 1 : 1
@@ -60,19 +59,41 @@ public struct BroadcastRows: Sendable {
     tasks = isEmpty ? 0 : ((rows - 1) / rowsPerTask + 1) * piecesPerRow
   }
 
-  /// Whether rows are so short that a loop over several of them is faster.
-  var areShort: Bool { rowSize <= 512 && blockRows >= 4 && piecesPerRow == 1 }
+  /// Rows of a task whose offsets grow evenly.
+  public struct Block {
+    /// The offset of the first element in the output.
+    public let output: Int
+    /// The offset of the first element in each operand.
+    public let operands: SIMD4<Int>
+    /// The distance from one row to the next in each operand.
+    public let distances: SIMD4<Int>
+    /// The number of elements of a row, which may be a part of one.
+    public let count: Int
+    /// The number of rows.
+    public let rows: Int
+  }
 
-  /// Calls `body` for blocks of neighbouring rows of a task with the offset of the first element in
-  /// the output and in each operand, and the number of rows.
-  func forEachBlock(
-    in task: Int, _ body: (_ output: Int, _ operands: SIMD4<Int>, _ rows: Int) -> Void
-  ) {
-    let end = min(rows, (task + 1) * rowsPerTask)
+  /// Calls `body` for all blocks of a task.
+  public func forEachBlock(in task: Int, _ body: (Block) -> Void) {
+    if piecesPerRow > 1 {
+      let start = task % piecesPerRow * pieceSize
+      let row = task / piecesPerRow
+      body(
+        Block(
+          output: row * rowSize + start,
+          operands: walk.places(row / block) &+ distances &* (row % block) &+ steps &* start,
+          distances: .zero, count: min(pieceSize, rowSize - start), rows: 1))
+      return
+    }
     var row = task * rowsPerTask
+    let end = min(rows, row + rowsPerTask)
     while row < end {
-      let count = min(blockRows - row % blockRows, end - row)
-      walk.forEach(row..<row + 1) { body($0 * rowSize, $1, count) }
+      let (outer, inner) = block == 1 ? (row, 0) : row.quotientAndRemainder(dividingBy: block)
+      let count = min(block - inner, end - row)
+      body(
+        Block(
+          output: row * rowSize, operands: walk.places(outer) &+ distances &* inner,
+          distances: distances, count: rowSize, rows: count))
       row += count
     }
   }
@@ -82,14 +103,13 @@ public struct BroadcastRows: Sendable {
   public func forEach(
     in task: Int, _ body: (_ output: Int, _ operands: SIMD4<Int>, _ count: Int) -> Void
   ) {
-    if piecesPerRow > 1 {
-      let start = task % piecesPerRow * pieceSize
-      let row = task / piecesPerRow
-      let count = min(pieceSize, rowSize - start)
-      walk.forEach(row..<row + 1) { body($0 * rowSize + start, $1 &+ steps &* start, count) }
-    } else {
-      let first = task * rowsPerTask
-      walk.forEach(first..<min(rows, first + rowsPerTask)) { body($0 * rowSize, $1, rowSize) }
+    forEachBlock(in: task) { block in
+      var (output, operands) = (block.output, block.operands)
+      for _ in 0..<block.rows {
+        body(output, operands, block.count)
+        output += block.count
+        operands &+= block.distances
+      }
     }
   }
 }

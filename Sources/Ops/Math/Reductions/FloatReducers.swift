@@ -4,7 +4,26 @@ import ONNXOperators
 import RealModule
 
 /// A reducer of float32, with loops from CKernels where they exist.
-protocol FloatReducer: Reducer where Element == Float {}
+protocol FloatReducer: Reducer where Element == Float {
+  /// Whether `reduce` combines runs shorter than a vector in their order.
+  static var combinesShortRunsInOrder: Bool { get }
+}
+
+extension FloatReducer {
+  static var combinesShortRunsInOrder: Bool { false }
+
+  static func reduceRuns(
+    _ x: UnsafePointer<Float>, length: Int, into y: UnsafeMutablePointer<Accumulator>,
+    _ count: Int
+  ) {
+    // The loops of CKernels begin with vectors of 32 elements.
+    if combinesShortRunsInOrder, length < 32 {
+      reduceInOrder(x, length: length, into: y, count)
+    } else {
+      for i in 0..<count { y[i] = combine(y[i], reduce(x + i * length, length)) }
+    }
+  }
+}
 
 extension FloatReducer {
   /// The number of elements from which a call of a vectorised loop is faster. The loops add fewer
@@ -30,6 +49,7 @@ extension FloatAdditiveReducer {
 }
 
 enum FloatSumReducer: FloatAdditiveReducer {
+  static var combinesShortRunsInOrder: Bool { true }
   static func lift(_ x: Float) -> Double { Double(x) }
   static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
     count < shortRun ? reduceShort(x, count) : ck_reduce_sum(x, count)
@@ -69,6 +89,7 @@ enum FloatProductReducer: FloatReducer {
 }
 
 enum FloatGreatestReducer: FloatReducer {
+  static var combinesShortRunsInOrder: Bool { true }
   static var identity: Float { -.infinity }
   static func lift(_ x: Float) -> Float { x }
   static func combine(_ a: Float, _ b: Float) -> Float { a > b || a.isNaN ? a : b }
@@ -82,6 +103,7 @@ enum FloatGreatestReducer: FloatReducer {
 }
 
 enum FloatLeastReducer: FloatReducer {
+  static var combinesShortRunsInOrder: Bool { true }
   static var identity: Float { .infinity }
   static func lift(_ x: Float) -> Float { x }
   static func combine(_ a: Float, _ b: Float) -> Float { a < b || a.isNaN ? a : b }

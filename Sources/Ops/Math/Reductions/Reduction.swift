@@ -12,12 +12,12 @@ struct Reduction: Sendable {
   let isInnermost: Bool
   /// The number of elements in a run, or of results in a row.
   let length: Int
-  /// Whether each result has one run, and these follow each other.
-  let isDense: Bool
   /// The starts of the results, or of rows of results.
   let kept: StridedWalk
   /// The starts of a result's runs, or of its groups of rows.
   let reduced: StridedWalk
+  /// Whether each result is reduced from one run, and the runs lie one behind the other.
+  let areRuns: Bool
   /// The number of rows in a group and the distance between them; 1 and 0 for runs.
   let rows: Int
   let rowStride: Int
@@ -59,8 +59,7 @@ struct Reduction: Sendable {
     }
     self.rows = rows
     self.rowStride = rowStride
-    isDense =
-      isInnermost && groups.allSatisfy { !$0.isReduced && $0.stride == inner.size }
+    areRuns = isInnermost && groups.allSatisfy { !$0.isReduced } && groups.count <= 1
     func walk(_ isReduced: Bool) -> StridedWalk {
       let chosen = groups.filter { $0.isReduced == isReduced }
       return StridedWalk(

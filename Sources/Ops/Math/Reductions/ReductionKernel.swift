@@ -29,10 +29,10 @@ extension Reduction {
   private func kernel(_ reducer: ErasedReducer) -> Kernel {
     if outputs == 0 || inputsPerOutput == 0 { return emptyKernel(reducer) }
     // A few results of many elements keep all threads busy only if their parts are separate tasks.
+    if areRuns, length <= 128 { return runsKernel(reducer) }
     let isShared =
       parts > 1 && kept.count * blocks < 16
       && Int.work(inputsPerOutput, width) >= (isInnermost ? 2 : 8) * Self.taskSize
-    if isDense && parts == 1 && length <= 512 { return denseKernel(reducer) }
     return isShared ? sharedKernel(reducer) : wholeKernel(reducer)
   }
 
@@ -47,23 +47,25 @@ extension Reduction {
     }
   }
 
-  /// A kernel for many short runs that follow each other.
-  private func denseKernel(_ reducer: ErasedReducer) -> Kernel {
-    let tiles = Tiles(outputs, cost: length)
+  /// A kernel for results whose elements are short runs, one behind the other: a block of them is
+  /// computed at a time.
+  private func runsKernel(_ reducer: ErasedReducer) -> Kernel {
+    let (outputs, length) = (outputs, length)
     let block = 256
+    let resultsPerTask = max(1, Self.taskSize / Int.work(length, block)) * block
     let tile: Buffers.Tile = { buffers, task, _ in
       let (x, y) = Self.addresses(buffers)
+      let end = min(outputs, (task + 1) * resultsPerTask)
       withAccumulators(reducer, block) { results in
-        let range = tiles[task]
-        for first in stride(from: range.lowerBound, to: range.upperBound, by: block) {
-          let count = min(block, range.upperBound - first)
-          reducer.reset(results, count)
-          reducer.reduceRuns(x + first * length * reducer.sizes.element, length, results, count)
-          reducer.finish(results, y + first * reducer.sizes.result, count)
+        for first in stride(from: task * resultsPerTask, to: end, by: block) {
+          let size = min(block, end - first)
+          reducer.reset(results, size)
+          reducer.reduceRuns(x + first * length * reducer.sizes.element, length, results, size)
+          reducer.finish(results, y + first * reducer.sizes.result, size)
         }
       }
     }
-    return .compute { buffers in buffers.parallel(tiles.count, tile) }
+    return .compute { buffers in buffers.parallel((outputs - 1) / resultsPerTask + 1, tile) }
   }
 
   /// A kernel in which each task computes whole results, several if the rows are short.
