@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "ck_binary.h"
+#include "ck_blocked.h"
 #include "ck_bytes.h"
 #include "ck_convert.h"
 #include "ck_convolution.h"

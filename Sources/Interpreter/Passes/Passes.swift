@@ -9,6 +9,7 @@ public enum Passes {
     UnusedOutputRemoval(),
     Float16Widening(),
     ConstantFolding(),
+    LayoutPropagation(),
     NodeRewriting(),
     NodeFusion(),
     ElementwiseChaining(),
