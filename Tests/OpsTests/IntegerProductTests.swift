@@ -5,28 +5,6 @@ import Testing
 /// Compares products of bytes with constant weights, computed in float32, with those of variable
 /// weights, computed in int32.
 @Suite struct IntegerProductTests {
-  @Test(arguments: 0..<60) func convolvesConstantWeightsAsUnknownOnes(seed: UInt64) throws {
-    var random = Random(seed)
-    let rank = [1, 2, 2, 3].randomElement(using: &random) ?? 2
-    let groups = [1, 1, 2, 5].randomElement(using: &random) ?? 1
-    let channels = rank == 3 ? 2 : [1, 3, 30].randomElement(using: &random) ?? 1
-    let maps = [1, 3, 20].randomElement(using: &random) ?? 1
-    let kernel = (0..<rank).map { _ in Int.random(in: 1...4, using: &random) }
-    let sizes = kernel.map { $0 * 2 + Int.random(in: 0...3, using: &random) }
-    let node = Node(
-      "ConvInteger", inputs: ["x", "w", "zx", "zw"], outputs: ["y"],
-      attributes: [
-        .int("group", groups),
-        .ints("strides", kernel.map { _ in Int.random(in: 1...2, using: &random) }),
-        .ints("dilations", kernel.map { _ in Int.random(in: 1...2, using: &random) }),
-        .ints("pads", (0..<2 * rank).map { _ in Int.random(in: 0...2, using: &random) }),
-      ])
-    let batch = Int.random(in: 1...3, using: &random)
-    try expectEqualSums(
-      node, x: [batch, groups * channels] + sizes, w: [groups * maps, channels] + kernel,
-      lines: groups * maps, &random)
-  }
-
   @Test(arguments: 0..<60) func multipliesConstantMatricesAsUnknownOnes(seed: UInt64) throws {
     var random = Random(seed)
     let rows = [[], [1], [7], [2, 3], [40]].randomElement(using: &random) ?? []

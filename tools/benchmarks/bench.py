@@ -23,6 +23,7 @@ import bench_models
 import bench_peers
 import bench_plot
 import bench_table
+import processor
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -147,6 +148,7 @@ def main():
     if load > 0.5:
         print(f"the machine has been busy (load {load:.1f}); figures may be off")
     machine = bench_machine.Machine(options.tool, options.threads)
+    print(processor.describe())
     print(*machine.lines(), sep="\n")
     overhead = measure_overhead(options)
     rows = []
@@ -167,7 +169,8 @@ def main():
     versions = {name: importlib.metadata.version(name) for name in bench_peers.PEERS}
     print(", ".join(f"{name} {version}" for name, version in versions.items()))
     result = {
-        "machine": {"flops": machine.flops, "read": machine.reads, "scaling": machine.scaling},
+        "machine": {"processor": processor.describe(), "flops": machine.flops,
+                    "read": machine.reads, "scaling": machine.scaling},
         "identity_ms": overhead, "versions": versions, "precision": options.precision,
         "rounds": options.rounds, "seconds": options.seconds, "rows": rows,
         "geometric_mean": bench_table.means(rows)}

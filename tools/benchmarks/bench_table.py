@@ -3,19 +3,9 @@
 import math
 
 PRODUCT = 1.15  # times the bound, if that exceeds the goal
-MEAN = 0.75
+MEAN, ROW = 0.70, 1.0  # the largest ratio of the mean and of a row to the faster peer
 LARGEST = {"f32": 1e-3, "bf16": 0.2}
 TWO_CORES = 1.8
-
-
-def base_goal(name, threads, precision):
-    """The largest ratio to the faster peer that a row may reach."""
-    name = name.replace("random_", "light_")
-    if precision != "f32":
-        return 1.0
-    if name in ["lenet5_b1", "rnn_b1", "light_vgg19"]:
-        return 0.6
-    return 0.6 if name in ["lstm_b1", "gru_b1"] and threads == 2 else 1.0
 
 
 def judge(row, overhead, precision):
@@ -25,7 +15,7 @@ def judge(row, overhead, precision):
            if precision == "f32" or name == "openvino"}
     row["peer"] = max(min(net.values(), default=math.nan), 1e-9)
     row["ratio"] = row["ours"] / row["peer"]
-    row["goal"] = base_goal(row["model"], row["threads"], precision)
+    row["goal"] = ROW
     row["goal_from_bound"] = False
     if "bound" in row:
         row["share"] = row["bound"] / row["ours"]

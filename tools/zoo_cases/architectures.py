@@ -134,12 +134,12 @@ class UNet(nn.Module):
 
 
 class WhisperEncoder(nn.Module):
-    def __init__(self, width=64):
+    def __init__(self, width=64, heads=4, blocks=2, bands=40, frames=50):
         super().__init__()
-        self.first = nn.Conv1d(40, width, 3, padding=1)
+        self.first = nn.Conv1d(bands, width, 3, padding=1)
         self.second = nn.Conv1d(width, width, 3, 2, 1)
-        self.register_buffer("position", torch.randn(50, width))
-        self.blocks = nn.Sequential(Block(width, 4), Block(width, 4))
+        self.register_buffer("position", torch.randn(frames, width))
+        self.blocks = nn.Sequential(*(Block(width, heads) for _ in range(blocks)))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, mel):

@@ -10,6 +10,7 @@ import architectures
 import references
 from architectures import ARCHITECTURES
 from inputs import graph_inputs
+from large import LARGE
 
 EXPORTERS = ["torchscript", "dynamo"]
 
@@ -26,7 +27,7 @@ def write(architecture, exporter, case):
     """Writes the case of an architecture's export, with onnxruntime's outputs."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    module, arguments = ARCHITECTURES[architecture]()
+    module, arguments = (ARCHITECTURES | LARGE)[architecture]()
     settle(module)
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/model.onnx"

@@ -64,17 +64,18 @@ class Squeeze(nn.Module):
 
 
 class Inverted(nn.Module):
-    """The inverted residual block of MobileNetV3 and EfficientNet."""
+    """The inverted residual block of MobileNetV3 and EfficientNet; without a gate if that is None."""
 
     def __init__(self, inputs, inner, outputs, kernel, stride, activation, gate):
         super().__init__()
         self.residual = stride == 1 and inputs == outputs
+        wider = [nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), activation()]
+        gates = [Squeeze(inner, max(inner // 4, 8), nn.ReLU(), gate())] if gate else []
         self.body = nn.Sequential(
-            nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), activation(),
+            *(wider if inner != inputs else []),
             nn.Conv2d(inner, inner, kernel, stride, kernel // 2, groups=inner, bias=False),
             nn.BatchNorm2d(inner), activation(),
-            Squeeze(inner, max(inner // 4, 8), nn.ReLU(), gate()),
-            nn.Conv2d(inner, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+            *gates, nn.Conv2d(inner, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x):
         y = self.body(x)
@@ -106,13 +107,13 @@ class BertLayer(nn.Module):
 class Bert(nn.Module):
     """BERT's encoder: tokens, a mask and segments to `[batch, length, width]`."""
 
-    def __init__(self, width=64, heads=4):
+    def __init__(self, width=64, heads=4, layers=2, words=200, places=64):
         super().__init__()
-        self.words, self.places = nn.Embedding(200, width), nn.Embedding(64, width)
+        self.words, self.places = nn.Embedding(words, width), nn.Embedding(places, width)
         self.segments = nn.Embedding(2, width)
         self.norm = nn.LayerNorm(width)
-        self.layers = nn.ModuleList(BertLayer(width, heads) for _ in range(2))
-        self.register_buffer("positions", torch.arange(64)[None])
+        self.layers = nn.ModuleList(BertLayer(width, heads) for _ in range(layers))
+        self.register_buffer("positions", torch.arange(places)[None])
 
     def forward(self, input_ids, attention_mask, token_type_ids):
         places = self.places(self.positions[:, :input_ids.shape[1]])

@@ -3,9 +3,10 @@
     tools/zoo                  the models of packages.py
     tools/zoo --variants       those models after onnxruntime's optimiser and quantisers
     tools/zoo --exports        ten architectures from PyTorch's exporters, and models of tables
+    tools/zoo --large          nine architectures at their real sizes
     tools/zoo --bench          time and memory of the models beside onnxruntime's
 
-The first three can be combined. Prints a line for each case and a count for each kind; exits with
+The options can be combined. Prints a line for each case and a count for each kind; exits with
 code 1 if a case failed. README.md describes the cases and their tolerances.
 """
 
@@ -28,6 +29,8 @@ from packages import PACKAGES
 
 # The largest files, in bytes, that the optimiser and the quantisers get.
 OPTIMIZER_LIMIT, QUANTIZER_LIMIT = 60e6, 30e6
+# The variants of the large architectures.
+LARGE_VARIANTS = ["dynamic-s8", "qdq-u8s8", "qdq-s8s8-channels", "qoperator-u8u8", "4-bits"]
 
 RESULTS = ["passed", "steps", "peer", "nearer", "failed"]
 
@@ -95,6 +98,17 @@ class Zoo:
                 if case:
                     yield name, case, None
 
+    def large(self, every=False):
+        import exports
+
+        for architecture in exports.LARGE:
+            name = f"large/{architecture}"
+            if every or self.wanted(name):
+                case = self.made(name, lambda case: references.isolated(
+                    exports.write, architecture, "torchscript", case))
+                if case:
+                    yield name, case, None
+
     def variants(self, sources):
         """Yields name, folder and the source's folder for each variant that is wanted."""
         import variants
@@ -104,14 +118,16 @@ class Zoo:
             model = onnx.load(source / "model.onnx", load_external_data=False)
             # Models of a package with the same operators have the same variants.
             structure = (name.rsplit("/", 1)[0], *sorted(node.op_type for node in model.graph.node))
-            if structure in seen and not name.startswith("exports"):
+            if structure in seen and name.startswith("packages"):
                 continue
             seen.add(structure)
+            large = name.startswith("large")
             size = (source / "model.onnx").stat().st_size
             for variant, writer in variants.VARIANTS.items():
                 optimizes = variant.startswith("optimized")
                 target = f"{variant}/{name}"
-                if size > (OPTIMIZER_LIMIT if optimizes else QUANTIZER_LIMIT):
+                limit = OPTIMIZER_LIMIT if optimizes else QUANTIZER_LIMIT
+                if variant not in LARGE_VARIANTS if large else size > limit:
                     continue
                 if not self.wanted(target):
                     continue
@@ -128,20 +144,25 @@ class Zoo:
 
     def cases(self):
         options = self.options
-        if not (options.variants or options.exports):
+        if not (options.variants or options.exports or options.large):
             yield from self.packages()
         if options.exports:
             yield from self.exports()
+        if options.large:
+            yield from self.large()
         if options.variants:
-            yield from self.variants(self.packages(every=True))
+            if options.exports or not options.large:
+                yield from self.variants(self.packages(every=True))
             if options.exports:
                 yield from self.variants(self.exports(every=True))
+            if options.large:
+                yield from self.variants(self.large(every=True))
 
 
 def kind(name):
     """The kind that a case is counted under."""
     first, second, *_ = name.split("/")
-    return first if first in ("packages", "exports") else f"{first} of {second}"
+    return first if first in ("packages", "exports", "large") else f"{first} of {second}"
 
 
 def summarize(rows, zoo):
@@ -171,6 +192,7 @@ def main():
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path(".venv-zoo/zoo"))
     parser.add_argument("--variants", action="store_true")
     parser.add_argument("--exports", action="store_true")
+    parser.add_argument("--large", action="store_true")
     parser.add_argument("--bench", action="store_true")
     parser.add_argument("--seconds", type=float, default=0.5, help="of a measurement of --bench")
     parser.add_argument("--only", action="append", metavar="PATTERN",

@@ -5,8 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ck_attention.h"
 #include "ck_binary.h"
 #include "ck_blocked.h"
+#include "ck_byte_maps.h"
 #include "ck_bytes.h"
 #include "ck_convert.h"
 #include "ck_convolution.h"
@@ -21,6 +23,9 @@
 #include "ck_recurrent_cells.h"
 #include "ck_machine.h"
 #include "ck_math_grad.h"
+#include "ck_int8.h"
+#include "ck_int8_convolution.h"
+#include "ck_nibbles.h"
 #include "ck_panels.h"
 #include "ck_pooling.h"
 #include "ck_rows.h"

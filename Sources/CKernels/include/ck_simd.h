@@ -7,4 +7,9 @@
 /// read once, when the first kernel runs.
 int ck_simd_level(void);
 
+/// Whether the kernels of 8-bit integers use the instructions that add four products at once: VNNI,
+/// with vectors of the current level. They do not if `ONNX_SIMD_LEVEL` names a level, be it the best
+/// (`avx512`).
+int ck_simd_dots(void);
+
 #endif

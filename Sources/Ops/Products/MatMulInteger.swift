@@ -18,7 +18,7 @@ struct MatMulInteger: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let operands = try QuantizedOperands(call, a: 0, b: 1, zeroA: 2, zeroB: 3)
-    if let kernel = try operands.exactSums(call)?.kernel() { return kernel }
+    if let product = try ByteProduct(call, operands, .sums) { return product.kernel() }
     call.note("plain loops over 8-bit integers")
     switch (try call.elementType(0), try call.elementType(1)) {
     case (.int8, .int8): return operands.kernel(IntegerProduct<Int8, Int8>(operands))

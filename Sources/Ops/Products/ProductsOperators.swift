@@ -5,10 +5,12 @@ package enum ProductsOperators {
   package static let forward: [any Operator.Type] = [
     Einsum.self,
     FusedGemm.self,
+    FusedMatMul.self,
     Gemm.self,
     MatMul.self,
     MatMulInteger.self,
     QLinearMatMul.self,
+    ScaledMatMulInteger.self,
   ]
 
   /// Operators of the private domain that appear in gradients only.

@@ -29,6 +29,11 @@ struct QLinearMatMul: Operator {
       let operands = try QuantizedOperands(call, a: 0, b: 3, zeroA: 2, zeroB: 5)
       return operands.kernel(try CodedProduct(operands, call))
     }
+    let operands = try QuantizedOperands(call, a: 0, b: 3, zeroA: 2, zeroB: 5)
+    let result = ByteResult.quantized(
+      try ProductScales(operands, call), zero: try QuantizationParameter(call, 7, lines: 1),
+      isSigned: try call.elementType(7) == .int8)
+    if let product = try ByteProduct(call, operands, result) { return product.kernel() }
     call.note("plain loops over 8-bit integers")
     switch (try call.elementType(0), try call.elementType(3)) {
     case (.int8, .int8): return try kernel(call, Int8.self, Int8.self)
@@ -87,32 +92,6 @@ private struct QuantizedProduct<A: QuantizedElement, B: QuantizedElement, Y: Qua
     let scale = scales.value(context.buffers, (context.a, row), (context.b, column))
     // In float32, as onnxruntime rounds.
     return Y.quantized(Double(Float(sum) * scale), zeroPoint: context.zeroY)
-  }
-}
-
-/// `sa · sb / sy` of an element of the product.
-private struct ProductScales: Sendable {
-  private let a: QuantizationParameter
-  private let b: QuantizationParameter
-  private let y: QuantizationParameter
-  private let types: (a: ElementType, b: ElementType, y: ElementType)
-
-  init(_ operands: QuantizedOperands, _ call: Preparation) throws(OperatorError) {
-    let sizes = operands.sizes
-    a = try QuantizationParameter(
-      call, 1, lines: sizes.rows, matrices: call.inputSizes(0).dropLast(2).elementCount ?? 0)
-    b = try QuantizationParameter(
-      call, 4, lines: sizes.columns, matrices: call.inputSizes(3).dropLast(2).elementCount ?? 0)
-    y = try QuantizationParameter(call, 6, lines: 1)
-    types = (try call.elementType(1), try call.elementType(4), try call.elementType(6))
-  }
-
-  func value(
-    _ buffers: Buffers, _ a: (matrix: Int, row: Int), _ b: (matrix: Int, column: Int)
-  ) -> Float {
-    self.a.scale(buffers, types.a, line: a.row, matrix: a.matrix)
-      * self.b.scale(buffers, types.b, line: b.column, matrix: b.matrix)
-      / y.scale(buffers, types.y, line: 0)
   }
 }
 

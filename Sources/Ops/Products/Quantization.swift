@@ -35,6 +35,11 @@ extension UInt8: QuantizedElement {}
     }
   }
 
+  /// The number of elements; 1 if omitted.
+  package func count(_ call: Preparation) throws(OperatorError) -> Int {
+    try input.map { input throws(OperatorError) in try call.inputCount(input) } ?? 1
+  }
+
   /// The numbers for one matrix.
   package func pointer<T>(_ buffers: Buffers, matrix: Int = 0, as type: T.Type) -> UnsafePointer<T>?
   {

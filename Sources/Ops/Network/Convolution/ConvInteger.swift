@@ -22,7 +22,8 @@ struct ConvInteger: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let operands = try QuantizedWindows(convolution, call, x: 0, w: 1, zeroX: 2, zeroW: 3)
-    if let kernel = try operands.exactSums(call)?.kernel() { return kernel }
+    if operands.geometry.isEmpty { return .compute { _ in } }
+    if let kernel = try operands.byteKernel(call, .sums) { return kernel }
     call.note("plain loops over 8-bit integers")
     switch (try call.elementType(0), try call.elementType(1)) {
     case (.int8, .int8): return operands.kernel(IntegerConvolution<Int8, Int8>(operands))
@@ -49,9 +50,17 @@ struct QuantizedWindows: Sendable {
     self.zeroW = try QuantizationParameter(call, zeroW, lines: try call.inputSizes(w)[0])
   }
 
+  /// A kernel that multiplies in 8 bits; `nil` if plain loops need far less memory.
+  func byteKernel(
+    _ call: Preparation, _ results: ByteResults
+  ) throws(OperatorError) -> Kernel? {
+    if let depthwise = try ByteDepthwise(self, call, results) { return try depthwise.kernel(call) }
+    return try ByteConvolution(self, call, results)?.kernel(call)
+  }
+
+  /// A kernel of plain loops.
   func kernel<Rule: ConvolutionRule>(_ rule: Rule) -> Kernel {
-    if geometry.isEmpty { return .compute { _ in } }
-    return DirectConvolution(geometry: geometry, x: places.x, w: places.w).kernel(rule)
+    DirectConvolution(geometry: geometry, x: places.x, w: places.w).kernel(rule)
   }
 }
 

@@ -24,11 +24,13 @@ struct DirectLayout: Sendable {
   /// The number of elements in a channel.
   let plane: Int
 
+  /// - Parameter isAlwaysCopied: whether the image is copied without strides and padding too
   /// - Returns: `nil` if the copy would be far larger than the image.
-  init?(_ window: Window, channels: Int) {
+  init?(_ window: Window, channels: Int, isAlwaysCopied: Bool = false) {
     self.window = window
     self.channels = channels
-    isCopied = window.hasPadding || window.x.stride > 1 || window.y.stride > 1
+    isCopied =
+      isAlwaysCopied || window.hasPadding || window.x.stride > 1 || window.y.stride > 1
     guard isCopied else {
       (yPhases, xPhases) = ([0], [0])
       (height, row) = (window.y.input, window.x.input)
@@ -89,13 +91,19 @@ struct DirectLayout: Sendable {
 
   /// Copies one channel.
   func copy(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
+    withPhases { ck_copy_phases($0, $1, x, y) }
+  }
+
+  func withPhases(_ body: (UnsafePointer<ck_window>, UnsafePointer<ck_phases>) -> Void) {
     yPhases.withUnsafeBufferPointer { yPhase in
       xPhases.withUnsafeBufferPointer { xPhase in
-        var phases = ck_phases(
-          y_phases: yPhase.count, x_phases: xPhase.count, y_phase: yPhase.baseAddress,
-          x_phase: xPhase.baseAddress, depth: window.z.reach, height: height, row: row)
-        var shape = window.c
-        ck_copy_phases(&shape, &phases, x, y)
+        guard let yPhase = yPhase.baseAddress, let xPhase = xPhase.baseAddress else { return }
+        let phases = ck_phases(
+          y_phases: yPhases.count, x_phases: xPhases.count, y_phase: yPhase, x_phase: xPhase,
+          depth: window.z.reach, height: height, row: row)
+        withUnsafePointer(to: window.c) { window in
+          withUnsafePointer(to: phases) { body(window, $0) }
+        }
       }
     }
   }

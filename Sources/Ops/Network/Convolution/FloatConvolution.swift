@@ -16,6 +16,10 @@ struct FloatConvolution: Sendable {
         bias: epilogue.bias, activation: epilogue.activation)
       if let kernel = try product.kernel(call) { return kernel }
     }
+    if let depthwise = DepthwiseConvolution(geometry: geometry, epilogue: epilogue) {
+      call.note(depthwise.summary)
+      return depthwise.kernel(call)
+    }
     if geometry.window.outputCount < 8 {
       // Few windows do not pay for packing weights.
       if call.inputs.constant(1) != nil, geometry.channels >= ck_block_lanes(),
@@ -26,10 +30,6 @@ struct FloatConvolution: Sendable {
       }
       call.note("copied columns and a matrix product: \(geometry.summary)")
       return try ColumnConvolution(geometry: geometry, epilogue: epilogue).kernel()
-    }
-    if let depthwise = DepthwiseConvolution(geometry: geometry, epilogue: epilogue) {
-      call.note("depthwise 3×3: \(geometry.summary)")
-      return depthwise.kernel(call)
     }
     let winograd = WinogradConvolution(
       geometry: geometry, epilogue: epilogue, algorithm: call.convolution)

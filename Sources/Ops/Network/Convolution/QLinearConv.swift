@@ -25,19 +25,25 @@ struct QLinearConv: Operator {
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let operands = try QuantizedWindows(convolution, call, x: 0, w: 3, zeroX: 2, zeroW: 5)
+    if operands.geometry.isEmpty { return .compute { _ in } }
+    if let results = try ByteResults(quantized: call),
+      let kernel = try operands.byteKernel(call, results)
+    {
+      return kernel
+    }
+    call.note("plain loops over 8-bit integers: \(operands.geometry.summary)")
     switch (try call.elementType(0), try call.elementType(3)) {
-    case (.int8, .int8): return try kernel(call, Int8.self, Int8.self)
-    case (.int8, _): return try kernel(call, Int8.self, UInt8.self)
-    case (_, .int8): return try kernel(call, UInt8.self, Int8.self)
-    default: return try kernel(call, UInt8.self, UInt8.self)
+    case (.int8, .int8): return try kernel(operands, call, Int8.self, Int8.self)
+    case (.int8, _): return try kernel(operands, call, Int8.self, UInt8.self)
+    case (_, .int8): return try kernel(operands, call, UInt8.self, Int8.self)
+    default: return try kernel(operands, call, UInt8.self, UInt8.self)
     }
   }
 
   private func kernel<X: QuantizedElement, W: QuantizedElement>(
-    _ call: Preparation, _ x: X.Type, _ w: W.Type
+    _ operands: QuantizedWindows, _ call: Preparation, _ x: X.Type, _ w: W.Type
   ) throws(OperatorError) -> Kernel {
-    let operands = try QuantizedWindows(convolution, call, x: 0, w: 3, zeroX: 2, zeroW: 5)
-    call.note("plain loops over 8-bit integers: \(operands.geometry.summary)")
     switch try call.elementType(7) {
     case .int8: return operands.kernel(try QuantizedConvolution<X, W, Int8>(operands, call))
     default: return operands.kernel(try QuantizedConvolution<X, W, UInt8>(operands, call))
@@ -86,5 +92,22 @@ private struct QuantizedConvolution<X: QuantizedElement, W: QuantizedElement, Y:
   func finish(_ sum: Int32, _ channel: Channel, _ buffers: Buffers, place: Int) -> Y {
     // In float32, as onnxruntime rounds.
     Y.quantized(Double(Float(sum) * channel.scale), zeroPoint: channel.zeroY)
+  }
+}
+
+extension Conv {
+  func quantized(_ site: QuantizedSite, _ builder: inout GraphBuilder) -> QuantizedOutcome? {
+    guard let w = site.input(1), let sizes = site.constant(w.codes)?.shape, sizes.count >= 3,
+      sizes.dropFirst().elementCount ?? .max <= longestByteSum,
+      site.byteWeight(1, axis: 0, rank: sizes.count) != nil, let x = site.byteInput(0),
+      let y = site.byteResult,
+      let bias = site.integerBias(2, of: x, w, channels: sizes[0], &builder)
+    else { return nil }
+    let inputs = [
+      x.codes, x.scale, builder.zeroPoint(of: x), w.codes, w.scale, builder.zeroPoint(of: w),
+      y.scale, builder.zeroPoint(of: y), bias,
+    ]
+    return .codes(
+      builder.node("QLinearConv", inputs, site.node.attributes, operatorSet: 10))
   }
 }
