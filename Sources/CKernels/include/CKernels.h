@@ -7,6 +7,7 @@
 
 #include "ck_attention.h"
 #include "ck_binary.h"
+#include "ck_blocked.h"
 #include "ck_byte_maps.h"
 #include "ck_bytes.h"
 #include "ck_convert.h"
