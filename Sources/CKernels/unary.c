@@ -56,11 +56,11 @@ CK_UNARY(ck_mish, mish(v))
 
 // Where v is minus infinity, the gated activations are minus infinity times 0, which is NaN, as in the
 // standard's reference evaluator and in the nodes that rewrite rules replace by them.
-CK_UNARY(ck_gelu, 0.5f * v * (1.0f + vm_erf(v * 0.70710678118654752f)))
-CK_UNARY(ck_gelu_tanh, v * sigmoid1(1.5957691216057308f * (v + 0.044715f * v * v * v)))
+CK_UNARY(ck_gelu, 0.5f * v * (1.0f + vm_normal_erf(v)))
+CK_UNARY(ck_gelu_tanh, v / sigmoid_part1(1.5957691216057308f * (v + 0.044715f * v * v * v)))
 
 CK_VERSIONS(void, ck_swish, (const float *x, float *y, size_t n, float alpha), (x, y, n, alpha))
-    CK_MAP(v *sigmoid1(alpha *v))
+    CK_MAP(v / sigmoid_part1(alpha *v))
 
 CK_VERSIONS(void, ck_leaky_relu,
             (const float *x, float *y, size_t n, float alpha), (x, y, n, alpha))

@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ck_attention.h"
 #include "ck_binary.h"
+#include "ck_byte_maps.h"
 #include "ck_bytes.h"
 #include "ck_convert.h"
 #include "ck_convolution.h"
@@ -22,6 +24,7 @@
 #include "ck_math_grad.h"
 #include "ck_int8.h"
 #include "ck_int8_convolution.h"
+#include "ck_nibbles.h"
 #include "ck_panels.h"
 #include "ck_pooling.h"
 #include "ck_rows.h"

@@ -8,6 +8,7 @@ public enum Passes {
     DeadNodeRemoval(),
     UnusedOutputRemoval(),
     Float16Widening(),
+    IntegerOperators(),
     ConstantFolding(),
     NodeRewriting(),
     NodeFusion(),

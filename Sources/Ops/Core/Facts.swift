@@ -14,6 +14,10 @@ public protocol OperatorFacts {
   /// The way inference engines run the operator between 8-bit values. The default is `.none`.
   static var eightBitForm: EightBitForm { get }
 
+  /// The inputs whose elements the outputs consist of, unchanged, so that integers may be moved in place
+  /// of the numbers that they note. The default is none.
+  static func movedInputs(_ node: Node) -> [Int]
+
   /// The operator that computes the same product of 8-bit integers into int32 from the inputs
   /// `[x, w, x_zero_point, w_zero_point]`, such as `ConvInteger`. The default is `nil`.
   static func integerProduct(_ node: Node) -> String?
@@ -55,6 +59,8 @@ extension OperatorFacts {
   public static var widening: Widening { .inexact }
   /// `.none`.
   public static var eightBitForm: EightBitForm { .none }
+  /// No inputs.
+  public static func movedInputs(_ node: Node) -> [Int] { [] }
   /// `nil`.
   public static func integerProduct(_ node: Node) -> String? { nil }
   /// No parameters.

@@ -68,6 +68,14 @@ public protocol Operator: OperatorFacts, Sendable {
   /// cast.
   var asFusing: (any FusingOperator)? { get }
 
+  /// The notation of quantised values that the operator is; `nil`, the default, for other operators.
+  var quantizationNotation: QuantizationNotation? { get }
+
+  /// Adds nodes that compute the node from the integers that its inputs note, with whole-number sums or
+  /// the same roundings, and returns their result. The default is `nil`: the node computes with real
+  /// numbers.
+  func quantized(_ site: QuantizedSite, _ builder: inout GraphBuilder) -> QuantizedOutcome?
+
   /// The operators of the private domain that `differentiate` adds, which the registry registers
   /// together with this one. The default is none.
   static var gradientOperators: [any Operator.Type] { get }
@@ -92,6 +100,12 @@ extension Operator {
   public func branch(for inputs: Inputs) -> String? { nil }
   /// `nil`.
   public var asFusing: (any FusingOperator)? { nil }
+  /// `nil`.
+  public var quantizationNotation: QuantizationNotation? { nil }
+  /// `nil`.
+  public func quantized(
+    _ site: QuantizedSite, _ builder: inout GraphBuilder
+  ) -> QuantizedOutcome? { nil }
   /// No operators.
   public static var gradientOperators: [any Operator.Type] { [] }
 }

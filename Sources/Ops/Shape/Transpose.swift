@@ -9,6 +9,7 @@ struct Transpose: DifferentiableOperator {
     [1: .classic, 13: .any13, 21: .any21, 23: .any23, 24: .any24, 25: .any25], inputs: 1...1)
   static var widening: Widening { .exact }
   static var eightBitForm: EightBitForm { .inputScale }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
   let permutation: [Int]?
 
   init(_ node: inout NodeReader) throws(OperatorError) {

@@ -53,3 +53,9 @@ extension Add {
     constants.operand(1 - input).map { ChannelMap(adding: $0) }
   }
 }
+
+extension Add {
+  func quantized(_ site: QuantizedSite, _ builder: inout GraphBuilder) -> QuantizedOutcome? {
+    quantizedArithmetic(site, &builder)
+  }
+}

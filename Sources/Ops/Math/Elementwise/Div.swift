@@ -45,3 +45,9 @@ extension Div {
     return ChannelMap(factors: divisors.map { 1 / $0 })
   }
 }
+
+extension Div {
+  func quantized(_ site: QuantizedSite, _ builder: inout GraphBuilder) -> QuantizedOutcome? {
+    quantizedArithmetic(site, &builder)
+  }
+}

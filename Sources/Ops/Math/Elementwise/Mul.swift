@@ -38,3 +38,9 @@ extension Mul {
     constants.operand(1 - input).map { ChannelMap(factors: $0) }
   }
 }
+
+extension Mul {
+  func quantized(_ site: QuantizedSite, _ builder: inout GraphBuilder) -> QuantizedOutcome? {
+    quantizedArithmetic(site, &builder)
+  }
+}

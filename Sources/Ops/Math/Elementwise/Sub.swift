@@ -31,3 +31,9 @@ extension Sub {
     input == 0 ? constants.operand(1).map { ChannelMap(adding: $0.map { -$0 }) } : nil
   }
 }
+
+extension Sub {
+  func quantized(_ site: QuantizedSite, _ builder: inout GraphBuilder) -> QuantizedOutcome? {
+    quantizedArithmetic(site, &builder)
+  }
+}

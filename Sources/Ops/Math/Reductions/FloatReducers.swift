@@ -25,6 +25,21 @@ extension FloatReducer {
   }
 }
 
+extension FloatReducer {
+  /// The number of elements from which a call of a vectorised loop is faster. The loops add fewer
+  /// elements in the same order.
+  static var shortRun: Int { 12 }
+
+  /// The result of a few elements in their order.
+  @inline(__always) static func reduceShort(
+    _ x: UnsafePointer<Float>, _ count: Int
+  ) -> Accumulator {
+    var result = identity
+    for i in 0..<count { result = combine(result, lift(x[i])) }
+    return result
+  }
+}
+
 /// A sum of float32 numbers in `Double`.
 protocol FloatAdditiveReducer: FloatReducer where Accumulator == Double {}
 
@@ -36,7 +51,9 @@ extension FloatAdditiveReducer {
 enum FloatSumReducer: FloatAdditiveReducer {
   static var combinesShortRunsInOrder: Bool { true }
   static func lift(_ x: Float) -> Double { Double(x) }
-  static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Double { ck_reduce_sum(x, count) }
+  static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
+    count < shortRun ? reduceShort(x, count) : ck_reduce_sum(x, count)
+  }
   static func accumulate(
     _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Double>,
     _ count: Int
@@ -77,7 +94,7 @@ enum FloatGreatestReducer: FloatReducer {
   static func lift(_ x: Float) -> Float { x }
   static func combine(_ a: Float, _ b: Float) -> Float { a > b || a.isNaN ? a : b }
   static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
-    ck_reduce_max(x, count, identity)
+    count < shortRun ? reduceShort(x, count) : ck_reduce_max(x, count, identity)
   }
   static func accumulate(
     _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Float>,
@@ -91,7 +108,7 @@ enum FloatLeastReducer: FloatReducer {
   static func lift(_ x: Float) -> Float { x }
   static func combine(_ a: Float, _ b: Float) -> Float { a < b || a.isNaN ? a : b }
   static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
-    ck_reduce_min(x, count, identity)
+    count < shortRun ? reduceShort(x, count) : ck_reduce_min(x, count, identity)
   }
   static func accumulate(
     _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Float>,

@@ -19,14 +19,14 @@ struct FloatConvolution: Sendable {
         bias: epilogue.bias, activation: epilogue.activation)
       if let kernel = try product.kernel(call) { return kernel }
     }
+    if let depthwise = DepthwiseConvolution(geometry: geometry, epilogue: epilogue) {
+      call.note(depthwise.summary)
+      return depthwise.kernel(call)
+    }
     // Vectors run along the windows; with too few windows a matrix product is faster.
     if geometry.window.outputCount < 8 {
       call.note("copied columns and a matrix product: \(geometry.summary)")
       return try ColumnConvolution(geometry: geometry, epilogue: epilogue).kernel()
-    }
-    if let depthwise = DepthwiseConvolution(geometry: geometry, epilogue: epilogue) {
-      call.note("depthwise 3×3: \(geometry.summary)")
-      return depthwise.kernel(call)
     }
     let winograd = WinogradConvolution(
       geometry: geometry, epilogue: epilogue, algorithm: call.convolution)

@@ -18,6 +18,10 @@ struct MaxPool: PoolOperator {
     ], inputs: 1...1, outputs: 1...2)
   static var widening: Widening { .exact }
   static var eightBitForm: EightBitForm { .inputScale }
+  static func movedInputs(_ node: Node) -> [Int] {
+    // The largest integer notes the largest number.
+    node.outputs.count == 1 ? [0] : []
+  }
   let windows: WindowAttributes
   let isColumnMajor: Bool
 
