@@ -135,6 +135,43 @@ import Testing
     }
   }
 
+  @Test func largestBytesOfWindows() {
+    for (input, kernel, stride, dilation, pad) in [
+      (9, 3, 2, 1, 1), (17, 2, 2, 1, 0), (40, 3, 1, 1, 1), (5, 5, 3, 1, 4), (33, 3, 1, 2, 2),
+      (1, 1, 1, 1, 0),
+    ] {
+      let output = (input + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1
+      var window = ck_window(
+        input: (1, input, input), output: (1, output, output), kernel: (1, kernel, kernel),
+        stride: (1, stride, stride), dilation: (1, dilation, dilation), pad: (0, pad, pad))
+      let x = (0..<2 * input * input).map { UInt8(truncatingIfNeeded: $0 &* 73 &+ $0 / 7) }
+      for flip: UInt8 in [0, 128] {
+        var row = [UInt8](repeating: 0, count: ck_byte_pool_room(&window))
+        var y = [UInt8](repeating: 0, count: 2 * output * output)
+        ck_byte_max_pool(&window, x, 2, flip, &y, &row)
+        var expected: [UInt8] = []
+        for image in 0..<2 {
+          for oy in 0..<output {
+            for ox in 0..<output {
+              var best: UInt8 = 0
+              for ky in 0..<kernel {
+                for kx in 0..<kernel {
+                  let (iy, ix) = (
+                    oy * stride - pad + ky * dilation, ox * stride - pad + kx * dilation
+                  )
+                  guard 0..<input ~= iy, 0..<input ~= ix else { continue }
+                  best = max(best, x[(image * input + iy) * input + ix] ^ flip)
+                }
+              }
+              expected.append(best ^ flip)
+            }
+          }
+        }
+        #expect(y == expected)
+      }
+    }
+  }
+
   private func withUnsafePointers(
     _ a: [UInt8], _ b: [Float], _ c: [Float], _ d: [UInt8],
     _ body: (

@@ -106,7 +106,7 @@ import Testing
       return UInt8(
         truncatingIfNeeded: Int(min(max(value, isSigned ? -128 : 0), isSigned ? 127 : 255)))
     }
-    #expect(y.bits(as: UInt8.self) == expected)
+    #expect(Array(y.bits(as: UInt8.self)) == expected)
   }
 
   @Test(arguments: 0..<40) func scaledMatMulInteger(seed: UInt64) throws {

@@ -22,6 +22,70 @@ extension IntegerSearch {
   /// The most nodes of a table's function.
   private static let mostNodes = 64
 
+  /// Replaces functions of one integer by tables.
+  mutating func tabulate() {
+    var aliases: [String: String] = [:]
+    var result: [Node] = []
+    for (place, node) in graph.nodes.enumerated() {
+      guard let quantized = quantized(by: node), quantized.isByte, quantized.isUniform else {
+        result.append(node)
+        continue
+      }
+      if let table = table(to: quantized, at: place) {
+        tables[quantized.codes] = table
+        if table.isIdentity, table.source.elementType == quantized.elementType,
+          !outputs.contains(quantized.codes), !captured.contains(quantized.codes)
+        {
+          aliases[quantized.codes] = table.source.codes
+          notes.append("no change of scale")
+          continue
+        }
+        result.append(
+          ByteTable.node(
+            table.source.codes, table: constant(table.values), to: quantized.elementType,
+            output: quantized.codes))
+        notes.append("table of \(table.names.joined(separator: ", "))")
+      } else if let (clamp, values) = clampTable(before: node, quantized) {
+        var quantizer = node
+        quantizer.inputs[0] = clamp.inputs[0]
+        notes.append("\(clamp.operatorType) as limits")
+        if !values.isIdentityTable {
+          quantizer.outputs = [builder.unique("\(quantized.codes)_unclamped")]
+          result.append(quantizer)
+          quantizer = ByteTable.node(
+            quantizer.outputs[0], table: constant(values), to: quantized.elementType,
+            output: quantized.codes)
+        }
+        result.append(quantizer)
+      } else {
+        result.append(node)
+      }
+    }
+    graph.nodes = result
+    rename(aliases)
+    removeDeadNodes()
+  }
+
+  private mutating func constant(_ values: [UInt8]) -> String {
+    let name = builder.unique("table")
+    let tensor = Tensor(shape: [256], values)
+    constants[name] = tensor
+    graph.initializers.append(NamedTensor(name, tensor))
+    return name
+  }
+
+  private mutating func rename(_ aliases: [String: String]) {
+    guard !aliases.isEmpty else { return }
+    func target(_ name: String) -> String {
+      var name = name
+      while let other = aliases[name] { name = other }
+      return name
+    }
+    for place in graph.nodes.indices {
+      graph.nodes[place].inputs = graph.nodes[place].inputs.map(target)
+    }
+  }
+
   /// The table of the function that makes the integers of the quantiser at `place` from other integers;
   /// `nil` unless a function of each element alone does.
   func table(to result: QuantizedValue, at place: Int) -> IntegerTable? {
@@ -85,7 +149,7 @@ extension IntegerSearch {
     return made is any ElementwiseOperator || type(of: made).eightBitForm == .clamp
   }
 
-  private func tensorType(_ name: String) -> TensorType? { types[name]?.tensorType }
+  private func tensorType(_ name: String) -> TensorType? { context.types[name]?.tensorType }
 
   private func evaluate(
     _ region: Set<Int>, _ source: QuantizedValue, _ reals: Set<String>, _ result: QuantizedValue

@@ -129,7 +129,7 @@ struct ByteTasks: Sendable {
   private let packing: Tiles
 
   /// Multiplications of a task, some microseconds' worth.
-  private static let work = 1 << 20
+  private static let work = 1 << 19
 
   init(_ layout: ByteLayout, _ sizes: ProductSizes) {
     self.layout = layout
