@@ -68,6 +68,7 @@ private struct LayoutWalk {
 
   mutating func removeIdentities(_ context: inout PassContext) {
     var renamed: [String: String] = [:]
+    let (types, kept) = (types, kept)
     graph.nodes.removeAll { node in
       guard let input = node.inputs.first, !input.isEmpty, let output = node.outputs.first,
         node.outputs.dropFirst().allSatisfy(\.isEmpty), !kept.contains(output),
@@ -175,7 +176,7 @@ private struct LayoutWalk {
       } else if isNeeded {
         gains[group, default: 0] -= 1
       }
-      gains[group, default: 0] += (users[name] ?? []).count { isRemoved($0) }
+      gains[group, default: 0] += (users[name] ?? []).count(where: isRemoved)
     }
     return Set(gains.filter { $0.value > 0 }.keys)
   }
@@ -225,7 +226,8 @@ private struct LayoutWalk {
     graph.nodes = nodes
     replace(renamed)
     let used = Set(nodes.flatMap(\.inputs))
-    graph.initializers += initializers.values.filter { used.contains($0.name ?? "") }
+    for (name, initializer) in initializers.sorted(by: { $0.key < $1.key })
+    where used.contains(name) { graph.initializers.append(initializer) }
   }
 }
 
