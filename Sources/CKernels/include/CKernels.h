@@ -20,6 +20,7 @@
 #include "ck_recurrent_cells.h"
 #include "ck_machine.h"
 #include "ck_math_grad.h"
+#include "ck_outer.h"
 #include "ck_int8.h"
 #include "ck_int8_convolution.h"
 #include "ck_panels.h"
