@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ck_bfloat16.h"
 #include "ck_binary.h"
 #include "ck_bytes.h"
 #include "ck_convert.h"

@@ -42,10 +42,12 @@ struct FloatConvolution: Sendable {
       call.note("depthwise, windows read in place: \(geometry.summary)")
       return depthwise(layout, cut, call.threads)
     }
-    guard isFasterInPlace(layout) else {
-      call.note("packed windows and a product: \(geometry.summary)")
-      return try PanelConvolution(geometry: geometry, epilogue: epilogue, layout: layout)
-        .kernel(call)
+    let format = PanelFormat(call, weights: 1)
+    guard isFasterInPlace(layout), format == .float32 || geometry.maps < 8 else {
+      call.note("packed windows and a product of \(format): \(geometry.summary)")
+      return try PanelConvolution(
+        geometry: geometry, epilogue: epilogue, layout: layout, format: format
+      ).kernel(call)
     }
     call.note("windows read in place: \(geometry.summary)")
     let weights = PackedWeights(
