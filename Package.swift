@@ -3,7 +3,7 @@ import PackageDescription
 
 // `ONNX_SIMD=portable|avx2|avx512` builds the kernels for that instruction set alone; by default
 // they are built for all, and the CPU's best is chosen when the program starts, or a lesser one that
-// the environment variable ONNX_SIMD_LEVEL names.
+// the environment variable ONNX_SIMD_LEVEL names, without VNNI.
 let instructionSets = ["portable", "avx2", "avx512"]
 var kernelSettings: [CSetting] = []
 if let wanted = Context.environment["ONNX_SIMD"], !wanted.isEmpty {

@@ -103,7 +103,7 @@ void ck_bfloat16_panels(float *panels, ptrdiff_t depth, ptrdiff_t columns) {
 
 typedef struct {
   int first, last;  // whether the sums begin and end here
-  const float *bias, *residual;
+  const float *bias, *starts, *residual;
   ptrdiff_t residual_stride;
   float low, high;
 } part;
@@ -114,9 +114,15 @@ INLINE void tile(const uint32_t *a, const uint32_t *b, ptrdiff_t words, float *y
   const __mmask16 mask[2] = {first_lanes(columns), columns > lanes ? first_lanes(columns - lanes) : 0};
   __m512 sum[block_rows][2];
   UNROLL for (int m = 0; m < rows; m++) {
-    UNROLL for (int v = 0; v < vectors; v++)
-      sum[m][v] = p->first ? _mm512_set1_ps(p->bias ? p->bias[m] : 0.0f)
-                           : _mm512_maskz_loadu_ps(mask[v], y + m * stride + v * lanes);
+    UNROLL for (int v = 0; v < vectors; v++) {
+      if (!p->first) {
+        sum[m][v] = _mm512_maskz_loadu_ps(mask[v], y + m * stride + v * lanes);
+        continue;
+      }
+      sum[m][v] = _mm512_set1_ps(p->bias ? p->bias[m] : 0.0f);
+      if (p->starts)
+        sum[m][v] = _mm512_add_ps(sum[m][v], _mm512_maskz_loadu_ps(mask[v], p->starts + v * lanes));
+    }
   }
   for (ptrdiff_t k = 0; k < words; k++, a += block_rows, b += vectors * lanes) {
     __m512bh own[2];
@@ -174,6 +180,7 @@ void ck_bfloat16_product(const ck_product *p, const uint32_t *a, const uint32_t 
         const uint32_t *panel = b + n * p->depth + k * (columns > lanes ? 2 : 1) * lanes;
         for (ptrdiff_t m = g; m < end; m += block_rows) {
           own.bias = e->bias ? e->bias + m : NULL;
+          own.starts = e->starts ? e->starts + n : NULL;
           own.residual = e->residual ? e->residual + m * p->residual_stride + n : NULL;
           any_tile(a + m * p->depth + k * block_rows, panel, words, y + m * p->stride + n,
                    p->stride, &own, columns, least(block_rows, end - m));

@@ -10,22 +10,33 @@
     y[i] = (expression);                                                            \
   }
 
+#define CK_ROW(expression)                                  \
+  if (a_step && b_step) {                                   \
+    CK_LOOP(a[i], b[i], expression)                         \
+  } else if (a_step) {                                      \
+    const float w = *b;                                     \
+    CK_LOOP(a[i], w, expression)                            \
+  } else if (b_step) {                                      \
+    const float w = *a;                                     \
+    CK_LOOP(w, b[i], expression)                            \
+  } else {                                                  \
+    const float u = *a, v = *b;                             \
+    const float result = (expression);                      \
+    for (size_t i = 0; i < n; i++) y[i] = result;           \
+  }
+
 #define CK_BINARY(name, expression)                                                            \
   CK_VERSIONS(void, name,                                                                      \
               (const float *a, size_t a_step, const float *b, size_t b_step, float *y,         \
                size_t n), (a, a_step, b, b_step, y, n)) {                                      \
-    if (a_step && b_step) {                                                                    \
-      CK_LOOP(a[i], b[i], expression)                                                          \
-    } else if (a_step) {                                                                       \
-      const float w = *b;                                                                      \
-      CK_LOOP(a[i], w, expression)                                                             \
-    } else if (b_step) {                                                                       \
-      const float w = *a;                                                                      \
-      CK_LOOP(w, b[i], expression)                                                             \
-    } else {                                                                                   \
-      const float u = *a, v = *b;                                                              \
-      const float result = (expression);                                                       \
-      for (size_t i = 0; i < n; i++) y[i] = result;                                            \
+    CK_ROW(expression)                                                                         \
+  }                                                                                            \
+  CK_VERSIONS(void, name##_rows,                                                               \
+              (const float *a, size_t a_step, size_t a_row, const float *b, size_t b_step,     \
+               size_t b_row, float *y, size_t n, size_t rows),                                 \
+              (a, a_step, a_row, b, b_step, b_row, y, n, rows)) {                              \
+    for (size_t row = 0; row < rows; row++, a += a_row, b += b_row, y += n) {                  \
+      CK_ROW(expression)                                                                       \
     }                                                                                          \
   }
 

@@ -23,69 +23,6 @@ CK_VERSIONS(void, ck_unpack,
     y[i] = ((float)(x[i / 4] >> i % 4 * 2 & 3) - zero) * scale;
 }
 
-CK_VERSIONS(void, ck_quantize_shifted,
-            (const float *x, float scale, float zero, int16_t *y, size_t n),
-            (x, scale, zero, y, n)) {
-  for (size_t i = 0; i < n; i++) {
-    float q = __builtin_roundevenf(x[i] / scale) + zero;
-    q = q >= 0 ? q : 0;
-    q = q <= 255 ? q : 255;
-    y[i] = (int16_t)(q - zero);
-  }
-}
-
-// The number of sums that stay in registers.
-enum { lanes = 64 };
-
-#define CK_BYTE_SUMS(TYPE)                                                       \
-  for (size_t k = 0; k < depth; k++) {                                           \
-    const TYPE *row = (const TYPE *)w + k * columns + first;                     \
-    const int32_t factor = x[k];                                                 \
-    for (size_t n = 0; n < own; n++) sums[n] += (uint32_t)(factor * row[n]);     \
-  }
-
-CK_STATIC_VERSIONS(void, signed_sums,
-                   (const int16_t *x, size_t depth, const uint8_t *w, size_t columns, size_t first,
-                    size_t own, uint32_t *sums), (x, depth, w, columns, first, own, sums)) {
-  if (own == lanes) {
-    own = lanes;
-    CK_BYTE_SUMS(int8_t)
-  } else {
-    CK_BYTE_SUMS(int8_t)
-  }
-}
-
-CK_STATIC_VERSIONS(void, unsigned_sums,
-                   (const int16_t *x, size_t depth, const uint8_t *w, size_t columns, size_t first,
-                    size_t own, uint32_t *sums), (x, depth, w, columns, first, own, sums)) {
-  if (own == lanes) {
-    own = lanes;
-    CK_BYTE_SUMS(uint8_t)
-  } else {
-    CK_BYTE_SUMS(uint8_t)
-  }
-}
-
-void ck_byte_product(const int16_t *x, size_t depth, const uint8_t *w, size_t columns,
-                     bool is_signed, const uint8_t *zero, size_t zero_step, int32_t *y) {
-  uint32_t total = 0;
-  for (size_t k = 0; k < depth; k++) total += (uint32_t)x[k];
-  for (size_t first = 0; first < columns; first += lanes) {
-    const size_t own = columns - first < lanes ? columns - first : lanes;
-    uint32_t sums[lanes] = {0};
-    if (is_signed) {
-      signed_sums(x, depth, w, columns, first, own, sums);
-    } else {
-      unsigned_sums(x, depth, w, columns, first, own, sums);
-    }
-    for (size_t n = 0; n < own; n++) {
-      const uint8_t code = zero[(first + n) * zero_step];
-      const int32_t value = is_signed ? (int8_t)code : code;
-      y[first + n] = (int32_t)(sums[n] - total * (uint32_t)value);
-    }
-  }
-}
-
 // The order of roundings below is that of onnxruntime, whose results are equal.
 #pragma STDC FP_CONTRACT OFF
 

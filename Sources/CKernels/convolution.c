@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ck_elementwise.h"
+#include "ck_unary.h"
 #include "dispatch.h"
 
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
@@ -143,11 +144,29 @@ static inline __attribute__((always_inline)) void finish_row(float *restrict y, 
   }
 }
 
-CK_VERSIONS(void, ck_finish_tile,
-            (float *y, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride, const float *bias,
-             const float *residual, ck_activation f, float a, float b),
-            (y, rows, columns, stride, bias, residual, f, a, b)) {
-  if (!bias && !residual && f == CK_ACTIVATION_NONE) return;
+void ck_activate(float *y, ptrdiff_t n, ck_activation f, float a, float b) {
+  const size_t count = (size_t)n;
+  switch (f) {
+    case CK_ACTIVATION_NONE: break;
+    case CK_ACTIVATION_RELU: ck_relu(y, y, count); break;
+    case CK_ACTIVATION_CLIP: ck_clip(y, y, count, a, b); break;
+    case CK_ACTIVATION_LEAKY_RELU: ck_leaky_relu(y, y, count, a); break;
+    case CK_ACTIVATION_SIGMOID: ck_sigmoid(y, y, count); break;
+    case CK_ACTIVATION_TANH: ck_tanh(y, y, count); break;
+    case CK_ACTIVATION_HARD_SIGMOID: ck_hard_sigmoid(y, y, count, a, b); break;
+    case CK_ACTIVATION_HARD_SWISH: ck_hard_swish(y, y, count); break;
+    case CK_ACTIVATION_SWISH: ck_swish(y, y, count, a); break;
+    case CK_ACTIVATION_GELU: ck_gelu(y, y, count); break;
+    case CK_ACTIVATION_GELU_TANH: ck_gelu_tanh(y, y, count); break;
+    case CK_ACTIVATION_ELU: ck_elu(y, y, count, a, 1, 1); break;
+    case CK_ACTIVATION_MISH: ck_mish(y, y, count); break;
+  }
+}
+
+CK_STATIC_VERSIONS(void, finish_tile,
+                   (float *y, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride,
+                    const float *bias, const float *residual, ck_activation f, float a, float b),
+                   (y, rows, columns, stride, bias, residual, f, a, b)) {
   for (ptrdiff_t r = 0; r < rows; r++, y += stride) {
     const float add = bias ? bias[r] : 0;
     const float *other = residual ? residual + r * stride : NULL;
@@ -157,9 +176,20 @@ CK_VERSIONS(void, ck_finish_tile,
       case CK_ACTIVATION_LEAKY_RELU:
         finish_row(y, columns, add, other, CK_ACTIVATION_LEAKY_RELU, a, b);
         break;
-      default: finish_row(y, columns, add, other, CK_ACTIVATION_NONE, a, b);
+      default:
+        finish_row(y, columns, add, other, CK_ACTIVATION_NONE, a, b);
+        ck_activate(y, columns, f, a, b);
     }
-    if (f == CK_ACTIVATION_SIGMOID) ck_sigmoid(y, y, (size_t)columns);
-    if (f == CK_ACTIVATION_TANH) ck_tanh(y, y, (size_t)columns);
+  }
+}
+
+void ck_finish_tile(float *y, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride,
+                    const float *bias, const float *residual, ck_activation f, float a, float b) {
+  if (bias || residual) {
+    finish_tile(y, rows, columns, stride, bias, residual, f, a, b);
+  } else if (columns == stride) {
+    ck_activate(y, rows * columns, f, a, b);
+  } else {
+    for (ptrdiff_t r = 0; r < rows; r++) ck_activate(y + r * stride, columns, f, a, b);
   }
 }

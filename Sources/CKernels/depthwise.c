@@ -1,127 +1,174 @@
-// Depthwise convolution with kernels of 3 x 3 (see ck_direct.h).
+// Depthwise convolution of two-dimensional images (see ck_direct.h).
 #include "ck_direct.h"
 #include "dispatch.h"
 
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
-// The largest number of results in a vector.
-#define LANES 16
-
-// Floats in a copied row of one phase: all that whole vectors of windows read.
-static inline ptrdiff_t copied(ptrdiff_t width) { return (width + LANES - 1) / LANES * LANES + 8; }
-
-ptrdiff_t ck_depthwise3_scratch(const ck_window *w) {
-  const ptrdiff_t rows = (w->output[1] - 1) * w->stride[1] + 3;
-  return rows * w->stride[2] * copied(w->output[2]);
-}
-
-// y[j] = row[j * stride + shift] for j < n where 0 <= j * stride + shift < width.
-static inline __attribute__((always_inline)) void copy_phase(const float *restrict row,
-                                                             ptrdiff_t width, ptrdiff_t shift,
-                                                             ptrdiff_t stride, ptrdiff_t n,
-                                                             float *restrict y) {
-  typedef float four __attribute__((vector_size(16), aligned(4)));
-  const ptrdiff_t low = shift < 0 ? least((stride - 1 - shift) / stride, n) : 0;
-  const ptrdiff_t room = width - shift;
-  const ptrdiff_t high = room > 0 ? most(low, least((room + stride - 1) / stride, n)) : low;
-  row += low * stride + shift;
-  y += low;
-  const ptrdiff_t count = high - low;
-  if (stride == 1 && count >= 4) {
-    // No call to memcpy: the rows are too short for it to pay off.
-    for (ptrdiff_t j = 0; j < count - 4; j += 4) *(four *)(y + j) = *(const four *)(row + j);
-    *(four *)(y + count - 4) = *(const four *)(row + count - 4);
-  } else {
-    for (ptrdiff_t j = 0; j < count; j++) y[j] = row[j * stride];
-  }
-}
-
-// Distances between the factors of a window: from one image row to the next (`line`), from the
-// first column to the second and third, and from the windows of one result row to the next
-// (`step`).
+// Factor k of the result at column n of a row is element n * step + offsets[k] of the input row.
+// Consecutive input rows of a block are `pitch` floats apart, consecutive result rows `y_pitch`.
 typedef struct {
-  ptrdiff_t line, second, third, step;
-} places;
+  ptrdiff_t height, width;  // of the kernel
+  ptrdiff_t stride, step;   // between rows and between columns
+  ptrdiff_t row, input;     // results and elements of a row
+  ptrdiff_t pitch, y_pitch;
+  ptrdiff_t offsets[CK_DEPTHWISE_WIDTH];
+  float low, high;
+} depthwise;
 
-// One vector of results in each of `rows` rows that are `width` apart; the sums stay in registers.
-// Only `left` results of each are needed. More may be written, up to `end`; later rows overwrite
-// them.
-#define BLOCK(lanes)                                                                             \
-  static inline __attribute__((always_inline)) void block_##lanes(                               \
-      const float *x, places at, const float *weights, float bias, float low, float high,        \
-      float *y, ptrdiff_t width, ptrdiff_t left, const float *end, const int rows) {             \
-    typedef float vector __attribute__((vector_size(4 * lanes), aligned(4)));                    \
-    typedef int mask __attribute__((vector_size(4 * lanes), aligned(4)));                        \
-    vector sum[8];                                                                               \
-    UNROLL for (int r = 0; r < rows; r++) sum[r] = (vector){0} + bias;                           \
-    UNROLL for (int i = 0; i < 3; i++) {                                                         \
-      UNROLL for (int j = 0; j < 3; j++) {                                                       \
-        const float *from = x + i * at.line + (j == 0 ? 0 : j == 1 ? at.second : at.third);      \
-        UNROLL for (int r = 0; r < rows; r++)                                                    \
-          sum[r] += weights[3 * i + j] * *(const vector *)(from + r * at.step);                  \
-      }                                                                                          \
-    }                                                                                            \
-    const vector lows = (vector){0} + low, highs = (vector){0} + high;                           \
-    UNROLL for (int r = 0; r < rows; r++, y += width) {                                          \
-      /* A NaN fails every comparison, so it is kept. */                                          \
-      const mask less = sum[r] < lows, more = sum[r] > highs;                                    \
-      const vector result = (vector)((less & (mask)lows) | (more & (mask)highs) |                \
-                                     (~(less | more) & (mask)sum[r]));                           \
-      if (y + lanes <= end)                                                                      \
-        *(vector *)y = result;                                                                   \
-      else                                                                                       \
-        copy_phase((const float *)&result, left, 0, 1, left, y);                                 \
-    }                                                                                            \
+typedef struct {
+  const float *weights;
+  float bias;
+} channel;
+
+#define FORM(height, stride, step) (4 * (height) + 2 * (stride) + (step))
+
+// Rows of results that are computed together, of `rest`.
+static inline ptrdiff_t rows_of(ptrdiff_t rest) {
+  return rest >= 7 ? 7 : rest >= 4 && rest != 6 ? 4 : rest >= 3 ? 3 : 1;
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+static inline unsigned bits(ptrdiff_t first, ptrdiff_t end, ptrdiff_t width) {
+  const unsigned below = (1u << most(least(first, width), 0)) - 1;
+  return ((1u << most(least(end, width), 0)) - 1) & ~below;
+}
+
+#define PICK_EVEN8(a, b) __builtin_shufflevector(a, b, 0, 2, 8, 10, 4, 6, 12, 14)
+#define PICK_ODD8(a, b) __builtin_shufflevector(a, b, 1, 3, 9, 11, 5, 7, 13, 15)
+#define PUT_IN_ORDER8(v) __builtin_shufflevector(v, v, 0, 1, 4, 5, 2, 3, 6, 7)
+#define CLAMP8(v, low, high) \
+  (VECTOR) _mm256_min_ps((__m256)(high), _mm256_max_ps((__m256)(low), (__m256)(v)))
+
+#define SUFFIX avx512half
+#define NARROW avx512half
+#define IS_NARROW
+#define TARGET CK_AVX512
+#define WIDTH 8
+#define MASKED 1
+#define MASK __mmask8
+#define LANES(first, end) (__mmask8) bits(first, end, 8)
+#define LOAD(p, mask) _mm256_maskz_loadu_ps(mask, p)
+#define STORE(p, mask, v) _mm256_mask_storeu_ps(p, mask, (__m256)(v))
+#define PICK_EVEN PICK_EVEN8
+#define PICK_ODD PICK_ODD8
+#define PUT_IN_ORDER PUT_IN_ORDER8
+#define CLAMP CLAMP8
+#include "depthwise_template.h"
+
+#define SUFFIX avx512
+#define NARROW avx512half
+#define TARGET CK_AVX512
+#define WIDTH 16
+#define MASKED 1
+#define MASK __mmask16
+#define LANES(first, end) (__mmask16) bits(first, end, 16)
+#define LOAD(p, mask) _mm512_maskz_loadu_ps(mask, p)
+#define STORE(p, mask, v) _mm512_mask_storeu_ps(p, mask, (__m512)(v))
+#define PICK_EVEN(a, b)                                                                         \
+  __builtin_shufflevector(a, b, 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30)
+#define PICK_ODD(a, b)                                                                          \
+  __builtin_shufflevector(a, b, 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31)
+#define PUT_IN_ORDER(v)                                                                         \
+  __builtin_shufflevector(v, v, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15)
+#define CLAMP(v, low, high) \
+  (VECTOR) _mm512_min_ps((__m512)(high), _mm512_max_ps((__m512)(low), (__m512)(v)))
+#include "depthwise_template.h"
+
+CK_AVX2 static inline __m256i lanes_avx2(ptrdiff_t first, ptrdiff_t end) {
+  typedef int eight __attribute__((vector_size(32)));
+  const eight lane = {0, 1, 2, 3, 4, 5, 6, 7};
+  const int from = (int)most(least(first, 8), 0), to = (int)most(least(end, 8), 0);
+  return (__m256i)((lane >= from) & (lane < to));
+}
+
+#define SUFFIX avx2
+#define NARROW avx2
+#define TARGET CK_AVX2
+#define WIDTH 8
+#define MASKED 0
+#define MASK __m256i
+#define LANES(first, end) lanes_avx2(first, end)
+#define LOAD(p, mask) _mm256_maskload_ps(p, mask)
+#define STORE(p, mask, v) _mm256_maskstore_ps(p, mask, (__m256)(v))
+#define PICK_EVEN PICK_EVEN8
+#define PICK_ODD PICK_ODD8
+#define PUT_IN_ORDER PUT_IN_ORDER8
+#define CLAMP CLAMP8
+#include "depthwise_template.h"
+#endif
+
+typedef float four __attribute__((vector_size(16), aligned(4)));
+typedef struct {
+  int first, end;
+} lanes;
+
+__attribute__((noinline)) static four load_lanes(const float *p, lanes mask) {
+  four v = {0};
+  for (int i = mask.first; i < mask.end; i++) v[i] = p[i];
+  return v;
+}
+
+__attribute__((noinline)) static void store_lanes(float *p, lanes mask, four v) {
+  for (int i = mask.first; i < mask.end; i++) p[i] = v[i];
+}
+
+static inline four clamp(four v, four low, four high) {
+  typedef int mask __attribute__((vector_size(16)));
+  const mask less = v < low, more = v > high;
+  return (four)((less & (mask)low) | (more & (mask)high) | (~(less | more) & (mask)v));
+}
+
+#define SUFFIX portable
+#define NARROW portable
+#define TARGET
+#define WIDTH 4
+#define MASKED 0
+#define MASK lanes
+#define LANES(first, end) \
+  (lanes) { (int)most(least(first, 4), 0), (int)most(least(end, 4), 0) }
+#define LOAD(p, mask) load_lanes(p, mask)
+#define STORE(p, mask, v) store_lanes(p, mask, v)
+#define PICK_EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
+#define PICK_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
+#define PUT_IN_ORDER(v) (v)
+#define CLAMP(v, low, high) clamp(v, low, high)
+#include "depthwise_template.h"
+
+int ck_depthwise_accepts(const ck_window *w) {
+  const ptrdiff_t height = w->kernel[1], stride = w->stride[1], step = w->stride[2];
+  if (w->input[0] != 1 || w->output[0] != 1 || w->kernel[0] != 1 || w->pad[0] != 0 ||
+      w->kernel[2] > CK_DEPTHWISE_WIDTH || stride > 2 || step > 2 ||
+      (stride == 2 && w->dilation[1] > 1) || (step == 2 && w->dilation[2] > 1))
+    return 0;
+  switch (FORM(height, stride, step)) {
+    case FORM(1, 1, 1):
+    case FORM(1, 1, 2):
+    case FORM(3, 1, 1):
+    case FORM(3, 2, 1):
+    case FORM(3, 2, 2):
+    case FORM(5, 1, 1):
+    case FORM(5, 2, 1):
+    case FORM(5, 2, 2):
+    case FORM(7, 1, 1):
+    case FORM(7, 2, 2): return 1;
+    default: return 0;
   }
+}
 
-BLOCK(8)
-BLOCK(16)
-
-CK_VERSIONS(void, ck_depthwise3,
-            (const ck_window *w, const float *x, const float *weights, float *scratch, float *y,
-             float bias, float low, float high), (w, x, weights, scratch, y, bias, low, high)) {
-  const ptrdiff_t width = w->output[2], row = copied(width);
-  const ptrdiff_t phases = w->stride[2], line = row * phases;
-  const ptrdiff_t last = least((w->output[1] - 1) * w->stride[1] + 3, w->pad[1] + w->input[1]);
-  for (ptrdiff_t r = w->pad[1]; r < last; r++) {
-    const float *from = x + (r - w->pad[1]) * w->input[2];
-    float *to = scratch + r * line;
-    if (phases == 1) {
-      copy_phase(from, w->input[2], -w->pad[2], 1, row, to);
-    } else {
-      copy_phase(from, w->input[2], -w->pad[2], 2, row, to);
-      copy_phase(from, w->input[2], 1 - w->pad[2], 2, row, to + row);
-    }
-  }
-  const places at = {.line = line, .second = phases == 1 ? 1 : row, .third = phases == 1 ? 2 : 1,
-                     .step = w->stride[1] * line};
-  const float *const end = y + w->output[1] * width;
-  for (ptrdiff_t oy = 0; oy < w->output[1];) {
-    const ptrdiff_t left = w->output[1] - oy;
-    const ptrdiff_t rows = width <= 8 && left >= 7 ? 7 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
-    const float *from = scratch + oy * at.step;
-    float *to = y + oy * width;
-#define CASE(lanes, rows)                                                                        \
-  block_##lanes(from + n, at, weights, bias, low, high, to + n, width, least(width - n, lanes),  \
-                end, rows)
-    // From last to first, because the last vectors may write into the next row.
-    for (ptrdiff_t n = (width - 1) / LANES * LANES; n >= 0; n -= LANES) {
-      if (width <= 8) {
-        switch (rows) {
-          case 7: CASE(8, 7); break;
-          case 4: CASE(8, 4); break;
-          case 2: CASE(8, 2); break;
-          default: CASE(8, 1);
-        }
-      } else {
-        switch (rows) {
-          case 4: CASE(16, 4); break;
-          case 2: CASE(16, 2); break;
-          default: CASE(16, 1);
-        }
-      }
-    }
-    oy += rows;
+void ck_depthwise(const ck_window *w, const float *x, ptrdiff_t first, ptrdiff_t count,
+                  ptrdiff_t multiple, const float *weights, float *y, const ck_epilogue *e) {
+  depthwise d = {.height = w->kernel[1], .width = w->kernel[2], .stride = w->stride[1],
+                 .step = w->stride[2], .row = w->output[2], .input = w->input[2],
+                 .pitch = w->dilation[1] * w->input[2], .y_pitch = w->dilation[1] * w->output[2],
+                 .low = e->low, .high = e->high};
+  for (ptrdiff_t k = 0; k < d.width; k++) d.offsets[k] = k * w->dilation[2] - w->pad[2];
+  for (ptrdiff_t m = first; m < first + count; m++) {
+    const channel c = {weights + m * d.height * d.width, e->bias ? e->bias[m] : 0};
+    CK_PER_LEVEL(plane_avx512, plane_avx2, plane_portable)(
+        &d, w, &c, x + m / multiple * w->input[1] * w->input[2],
+        y + m * w->output[1] * w->output[2], e);
   }
 }

@@ -1,7 +1,6 @@
 // Direct convolution: a matrix product that reads the image in place as its right-hand matrix.
 #include "ck_direct.h"
 
-#include "ck_elementwise.h"
 #include "dispatch.h"
 
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
@@ -70,8 +69,7 @@ CK_VERSIONS(void, ck_finish_rows,
     }
     if (residual) residual += width;
   }
-  if (f == CK_ACTIVATION_SIGMOID) ck_sigmoid(first, first, (size_t)(rows * n));
-  if (f == CK_ACTIVATION_TANH) ck_tanh(first, first, (size_t)(rows * n));
+  if (f > CK_ACTIVATION_LEAKY_RELU) ck_activate(first, rows * n, f, a, b);
 }
 
 // Writes places first..<first + count of one channel, computed in x, to their windows in y.

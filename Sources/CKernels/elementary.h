@@ -39,12 +39,11 @@ static inline float exp_parts1(float x, float *scale) {
   float n = shifted.f - magic;
   float r = x - n * 0.693145751953125f;
   r = r - n * 1.42860682030941723212e-6f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
+  float p = 1.3814541e-3f;
+  p = p * r + 8.3687454e-3f;
+  p = p * r + 4.1668389e-2f;
+  p = p * r + 1.6666521e-1f;
+  p = p * r + 4.9999994e-1f;
   power.i = (shifted.i << 23) + 0x3f800000u;
   *scale = power.f;
   return p * (r * r) + r;

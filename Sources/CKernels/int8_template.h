@@ -99,6 +99,8 @@ TARGET __attribute__((always_inline)) static inline INTS NAMED(int8_value, SUFFI
   if (e->row) v += (uint32_t)e->row[m];
   if (e->column) v += *(const WORDS *)(e->column + n);
   if (e->row_factor) v += (uint32_t)e->row_factor[m] * *(const WORDS *)(e->column_factor + n);
+  if (e->second_row_factor)
+    v += (uint32_t)e->second_row_factor[m] * *(const WORDS *)(e->second_column_factor + n);
   return (INTS)v;
 }
 
@@ -148,6 +150,7 @@ TARGET __attribute__((always_inline)) static inline void NAMED(int8_row, SUFFIX)
     } else if (e->result == CK_INT8_FLOATS) {
       FLOATS x = NAMED(int8_scaled, SUFFIX)(NAMED(int8_value, SUFFIX)(sums + i, e, m, n + i), e, m,
                                             n + i);
+      if (e->residual) x += *(const FLOATS *)(e->residual + m * e->residual_stride + n + i);
       if (e->column_bias) {
         x += *(const FLOATS *)(e->column_bias + n + i);
       } else if (e->row_bias) {
@@ -189,19 +192,29 @@ TARGET static void NAMED(int8_finish_edge, SUFFIX)(const int32_t *sums, ptrdiff_
                                                    const ck_int8_epilogue *e, ptrdiff_t m,
                                                    ptrdiff_t n, ptrdiff_t rows, ptrdiff_t columns,
                                                    uint8_t *y, ptrdiff_t stride) {
-  int32_t column[WIDTH] = {0}, factor[WIDTH] = {0};
+  int32_t column[WIDTH] = {0}, factor[WIDTH] = {0}, second[WIDTH] = {0};
   float scale[WIDTH] = {0}, bias[WIDTH] = {0};
   ck_int8_epilogue own = *e;
   const size_t bytes = (size_t)columns * 4;
   if (e->column) own.column = memcpy(column, e->column + n, bytes);
   if (e->column_factor) own.column_factor = memcpy(factor, e->column_factor + n, bytes);
+  if (e->second_column_factor)
+    own.second_column_factor = memcpy(second, e->second_column_factor + n, bytes);
   if (e->column_scale) own.column_scale = memcpy(scale, e->column_scale + n, bytes);
   if (e->column_bias) own.column_bias = memcpy(bias, e->column_bias + n, bytes);
   uint8_t result[ROWS * WIDTH * 4];
   const int is_quads = e->result == CK_INT8_QUADS;
   const ptrdiff_t size = e->result <= CK_INT8_FLOATS ? 4 : 1, lines = is_quads ? (rows + 3) / 4 : rows;
+  float residual[ROWS * WIDTH] = {0};
+  if (e->residual) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+      memcpy(residual + r * WIDTH, e->residual + (m + r) * e->residual_stride + n, bytes);
+    own.residual = residual;
+    own.residual_stride = WIDTH;
+  }
   if (own.row) own.row += m;
   if (own.row_factor) own.row_factor += m;
+  if (own.second_row_factor) own.second_row_factor += m;
   if (own.row_scale) own.row_scale += m;
   if (own.row_bias) own.row_bias += m;
   const ptrdiff_t line = is_quads ? WIDTH * 4 : WIDTH * size;

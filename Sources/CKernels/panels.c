@@ -1,12 +1,16 @@
 // Products of packed matrices (see ck_panels.h).
 #include "ck_panels.h"
 
+#include "ck_transpose.h"
 #include "dispatch.h"
 
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
 // Terms of a sum per pass, few enough for those of a panel to stay in the first-level cache.
 #define DEPTH 256
+// The number of terms up to which the results, not the factors, take the time. Blocks of rows are then
+// written one after the other, because memory takes few rows at a time well.
+#define SHALLOW 64
 // The size of a block of A, which stays in the second-level cache for all panels.
 #define GROUP_BYTES 131072
 
@@ -64,6 +68,10 @@ void ck_panel_row(const float *x, ptrdiff_t depth, ptrdiff_t columns, const floa
 void ck_pack_rows(const float *a, ptrdiff_t stride, ptrdiff_t depth, ptrdiff_t rows,
                   float *packed) {
   const ptrdiff_t block = ck_panel_rows();
+  if (rows == block) {
+    ck_transpose(a, stride, packed, block, (size_t)depth, (size_t)rows, sizeof(float));
+    return;
+  }
   for (ptrdiff_t k = 0; k < depth; k++, packed += block) {
     for (ptrdiff_t m = 0; m < block; m++) packed[m] = m < rows ? a[m * stride + k] : 0;
   }

@@ -15,7 +15,7 @@ TARGET __attribute__((always_inline)) static inline VECTOR NAMED(choose, SUFFIX)
 
 typedef struct {
   int first, last;  // whether the sums begin and end here
-  const float *bias, *residual;
+  const float *bias, *starts, *residual;
   ptrdiff_t residual_stride;
   float low, high;
 } NAMED(part, SUFFIX);
@@ -26,9 +26,13 @@ TARGET __attribute__((always_inline)) static inline void NAMED(tile, SUFFIX)(
     const NAMED(part, SUFFIX) *part, const int rows, const int vectors) {
   VECTOR sum[ROWS][2];
   if (part->first) {
+    VECTOR start[2] = {{0}, {0}};
+    if (part->starts)
+      UNROLL for (int v = 0; v < vectors; v++)
+        start[v] = *(const VECTOR *)(part->starts + v * WIDTH);
     UNROLL for (int m = 0; m < rows; m++) {
-      const VECTOR start = (VECTOR){0} + (part->bias ? part->bias[m] : 0.0f);
-      UNROLL for (int v = 0; v < vectors; v++) sum[m][v] = start;
+      const float bias = part->bias ? part->bias[m] : 0.0f;
+      UNROLL for (int v = 0; v < vectors; v++) sum[m][v] = start[v] + bias;
     }
   } else {
     UNROLL for (int m = 0; m < rows; m++) {
@@ -91,7 +95,7 @@ TARGET static void NAMED(edge_tile, SUFFIX)(const float *a, const float *b, ptrd
                                             float *y, ptrdiff_t stride,
                                             const NAMED(part, SUFFIX) *part, ptrdiff_t rows,
                                             int vectors, ptrdiff_t columns) {
-  float tile[ROWS * COLUMNS], residual[ROWS * COLUMNS];
+  float tile[ROWS * COLUMNS], residual[ROWS * COLUMNS], starts[COLUMNS];
   NAMED(part, SUFFIX) own = *part;
   for (ptrdiff_t m = 0; m < rows; m++) {
     if (!part->first)
@@ -101,37 +105,52 @@ TARGET static void NAMED(edge_tile, SUFFIX)(const float *a, const float *b, ptrd
         residual[m * COLUMNS + n] = part->residual[m * part->residual_stride + n];
   }
   if (part->residual) own.residual = residual, own.residual_stride = COLUMNS;
+  if (part->starts) {
+    for (ptrdiff_t n = 0; n < columns; n++) starts[n] = part->starts[n];
+    own.starts = starts;
+  }
   NAMED(any_tile, SUFFIX)(a, b, depth, tile, COLUMNS, &own, rows, vectors);
   for (ptrdiff_t m = 0; m < rows; m++)
     for (ptrdiff_t n = 0; n < columns; n++) y[m * stride + n] = tile[m * COLUMNS + n];
 }
 
+// The results of the block from row m and the panel from column n on, for terms k..<k + depth.
+TARGET static void NAMED(place, SUFFIX)(const ck_product *p, const float *a, const float *b,
+                                        float *y, const ck_epilogue *e, NAMED(part, SUFFIX) *part,
+                                        ptrdiff_t k, ptrdiff_t depth, ptrdiff_t m, ptrdiff_t n) {
+  const ptrdiff_t columns = least(COLUMNS, p->columns - n), rows = least(ROWS, p->rows - m);
+  const int vectors = columns > WIDTH ? 2 : 1;
+  const float *panel = b + n * p->depth + k * vectors * WIDTH;
+  const float *block = a + m * p->depth + k * ROWS;
+  part->starts = e->starts ? e->starts + n : NULL;
+  part->bias = e->bias ? e->bias + m : NULL;
+  part->residual = e->residual ? e->residual + m * p->residual_stride + n : NULL;
+  y += m * p->stride + n;
+  if (columns == vectors * WIDTH)
+    NAMED(any_tile, SUFFIX)(block, panel, depth, y, p->stride, part, rows, vectors);
+  else
+    NAMED(edge_tile, SUFFIX)(block, panel, depth, y, p->stride, part, rows, vectors, columns);
+}
+
 TARGET static void NAMED(product, SUFFIX)(const ck_product *p, const float *a, const float *b,
                                           float *y, const ck_epilogue *e) {
-  const ptrdiff_t group = GROUP_BYTES / (DEPTH * 4);
+  const ptrdiff_t group = GROUP_BYTES / (DEPTH * 4) / ROWS * ROWS;
   for (ptrdiff_t k = 0; k < p->depth || k == 0; k += DEPTH) {
     const ptrdiff_t depth = least(DEPTH, p->depth - k);
     NAMED(part, SUFFIX) part = {.first = k == 0, .last = k + depth >= p->depth,
                                 .residual_stride = p->residual_stride,
                                 .low = e->low, .high = e->high};
-    for (ptrdiff_t g = 0; g < p->rows; g += group / ROWS * ROWS) {
-      const ptrdiff_t end = least(g + group / ROWS * ROWS, p->rows);
+    if (p->depth <= SHALLOW) {
+      for (ptrdiff_t m = 0; m < p->rows; m += ROWS) {
+        for (ptrdiff_t n = 0; n < p->columns; n += COLUMNS)
+          NAMED(place, SUFFIX)(p, a, b, y, e, &part, k, depth, m, n);
+      }
+      continue;
+    }
+    for (ptrdiff_t g = 0; g < p->rows; g += group) {
       for (ptrdiff_t n = 0; n < p->columns; n += COLUMNS) {
-        const ptrdiff_t columns = least(COLUMNS, p->columns - n);
-        const int vectors = columns > WIDTH ? 2 : 1;
-        const float *panel = b + n * p->depth + k * vectors * WIDTH;
-        for (ptrdiff_t m = g; m < end; m += ROWS) {
-          const ptrdiff_t rows = least(ROWS, end - m);
-          const ptrdiff_t place = m * p->stride + n;
-          part.bias = e->bias ? e->bias + m : NULL;
-          part.residual = e->residual ? e->residual + m * p->residual_stride + n : NULL;
-          const float *block = a + m * p->depth + k * ROWS;
-          if (columns == vectors * WIDTH)
-            NAMED(any_tile, SUFFIX)(block, panel, depth, y + place, p->stride, &part, rows, vectors);
-          else
-            NAMED(edge_tile, SUFFIX)(block, panel, depth, y + place, p->stride, &part, rows,
-                                     vectors, columns);
-        }
+        for (ptrdiff_t m = g; m < least(g + group, p->rows); m += ROWS)
+          NAMED(place, SUFFIX)(p, a, b, y, e, &part, k, depth, m, n);
       }
     }
   }
@@ -144,7 +163,9 @@ TARGET __attribute__((always_inline)) static inline void NAMED(row_tile, SUFFIX)
     const ck_epilogue *e, const int panels) {
   VECTOR sum[4][2];
   UNROLL for (int p = 0; p < panels; p++) {
-    UNROLL for (int v = 0; v < 2; v++) sum[p][v] = (VECTOR){0};
+    UNROLL for (int v = 0; v < 2; v++)
+      sum[p][v] =
+          e->starts ? *(const VECTOR *)(e->starts + p * COLUMNS + v * WIDTH) : (VECTOR){0};
   }
   for (ptrdiff_t k = 0; k < depth; k++, b += COLUMNS) {
     UNROLL for (int p = 0; p < panels; p++) {
@@ -166,7 +187,7 @@ TARGET __attribute__((always_inline)) static inline void NAMED(row_tile, SUFFIX)
 // One row by a last panel of one vector, in the same order of additions.
 TARGET static void NAMED(half_row, SUFFIX)(const float *x, ptrdiff_t depth, const float *b,
                                            float *y, const ck_epilogue *e) {
-  VECTOR sum = {0};
+  VECTOR sum = e->starts ? *(const VECTOR *)e->starts : (VECTOR){0};
   for (ptrdiff_t k = 0; k < depth; k++) sum += x[k] * *(const VECTOR *)(b + k * WIDTH);
   if (e->residual) sum += *(const VECTOR *)e->residual;
   const VECTOR low = (VECTOR){0} + e->low, high = (VECTOR){0} + e->high;
@@ -182,6 +203,7 @@ TARGET static void NAMED(row, SUFFIX)(const float *x, ptrdiff_t depth, ptrdiff_t
     const ptrdiff_t panels = least((whole - n) / COLUMNS, 4);
     const float *from = b + n * depth;
     own.residual = e->residual ? e->residual + n : NULL;
+    own.starts = e->starts ? e->starts + n : NULL;
     switch (panels) {
       case 4: NAMED(row_tile, SUFFIX)(x, depth, from, step, y + n, &own, 4); break;
       case 3: NAMED(row_tile, SUFFIX)(x, depth, from, step, y + n, &own, 3); break;
@@ -191,9 +213,13 @@ TARGET static void NAMED(row, SUFFIX)(const float *x, ptrdiff_t depth, ptrdiff_t
     n += panels * COLUMNS;
   }
   if (whole == columns) return;
-  float sums[COLUMNS], residual[COLUMNS] = {0};
-  for (ptrdiff_t n = whole; n < columns && e->residual; n++) residual[n - whole] = e->residual[n];
+  float sums[COLUMNS], residual[COLUMNS] = {0}, starts[COLUMNS] = {0};
+  for (ptrdiff_t n = whole; n < columns; n++) {
+    if (e->residual) residual[n - whole] = e->residual[n];
+    if (e->starts) starts[n - whole] = e->starts[n];
+  }
   own.residual = e->residual ? residual : NULL;
+  own.starts = e->starts ? starts : NULL;
   if (columns - whole > WIDTH) {
     NAMED(row_tile, SUFFIX)(x, depth, b + whole * depth, step, sums, &own, 1);
   } else {

@@ -84,7 +84,7 @@ extension Sequence<Int> {
   ///
   /// It is `nil` for a shape that no tensor can have: one with a negative size, or one whose nonzero
   /// sizes multiply to more than 2⁵⁶. Strides and byte counts of other shapes never overflow.
-  package var elementCount: Int? {
+  @inlinable package var elementCount: Int? {
     var product = 1
     var isEmpty = false
     for size in self {

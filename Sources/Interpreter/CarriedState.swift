@@ -33,8 +33,10 @@ public final class CarriedState {
   }
 
   /// Unused memory for a new tensor of that type; `nil` where there is none.
-  fileprivate func takeSpare(_ name: String, _ type: TensorType?) -> Tensor? {
-    guard let spare = previous.removeValue(forKey: name), spare.type == type else { return nil }
+  fileprivate func takeSpare(_ name: String, _ type: Plan.Memory?) -> Tensor? {
+    guard let spare = previous.removeValue(forKey: name), type?.fits(spare) == true else {
+      return nil
+    }
     return spare
   }
 
@@ -66,16 +68,20 @@ extension Session {
     let (program, arguments) = try match(values)
     values = [:]
     let plan = try program.plans.plan(
-      for: program, inputs: arguments.map(\.type), engine: engine)
+      for: program, inputs: arguments, engine: engine)
     var numbers: [String: Int32] = [:]
-    for (info, number) in zip(outputs, program.outputs) { numbers[info.name] = number }
+    for (info, number) in zip(outputs, plan.program.outputs) { numbers[info.name] = number }
 
+    let given = Set(plan.program.inputs)
     var reused: [(number: Int32, tensor: Tensor)] = []
     for (input, output) in carried {
       guard let number = numbers[output] else {
         throw .unknownName(output, nearest: nearest(output, Array(numbers.keys)))
       }
-      if let spare = state.takeSpare(input, plan.types[Int(number)]) {
+      // An output that is an input or a constant needs no memory.
+      if !given.contains(number), plan.constants[Int(number)] == nil,
+        let spare = state.takeSpare(input, plan.types[Int(number)])
+      {
         reused.append((number, spare))
       }
     }

@@ -17,19 +17,23 @@ package struct Inference {
   /// - Parameters:
   ///   - inputs: types of the program's inputs, `nil` for unknown
   ///   - captures: types of the captured values
+  ///   - captureConstants: the contents of captured values that are the same in each run
   ///   - lenient: whether a subgraph that does not fit its inputs has unknown outputs instead of an
   ///     error, since it may never run
   ///   - steps: the steps left for subgraphs; the default suits the program's size
   /// - Throws: `ModelError.node` for inputs that do not fit a node.
   package init(
-    _ program: Program, inputs: [ValueType?], captures: [ValueType?] = [], engine: Engine,
-    lenient: Bool, steps: InferenceSteps? = nil
+    _ program: Program, inputs: [ValueType?], captures: [ValueType?] = [],
+    captureConstants: [Value?] = [], engine: Engine, lenient: Bool, steps: InferenceSteps? = nil
   ) throws(ModelError) {
     self.steps = steps ?? InferenceSteps(program)
     types = Array(repeating: nil, count: program.names.count)
     constants = Array(repeating: nil, count: program.names.count)
     for (number, type) in zip(program.inputs, inputs) { types[Int(number)] = type }
     for (number, type) in zip(program.captures, captures) { types[Int(number)] = type }
+    for (number, value) in zip(program.captures, captureConstants) {
+      constants[Int(number)] = value
+    }
     for (number, value) in program.constants {
       constants[Int(number)] = value
       types[Int(number)] = value.type
@@ -58,9 +62,14 @@ package struct Inference {
     var subgraphs: [String: any SubgraphRunner] = [:]
     var first = 0
     for subgraph in node.subgraphs {
+      let captured = subgraph.captures.map { constants[Int($0)] }
+      // The plans of a program are shared, so they must not depend on captured constants.
+      let plans =
+        captured.allSatisfy { $0 == nil }
+        ? subgraph.program.plans : PlanCache(limit: engine.options.maxPlans)
       subgraphs[subgraph.attribute] = Subgraph(
-        program: subgraph.program, engine: engine,
-        captureTypes: subgraph.captures.map { types[Int($0)] },
+        program: subgraph.program, engine: engine, plans: plans,
+        captureTypes: subgraph.captures.map { types[Int($0)] }, captureConstants: captured,
         firstCapture: first, lenient: lenient, steps: steps)
       first += subgraph.captures.count
     }

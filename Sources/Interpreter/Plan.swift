@@ -9,38 +9,68 @@ final class Plan: Sendable {
     case compute(Kernel.Body)
     case produce(@Sendable (borrowing Call) throws(OperatorError) -> [Value?])
     /// The types are not known before the run, which infers, prepares and computes.
-    case evaluate
+    case evaluate(NodeMemory)
+  }
+
+  /// The type of a value whose sizes are known before the run.
+  struct Memory {
+    let elementType: ElementType
+    let sizes: [Int]
+    let bytes: Int
+
+    init?(_ type: ValueType?) {
+      guard let type = type?.tensorType, let sizes = type.shape?.sizes else { return nil }
+      elementType = type.elementType
+      self.sizes = sizes
+      bytes = type.byteCount ?? .max
+    }
+
+    /// Whether a tensor has this type.
+    func fits(_ tensor: Tensor?) -> Bool {
+      guard let tensor else { return false }
+      return tensor.elementType == elementType && tensor.shape == sizes
+    }
   }
 
   /// A class, so that going through the list copies nothing.
   final class Step: Sendable {
     let action: Action
     let node: Int
+    /// The values that the node reads, and those that its subgraphs capture.
+    let inputs: [Int32]
+    let captures: [Int32]
+    let outputs: [Int32]
     /// The place in `slots` where the numbers of its inputs and outputs begin.
     let firstSlot: Int
-    let inputCount: Int
     /// Values to allocate on the heap before it runs.
     let allocations: [Int32]
     /// Values on the heap that no later step uses.
     let releases: [Int32]
     let touchesHeap: Bool
+    let pace = StepPace()
 
     init(
-      action: Action, node: Int, firstSlot: Int, inputCount: Int, allocations: [Int32],
+      action: Action, _ node: Program.Node, at index: Int, firstSlot: Int, allocations: [Int32],
       releases: [Int32]
     ) {
       self.action = action
-      self.node = node
+      self.node = index
+      inputs = node.inputs
+      captures = node.subgraphs.flatMap(\.captures)
+      outputs = node.outputs
       self.firstSlot = firstSlot
-      self.inputCount = inputCount
       self.allocations = allocations
       self.releases = releases
       self.touchesHeap = !allocations.isEmpty || !releases.isEmpty
     }
   }
 
-  /// The caller of a run keeps the program alive, which keeps its plans.
-  unowned let program: Program
+  /// The caller of a run keeps the program alive, which keeps its plans; or `specialized` does.
+  unowned(unsafe) let program: Program
+  /// The program, if it is not the one that keeps the plan.
+  private let specialized: Program?
+  /// The types of the inputs and of the captured values.
+  private let inputTypes: [Memory?]
   let engine: Engine
   let steps: [Step]
   /// The values that each step's kernel reads and writes, views replaced by the values they show.
@@ -52,18 +82,21 @@ final class Plan: Sendable {
   /// Each value's offset in the arena; −1 for those elsewhere.
   let offsets: [Int]
   /// The types of values with planned memory.
-  let types: [TensorType?]
+  let types: [Memory?]
   let constants: [Value?]
   let arenaBytes: Int
   let scratchOffset: Int
   private let idle = Mutex<[RunState]>([])
 
   init(
-    program: Program, engine: Engine, steps: [Step], slots: [Int32], transients: [Int32],
-    roots: [Int32], offsets: [Int], types: [TensorType?], constants: [Value?], arenaBytes: Int,
+    program: Program, isSpecialized: Bool, inputTypes: [ValueType?], engine: Engine, steps: [Step],
+    slots: [Int32], transients: [Int32],
+    roots: [Int32], offsets: [Int], types: [Memory?], constants: [Value?], arenaBytes: Int,
     scratchOffset: Int
   ) {
     self.program = program
+    self.specialized = isSpecialized ? program : nil
+    self.inputTypes = inputTypes.map(Memory.init)
     self.engine = engine
     self.steps = steps
     self.slots = slots
@@ -76,10 +109,25 @@ final class Plan: Sendable {
     self.scratchOffset = scratchOffset
   }
 
+  /// Whether values are of the types that the plan was made for. Values other than tensors never are.
+  func fits(_ inputs: [Value], captures: ArraySlice<Value?>) -> Bool {
+    guard inputs.count + captures.count == inputTypes.count else { return false }
+    for (index, value) in inputs.enumerated() where !fits(value, index) { return false }
+    for (index, value) in captures.enumerated() where !fits(value, inputs.count + index) {
+      return false
+    }
+    return true
+  }
+
+  private func fits(_ value: Value?, _ index: Int) -> Bool {
+    guard case .tensor(let tensor)? = value, let type = inputTypes[index] else { return false }
+    return type.fits(tensor)
+  }
+
   /// Runs the plan once.
   /// - Parameter inputs: a value for each of the program's inputs, of the plan's types
   func run(
-    _ inputs: [Value], captures: [Value?] = [], _ run: Run
+    _ inputs: [Value], captures: ArraySlice<Value?> = [], _ run: Run
   ) throws(ModelError) -> [Value] {
     var reused: [(number: Int32, tensor: Tensor)] = []
     return try self.run(inputs, captures: captures, reusing: &reused, run)
@@ -90,7 +138,7 @@ final class Plan: Sendable {
   ///   - inputs: a value for each of the program's inputs, of the plan's types
   ///   - reused: tensors whose memory outputs of the same type take; empty after the run
   func run(
-    _ inputs: [Value], captures: [Value?] = [],
+    _ inputs: [Value], captures: ArraySlice<Value?> = [],
     reusing reused: inout [(number: Int32, tensor: Tensor)],
     _ run: Run
   ) throws(ModelError) -> [Value] {
@@ -104,10 +152,10 @@ final class Plan: Sendable {
       state.clear()
       idle.withLock { if $0.count < engine.pool.threads * 2 { $0.append(state) } }
     }
-    state.set(program.inputs, inputs)
+    for (number, value) in zip(program.inputs, inputs) { state.set(number, value) }
     state.set(program.captures, captures)
     state.keepsOutputs = !reused.isEmpty
-    while let (number, tensor) = reused.popLast() { state.set([number], [.tensor(tensor)]) }
+    while let (number, tensor) = reused.popLast() { state.set(number, .tensor(tensor)) }
     try state.execute(run)
     var outputs: [Value] = []
     for number in program.outputs { outputs.append(try state.output(number)) }

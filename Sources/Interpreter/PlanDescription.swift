@@ -34,6 +34,7 @@ extension Session {
     let log = PlanLog()
     let plan = try Planner.plan(
       program, inputs: inputTypes(shapes: shapes), engine: engine, log: log)
+    let program = log.program ?? program
     let steps = program.nodes.enumerated().map { index, node in
       PlanDescription.Step(
         name: node.name, operatorType: node.operatorType,
@@ -48,10 +49,18 @@ extension Session {
 
 /// Takes notes while a plan is made.
 final class PlanLog {
+  /// The program that the plan runs.
+  private(set) var program: Program?
   /// The inferred types of values, by number.
-  var types: [ValueType?] = []
+  private(set) var types: [ValueType?] = []
   /// The notes on each node, by its place in the program.
   private(set) var notes: [Int: [String]] = [:]
+
+  /// Begins the notes on a program.
+  func begin(_ program: Program, _ types: [ValueType?]) {
+    self.program = program
+    self.types = types
+  }
 
   /// Adds a note on a node.
   func note(_ node: Int, _ text: String) { notes[node, default: []].append(text) }

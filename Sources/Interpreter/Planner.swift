@@ -3,16 +3,18 @@ import ONNXOperators
 
 /// Makes a plan: prepares the kernels, then gives every value a place in memory for its lifetime.
 struct Planner {
-  private let program: Program
-  private let engine: Engine
-  private let inference: Inference
-  private var roots: [Int32]
-  private var actions: [(node: Int, action: Action)] = []
+  let program: Program
+  /// Whether the program is not the one that keeps the plan.
+  private let isSpecialized: Bool
+  let engine: Engine
+  let inference: Inference
+  var roots: [Int32]
+  var actions: [(node: Int, action: Action)] = []
   private var scratch = 0
   private var readers: ConstantReaders?
-  private let log: PlanLog?
+  let log: PlanLog?
 
-  private enum Action {
+  enum Action {
     case run(Plan.Action)
     case parts(of: Int32, offsets: [Int], otherwise: Kernel.Body)
     case join(copying: @Sendable ([Int]) -> Kernel.Body)
@@ -34,28 +36,42 @@ struct Planner {
   /// - Parameters:
   ///   - inputs: types of the program's inputs
   ///   - captures: types of the captured values
+  ///   - captureConstants: contents of those that are the same in each run
   ///   - log: takes notes of all decisions; the plan is then for show, and constants keep their
   ///     contents
   static func plan(
-    _ program: Program, inputs: [ValueType?], captures: [ValueType?] = [], engine: Engine,
-    log: PlanLog? = nil
+    _ program: Program, inputs: [ValueType?], captures: [ValueType?] = [],
+    captureConstants: [Value?] = [], engine: Engine, log: PlanLog? = nil
   ) throws(ModelError) -> Plan {
-    let inference = try Inference(
-      program, inputs: inputs, captures: captures, engine: engine, lenient: true)
+    func infer(_ program: Program) throws(ModelError) -> Inference {
+      try Inference(
+        program, inputs: inputs, captures: captures, captureConstants: captureConstants,
+        engine: engine, lenient: true)
+    }
+    let original = program
+    var program = program
+    var inference = try infer(program)
+    while let taken = program.takingKnownBranches(inference, engine: engine) {
+      program = taken.withoutUnusedNodes
+      inference = try infer(program)
+    }
     try engine.checkTime()
-    log?.types = inference.types
+    log?.begin(program, inference.types)
     // What kernels are prepared with is kept for later runs, and the memory of constants given back.
     return try Deadline.ignoring { () throws(ModelError) in
-      var planner = Planner(program, engine, inference, log)
+      var planner = Planner(
+        program, isSpecialized: program !== original, engine, inference, log)
       for index in program.nodes.indices { try planner.prepare(index) }
-      return try planner.finish()
+      return try planner.finish(inputs: inputs, captures: captures)
     }
   }
 
   private init(
-    _ program: Program, _ engine: Engine, _ inference: Inference, _ log: PlanLog?
+    _ program: Program, isSpecialized: Bool, _ engine: Engine, _ inference: Inference,
+    _ log: PlanLog?
   ) {
     self.program = program
+    self.isSpecialized = isSpecialized
     self.engine = engine
     self.inference = inference
     self.roots = program.names.indices.map(Int32.init)
@@ -76,21 +92,13 @@ struct Planner {
     guard let inputs = inference.inputs(of: node, engine: engine, lenient: true),
       inputs.types.allSatisfy({ $0?.isComplete ?? true }),
       node.body.shapeInputs.allSatisfy({ !inputs.has($0) || inputs.constant($0) != nil }),
-      zip(node.outputs, types).allSatisfy({ $0 < 0 || $1?.isComplete == true })
+      let kernel = try kernel(of: index, inputs, types)
     else {
       log?.note(index, "prepared in each run, since shapes depend on data")
-      actions.append((index, .run(.evaluate)))
+      let memory = NodeMemory(node, maxPlans: engine.options.maxPlans)
+      actions.append((index, .run(.evaluate(memory))))
       return
     }
-    let preparation = Preparation(
-      inputs: inputs, outputs: types.map { $0?.tensorType }, threads: engine.pool.threads,
-      packed: engine.packed, convolution: engine.options.convolution,
-      precision: engine.options.precision,
-      isBatchInvariant: engine.options.isBatchInvariant, notes: log.map { _ in KernelNotes() })
-    let kernel: Kernel
-    do { kernel = try node.body.prepare(preparation) } catch { throw node.error(error) }
-    for text in preparation.notes?.all ?? [] { log?.note(index, text) }
-    for input in preparation.replaced.all { readers?.remove(inputs.constant(input)) }
     switch kernel {
     case .view(let input):
       log?.note(index, "view")
@@ -109,14 +117,41 @@ struct Planner {
     }
   }
 
-  private func root(_ number: Int32) -> Int32 { number < 0 ? number : roots[Int(number)] }
+  /// The kernel of a node; `nil` where it needs the types of outputs that depend on data.
+  private mutating func kernel(
+    of index: Int, _ inputs: Inputs, _ types: [ValueType?]
+  ) throws(ModelError) -> Kernel? {
+    let node = program.nodes[index]
+    let areKnown = zip(node.outputs, types).allSatisfy { $0 < 0 || $1?.isComplete == true }
+    let preparation = Preparation(
+      inputs: inputs, outputs: types.map { $0?.tensorType }, threads: engine.pool.threads,
+      packed: engine.packed, convolution: engine.options.convolution,
+      precision: engine.options.precision,
+      isBatchInvariant: engine.options.isBatchInvariant, notes: log.map { _ in KernelNotes() })
+    let kernel: Kernel
+    do { kernel = try node.body.prepare(preparation) } catch {
+      if !areKnown { return nil }
+      throw node.error(error)
+    }
+    if !areKnown {
+      // A kernel that makes its outputs finds their types itself.
+      guard case .produce = kernel else { return nil }
+    }
+    for text in preparation.notes?.all ?? [] { log?.note(index, text) }
+    for input in preparation.replaced.all { readers?.remove(inputs.constant(input)) }
+    return kernel
+  }
+
+  func root(_ number: Int32) -> Int32 { number < 0 ? number : roots[Int(number)] }
 
   /// The values that a step uses, views replaced by the values they show.
-  private func uses(_ node: Program.Node) -> [Int32] {
+  func uses(_ node: Program.Node) -> [Int32] {
     node.inputs.map(root) + node.subgraphs.flatMap { $0.captures.map(root) }
   }
 
-  private mutating func finish() throws(ModelError) -> Plan {
+  private mutating func finish(
+    inputs: [ValueType?], captures: [ValueType?]
+  ) throws(ModelError) -> Plan {
     var lifetimes = lifetimes()
     let placement = try place(lifetimes)
     for number in roots.indices {
@@ -169,137 +204,17 @@ struct Planner {
       guard case .run(let action) = entry.action else { continue }
       steps.append(
         Plan.Step(
-          action: action, node: entry.node, firstSlot: slots.count,
-          inputCount: node.inputs.count, allocations: allocations, releases: releases))
+          action: action, node, at: entry.node, firstSlot: slots.count, allocations: allocations,
+          releases: releases))
       slots += node.inputs.map(root) + node.outputs
     }
     _ = try total(try total(arena.size, scratch), heapBytes)
     return Plan(
-      program: program, engine: engine, steps: steps, slots: slots, transients: transients,
-      roots: roots, offsets: offsets,
-      types: inference.types.map { $0?.isComplete == true ? $0?.tensorType : nil },
+      program: program, isSpecialized: isSpecialized, inputTypes: inputs + captures, engine: engine,
+      steps: steps, slots: slots,
+      transients: transients, roots: roots, offsets: offsets,
+      types: inference.types.map(Plan.Memory.init),
       constants: inference.constants, arenaBytes: arena.size + scratch,
       scratchOffset: arena.size)
-  }
-
-  private struct Lifetimes {
-    /// The last step that uses a value; −1 for none, `Int32.max` for outputs.
-    var lastUse: [Int32]
-    /// Whether a value cannot lie in the arena, since it outlives the run or others may keep it.
-    var onHeap: [Bool]
-    /// Whether a step makes the value.
-    var isMade: [Bool]
-  }
-
-  private func lifetimes() -> Lifetimes {
-    let count = program.names.count
-    var result = Lifetimes(
-      lastUse: Array(repeating: -1, count: count), onHeap: Array(repeating: false, count: count),
-      isMade: Array(repeating: false, count: count))
-    for (position, entry) in actions.enumerated() {
-      let node = program.nodes[entry.node]
-      let isCompute = entry.action.isCompute
-      for number in uses(node) where number >= 0 {
-        result.lastUse[Int(number)] = Int32(position)
-        if !isCompute { result.onHeap[Int(number)] = true }
-      }
-      for number in node.outputs where number >= 0 {
-        result.isMade[Int(number)] = true
-        if !isCompute || inference.types[Int(number)]?.tensorType?.elementType == .string {
-          result.onHeap[Int(number)] = true
-        }
-      }
-    }
-    for number in program.outputs {
-      result.onHeap[Int(root(number))] = true
-      result.lastUse[Int(root(number))] = .max
-    }
-    return result
-  }
-
-  /// Decides which values lie inside others, and which copies cuts and joins still need.
-  private mutating func place(_ lifetimes: Lifetimes) throws(ModelError) -> Placement {
-    var placement = Placement(count: program.names.count)
-    func isPlaced(_ number: Int32) -> Bool {
-      lifetimes.isMade[Int(number)] && !lifetimes.onHeap[Int(number)]
-    }
-    for (position, entry) in actions.enumerated() {
-      guard case .parts(let whole, let offsets, let otherwise) = entry.action else { continue }
-      let outputs = zip(program.nodes[entry.node].outputs, offsets).filter { $0.0 >= 0 }
-      guard isPlaced(whole), outputs.allSatisfy({ isPlaced($0.0) && Arena.isAligned($0.1) }) else {
-        log?.note(entry.node, "copied")
-        actions[position].action = .run(.compute(otherwise))
-        continue
-      }
-      log?.note(entry.node, "parts of the input's memory")
-      for (number, offset) in outputs { placement.put(number, in: whole, at: offset) }
-      actions[position].action = .nothing
-    }
-    // From the last, so that values joined step by step lie in the longest one from the start.
-    for (position, entry) in actions.enumerated().reversed() {
-      guard case .join(let copying) = entry.action else { continue }
-      let node = program.nodes[entry.node]
-      let (output, inputs) = (node.outputs[0], node.inputs.map(root))
-      var parts: [(number: Int32, bytes: Int)] = []
-      for (input, number) in zip(inputs, node.inputs) { parts.append((input, try bytes(number))) }
-      if isPlaced(output), placement.find(output, in: parts) {
-        log?.note(entry.node, "the inputs lie side by side")
-        actions[position].action = .nothing
-        continue
-      }
-      var copied: [Int] = []
-      var offset = 0
-      for (index, part) in parts.enumerated() {
-        if isPlaced(output), isPlaced(part.number), placement.isAlone(part.number),
-          Arena.isAligned(offset), try bytes(part.number) == part.bytes,
-          placement.place(output).block != part.number
-        {
-          placement.put(part.number, in: output, at: offset)
-        } else {
-          copied.append(index)
-        }
-        offset += part.bytes
-      }
-      log?.note(entry.node, "copies \(copied.count) of \(parts.count) inputs")
-      actions[position].action = copied.isEmpty ? .nothing : .run(.compute(copying(copied)))
-    }
-    return placement
-  }
-
-  /// An input in the arena that no later node uses and whose memory output 0 may take over.
-  private func overwritable(
-    _ node: Program.Node, _ lifetimes: Lifetimes, _ placement: Placement, at position: Int32,
-    _ offsets: [Int]
-  ) -> Int32? {
-    guard let output = inference.types[Int(node.outputs[0])]?.tensorType else { return nil }
-    for index in node.body.overwritableInputs where index < node.inputs.count {
-      let input = node.inputs[index]
-      guard input >= 0, let type = inference.types[Int(input)]?.tensorType else { continue }
-      let root = root(input)
-      guard offsets[Int(root)] >= 0, placement.isAlone(root),
-        lifetimes.lastUse[Int(root)] == position,
-        type.shape == output.shape, type.elementType.stride == output.elementType.stride,
-        node.inputs.count(where: { $0 >= 0 && placement.place(self.root($0)).block == root }) == 1
-      else { continue }
-      return root
-    }
-    return nil
-  }
-
-  private func bytes(_ number: Int32) throws(ModelError) -> Int {
-    guard let bytes = inference.types[Int(number)]?.tensorType?.byteCount else {
-      throw .memory(needed: .max, limit: engine.memoryLimit)
-    }
-    return bytes
-  }
-
-  /// The sum of two sizes.
-  /// - Throws: `ModelError.memory` where it exceeds the limit.
-  private func total(_ a: Int, _ b: Int) throws(ModelError) -> Int {
-    let (sum, overflow) = a.addingReportingOverflow(b)
-    guard !overflow, sum <= engine.memoryLimit else {
-      throw .memory(needed: overflow ? .max : sum, limit: engine.memoryLimit)
-    }
-    return sum
   }
 }

@@ -43,6 +43,9 @@ struct PreparedModel: Sendable {
       let reports = try passes.apply(
         to: &model,
         PassContext(types: types, operatorSets: operatorSets, engine: engine, ownership: owned))
+      try passes.applyToSubgraphs(
+        of: &model.graph,
+        PassContext(types: types, operatorSets: operatorSets, engine: engine))
       let program = try Program(
         model.graph, operatorSets: operatorSets, engine: engine, ownership: owned)
       return (program, reports)

@@ -185,6 +185,23 @@ package final class Program: Sendable {
       outer == nil && types.allSatisfy { $0?.isFixed == true } ? ownership : nil
     self.plans = PlanCache(limit: engine.options.maxPlans)
   }
+
+  /// A program with the inputs of another one.
+  init(
+    _ other: Program, nodes: [Node], names: [String], outputs: [Int32], constants: [Int32: Value]
+  ) {
+    self.nodes = nodes
+    self.size = nodes.reduce(nodes.count) { $0 + $1.subgraphs.reduce(0) { $0 + $1.program.size } }
+    self.names = names
+    self.inputs = other.inputs
+    self.inputTypes = other.inputTypes
+    self.outputs = outputs
+    self.constants = constants
+    self.captureNames = other.captureNames
+    self.captures = other.captures
+    self.ownership = nil
+    self.plans = PlanCache(limit: 1)
+  }
 }
 
 /// The names of a graph and their numbers.

@@ -4,14 +4,17 @@ import ONNXOperators
 /// The memory and the values of a run. It serves one run of a plan at a time.
 final class RunState: @unchecked Sendable {
   /// The caller of a run keeps the plan alive, which keeps its idle states.
-  unowned let plan: Plan
+  unowned(unsafe) let plan: Plan
   /// The addresses of values, as `Buffers.table` points to them.
-  private let table: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  let table: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   /// Values that are not in the arena.
   private(set) var values: [Value?]
   private let arena: TensorStorage
   private let scratch: UnsafeMutableRawPointer
-  private let pool: ThreadPool
+  let pool: ThreadPool
+  /// The pool of the caller's thread alone.
+  private let caller: ThreadPool
+  private let isThreaded: Bool
   /// Whether outputs keep their memory from run to run where nobody else holds it.
   var keepsOutputs = false
 
@@ -22,6 +25,8 @@ final class RunState: @unchecked Sendable {
     }
     scratch = arena.pointer + plan.scratchOffset
     pool = plan.engine.pool
+    caller = plan.engine.caller
+    isThreaded = pool.threads > 1
     values = plan.constants
     table = .allocate(capacity: plan.roots.count)
     for index in plan.roots.indices {
@@ -40,11 +45,14 @@ final class RunState: @unchecked Sendable {
   }
 
   /// Gives values their contents.
-  func set(_ numbers: [Int32], _ contents: [Value?]) {
-    for (number, value) in zip(numbers, contents) {
-      values[Int(number)] = value
-      table[Int(number)] = value?.tensor?.storage.pointer
-    }
+  func set(_ numbers: [Int32], _ contents: some Sequence<Value?>) {
+    for (number, value) in zip(numbers, contents) { set(number, value) }
+  }
+
+  /// Gives a value its contents.
+  func set(_ number: Int32, _ value: Value?) {
+    values[Int(number)] = value
+    table[Int(number)] = value?.tensor?.storage.pointer
   }
 
   /// Runs all steps of the plan.
@@ -78,17 +86,27 @@ final class RunState: @unchecked Sendable {
       for number in step.allocations { try allocate(number, run) }
     }
     switch step.action {
-    case .compute(let body):
-      try body(
-        Buffers(
-          table: table, slots: slots + step.firstSlot, inputCount: step.inputCount,
-          scratch: scratch, pool: pool))
+    case .compute(let body): try compute(body, step, slots)
     case .produce(let body): try store(try body(try call(step, run)), step)
-    case .evaluate: try evaluate(step, run)
+    case .evaluate(let memory): try evaluate(step, memory, run)
     }
     if step.touchesHeap {
       for number in step.releases { values[Int(number)] = nil }
     }
+  }
+
+  @inline(__always)
+  private func compute(
+    _ body: Kernel.Body, _ step: Plan.Step, _ slots: UnsafePointer<Int32>
+  ) throws(OperatorError) {
+    let choice = isThreaded ? step.pace.choice : .all
+    let buffers = Buffers(
+      table: table, slots: slots + step.firstSlot, inputCount: step.inputs.count,
+      scratch: scratch, pool: choice.isOne ? caller : pool)
+    guard choice.isTrial else { return try body(buffers) }
+    let start = ContinuousClock.now
+    try body(buffers)
+    step.pace.record(choice, .now - start)
   }
 
   /// The value of an output of the program.
@@ -107,7 +125,7 @@ final class RunState: @unchecked Sendable {
     if let value = values[Int(number)] { return value }
     let root = plan.roots[Int(number)]
     guard root != number, let tensor = values[Int(root)]?.tensor,
-      let sizes = plan.types[Int(number)]?.shape?.sizes
+      let sizes = plan.types[Int(number)]?.sizes
     else { return nil }
     return .tensor(try tensor.viewed(as: sizes))
   }
@@ -120,59 +138,40 @@ final class RunState: @unchecked Sendable {
         return
       }
     }
-    guard let type = plan.types[Int(number)], let sizes = type.shape?.sizes else { return }
-    try run.reserve(bytes: type.byteCount ?? Int.max)
+    guard let type = plan.types[Int(number)] else { return }
+    try run.reserve(bytes: type.bytes)
     let tensor: Tensor
-    do { tensor = try Tensor(uninitialized: type.elementType, shape: sizes) } catch {
+    do { tensor = try Tensor(uninitialized: type.elementType, shape: type.sizes) } catch {
       throw OperatorError(error)
     }
     values[Int(number)] = .tensor(tensor)
     table[Int(number)] = tensor.storage.pointer
   }
 
-  private func call(_ step: Plan.Step, _ run: Run) throws(OperatorError) -> Call {
-    let node = plan.program.nodes[step.node]
+  func call(_ step: Plan.Step, _ run: Run) throws(OperatorError) -> Call {
     var inputs: [Value?] = []
-    for number in node.inputs { inputs.append(number < 0 ? nil : try value(number)) }
+    inputs.reserveCapacity(step.inputs.count)
+    for number in step.inputs { inputs.append(number < 0 ? nil : try value(number)) }
     var captures: [Value?] = []
-    for subgraph in node.subgraphs {
-      for number in subgraph.captures { captures.append(try value(number)) }
-    }
+    captures.reserveCapacity(step.captures.count)
+    for number in step.captures { captures.append(try value(number)) }
     return Call(inputs: inputs, captures: captures, pool: plan.engine.pool, context: run)
   }
 
-  private func evaluate(_ step: Plan.Step, _ run: Run) throws(OperatorError) {
-    let node = plan.program.nodes[step.node]
-    let call = try call(step, run)
-    var subgraphs: [String: any SubgraphRunner] = [:]
-    var first = 0
-    for subgraph in node.subgraphs {
-      let last = first + subgraph.captures.count
-      subgraphs[subgraph.attribute] = Subgraph(
-        program: subgraph.program, engine: plan.engine,
-        captureTypes: call.captures[first..<last].map { $0?.type }, firstCapture: first,
-        lenient: true, steps: InferenceSteps(subgraph.program))
-      first = last
-    }
-    let inputs = Inputs(
-      types: call.inputs.map { $0?.type }, constants: call.inputs, subgraphs: subgraphs)
-    try node.check(inputs)
-    try store(
-      try node.body.evaluate(inputs, call, wanted: node.outputs.map { $0 >= 0 }), step)
-  }
-
-  private func store(_ results: [Value?], _ step: Plan.Step) throws(OperatorError) {
-    let outputs = plan.program.nodes[step.node].outputs
-    for (index, number) in outputs.enumerated() where number >= 0 {
+  func store(_ results: [Value?], _ step: Plan.Step) throws(OperatorError) {
+    for (index, number) in step.outputs.enumerated() where number >= 0 {
       guard index < results.count, let value = results[index] else {
         throw .output(index, "the operator made no value")
       }
-      // Later kernels were prepared for the inferred shape.
-      if let planned = plan.types[Int(number)], value.tensor?.type != planned {
-        throw .output(index, "expected \(planned), made \(value.type)")
-      }
-      values[Int(number)] = value
-      table[Int(number)] = value.tensor?.storage.pointer
+      try check(value, number, output: index)
+      set(number, value)
     }
+  }
+
+  /// Checks that a value has the type that later kernels were prepared for.
+  func check(_ value: Value, _ number: Int32, output index: Int) throws(OperatorError) {
+    guard let planned = plan.types[Int(number)], !planned.fits(value.tensor) else { return }
+    let type = TensorType(planned.elementType, planned.sizes)
+    throw .output(index, "expected \(type), made \(value.type)")
   }
 }

@@ -129,7 +129,7 @@ public final class Session: Sendable {
     try engine.limited(until: deadline) { [self] () throws(ModelError) in
       let (program, arguments) = try match(values)
       let plan = try program.plans.plan(
-        for: program, inputs: arguments.map(\.type), engine: engine)
+        for: program, inputs: arguments, engine: engine)
       let results = try plan.run(arguments, Run(engine, profile: profile, deadline: deadline))
       return Dictionary(zip(outputs.map(\.name), results)) { first, _ in first }
     }
@@ -152,7 +152,7 @@ public final class Session: Sendable {
     let (program, arguments, plan) = try engine.limited { [self] () throws(ModelError) in
       let (program, arguments) = try match(inputs.mapValues(Value.tensor))
       let plan = try program.plans.plan(
-        for: program, inputs: arguments.map(\.type), engine: engine)
+        for: program, inputs: arguments, engine: engine)
       return (program, arguments, plan)
     }
     return try BoundSession(

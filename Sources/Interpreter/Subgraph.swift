@@ -5,7 +5,10 @@ import ONNXOperators
 struct Subgraph: SubgraphRunner {
   let program: Program
   let engine: Engine
+  let plans: PlanCache
   let captureTypes: [ValueType?]
+  /// The contents of captured values that are the same in each run.
+  let captureConstants: [Value?]
   /// The place of its first captured value among those of the node's call.
   let firstCapture: Int
   let lenient: Bool
@@ -23,8 +26,8 @@ struct Subgraph: SubgraphRunner {
     }
     do {
       let inference = try Inference(
-        program, inputs: inputs, captures: captureTypes, engine: engine, lenient: lenient,
-        steps: steps)
+        program, inputs: inputs, captures: captureTypes,
+        captureConstants: captureConstants, engine: engine, lenient: lenient, steps: steps)
       return program.outputs.map { inference.types[Int($0)] ?? ValueType(.undefined) }
     } catch {
       if lenient { return program.outputs.map { _ in ValueType(.undefined) } }
@@ -36,13 +39,13 @@ struct Subgraph: SubgraphRunner {
     guard inputs.count == inputCount else {
       throw .subgraph("the subgraph takes \(inputCount) inputs, got \(inputs.count)")
     }
-    let captures = Array(call.captures[firstCapture..<firstCapture + program.captures.count])
+    let captures = call.captures[firstCapture..<firstCapture + program.captures.count]
     guard let run = call.context as? Run else {
       throw .subgraph("the call belongs to another interpreter")
     }
     do {
-      let plan = try program.plans.plan(
-        for: program, inputs: inputs.map(\.type), captures: captures.map { $0?.type },
+      let plan = try plans.plan(
+        for: program, inputs: inputs, captures: captures, captureConstants: captureConstants,
         engine: engine)
       return try plan.run(inputs, captures: captures, run)
     } catch {

@@ -101,6 +101,7 @@ package struct SessionArguments: ParsableArguments {
       options.convolution = .exact
       options.passes.remove(.rewriting)
       options.passes.remove(.widening)
+      options.passes.remove(.integers)
     }
     return options
   }

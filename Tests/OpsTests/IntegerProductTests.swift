@@ -2,8 +2,7 @@ import ONNX
 import ONNXOperators
 import Testing
 
-/// Compares products of bytes with constant weights, computed in float32, with those of variable
-/// weights, computed in int32.
+/// Compares products of bytes with constant weights, packed once, with those of variable weights.
 @Suite struct IntegerProductTests {
   @Test(arguments: 0..<60) func multipliesConstantMatricesAsUnknownOnes(seed: UInt64) throws {
     var random = Random(seed)

@@ -5,8 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ck_attention.h"
 #include "ck_bfloat16.h"
 #include "ck_binary.h"
+#include "ck_blocked.h"
+#include "ck_byte_maps.h"
 #include "ck_bytes.h"
 #include "ck_convert.h"
 #include "ck_convolution.h"
@@ -24,6 +27,7 @@
 #include "ck_outer.h"
 #include "ck_int8.h"
 #include "ck_int8_convolution.h"
+#include "ck_nibbles.h"
 #include "ck_panels.h"
 #include "ck_pooling.h"
 #include "ck_rows.h"

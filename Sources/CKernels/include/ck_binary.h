@@ -16,6 +16,23 @@ void ck_min(const float *a, size_t a_step, const float *b, size_t b_step, float 
 /// a where a >= 0, else a b
 void ck_prelu(const float *a, size_t a_step, const float *b, size_t b_step, float *y, size_t n);
 
+// The same for `rows` rows of n elements. The rows of y lie one behind the other, those of a and b
+// begin `a_row` and `b_row` elements apart.
+void ck_add_rows(const float *a, size_t a_step, size_t a_row, const float *b, size_t b_step,
+                 size_t b_row, float *y, size_t n, size_t rows);
+void ck_sub_rows(const float *a, size_t a_step, size_t a_row, const float *b, size_t b_step,
+                 size_t b_row, float *y, size_t n, size_t rows);
+void ck_mul_rows(const float *a, size_t a_step, size_t a_row, const float *b, size_t b_step,
+                 size_t b_row, float *y, size_t n, size_t rows);
+void ck_div_rows(const float *a, size_t a_step, size_t a_row, const float *b, size_t b_step,
+                 size_t b_row, float *y, size_t n, size_t rows);
+void ck_max_rows(const float *a, size_t a_step, size_t a_row, const float *b, size_t b_step,
+                 size_t b_row, float *y, size_t n, size_t rows);
+void ck_min_rows(const float *a, size_t a_step, size_t a_row, const float *b, size_t b_step,
+                 size_t b_row, float *y, size_t n, size_t rows);
+void ck_prelu_rows(const float *a, size_t a_step, size_t a_row, const float *b, size_t b_step,
+                   size_t b_row, float *y, size_t n, size_t rows);
+
 #pragma clang assume_nonnull end
 
 #endif

@@ -11,15 +11,6 @@
 /// of each byte on.
 void ck_unpack(const uint8_t *x, int bits, float zero, float scale, float *y, size_t n);
 
-/// y[i] = min(max(round(x[i] / scale) + zero, 0), 255) - zero, ties to even, for a zero from 0 to 255.
-/// NaN gives -zero.
-void ck_quantize_shifted(const float *x, float scale, float zero, int16_t *y, size_t n);
-
-/// y[n] = sum of x[k] · (w[k, n] - zero[n * zero_step]), modulo 2³², for bytes w [depth, columns] that
-/// are signed or not.
-void ck_byte_product(const int16_t *x, size_t depth, const uint8_t *w, size_t columns,
-                     bool is_signed, const uint8_t *zero, size_t zero_step, int32_t *y);
-
 /// The elements of two quantised tensors, `step` 0 or 1 apart, and of the quantised result.
 typedef struct {
   const uint8_t *a, *b;

@@ -22,7 +22,17 @@ typedef enum {
   CK_ACTIVATION_LEAKY_RELU,  // a * x where x < 0, else x
   CK_ACTIVATION_SIGMOID,
   CK_ACTIVATION_TANH,
+  CK_ACTIVATION_GELU,
+  CK_ACTIVATION_GELU_TANH,
+  CK_ACTIVATION_HARD_SIGMOID,  // min(max(a * x + b, 0), 1)
+  CK_ACTIVATION_HARD_SWISH,
+  CK_ACTIVATION_SWISH,         // x / (1 + e^(-a x))
+  CK_ACTIVATION_ELU,           // a * (e^x - 1) where x <= 0, else x
+  CK_ACTIVATION_MISH,
 } ck_activation;
+
+// y[i] = f(y[i]) for i < n.
+void ck_activate(float *y, ptrdiff_t n, ck_activation f, float a, float b);
 
 // y[r, c] = f(y[r, c] + bias[r] + residual[r, c]). bias and residual may be NULL. Rows of y and of
 // the residual are `stride` floats apart.

@@ -28,9 +28,11 @@ typedef struct {
   ptrdiff_t outputs;           // floats from one output channel to the next
 } ck_direct;
 
-// Bias, residual and activation of the results, as in ck_finish_tile.
+// Bias, residual and activation of the results, as in ck_finish_tile. Only products of panels have
+// `starts`, one number for each column, with which its sums begin; NULL for none.
 typedef struct {
   const float *bias;
+  const float *starts;
   const float *residual;
   ck_activation function;
   float a, b;
@@ -59,11 +61,16 @@ void ck_convolve_depthwise(const ck_direct *shape, const float *weights, const f
                            ptrdiff_t first, ptrdiff_t count, float *tile, float *y,
                            const ck_epilogue *epilogue);
 
-// One channel of a two-dimensional convolution with a 3 x 3 kernel, dilation 1, stride 1 or 2, and
-// results clipped to low...high. `scratch` has ck_depthwise3_scratch() floats. Set them to 0 before
-// the first channel only.
-void ck_depthwise3(const ck_window *window, const float *x, const float *weights, float *scratch,
-                   float *y, float bias, float low, float high);
-ptrdiff_t ck_depthwise3_scratch(const ck_window *window);
+// The largest width of a kernel for ck_depthwise.
+#define CK_DEPTHWISE_WIDTH 32
+
+// Whether ck_depthwise computes these windows: two-dimensional, with kernels of 1, 3, 5 or 7 rows and
+// most strides of 1 and 2, and with any dilation along an axis that has stride 1.
+int ck_depthwise_accepts(const ck_window *window);
+
+// Output channels first..<first + count of an image x, each from input channel m / multiple. x,
+// weights, y and bias point to the image's first channel. The residual is not read.
+void ck_depthwise(const ck_window *window, const float *x, ptrdiff_t first, ptrdiff_t count,
+                  ptrdiff_t multiple, const float *weights, float *y, const ck_epilogue *epilogue);
 
 #endif

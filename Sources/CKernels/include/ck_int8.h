@@ -76,7 +76,7 @@ typedef struct {
 
 typedef enum {
   CK_INT8_SUMS,      // int32 v
-  CK_INT8_FLOATS,    // float clip(v · scale + bias, low, high)
+  CK_INT8_FLOATS,    // float clip(v · scale + residual + bias, low, high)
   CK_INT8_UNSIGNED,  // uint8 clip(round(v · scale) + zero, low, high), halves to even
   CK_INT8_SIGNED,    // int8, the same
   // uint8, the same, with four rows in adjacent bytes: row m, column n is at byte
@@ -88,7 +88,8 @@ typedef enum {
 /// The last operations on the sums of products S. All pointers may be NULL and begin with the
 /// first row or column of Y:
 ///
-///   v[m, n] = S[m, n] + row[m] + column[n] + row_factor[m] · column_factor[n]    (modulo 2³²)
+///   v[m, n] = S[m, n] + row[m] + column[n] + row_factor[m] · column_factor[n]
+///             + second_row_factor[m] · second_column_factor[n]                   (modulo 2³²)
 ///   scale   = row_scale[m] · column_scale[n],  bias = row_bias[m] or column_bias[n]
 ///
 /// With zero points zA, zB of the packed integers, Σ (a - zA) (b - zB) is S - zA · Σb - zB · Σa +
@@ -98,8 +99,12 @@ typedef enum {
 typedef struct {
   const int32_t *row, *column;
   const int32_t *row_factor, *column_factor;
+  const int32_t *second_row_factor, *second_column_factor;
   const float *row_scale, *column_scale;
   const float *row_bias, *column_bias;
+  /// A matrix that is added to float results; it may be Y itself.
+  const float *residual;
+  ptrdiff_t residual_stride;
   /// Bounds of the result, including the zero point. They must be within the range of an integer
   /// result; Relu and Clip are narrower bounds.
   float low, high;
@@ -112,5 +117,11 @@ typedef struct {
 /// panel's first column on are a product of their own.
 void ck_int8_multiply(const ck_int8_product *p, const uint8_t *a, const uint8_t *b, void *y,
                       const ck_int8_epilogue *e);
+
+/// Extends the range *low...*high to these numbers. NaN is ignored.
+void ck_int8_range(const float *x, ptrdiff_t n, float *low, float *high);
+
+/// y[i] = clip(round(x[i] / scale) + zero, 0, 255), halves to even. NaN gives 0.
+void ck_int8_quantize(const float *x, ptrdiff_t n, float scale, float zero, uint8_t *y);
 
 #endif

@@ -24,11 +24,12 @@ typedef struct {
   ptrdiff_t depth, rows, columns, stride, residual_stride;
 } ck_product;
 
-// y[m, n] = f(sum of a[m, k] · b[k, n] + bias[m] + residual[m, n]).
+// y[m, n] = f(starts[n] + bias[m] + sum of a[m, k] · b[k, n] + residual[m, n]).
 void ck_panel_product(const ck_product *p, const float *a, const float *b, float *y,
                       const ck_epilogue *e);
 
-// The same bits for one row that is not packed: y[n] = f(sum of x[k] · b[k, n] + residual[n]).
+// The same bits for one row that is not packed:
+// y[n] = f(starts[n] + sum of x[k] · b[k, n] + residual[n]).
 void ck_panel_row(const float *x, ptrdiff_t depth, ptrdiff_t columns, const float *b, float *y,
                   const ck_epilogue *e);
 

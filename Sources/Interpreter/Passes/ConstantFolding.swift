@@ -11,12 +11,18 @@ public struct ConstantFolding: Pass {
   /// The most bytes that results may take where they take more than their node's inputs.
   let largest: Int
 
+  /// Whether integers stay integers: nodes that make real numbers of them are not folded.
+  let keepsIntegers: Bool
+
   /// A pass that folds all it can.
   public init() { self.init(keeping: []) }
 
-  package init(keeping kept: Set<String>, largest: Int = .max) {
+  package init(
+    keeping kept: Set<String> = [], largest: Int = .max, keepsIntegers: Bool = false
+  ) {
     self.kept = kept
     self.largest = largest
+    self.keepsIntegers = keepsIntegers
   }
 
   /// Replaces nodes by initializers that hold their outputs.
@@ -67,6 +73,7 @@ public struct ConstantFolding: Pass {
     guard let version = try? operatorSets.version(for: node, fail),
       let operation = try? run.engine.registry.make(node, operatorSet: version),
       operation.operator.isPure,
+      !keepsIntegers || operation.operator.quantizationNotation?.direction != .dequantizes,
       let values = try? operation.operator.evaluate(
         Call(inputs: inputs, pool: run.engine.pool, context: run),
         wanted: node.outputs.map { !$0.isEmpty }),

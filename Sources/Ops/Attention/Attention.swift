@@ -99,10 +99,57 @@ struct Attention: Operator {
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {
     let sizes = try AttentionSizes(try shape(call.inputs))
+    if let kernel = try headKernel(call, sizes) { return kernel }
     let types = [try call.elementType(0), try call.elementType(2), precision]
     return types.contains(.float64)
       ? try AttentionBlock<Double>(self, call, sizes).kernel(call)
       : try AttentionBlock<Float>(self, call, sizes).kernel(call)
+  }
+}
+
+extension Attention {
+  /// The kernel for float32 without a cap; `nil` for others, or if scores are an output.
+  private func headKernel(
+    _ call: Preparation, _ sizes: AttentionSizes
+  ) throws(OperatorError) -> Kernel? {
+    let types = [try call.elementType(0), try call.elementType(2), precision ?? .float32]
+    guard types.allSatisfy({ $0 == .float32 }), softcap <= 0, !call.wants(3), sizes.width > 0 else {
+      return nil
+    }
+    let keys = try AttentionCache(call, sizes, input: 1, past: 4, output: 1, width: sizes.width)
+    let values = try AttentionCache(
+      call, sizes, input: 2, past: 5, output: 2, width: sizes.valueWidth)
+    var attention = HeadAttention(
+      batch: sizes.batch, heads: sizes.queryHeads, group: sizes.queryHeads / max(sizes.heads, 1),
+      queries: sizes.queries, keys: sizes.keys, width: sizes.width, valueWidth: sizes.valueWidth,
+      query: sizes.query.rows, key: keys.layout.rows, value: values.layout.rows,
+      result: sizes.result.rows, scale: scale ?? 1 / Float(sizes.width).squareRoot(),
+      isGuarded: true)
+    if call.inputs.has(3) {
+      attention.mask = .init(
+        rows: try AttentionMask(try call.inputSizes(3), try call.elementType(3)))
+    }
+    attention.window = window
+    attention.pastKeys = sizes.pastKeys
+    attention.lengths = call.inputs.has(6) ? 6 : nil
+    let valueRoom = keys.scratch
+    return try attention.kernel(
+      call, after: .total(keys.scratch, values.scratch),
+      keys: { UnsafeRawPointer(keys.base($0, at: 0)).assumingMemoryBound(to: Float.self) },
+      values: {
+        UnsafeRawPointer(values.base($0, at: valueRoom)).assumingMemoryBound(to: Float.self)
+      },
+      prepare: { buffers in
+        keys.gather(buffers, at: 0)
+        values.gather(buffers, at: valueRoom)
+      })
+  }
+}
+
+extension HeadLayout {
+  fileprivate var rows: HeadAttention.Rows {
+    HeadAttention.Rows(
+      batch: heads * length * width, head: isPacked ? width : length * width, row: stride)
   }
 }
 

@@ -38,9 +38,19 @@ struct AttentionMask<C: RowElement>: Sendable {
   private let row: Int
   private let width: Int
   private let load: @Sendable (UnsafeRawPointer, Int, Int, UnsafeMutablePointer<C>) -> Void
+  /// Whether rows are in the type for arithmetic already.
+  private let isDirect: Bool
+  /// Whether the only number of a row is that of every key.
+  private let repeats: Bool
 
-  /// - Parameter sizes: the sizes of the mask, which broadcast to batch, heads, queries and keys
-  init(_ sizes: [Int], _ type: ElementType) throws(OperatorError) {
+  /// - Parameters:
+  ///   - sizes: the sizes of the mask, which broadcast to batch, heads, queries and keys
+  ///   - bools: the numbers for `false` and `true` in a bool mask
+  init(
+    _ sizes: [Int], _ type: ElementType, _ bools: (C, C) = (-.infinity, 0), repeats: Bool = false
+  ) throws(OperatorError) {
+    isDirect = type == C.elementType
+    self.repeats = repeats
     let padded = Array(repeating: 1, count: 4 - sizes.count) + sizes
     width = padded[3]
     row = padded[2] == 1 ? 0 : width
@@ -48,7 +58,7 @@ struct AttentionMask<C: RowElement>: Sendable {
     batch = padded[0] == 1 ? 0 : padded[1] * padded[2] * width
     load =
       switch type {
-      case .bool: Self.bools
+      case .bool: Self.bools(bools.0, bools.1)
       case .float32: Self.reals(Float.self)
       case .float64: Self.reals(Double.self)
       case .float16: Self.reals(Float16.self)
@@ -81,11 +91,35 @@ struct AttentionMask<C: RowElement>: Sendable {
     return remains
   }
 
-  private static var bools: @Sendable (UnsafeRawPointer, Int, Int, UnsafeMutablePointer<C>) -> Void
-  {
+  /// The number of elements of memory for the rows of a number of queries.
+  func room(_ queries: Int, keys: Int) -> Int {
+    isDirect && width == keys ? 0 : Int.work(row == 0 ? 1 : queries, keys)
+  }
+
+  /// The rows of some queries and the number of elements from one to the next, 0 if there is only one.
+  /// Keys beyond the width of the mask are masked.
+  func rows(
+    _ queries: Range<Int>, _ base: UnsafePointer<UInt8>, batch b: Int, head h: Int, keys: Int,
+    room: UnsafeMutablePointer<C>
+  ) -> (UnsafePointer<C>, Int) {
+    let offset = b * batch + h * head + queries.lowerBound * row
+    if isDirect && width == keys {
+      return (UnsafeRawPointer(base).assumingMemoryBound(to: C.self) + offset, row)
+    }
+    for i in 0..<(row == 0 ? 1 : queries.count) {
+      load(UnsafeRawPointer(base), offset + i * row, width, room + i * keys)
+      let rest = repeats ? room[i * keys] : -.infinity
+      for j in width..<max(width, keys) { room[i * keys + j] = rest }
+    }
+    return (UnsafePointer(room), row == 0 ? 0 : keys)
+  }
+
+  private static func bools(
+    _ off: C, _ on: C
+  ) -> @Sendable (UnsafeRawPointer, Int, Int, UnsafeMutablePointer<C>) -> Void {
     { base, offset, count, target in
       let mask = base.assumingMemoryBound(to: UInt8.self) + offset
-      for i in 0..<count { target[i] = mask[i] != 0 ? 0 : -.infinity }
+      for i in 0..<count { target[i] = mask[i] != 0 ? on : off }
     }
   }
 

@@ -6,6 +6,7 @@ package enum AttentionOperators {
   package static let forward: [any Operator.Type] = [
     Attention.self,
     FlexAttention.self,
+    FusedAttention.self,
     LinearAttention.self,
     RotaryEmbedding.self,
     SwiGLU.self,

@@ -81,10 +81,16 @@ struct MatMulNBits: Operator {
     let zeros: PackedRows.Zeros =
       !call.inputs.has(3)
       ? .middle : try call.elementType(3) == .uint8 ? .packed(input: 3) : .numbers(input: 3)
+    let rows = try call.inputCount(0) / weights.depth
+    let bias = call.inputs.has(5) ? 5 : nil
+    if weights.bits == 4, weights.block % 32 == 0, groups == nil {
+      let zeros = call.inputs.has(3) ? (3, packed: try call.elementType(3) == .uint8) : nil
+      return NibbleProduct(weights: weights, rows: rows).kernel(call, zeros: zeros, bias: bias)
+    }
     let product = UnpackedProduct(
-      rows: try call.inputCount(0) / weights.depth, columns: weights.rows, depth: weights.depth)
+      rows: rows, columns: weights.rows, depth: weights.depth)
     return product.kernel(
-      call, bias: call.inputs.has(5) ? 5 : nil,
+      call, bias: bias,
       check: { buffers throws(OperatorError) in
         if let groups { try weights.checkGroups(buffers.input(groups, as: Int32.self), groups) }
       }

@@ -1,6 +1,7 @@
 import CKernels
 import ONNXFormat
 import ONNXOperators
+import ONNXProducts
 import ONNXRecurrent
 
 /// The kernel of `DynamicQuantizeLSTM` for one set of sizes.
@@ -15,7 +16,29 @@ struct QuantizedLSTM: Sendable {
   private let r: QuantizedGates
   private let has: [Bool]
   private let wants: [Bool]
-  private let threads: Int
+  /// Whether the loops in C compute the cell.
+  private let isFast: Bool
+  /// The number of samples that a task computes together.
+  private let group: Int
+  private let memory: Memory
+
+  /// The scratch memory, as offsets in bytes.
+  private struct Memory: Sendable {
+    let quantized: Int
+    let rows: Int
+    let codes: Int
+    let biases: Int
+    let gates: Int
+    /// The memory of the first thread.
+    let threads: Int
+    // In that of each thread:
+    let states: Int
+    let stateBytes: Int
+    let stateRows: Int
+    let stateCodes: Int
+    let threadBytes: Int
+    let byteCount: Int
+  }
 
   init(_ layer: DynamicQuantizeLSTM, _ call: Preparation) throws(OperatorError) {
     attributes = layer.attributes
@@ -23,38 +46,62 @@ struct QuantizedLSTM: Sendable {
     let sizes = try call.inputSizes(0)
     (steps, batch, inputs) = (sizes[0], sizes[1], sizes[2])
     units = try call.inputSizes(2)[1]
-    w = try QuantizedGates(call, weights: 1, scale: 8, zero: 9)
-    r = try QuantizedGates(call, weights: 2, scale: 10, zero: 11)
     has = (0..<12).map { call.inputs.has($0) }
     wants = (0..<3).map(call.wants)
-    threads = call.threads
+    isFast = attributes.isStandard && !couplesInputAndForget && !has[7]
+    // Samples of different lengths do not run together.
+    group = has[4] ? 1 : min(max(batch, 1), 4)
+    let count = Int.work(steps, batch)
+    var plan = ScratchPlan()
+    w = try QuantizedGates(call, weights: 1, scale: 8, zero: 9, rows: count, &plan)
+    r = try QuantizedGates(call, weights: 2, scale: 10, zero: 11, rows: group, &plan)
+    let gates = Int.work(units, 4, 4)
+    let directions = attributes.directions
+    let quantized = plan.place(.work(count, inputs))
+    let rows = plan.place(w.layout.blockBytes)
+    let codes = plan.place(RowCodes.byteCount(count))
+    let biases = plan.place(.work(directions, gates))
+    let all = plan.place(.work(.work(directions, count), gates))
+    var thread = ScratchPlan()
+    let states = thread.place(.work(.work(group, 3), units, 4))
+    let stateBytes = thread.place(.work(group, units))
+    let stateRows = thread.place(r.layout.blockBytes)
+    let stateCodes = thread.place(RowCodes.byteCount(group))
+    memory = Memory(
+      quantized: quantized, rows: rows, codes: codes, biases: biases, gates: all,
+      threads: plan.place(.work(thread.byteCount, call.threads)), states: states,
+      stateBytes: stateBytes, stateRows: stateRows, stateCodes: stateCodes,
+      threadBytes: thread.byteCount, byteCount: plan.byteCount)
   }
-
-  /// Number of bytes before the quantised X: its scale.
-  private static let header = 64
-  private var sampleSize: Int { Int.work(batch, inputs) }
-  private var quantizedBytes: Int { Int.work(.work(steps, sampleSize).vectors, 2) }
-  private var gateBytes: Int {
-    .work(.work(attributes.directions, steps, batch), .work(units, 4), 4)
-  }
-  /// Sums of all gates, quantised state, hidden and cell state, and a row of numbers.
-  private var threadBytes: Int { .work(.work(units, 4 + 1 + 3).vectors, 4) }
 
   func kernel() -> Kernel {
-    let rows = Int.work(attributes.directions, steps, batch)
-    let product: Buffers.Tile = { buffers, row, thread in multiplyInput(row, buffers, thread) }
-    let sample: Buffers.Tile = { buffers, task, thread in run(task, buffers, thread) }
-    let scratch = Int.total(
-      Self.header, quantizedBytes, gateBytes, .work(threadBytes, threads))
-    return .compute(scratch: scratch) { buffers throws(OperatorError) in
+    let directions = attributes.directions
+    let chunks = Tiles(
+      w.layout.blocks, cost: max(1, .work(w.layout.block, inputs, units) / 64))
+    let packGates: [Buffers.Tile] = [w, r].map { gates in
+      { buffers, task, _ in gates.pack(task, buffers) }
+    }
+    let packRows: Buffers.Tile = { buffers, task, _ in packInput(chunks[task], buffers) }
+    let multiply: Buffers.Tile = { buffers, task, _ in
+      let (direction, chunk) = task.quotientAndRemainder(dividingBy: chunks.count)
+      multiplyInput(direction, chunks[chunk], buffers)
+    }
+    let groups = (batch + group - 1) / group
+    let sample: Buffers.Tile = { buffers, task, thread in
+      let (direction, index) = task.quotientAndRemainder(dividingBy: groups)
+      run(direction, index * group..<min(batch, (index + 1) * group), buffers, thread)
+    }
+    return .compute(scratch: memory.byteCount) { buffers throws(OperatorError) in
       let last = try checkLengths(buffers)
-      let count = last * sampleSize
-      let x = buffers.input(0, as: Float.self)
-      let code = DynamicCode(x, count)
-      buffers.scratch.assumingMemoryBound(to: Float.self)[0] = code.scale
-      code.quantize(x, count, to: quantized(buffers))
-      buffers.parallel(rows, product)
-      buffers.parallel(attributes.directions * batch, sample)
+      for (gates, pack) in zip([w, r], packGates) {
+        if gates.constant == nil { buffers.parallel(gates.tiles, pack) }
+        gates.prepareZeros(buffers)
+      }
+      quantizeInput(last * batch, buffers)
+      addBiases(buffers)
+      buffers.parallel(chunks.count, packRows)
+      buffers.parallel(directions * chunks.count, multiply)
+      buffers.parallel(directions * groups, sample)
     }
   }
 
@@ -77,70 +124,113 @@ struct QuantizedLSTM: Sendable {
     has[4] ? Int(buffers.input(4, as: Int32.self)[sample]) : steps
   }
 
-  private func quantized(_ buffers: Buffers) -> UnsafeMutablePointer<Int16> {
-    (buffers.scratch + Self.header).assumingMemoryBound(to: Int16.self)
+  private func floats(_ place: Int, _ buffers: Buffers) -> UnsafeMutablePointer<Float> {
+    (buffers.scratch + place).assumingMemoryBound(to: Float.self)
+  }
+  private func bytes(_ place: Int, _ buffers: Buffers) -> UnsafeMutablePointer<UInt8> {
+    (buffers.scratch + place).assumingMemoryBound(to: UInt8.self)
+  }
+  private func codes(_ buffers: Buffers) -> RowCodes {
+    RowCodes(buffers.scratch + memory.codes, w.layout.rows)
   }
   /// The gates of one direction, step and sample.
-  private func gates(_ row: Int, _ buffers: Buffers) -> UnsafeMutablePointer<Float> {
-    let all = buffers.scratch + Self.header + quantizedBytes
-    return all.assumingMemoryBound(to: Float.self) + row * 4 * units
-  }
-  private func memory(_ thread: Int, _ buffers: Buffers) -> UnsafeMutablePointer<Float> {
-    let all = buffers.scratch + Self.header + quantizedBytes + gateBytes
-    return (all + thread * threadBytes).assumingMemoryBound(to: Float.self)
+  private func gates(
+    _ direction: Int, _ step: Int, _ sample: Int, _ buffers: Buffers
+  ) -> UnsafeMutablePointer<Float> {
+    floats(memory.gates, buffers) + ((direction * steps + step) * batch + sample) * 4 * units
   }
 
-  /// The gates' share of X.
-  private func multiplyInput(_ row: Int, _ buffers: Buffers, _ thread: Int) {
-    let (direction, rest) = row.quotientAndRemainder(dividingBy: steps * batch)
-    guard rest / batch < length(rest % batch, buffers) else { return }
-    let sums = UnsafeMutableRawPointer(memory(thread, buffers)).assumingMemoryBound(to: Int32.self)
-    let y = gates(row, buffers)
+  /// Quantises the first rows of X. The others are not used.
+  private func quantizeInput(_ rows: Int, _ buffers: Buffers) {
+    let x = buffers.input(0, as: Float.self)
+    let quantized = bytes(memory.quantized, buffers)
+    let code = DynamicCode(x, rows * inputs)
+    code.quantize(x, rows * inputs, to: quantized)
+    (quantized + rows * inputs).update(repeating: 0, count: (w.layout.rows - rows) * inputs)
+    let codes = codes(buffers)
+    for row in 0..<w.layout.rows { codes.set(row, code) }
+  }
+
+  private func addBiases(_ buffers: Buffers) {
+    guard has[3] else { return }
+    let (source, sums) = (buffers.input(3, as: Float.self), floats(memory.biases, buffers))
+    let count = 4 * units
+    for direction in 0..<attributes.directions {
+      let b = source + direction * 2 * count
+      for n in 0..<count { sums[direction * count + n] = b[n] + b[count + n] }
+    }
+  }
+
+  private func packInput(_ blocks: Range<Int>, _ buffers: Buffers) {
+    let codes = codes(buffers)
+    for block in blocks {
+      w.packRows(bytes(memory.quantized, buffers), block, bytes(memory.rows, buffers), codes)
+    }
+  }
+
+  /// The gates' share of X, and the biases.
+  private func multiplyInput(_ direction: Int, _ blocks: Range<Int>, _ buffers: Buffers) {
+    let first = blocks.lowerBound * w.layout.block
+    let rows = min(blocks.upperBound * w.layout.block, w.layout.rows) - first
     w.multiply(
-      quantized(buffers) + rest * inputs, direction,
-      scale: buffers.scratch.assumingMemoryBound(to: Float.self)[0], buffers, sums
-    ) { n, value in y[n] = value }
+      bytes(memory.rows, buffers), first..<first + rows, direction, codes(buffers), buffers,
+      bias: nil, residual: nil, to: gates(direction, 0, 0, buffers))
   }
 
-  /// All steps of one sample in one direction.
-  private func run(_ task: Int, _ buffers: Buffers, _ thread: Int) {
-    let (direction, sample) = task.quotientAndRemainder(dividingBy: batch)
-    let n = units
-    let memory = memory(thread, buffers)
-    let sums = UnsafeMutableRawPointer(memory).assumingMemoryBound(to: Int32.self)
-    let codes = UnsafeMutableRawPointer(memory + 4 * n).assumingMemoryBound(to: Int16.self)
-    let (Ht, Ct) = (memory + 5 * n, memory + 6 * n)
-    let spare = memory + 7 * n
+  /// All steps of some samples in one direction.
+  private func run(_ direction: Int, _ samples: Range<Int>, _ buffers: Buffers, _ thread: Int) {
+    let (n, count) = (units, samples.count)
+    let own = memory.threads + thread * memory.threadBytes
+    let states = floats(own + memory.states, buffers)
+    let (Ht, Ct, spare) = (states, states + group * n, states + 2 * group * n)
+    let quantized = bytes(own + memory.stateBytes, buffers)
+    let rows = bytes(own + memory.stateRows, buffers)
+    let codes = RowCodes(buffers.scratch + own + memory.stateCodes, group)
+    let first = direction * batch + samples.lowerBound
     for (state, input) in [(Ht, 5), (Ct, 6)] {
       if has[input] {
-        state.update(from: buffers.input(input, as: Float.self) + task * n, count: n)
+        state.update(from: buffers.input(input, as: Float.self) + first * n, count: count * n)
       } else {
-        state.update(repeating: 0, count: n)
+        state.update(repeating: 0, count: count * n)
       }
     }
-    let length = length(sample, buffers)
+    let biases = has[3] ? floats(memory.biases, buffers) + direction * 4 * n : nil
+    let length = length(samples.lowerBound, buffers)
     for index in 0..<length {
       let step = attributes.reversed[direction] ? length - 1 - index : index
-      let gates = gates((direction * steps + step) * batch + sample, buffers)
-      let code = DynamicCode(Ht, n)
-      code.quantize(Ht, n, to: codes)
-      r.multiply(codes, direction, scale: code.scale, buffers, sums) { n, value in
-        gates[n] += value
+      let gates = gates(direction, step, samples.lowerBound, buffers)
+      for row in 0..<count {
+        let code = DynamicCode(Ht + row * n, n)
+        code.quantize(Ht + row * n, n, to: quantized + row * n)
+        codes.set(row, code)
       }
-      update(gates, Ht, Ct, spare, direction, buffers)
-      if wants[0] { output(step, direction, sample, buffers).update(from: Ht, count: n) }
+      r.packRows(quantized, count: count, rows, codes)
+      r.multiply(
+        rows, 0..<count, direction, codes, buffers, bias: biases, residual: gates, to: gates)
+      for row in 0..<count {
+        let (own, H, C) = (gates + row * 4 * n, Ht + row * n, Ct + row * n)
+        if isFast {
+          ck_lstm_cell(own, n, nil, C, C, H, n)
+        } else {
+          update(own, H, C, spare, direction, buffers)
+        }
+      }
+      if wants[0] {
+        output(step, direction, samples.lowerBound, buffers).update(from: Ht, count: count * n)
+      }
     }
     if wants[0] {
       for step in length..<max(steps, length) {
-        output(step, direction, sample, buffers).update(repeating: 0, count: n)
+        output(step, direction, samples.lowerBound, buffers)
+          .update(repeating: 0, count: count * n)
       }
     }
     for (state, index) in [(Ht, 1), (Ct, 2)] where wants[index] {
-      let target = buffers.output(index, as: Float.self) + task * n
+      let target = buffers.output(index, as: Float.self) + first * n
       if length == 0 {
-        target.update(repeating: 0, count: n)
+        target.update(repeating: 0, count: count * n)
       } else {
-        target.update(from: state, count: n)
+        target.update(from: state, count: count * n)
       }
     }
   }
@@ -170,10 +260,6 @@ struct QuantizedLSTM: Sendable {
         let P = buffers.input(7, as: Float.self) + (direction * 3 + peephole) * n
         for u in 0..<n { a[u] += P[u] * Ct[u] }
       }
-      if has[3] {
-        let B = buffers.input(3, as: Float.self) + (direction * 8 + gate) * n
-        for u in 0..<n { a[u] += B[u] + B[4 * n + u] }
-      }
       a.activate(function, clip: attributes.clip, n)
     }
     activate(0, f, peephole: 0)
@@ -187,63 +273,5 @@ struct QuantizedLSTM: Sendable {
     activate(1, f, peephole: 1)
     h.apply(Ct, hC, n)
     for u in 0..<n { Ht[u] = ot[u] * hC[u] }
-  }
-}
-
-/// Numbers as uint8 with the scale and zero point of `DynamicQuantizeLinear`.
-private struct DynamicCode {
-  let scale: Float
-  private let zero: Float
-
-  /// The code for the range of these numbers and 0.
-  init(_ x: UnsafePointer<Float>, _ count: Int) {
-    let (low, high) = (ck_reduce_min(x, count, 0), ck_reduce_max(x, count, 0))
-    scale = low == high ? 1 : (high - low) / 255
-    let point = (-low / scale).rounded(.toNearestOrEven)
-    zero = point >= 0 ? Swift.min(point, 255) : 0
-  }
-
-  /// Writes the quantised numbers minus the zero point.
-  func quantize(_ x: UnsafePointer<Float>, _ count: Int, to y: UnsafeMutablePointer<Int16>) {
-    ck_quantize_shifted(x, scale, zero, y, count)
-  }
-}
-
-/// Matrices `[D, depth, 4H]` of 8-bit weights with a scale and zero point for each direction, or for
-/// each column.
-private struct QuantizedGates: Sendable {
-  private let weights: Int
-  private let scale: Int
-  private let zero: Int
-  private let depth: Int
-  private let columns: Int
-  private let isSigned: Bool
-  private let hasScales: Bool
-  private let hasZeros: Bool
-
-  init(
-    _ call: Preparation, weights: Int, scale: Int, zero: Int
-  ) throws(OperatorError) {
-    (self.weights, self.scale, self.zero) = (weights, scale, zero)
-    let sizes = try call.inputSizes(weights)
-    (depth, columns) = (sizes[1], sizes[2])
-    isSigned = try call.elementType(weights) == .int8
-    hasScales = try call.inputSizes(scale).count == 2
-    hasZeros = try call.inputSizes(zero).count == 2
-  }
-
-  /// Calls `body` with each element of `x · weights`, where `x` has this scale.
-  @inline(__always)
-  func multiply(
-    _ x: UnsafePointer<Int16>, _ direction: Int, scale xScale: Float, _ buffers: Buffers,
-    _ sums: UnsafeMutablePointer<Int32>, _ body: (_ column: Int, _ value: Float) -> Void
-  ) {
-    let zeros = buffers.input(zero, as: UInt8.self) + direction * (hasZeros ? columns : 1)
-    ck_byte_product(
-      x, depth, buffers.input(weights, as: UInt8.self) + direction * depth * columns, columns,
-      isSigned, zeros, hasZeros ? 1 : 0, sums)
-    let scales = buffers.input(scale, as: Float.self) + direction * (hasScales ? columns : 1)
-    let step = hasScales ? 1 : 0
-    for n in 0..<columns { body(n, Float(sums[n]) * (xScale * scales[n * step])) }
   }
 }

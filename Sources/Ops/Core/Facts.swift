@@ -14,6 +14,10 @@ public protocol OperatorFacts {
   /// The way inference engines run the operator between 8-bit values. The default is `.none`.
   static var eightBitForm: EightBitForm { get }
 
+  /// The inputs whose elements the outputs consist of, unchanged, so that integers may be moved in place
+  /// of the numbers that they note. The default is none.
+  static func movedInputs(_ node: Node) -> [Int]
+
   /// The operator that computes the same product of 8-bit integers into int32 from the inputs
   /// `[x, w, x_zero_point, w_zero_point]`, such as `ConvInteger`. The default is `nil`.
   static func integerProduct(_ node: Node) -> String?
@@ -36,6 +40,10 @@ public protocol OperatorFacts {
   /// Whether output 0 equals input 0. Types are `nil` where unknown. The default is `false`.
   static func isIdentity(_ node: Node, input: ValueType?, output: ValueType?) -> Bool
 
+  /// The axes of input 0 in the order of output 0, if the node only permutes them. The default is
+  /// `nil`.
+  static func permutation(_ node: Node) -> [Int]?
+
   /// The dimensions of input 0 whose sizes output 0 lists. The default is `nil`.
   static func listedDimensions(_ node: Node, rank: Int) -> Range<Int>?
 
@@ -55,6 +63,8 @@ extension OperatorFacts {
   public static var widening: Widening { .inexact }
   /// `.none`.
   public static var eightBitForm: EightBitForm { .none }
+  /// No inputs.
+  public static func movedInputs(_ node: Node) -> [Int] { [] }
   /// `nil`.
   public static func integerProduct(_ node: Node) -> String? { nil }
   /// No parameters.
@@ -71,6 +81,8 @@ extension OperatorFacts {
   public static func isIdentity(_ node: Node, input: ValueType?, output: ValueType?) -> Bool {
     false
   }
+  /// `nil`.
+  public static func permutation(_ node: Node) -> [Int]? { nil }
   /// `nil`.
   public static func listedDimensions(_ node: Node, rank: Int) -> Range<Int>? { nil }
   /// No inputs.

@@ -60,9 +60,21 @@ public protocol Operator: OperatorFacts, Sendable {
   /// default is `false`.
   var takesOneBranch: Bool { get }
 
+  /// The name of the graph attribute that a run executes, for an operator that takes one branch; `nil`
+  /// if it is not known before the run. The default is `nil`.
+  func branch(for inputs: Inputs) -> String?
+
   /// The operator itself if it conforms to `FusingOperator`; otherwise `nil`. Faster than a dynamic
   /// cast.
   var asFusing: (any FusingOperator)? { get }
+
+  /// The notation of quantised values that the operator is; `nil`, the default, for other operators.
+  var quantizationNotation: QuantizationNotation? { get }
+
+  /// Adds nodes that compute the node from the integers that its inputs note, with whole-number sums or
+  /// the same roundings, and returns their result. The default is `nil`: the node computes with real
+  /// numbers.
+  func quantized(_ site: QuantizedSite, _ builder: inout GraphBuilder) -> QuantizedOutcome?
 
   /// The operators of the private domain that `differentiate` adds, which the registry registers
   /// together with this one. The default is none.
@@ -85,7 +97,15 @@ extension Operator {
   /// `false`.
   public var takesOneBranch: Bool { false }
   /// `nil`.
+  public func branch(for inputs: Inputs) -> String? { nil }
+  /// `nil`.
   public var asFusing: (any FusingOperator)? { nil }
+  /// `nil`.
+  public var quantizationNotation: QuantizationNotation? { nil }
+  /// `nil`.
+  public func quantized(
+    _ site: QuantizedSite, _ builder: inout GraphBuilder
+  ) -> QuantizedOutcome? { nil }
   /// No operators.
   public static var gradientOperators: [any Operator.Type] { [] }
 }

@@ -128,9 +128,9 @@ public struct Registry: Sendable {
   private static func rules(_ operators: [any Operator.Type]) -> [String: [RewriteRule]] {
     var rules: [String: [RewriteRule]] = [:]
     for rule in operators.flatMap({ $0.rewrites }) {
-      for end in rule.pattern.ends { rules[end, default: []].append(rule) }
+      for end in rule.ends { rules[end, default: []].append(rule) }
     }
-    return rules.mapValues { $0.sorted { $0.pattern.size > $1.pattern.size } }
+    return rules.mapValues { $0.sorted { $0.size > $1.size } }
   }
 
   /// A domain with `ai.onnx` replaced by the empty string.

@@ -5,9 +5,11 @@ import ONNXFormat
 /// A rule belongs to the operator that it creates (`Operator.rewrites`). It is applied only if no value
 /// inside the pattern is used elsewhere, and if the new node has a result of the same type.
 public struct RewriteRule: Sendable {
-  /// The nodes to replace.
-  public let pattern: RewritePattern
-  private let replacement: @Sendable (RewriteMatch) -> Node?
+  /// The operators of the nodes that can end what the rule replaces.
+  package let ends: Set<String>
+  /// The largest number of nodes that the rule replaces.
+  package let size: Int
+  private let find: @Sendable (_ end: Int, _ view: GraphView) -> [RewriteCandidate]
 
   /// A rule.
   ///
@@ -18,22 +20,55 @@ public struct RewriteRule: Sendable {
   public init(
     _ pattern: RewritePattern, replacement: @escaping @Sendable (RewriteMatch) -> Node?
   ) {
-    self.pattern = pattern
-    self.replacement = replacement
+    ends = pattern.ends
+    size = pattern.size
+    find = { index, view in
+      guard let end = view.nodes[index] else { return [] }
+      return view.matches(pattern, end.outputs[0], RewriteMatch(output: end, view)).compactMap {
+        match in
+        guard !match.usesHiddenValues(end: index), let node = replacement(match) else { return nil }
+        return RewriteCandidate(node: node, nodes: match.nodes)
+      }
+    }
+  }
+
+  /// A rule that finds nodes to replace by its own search.
+  ///
+  /// - Parameters:
+  ///   - ends: the operators of the nodes that can be the last of them
+  ///   - size: the largest number of nodes
+  ///   - find: returns the replacement of the nodes that end at the node with this index
+  package init(
+    ends: Set<String>, size: Int,
+    find: @escaping @Sendable (_ end: Int, _ view: GraphView) -> RewriteCandidate?
+  ) {
+    self.ends = ends
+    self.size = size
+    self.find = { index, view in find(index, view).map { [$0] } ?? [] }
   }
 
   /// The node that replaces the pattern that ends at the node with this index, and the indices of the
   /// nodes of the pattern; `nil` if the rule does not apply.
   package func apply(at index: Int, in view: GraphView) -> (node: Node, replaced: Set<Int>)? {
     guard let end = view.nodes[index], end.outputs.count == 1 else { return nil }
-    for match in view.matches(pattern, end.outputs[0], RewriteMatch(output: end, view)) {
-      guard view.hides(match.nodes, except: index), !match.usesHiddenValues(end: index),
-        let node = replacement(match), let type = view.inferredType(of: node),
-        type == view.type(end.outputs[0])
+    for candidate in find(index, view) {
+      guard view.hides(candidate.nodes, except: index),
+        let type = view.inferredType(of: candidate.node), type == view.type(end.outputs[0])
       else { continue }
-      return (node, match.nodes)
+      return (candidate.node, candidate.nodes)
     }
     return nil
+  }
+}
+
+/// A node and the indices of the nodes that it replaces.
+package struct RewriteCandidate {
+  package let node: Node
+  package let nodes: Set<Int>
+
+  package init(node: Node, nodes: Set<Int>) {
+    self.node = node
+    self.nodes = nodes
   }
 }
 
@@ -161,11 +196,13 @@ public struct GraphView {
 
   /// Whether the values inside a pattern are used only by its own nodes.
   fileprivate func hides(_ pattern: Set<Int>, except end: Int) -> Bool {
-    pattern.allSatisfy { index in
-      index == end
-        || (nodes[index]?.outputs ?? []).allSatisfy { name in
-          !outputs.contains(name) && (users[name] ?? []).allSatisfy(pattern.contains)
-        }
+    pattern.allSatisfy { $0 == end || isHidden($0, in: pattern) }
+  }
+
+  /// Whether only nodes of a pattern use the values of the node at this index.
+  package func isHidden(_ index: Int, in pattern: Set<Int>) -> Bool {
+    (nodes[index]?.outputs ?? []).allSatisfy { name in
+      !outputs.contains(name) && (users[name] ?? []).allSatisfy(pattern.contains)
     }
   }
 

@@ -195,7 +195,7 @@ extension GraphView {
   }
 
   /// The element of a constant with a single number; `nil` for other values.
-  private func scalar(_ name: String) -> Double? {
+  package func scalar(_ name: String) -> Double? {
     guard let tensor = constant(name), tensor.count == 1 else { return nil }
     return switch tensor.elementType {
     case .float32: Double(tensor.elements(as: Float.self)[0])

@@ -24,6 +24,8 @@ package enum MathOperators {
     BitwiseOr.self,
     BitwiseXor.self,
     BlackmanWindow.self,
+    ByteArithmetic.self,
+    ByteTable.self,
     Cast.self,
     CastLike.self,
     Ceil.self,

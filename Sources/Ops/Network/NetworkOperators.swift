@@ -7,6 +7,7 @@ package enum NetworkOperators {
     AffineGrid.self,
     AveragePool.self,
     BatchNormalization.self,
+    ByteMean.self,
     CausalConvWithState.self,
     ChannelAffine.self,
     Col2Im.self,

@@ -30,12 +30,11 @@ extension PanelProduct {
       let row = rowCut * rowStep * block
       let product = ck_product(
         depth: words, rows: min(rowStep * block, this.rows - row), columns: columns,
-        stride: this.columns, residual_stride: 0)
+        stride: this.columns, residual_stride: this.columns)
       format.multiply(
         product, buffers.floats + row * words, constant.floats + column * words,
         buffers.output(0) + row * this.columns + column,
-        Epilogue(bias: nil, residual: this.bias, activation: this.activation)
-          .c(buffers, offset: column, channel: 0))
+        this.epilogue(buffers, offset: row * this.columns + column, column: column))
     }
     let scratch = Int.work(blocks, block, words, MemoryLayout<Float>.stride)
     return .compute(scratch: scratch) { buffers in

@@ -3,41 +3,41 @@ import ONNXOperators
 
 /// The packed layout of the factors of a product of bytes: A in blocks of rows, B in panels of columns,
 /// then the sums of the columns of B.
-struct ByteLayout: Sendable {
-  let rows: Int
-  let columns: Int
-  let depth: Int
+package struct ByteLayout: Sendable {
+  package let rows: Int
+  package let columns: Int
+  package let depth: Int
   /// The numbers of matrices.
-  let a: Int
-  let b: Int
-  let steps: Int
+  package let a: Int
+  package let b: Int
+  package let steps: Int
   /// The number of rows in a block.
-  let block: Int
-  let rowBytes = ck_int8_row_bytes()
+  package let block: Int
+  package let rowBytes = ck_int8_row_bytes()
   private let width = ck_int8_columns()
 
-  init(_ sizes: ProductSizes, a: Int, b: Int) {
+  package init(_ sizes: ProductSizes, a: Int, b: Int) {
     (rows, columns, depth) = (sizes.rows, sizes.columns, sizes.depth)
     (self.a, self.b) = (a, b)
     steps = ck_int8_steps(depth)
     block = ck_int8_block(rows)
   }
 
-  var blocks: Int { (rows + block - 1) / block }
-  var panels: Int { (columns + width - 1) / width }
+  package var blocks: Int { (rows + block - 1) / block }
+  package var panels: Int { (columns + width - 1) / width }
   /// Bytes of packed A.
-  var blockBytes: Int { Int.work(Int.work(a, rows), Int.work(steps, rowBytes)) }
+  package var blockBytes: Int { Int.work(Int.work(a, rows), Int.work(steps, rowBytes)) }
   /// Bytes of a packed matrix of B.
-  var matrixBytes: Int { Int.work(ck_int8_padded(columns), steps, 4) }
+  package var matrixBytes: Int { Int.work(ck_int8_padded(columns), steps, 4) }
   /// Bytes of packed B.
-  var panelBytes: Int { Int.work(b, matrixBytes) }
+  package var panelBytes: Int { Int.work(b, matrixBytes) }
   /// Bytes of packed B and the sums of its columns.
-  var columnBytes: Int { Int.total(panelBytes, Int.work(b, columns, 4)) }
+  package var columnBytes: Int { Int.total(panelBytes, Int.work(b, columns, 4)) }
   /// The first column of a panel.
-  func column(_ panel: Int) -> Int { panel * width }
+  package func column(_ panel: Int) -> Int { panel * width }
 
   /// Packs a panel, numbered across all matrices of B, and computes the sums of its columns.
-  func packColumns(
+  package func packColumns(
     _ index: Int, _ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, flip: UInt8
   ) {
     let (matrix, panel) = index.quotientAndRemainder(dividingBy: panels)
@@ -50,9 +50,24 @@ struct ByteLayout: Sendable {
   }
 }
 
+/// Places in scratch memory, in bytes, aligned to 64.
+package struct ScratchPlan: Sendable {
+  /// The number of bytes so far.
+  package private(set) var byteCount = 0
+
+  package init() {}
+
+  /// The place of another `count` bytes.
+  package mutating func place(_ count: Int) -> Int {
+    defer { byteCount = Int.total(byteCount, count, 63) / 64 * 64 }
+    return byteCount
+  }
+}
+
 /// The scratch memory of a product of bytes, as offsets in bytes.
 struct ByteMemory: Sendable {
   let layout: ByteLayout
+  private let flags: Int
   /// Packed B with the sums of its columns, and packed A.
   let columns: Int
   let rows: Int
@@ -62,22 +77,18 @@ struct ByteMemory: Sendable {
 
   init(_ layout: ByteLayout, packsColumns: Bool) {
     self.layout = layout
-    var end = 64
-    func place(_ bytes: Int) -> Int {
-      let start = end
-      end = Int.total(end, bytes, 63) / 64 * 64
-      return start
-    }
-    columns = packsColumns ? place(layout.columnBytes) : 0
-    rows = place(layout.blockBytes)
-    rowVectors = (0..<3).map { _ in place(Int.work(layout.a, layout.rows, 4)) }
-    columnVectors = [layout.b, 1, 1].map { place(Int.work($0, layout.columns, 4)) }
-    byteCount = end
+    var plan = ScratchPlan()
+    flags = plan.place(1)
+    columns = packsColumns ? plan.place(layout.columnBytes) : 0
+    rows = plan.place(layout.blockBytes)
+    rowVectors = (0..<3).map { _ in plan.place(Int.work(layout.a, layout.rows, 4)) }
+    columnVectors = [layout.b, 1, 1].map { plan.place(Int.work($0, layout.columns, 4)) }
+    byteCount = plan.byteCount
   }
 
   /// Whether B has zero points other than 0.
   func flags(_ buffers: Buffers) -> UnsafeMutablePointer<Bool> {
-    buffers.scratch.assumingMemoryBound(to: Bool.self)
+    (buffers.scratch + flags).assumingMemoryBound(to: Bool.self)
   }
   func rowTerms(_ buffers: Buffers) -> UnsafeMutablePointer<Int32> {
     (buffers.scratch + rowVectors[0]).assumingMemoryBound(to: Int32.self)
@@ -118,7 +129,7 @@ struct ByteTasks: Sendable {
   private let packing: Tiles
 
   /// Multiplications of a task, some microseconds' worth.
-  private static let work = 1 << 20
+  private static let work = 1 << 19
 
   init(_ layout: ByteLayout, _ sizes: ProductSizes) {
     self.layout = layout

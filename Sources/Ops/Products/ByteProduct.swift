@@ -121,10 +121,14 @@ struct ByteProduct: Sendable {
   private func prepareColumns(_ buffers: Buffers) {
     let zeros = memory.columnZeros(buffers)
     let all = layout.columns
-    var hasZeros = false
-    for column in 0..<all {
-      zeros[column] = b.zero(buffers, column)
-      hasZeros = hasZeros || zeros[column] != 0
+    var hasZeros = b.zero(buffers, 0) != 0
+    if b.zero.line != 0 {
+      for column in 0..<all {
+        zeros[column] = b.zero(buffers, column)
+        hasZeros = hasZeros || zeros[column] != 0
+      }
+    } else if hasZeros {
+      zeros.update(repeating: b.zero(buffers, 0), count: all)
     }
     memory.flags(buffers)[0] = hasZeros
     if a.zero.line == 0 {
@@ -181,7 +185,9 @@ struct ByteProduct: Sendable {
         epilogue.column_factor = UnsafePointer(memory.columnZeros(buffers) + column)
       }
     }
-    if result.scalesColumns {
+    if let scales = result.inputScales(buffers) {
+      epilogue.column_scale = scales + column
+    } else if result.scalesColumns {
       epilogue.column_scale = UnsafePointer(memory.columnScales(buffers) + column)
     } else if result.scalesRows {
       epilogue.row_scale = UnsafePointer(memory.rowScales(buffers) + row)

@@ -30,8 +30,14 @@ enum ByteResult: Sendable {
 
   var elementSize: Int { if case .quantized = self { 1 } else { 4 } }
 
+  /// The scales of the columns, if an input has them; otherwise `setColumnScales` computes them.
+  func inputScales(_ buffers: Buffers) -> UnsafePointer<Float>? {
+    guard case .scaled(let scale, _, _) = self, scale.line != 0 else { return nil }
+    return scale.pointer(buffers, as: Float.self)
+  }
+
   func setColumnScales(_ buffers: Buffers, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
-    guard scalesColumns else { return }
+    guard scalesColumns, inputScales(buffers) == nil else { return }
     for column in 0..<count { target[column] = scale(buffers, row: 0, column: column) }
   }
 

@@ -5,6 +5,7 @@ package enum ProductsOperators {
   package static let forward: [any Operator.Type] = [
     Einsum.self,
     FusedGemm.self,
+    FusedMatMul.self,
     Gemm.self,
     MatMul.self,
     MatMulInteger.self,

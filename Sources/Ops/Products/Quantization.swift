@@ -60,18 +60,6 @@ extension UInt8: QuantizedElement {}
     numbers.map { $0[line * self.line] } ?? 0
   }
 
-  /// The first number if it is constant; 0 if omitted.
-  package func constant(_ call: Preparation, _ code: ByteCode) -> Int32? {
-    guard let input else { return 0 }
-    guard let tensor = call.inputs.constant(input), tensor.count > 0 else { return nil }
-    return code.value(tensor.bits(as: UInt8.self)[0])
-  }
-
-  /// Whether there is one number for the whole tensor.
-  package func isOne(_ call: Preparation) throws(OperatorError) -> Bool {
-    try input.map { input throws(OperatorError) in try call.inputCount(input) == 1 } ?? true
-  }
-
   /// The scale for a line, converted from its element type.
   package func scale(_ buffers: Buffers, _ type: ElementType, line: Int, matrix: Int = 0) -> Float {
     guard let input else { return 1 }

@@ -85,21 +85,15 @@ private struct ScaledRule<A: QuantizedElement, B: QuantizedElement>: ProductRule
 extension ScaledMatMulInteger {
   /// The nodes that onnxruntime's dynamic quantisation writes.
   static var rewrites: [RewriteRule] {
-    let zeroPoints: @Sendable (Node, GraphView) -> Bool = { node, _ in
-      node.inputs.count >= 3 && !node.inputs[2].isEmpty
-    }
     let cast: @Sendable (Node, GraphView) -> Bool = { node, view in
       node.outputs.first.flatMap { view.type($0)?.tensorType?.elementType } == .float32
     }
     let (a, b) = (RewritePattern.value("a"), RewritePattern.value("b"))
     let (zeroA, zeroB) = (RewritePattern.value("zeroA"), RewritePattern.value("zeroB"))
-    return [[a, b, zeroA, zeroB], [a, b, zeroA]].flatMap { inputs in
-      let sums = RewritePattern.node(
-        "MatMulInteger", inputs,
-        where: { node, view in
-          zeroPoints(node, view) && node.inputs.count == inputs.count
-            && (inputs.count < 4 || !node.inputs[3].isEmpty)
-        })
+    return [[a, b], [a, b, zeroA], [a, b, zeroA, zeroB]].flatMap { inputs in
+      let sums = RewritePattern.node("MatMulInteger", inputs) { node, _ in
+        (node.inputs.lastIndex { !$0.isEmpty } ?? 0) == inputs.count - 1
+      }
       let scaled = RewritePattern.product(.node("Cast", [sums], where: cast), .value("scale"))
       return [
         RewriteRule(.sum(scaled, .value("bias"))) { replacement($0, hasBias: true) },

@@ -7,6 +7,7 @@ struct Concat: DifferentiableOperator {
     "Concat", [1: .floats, 4: .classic, 11: .classic, 13: .any13], inputs: .atLeast(1))
   static var widening: Widening { .exact }
   static var eightBitForm: EightBitForm { .ownScale }
+  static func movedInputs(_ node: Node) -> [Int] { Array(node.inputs.indices) }
   let axis: Int
 
   init(_ node: inout NodeReader) throws(OperatorError) {

@@ -7,6 +7,7 @@ struct DepthToSpace: DifferentiableOperator {
   static let schema = Schema(
     "DepthToSpace", [1: .classic, 11: .classic, 13: .any13, 28: .any13], inputs: 1...1)
   static var widening: Widening { .exact }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
   let blocks: SpaceBlocks
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -44,6 +45,7 @@ struct SpaceToDepth: DifferentiableOperator {
   static let schema = Schema(
     "SpaceToDepth", [1: .classic, 13: .any13, 28: .any13], inputs: 1...1)
   static var widening: Widening { .exact }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
   let blocks: SpaceBlocks
 
   init(_ node: inout NodeReader) throws(OperatorError) {

@@ -5,6 +5,7 @@ import ONNXOperators
 struct Expand: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Expand", [8: .classic, 13: .any13], inputs: 2...2)
   static var widening: Widening { .exact }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
 
   var shapeInputs: [Int] { [1] }
 

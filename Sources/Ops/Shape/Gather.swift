@@ -6,6 +6,7 @@ struct Gather: DifferentiableOperator {
   static let schema = Schema(
     "Gather", [1: .classic, 11: .classic, 13: .any13], inputs: 2...2)
   static var widening: Widening { .exact }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
   static var parameters: [ParameterInput] { [.init(0, .weight, isCertain: false)] }
   let axis: Int
 

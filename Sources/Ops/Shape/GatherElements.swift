@@ -6,6 +6,7 @@ struct GatherElements: DifferentiableOperator {
   static let schema = Schema(
     "GatherElements", [11: .classic, 13: .any13], inputs: 2...2)
   static var widening: Widening { .exact }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
   let axis: Int
 
   init(_ node: inout NodeReader) throws(OperatorError) {

@@ -7,6 +7,7 @@ struct GatherND: DifferentiableOperator {
   static let schema = Schema(
     "GatherND", [11: .classic, 12: .classic, 13: .any13], inputs: 2...2)
   static var widening: Widening { .exact }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
   let batchRank: Int
 
   init(_ node: inout NodeReader) throws(OperatorError) {

@@ -10,6 +10,7 @@ struct Identity: AttributeFreeOperator, DifferentiableOperator {
       24: .any24, 25: .any25,
     ], inputs: 1...1)
   static var widening: Widening { .exact }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] { [try inputs.type(0)] }
 

@@ -11,6 +11,11 @@ struct Pad: DifferentiableOperator {
       24: .any24, 25: .any25,
     ], inputs: 2...4)
   static var widening: Widening { .exact }
+  static func movedInputs(_ node: Node) -> [Int] {
+    // Other modes copy elements of the input.
+    guard case .string(let mode)? = node.attribute("mode")?.value else { return [] }
+    return mode.bytes == Array("constant".utf8) ? [] : [0]
+  }
   let mode: Padding.Mode
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -140,5 +145,24 @@ extension Pad {
           }
         }),
     ]
+  }
+}
+
+extension Pad {
+  /// Zeros are zero points.
+  func quantized(_ site: QuantizedSite, _ builder: inout GraphBuilder) -> QuantizedOutcome? {
+    var inputs = site.node.inputs
+    guard mode == .constant, let x = site.byteInput(0), let y = site.byteResult,
+      x.hasParameters(of: y)
+    else { return nil }
+    if inputs.count > 2, !inputs[2].isEmpty {
+      guard let fill = site.constant(inputs[2]), fill.elementType == .float32,
+        fill.elements(as: Float.self).allSatisfy({ $0 == 0 })
+      else { return nil }
+    }
+    inputs[0] = x.codes
+    while inputs.count < 3 { inputs.append("") }
+    inputs[2] = builder.zeroPoint(of: x)
+    return .codes(builder.node("Pad", inputs, site.node.attributes))
   }
 }

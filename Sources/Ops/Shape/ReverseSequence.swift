@@ -6,6 +6,7 @@ import ONNXOperators
 struct ReverseSequence: DifferentiableOperator {
   static let schema = Schema("ReverseSequence", [10: .classic, 28: .any13], inputs: 2...2)
   static var widening: Widening { .exact }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
   let isTimeMajor: Bool
 
   init(_ node: inout NodeReader) throws(OperatorError) {

@@ -7,6 +7,7 @@ protocol ReshapingOperator: DifferentiableOperator {}
 extension ReshapingOperator {
   static var widening: Widening { .exact }
   static var eightBitForm: EightBitForm { .inputScale }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel { .view(of: 0) }
 

@@ -7,6 +7,7 @@ struct SliceOperator: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema(
     "Slice", [10: .classic, 11: .classic, 13: .any13], inputs: 3...5)
   static var widening: Widening { .exact }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
 
   var shapeInputs: [Int] { [1, 2, 3, 4] }
 
@@ -50,6 +51,7 @@ struct SliceOperator: AttributeFreeOperator, DifferentiableOperator {
 struct Slice1: DifferentiableOperator {
   static let schema = Schema("Slice", [1: .classic], inputs: 1...1)
   static var widening: Widening { .exact }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
   let starts: [Int]
   let ends: [Int]
   let axes: [Int]?

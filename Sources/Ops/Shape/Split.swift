@@ -6,6 +6,7 @@ struct Split: DifferentiableOperator {
   static let schema = Schema(
     "Split", [13: .any13, 18: .any13], inputs: 1...2, outputs: .atLeast(1))
   static var widening: Widening { .exact }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
   let axis: Int
   let outputCount: Int
   /// Since operator set 18 the last part may be shorter.
@@ -41,6 +42,7 @@ struct Split1: DifferentiableOperator {
   static let schema = Schema(
     "Split", [1: .floats, 2: .classic, 11: .classic], inputs: 1...2, outputs: .atLeast(1))
   static var widening: Widening { .exact }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
   let axis: Int
   let lengths: [Int]?
   let outputCount: Int

@@ -5,6 +5,7 @@ import ONNXOperators
 struct Tile: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Tile", [6: .classic, 13: .any13], inputs: 2...2)
   static var widening: Widening { .exact }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
   var shapeInputs: [Int] { [1] }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
@@ -34,6 +35,7 @@ struct Tile: AttributeFreeOperator, DifferentiableOperator {
 struct Tile1: AttributeFreeOperator, DifferentiableOperator {
   static let schema = Schema("Tile", [1: .floats], inputs: 3...3)
   static var widening: Widening { .exact }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
   var shapeInputs: [Int] { [1, 2] }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {

@@ -9,6 +9,7 @@ struct Transpose: DifferentiableOperator {
     [1: .classic, 13: .any13, 21: .any21, 23: .any23, 24: .any24, 25: .any25], inputs: 1...1)
   static var widening: Widening { .exact }
   static var eightBitForm: EightBitForm { .inputScale }
+  static func movedInputs(_ node: Node) -> [Int] { [0] }
   let permutation: [Int]?
 
   init(_ node: inout NodeReader) throws(OperatorError) {
@@ -61,6 +62,12 @@ struct Transpose: DifferentiableOperator {
 }
 
 extension Transpose {
+  static func permutation(_ node: Node) -> [Int]? {
+    guard case .ints(let order)? = node.attribute("perm")?.value else { return nil }
+    let axes = order.map { Int($0) }
+    return axes.sorted() == Array(axes.indices) ? axes : nil
+  }
+
   static func isIdentity(_ node: Node, input: ValueType?, output: ValueType?) -> Bool {
     guard case .ints(let order)? = node.attribute("perm")?.value else { return false }
     return order.enumerated().allSatisfy { $0.element == $0.offset }

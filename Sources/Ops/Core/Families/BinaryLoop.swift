@@ -8,25 +8,57 @@ public typealias BinaryLoop<A, B, Y> =
     _ y: UnsafeMutablePointer<Y>, _ count: Int
   ) -> Void
 
+/// A binary loop over `rows` rows of `count` elements. The rows of `y` lie one behind the other, those
+/// of `a` and `b` begin `aRow` and `bRow` elements apart.
+public typealias BinaryRowsLoop =
+  @Sendable (
+    _ a: UnsafePointer<Float>, _ aStep: Int, _ aRow: Int, _ b: UnsafePointer<Float>, _ bStep: Int,
+    _ bRow: Int, _ y: UnsafeMutablePointer<Float>, _ count: Int, _ rows: Int
+  ) -> Void
+
 /// A binary loop with its element types erased.
 public struct AnyBinaryLoop: Sendable {
-  /// The loop: address and step of the first operand, of the second, address of the result, number
-  /// of elements. Addresses must be of the element types that the loop was made for.
-  public let run:
+  /// The loop: address, step and distance of rows of the first operand, of the second, address of the
+  /// result, number of elements of a row, number of rows.
+  private let loop:
     @Sendable (
-      UnsafeRawPointer, Int, UnsafeRawPointer, Int, UnsafeMutableRawPointer, Int
+      UnsafeRawPointer, Int, Int, UnsafeRawPointer, Int, Int, UnsafeMutableRawPointer, Int, Int
     ) -> Void
   private let strides: (a: Int, b: Int, y: Int)
 
   /// Erases the element types of a loop.
   public init<A, B, Y>(_ loop: @escaping BinaryLoop<A, B, Y>) {
     strides = (MemoryLayout<A>.stride, MemoryLayout<B>.stride, MemoryLayout<Y>.stride)
-    run = { a, aStep, b, bStep, y, count in
-      loop(
-        a.assumingMemoryBound(to: A.self), aStep, b.assumingMemoryBound(to: B.self), bStep,
-        y.assumingMemoryBound(to: Y.self), count)
+    self.loop = { a, aStep, aRow, b, bStep, bRow, y, count, rows in
+      var a = a.assumingMemoryBound(to: A.self)
+      var b = b.assumingMemoryBound(to: B.self)
+      var y = y.assumingMemoryBound(to: Y.self)
+      for _ in 0..<rows {
+        loop(a, aStep, b, bStep, y, count)
+        a += aRow
+        b += bRow
+        y += count
+      }
     }
   }
+
+  /// Erases the element type of a loop over rows.
+  public init(rows loop: @escaping BinaryRowsLoop) {
+    let stride = MemoryLayout<Float>.stride
+    strides = (stride, stride, stride)
+    self.loop = { a, aStep, aRow, b, bStep, bRow, y, count, rows in
+      loop(
+        a.assumingMemoryBound(to: Float.self), aStep, aRow, b.assumingMemoryBound(to: Float.self),
+        bStep, bRow, y.assumingMemoryBound(to: Float.self), count, rows)
+    }
+  }
+
+  /// Runs the loop on one row: address and step of the first operand, of the second, address of the
+  /// result, number of elements. Addresses must be of the element types that the loop was made for.
+  public func run(
+    _ a: UnsafeRawPointer, _ aStep: Int, _ b: UnsafeRawPointer, _ bStep: Int,
+    _ y: UnsafeMutableRawPointer, _ count: Int
+  ) { loop(a, aStep, 0, b, bStep, 0, y, count, 1) }
 
   /// Runs the loop on the rows of one task. Any thread may call it.
   ///
@@ -38,22 +70,40 @@ public struct AnyBinaryLoop: Sendable {
     _ rows: BroadcastRows, _ task: Int, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer,
     _ y: UnsafeMutableRawPointer
   ) {
-    rows.forEach(in: task) { output, operands, count in
-      run(
-        a + operands[0] * strides.a, rows.steps[0], b + operands[1] * strides.b, rows.steps[1],
-        y + output * strides.y, count)
+    // Nothing in the loop counts references, which threads would contend for.
+    let (loop, strides, steps) = (self.loop, self.strides, rows.steps)
+    rows.forEachBlock(in: task) { block in
+      loop(
+        a + block.operands[0] * strides.a, steps[0], block.distances[0],
+        b + block.operands[1] * strides.b, steps[1], block.distances[1],
+        y + block.output * strides.y, block.count, block.rows)
     }
   }
 
   /// A kernel that applies the loop to inputs 0 and 1 and writes output 0, on all threads.
   public func kernel(_ rows: BroadcastRows) -> Kernel {
-    let tile: Buffers.Tile = { buffers, task, _ in
-      self(
-        rows, task, UnsafeRawPointer(buffers.input(0, as: UInt8.self)),
-        UnsafeRawPointer(buffers.input(1, as: UInt8.self)),
-        UnsafeMutableRawPointer(buffers.output(0, as: UInt8.self)))
-    }
-    return .compute { buffers in buffers.parallel(rows.tasks, tile) }
+    let job = BinaryJob(self, rows)
+    let tasks = rows.tasks
+    if tasks == 1 { return .compute { buffers in job.run(0, buffers) } }
+    let tile: Buffers.Tile = { buffers, task, _ in job.run(task, buffers) }
+    return .compute { buffers in buffers.parallel(tasks, tile) }
+  }
+}
+
+/// A loop and its rows: a class, so that a run of the kernel copies neither.
+private final class BinaryJob: Sendable {
+  private let loop: AnyBinaryLoop
+  private let rows: BroadcastRows
+
+  init(_ loop: AnyBinaryLoop, _ rows: BroadcastRows) {
+    self.loop = loop
+    self.rows = rows
+  }
+
+  func run(_ task: Int, _ buffers: Buffers) {
+    loop(
+      rows, task, UnsafeRawPointer(buffers.address(0)), UnsafeRawPointer(buffers.address(1)),
+      buffers.address(buffers.inputCount))
   }
 }
 

@@ -83,7 +83,7 @@ public protocol ArithmeticFunction: Sendable {
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T
 
   /// A loop over float32 elements that is faster than `apply`; `nil`, the default, for none.
-  var vectorised: BinaryLoop<Float, Float, Float>? { get }
+  var vectorised: BinaryRowsLoop? { get }
 
   /// The loop for numbers of an element type; `nil` for other types. The default calls `apply`. It is
   /// a requirement so that its loops are compiled for each operator.
@@ -92,12 +92,12 @@ public protocol ArithmeticFunction: Sendable {
 
 extension ArithmeticFunction {
   /// `nil`.
-  public var vectorised: BinaryLoop<Float, Float, Float>? { nil }
+  public var vectorised: BinaryRowsLoop? { nil }
 
   /// Loops over all integers and floats that call `apply`, or `vectorised` for float32.
   @inlinable public func arithmeticLoop(_ type: ElementType) -> AnyBinaryLoop? {
     switch type {
-    case .float32: AnyBinaryLoop(floatLoop)
+    case .float32: vectorised.map { AnyBinaryLoop(rows: $0) } ?? AnyBinaryLoop(floatLoop)
     case .float64:
       AnyBinaryLoop {
         (a: UnsafePointer<Double>, aStep, b: UnsafePointer<Double>, bStep, y, count) in
@@ -118,7 +118,10 @@ extension ArithmeticFunction {
   }
 
   @inlinable var floatLoop: BinaryLoop<Float, Float, Float> {
-    vectorised ?? { a, aStep, b, bStep, y, count in
+    if let vectorised {
+      return { a, aStep, b, bStep, y, count in vectorised(a, aStep, 0, b, bStep, 0, y, count, 1) }
+    }
+    return { a, aStep, b, bStep, y, count in
       mapRow(a, aStep, b, bStep, y, count) { self.apply($0, $1) }
     }
   }

@@ -17,6 +17,18 @@ public enum Activation: Sendable, Hashable {
   case sigmoid
   /// `tanh x`.
   case tanh
+  /// `½ x (1 + erf(x / √2))`, or its approximation by tanh.
+  case gelu(isApproximate: Bool)
+  /// `alpha · x + beta` clamped to `0...1`.
+  case hardSigmoid(Float, Float)
+  /// `x · max(0, min(1, x / 6 + ½))`.
+  case hardSwish
+  /// `x / (1 + e^(−alpha · x))`.
+  case swish(Float)
+  /// `alpha · (eˣ − 1)` where `x ≤ 0`.
+  case elu(Float)
+  /// `x · tanh(ln(1 + eˣ))`.
+  case mish
 
   /// Reads the attributes `activation`, the name of an operator, and `activation_params`.
   /// - Throws: `OperatorError.attribute` for another function or number of parameters
@@ -30,13 +42,21 @@ public enum Activation: Sendable, Hashable {
     case ("LeakyRelu", 1): self = .leakyRelu(parameters[0])
     case ("Sigmoid", 0): self = .sigmoid
     case ("Tanh", 0): self = .tanh
+    case ("Gelu", 0): self = .gelu(isApproximate: false)
+    case ("GeluTanh", 0): self = .gelu(isApproximate: true)
+    case ("HardSigmoid", 2): self = .hardSigmoid(parameters[0], parameters[1])
+    case ("HardSwish", 0): self = .hardSwish
+    case ("Swish", 1): self = .swish(parameters[0])
+    case ("Elu", 1): self = .elu(parameters[0])
+    case ("Mish", 0): self = .mish
     default:
       throw .attribute(
         "activation", "'\(name)' with \(parameters.count) parameters is not supported")
     }
   }
 
-  /// The name of the operator; `nil` for no function.
+  /// The name of the function, which is that of its operator where one has no other function; `nil`
+  /// for no function.
   public var name: String? {
     switch self {
     case .none: nil
@@ -45,6 +65,22 @@ public enum Activation: Sendable, Hashable {
     case .leakyRelu: "LeakyRelu"
     case .sigmoid: "Sigmoid"
     case .tanh: "Tanh"
+    case .gelu(false): "Gelu"
+    case .gelu(true): "GeluTanh"
+    case .hardSigmoid: "HardSigmoid"
+    case .hardSwish: "HardSwish"
+    case .swish: "Swish"
+    case .elu: "Elu"
+    case .mish: "Mish"
+    }
+  }
+
+  private var parameters: [Float] {
+    switch self {
+    case .clip(let low, let high): [low, high]
+    case .hardSigmoid(let alpha, let beta): [alpha, beta]
+    case .leakyRelu(let alpha), .swish(let alpha), .elu(let alpha): [alpha]
+    default: []
     }
   }
 
@@ -55,16 +91,9 @@ public enum Activation: Sendable, Hashable {
 
   /// The attributes that `init` reads.
   public var attributes: [Attribute] {
-    switch self {
-    case .none: []
-    case .relu: [.string("activation", "Relu")]
-    case .clip(let low, let high):
-      [.string("activation", "Clip"), .floats("activation_params", [low, high])]
-    case .leakyRelu(let alpha):
-      [.string("activation", "LeakyRelu"), .floats("activation_params", [alpha])]
-    case .sigmoid: [.string("activation", "Sigmoid")]
-    case .tanh: [.string("activation", "Tanh")]
-    }
+    guard let name else { return [] }
+    let function = [Attribute.string("activation", name)]
+    return parameters.isEmpty ? function : function + [.floats("activation_params", parameters)]
   }
 
   /// The function of one number.
@@ -78,8 +107,21 @@ public enum Activation: Sendable, Hashable {
     case .leakyRelu(let alpha): return x < 0 ? T(alpha) * x : x
     case .sigmoid: return 1 / (1 + T.exp(-x))
     case .tanh: return T.tanh(x)
+    case .gelu(isApproximate: false): return x / 2 * T.erfc(-x * T.sqrt(0.5))
+    case .gelu(isApproximate: true):
+      let factor: T = .sqrt(2 / T.pi)
+      let cube: T = x * x * x
+      return x / 2 * (1 + T.tanh(factor * (x + 0.044715 * cube)))
+    case .hardSigmoid(let alpha, let beta): return unit(T(alpha) * x + T(beta))
+    case .hardSwish: return x * unit(x / 6 + 0.5)
+    case .swish(let alpha): return x * (1 / (1 + T.exp(-T(alpha) * x)))
+    case .elu(let alpha): return x > 0 ? x : T(alpha) * T.expMinusOne(x)
+    case .mish: return x * T.tanh(T.log(onePlus: T.exp(x)))
     }
   }
+
+  /// `y` clamped to `0...1`.
+  @inlinable func unit<T: BinaryFloatingPoint>(_ y: T) -> T { y > 1 ? 1 : y < 0 ? 0 : y }
 
   /// Applies the function in place to a tile whose rows begin `stride` elements apart.
   package func apply<T: RealElement>(
@@ -108,7 +150,7 @@ public enum Activation: Sendable, Hashable {
   package var isClamp: Bool {
     switch self {
     case .none, .relu, .clip: true
-    case .leakyRelu, .sigmoid, .tanh: false
+    default: false
     }
   }
 
@@ -121,6 +163,13 @@ public enum Activation: Sendable, Hashable {
     case .leakyRelu(let alpha): (CK_ACTIVATION_LEAKY_RELU, alpha, 0)
     case .sigmoid: (CK_ACTIVATION_SIGMOID, 0, 0)
     case .tanh: (CK_ACTIVATION_TANH, 0, 0)
+    case .gelu(false): (CK_ACTIVATION_GELU, 0, 0)
+    case .gelu(true): (CK_ACTIVATION_GELU_TANH, 0, 0)
+    case .hardSigmoid(let alpha, let beta): (CK_ACTIVATION_HARD_SIGMOID, alpha, beta)
+    case .hardSwish: (CK_ACTIVATION_HARD_SWISH, 0, 0)
+    case .swish(let alpha): (CK_ACTIVATION_SWISH, alpha, 0)
+    case .elu(let alpha): (CK_ACTIVATION_ELU, alpha, 0)
+    case .mish: (CK_ACTIVATION_MISH, 0, 0)
     }
   }
 }
@@ -152,11 +201,14 @@ package struct Epilogue: Sendable {
   /// - Parameters:
   ///   - offset: the element of the result and of the residual at which the part begins
   ///   - channel: the first channel of the part
-  package func c(_ buffers: Buffers, offset: Int, channel: Int) -> ck_epilogue {
+  ///   - starts: the numbers with which the sums of the part's columns begin
+  package func c(
+    _ buffers: Buffers, offset: Int, channel: Int, starts: UnsafePointer<Float>? = nil
+  ) -> ck_epilogue {
     let (function, a, b) = activation.c
     let (low, high) = activation.bounds
     return ck_epilogue(
-      bias: bias.map { buffers.input($0, as: Float.self) + channel },
+      bias: bias.map { buffers.input($0, as: Float.self) + channel }, starts: starts,
       residual: residual.map { buffers.input($0, as: Float.self) + offset }, function: function,
       a: a, b: b, low: low, high: high)
   }

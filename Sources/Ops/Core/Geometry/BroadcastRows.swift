@@ -2,7 +2,7 @@
 /// contiguous elements. Along a row, each operand is either contiguous or a single element. Adjacent
 /// dimensions that all operands have in common are merged. The split into tasks depends only on shapes
 /// and cost, never on the number of threads.
-public struct BroadcastRows: Sendable {
+public final class BroadcastRows: Sendable {
   /// The step of each operand along a row: 1 if it is contiguous, 0 if it is a single element.
   public let steps: SIMD4<Int>
   /// The number of tasks.
@@ -10,6 +10,10 @@ public struct BroadcastRows: Sendable {
 
   private let rowSize: Int
   private let rows: Int
+  /// The rows of the innermost of the outer dimensions, and the distance between them.
+  private let block: Int
+  private let distances: SIMD4<Int>
+  /// The walk through the dimensions around it.
   private let walk: StridedWalk
   private let rowsPerTask: Int
   private let piecesPerRow: Int
@@ -43,9 +47,11 @@ public struct BroadcastRows: Sendable {
     }
     steps = strides.first ?? .zero
     rowSize = sizes.first ?? 1
-    walk = StridedWalk(innermostFirst: Array(sizes.dropFirst()), Array(strides.dropFirst()))
+    block = sizes.count > 1 ? sizes[1] : 1
+    distances = sizes.count > 1 ? strides[1] : .zero
+    walk = StridedWalk(innermostFirst: Array(sizes.dropFirst(2)), Array(strides.dropFirst(2)))
     let isEmpty = output.contains(0)
-    rows = isEmpty ? 0 : walk.count
+    rows = isEmpty ? 0 : walk.count * block
     let taskSize = max(1, 32768 / max(cost, 1))
     rowsPerTask = max(1, taskSize / max(rowSize, 1))
     piecesPerRow = rowSize > taskSize ? (rowSize - 1) / taskSize + 1 : 1
@@ -53,19 +59,57 @@ public struct BroadcastRows: Sendable {
     tasks = isEmpty ? 0 : ((rows - 1) / rowsPerTask + 1) * piecesPerRow
   }
 
+  /// Rows of a task whose offsets grow evenly.
+  public struct Block {
+    /// The offset of the first element in the output.
+    public let output: Int
+    /// The offset of the first element in each operand.
+    public let operands: SIMD4<Int>
+    /// The distance from one row to the next in each operand.
+    public let distances: SIMD4<Int>
+    /// The number of elements of a row, which may be a part of one.
+    public let count: Int
+    /// The number of rows.
+    public let rows: Int
+  }
+
+  /// Calls `body` for all blocks of a task.
+  public func forEachBlock(in task: Int, _ body: (Block) -> Void) {
+    if piecesPerRow > 1 {
+      let start = task % piecesPerRow * pieceSize
+      let row = task / piecesPerRow
+      body(
+        Block(
+          output: row * rowSize + start,
+          operands: walk.places(row / block) &+ distances &* (row % block) &+ steps &* start,
+          distances: .zero, count: min(pieceSize, rowSize - start), rows: 1))
+      return
+    }
+    var row = task * rowsPerTask
+    let end = min(rows, row + rowsPerTask)
+    while row < end {
+      let (outer, inner) = block == 1 ? (row, 0) : row.quotientAndRemainder(dividingBy: block)
+      let count = min(block - inner, end - row)
+      body(
+        Block(
+          output: row * rowSize, operands: walk.places(outer) &+ distances &* inner,
+          distances: distances, count: rowSize, rows: count))
+      row += count
+    }
+  }
+
   /// Calls `body` for each row, or part of a row, of a task with the offset of its first element in
   /// the output and in each operand, and the number of its elements.
   public func forEach(
     in task: Int, _ body: (_ output: Int, _ operands: SIMD4<Int>, _ count: Int) -> Void
   ) {
-    if piecesPerRow > 1 {
-      let start = task % piecesPerRow * pieceSize
-      let row = task / piecesPerRow
-      let count = min(pieceSize, rowSize - start)
-      walk.forEach(row..<row + 1) { body($0 * rowSize + start, $1 &+ steps &* start, count) }
-    } else {
-      let first = task * rowsPerTask
-      walk.forEach(first..<min(rows, first + rowsPerTask)) { body($0 * rowSize, $1, rowSize) }
+    forEachBlock(in: task) { block in
+      var (output, operands) = (block.output, block.operands)
+      for _ in 0..<block.rows {
+        body(output, operands, block.count)
+        output += block.count
+        operands &+= block.distances
+      }
     }
   }
 }

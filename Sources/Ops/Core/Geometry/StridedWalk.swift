@@ -18,6 +18,17 @@ package struct StridedWalk: Sendable {
     count = sizes.elementCount ?? 0
   }
 
+  /// The offset in each tensor at a position.
+  package func places(_ index: Int) -> SIMD4<Int> {
+    var places = SIMD4<Int>.zero
+    var rest = index
+    for axis in sizes.indices {
+      places &+= strides[axis] &* (rest % max(sizes[axis], 1))
+      rest /= max(sizes[axis], 1)
+    }
+    return places
+  }
+
   /// Calls `body` with each position of a range and the offset in each tensor there.
   package func forEach(_ range: Range<Int>, _ body: (_ index: Int, _ places: SIMD4<Int>) -> Void) {
     if sizes.isEmpty {

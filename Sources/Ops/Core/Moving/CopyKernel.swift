@@ -1,7 +1,7 @@
 import ONNXFormat
 
 /// One copy of a kernel that consists of copies.
-package struct CopyJob: Sendable {
+package final class CopyJob: Sendable {
   package enum Source: Sendable {
     case input(Int)
     case tensor(Tensor)
@@ -28,22 +28,24 @@ package struct CopyJob: Sendable {
 }
 
 /// Independent copies, split into tasks.
-package struct CopyTasks: Sendable {
+package final class CopyTasks: Sendable {
   private struct Piece {
     let job: Int
     let units: Range<Int>
   }
 
   private let jobs: [CopyJob]
-  private var pieces: [Piece] = []
+  private let pieces: [Piece]
   /// Ranges of `pieces`.
-  private var tasks: [Range<Int>] = []
+  private let tasks: [Range<Int>]
 
   package init(_ jobs: [CopyJob]) {
     self.jobs = jobs
     // Large copies have larger tasks, so that there are at most about 1024.
     let total = jobs.reduce(0.0) { $0 + Double($1.copy.units) * Double($1.copy.unitSize) }
     let taskSize = max(StridedCopy.taskSize, Int(exactly: (total / 1024).rounded()) ?? Int.max)
+    var pieces: [Piece] = []
+    var tasks: [Range<Int>] = []
     var first = 0
     var size = 0
     for (index, job) in jobs.enumerated() {
@@ -62,6 +64,8 @@ package struct CopyTasks: Sendable {
       }
     }
     if first < pieces.count { tasks.append(first..<pieces.count) }
+    self.pieces = pieces
+    self.tasks = tasks
   }
 
   /// The kernel that runs all copies.
@@ -69,13 +73,20 @@ package struct CopyTasks: Sendable {
 
   package var body: Kernel.Body {
     let count = tasks.count
-    let tile: Buffers.Tile = { buffers, task, _ in
-      for index in tasks[task] {
-        let piece = pieces[index]
-        jobs[piece.job].run(piece.units, buffers)
-      }
+    if pieces.count == 1, let piece = pieces.first {
+      let (job, units) = (jobs[piece.job], piece.units)
+      return { buffers in job.run(units, buffers) }
     }
+    if count == 1 { return { buffers in self.run(0, buffers) } }
+    let tile: Buffers.Tile = { buffers, task, _ in self.run(task, buffers) }
     return { buffers in buffers.parallel(count, tile) }
+  }
+
+  private func run(_ task: Int, _ buffers: Buffers) {
+    for index in tasks[task] {
+      let piece = pieces[index]
+      jobs[piece.job].run(piece.units, buffers)
+    }
   }
 }
 

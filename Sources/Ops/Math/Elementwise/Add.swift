@@ -16,7 +16,7 @@ struct Add: ArithmeticOperator, DifferentiableOperator {
 
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a + b }
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a &+ b }
-  var vectorised: BinaryLoop<Float, Float, Float>? { ck_add }
+  var vectorised: BinaryRowsLoop? { ck_add_rows }
 
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
@@ -51,5 +51,11 @@ extension Add {
     _ node: Node, ofInput input: Int, _ constants: ChannelConstants
   ) -> ChannelMap? {
     constants.operand(1 - input).map { ChannelMap(adding: $0) }
+  }
+}
+
+extension Add {
+  func quantized(_ site: QuantizedSite, _ builder: inout GraphBuilder) -> QuantizedOutcome? {
+    quantizedArithmetic(site, &builder)
   }
 }

@@ -20,7 +20,7 @@ struct Div: ArithmeticOperator, DifferentiableOperator {
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T {
     a.dividedReportingOverflow(by: b).partialValue
   }
-  var vectorised: BinaryLoop<Float, Float, Float>? { ck_div }
+  var vectorised: BinaryRowsLoop? { ck_div_rows }
   var cost: Int { 3 }
 
   /// `∂y/∂a = 1 / b`, `∂y/∂b = −y / b`
@@ -43,5 +43,11 @@ extension Div {
       return nil
     }
     return ChannelMap(factors: divisors.map { 1 / $0 })
+  }
+}
+
+extension Div {
+  func quantized(_ site: QuantizedSite, _ builder: inout GraphBuilder) -> QuantizedOutcome? {
+    quantizedArithmetic(site, &builder)
   }
 }

@@ -27,3 +27,7 @@ struct Elu: DifferentiableElementwise {
   }
   var cost: Int { 8 }
 }
+
+extension Elu: ActivationOperator {
+  func activation(_ partner: FusionPartner) -> Activation? { .elu(alpha) }
+}

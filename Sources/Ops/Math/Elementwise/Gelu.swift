@@ -39,6 +39,12 @@ struct Gelu: DifferentiableElementwise {
   var cost: Int { 12 }
 }
 
+extension Gelu: ActivationOperator {
+  func activation(_ partner: FusionPartner) -> Activation? {
+    .gelu(isApproximate: isApproximate)
+  }
+}
+
 extension Gelu {
   static var versionSteps: [VersionStep] {
     [

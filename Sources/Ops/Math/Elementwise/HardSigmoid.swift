@@ -29,3 +29,39 @@ struct HardSigmoid: DifferentiableElementwise {
     { [alpha, beta] x, y, count in ck_hard_sigmoid(x, y, count, alpha, beta) }
   }
 }
+
+extension HardSigmoid: ActivationOperator {
+  func activation(_ partner: FusionPartner) -> Activation? { .hardSigmoid(alpha, beta) }
+}
+
+extension HardSigmoid {
+  static var rewrites: [RewriteRule] {
+    [
+      RewriteRule(.product(.number(1 / 6), clippedToSix(.value("x")))) {
+        // The attribute alpha is a float32.
+        $0.type("x")?.elementType == .float64
+          ? nil
+          : $0.node(
+            "HardSigmoid", ["x"], [.float("alpha", 1 / 6), .float("beta", 0.5)], version: 22)
+      }
+    ]
+  }
+
+  /// `min(max(x + 3, 0), 6)`
+  static func clippedToSix(_ x: RewritePattern) -> RewritePattern {
+    let sum = RewritePattern.sum(x, .number(3))
+    return .either([
+      .node("Min", [.node("Relu", [sum]), .number(6)]),
+      .node("Clip", [sum]) { node, view in
+        node.inputs.count == 3
+          ? view.isNumber(node.inputs[1], 0) && view.isNumber(node.inputs[2], 6)
+          : node.inputs.count == 1 && isFloat(node.attribute("min"), 0)
+            && isFloat(node.attribute("max"), 6)
+      },
+    ])
+  }
+
+  private static func isFloat(_ attribute: Attribute?, _ number: Float) -> Bool {
+    if case .float(number)? = attribute?.value { true } else { false }
+  }
+}

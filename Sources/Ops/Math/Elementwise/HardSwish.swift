@@ -19,6 +19,10 @@ struct HardSwish: DifferentiableElementwise, AttributeFreeOperator {
   var vectorisedGradient: GradientLoop<Float>? { inputLoop(ck_hard_swish_grad) }
 }
 
+extension HardSwish: ActivationOperator {
+  func activation(_ partner: FusionPartner) -> Activation? { .hardSwish }
+}
+
 extension HardSwish {
   static var versionSteps: [VersionStep] {
     [
@@ -44,16 +48,12 @@ extension HardSwish {
       }
       return abs(alpha * 6 - 1) < 1e-6 && beta == 0.5
     }
-    let clipped = RewritePattern.node("Clip", [.sum(x, .number(3))]) { node, view in
-      node.inputs.count == 3 && view.isNumber(node.inputs[1], 0)
-        && view.isNumber(node.inputs[2], 6)
-    }
     return [
       RewriteRule(.product(x, gate)) {
         // The attribute alpha is a float32, and HardSwish divides by 6 exactly.
         $0.type("x")?.elementType == .float64 ? nil : $0.node("HardSwish", ["x"], version: 22)
       },
-      RewriteRule(.product(x, .number(1 / 6), clipped)) {
+      RewriteRule(.product(x, .number(1 / 6), HardSigmoid.clippedToSix(x))) {
         $0.node("HardSwish", ["x"], version: 22)
       },
     ]

@@ -16,7 +16,7 @@ struct Max: VariadicOperator, DifferentiableOperator {
 
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a > b || a.isNaN ? a : b }
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a > b ? a : b }
-  var vectorised: BinaryLoop<Float, Float, Float>? { ck_max }
+  var vectorised: BinaryRowsLoop? { ck_max_rows }
 
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     try shareAmongEqual(&backward)

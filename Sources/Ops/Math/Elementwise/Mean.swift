@@ -19,7 +19,7 @@ struct Mean: VariadicOperator, DifferentiableOperator {
 
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a + b }
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a &+ b }
-  var vectorised: BinaryLoop<Float, Float, Float>? { ck_add }
+  var vectorised: BinaryRowsLoop? { ck_add_rows }
 
   /// Adds the last input and divides by the number of inputs.
   private struct LastStep: ArithmeticFunction {

@@ -18,6 +18,10 @@ struct Mish: DifferentiableElementwise, AttributeFreeOperator {
   var cost: Int { 12 }
 }
 
+extension Mish: ActivationOperator {
+  func activation(_ partner: FusionPartner) -> Activation? { .mish }
+}
+
 extension Mish {
   static var versionSteps: [VersionStep] {
     [

@@ -15,7 +15,7 @@ struct Mul: ArithmeticOperator, DifferentiableOperator {
 
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a * b }
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a &* b }
-  var vectorised: BinaryLoop<Float, Float, Float>? { ck_mul }
+  var vectorised: BinaryRowsLoop? { ck_mul_rows }
 
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
@@ -36,5 +36,11 @@ extension Mul {
     _ node: Node, ofInput input: Int, _ constants: ChannelConstants
   ) -> ChannelMap? {
     constants.operand(1 - input).map { ChannelMap(factors: $0) }
+  }
+}
+
+extension Mul {
+  func quantized(_ site: QuantizedSite, _ builder: inout GraphBuilder) -> QuantizedOutcome? {
+    quantizedArithmetic(site, &builder)
   }
 }

@@ -49,7 +49,7 @@ struct PRelu: ArithmeticOperator, DifferentiableOperator {
 
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a < 0 ? a * b : a }
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a < 0 ? a &* b : a }
-  var vectorised: BinaryLoop<Float, Float, Float>? { ck_prelu }
+  var vectorised: BinaryRowsLoop? { ck_prelu_rows }
 
   /// `∂y/∂x` is 1 where x > 0, else the slope; `∂y/∂slope = min(x, 0)`.
   func differentiate(_ backward: inout Backward) throws(OperatorError) {

@@ -12,7 +12,7 @@ struct Sub: ArithmeticOperator, DifferentiableOperator {
 
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a - b }
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a &- b }
-  var vectorised: BinaryLoop<Float, Float, Float>? { ck_sub }
+  var vectorised: BinaryRowsLoop? { ck_sub_rows }
 
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }
@@ -29,5 +29,11 @@ extension Sub {
     _ node: Node, ofInput input: Int, _ constants: ChannelConstants
   ) -> ChannelMap? {
     input == 0 ? constants.operand(1).map { ChannelMap(adding: $0.map { -$0 }) } : nil
+  }
+}
+
+extension Sub {
+  func quantized(_ site: QuantizedSite, _ builder: inout GraphBuilder) -> QuantizedOutcome? {
+    quantizedArithmetic(site, &builder)
   }
 }

@@ -14,7 +14,7 @@ struct Sum: VariadicOperator, DifferentiableOperator {
 
   func apply<T: Real & BinaryFloatingPoint>(_ a: T, _ b: T) -> T { a + b }
   func apply<T: FixedWidthInteger>(integer a: T, _ b: T) -> T { a &+ b }
-  var vectorised: BinaryLoop<Float, Float, Float>? { ck_add }
+  var vectorised: BinaryRowsLoop? { ck_add_rows }
 
   func differentiate(_ backward: inout Backward) throws(OperatorError) {
     guard let gradient = backward.gradient() else { return }

@@ -30,6 +30,10 @@ struct Swish: DifferentiableElementwise {
   var cost: Int { 8 }
 }
 
+extension Swish: ActivationOperator {
+  func activation(_ partner: FusionPartner) -> Activation? { .swish(alpha) }
+}
+
 extension Swish {
   static var versionSteps: [VersionStep] {
     [

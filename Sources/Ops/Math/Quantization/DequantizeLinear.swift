@@ -26,6 +26,11 @@ struct DequantizeLinear: Operator {
 
   private static let results: TypeSet = [.float32, .float16, .bfloat16]
 
+  var quantizationNotation: QuantizationNotation? {
+    options.outputType == nil || options.outputType == .float32
+      ? options.notation(.dequantizes) : nil
+  }
+
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let x = try inputs.tensor(0)
     let scale = try inputs.tensor(1, [Self.results, .scale8]).elementType
@@ -48,6 +53,11 @@ struct DequantizeLinear: Operator {
     let rows = try options.rows(call)
     let step = rows.scaleStep
     let hasZeros = call.inputs.has(2)
+    if step == 0, types.1 == .float32, target == .float32, types.0 == .int8 || types.0 == .uint8 {
+      return rows.byteKernel(types.0, hasZeros: hasZeros) { buffers, start, count, code in
+        ck_bytes_to_float(buffers.input(0) + start, code, buffers.output(0) + start, count)
+      }
+    }
     return rows.kernel(x, scales: scales, zeros: hasZeros ? x : nil, writer) {
       block, scale, zero, count in
       ck_dequantize(block, zero, hasZeros ? step : 0, scale, step, block, count)

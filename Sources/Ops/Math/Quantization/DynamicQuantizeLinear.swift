@@ -17,32 +17,35 @@ struct DynamicQuantizeLinear: AttributeFreeOperator {
     let count = try call.inputCount(0)
     let wants = (0..<3).map(call.wants)
     let tiles = Tiles(count)
-    guard let writer = FloatWriter(.uint8) else { throw .unsupported("uint8") }
-    let parameters = { @Sendable (buffers: Buffers) -> (scale: Float, zero: Float) in
-      let numbers = buffers.scratch.assumingMemoryBound(to: Float.self)
-      return (numbers[0], numbers[1])
+    // The range of each tile, then the scale and zero point.
+    @Sendable func numbers(_ buffers: Buffers) -> UnsafeMutablePointer<Float> {
+      buffers.scratch.assumingMemoryBound(to: Float.self)
     }
-    let tile: Buffers.Tile = { buffers, task, _ in
-      var (scale, zero) = parameters(buffers)
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: 512) { memory in
-        guard let block = memory.baseAddress else { return }
-        let range = tiles[task]
-        for start in stride(from: range.lowerBound, to: range.upperBound, by: 512) {
-          let size = min(512, range.upperBound - start)
-          ck_div(buffers.input(0) + start, 1, &scale, 0, block, size)
-          ck_quantize(block, &zero, 0, 0, 255, block, size)
-          writer.write(block, size, to: buffers.output(0), at: start)
-        }
+    let measure: Buffers.Tile = { buffers, task, _ in
+      let range = tiles[task]
+      let ends = numbers(buffers) + 2 * task
+      (ends[0], ends[1]) = (0, 0)
+      ck_int8_range(buffers.input(0) + range.lowerBound, range.count, ends, ends + 1)
+    }
+    let quantize: Buffers.Tile = { buffers, task, _ in
+      let range = tiles[task]
+      let code = numbers(buffers) + 2 * tiles.count
+      ck_int8_quantize(
+        buffers.input(0) + range.lowerBound, range.count, code[0], code[1],
+        buffers.output(0) + range.lowerBound)
+    }
+    return .compute(scratch: .work(.total(tiles.count, 1), 2, 4)) { buffers in
+      buffers.parallel(tiles.count, measure)
+      let ends = numbers(buffers)
+      var (low, high) = (Float(0), Float(0))
+      for task in 0..<tiles.count {
+        low = Swift.min(low, ends[2 * task])
+        high = Swift.max(high, ends[2 * task + 1])
       }
-    }
-    return .compute(scratch: 8) { buffers in
-      let x = buffers.input(0, as: Float.self)
-      let (low, high) = (ck_reduce_min(x, count, 0), ck_reduce_max(x, count, 0))
       let scale = (low == high ? 1 : high - low) / 255
       let zero = Swift.max(0, Swift.min(255, -low / scale)).rounded(.toNearestOrEven)
-      let numbers = buffers.scratch.assumingMemoryBound(to: Float.self)
-      (numbers[0], numbers[1]) = (scale, zero)
-      if wants[0] { buffers.parallel(tiles.count, tile) }
+      (ends[2 * tiles.count], ends[2 * tiles.count + 1]) = (scale, zero)
+      if wants[0] { buffers.parallel(tiles.count, quantize) }
       if wants[1] { buffers.output(1)[0] = scale }
       if wants[2] { buffers.output(2)[0] = UInt8(truncating: zero) }
     }

@@ -26,6 +26,11 @@ struct QuantizationOptions: Sendable {
     }
   }
 
+  /// The operator as a notation.
+  func notation(_ direction: QuantizationNotation.Direction) -> QuantizationNotation {
+    QuantizationNotation(direction, axis: axis, block: block)
+  }
+
   func rows(_ call: Preparation) throws(OperatorError) -> QuantizationRows {
     try QuantizationRows(
       try call.inputSizes(0), scale: try call.inputSizes(1), axis: axis, block: block,

@@ -1,3 +1,4 @@
+import CKernels
 import ONNXFormat
 import ONNXOperators
 
@@ -119,6 +120,28 @@ extension QuantizationRows {
             y.write(block, size, to: buffers.output(0), at: start + offset)
           }
         }
+      }
+    }
+    return .compute { buffers in buffers.parallel(tasks, tile) }
+  }
+}
+
+extension QuantizationRows {
+  /// A kernel that maps whole rows with one scale each, bytes to float32 or float32 to bytes.
+  /// - Parameters:
+  ///   - hasZeros: whether input 2 has zero points
+  ///   - map: maps the elements of a row, given the place of the first
+  func byteKernel(
+    _ type: ElementType, hasZeros: Bool,
+    _ map: @escaping @Sendable (Buffers, _ start: Int, _ count: Int, ck_byte_code) -> Void
+  ) -> Kernel {
+    let flip = type.flip
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let scales = buffers.input(1, as: Float.self)
+      forEach(in: task) { start, count, place in
+        let zero = hasZeros ? buffers.input(2, as: UInt8.self)[place] : 0
+        let code = ck_byte_code(scale: scales[place], zero: Float(zero ^ flip), flip: flip)
+        map(buffers, start, count, code)
       }
     }
     return .compute { buffers in buffers.parallel(tasks, tile) }

@@ -29,6 +29,10 @@ struct QuantizeLinear: Operator {
     }
   }
 
+  var quantizationNotation: QuantizationNotation? {
+    precision == nil || precision == .float32 ? options.notation(.quantizes) : nil
+  }
+
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     let x = try inputs.tensor(0)
     _ = try inputs.tensor(1, [.quantizable, .scale8])
@@ -55,6 +59,13 @@ struct QuantizeLinear: Operator {
     let step = rows.scaleStep
     let hasZeros = call.inputs.has(2)
     let division = precision ?? (types.0 == types.1 ? types.0 : .float32)
+    if step == 0, types == (.float32, .float32), division == .float32,
+      target == .int8 || target == .uint8
+    {
+      return rows.byteKernel(target, hasZeros: hasZeros) { buffers, start, count, code in
+        ck_float_to_bytes(buffers.input(0) + start, code, buffers.output(0) + start, count)
+      }
+    }
     let range = target.quantizedRange
     return rows.kernel(x, scales: scales, zeros: hasZeros ? zeros : nil, writer) {
       block, scale, zero, count in

@@ -10,6 +10,10 @@ struct ErasedReducer: Sendable {
   let reset: @Sendable (_ y: UnsafeMutableRawPointer, _ count: Int) -> Void
   /// Combines contiguous elements into one accumulator.
   let reduce: @Sendable (_ x: UnsafeRawPointer, _ count: Int, _ y: UnsafeMutableRawPointer) -> Void
+  /// Combines `count` runs of `length` elements, one behind the other, each into an accumulator.
+  let reduceRuns:
+    @Sendable (_ x: UnsafeRawPointer, _ length: Int, _ y: UnsafeMutableRawPointer, _ count: Int) ->
+      Void
   /// Combines rows of `count` elements, `stride` apart, into `count` accumulators.
   let accumulate:
     @Sendable (
@@ -31,6 +35,11 @@ struct ErasedReducer: Sendable {
     reduce = { x, count, y in
       let y = y.assumingMemoryBound(to: Accumulator.self)
       y[0] = R.combine(y[0], R.reduce(x.assumingMemoryBound(to: R.Element.self), count))
+    }
+    reduceRuns = { x, length, y, count in
+      R.reduceRuns(
+        x.assumingMemoryBound(to: R.Element.self), length: length,
+        into: y.assumingMemoryBound(to: Accumulator.self), count)
     }
     accumulate = { x, stride, rows, y, count in
       R.accumulate(

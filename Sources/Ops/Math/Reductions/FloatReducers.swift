@@ -4,7 +4,41 @@ import ONNXOperators
 import RealModule
 
 /// A reducer of float32, with loops from CKernels where they exist.
-protocol FloatReducer: Reducer where Element == Float {}
+protocol FloatReducer: Reducer where Element == Float {
+  /// Whether `reduce` combines runs shorter than a vector in their order.
+  static var combinesShortRunsInOrder: Bool { get }
+}
+
+extension FloatReducer {
+  static var combinesShortRunsInOrder: Bool { false }
+
+  static func reduceRuns(
+    _ x: UnsafePointer<Float>, length: Int, into y: UnsafeMutablePointer<Accumulator>,
+    _ count: Int
+  ) {
+    // The loops of CKernels begin with vectors of 32 elements.
+    if combinesShortRunsInOrder, length < 32 {
+      reduceInOrder(x, length: length, into: y, count)
+    } else {
+      for i in 0..<count { y[i] = combine(y[i], reduce(x + i * length, length)) }
+    }
+  }
+}
+
+extension FloatReducer {
+  /// The number of elements from which a call of a vectorised loop is faster. The loops add fewer
+  /// elements in the same order.
+  static var shortRun: Int { 12 }
+
+  /// The result of a few elements in their order.
+  @inline(__always) static func reduceShort(
+    _ x: UnsafePointer<Float>, _ count: Int
+  ) -> Accumulator {
+    var result = identity
+    for i in 0..<count { result = combine(result, lift(x[i])) }
+    return result
+  }
+}
 
 /// A sum of float32 numbers in `Double`.
 protocol FloatAdditiveReducer: FloatReducer where Accumulator == Double {}
@@ -15,8 +49,11 @@ extension FloatAdditiveReducer {
 }
 
 enum FloatSumReducer: FloatAdditiveReducer {
+  static var combinesShortRunsInOrder: Bool { true }
   static func lift(_ x: Float) -> Double { Double(x) }
-  static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Double { ck_reduce_sum(x, count) }
+  static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
+    count < shortRun ? reduceShort(x, count) : ck_reduce_sum(x, count)
+  }
   static func accumulate(
     _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Double>,
     _ count: Int
@@ -52,11 +89,12 @@ enum FloatProductReducer: FloatReducer {
 }
 
 enum FloatGreatestReducer: FloatReducer {
+  static var combinesShortRunsInOrder: Bool { true }
   static var identity: Float { -.infinity }
   static func lift(_ x: Float) -> Float { x }
   static func combine(_ a: Float, _ b: Float) -> Float { a > b || a.isNaN ? a : b }
   static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
-    ck_reduce_max(x, count, identity)
+    count < shortRun ? reduceShort(x, count) : ck_reduce_max(x, count, identity)
   }
   static func accumulate(
     _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Float>,
@@ -65,11 +103,12 @@ enum FloatGreatestReducer: FloatReducer {
 }
 
 enum FloatLeastReducer: FloatReducer {
+  static var combinesShortRunsInOrder: Bool { true }
   static var identity: Float { .infinity }
   static func lift(_ x: Float) -> Float { x }
   static func combine(_ a: Float, _ b: Float) -> Float { a < b || a.isNaN ? a : b }
   static func reduce(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
-    ck_reduce_min(x, count, identity)
+    count < shortRun ? reduceShort(x, count) : ck_reduce_min(x, count, identity)
   }
   static func accumulate(
     _ x: UnsafePointer<Float>, stride: Int, rows: Int, into y: UnsafeMutablePointer<Float>,

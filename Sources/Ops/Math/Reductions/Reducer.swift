@@ -14,6 +14,11 @@ protocol Reducer: Sendable {
 
   /// The result of reducing contiguous elements.
   static func reduce(_ x: UnsafePointer<Element>, _ count: Int) -> Accumulator
+  /// Combines runs of `length` elements, one behind the other, each into a result in `y`. The bits are
+  /// those of `reduce`.
+  static func reduceRuns(
+    _ x: UnsafePointer<Element>, length: Int, into y: UnsafeMutablePointer<Accumulator>,
+    _ count: Int)
   /// Combines `rows` rows of `count` elements, `stride` elements apart, into the results in `y`.
   static func accumulate(
     _ x: UnsafePointer<Element>, stride: Int, rows: Int,
@@ -37,6 +42,28 @@ extension Reducer {
       i &+= 1
     }
     return combine(combine(a, b), combine(c, d))
+  }
+
+  static func reduceRuns(
+    _ x: UnsafePointer<Element>, length: Int, into y: UnsafeMutablePointer<Accumulator>,
+    _ count: Int
+  ) {
+    for i in 0..<count { y[i] = combine(y[i], reduce(x + i * length, length)) }
+  }
+
+  /// `reduceRuns` for runs so short that a call for each would take longer than its additions.
+  @inline(__always)
+  static func reduceInOrder(
+    _ x: UnsafePointer<Element>, length: Int, into y: UnsafeMutablePointer<Accumulator>,
+    _ count: Int
+  ) {
+    var x = x
+    for i in 0..<count {
+      var result = identity
+      for j in 0..<length { result = combine(result, lift(x[j])) }
+      y[i] = combine(y[i], result)
+      x += length
+    }
   }
 
   static func accumulate(

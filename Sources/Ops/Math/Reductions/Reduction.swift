@@ -16,6 +16,8 @@ struct Reduction: Sendable {
   let kept: StridedWalk
   /// The starts of a result's runs, or of its groups of rows.
   let reduced: StridedWalk
+  /// Whether each result is reduced from one run, and the runs lie one behind the other.
+  let areRuns: Bool
   /// The number of rows in a group and the distance between them; 1 and 0 for runs.
   let rows: Int
   let rowStride: Int
@@ -57,6 +59,7 @@ struct Reduction: Sendable {
     }
     self.rows = rows
     self.rowStride = rowStride
+    areRuns = isInnermost && groups.allSatisfy { !$0.isReduced } && groups.count <= 1
     func walk(_ isReduced: Bool) -> StridedWalk {
       let chosen = groups.filter { $0.isReduced == isReduced }
       return StridedWalk(

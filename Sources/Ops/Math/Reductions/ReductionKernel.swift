@@ -29,6 +29,7 @@ extension Reduction {
   private func kernel(_ reducer: ErasedReducer) -> Kernel {
     if outputs == 0 || inputsPerOutput == 0 { return emptyKernel(reducer) }
     // A few results of many elements keep all threads busy only if their parts are separate tasks.
+    if areRuns, length <= 128 { return runsKernel(reducer) }
     let isShared =
       parts > 1 && kept.count * blocks < 16
       && Int.work(inputsPerOutput, width) >= (isInnermost ? 2 : 8) * Self.taskSize
@@ -44,6 +45,27 @@ extension Reduction {
         for i in 0..<outputs { reducer.finish(result, y + i * reducer.sizes.result, 1) }
       }
     }
+  }
+
+  /// A kernel for results whose elements are short runs, one behind the other: a block of them is
+  /// computed at a time.
+  private func runsKernel(_ reducer: ErasedReducer) -> Kernel {
+    let (outputs, length) = (outputs, length)
+    let block = 256
+    let resultsPerTask = max(1, Self.taskSize / Int.work(length, block)) * block
+    let tile: Buffers.Tile = { buffers, task, _ in
+      let (x, y) = Self.addresses(buffers)
+      let end = min(outputs, (task + 1) * resultsPerTask)
+      withAccumulators(reducer, block) { results in
+        for first in stride(from: task * resultsPerTask, to: end, by: block) {
+          let size = min(block, end - first)
+          reducer.reset(results, size)
+          reducer.reduceRuns(x + first * length * reducer.sizes.element, length, results, size)
+          reducer.finish(results, y + first * reducer.sizes.result, size)
+        }
+      }
+    }
+    return .compute { buffers in buffers.parallel((outputs - 1) / resultsPerTask + 1, tile) }
   }
 
   /// A kernel in which each task computes whole results, several if the rows are short.

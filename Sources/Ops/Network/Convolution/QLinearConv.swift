@@ -94,3 +94,20 @@ private struct QuantizedConvolution<X: QuantizedElement, W: QuantizedElement, Y:
     Y.quantized(Double(Float(sum) * channel.scale), zeroPoint: channel.zeroY)
   }
 }
+
+extension Conv {
+  func quantized(_ site: QuantizedSite, _ builder: inout GraphBuilder) -> QuantizedOutcome? {
+    guard let w = site.input(1), let sizes = site.constant(w.codes)?.shape, sizes.count >= 3,
+      sizes.dropFirst().elementCount ?? .max <= longestByteSum,
+      site.byteWeight(1, axis: 0, rank: sizes.count) != nil, let x = site.byteInput(0),
+      let y = site.byteResult,
+      let bias = site.integerBias(2, of: x, w, channels: sizes[0], &builder)
+    else { return nil }
+    let inputs = [
+      x.codes, x.scale, builder.zeroPoint(of: x), w.codes, w.scale, builder.zeroPoint(of: w),
+      y.scale, builder.zeroPoint(of: y), bias,
+    ]
+    return .codes(
+      builder.node("QLinearConv", inputs, site.node.attributes, operatorSet: 10))
+  }
+}

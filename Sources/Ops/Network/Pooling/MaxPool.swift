@@ -18,6 +18,10 @@ struct MaxPool: PoolOperator {
     ], inputs: 1...1, outputs: 1...2)
   static var widening: Widening { .exact }
   static var eightBitForm: EightBitForm { .inputScale }
+  static func movedInputs(_ node: Node) -> [Int] {
+    // The largest integer notes the largest number.
+    node.outputs.count == 1 ? [0] : []
+  }
   let windows: WindowAttributes
   let isColumnMajor: Bool
 
@@ -44,6 +48,8 @@ struct MaxPool: PoolOperator {
         ? places(window, images, threads: call.threads) : try kernel(call, Float.self)
     case .float64: return try kernel(call, Double.self)
     case .float16, .bfloat16: return try call.widened(prepare)
+    case .int8 where !call.wants(1): return try bytes(call)
+    case .uint8 where !call.wants(1): return try bytes(call)
     case .int8: return try kernel(call, Int8.self)
     case .uint8: return try kernel(call, UInt8.self)
     case let type: throw .input(0, "element type \(type) is not supported")
@@ -66,6 +72,28 @@ struct MaxPool: PoolOperator {
       }
     }
     return .compute(scratch: .work(call.threads, row, MemoryLayout<Float>.stride)) { buffers in
+      buffers.parallel(tiles.count, tile)
+    }
+  }
+
+  /// The largest of 8-bit integers.
+  private func bytes(_ call: Preparation) throws(OperatorError) -> Kernel {
+    let (window, images) = try geometry(call)
+    call.note("vectorised, \(window.summary)")
+    let shape = window.c
+    let row = images == 0 ? 0 : withUnsafePointer(to: shape) { ck_byte_pool_room($0).vectors }
+    let flip = try call.elementType(0).flip
+    let tiles = Tiles(images, cost: .total(window.inputCount, window.outputCount) / 4)
+    let tile: Buffers.Tile = { buffers, task, thread in
+      let range = tiles[task]
+      withUnsafePointer(to: shape) { shape in
+        ck_byte_max_pool(
+          shape, buffers.input(0) + range.lowerBound * window.inputCount, range.count, flip,
+          buffers.output(0) + range.lowerBound * window.outputCount,
+          buffers.scratch.assumingMemoryBound(to: UInt8.self) + thread * row)
+      }
+    }
+    return .compute(scratch: .work(call.threads, row)) { buffers in
       buffers.parallel(tiles.count, tile)
     }
   }

@@ -291,3 +291,14 @@ extension VersionChange {
 extension Resize {
   static func exactInputs(_ node: Node) -> [Int] { [1, 2] }
 }
+
+extension Resize {
+  static func movedInputs(_ node: Node) -> [Int] {
+    func text(_ name: String) -> String? {
+      guard case .string(let text)? = node.attribute(name)?.value else { return nil }
+      return String(decoding: text.bytes, as: UTF8.self)
+    }
+    return text("mode") ?? "nearest" == "nearest"
+      && text("coordinate_transformation_mode") != "tf_crop_and_resize" ? [0] : []
+  }
+}

@@ -29,9 +29,7 @@ struct If: Operator {
       throw .subgraph(
         "the branches have \(then.outputCount) and \(otherwise.outputCount) outputs")
     }
-    if let tensor = inputs.constant(0), tensor.count == 1 {
-      return try (tensor.elements(as: Bool.self)[0] ? then : otherwise).infer([])
-    }
+    if let branch = branch(for: inputs) { return try inputs.subgraph(branch).infer([]) }
     var types: [ValueType] = []
     for (index, (a, b)) in zip(try then.infer([]), try otherwise.infer([])).enumerated() {
       guard
@@ -43,6 +41,13 @@ struct If: Operator {
       types.append(type)
     }
     return types
+  }
+
+  func branch(for inputs: Inputs) -> String? {
+    guard let tensor = inputs.constant(0), tensor.elementType == .bool, tensor.count == 1 else {
+      return nil
+    }
+    return tensor.elements(as: Bool.self)[0] ? "then_branch" : "else_branch"
   }
 
   func prepare(_ call: Preparation) throws(OperatorError) -> Kernel {

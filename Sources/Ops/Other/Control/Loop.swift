@@ -60,17 +60,22 @@ struct Loop: Operator {
     for index in 0..<count { carried.append(try call.value(index + 2)) }
     var scanned = Array(repeating: [Tensor](), count: scanTypes.count)
     var trip = 0
+    var inputs: [Value] = []
     while condition, trip < trips {
       try call.context.countTrip()
-      let outputs = try body.run(
-        [.tensor(Tensor(Int64(trip))), .tensor(Tensor(condition))] + carried, call)
+      inputs.removeAll(keepingCapacity: true)
+      inputs.append(.tensor(try call.scalar(.int64, Int64(trip))))
+      inputs.append(.tensor(try call.scalar(.bool, condition)))
+      inputs += carried
+      carried.removeAll(keepingCapacity: true)
+      let outputs = try body.run(inputs, call)
       guard outputs.count == 1 + count + scanned.count else {
         throw .subgraph("the body returned \(outputs.count) outputs")
       }
       if heedsBody {
         condition = try Call.condition(outputs[0]) { .subgraph("the body's condition: \($0)") }
       }
-      carried = Array(outputs[1..<(count + 1)])
+      for index in 1..<(count + 1) { carried.append(outputs[index]) }
       for index in scanned.indices {
         guard let tensor = outputs[1 + count + index].tensor else {
           throw .subgraph("scan output \(index) of the body is not a tensor")
@@ -95,6 +100,16 @@ struct Loop: Operator {
       throw .input(0, "expected one int64, got \(tensor)")
     }
     return count
+  }
+}
+
+extension Call {
+  /// A tensor of rank 0. `T` must be the type of the elements.
+  @inline(__always)
+  fileprivate func scalar<T>(_ type: ElementType, _ value: T) throws(OperatorError) -> Tensor {
+    let tensor = try allocate(type, [])
+    tensor.storage.pointer.initializeMemory(as: T.self, to: value)
+    return tensor
   }
 }
 
