@@ -46,16 +46,18 @@ struct FloatConvolution: Sendable {
       return depthwise(layout, cut, call.threads)
     }
     let costs = ConvolutionCosts(geometry, layout)
-    if costs.blocked < min(costs.inPlace, costs.packed),
+    let format = PanelFormat(call, weights: 1)
+    if format == .float32, costs.blocked < min(costs.inPlace, costs.packed),
       let blocked = BlockedConvolution(geometry: geometry, epilogue: epilogue)
     {
       call.note("products along channels: \(geometry.summary)")
       return try blocked.kernel(call)
     }
-    guard costs.inPlace < costs.packed else {
-      call.note("packed windows and a product: \(geometry.summary)")
-      return try PanelConvolution(geometry: geometry, epilogue: epilogue, layout: layout)
-        .kernel(call)
+    guard costs.inPlace < costs.packed, format == .float32 || geometry.maps < 8 else {
+      call.note("packed windows and a product of \(format): \(geometry.summary)")
+      return try PanelConvolution(
+        geometry: geometry, epilogue: epilogue, layout: layout, format: format
+      ).kernel(call)
     }
     call.note("windows read in place: \(geometry.summary)")
     let weights = PackedWeights(
