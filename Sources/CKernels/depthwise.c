@@ -18,6 +18,7 @@ typedef struct {
 
 typedef struct {
   const float *weights;
+  const float *end;  // of the results
   float bias;
 } channel;
 
@@ -166,7 +167,8 @@ void ck_depthwise(const ck_window *w, const float *x, ptrdiff_t first, ptrdiff_t
                  .low = e->low, .high = e->high};
   for (ptrdiff_t k = 0; k < d.width; k++) d.offsets[k] = k * w->dilation[2] - w->pad[2];
   for (ptrdiff_t m = first; m < first + count; m++) {
-    const channel c = {weights + m * d.height * d.width, e->bias ? e->bias[m] : 0};
+    const channel c = {weights + m * d.height * d.width,
+                       y + (m + 1) * w->output[1] * w->output[2], e->bias ? e->bias[m] : 0};
     CK_PER_LEVEL(plane_avx512, plane_avx2, plane_portable)(
         &d, w, &c, x + m / multiple * w->input[1] * w->input[2],
         y + m * w->output[1] * w->output[2], e);

@@ -11,11 +11,12 @@ typedef float VECTOR __attribute__((vector_size(WIDTH * 4), aligned(4)));
 typedef int BITS __attribute__((vector_size(WIDTH * 4), aligned(4)));
 
 // `count` vectors of results in each of `rows` rows; the sums stay in registers. `x` is the first
-// factor of the first vector. Input rows low..<high of the block exist. With a step of 2 between
+// factor of the first vector. Input rows low..<high of the block exist. Whole vectors may be written
+// up to `end`, otherwise the `stored` lanes. With a step of 2 between
 // columns, the lanes of sums have the order of PICK_EVEN, and PUT_IN_ORDER ends it.
 TARGET __attribute__((always_inline)) static inline void NAMED(block, SUFFIX)(
     const depthwise *d, const channel *c, const float *x, ptrdiff_t low, ptrdiff_t high, float *y,
-    const MASK *masks, MASK stored, const int rows, const int count, const int height,
+    const MASK *masks, MASK stored, const float *end, const int rows, const int count, const int height,
     const int stride, const int step, const int masked) {
   VECTOR sum[8][4];
   UNROLL for (int r = 0; r < rows; r++) {
@@ -59,7 +60,7 @@ TARGET __attribute__((always_inline)) static inline void NAMED(block, SUFFIX)(
     UNROLL for (int v = 0; v < count; v++) {
       VECTOR result = CLAMP(sum[r][v], lows, highs);
       if (step == 2) result = PUT_IN_ORDER(result);
-      if (masked)
+      if (masked && (MASKED || y + WIDTH > end))
         STORE(y, stored, result);
       else
         *(VECTOR *)(y + v * WIDTH) = result;
@@ -70,12 +71,12 @@ TARGET __attribute__((always_inline)) static inline void NAMED(block, SUFFIX)(
 // One vector of results, or `count` if the kernel has one row and no vector needs masks.
 TARGET __attribute__((noinline)) static void NAMED(blocks, SUFFIX)(
     const depthwise *d, const channel *c, const float *x, ptrdiff_t low, ptrdiff_t high, float *y,
-    const MASK *masks, MASK stored, ptrdiff_t rows, ptrdiff_t count) {
+    const MASK *masks, MASK stored, const float *end, ptrdiff_t rows, ptrdiff_t count) {
 #define CASE(ROWS, ...)                                                                         \
   if (MASKED || masks)                                                                          \
-    NAMED(block, SUFFIX)(d, c, x, low, high, y, masks, stored, ROWS, 1, __VA_ARGS__, 1);        \
+    NAMED(block, SUFFIX)(d, c, x, low, high, y, masks, stored, end, ROWS, 1, __VA_ARGS__, 1);        \
   else                                                                                          \
-    NAMED(block, SUFFIX)(d, c, x, low, high, y, masks, stored, ROWS, 1, __VA_ARGS__, 0);
+    NAMED(block, SUFFIX)(d, c, x, low, high, y, masks, stored, end, ROWS, 1, __VA_ARGS__, 0);
 #define CASES(...)                                                                              \
   switch (rows) {                                                                               \
     case 7: CASE(7, __VA_ARGS__) break;                                                         \
@@ -85,7 +86,7 @@ TARGET __attribute__((noinline)) static void NAMED(blocks, SUFFIX)(
   }                                                                                             \
   break;
   if (count == 4) {
-    NAMED(block, SUFFIX)(d, c, x, low, high, y, masks, stored, 1, 4, 1, 1, 1, 0);
+    NAMED(block, SUFFIX)(d, c, x, low, high, y, masks, stored, end, 1, 4, 1, 1, 1, 0);
     return;
   }
   switch (FORM(d->height, d->stride, d->step)) {
@@ -116,7 +117,7 @@ TARGET static void NAMED(column, SUFFIX)(const depthwise *d, const channel *c, c
   x += start;
   y += n;
   if (inside && !MASKED) {
-    NAMED(blocks, SUFFIX)(d, c, x, low, high, y, NULL, all, rows, count);
+    NAMED(blocks, SUFFIX)(d, c, x, low, high, y, NULL, all, NULL, rows, count);
     return;
   }
   MASK masks[CK_DEPTHWISE_WIDTH + 1];
@@ -126,7 +127,10 @@ TARGET static void NAMED(column, SUFFIX)(const depthwise *d, const channel *c, c
     masks[k] = inside ? all : LANES(-at, end);
     if (d->step == 2) masks[k + 1] = inside ? all : LANES(-at - WIDTH, end - WIDTH);
   }
-  NAMED(blocks, SUFFIX)(d, c, x, low, high, y, masks, inside ? all : LANES(0, left), rows, count);
+  // What a vector writes past its row, the next row overwrites.
+  const int isOnly = d->row <= WIDTH && d->y_pitch == d->row;
+  NAMED(blocks, SUFFIX)(d, c, x, low, high, y, masks, LANES(0, left),
+                        left >= WIDTH || isOnly ? c->end : NULL, rows, count);
 }
 
 #if !defined(IS_NARROW)
@@ -148,7 +152,8 @@ TARGET static void NAMED(plane, SUFFIX)(const depthwise *d, const ck_window *w, 
       float *to = y + (q + o * apart) * d->row;
       for (ptrdiff_t n = 0; n < d->row;) {
         const ptrdiff_t left = d->row - n;
-        if (d->height == 1 && d->step == 1 && rows == 1 && left >= 4 * WIDTH && n + d->offsets[0] >= 0 &&
+        const int isWide = d->height == 1 && d->step == 1 && rows == 1 && left >= 4 * WIDTH;
+        if (isWide && n + d->offsets[0] >= 0 &&
             n + 4 * WIDTH + d->offsets[d->width - 1] <= d->input) {
           NAMED(column, SUFFIX)(d, c, from, n, low, high, to, 1, 4);
           n += 4 * WIDTH;
@@ -156,7 +161,9 @@ TARGET static void NAMED(plane, SUFFIX)(const depthwise *d, const ck_window *w, 
           NAMED(column, NARROW)(d, c, from, n, low, high, to, rows, 1);
           n += WIDTH / 2;
         } else {
-          NAMED(column, SUFFIX)(d, c, from, n, low, high, to, rows, 1);
+          // A last vector overlaps the one before, and has the same results there.
+          const ptrdiff_t at = most(least(n, d->row - WIDTH), 0);
+          NAMED(column, SUFFIX)(d, c, from, at, low, high, to, rows, 1);
           n += WIDTH;
         }
       }
