@@ -2,19 +2,17 @@
 // names ending in SUFFIX, a type MASK of lanes with LANES(first, end), LOAD(p, mask) and
 // STORE(p, mask, v), which touch no memory of other lanes. PICK_EVEN(a, b) and PICK_ODD(a, b) have
 // every second lane of two vectors in some order, PUT_IN_ORDER(v) puts them in theirs, and
-// CLAMP(v, low, high) keeps NaN. If MASKED is 1, all loads have masks; otherwise interior vectors have
-// none. NARROW is the suffix of a version with half the lanes, for the rest of a row, or SUFFIX.
-// IS_NARROW: this is such a version.
+// CLAMP(v, low, high) keeps NaN. If MASKED is 1, all loads have masks; otherwise interior vectors
+// have none. NARROW is the suffix of a version with half the lanes, for the rest of a row, or
+// SUFFIX. IS_NARROW: this is such a version.
 
 #define VECTOR NAMED(depthwise_vector, SUFFIX)
-#define BITS NAMED(depthwise_bits, SUFFIX)
 typedef float VECTOR __attribute__((vector_size(WIDTH * 4), aligned(4)));
-typedef int BITS __attribute__((vector_size(WIDTH * 4), aligned(4)));
 
 // `count` vectors of results in each of `rows` rows; the sums stay in registers. `x` is the first
-// factor of the first vector. Input rows low..<high of the block exist. Whole vectors may be written
-// up to `end`, otherwise the `stored` lanes. With a step of 2 between columns, the lanes of sums have
-// the order of PICK_EVEN, and PUT_IN_ORDER ends it.
+// factor of the first vector. Input rows low..<high of the block exist. Whole vectors may be
+// written up to `end`, otherwise the `stored` lanes. With a step of 2 between columns, the lanes of
+// sums have the order of PICK_EVEN, and PUT_IN_ORDER ends it.
 TARGET __attribute__((always_inline)) static inline void NAMED(block, SUFFIX)(
     const depthwise *d, const channel *c, const float *x, ptrdiff_t low, ptrdiff_t high, float *y,
     const MASK *masks, MASK stored, const float *end, const int rows, const int count,
@@ -177,7 +175,6 @@ TARGET static void NAMED(plane, SUFFIX)(const depthwise *d, const ck_window *w, 
 #endif
 
 #undef VECTOR
-#undef BITS
 #undef TARGET
 #undef WIDTH
 #undef SUFFIX
