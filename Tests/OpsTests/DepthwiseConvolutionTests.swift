@@ -66,7 +66,7 @@ import Testing
         "FusedConv", domain: "swift.onnx", inputs: ["x", "w"], outputs: ["y"],
         attributes: [.int("group", 2), .ints("pads", [1, 1, 1, 1])] + Function.relu.attributes),
       [x, w], opset: 1)
-    #expect(y.reals.allSatisfy(\.isNaN))
+    #expect(y.reals.allSatisfy { $0.isNaN })
   }
 }
 
