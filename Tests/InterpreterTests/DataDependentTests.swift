@@ -6,7 +6,6 @@ private func node(
 ) -> Node { Node(type, inputs: inputs, outputs: outputs, attributes: attributes) }
 
 private func int64s(_ values: Int64...) -> Tensor { Tensor(shape: [values.count], values) }
-private func floats(_ shape: [Int], _ values: [Float]) -> Tensor { Tensor(shape: shape, values) }
 
 private func session(
   _ nodes: [Node], _ inputs: [ValueInfo], _ outputs: [String], _ initializers: [NamedTensor] = []
