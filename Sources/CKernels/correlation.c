@@ -7,8 +7,8 @@
 #define SUFFIX avx512
 #define TARGET CK_AVX512
 #define LANES 16
-#define MAPS 6
-#define TAPS(m) ((m) > 4 ? 4 : (m) > 3 ? 6 : (m) > 2 ? 8 : 9)
+#define MAPS 4
+#define TAPS(m) ((m) > 3 ? 6 : (m) > 2 ? 8 : 9)
 #include "correlation_template.h"
 
 #define SUFFIX avx2
@@ -22,11 +22,10 @@
 #define SUFFIX portable
 #define TARGET
 #define LANES 4
-#if defined(__aarch64__)
-#define MAPS 6
-#define TAPS(m) ((m) > 4 ? 4 : (m) > 3 ? 6 : (m) > 2 ? 8 : 9)
-#else
 #define MAPS 4
+#if defined(__aarch64__)
+#define TAPS(m) ((m) > 3 ? 6 : (m) > 2 ? 8 : 9)
+#else
 #define TAPS(m) ((m) > 3 ? 3 : (m) > 2 ? 4 : (m) > 1 ? 5 : 9)
 #endif
 #include "correlation_template.h"

@@ -78,10 +78,6 @@ ROWS(1)
 ROWS(2)
 ROWS(3)
 ROWS(4)
-#if MAPS > 4
-ROWS(5)
-ROWS(6)
-#endif
 
 TARGET static void NAMED(correlate, SUFFIX)(const ck_correlation *s, const float *g,
                                             ptrdiff_t maps, const float *x,
@@ -97,10 +93,6 @@ TARGET static void NAMED(correlate, SUFFIX)(const ck_correlation *s, const float
       case 2: NAMED(rows2, SUFFIX)(s, own, x, offsets, taps, target, stride); break;
       case 3: NAMED(rows3, SUFFIX)(s, own, x, offsets, taps, target, stride); break;
       case 4: NAMED(rows4, SUFFIX)(s, own, x, offsets, taps, target, stride); break;
-#if MAPS > 4
-      case 5: NAMED(rows5, SUFFIX)(s, own, x, offsets, taps, target, stride); break;
-      case 6: NAMED(rows6, SUFFIX)(s, own, x, offsets, taps, target, stride); break;
-#endif
     }
     first = end;
   }

@@ -1,5 +1,6 @@
 // Copies of images with interleaved channels (see ck_int8_convolution.h).
-#include "ck_int8_convolution.h"
+#include "int8_cells.h"
+
 #include "dispatch.h"
 
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
@@ -134,8 +135,10 @@ static ptrdiff_t touched(const ck_window *w) {
   return (w->output[1] - 1) * w->stride[1] + (w->kernel[1] - 1) * w->dilation[1] + 1;
 }
 
-ptrdiff_t ck_int8_depthwise_bytes(const ck_window *w) {
-  return touched(w) * ck_int8_depthwise_shape(w).line;
+ptrdiff_t ck_int8_depthwise_scratch(const ck_window *w, int has_zeros) {
+  const ptrdiff_t image = (touched(w) * ck_int8_depthwise_shape(w).line + 3) / 4;
+  // Vectors of 16 sums are written and read.
+  return image + (has_zeros ? w->output[1] * w->output[2] + 16 : 0);
 }
 
 INLINE void copy_bytes(const uint8_t *x, ptrdiff_t count, uint8_t flip, uint8_t *y) {

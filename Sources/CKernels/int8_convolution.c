@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dispatch.h"
+#include "int8_cells.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -43,6 +44,25 @@ static void finish(const ck_direct *s, const uint8_t *x, ptrdiff_t first, ptrdif
   }
 }
 
+// Writes one result, as the vectors do.
+static inline void finish_one(const ck_int8_results *r, ptrdiff_t row, ptrdiff_t place, int32_t sum,
+                              void *y, ptrdiff_t index) {
+  uint32_t all = (uint32_t)sum + (uint32_t)r->start[row];
+  if (r->windows) all -= (uint32_t)r->zero[row] * (uint32_t)r->windows[place];
+  if (!r->scale) {
+    ((int32_t *)y)[index] = (int32_t)all;
+    return;
+  }
+  const float low = (float)(r->low - r->zero_y), high = (float)(r->high - r->zero_y);
+  float x = (float)(int32_t)all * r->scale[row];
+  x = x > low ? x : low;
+  x = x < high ? x : high;
+  const float rounded = x + ROUNDER;
+  int32_t bits;
+  memcpy(&bits, &rounded, 4);
+  ((uint8_t *)y)[index] = (uint8_t)(bits - ROUNDER_BITS + r->zero_y);
+}
+
 #if defined(__x86_64__)
 // Cells that begin `stride` bytes apart. Each part of 16 bytes takes four of them from the bytes
 // that it needs.
@@ -77,6 +97,8 @@ CK_AVX2 __attribute__((always_inline)) static inline __m256i cells_256(const uin
 #define ROWS 8
 #define WIDE 3
 #define CELLS(x, stride) (INTS) cells_512(x, stride)
+#define ROW_DOT(sum, u, s) \
+  (LANES) _mm256_dpbusd_epi32((__m256i)(sum), (__m256i)(u), (__m256i)(s))
 #define DOT(sum, u, s) (INTS) _mm512_dpbusd_epi32((__m512i)(sum), (__m512i)(u), (__m512i)(s))
 #include "int8_convolution_template.h"
 
@@ -86,6 +108,7 @@ CK_AVX2 __attribute__((always_inline)) static inline __m256i cells_256(const uin
 #define ROWS 8
 #define WIDE 2
 #define CELLS(x, stride) (INTS) cells_512(x, stride)
+#define ROW_PAIRS(x, y) (LANES) _mm512_madd_epi16((__m512i)(x), (__m512i)(y))
 #define PAIRS(x, y) (INTS) _mm512_madd_epi16((__m512i)(x), (__m512i)(y))
 #include "int8_convolution_template.h"
 
@@ -95,6 +118,8 @@ CK_AVX2 __attribute__((always_inline)) static inline __m256i cells_256(const uin
 #define ROWS 4
 #define WIDE 2
 #define CELLS(x, stride) (INTS) cells_256(x, stride)
+#define ROW_DOT(sum, u, s) \
+  (LANES) _mm_dpbusd_avx_epi32((__m128i)(sum), (__m128i)(u), (__m128i)(s))
 #define DOT(sum, u, s) (INTS) _mm256_dpbusd_avx_epi32((__m256i)(sum), (__m256i)(u), (__m256i)(s))
 #include "int8_convolution_template.h"
 
@@ -104,6 +129,7 @@ CK_AVX2 __attribute__((always_inline)) static inline __m256i cells_256(const uin
 #define ROWS 4
 #define WIDE 2
 #define CELLS(x, stride) (INTS) cells_256(x, stride)
+#define ROW_PAIRS(x, y) (LANES) _mm256_madd_epi16((__m256i)(x), (__m256i)(y))
 #define PAIRS(x, y) (INTS) _mm256_madd_epi16((__m256i)(x), (__m256i)(y))
 #include "int8_convolution_template.h"
 #endif
@@ -143,11 +169,40 @@ void ck_int8_convolve(const ck_direct *shape, const uint32_t *packed, ptrdiff_t 
   (shape, packed, rows, x, first, count, y, results);
 }
 
-void ck_int8_depthwise_rows(const ck_int8_depthwise *shape, const uint8_t *x,
-                            const uint32_t *packed, void *y, const void *end,
-                            const ck_int8_results *results) {
-  CHOICE(depthwise_avx512vnni, depthwise_avx512, depthwise_avxvnni, depthwise_avx2,
-         depthwise_portable)(shape, x, packed, y, end, results);
+void ck_int8_convolve_depthwise(const ck_window *window, ptrdiff_t maps, ptrdiff_t per_channel,
+                                ptrdiff_t first, ptrdiff_t last, const uint8_t *x, uint8_t flip,
+                                uint8_t zero, const uint32_t *packed, const uint32_t *ones, void *y,
+                                const ck_int8_results *results, uint32_t *scratch) {
+  void (*const convolve)(const ck_int8_depthwise *, const uint8_t *, const uint32_t *, void *,
+                         const void *, const ck_int8_results *) =
+      CHOICE(depthwise_avx512vnni, depthwise_avx512, depthwise_avxvnni, depthwise_avx2,
+             depthwise_portable);
+  const ck_int8_depthwise shape = ck_int8_depthwise_shape(window);
+  const ptrdiff_t taps = ck_int8_taps_count(window->kernel[1], window->kernel[2]);
+  const ptrdiff_t outputs = shape.rows * shape.width, size = results->scale ? 1 : 4;
+  const ptrdiff_t input = window->input[1] * window->input[2];
+  uint8_t *const image = (uint8_t *)scratch;
+  int32_t *const windows = (int32_t *)scratch + ck_int8_depthwise_scratch(window, 0);
+  memset(image, zero, (size_t)ck_int8_depthwise_scratch(window, 0) * 4);
+  ptrdiff_t copied = -1;
+  for (ptrdiff_t i = first; i < last; i++) {
+    const ptrdiff_t map = i % maps, channel = i / per_channel;
+    ck_int8_results own = {.start = results->start + map, .zero_y = results->zero_y,
+                           .low = results->low, .high = results->high};
+    if (results->scale) own.scale = results->scale + map;
+    if (copied != channel) {
+      copied = channel;
+      ck_int8_copy_channel(window, x + channel * input, flip, image);
+      if (ones) {
+        const int32_t none = 0;
+        const ck_int8_results sums = {.start = &none};
+        convolve(&shape, image, ones, windows, windows + outputs + 15, &sums);
+      }
+    }
+    if (ones) own.zero = results->zero + map, own.windows = windows;
+    convolve(&shape, image, packed + map * taps, (uint8_t *)y + i * outputs * size,
+             (uint8_t *)y + last * outputs * size, &own);
+  }
 }
 
 // The number of 4-byte units in the packed weights of a cell.

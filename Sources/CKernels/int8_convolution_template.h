@@ -99,10 +99,67 @@ TARGET __attribute__((noinline)) static void NAMED(any_tile, SUFFIX)(
   }
 }
 
+#if defined(ROW_DOT) || defined(ROW_PAIRS)
+#define LANES NAMED(int8_lanes, SUFFIX)
+typedef int32_t LANES __attribute__((vector_size(ROWS * UNITS * 4), aligned(4)));
+
+// The sums of `blocks` blocks of rows for one place: the rows are the lanes of the vectors.
+TARGET __attribute__((always_inline)) static inline void NAMED(column, SUFFIX)(
+    const ck_direct *s, const uint32_t *packed, const uint32_t *x, int32_t *sums,
+    const int blocks) {
+  const ptrdiff_t block = s->depth * ROWS * UNITS;
+  LANES sum[4];
+  UNROLL for (int b = 0; b < blocks; b++) sum[b] = (LANES){0};
+  for (ptrdiff_t k = 0; k < s->depth; k++, packed += ROWS * UNITS) {
+    const uint32_t cell = x[s->offsets[k]];
+#if defined(ROW_DOT)
+    const LANES value = (LANES){0} + (int32_t)cell;
+    UNROLL for (int b = 0; b < blocks; b++)
+      sum[b] = ROW_DOT(sum[b], value, *(const LANES *)(packed + b * block));
+#else
+    typedef int64_t both __attribute__((vector_size(ROWS * UNITS * 4)));
+    const int64_t even = cell & 0x00ff00ff, odd = (cell >> 8) & 0x00ff00ff;
+    const both value = (both){0} + (even | odd << 32);
+    UNROLL for (int b = 0; b < blocks; b++)
+      sum[b] += ROW_PAIRS(value, *(const LANES *)(packed + b * block));
+#endif
+  }
+  UNROLL for (int b = 0; b < blocks; b++) {
+    UNROLL for (int m = 0; m < ROWS; m++)
+      sums[b * ROWS + m] = sum[b][m * UNITS] + (UNITS == 2 ? sum[b][m * UNITS + UNITS - 1] : 0);
+  }
+}
+
+// A few places, one by one.
+TARGET static void NAMED(few, SUFFIX)(const ck_direct *s, const uint32_t *packed, ptrdiff_t rows,
+                                      const uint32_t *x, ptrdiff_t first, ptrdiff_t count,
+                                      uint8_t *y, const ck_int8_results *r) {
+  for (ptrdiff_t place = first; place < first + count; place++) {
+    const ptrdiff_t oy = place / s->row, ox = place % s->row;
+    if (ox >= s->width) continue;
+    for (ptrdiff_t m = 0; m < rows; m += 4 * ROWS) {
+      int32_t sums[4 * ROWS];
+      const uint32_t *own = packed + m * s->depth * UNITS;
+      if (rows - m > 3 * ROWS) {
+        NAMED(column, SUFFIX)(s, own, x + place, sums, 4);
+      } else {
+        for (ptrdiff_t b = 0; m + b < rows; b += ROWS)
+          NAMED(column, SUFFIX)(s, own + b * s->depth * UNITS, x + place, sums + b, 1);
+      }
+      for (ptrdiff_t i = m; i < least(m + 4 * ROWS, rows); i++)
+        finish_one(r, i, place, sums[i - m], y, i * s->outputs + oy * s->width + ox);
+    }
+  }
+}
+#endif
+
 TARGET static void NAMED(convolve, SUFFIX)(const ck_direct *s, const uint32_t *packed,
                                            ptrdiff_t rows, const uint32_t *x, ptrdiff_t first,
                                            ptrdiff_t count, void *y, const ck_int8_results *r) {
   const ptrdiff_t size = r->scale ? 1 : 4;
+#if defined(LANES)
+  if (count <= WIDTH / 4) return NAMED(few, SUFFIX)(s, packed, rows, x, first, count, y, r);
+#endif
   int32_t results[ROWS * WIDE * WIDTH];
   for (ptrdiff_t n = 0; n < count;) {
     const ptrdiff_t vectors = part(count - n, WIDTH, WIDE);
@@ -129,6 +186,9 @@ TARGET static void NAMED(convolve, SUFFIX)(const ck_direct *s, const uint32_t *p
 #include "int8_depthwise_template.h"
 
 #undef CASE
+#undef LANES
+#undef ROW_DOT
+#undef ROW_PAIRS
 #undef UNITS
 #undef CELLS
 #undef INTS

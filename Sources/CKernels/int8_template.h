@@ -150,12 +150,12 @@ TARGET __attribute__((always_inline)) static inline void NAMED(int8_row, SUFFIX)
     } else if (e->result == CK_INT8_FLOATS) {
       FLOATS x = NAMED(int8_scaled, SUFFIX)(NAMED(int8_value, SUFFIX)(sums + i, e, m, n + i), e, m,
                                             n + i);
+      if (e->residual) x += *(const FLOATS *)(e->residual + m * e->residual_stride + n + i);
       if (e->column_bias) {
         x += *(const FLOATS *)(e->column_bias + n + i);
       } else if (e->row_bias) {
         x += e->row_bias[m];
       }
-      if (e->residual) x += *(const FLOATS *)(e->residual + m * e->residual_stride + n + i);
       *(FLOATS *)((float *)y + i) = NAMED(int8_clip, SUFFIX)(x, e->low, e->high, 1);
     } else {
       const INTS v = NAMED(int8_rounded, SUFFIX)(sums + i, e, m, n + i);

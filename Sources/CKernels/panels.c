@@ -8,6 +8,9 @@ static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; 
 
 // Terms of a sum per pass, few enough for those of a panel to stay in the first-level cache.
 #define DEPTH 256
+// The number of terms up to which the results, not the factors, take the time. Blocks of rows are then
+// written one after the other, because memory takes few rows at a time well.
+#define SHALLOW 64
 // The size of a block of A, which stays in the second-level cache for all panels.
 #define GROUP_BYTES 131072
 

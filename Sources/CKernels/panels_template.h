@@ -114,38 +114,43 @@ TARGET static void NAMED(edge_tile, SUFFIX)(const float *a, const float *b, ptrd
     for (ptrdiff_t n = 0; n < columns; n++) y[m * stride + n] = tile[m * COLUMNS + n];
 }
 
+// The results of the block from row m and the panel from column n on, for terms k..<k + depth.
+TARGET static void NAMED(place, SUFFIX)(const ck_product *p, const float *a, const float *b,
+                                        float *y, const ck_epilogue *e, NAMED(part, SUFFIX) *part,
+                                        ptrdiff_t k, ptrdiff_t depth, ptrdiff_t m, ptrdiff_t n) {
+  const ptrdiff_t columns = least(COLUMNS, p->columns - n), rows = least(ROWS, p->rows - m);
+  const int vectors = columns > WIDTH ? 2 : 1;
+  const float *panel = b + n * p->depth + k * vectors * WIDTH;
+  const float *block = a + m * p->depth + k * ROWS;
+  part->starts = e->starts ? e->starts + n : NULL;
+  part->bias = e->bias ? e->bias + m : NULL;
+  part->residual = e->residual ? e->residual + m * p->residual_stride + n : NULL;
+  y += m * p->stride + n;
+  if (columns == vectors * WIDTH)
+    NAMED(any_tile, SUFFIX)(block, panel, depth, y, p->stride, part, rows, vectors);
+  else
+    NAMED(edge_tile, SUFFIX)(block, panel, depth, y, p->stride, part, rows, vectors, columns);
+}
+
 TARGET static void NAMED(product, SUFFIX)(const ck_product *p, const float *a, const float *b,
                                           float *y, const ck_epilogue *e) {
-  const ptrdiff_t group = GROUP_BYTES / (DEPTH * 4);
+  const ptrdiff_t group = GROUP_BYTES / (DEPTH * 4) / ROWS * ROWS;
   for (ptrdiff_t k = 0; k < p->depth || k == 0; k += DEPTH) {
     const ptrdiff_t depth = least(DEPTH, p->depth - k);
     NAMED(part, SUFFIX) part = {.first = k == 0, .last = k + depth >= p->depth,
                                 .residual_stride = p->residual_stride,
                                 .low = e->low, .high = e->high};
-    for (ptrdiff_t g = 0; g < p->rows; g += group / ROWS * ROWS) {
-      const ptrdiff_t end = least(g + group / ROWS * ROWS, p->rows);
+    if (p->depth <= SHALLOW) {
+      for (ptrdiff_t m = 0; m < p->rows; m += ROWS) {
+        for (ptrdiff_t n = 0; n < p->columns; n += COLUMNS)
+          NAMED(place, SUFFIX)(p, a, b, y, e, &part, k, depth, m, n);
+      }
+      continue;
+    }
+    for (ptrdiff_t g = 0; g < p->rows; g += group) {
       for (ptrdiff_t n = 0; n < p->columns; n += COLUMNS) {
-        const ptrdiff_t columns = least(COLUMNS, p->columns - n);
-        const int vectors = columns > WIDTH ? 2 : 1;
-        const float *panel = b + n * p->depth + k * vectors * WIDTH;
-        part.starts = e->starts ? e->starts + n : NULL;
-        // Brings the next panel, a share with each block, while this one is multiplied.
-        const float *next = panel + p->depth * vectors * WIDTH;
-        const ptrdiff_t share = (depth * COLUMNS * ROWS / (end - g) + 15) / 16 * 16;
-        for (ptrdiff_t m = g; m < end; m += ROWS, next += share) {
-          if (n + COLUMNS < p->columns)
-            for (ptrdiff_t i = 0; i < share; i += 16) __builtin_prefetch(next + i, 0, 2);
-          const ptrdiff_t rows = least(ROWS, end - m);
-          const ptrdiff_t place = m * p->stride + n;
-          part.bias = e->bias ? e->bias + m : NULL;
-          part.residual = e->residual ? e->residual + m * p->residual_stride + n : NULL;
-          const float *block = a + m * p->depth + k * ROWS;
-          if (columns == vectors * WIDTH)
-            NAMED(any_tile, SUFFIX)(block, panel, depth, y + place, p->stride, &part, rows, vectors);
-          else
-            NAMED(edge_tile, SUFFIX)(block, panel, depth, y + place, p->stride, &part, rows,
-                                     vectors, columns);
-        }
+        for (ptrdiff_t m = g; m < least(g + group, p->rows); m += ROWS)
+          NAMED(place, SUFFIX)(p, a, b, y, e, &part, k, depth, m, n);
       }
     }
   }

@@ -8,6 +8,8 @@ package final class Engine: Sendable {
   package let options: SessionOptions
   package let registry: Registry
   let pool: ThreadPool
+  /// A pool without other threads than the caller's.
+  let caller = ThreadPool(threads: 1)
   let memoryLimit: Int
   let packed: PackedTensors
   private let runs = Atomic<UInt64>(0)

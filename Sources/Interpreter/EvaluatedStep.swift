@@ -107,7 +107,7 @@ extension RunState {
         Preparation(
           inputs: inputs, outputs: zip(node.outputs, inferred).map { $0 < 0 ? nil : $1.tensorType },
           threads: pool.threads, packed: plan.engine.packed, convolution: options.convolution,
-          isBatchInvariant: options.isBatchInvariant))
+          precision: options.precision, isBatchInvariant: options.isBatchInvariant))
     }
     return PreparedNode(inputs: types, contents: contents, outputs: outputs, kernel: kernel)
   }

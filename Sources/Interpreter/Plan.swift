@@ -47,6 +47,7 @@ final class Plan: Sendable {
     /// Values on the heap that no later step uses.
     let releases: [Int32]
     let touchesHeap: Bool
+    let pace = StepPace()
 
     init(
       action: Action, _ node: Program.Node, at index: Int, firstSlot: Int, allocations: [Int32],

@@ -126,6 +126,7 @@ struct Planner {
     let preparation = Preparation(
       inputs: inputs, outputs: types.map { $0?.tensorType }, threads: engine.pool.threads,
       packed: engine.packed, convolution: engine.options.convolution,
+      precision: engine.options.precision,
       isBatchInvariant: engine.options.isBatchInvariant, notes: log.map { _ in KernelNotes() })
     let kernel: Kernel
     do { kernel = try node.body.prepare(preparation) } catch {

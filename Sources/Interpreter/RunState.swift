@@ -12,6 +12,9 @@ final class RunState: @unchecked Sendable {
   private let arena: TensorStorage
   private let scratch: UnsafeMutableRawPointer
   let pool: ThreadPool
+  /// The pool of the caller's thread alone.
+  private let caller: ThreadPool
+  private let isThreaded: Bool
   /// Whether outputs keep their memory from run to run where nobody else holds it.
   var keepsOutputs = false
 
@@ -22,6 +25,8 @@ final class RunState: @unchecked Sendable {
     }
     scratch = arena.pointer + plan.scratchOffset
     pool = plan.engine.pool
+    caller = plan.engine.caller
+    isThreaded = pool.threads > 1
     values = plan.constants
     table = .allocate(capacity: plan.roots.count)
     for index in plan.roots.indices {
@@ -81,17 +86,27 @@ final class RunState: @unchecked Sendable {
       for number in step.allocations { try allocate(number, run) }
     }
     switch step.action {
-    case .compute(let body):
-      try body(
-        Buffers(
-          table: table, slots: slots + step.firstSlot, inputCount: step.inputs.count,
-          scratch: scratch, pool: pool))
+    case .compute(let body): try compute(body, step, slots)
     case .produce(let body): try store(try body(try call(step, run)), step)
     case .evaluate(let memory): try evaluate(step, memory, run)
     }
     if step.touchesHeap {
       for number in step.releases { values[Int(number)] = nil }
     }
+  }
+
+  @inline(__always)
+  private func compute(
+    _ body: Kernel.Body, _ step: Plan.Step, _ slots: UnsafePointer<Int32>
+  ) throws(OperatorError) {
+    let choice = isThreaded ? step.pace.choice : .all
+    let buffers = Buffers(
+      table: table, slots: slots + step.firstSlot, inputCount: step.inputs.count,
+      scratch: scratch, pool: choice.isOne ? caller : pool)
+    guard choice.isTrial else { return try body(buffers) }
+    let start = ContinuousClock.now
+    try body(buffers)
+    step.pace.record(choice, .now - start)
   }
 
   /// The value of an output of the program.

@@ -21,6 +21,9 @@ public struct SessionOptions: Sendable {
   public var expansions: [any Pass] = []
   /// How convolutions are computed.
   public var convolution = ConvolutionAlgorithm.automatic
+  /// The precision of matrix products, convolutions and recurrent layers of float32 tensors with
+  /// constant weights. The default is float32.
+  public var precision = ComputePrecision.float32
   /// Whether the bits of a sample are the same in every batch. The default is `true`.
   ///
   /// The order in which OpenBLAS sums a row depends on the number of rows. Products of two computed

@@ -5,6 +5,7 @@
 
 // The types of ONNXOperators that the modules above have in their interfaces. `import ONNXOperators`
 // adds the rest, for operators of another package.
+@_exported import enum ONNXOperators.ComputePrecision
 @_exported import enum ONNXOperators.ConvolutionAlgorithm
 @_exported import enum ONNXOperators.OperatorError
 @_exported import protocol ONNXOperators.Operator

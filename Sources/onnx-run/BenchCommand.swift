@@ -27,6 +27,7 @@ struct BenchCommand: ToolCommand {
 
   func perform() throws -> ExitStatus {
     warnAboutSlowBLAS()
+    arguments.noteMissingPrecision()
     var status = ExitStatus.fine
     var table = Table([
       "model": .left, "threads": .right, "load ms": .right, "first ms": .right,
@@ -55,6 +56,7 @@ struct BenchCommand: ToolCommand {
     options += ["--seconds=\(measurement.seconds)", "--started=\(Measurement.now)"]
     options += measurement.input.map { "--input=\($0)" }
     options += measurement.shape.map { "--shape=\($0)" }
+    options.append("--precision=\(arguments.precision)")
     if let threads = arguments.threads { options.append("--threads=\(threads)") }
     if let memory = arguments.maxMemory { options.append("--max-memory=\(memory)") }
     if let trips = arguments.maxTrips { options.append("--max-trips=\(trips)") }

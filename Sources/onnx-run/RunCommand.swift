@@ -153,6 +153,7 @@ struct RunCommand: ToolCommand {
         + " (load \(formatted((loaded - start).milliseconds, "%.3f")) ms)")
 
     warnAboutSlowBLAS()
+    arguments.noteMissingPrecision()
 
     if let outputDir { try writeOutputs(results, to: outputDir, outputFormat) }
     if let profile {

@@ -19,6 +19,7 @@ struct BatchCase: Sendable, CustomTestStringConvertible {
   /// Whether what samples share is known before the run.
   var isConstant = true
   var convolution = ConvolutionAlgorithm.automatic
+  var precision = ComputePrecision.float32
   /// Contents of inputs that are no noise, by their places.
   var contents: [Int: Tensor] = [:]
   /// What numbers are multiplied by.
@@ -107,6 +108,7 @@ struct BatchCase: Sendable, CustomTestStringConvertible {
     var options = SessionOptions()
     options.threads = threads
     options.convolution = convolution
+    options.precision = precision
     options.isBatchInvariant = isBatchInvariant
     return try Session(
       Model(

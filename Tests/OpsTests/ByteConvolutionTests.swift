@@ -21,7 +21,7 @@ import Testing
       let threads = Int.random(in: 1...3, using: &random)
       let y = try evaluatePrepared(
         node, [x, w] + zeros, constants: constants, threads: threads)
-      #expect(y.elements(as: Int32.self) == expected, "\(form), known are \(constants)")
+      #expect(Array(y.elements(as: Int32.self)) == expected, "\(form), known are \(constants)")
     }
   }
 
@@ -155,8 +155,10 @@ private struct Form: CustomStringConvertible {
     let (input, kernel) = (three(image.dropFirst(2), 1), three(self.weights.dropFirst(2), 1))
     let (stride, dilation) = (three(strides, 1), three(dilations, 1))
     let (begin, end) = (three(pads.prefix(rank), 0), three(pads.suffix(rank), 0))
-    let output = (0..<3).map {
-      (input[$0] + begin[$0] + end[$0] - (kernel[$0] - 1) * dilation[$0] - 1) / stride[$0] + 1
+    let output = (0..<3).map { axis -> Int in
+      let extent = (kernel[axis] - 1) * dilation[axis] + 1
+      let room = input[axis] + begin[axis] + end[axis] - extent
+      return room / stride[axis] + 1
     }
     let (channels, maps) = (self.weights[1], self.weights[0])
     let plane = input.reduce(1, *)

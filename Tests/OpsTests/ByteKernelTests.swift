@@ -222,9 +222,9 @@ import Testing
           switch result {
           case CK_INT8_SUMS: put(UInt32(bitPattern: sum), (m * stride + n) * 4)
           case CK_INT8_FLOATS:
+            if !terms.residual.isEmpty { value += terms.residual[m * columns + n] }
             if !terms.columnBias.isEmpty { value += terms.columnBias[n] }
             if !terms.rowBias.isEmpty { value += terms.rowBias[m] }
-            if !terms.residual.isEmpty { value += terms.residual[m * columns + n] }
             put(max(value, -500).bitPattern, (m * stride + n) * 4)
           default:
             let whole = value.rounded(.toNearestOrEven) + Float(zero)

@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 #include "ck_attention.h"
+#include "ck_bfloat16.h"
 #include "ck_binary.h"
+#include "ck_blocked.h"
 #include "ck_byte_maps.h"
 #include "ck_bytes.h"
 #include "ck_convert.h"
@@ -22,6 +24,7 @@
 #include "ck_recurrent_cells.h"
 #include "ck_machine.h"
 #include "ck_math_grad.h"
+#include "ck_outer.h"
 #include "ck_int8.h"
 #include "ck_int8_convolution.h"
 #include "ck_nibbles.h"

@@ -76,7 +76,7 @@ typedef struct {
 
 typedef enum {
   CK_INT8_SUMS,      // int32 v
-  CK_INT8_FLOATS,    // float clip(v · scale + bias + residual, low, high)
+  CK_INT8_FLOATS,    // float clip(v · scale + residual + bias, low, high)
   CK_INT8_UNSIGNED,  // uint8 clip(round(v · scale) + zero, low, high), halves to even
   CK_INT8_SIGNED,    // int8, the same
   // uint8, the same, with four rows in adjacent bytes: row m, column n is at byte

@@ -48,7 +48,7 @@ void ck_int8_convolve(const ck_direct *shape, const uint32_t *packed, ptrdiff_t 
                       const uint32_t *x, ptrdiff_t first, ptrdiff_t count, void *y,
                       const ck_int8_results *results);
 
-// Depthwise convolution of one channel, whose cells are four adjacent columns of the image.
+// The shape of a depthwise convolution, whose cells are four adjacent columns of the image.
 typedef struct {
   ptrdiff_t rows, width;      // of the result
   ptrdiff_t line;             // bytes of a row of the copied image
@@ -59,11 +59,9 @@ typedef struct {
 
 /// The shape for windows with strides of 1 or 2 along x, dilation 1 along x, and one plane.
 ck_int8_depthwise ck_int8_depthwise_shape(const ck_window *window);
-/// The size of a copied image in bytes.
-ptrdiff_t ck_int8_depthwise_bytes(const ck_window *window);
-/// Copies a channel into an image whose bytes were set to the zero point; those around the channel
-/// are kept. Bytes are x ^ flip.
-void ck_int8_copy_channel(const ck_window *window, const uint8_t *x, uint8_t flip, uint8_t *y);
+/// The size of the memory that ck_int8_convolve_depthwise needs, in units of 4 bytes.
+/// @param has_zeros whether zero points of weights may differ from 0
+ptrdiff_t ck_int8_depthwise_scratch(const ck_window *window, int has_zeros);
 
 /// The size of the packed weights of a channel, in units of 4 bytes.
 ptrdiff_t ck_int8_taps_count(ptrdiff_t rows, ptrdiff_t columns);
@@ -71,11 +69,15 @@ ptrdiff_t ck_int8_taps_count(ptrdiff_t rows, ptrdiff_t columns);
 void ck_int8_pack_taps(const uint8_t *x, ptrdiff_t rows, ptrdiff_t columns, uint8_t flip,
                        uint32_t *packed, int32_t *sum);
 
-/// Computes all results of one channel from its copied image. Up to 15 more may be written behind
-/// them, but not from `end` on. Sums of windows, if there are any, are read up to 15 past the last.
-void ck_int8_depthwise_rows(const ck_int8_depthwise *shape, const uint8_t *x,
-                            const uint32_t *packed, void *y, const void *end,
-                            const ck_int8_results *results);
+/// Computes the results first..<last of a batch of `maps` output channels, of which each channel of
+/// the image has `per_channel`. Bytes of x become x ^ flip, the padding is `zero`; x, y, `packed` and
+/// `results` begin with the first channel. `ones` are packed weights of 1 if zero points of weights
+/// may differ from 0; results->windows is ignored.
+void ck_int8_convolve_depthwise(const ck_window *window, ptrdiff_t maps, ptrdiff_t per_channel,
+                                ptrdiff_t first, ptrdiff_t last, const uint8_t *x, uint8_t flip,
+                                uint8_t zero, const uint32_t *packed,
+                                const uint32_t *_Nullable ones, void *y,
+                                const ck_int8_results *results, uint32_t *scratch);
 
 #pragma clang assume_nonnull end
 

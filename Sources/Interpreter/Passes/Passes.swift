@@ -10,6 +10,7 @@ public enum Passes {
     Float16Widening(),
     IntegerOperators(),
     ConstantFolding(),
+    LayoutPropagation(),
     NodeRewriting(),
     NodeFusion(),
     ElementwiseChaining(),

@@ -142,7 +142,7 @@ struct QuantizedGates: Sendable {
     (buffers.scratch + zeros).assumingMemoryBound(to: Int32.self)
   }
 
-  /// `y = x · weights + bias + residual` for some packed rows.
+  /// `y = x · weights + residual + bias` for some packed rows.
   /// - Parameters:
   ///   - rows: packed rows, of which row 0 is the first
   ///   - range: whole blocks of them

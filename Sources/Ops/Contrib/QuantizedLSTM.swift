@@ -174,8 +174,7 @@ struct QuantizedLSTM: Sendable {
     let rows = min(blocks.upperBound * w.layout.block, w.layout.rows) - first
     w.multiply(
       bytes(memory.rows, buffers), first..<first + rows, direction, codes(buffers), buffers,
-      bias: has[3] ? floats(memory.biases, buffers) + direction * 4 * units : nil, residual: nil,
-      to: gates(direction, 0, 0, buffers))
+      bias: nil, residual: nil, to: gates(direction, 0, 0, buffers))
   }
 
   /// All steps of some samples in one direction.
@@ -195,6 +194,7 @@ struct QuantizedLSTM: Sendable {
         state.update(repeating: 0, count: count * n)
       }
     }
+    let biases = has[3] ? floats(memory.biases, buffers) + direction * 4 * n : nil
     let length = length(samples.lowerBound, buffers)
     for index in 0..<length {
       let step = attributes.reversed[direction] ? length - 1 - index : index
@@ -206,7 +206,7 @@ struct QuantizedLSTM: Sendable {
       }
       r.packRows(quantized, count: count, rows, codes)
       r.multiply(
-        rows, 0..<count, direction, codes, buffers, bias: nil, residual: gates, to: gates)
+        rows, 0..<count, direction, codes, buffers, bias: biases, residual: gates, to: gates)
       for row in 0..<count {
         let (own, H, C) = (gates + row * 4 * n, Ht + row * n, Ct + row * n)
         if isFast {

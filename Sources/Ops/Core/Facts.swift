@@ -40,6 +40,10 @@ public protocol OperatorFacts {
   /// Whether output 0 equals input 0. Types are `nil` where unknown. The default is `false`.
   static func isIdentity(_ node: Node, input: ValueType?, output: ValueType?) -> Bool
 
+  /// The axes of input 0 in the order of output 0, if the node only permutes them. The default is
+  /// `nil`.
+  static func permutation(_ node: Node) -> [Int]?
+
   /// The dimensions of input 0 whose sizes output 0 lists. The default is `nil`.
   static func listedDimensions(_ node: Node, rank: Int) -> Range<Int>?
 
@@ -77,6 +81,8 @@ extension OperatorFacts {
   public static func isIdentity(_ node: Node, input: ValueType?, output: ValueType?) -> Bool {
     false
   }
+  /// `nil`.
+  public static func permutation(_ node: Node) -> [Int]? { nil }
   /// `nil`.
   public static func listedDimensions(_ node: Node, rank: Int) -> Range<Int>? { nil }
   /// No inputs.

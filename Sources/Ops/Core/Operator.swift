@@ -150,6 +150,8 @@ public struct Preparation: Sendable {
   package let replaced = ReplacedInputs()
   /// The algorithm of convolutions.
   public let convolution: ConvolutionAlgorithm
+  /// The precision of products and convolutions of float32 tensors.
+  public let precision: ComputePrecision
   /// Whether the result of a sample must have the same bits in every batch.
   public let isBatchInvariant: Bool
   /// Collects notes for the description of a plan; `nil` if they are not wanted.
@@ -159,14 +161,15 @@ public struct Preparation: Sendable {
   /// - Parameter packed: the packed constants that all plans of a session share
   public init(
     inputs: Inputs, outputs: [TensorType?], threads: Int, packed: PackedTensors = PackedTensors(),
-    convolution: ConvolutionAlgorithm = .automatic, isBatchInvariant: Bool = true,
-    notes: KernelNotes? = nil
+    convolution: ConvolutionAlgorithm = .automatic, precision: ComputePrecision = .float32,
+    isBatchInvariant: Bool = true, notes: KernelNotes? = nil
   ) {
     self.inputs = inputs
     self.outputs = outputs
     self.threads = threads
     self.packed = packed
     self.convolution = convolution
+    self.precision = precision
     self.isBatchInvariant = isBatchInvariant
     self.notes = notes
   }

@@ -20,7 +20,8 @@ extension Preparation {
     let wide = Preparation(
       inputs: Inputs(types: types, constants: constants, subgraphs: inputs.subgraphs),
       outputs: outputs.map { $0?.widened ?? $0 }, threads: threads, packed: packed,
-      convolution: convolution, isBatchInvariant: isBatchInvariant, notes: notes)
+      convolution: convolution, precision: precision, isBatchInvariant: isBatchInvariant,
+      notes: notes)
     guard case .compute(let scratch, let body) = try make(wide) else {
       throw .unsupported("16-bit floats")
     }

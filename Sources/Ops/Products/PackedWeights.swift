@@ -12,18 +12,22 @@ package struct PackedWeights: Sendable {
   package let depth: Int
   /// The number of output channels in a block.
   package let block: Int
+  package let format: PanelFormat
 
-  package init(groups: Int, maps: Int, depth: Int, block: Int) {
+  package init(
+    groups: Int, maps: Int, depth: Int, block: Int, format: PanelFormat = .float32
+  ) {
     self.groups = groups
     self.maps = maps
     self.depth = depth
     self.block = block
+    self.format = format
   }
 
   /// The number of blocks in a group.
   package var blocks: Int { (maps + block - 1) / block }
-  /// The number of elements in a block.
-  package var blockSize: Int { .work(depth, block) }
+  /// The number of words in a block.
+  package var blockSize: Int { .work(format.words(depth), block) }
   package var count: Int { .work(groups, blocks, blockSize) }
 
   /// Packs one block, numbered across all groups.
@@ -34,6 +38,9 @@ package struct PackedWeights: Sendable {
     let own = min(block, maps - first)
     let rows = w + (index / blocks * maps + first) * depth
     let target = packed + index * blockSize
+    if format == .bfloat16 {
+      return format.packRows(rows, stride: depth, depth: depth, rows: own, target)
+    }
     if own < block { target.update(repeating: 0, count: blockSize) }
     ck_transpose(rows, depth, target, block, depth, own, MemoryLayout<Float>.stride)
   }
@@ -41,7 +48,7 @@ package struct PackedWeights: Sendable {
   /// The packed weights that replace input `index`, if it is constant.
   package func pack(_ call: Preparation, _ index: Int) throws(OperatorError) -> TensorStorage? {
     try call.packed(
-      input: index, layout: "blocks \(groups) \(maps) \(depth) \(block)",
+      input: index, layout: "blocks \(groups) \(maps) \(depth) \(block) \(format)",
       byteCount: .work(count, MemoryLayout<Float>.stride), tiles: groups * blocks
     ) { source, target, index in
       pack(

@@ -32,13 +32,14 @@ package struct PanelProduct: Sendable {
     self.scale = scale
   }
 
-  private let width = ck_panel_columns()
-  private var panels: Int { (columns + width - 1) / width }
+  let width = ck_panel_columns()
+  var panels: Int { (columns + width - 1) / width }
   private var count: Int { .work(ck_panel_padded(columns), depth) }
 
   /// - Returns: `nil` if there are too few rows to pack W for
   package func kernel(_ call: Preparation) throws(OperatorError) -> Kernel? {
     guard depth > 0, rows > 0, columns > 0 else { return nil }
+    if PanelFormat(call, weights: 1) == .bfloat16 { return try bfloat16Kernel(call) }
     if isTransposed, Int.work(columns, depth) >= Self.largeCount,
       rows == 1 || call.isBatchInvariant
     {
@@ -160,7 +161,7 @@ package struct PanelProduct: Sendable {
       buffers.output(0, as: Float.self) + column, &epilogue)
   }
 
-  private func epilogue(_ buffers: Buffers, offset: Int, column: Int) -> ck_epilogue {
+  func epilogue(_ buffers: Buffers, offset: Int, column: Int) -> ck_epilogue {
     Epilogue(residual: residual, activation: activation).c(
       buffers, offset: offset, channel: 0,
       starts: bias.map { buffers.input($0, as: Float.self) + column })
@@ -201,7 +202,7 @@ package struct PanelProduct: Sendable {
   }
 
   /// Packs one panel.
-  private func pack(
+  func pack(
     _ panel: Int, _ w: UnsafePointer<Float>, _ packed: UnsafeMutablePointer<Float>
   ) {
     let first = panel * width

@@ -14,6 +14,14 @@ package protocol GateValue: BLASElement, Sendable {
   static func multiply(
     _ matrix: UnsafePointer<Self>, depth: Int, units: Int, gates: Int, stride: Int,
     _ rows: UnsafeBufferPointer<ck_row>, backwards: Bool)
+  /// Packs `range` of `places` rows, which are `next` elements apart, for `addOuter`.
+  static func packOuter(
+    _ rows: UnsafePointer<Self>, next: Int, columns: Int, _ range: Range<Int>, of places: Int,
+    _ packed: UnsafeMutablePointer<Self>)
+  /// `w += Σ x · packed` over places, an outer product for each (see ck_outer.h).
+  static func addOuter(
+    _ places: ck_places, _ packed: UnsafePointer<Self>, columns: Int, _ x: UnsafePointer<Self>,
+    _ offsets: UnsafePointer<Int>, taps: Int, _ w: UnsafeMutablePointer<Self>, stride: Int)
 }
 
 /// The instruction set that the products use.
@@ -44,6 +52,21 @@ extension Float: GateValue {
     ck_product_f32(
       level, matrix, depth, units, gates, stride, rows.baseAddress, rows.count, backwards ? 1 : 0)
   }
+  package static func packOuter(
+    _ rows: UnsafePointer<Float>, next: Int, columns: Int, _ range: Range<Int>, of places: Int,
+    _ packed: UnsafeMutablePointer<Float>
+  ) {
+    ck_outer_pack_f32(
+      rows, 1, next, columns, range.lowerBound, range.count, places, packed)
+  }
+  package static func addOuter(
+    _ places: ck_places, _ packed: UnsafePointer<Float>, columns: Int, _ x: UnsafePointer<Float>,
+    _ offsets: UnsafePointer<Int>, taps: Int, _ w: UnsafeMutablePointer<Float>, stride: Int
+  ) {
+    withUnsafePointer(to: places) {
+      ck_outer_f32($0, packed, columns, x, offsets, taps, w, stride)
+    }
+  }
 }
 
 extension Double: GateValue {
@@ -66,6 +89,21 @@ extension Double: GateValue {
   ) {
     ck_product_f64(
       level, matrix, depth, units, gates, stride, rows.baseAddress, rows.count, backwards ? 1 : 0)
+  }
+  package static func packOuter(
+    _ rows: UnsafePointer<Double>, next: Int, columns: Int, _ range: Range<Int>, of places: Int,
+    _ packed: UnsafeMutablePointer<Double>
+  ) {
+    ck_outer_pack_f64(
+      rows, 1, next, columns, range.lowerBound, range.count, places, packed)
+  }
+  package static func addOuter(
+    _ places: ck_places, _ packed: UnsafePointer<Double>, columns: Int, _ x: UnsafePointer<Double>,
+    _ offsets: UnsafePointer<Int>, taps: Int, _ w: UnsafeMutablePointer<Double>, stride: Int
+  ) {
+    withUnsafePointer(to: places) {
+      ck_outer_f64($0, packed, columns, x, offsets, taps, w, stride)
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import CKernels
 import ONNXFormat
 import ONNXOperators
 import ONNXProducts
@@ -15,6 +16,8 @@ struct PackedLayout: Sendable {
   let lanes: Int
   /// Units of a panel; the last one may be narrower.
   let panel: Int
+  /// How the weights are packed. bfloat16 is for weights of inference whose values are `Float`.
+  var format = PanelFormat.float32
 
   /// Units, rounded up.
   var padded: Int { (hidden + lanes - 1) / lanes * lanes }
@@ -22,9 +25,29 @@ struct PackedLayout: Sendable {
   /// Elements of the packed matrix.
   var count: Int { offset(padded) }
   /// The offset of the panel that begins at `unit`.
-  func offset(_ unit: Int) -> Int { unit * gates * depth }
+  func offset(_ unit: Int) -> Int { unit * gates * words }
+  private var words: Int { format.words(depth) }
   /// The units of a panel.
   func units(_ index: Int) -> Range<Int> { index * panel..<min((index + 1) * panel, padded) }
+
+  /// `y += x · matrix` for each row, with units of this layout.
+  /// - Parameter packed: the panels from the first of the units on
+  func multiply<T: GateValue>(
+    _ packed: UnsafePointer<T>, units: Int, stride: Int, _ rows: UnsafeBufferPointer<ck_row>,
+    backwards: Bool
+  ) {
+    switch format {
+    case .float32:
+      T.multiply(
+        packed, depth: depth, units: units, gates: gates, stride: stride, rows,
+        backwards: backwards)
+    case .bfloat16:
+      guard let table = rows.baseAddress else { return }
+      ck_bfloat16_recurrent(
+        UnsafeRawPointer(packed).assumingMemoryBound(to: UInt32.self), depth, units, gates, stride,
+        table, rows.count, backwards ? 1 : 0)
+    }
+  }
 
   /// Packs the panels of `units` from a matrix `[gates · hidden, depth]`.
   func pack<E: RealElement>(
@@ -33,26 +56,45 @@ struct PackedLayout: Sendable {
     for first in stride(from: units.lowerBound, to: units.upperBound, by: panel) {
       let width = min(panel, padded - first)
       for gate in 0..<gates {
-        let block = target + offset(first) + gate * width * depth
-        // A few rows and columns at a time, so that both sides stay in the cache.
-        for group in stride(from: 0, to: width, by: 8) {
-          for k in stride(from: 0, to: depth, by: 16) {
-            let end = min(k + 16, depth)
-            for unit in group..<group + 8 {
-              var place = block + k * width + unit
-              guard first + unit < hidden else {
-                for _ in k..<end {
-                  place.pointee = 0
-                  place += width
-                }
-                continue
-              }
-              let row = source + (gate * hidden + first + unit) * depth
-              for k in k..<end {
-                place.pointee = row[k].compute
-                place += width
-              }
+        let place = target + offset(first) + gate * width * words
+        guard format == .bfloat16 else {
+          packBlock(source, first, width, gate, place)
+          continue
+        }
+        withUnsafeTemporaryAllocation(of: E.Compute.self, capacity: width * depth) { memory in
+          guard let block = memory.baseAddress else { return }
+          packBlock(source, first, width, gate, block)
+          format.convert(
+            panels: UnsafeMutableRawPointer(block).assumingMemoryBound(to: Float.self),
+            depth: depth, columns: width)
+          place.update(from: block, count: width * words)
+        }
+      }
+    }
+  }
+
+  /// Packs the weights of one gate for a panel of `width` units from `first` on as they are.
+  private func packBlock<E: RealElement>(
+    _ source: UnsafePointer<E>, _ first: Int, _ width: Int, _ gate: Int,
+    _ block: UnsafeMutablePointer<E.Compute>
+  ) {
+    // A few rows and columns at a time, so that both sides stay in the cache.
+    for group in stride(from: 0, to: width, by: 8) {
+      for k in stride(from: 0, to: depth, by: 16) {
+        let end = min(k + 16, depth)
+        for unit in group..<group + 8 {
+          var place = block + k * width + unit
+          guard first + unit < hidden else {
+            for _ in k..<end {
+              place.pointee = 0
+              place += width
             }
+            continue
+          }
+          let row = source + (gate * hidden + first + unit) * depth
+          for k in k..<end {
+            place.pointee = row[k].compute
+            place += width
           }
         }
       }

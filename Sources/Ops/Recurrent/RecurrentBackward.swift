@@ -3,8 +3,9 @@ import ONNXFormat
 import ONNXOperators
 import ONNXProducts
 
-/// The backward pass: blocks of rows advance along the sequence against its direction and leave the
-/// gradients of all sums; the gradients of weights and X are one product each over all steps.
+/// The backward pass: blocks of rows advance along the sequence against its direction, some steps at a
+/// time, and leave the gradients of all sums, from which products over all rows of these steps make
+/// the gradients of weights and X.
 struct RecurrentBackward<T: GateValue>: Sendable {
   typealias Values = UnsafeMutablePointer<T>
 
@@ -16,20 +17,18 @@ struct RecurrentBackward<T: GateValue>: Sendable {
   private let blocks: Int
   private let given: [Bool]
   private let wanted: [Bool]
-  private let products: GradientProducts<T>
-  /// For the gradient of X, where its rows are whole vectors.
+  private let weightSums: WeightSums<T>
   private let inputProduct: PackedInputProduct<T>?
-  private let copiesInput: Bool
+  /// Steps of a chunk, whose gradients are in memory together.
+  private let chunk: Int
 
   // Offsets in the scratch memory.
-  private let input: Int
   private let packed: Int
   private let packedInput: Int
   private let gradients: Int
   private let states: Int
   private let sums: Int
   private let peepholes: Int
-  private let inputGradient: Int
   private let table: Int
   private let rows: Int
   private let byteCount: Int
@@ -54,26 +53,25 @@ struct RecurrentBackward<T: GateValue>: Sendable {
     wanted = (0..<7).map(call.wants)
     let value = MemoryLayout<T>.stride
     let (directions, steps, batch) = (sizes.directions, sizes.steps, sizes.batch)
-    // X may hold anything past the end of a sequence, even what 0 times is not 0.
-    copiesInput = wanted[1] && (sizes.batchFirst || given[4])
-    inputProduct = wanted[0] ? PackedInputProduct(shape, sizes, padded: padded) : nil
+    chunk = max(1, min(steps, WeightSums<T>.rows / max(batch, 1)))
     var parts = MemoryParts()
-    input = copiesInput ? parts.reserve(steps, batch, sizes.input, bytes: value) : 0
+    inputProduct =
+      wanted[0]
+      ? PackedInputProduct(
+        shape, sizes, padded: padded, chunk: chunk, threads: call.threads, &parts) : nil
+    weightSums = WeightSums(
+      shape, sizes, reserve, chunk: chunk, wanted: (wanted[1], wanted[2]), threads: call.threads,
+      &parts)
     packed = parts.reserve(directions, layout.count, bytes: value)
     packedInput = parts.reserve(directions, inputProduct?.count ?? 0, bytes: value)
-    gradients = parts.reserve(directions, steps, batch, shape.slots, padded, bytes: value)
+    gradients = parts.reserve(directions, chunk, batch, shape.slots, padded, bytes: value)
     states = parts.reserve(directions, 3, batch, padded, bytes: value)
     sums = parts.reserve(directions, blocks, shape.slots + 3, padded, bytes: value)
     peepholes = parts.reserve(directions, 3, padded, bytes: value)
-    inputGradient =
-      wanted[0] && sizes.batchFirst && inputProduct == nil
-      ? parts.reserve(steps, batch, sizes.input, bytes: value) : 0
     table = parts.reserve(directions, batch, bytes: MemoryLayout<ck_row>.stride)
     rows = parts.reserve(directions, batch, bytes: MemoryLayout<Int32>.stride)
     try parts.check()
     byteCount = parts.byteCount
-    products = try GradientProducts(
-      shape, sizes, reserve, wanted: [wanted[0] && inputProduct == nil, wanted[1], wanted[2]])
   }
 
   private func values(_ buffers: Buffers, _ offset: Int) -> Values {
@@ -87,57 +85,92 @@ struct RecurrentBackward<T: GateValue>: Sendable {
     values(buffers, sums) + (direction * blocks + block) * (slots + 3) * padded
   }
 
+  /// Steps in the order in which directions take them: those of a chunk, counted from the last.
+  private func steps(_ index: Int) -> Range<Int> {
+    let end = max(sizes.steps - index * chunk, 0)
+    return max(end - chunk, 0)..<end
+  }
+  private var chunks: Int { max((sizes.steps + chunk - 1) / chunk, 1) }
+  /// The first step of time of a chunk.
+  private func time(_ steps: Range<Int>, _ direction: Int) -> Int {
+    reversed[direction] ? sizes.steps - steps.upperBound : steps.lowerBound
+  }
+  /// The gradients of a direction's chunk, `[chunk, batch, slots, padded]`.
+  private func gradients(_ buffers: Buffers, _ direction: Int) -> Values {
+    values(buffers, gradients) + direction * chunk * sizes.batch * slots * padded
+  }
+
   var kernel: Kernel {
     let packs = sizes.directions * layout.panels
     let inputPacks = sizes.directions * (inputProduct?.panels ?? 0)
-    let inputTasks = inputProduct?.tasks ?? 0
-    let copy: Buffers.Tile = { buffers, step, _ in copyInput(buffers, step) }
     let pack: Buffers.Tile = { buffers, task, _ in
       task < packs ? self.pack(buffers, task) : packInput(buffers, task - packs)
     }
-    let walk: Buffers.Tile = { buffers, task, _ in
-      let (direction, block) = task.quotientAndRemainder(dividingBy: blocks)
-      self.walk(buffers, direction, block)
+    let finish: Buffers.Tile = { buffers, task, _ in
+      weightSums.finish(task, buffers, dW: output(buffers, 1), dR: output(buffers, 2))
     }
-    let product: Buffers.Tile = { buffers, task, _ in
-      if task < inputTasks {
-        inputProduct?.run(
-          task, gradients: values(buffers, gradients),
-          packed: UnsafePointer(values(buffers, packedInput)), buffers.output(0))
-      } else {
-        multiply(buffers, task - inputTasks)
-      }
-    }
-    let spread: Buffers.Tile = { buffers, step, _ in spreadInputGradient(buffers, step) }
     return .compute(scratch: byteCount) { buffers throws(OperatorError) in
       _ = try sizes.longest(lengths(buffers))
-      if copiesInput { buffers.parallel(sizes.steps, copy) }
+      weightSums.begin(buffers)
       if given[7] {
         for direction in 0..<sizes.directions { gatherPeepholes(buffers, direction) }
       }
       buffers.parallel(packs + inputPacks, pack)
-      buffers.parallel(sizes.directions * blocks, walk)
-      buffers.parallel(inputTasks + products.count, product)
-      if wanted[0], sizes.batchFirst, inputProduct == nil { buffers.parallel(sizes.steps, spread) }
+      for index in 0..<chunks { advance(buffers, index) }
+      buffers.parallel(weightSums.finishTasks, finish)
       for direction in 0..<sizes.directions { addUp(buffers, direction) }
     }
   }
 
-  // MARK: Before the steps
+  private func output(_ buffers: Buffers, _ index: Int) -> Values? {
+    wanted[index] ? buffers.output(index) : nil
+  }
 
-  /// Copies a step of X in the order of time, with 0 past the ends of sequences.
-  private func copyInput(_ buffers: Buffers, _ step: Int) {
-    let x = buffers.input(0, as: T.self)
-    let lengths = lengths(buffers)
-    for row in 0..<sizes.batch {
-      let place = values(buffers, input) + (step * sizes.batch + row) * sizes.input
-      if let lengths, step >= Int(lengths[row]) {
-        place.clear(sizes.input)
+  /// Moves all rows along a chunk, and multiplies its gradients.
+  private func advance(_ buffers: Buffers, _ index: Int) {
+    let steps = steps(index)
+    let packs = weightSums.packTasks
+    let walks = sizes.directions * blocks
+    let weights = weightSums.tasks
+    let inputs = inputProduct?.tasks(steps: steps.count) ?? 0
+    buffers.parallel(walks + packs) { buffers, task, _ in
+      if task < walks {
+        let (direction, block) = task.quotientAndRemainder(dividingBy: blocks)
+        walk(buffers, direction, block, index)
       } else {
-        place.update(from: x + sizes.inputRow(step, row) * sizes.input, count: sizes.input)
+        weightSums.pack(
+          task - walks, buffers, x: buffers.input(0), reserve: buffers.input(8),
+          lengths: lengths(buffers), first: { time(steps, $0) }, steps: steps.count)
+      }
+    }
+    for direction in 0..<max(sizes.directions, 1) {
+      // Both directions add to the gradient of X.
+      let others = direction == 0 ? weights : 0
+      buffers.parallel(others + inputs) { buffers, task, thread in
+        if task < others {
+          weightSums.multiply(
+            task, buffers, thread: thread, gradients: gradients(buffers, 0), steps: steps.count,
+            isFirst: index == 0, dW: output(buffers, 1), dR: output(buffers, 2))
+        } else if let inputProduct {
+          inputProduct.run(
+            task - others, buffers, thread: thread, step: time(steps, direction),
+            steps: steps.count, gradients: gradients(buffers, direction),
+            packed: values(buffers, packedInput) + direction * inputProduct.count
+          ) { isFirst(direction, index, $0) }
+        }
       }
     }
   }
+
+  /// Whether a direction reaches a step of time before the other one does.
+  private func isFirst(_ direction: Int, _ index: Int, _ time: Int) -> Bool {
+    guard sizes.directions > 1 else { return true }
+    let step = reversed[1 - direction] ? sizes.steps - 1 - time : time
+    let other = (sizes.steps - 1 - step) / chunk
+    return index < other || (index == other && direction == 0)
+  }
+
+  // MARK: Before the steps
 
   private func gatherPeepholes(_ buffers: Buffers, _ direction: Int) {
     for peephole in 0..<3 {
@@ -181,8 +214,8 @@ struct RecurrentBackward<T: GateValue>: Sendable {
 
   // MARK: Steps
 
-  /// Moves some rows of the batch along the sequence, against its direction.
-  private func walk(_ buffers: Buffers, _ direction: Int, _ block: Int) {
+  /// Moves some rows of the batch along a chunk of the sequence, against its direction.
+  private func walk(_ buffers: Buffers, _ direction: Int, _ block: Int, _ index: Int) {
     let (padded, slots) = (padded, slots)
     let range = RecurrentTiling.rows(block, of: blocks, sizes.batch)
     let reserve = Values(mutating: buffers.input(8, as: T.self))
@@ -190,22 +223,26 @@ struct RecurrentBackward<T: GateValue>: Sendable {
     let state = sizes.batch * padded
     let hidden = values(buffers, states) + direction * 3 * state
     let cellState = hidden + state
-    readStates(buffers, 10, hidden, direction, range)
-    readStates(buffers, 11, cellState, direction, range)
     let sums = sums(buffers, direction, block)
-    sums.clear((slots + 3) * padded)
+    if index == 0 {
+      readStates(buffers, 10, hidden, direction, range)
+      readStates(buffers, 11, cellState, direction, range)
+      sums.clear((slots + 3) * padded)
+    }
     let first = direction * sizes.batch + range.lowerBound
     let indices = (buffers.scratch + rows).assumingMemoryBound(to: Int32.self) + first
     let table = (buffers.scratch + table).assumingMemoryBound(to: ck_row.self) + first
-    let gradients = values(buffers, gradients) + direction * sizes.steps * slots * state
+    let gradients = gradients(buffers, direction)
+    let steps = steps(index)
+    let start = self.time(steps, direction)
     let packed = values(buffers, packed) + direction * layout.count
 
-    for step in (0..<sizes.steps).reversed() {
+    for step in steps.reversed() {
       let time = reversed[direction] ? sizes.steps - 1 - step : step
       var count = 0
       for row in range {
         if let lengths, time >= Int(lengths[row]) {
-          (gradients + (time * sizes.batch + row) * slots * padded).clear(slots * padded)
+          (gradients + ((time - start) * sizes.batch + row) * slots * padded).clear(slots * padded)
           continue
         }
         indices[count] = Int32(truncatingIfNeeded: row)
@@ -221,10 +258,11 @@ struct RecurrentBackward<T: GateValue>: Sendable {
           at: self.reserve.memory(reserve, step, direction),
           peepholes: values(buffers, peepholes) + direction * 3 * padded,
           weights: UnsafePointer(packed), layout: layout, backwards: step & 1 == 1,
-          slots: slots, gradients: gradients + time * slots * state, hidden: hidden,
+          slots: slots, gradients: gradients + (time - start) * slots * state, hidden: hidden,
           cell: cellState, spare: cellState + state, biasGradients: sums,
           peepholeGradients: sums + slots * padded, table: table))
     }
+    guard index == chunks - 1 else { return }
     for (output, gradient) in [(4, hidden), (5, cellState)] where wanted[output] {
       for row in range {
         (buffers.output(output, as: T.self) + sizes.stateRow(direction, row) * sizes.hidden)
@@ -234,29 +272,6 @@ struct RecurrentBackward<T: GateValue>: Sendable {
   }
 
   // MARK: After the steps
-
-  /// A task of the products that give the gradients of X, W and R.
-  private func multiply(_ buffers: Buffers, _ task: Int) {
-    var dX: Values?
-    if wanted[0], inputProduct == nil {
-      dX = sizes.batchFirst ? values(buffers, inputGradient) : buffers.output(0)
-    }
-    let x: UnsafePointer<T> =
-      copiesInput ? UnsafePointer(values(buffers, input)) : buffers.input(0)
-    products.run(
-      task, gradients: values(buffers, gradients), x: x, w: buffers.input(1),
-      reserve: buffers.input(8), dX: dX, dW: wanted[1] ? buffers.output(1) : nil,
-      dR: wanted[2] ? buffers.output(2) : nil)
-  }
-
-  /// Copies a step of the gradient of X to where `layout` wants it.
-  private func spreadInputGradient(_ buffers: Buffers, _ step: Int) {
-    for row in 0..<sizes.batch {
-      (buffers.output(0, as: T.self) + sizes.inputRow(step, row) * sizes.input).update(
-        from: values(buffers, inputGradient) + (step * sizes.batch + row) * sizes.input,
-        count: sizes.input)
-    }
-  }
 
   /// The gradients of B and P, from the sums of all blocks.
   private func addUp(_ buffers: Buffers, _ direction: Int) {

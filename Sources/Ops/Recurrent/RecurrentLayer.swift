@@ -41,7 +41,13 @@ struct RecurrentLayer<T: GateValue>: Sendable {
     let stateOutputs = cell.shape.hasCellState ? 2 : 1
     wanted = (0..<3).map { $0 <= stateOutputs && call.wants($0) }
     sizes = try RecurrentSizes(RecurrentShape(inputs, attributes, gates: cell.shape.gates))
-    layout = ParameterLayout(T.self, cell.shape, sizes)
+    // Weights that are trained change from run to run.
+    let places = ParameterTensors.inputs.filter(inputs.has)
+    let weights = isTraining ? [] : places.compactMap(inputs.constant)
+    let isConstant = weights.count == places.count
+    layout = ParameterLayout(
+      T.self, cell.shape, sizes,
+      format: isConstant && T.self == Float.self ? PanelFormat(call, weights: 1) : .float32)
     tiling = RecurrentTiling(
       sizes, layout.input, threads: call.threads, isTraining: isTraining)
     reserve =
@@ -49,10 +55,6 @@ struct RecurrentLayer<T: GateValue>: Sendable {
       ? try RecurrentReserve(T.self, cell.shape, sizes, reversed: reversed) : nil
     reserveOutput = isTraining && call.wants(stateOutputs + 1) ? stateOutputs + 1 : nil
 
-    // Weights that are trained change from run to run.
-    let places = ParameterTensors.inputs.filter(inputs.has)
-    let weights = isTraining ? [] : places.compactMap(inputs.constant)
-    let isConstant = weights.count == places.count
     memory = try RecurrentMemory(
       T.self, cell.shape, sizes, layout, tiling, reserve: reserve,
       hasReserveOutput: reserveOutput != nil, converts: elements.areConverted, packs: !isConstant)

@@ -19,11 +19,14 @@ struct ParameterLayout: Sendable {
   /// Elements of one direction.
   let count: Int
 
-  init<T: GateValue>(_ type: T.Type, _ cell: CellShape, _ sizes: RecurrentSizes) {
+  init<T: GateValue>(
+    _ type: T.Type, _ cell: CellShape, _ sizes: RecurrentSizes, format: PanelFormat = .float32
+  ) {
     gates = cell.gates
     func layout(_ gates: Int, _ depth: Int) -> PackedLayout {
       PackedLayout(
-        gates: gates, hidden: sizes.hidden, depth: depth, lanes: T.lanes, panel: T.panel)
+        gates: gates, hidden: sizes.hidden, depth: depth, lanes: T.lanes, panel: T.panel,
+        format: format)
     }
     input = layout(gates, sizes.input)
     hasSeparateBias = cell.hasSeparateBias

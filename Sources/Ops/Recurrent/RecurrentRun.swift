@@ -270,10 +270,9 @@ struct RecurrentRun<T: GateValue> {
         rows += 1
       }
     }
-    T.multiply(
-      parameters.input + layout.offset(first), depth: layout.depth, units: count,
-      gates: layout.gates, stride: padded, UnsafeBufferPointer(start: table, count: rows),
-      backwards: false)
+    layout.multiply(
+      parameters.input + layout.offset(first), units: count, stride: padded,
+      UnsafeBufferPointer(start: table, count: rows), backwards: false)
     if reserve != nil { clearPadding(steps, tile) }
   }
 

@@ -105,10 +105,10 @@ struct RecurrentStep<T: GateValue> {
       table[index] = ck_row(x: state + Int(row) * at.padded, y: target(row))
     }
     let (layout, offset) = parameters.layout.recurrent[matrix]
-    T.multiply(
-      parameters.values + offset + layout.offset(units.lowerBound), depth: layout.depth,
-      units: units.count, gates: layout.gates, stride: at.padded,
-      UnsafeBufferPointer(start: table, count: rows.count), backwards: backwards)
+    layout.multiply(
+      parameters.values + offset + layout.offset(units.lowerBound), units: units.count,
+      stride: at.padded, UnsafeBufferPointer(start: table, count: rows.count),
+      backwards: backwards)
   }
 }
 

@@ -62,6 +62,12 @@ struct Transpose: DifferentiableOperator {
 }
 
 extension Transpose {
+  static func permutation(_ node: Node) -> [Int]? {
+    guard case .ints(let order)? = node.attribute("perm")?.value else { return nil }
+    let axes = order.map { Int($0) }
+    return axes.sorted() == Array(axes.indices) ? axes : nil
+  }
+
   static func isIdentity(_ node: Node, input: ValueType?, output: ValueType?) -> Bool {
     guard case .ints(let order)? = node.attribute("perm")?.value else { return false }
     return order.enumerated().allSatisfy { $0.element == $0.offset }

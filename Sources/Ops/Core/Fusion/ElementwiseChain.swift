@@ -18,8 +18,9 @@ package struct ElementwiseChain: Operator {
   private let results: [Int]
   private let inputCount: Int
 
-  /// The number of elements that pass through all steps at a time.
-  private static let block = 1024
+  /// The number of elements that pass through all steps at a time: the values of a step and of those
+  /// around it stay in the first-level cache.
+  private static let block = 512
   /// The largest number of steps whose results of a block fit into the cache.
   package static let mostSteps = 48
 
@@ -108,9 +109,10 @@ package struct ElementwiseChain: Operator {
     let (inputs, block) = (inputCount, Self.block)
     let values = strides.count
     let outputs: [Int?] = (0..<values).map { results.firstIndex(of: $0) }
+    let (rows, rowCount) = scratchRows()
     let wanted = results.indices.map { call.wants($0) }
     let tile: Buffers.Tile = { [strides, loops] buffers, task, _ in
-      withUnsafeTemporaryAllocation(of: T.self, capacity: loops.count * block) { memory in
+      withUnsafeTemporaryAllocation(of: T.self, capacity: rowCount * block) { memory in
         withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<T>.self, capacity: values) { at in
           guard let scratch = memory.baseAddress, let table = at.baseAddress else { return }
           let range = tiles[task]
@@ -125,7 +127,7 @@ package struct ElementwiseChain: Operator {
               } else if let output = outputs[value], wanted[output] {
                 place = buffers.output(output, as: T.self) + start
               } else {
-                place = scratch + (value - inputs) * block
+                place = scratch + rows[value - inputs] * block
               }
               (table + value).initialize(to: place)
             }
@@ -138,6 +140,31 @@ package struct ElementwiseChain: Operator {
       }
     }
     return .compute { buffers in buffers.parallel(tiles.count, tile) }
+  }
+}
+
+extension ElementwiseChain {
+  /// The row of scratch memory that holds the result of each step, and the number of rows. A row is
+  /// used again once no step needs its values.
+  private func scratchRows() -> (rows: [Int], count: Int) {
+    var last = Array(0..<inputCount + steps.count)
+    for (index, step) in steps.enumerated() {
+      for operand in step.operands { last[operand] = inputCount + index }
+    }
+    var (rows, free, count): ([Int], [Int], Int) = ([], [], 0)
+    for (index, step) in steps.enumerated() {
+      if free.isEmpty {
+        rows.append(count)
+        count += 1
+      } else {
+        rows.append(free.removeLast())
+      }
+      let now = inputCount + index
+      for value in Set(step.operands + [now]) where value >= inputCount && last[value] == now {
+        free.append(rows[value - inputCount])
+      }
+    }
+    return (rows, count)
   }
 }
 

@@ -1,4 +1,3 @@
-import CKernels
 import ONNXFormat
 import ONNXOperators
 import ONNXProducts
@@ -7,12 +6,13 @@ import ONNXProducts
 /// `saturate(round((bias + sum) · sx · sw / sy) + zy)`.
 struct ByteResults: Sendable {
   private struct Quantization: Sendable {
-    let scaleX: QuantizationParameter
+    /// The input indices of `sx`, `sy` and the bias.
+    let scaleX: Int
+    let scaleY: Int
+    let bias: Int?
     let scaleW: QuantizationParameter
-    let scaleY: QuantizationParameter
     let zeroY: QuantizationParameter
     let codeY: ByteCode
-    let bias: Int?
   }
   private let quantization: Quantization?
 
@@ -24,31 +24,40 @@ struct ByteResults: Sendable {
   /// The results of `QLinearConv`.
   init?(quantized call: Preparation) throws(OperatorError) {
     guard let codeY = ByteCode(try call.elementType(7)) else { return nil }
+    for input in [1, 6] { _ = try QuantizationParameter(call, input, lines: 1) }
     quantization = Quantization(
-      scaleX: try QuantizationParameter(call, 1, lines: 1),
+      scaleX: 1, scaleY: 6, bias: call.inputs.has(8) ? 8 : nil,
       scaleW: try QuantizationParameter(call, 4, lines: try call.inputSizes(3)[0]),
-      scaleY: try QuantizationParameter(call, 6, lines: 1),
-      zeroY: try QuantizationParameter(call, 7, lines: 1), codeY: codeY,
-      bias: call.inputs.has(8) ? 8 : nil)
+      zeroY: try QuantizationParameter(call, 7, lines: 1), codeY: codeY)
   }
 
   var isQuantized: Bool { quantization != nil }
   /// The size of an element.
   var stride: Int { isQuantized ? 1 : 4 }
 
+  /// The inputs that `write` reads.
+  var inputs: [Int] {
+    guard let quantization else { return [] }
+    let (w, y) = (quantization.scaleW.input, quantization.bias)
+    return [quantization.scaleX, quantization.scaleY] + [w, y].compactMap(\.self)
+  }
+
   /// Adds the bias to `start`, and writes the factors of the sums.
-  func prepare(
-    _ buffers: Buffers, maps: Int, start: UnsafeMutablePointer<Int32>,
-    scale: UnsafeMutablePointer<Float>
+  /// - Parameter address: the elements of an input
+  func write(
+    _ maps: Int, _ start: UnsafeMutablePointer<Int32>, _ scale: UnsafeMutablePointer<Float>,
+    _ address: (Int) -> UnsafeMutableRawPointer?
   ) {
     guard let quantization else { return }
-    let x = quantization.scaleX.scale(buffers, .float32, line: 0)
-    let y = quantization.scaleY.scale(buffers, .float32, line: 0)
-    for map in 0..<maps {
-      scale[map] = x * quantization.scaleW.scale(buffers, .float32, line: map) / y
+    func floats(_ input: Int?) -> UnsafePointer<Float>? {
+      input.flatMap(address).map { UnsafePointer($0.assumingMemoryBound(to: Float.self)) }
     }
-    guard let bias = quantization.bias else { return }
-    let numbers = buffers.input(bias, as: Int32.self)
+    let x = floats(quantization.scaleX)?[0] ?? 1
+    let y = floats(quantization.scaleY)?[0] ?? 1
+    let (w, step) = (floats(quantization.scaleW.input), quantization.scaleW.line)
+    for map in 0..<maps { scale[map] = x * (w?[map * step] ?? 1) / y }
+    guard let bias = quantization.bias.flatMap(address) else { return }
+    let numbers = bias.assumingMemoryBound(to: Int32.self)
     for map in 0..<maps { start[map] &+= numbers[map] }
   }
 

@@ -26,19 +26,21 @@ struct ByteWeightBlocks: Sendable {
   /// The number of blocks in a group.
   var blocks: Int { (maps + block - 1) / block }
   var blockSize: Int { ck_int8_maps_count(channels, taps) }
-  /// The place of the sums.
-  var sums: Int { .work(groups, blocks, blockSize) }
-  var count: Int { .total(sums, .work(groups, maps)) }
+  private var packedCount: Int { .work(groups, blocks, blockSize) }
+  var count: Int { .total(packedCount, .work(groups, maps)) }
+
+  /// The sums of the weights of each output channel, which follow the packed weights.
+  func sums(_ packed: UnsafeMutableRawPointer) -> UnsafeMutablePointer<Int32> {
+    packed.assumingMemoryBound(to: Int32.self) + packedCount
+  }
 
   /// Packs one block, numbered across all groups.
   func pack(block index: Int, _ w: UnsafePointer<UInt8>, _ packed: UnsafeMutablePointer<UInt32>) {
     let first = index % blocks * block
     let map = index / blocks * maps + first
-    (packed + sums + map).withMemoryRebound(to: Int32.self, capacity: block) { sums in
-      ck_int8_pack_maps(
-        w + map * channels * taps, min(block, maps - first), channels, taps, flip,
-        packed + index * blockSize, sums)
-    }
+    ck_int8_pack_maps(
+      w + map * channels * taps, min(block, maps - first), channels, taps, flip,
+      packed + index * blockSize, sums(UnsafeMutableRawPointer(packed)) + map)
   }
 
   /// The packed weights that replace input `index`, if it is constant.

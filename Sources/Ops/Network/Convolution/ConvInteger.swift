@@ -54,8 +54,11 @@ struct QuantizedWindows: Sendable {
   func byteKernel(
     _ call: Preparation, _ results: ByteResults
   ) throws(OperatorError) -> Kernel? {
-    if let depthwise = try ByteDepthwise(self, call, results) { return try depthwise.kernel(call) }
-    return try ByteConvolution(self, call, results)?.kernel(call)
+    guard let rows = try ByteRows(self, call, results) else { return nil }
+    if let depthwise = ByteDepthwise(self, rows.codes.w) {
+      return try depthwise.kernel(call, rows)
+    }
+    return try ByteConvolution(self, rows.codes.w)?.kernel(call, rows)
   }
 
   /// A kernel of plain loops.

@@ -8,9 +8,6 @@ struct FloatConvolution: Sendable {
   let geometry: ConvolutionGeometry
   let epilogue: Epilogue
 
-  /// The number of output channels per group up to which packing windows is slower.
-  private static let mapsInPlace = 16
-
   /// - Returns: `nil` for shapes for which the plain loops of `DirectConvolution` are as fast.
   func kernel(_ call: Preparation) throws(OperatorError) -> Kernel? {
     if geometry.window.isWhole && geometry.groups == 1 && epilogue.residual == nil {
@@ -23,8 +20,14 @@ struct FloatConvolution: Sendable {
       call.note(depthwise.summary)
       return depthwise.kernel(call)
     }
-    // Vectors run along the windows; with too few windows a matrix product is faster.
     if geometry.window.outputCount < 8 {
+      // Few windows do not pay for packing weights.
+      if call.inputs.constant(1) != nil, geometry.channels >= ck_block_lanes(),
+        let blocked = BlockedConvolution(geometry: geometry, epilogue: epilogue)
+      {
+        call.note("products along channels: \(geometry.summary)")
+        return try blocked.kernel(call)
+      }
       call.note("copied columns and a matrix product: \(geometry.summary)")
       return try ColumnConvolution(geometry: geometry, epilogue: epilogue).kernel()
     }
@@ -42,29 +45,25 @@ struct FloatConvolution: Sendable {
       call.note("depthwise, windows read in place: \(geometry.summary)")
       return depthwise(layout, cut, call.threads)
     }
-    guard isFasterInPlace(layout) else {
-      call.note("packed windows and a product: \(geometry.summary)")
-      return try PanelConvolution(geometry: geometry, epilogue: epilogue, layout: layout)
-        .kernel(call)
+    let costs = ConvolutionCosts(geometry, layout)
+    let format = PanelFormat(call, weights: 1)
+    if format == .float32, costs.blocked < min(costs.inPlace, costs.packed),
+      let blocked = BlockedConvolution(geometry: geometry, epilogue: epilogue)
+    {
+      call.note("products along channels: \(geometry.summary)")
+      return try blocked.kernel(call)
+    }
+    guard costs.inPlace < costs.packed, format == .float32 || geometry.maps < 8 else {
+      call.note("packed windows and a product of \(format): \(geometry.summary)")
+      return try PanelConvolution(
+        geometry: geometry, epilogue: epilogue, layout: layout, format: format
+      ).kernel(call)
     }
     call.note("windows read in place: \(geometry.summary)")
     let weights = PackedWeights(
       groups: geometry.groups, maps: geometry.maps, depth: geometry.depth,
       block: Int(CK_DIRECT_MAPS))
     return try inPlace(layout, cut, weights, call)
-  }
-
-  /// Whether to read the windows in place. Results between rows are wasted, but larger kernels need
-  /// no packing. Measured on AVX2, in multiplications: packing an element of a window costs 7 + 130
-  /// / width, a multiplication in place 1 / 0.95, moving a result 15.
-  private func isFasterInPlace(_ layout: DirectLayout) -> Bool {
-    if geometry.maps <= Self.mapsInPlace { return true }
-    let window = geometry.window
-    // Channels that are whole pages apart are slower to read.
-    guard window.kernelCount > 1, layout.plane <= 1024 else { return false }
-    let (maps, outputs) = (Double(geometry.maps), window.y.output * window.x.output)
-    let packed = Double(outputs) * (maps + 7 + 130 / Double(window.x.output))
-    return Double(layout.places) * maps * (1 / 0.95 + 15 / Double(geometry.depth)) < packed
   }
 
   private func shape(_ layout: DirectLayout, _ offsets: UnsafePointer<Int>?) -> ck_direct {

@@ -18,13 +18,16 @@ struct PanelConvolution: Sendable {
   /// The number of chunks in a plane.
   private let chunks: Int
 
-  init(geometry: ConvolutionGeometry, epilogue: Epilogue, layout: DirectLayout) {
+  init(
+    geometry: ConvolutionGeometry, epilogue: Epilogue, layout: DirectLayout,
+    format: PanelFormat = .float32
+  ) {
     self.geometry = geometry
     self.epilogue = epilogue
     self.layout = layout
     weights = PackedWeights(
       groups: geometry.groups, maps: geometry.maps, depth: geometry.depth,
-      block: ck_panel_rows())
+      block: ck_panel_rows(), format: format)
     places = geometry.window.y.output * geometry.window.x.output
     let panel = ck_panel_columns()
     // Packed windows should stay in the second-level cache, or be read several times.
@@ -95,6 +98,8 @@ struct PanelConvolution: Sendable {
           &shape, x + channel * this.layout.plane + this.layout.start(plane: part.plane),
           part.first, part.count, target)
       }
+      this.weights.format.convert(
+        panels: target, depth: this.geometry.depth, columns: part.count)
     }
     @Sendable func multiply(
       _ buffers: Buffers, _ part: Part, _ blocks: Range<Int>, _ panels: UnsafePointer<Float>
@@ -106,16 +111,17 @@ struct PanelConvolution: Sendable {
       let place =
         (part.image * geometry.groups * geometry.maps + map) * outputs + part.plane * this.places
         + part.first
-      var epilogue = this.epilogue.c(buffers, offset: place, channel: map)
-      var product = ck_product(
-        depth: geometry.depth, rows: min(blocks.upperBound * weights.block, geometry.maps) - row,
+      let epilogue = this.epilogue.c(buffers, offset: place, channel: map)
+      let product = ck_product(
+        depth: weights.format.words(geometry.depth),
+        rows: min(blocks.upperBound * weights.block, geometry.maps) - row,
         columns: part.count, stride: outputs, residual_stride: outputs)
       let packed =
         constant.map { UnsafePointer($0.floats) } ?? UnsafePointer(memory.weights(buffers))
-      ck_panel_product(
-        &product,
+      weights.format.multiply(
+        product,
         packed + (part.group * weights.blocks + blocks.lowerBound) * weights.blockSize,
-        panels, buffers.output(0) + place, &epilogue)
+        panels, buffers.output(0) + place, epilogue)
     }
 
     let whole = Tiles(parts, cost: .work(chunk, geometry.depth, geometry.maps) / 16)

@@ -6,7 +6,8 @@ import ONNXProducts
 /// The gradient of a convolution for its weights, without copying columns: the gradient of a weight
 /// is the sum over images and windows of the result's gradient times the image at a fixed offset.
 /// `DirectLayout` makes neighbouring windows adjacent. If rows of windows are not whole vectors,
-/// the gradients are copied to the same layout, with zeros between the rows.
+/// the gradients are copied to the same layout, with zeros between the rows. For few output channels:
+/// with more, `ChannelSums` is faster.
 struct WeightCorrelation: Sendable {
   private let gradient: WeightGradient
   private let layout: DirectLayout
@@ -61,7 +62,7 @@ struct WeightCorrelation: Sendable {
 
   func kernel(threads: Int) throws(OperatorError) -> Kernel {
     let this = self
-    let (geometry, window) = (geometry, window)
+    let geometry = geometry
     let hasBias = gradient.hasBias
     let maps = geometry.groups * geometry.maps
     let weights = Int.work(maps, geometry.depth)
@@ -95,16 +96,7 @@ struct WeightCorrelation: Sendable {
       guard hasBias else { return }
       let bias =
         (this.parts > 1 ? result + weights : buffers.output(1, as: Float.self)) + map
-      bias.update(repeating: 0, count: count)
-      for n in range {
-        let g =
-          buffers.input(this.gradient.g, as: Float.self)
-          + (n * maps + map) * window.outputCount
-        for index in 0..<count {
-          bias[index] += Float(
-            ck_reduce_sum(g + index * window.outputCount, window.outputCount))
-        }
-      }
+      this.gradient.setBias(buffers, range, map: map, count, bias)
     }
     let add = gradient.sum(parts: parts, weights: weights, maps: maps, stride: sum)
     let tasks = Int.work(parts, geometry.groups, blocks)

@@ -21,6 +21,7 @@ struct WeightGradient: Sendable {
     switch try call.elementType(0) {
     case .float32 where !geometry.isEmpty && geometry.depth > 0:
       if geometry.window.isWhole { return try wholeKernel() }
+      if let sums = ChannelSums(self) { return try sums.kernel(threads: call.threads) }
       if let correlation = WeightCorrelation(self) {
         return try correlation.kernel(threads: call.threads)
       }
@@ -141,6 +142,21 @@ struct WeightGradient: Sendable {
       }
     }
     return (tiles.count, tile)
+  }
+
+  /// Sets the gradients of the biases of `count` output channels from `map` on, over some images.
+  func setBias(
+    _ buffers: Buffers, _ images: Range<Int>, map: Int, _ count: Int,
+    _ bias: UnsafeMutablePointer<Float>
+  ) {
+    let (maps, places) = (geometry.groups * geometry.maps, geometry.window.outputCount)
+    bias.update(repeating: 0, count: count)
+    for n in images {
+      let gradient = buffers.input(g, as: Float.self) + (n * maps + map) * places
+      for index in 0..<count {
+        bias[index] += Float(ck_reduce_sum(gradient + index * places, places))
+      }
+    }
   }
 
   /// For one window that covers the image: one matrix product over all images.
