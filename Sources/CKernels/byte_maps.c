@@ -10,8 +10,8 @@ static inline float noted(uint8_t x, ck_byte_code code) {
   return ((float)(int32_t)(uint8_t)(x ^ code.flip) - code.zero) * code.scale;
 }
 
-// The bounds are integers, so that clamping before rounding is the same; then adding and subtracting
-// 1.5 · 2²³ rounds.
+// The bounds are integers, so that clamping before rounding is the same; then adding and
+// subtracting 1.5 · 2²³ rounds.
 static inline uint8_t note(float x, ck_byte_code code) {
   const float low = -code.zero, high = 255.0f - code.zero;
   float y = x / code.scale;

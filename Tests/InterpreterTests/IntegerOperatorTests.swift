@@ -200,17 +200,23 @@ import Testing
 
   @Test func blocksOfFourBitsStayPacked() throws {
     var notes = Notes()
-    let codes = (0..<64 * 10).map { Int4(rawValue: Int8(($0 * 7 + $0 / 9) % 16 - 8)) }
+    let codes = (0..<640).map { (place: Int) -> Int4 in
+      let code = (place * 7 + place / 9) % 16
+      return Int4(rawValue: Int8(code - 8))
+    }
     let w = notes.constant(Tensor(shape: [64, 10], codes))
-    let scales = notes.constant(
-      Tensor(shape: [2, 10], (0..<20).map { Float($0 + 1) / 100 }))
+    let steps = (0..<20).map { (place: Int) -> Float in Float(place + 1) / 100 }
+    let scales = notes.constant(Tensor(shape: [2, 10], steps))
     notes.nodes.append(
       Node(
         "DequantizeLinear", inputs: [w, scales], outputs: ["wr"],
         attributes: [.int("axis", 0), .int("block_size", 32)]))
     notes.nodes.append(Node("MatMul", inputs: ["x", "wr"], outputs: ["y"]))
     for rows in [1, 5] {
-      let x = Tensor(shape: [rows, 64], (0..<rows * 64).map { Float(($0 * 37) % 19) / 8 - 1 })
+      let numbers = (0..<rows * 64).map { (place: Int) -> Float in
+        Float(place * 37 % 19) / 8 - 1
+      }
+      let x = Tensor(shape: [rows, 64], numbers)
       let (plain, integer, operators) = try notes.run(x)
       #expect(operators == ["MatMulNBits"])
       let (a, b) = (try plain[0].array(as: Float.self), try integer[0].array(as: Float.self))
