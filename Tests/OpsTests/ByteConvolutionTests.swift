@@ -103,12 +103,13 @@ private struct Form: CustomStringConvertible {
     let own = (0..<rank).map { _ in square ?? Int.random(in: 1...6, using: &random) }
     strides = own.map { _ in square == nil ? Int.random(in: 1...3, using: &random) : step }
     let isDilated = Int.random(in: 0...3, using: &random) == 0
-    dilations = own.map { _ in isDilated ? Int.random(in: 1...3, using: &random) : 1 }
+    let spacing = own.map { _ in isDilated ? Int.random(in: 1...3, using: &random) : 1 }
+    dilations = spacing
     pads = (0..<2 * rank).map { _ in Int.random(in: 0...3, using: &random) }
     let batch = [1, 1, 2, 9].randomElement(using: &random) ?? 1
     let most = (rank == 3 ? 4 : rank == 2 ? 24 : 90) / (batch == 9 ? 3 : 1)
     let sizes = own.indices.map {
-      (own[$0] - 1) * dilations[$0] + 1 + Int.random(in: 0...most, using: &random)
+      (own[$0] - 1) * spacing[$0] + 1 + Int.random(in: 0...most, using: &random)
     }
     image = [batch, groups * channels] + sizes
     weights = [groups * maps, channels] + own
