@@ -115,7 +115,7 @@ import Testing
             sum +=
               Double(Self.rounded(x[row * depth + k])) * Double(Self.rounded(w[unit * depth + k]))
           }
-          #expect(abs(Double(y[row * gates * units + unit]) - sum) < 1e-4)
+          #expect(abs(Double(y[row * gates * units + unit]) - sum) < 1e-6 * Double(depth))
         }
       }
     }
@@ -128,7 +128,11 @@ import Testing
       BatchCase(
         "Conv", "Conv", [5, 9, 9], [[17, 5, 5, 5], [17]], [.ints("pads", [2, 2, 2, 2])]),
       BatchCase("pointwise Conv", "Conv", [33, 6, 6], [[18, 33, 1, 1]]),
-    ] + ["RNN", "GRU", "LSTM"].flatMap { BatchCase.recurrent($0, hidden: 48).prefix(2) }
+    ]
+    + ["RNN", "GRU", "LSTM"].flatMap { name in
+      // Larger weights would amplify small differences from step to step.
+      BatchCase.recurrent(name, hidden: 48).prefix(2).map { $0.with { $0.scale = 0.2 } }
+    }
 
   /// The results are near those of float32, but not the same where the CPU rounds factors; they depend
   /// neither on the batch nor on the number of threads.
@@ -146,7 +150,8 @@ import Testing
         try tensor.array(as: Float.self), try #require(result[name]).array(as: Float.self)
       )
       let largest = a.map { abs($0) }.max() ?? 0
-      #expect(zip(a, b).allSatisfy { abs($0 - $1) <= 0.02 * largest })
+      let difference = zip(a, b).map { abs($0 - $1) }.max() ?? 0
+      #expect(difference <= 0.02 * largest)
     }
   }
 }

@@ -66,9 +66,10 @@ import Testing
     ]
     let exact = try checkOperator(node, inputs.map { $0.converted(to: .float64) })[0]
     let fast = try #require(try checkOperator(node, inputs)[0])
-    #expect(fast.isClose(to: exact))
+    // Winograd's algorithm differs by up to 2e-5 of the largest result.
+    #expect(fast.isClose(to: exact, 1e-4))
     // Products with constant weights may be summed in another order.
-    #expect(try evaluateUnknown(node, inputs).isClose(to: fast))
+    #expect(try evaluateUnknown(node, inputs).isClose(to: fast, 1e-4))
     guard index < 4 else { return }
     for (type, tolerance) in [(ElementType.float16, 4e-3), (.bfloat16, 3e-2)] {
       let y = try checkOperator(node, inputs.map { $0.converted(to: type) })[0]
