@@ -45,8 +45,9 @@ static void finish(const ck_direct *s, const uint8_t *x, ptrdiff_t first, ptrdif
 }
 
 // Writes one result, as the vectors do.
-static inline void finish_one(const ck_int8_results *r, ptrdiff_t row, ptrdiff_t place, int32_t sum,
-                              void *y, ptrdiff_t index) {
+__attribute__((unused)) static inline void finish_one(
+    const ck_int8_results *r, ptrdiff_t row, ptrdiff_t place, int32_t sum, void *y,
+    ptrdiff_t index) {
   uint32_t all = (uint32_t)sum + (uint32_t)r->start[row];
   if (r->windows) all -= (uint32_t)r->zero[row] * (uint32_t)r->windows[place];
   if (!r->scale) {
