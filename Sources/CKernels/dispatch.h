@@ -25,6 +25,16 @@ static inline int ck_level(void) {
 #define CK_PER_LEVEL(AVX512, AVX2, PORTABLE) (PORTABLE)
 #endif
 
+// The argument for the current level and whether products of bytes have an instruction.
+#if defined(__x86_64__)
+#define CK_PER_DOTS(VNNI512, AVX512, VNNI, AVX2, PORTABLE)  \
+  (ck_level() == 2   ? ck_simd_dots() ? (VNNI512) : (AVX512) \
+   : ck_level() == 1 ? ck_simd_dots() ? (VNNI) : (AVX2)      \
+                     : (PORTABLE))
+#else
+#define CK_PER_DOTS(VNNI512, AVX512, VNNI, AVX2, PORTABLE) (PORTABLE)
+#endif
+
 // Defines a function that is compiled, and vectorised, for each instruction set; calls run the
 // version for the current level. Parameters and arguments are in parentheses; the body follows:
 //

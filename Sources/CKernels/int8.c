@@ -70,18 +70,9 @@ static inline four_ints pairs(eight_halves x, eight_halves y) {
 #define ROWS 4
 #include "int8_template.h"
 
-#if defined(__x86_64__)
-#define CHOICE(VNNI512, AVX512, VNNI, AVX2, PORTABLE)       \
-  (ck_level() == 2   ? ck_simd_dots() ? (VNNI512) : (AVX512) \
-   : ck_level() == 1 ? ck_simd_dots() ? (VNNI) : (AVX2)      \
-                     : (PORTABLE))
-#else
-#define CHOICE(VNNI512, AVX512, VNNI, AVX2, PORTABLE) (PORTABLE)
-#endif
-
-ptrdiff_t ck_int8_rows(void) { return CHOICE(12, 8, 4, 4, 4); }
-ptrdiff_t ck_int8_row_bytes(void) { return CHOICE(4, 8, 4, 8, 8); }
-ptrdiff_t ck_int8_columns(void) { return CHOICE(32, 32, 16, 16, 8); }
+ptrdiff_t ck_int8_rows(void) { return CK_PER_DOTS(12, 8, 4, 4, 4); }
+ptrdiff_t ck_int8_row_bytes(void) { return CK_PER_DOTS(4, 8, 4, 8, 8); }
+ptrdiff_t ck_int8_columns(void) { return CK_PER_DOTS(32, 32, 16, 16, 8); }
 
 ptrdiff_t ck_int8_block(ptrdiff_t rows) {
   const ptrdiff_t most = ck_int8_rows(), blocks = (rows + most - 1) / most;
@@ -96,7 +87,7 @@ ptrdiff_t ck_int8_padded(ptrdiff_t columns) {
 
 void ck_int8_multiply(const ck_int8_product *p, const uint8_t *a, const uint8_t *b, void *y,
                       const ck_int8_epilogue *e) {
-  CHOICE(int8_multiply_avx512vnni, int8_multiply_avx512, int8_multiply_avxvnni, int8_multiply_avx2,
+  CK_PER_DOTS(int8_multiply_avx512vnni, int8_multiply_avx512, int8_multiply_avxvnni, int8_multiply_avx2,
          int8_multiply_portable)(p, a, b, y, e);
 }
 

@@ -9,15 +9,6 @@
 #include <immintrin.h>
 #endif
 
-#if defined(__x86_64__)
-#define CHOICE(VNNI512, AVX512, VNNI, AVX2, PORTABLE)       \
-  (ck_level() == 2   ? ck_simd_dots() ? (VNNI512) : (AVX512) \
-   : ck_level() == 1 ? ck_simd_dots() ? (VNNI) : (AVX2)      \
-                     : (PORTABLE))
-#else
-#define CHOICE(VNNI512, AVX512, VNNI, AVX2, PORTABLE) (PORTABLE)
-#endif
-
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
 // Added to a number of small magnitude, it leaves the nearest integer in the low bits, ties to even.
@@ -160,13 +151,13 @@ static inline sixteen_bytes cells_128(const uint8_t *x, const int stride) {
 #define WIDE 2
 #include "int8_convolution_template.h"
 
-ptrdiff_t ck_int8_maps(void) { return CHOICE(8, 8, 4, 4, 4); }
-ptrdiff_t ck_int8_places(void) { return CHOICE(48, 32, 16, 16, 8); }
+ptrdiff_t ck_int8_maps(void) { return CK_PER_DOTS(8, 8, 4, 4, 4); }
+ptrdiff_t ck_int8_places(void) { return CK_PER_DOTS(48, 32, 16, 16, 8); }
 
 void ck_int8_convolve(const ck_direct *shape, const uint32_t *packed, ptrdiff_t rows,
                       const uint32_t *x, ptrdiff_t first, ptrdiff_t count, void *y,
                       const ck_int8_results *results) {
-  CHOICE(convolve_avx512vnni, convolve_avx512, convolve_avxvnni, convolve_avx2, convolve_portable)
+  CK_PER_DOTS(convolve_avx512vnni, convolve_avx512, convolve_avxvnni, convolve_avx2, convolve_portable)
   (shape, packed, rows, x, first, count, y, results);
 }
 
@@ -176,7 +167,7 @@ void ck_int8_convolve_depthwise(const ck_window *window, ptrdiff_t maps, ptrdiff
                                 const ck_int8_results *results, uint32_t *scratch) {
   void (*const convolve)(const ck_int8_depthwise *, const uint8_t *, const uint32_t *, void *,
                          const void *, const ck_int8_results *) =
-      CHOICE(depthwise_avx512vnni, depthwise_avx512, depthwise_avxvnni, depthwise_avx2,
+      CK_PER_DOTS(depthwise_avx512vnni, depthwise_avx512, depthwise_avxvnni, depthwise_avx2,
              depthwise_portable);
   const ck_int8_depthwise shape = ck_int8_depthwise_shape(window);
   const ptrdiff_t taps = ck_int8_taps_count(window->kernel[1], window->kernel[2]);
@@ -207,7 +198,7 @@ void ck_int8_convolve_depthwise(const ck_window *window, ptrdiff_t maps, ptrdiff
 }
 
 // The number of 4-byte units in the packed weights of a cell.
-static inline ptrdiff_t units(void) { return CHOICE(1, 2, 1, 2, 2); }
+static inline ptrdiff_t units(void) { return CK_PER_DOTS(1, 2, 1, 2, 2); }
 
 ptrdiff_t ck_int8_maps_count(ptrdiff_t channels, ptrdiff_t taps) {
   return (channels + 3) / 4 * taps * ck_int8_maps() * units();

@@ -21,9 +21,9 @@ struct WeightGradient: Sendable {
     switch try call.elementType(0) {
     case .float32 where !geometry.isEmpty && geometry.depth > 0:
       if geometry.window.isWhole { return try wholeKernel() }
-      if let sums = ChannelSums(self) { return try sums.kernel(threads: call.threads) }
+      if let sums = ChannelSums(self) { return sums.kernel(threads: call.threads) }
       if let correlation = WeightCorrelation(self) {
-        return try correlation.kernel(threads: call.threads)
+        return correlation.kernel(threads: call.threads)
       }
       return try floatKernel(threads: call.threads)
     case .float32: return kernel(threads: call.threads, Float.self)
