@@ -52,7 +52,7 @@ package struct SessionArguments: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "The precision of products and convolutions with constant weights. bf16 rounds their factors "
-        + "to bfloat16, which is faster and off by about 4e-3 of the largest result; it needs "
+        + "to bfloat16, which is faster and typically off by 4e-3 of the largest result; it needs "
         + "AVX-512-BF16.", valueName: "f32|bf16"))
   package var precision = Precision.f32
 
