@@ -41,6 +41,16 @@ import Testing
     #expect(try operators(nodes) == ["FusedConv", "Conv"])
   }
 
+  @Test func newValuesTakeNoNameOfTheModel() throws {
+    let nodes = [
+      Node("Conv", inputs: ["x", "w"], outputs: ["d (channels first)"]),
+      transpose("d (channels first)", "b", last),
+      Node("Add", inputs: ["b", "c"], outputs: ["d"]), Models.relu("d", "f"),
+      transpose("f", "g", first), Node("Sub", inputs: ["g", "d (channels first)"], outputs: ["y"]),
+    ]
+    #expect(try !operators(nodes).contains("Transpose"))
+  }
+
   @Test func bothOperandsOfASumMayBeTransposed() throws {
     let nodes = [
       transpose("x", "a", last), Node("Conv", inputs: ["x", "w"], outputs: ["b"]),

@@ -66,10 +66,7 @@ struct IntegerSearch {
     for entry in graph.initializers {
       if let name = entry.name, !inputs.contains(name) { constants[name] = entry.tensor }
     }
-    var names = inputs
-    for node in graph.nodes.atAnyDepth { names.formUnion(node.inputs + node.outputs) }
-    names.formUnion(graph.initializers.compactMap(\.name))
-    builder = GraphBuilder(taken: names)
+    builder = GraphBuilder(taken: graph.valueNames)
   }
 
   mutating func run() {

@@ -43,10 +43,14 @@ private struct LayoutWalk {
   /// The elementwise nodes with channels first, and their groups.
   private var changed: [Int: (node: Node, group: Int)] = [:]
   private var initializers: [String: NamedTensor] = [:]
+  /// The form for channels first of each constant, by its name and rank.
+  private var turnedNames: [String: String] = [:]
+  private var names: GraphBuilder
 
   init(_ graph: Graph, _ context: PassContext) {
     self.graph = graph
     types = context.types
+    names = GraphBuilder(taken: graph.valueNames)
     var kept = Set(graph.outputs.map(\.name))
     for node in graph.nodes where node.hasSubgraph { kept.formUnion(node.usedNames) }
     self.kept = kept
@@ -141,7 +145,7 @@ private struct LayoutWalk {
       }
     }
     for source in sources { groups.join(first.group, source.group) }
-    result.outputs = [output + " (channels first)"]
+    result.outputs = [names.unique(output + " (channels first)")]
     return (result, first.group)
   }
 
@@ -156,7 +160,10 @@ private struct LayoutWalk {
       shape[rank - 1] == 1 || shape[1..<rank - 1].allSatisfy({ $0 == 1 }),
       let reshaped = try? tensor.reshaped(to: turned)
     else { return nil }
-    let other = "\(name) (channels first, \(rank) axes)"
+    let hint = "\(name) (channels first, \(rank) axes)"
+    if let other = turnedNames[hint] { return other }
+    let other = names.unique(hint)
+    turnedNames[hint] = other
     initializers[other] = NamedTensor(other, reshaped)
     return other
   }

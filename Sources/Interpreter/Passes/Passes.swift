@@ -46,6 +46,15 @@ extension [any Pass] {
   }
 }
 
+extension Graph {
+  /// The names of inputs, initializers and values of nodes, those in the graphs of nodes included.
+  var valueNames: Set<String> {
+    var names = Set(inputs.map(\.name) + initializers.compactMap(\.name))
+    for node in nodes.atAnyDepth { names.formUnion(node.inputs + node.outputs) }
+    return names
+  }
+}
+
 extension Node {
   /// Every name the node uses: its inputs, and the names that its graph attributes may take from the
   /// graph around them.
