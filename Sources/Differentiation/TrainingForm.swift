@@ -73,17 +73,3 @@ extension ElementType {
   /// Whether the elements are of floating point, and so have gradients.
   var isReal: Bool { [.float32, .float64, .float16, .bfloat16].contains(self) }
 }
-
-extension Graph {
-  /// Every name in the graph, with those that its graph attributes use.
-  public var allNames: Set<String> {
-    var names = Set((inputs + outputs).map(\.name))
-    names.formUnion(initializers.compactMap(\.name))
-    names.formUnion(sparseInitializers.compactMap(\.values.name))
-    for node in nodes {
-      names.formUnion(node.usedNames)
-      names.formUnion(node.outputs)
-    }
-    return names
-  }
-}

@@ -66,7 +66,7 @@ struct IntegerSearch {
     for entry in graph.initializers {
       if let name = entry.name, !inputs.contains(name) { constants[name] = entry.tensor }
     }
-    builder = GraphBuilder(taken: graph.valueNames)
+    builder = GraphBuilder(taken: graph.allNames)
   }
 
   mutating func run() {

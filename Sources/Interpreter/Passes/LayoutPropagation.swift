@@ -50,7 +50,7 @@ private struct LayoutWalk {
   init(_ graph: Graph, _ context: PassContext) {
     self.graph = graph
     types = context.types
-    names = GraphBuilder(taken: graph.valueNames)
+    names = GraphBuilder(taken: graph.allNames)
     var kept = Set(graph.outputs.map(\.name))
     for node in graph.nodes where node.hasSubgraph { kept.formUnion(node.usedNames) }
     self.kept = kept

@@ -47,10 +47,13 @@ extension [any Pass] {
 }
 
 extension Graph {
-  /// The names of inputs, initializers and values of nodes, those in the graphs of nodes included.
-  var valueNames: Set<String> {
-    var names = Set(inputs.map(\.name) + initializers.compactMap(\.name))
-    for node in nodes.atAnyDepth { names.formUnion(node.inputs + node.outputs) }
+  /// Every name in the graph, with those that its graph attributes use or define.
+  public var allNames: Set<String> {
+    var names = Set((inputs + outputs).map(\.name))
+    names.formUnion(initializers.compactMap(\.name))
+    names.formUnion(sparseInitializers.compactMap(\.values.name))
+    for node in nodes { names.formUnion(node.usedNames) }
+    for node in nodes.atAnyDepth { names.formUnion(node.outputs) }
     return names
   }
 }
