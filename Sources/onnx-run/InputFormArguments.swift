@@ -1,7 +1,7 @@
 import ArgumentParser
 import ToolSupport
 
-/// The arguments for the shapes of inputs and the normalization of pictures.
+/// The arguments for the shapes of inputs, the normalization of pictures and the rate of sounds.
 struct InputFormArguments: ParsableArguments {
   @Option(
     parsing: .unconditionalSingleValue,
@@ -19,10 +19,26 @@ struct InputFormArguments: ParsableArguments {
     help: "The factor applied after subtracting the mean: one number or one per channel.")
   var scale = "1"
 
-  var normalization: PictureNormalization {
+  @Option(
+    parsing: .unconditional,
+    help: """
+      The samples per second to convert sounds to. (default: the model's metadata 'sample_rate', \
+      else the file's)
+      """)
+  var sampleRate: Int?
+
+  func validate() throws {
+    if let sampleRate, !sampleRates.contains(sampleRate) {
+      throw ValidationError("--sample-rate: expected 1 to 10000000, got \(sampleRate)")
+    }
+  }
+
+  var form: InputForm {
     get throws(Failure) {
-      PictureNormalization(
-        mean: try Self.numbers(mean, "--mean"), scale: try Self.numbers(scale, "--scale"))
+      InputForm(
+        normalization: PictureNormalization(
+          mean: try Self.numbers(mean, "--mean"), scale: try Self.numbers(scale, "--scale")),
+        sampleRate: sampleRate)
     }
   }
 

@@ -11,6 +11,7 @@ extension Recipe.Illustration {
     case .reconstructions(let pictures):
       return try writeReconstructions(model, pictures, to: stem + ".reconstructions.png")
     case .forecast(let task): return try writeForecast(model, task, to: stem + ".forecast")
+    case .logMel(let sounds): return try sounds.writeSpectra(to: stem + ".spectra.png")
     case .gradientNorms(let start, let sequences, let input):
       return try writeGradientNorms(start, model, sequences, input, to: stem + ".gradients")
     }

@@ -15,6 +15,8 @@ struct NewCommand: ToolCommand {
           a .npz file with arrays x and y
         char-rnn, char-lstm, char-gru, word-lstm: a text file
         text-cnn, bilstm: a folder with *.pos and *.neg, one sentence per line
+        sound-cnn, sound-gru: a folder with a subfolder of .wav files for each class, as in Speech
+          Commands; without --data they generate it
         seq2seq, caption, forecast, parity, adding: none, they generate it
 
       The last line on standard output is the model's result on data that it was not trained on.
@@ -26,14 +28,29 @@ struct NewCommand: ToolCommand {
   @OptionGroup var arguments: TrainingArguments
   @OptionGroup var sizes: SizeArguments
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "A new folder to write the generated sounds to, a subfolder of .wav files for each class.",
+      valueName: "folder"))
+  var samples: String?
+
   func perform() throws -> ExitStatus {
     if architecture.needsData, arguments.data == nil {
       throw Failure("--data: \(architecture.rawValue) needs training data; see --help")
+    }
+    let isSound = architecture == .soundCNN || architecture == .soundGRU
+    if sizes.seconds != nil, !isSound || arguments.data == nil {
+      throw Failure("--seconds: only sound-cnn and sound-gru with --data have a choice")
+    }
+    if samples != nil, !isSound || arguments.data != nil {
+      throw Failure("--samples: only sound-cnn and sound-gru without --data generate sounds")
     }
     try checkKeepsInputs(
       [arguments.output, arguments.checkpoint], [arguments.data], unless: nil)
     var recipe = try architecture.recipe(sizes.options(arguments))
     arguments.apply(to: &recipe)
+    if let samples { try recipe.sounds?.write(to: samples) }
     recipe.settings.configuration =
       "new \(architecture.rawValue) seed \(arguments.seed) epochs \(recipe.settings.epochs) "
       + "batches \(recipe.training.batchCount) rate \(recipe.settings.rate) \(sizes.text)"
@@ -61,6 +78,11 @@ struct SizeArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
+    help: "The length of the sounds of --data, which are cut or followed by silence. (default: 1)")
+  var seconds: Double?
+
+  @Option(
+    parsing: .unconditional,
     help: "The fold of ten that is the test data of text-cnn and bilstm, 0 to 9.")
   var fold: Int?
 
@@ -72,6 +94,9 @@ struct SizeArguments: ParsableArguments {
     }
     if let embedding, !(0...100_000).contains(embedding) {
       throw ValidationError("--embedding: expected 0 to 100000, got \(embedding)")
+    }
+    if let seconds, !(seconds > 0 && seconds <= 1000) {
+      throw ValidationError("--seconds: expected more than 0 and at most 1000, got \(seconds)")
     }
     if let fold, !(0...9).contains(fold) {
       throw ValidationError("--fold: expected 0 to 9, got \(fold)")
@@ -89,6 +114,7 @@ struct SizeArguments: ParsableArguments {
     options.layers = layers
     options.steps = steps
     options.cell = cell
+    options.seconds = seconds
     options.fold = fold
     return options
   }
@@ -99,7 +125,7 @@ struct SizeArguments: ParsableArguments {
       ("hidden", hidden.map(String.init)), ("layers", layers.map(String.init)),
       ("embedding", embedding.map(String.init)),
       ("steps", steps.map(String.init)), ("cell", cell?.rawValue),
-      ("fold", fold.map(String.init)),
+      ("seconds", seconds.map { "\($0)" }), ("fold", fold.map(String.init)),
     ]
     return stated.compactMap { name, value in value.map { "\(name) \($0)" } }
       .joined(separator: " ")

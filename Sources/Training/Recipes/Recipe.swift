@@ -13,6 +13,8 @@ package struct Recipe {
   /// Computes the accuracy of the final evaluation, if it is not that of single labels.
   package var judge: ((Model) throws -> Double)?
   package var illustration: Illustration?
+  /// The sounds of a recipe that can write them to a folder.
+  package var sounds: SoundData?
 
   package init(
     model: Model, options: TrainingOptions = .init(), settings: TrainingLoop.Settings,
@@ -42,6 +44,8 @@ package struct Recipe {
     case reconstructions(Tensor)
     /// A series for a forecaster.
     case forecast(ForecastTask)
+    /// Sounds whose log-mel spectrum is drawn.
+    case logMel(SoundData)
     /// Sequences by which the model's output is differentiated, before and after training.
     case gradientNorms(before: Model, sequences: Tensor, input: String)
   }
@@ -62,6 +66,8 @@ package struct RecipeOptions: Sendable {
   /// The length of a sequence or of a window of text.
   package var steps: Int?
   package var cell: RecurrentKind?
+  /// The length of sounds in seconds.
+  package var seconds: Double?
   /// The fold of ten that is the test data, 0 to 9.
   package var fold: Int?
   /// Reads a picture file.
@@ -84,7 +90,7 @@ extension ArchitectureName {
     case .mlp, .lenet5, .resnetSmall, .autoencoder, .charRNN, .charLSTM, .charGRU, .wordLSTM,
       .textCNN, .bilstm:
       true
-    case .seq2seq, .caption, .forecast, .parity, .adding: false
+    case .seq2seq, .caption, .forecast, .parity, .adding, .soundCNN, .soundGRU: false
     }
   }
 
@@ -99,6 +105,7 @@ extension ArchitectureName {
     case .adding: try .adding(options)
     case .forecast: try .forecast(options)
     case .seq2seq, .caption: try .decoder(self, options)
+    case .soundCNN, .soundGRU: try .sounds(self, options)
     }
   }
 }
