@@ -102,7 +102,7 @@ def clipping(_):
         nn.init.zeros_(cell.bias_ih_l0)
         nn.init.zeros_(cell.bias_hh_l0)
         parameters = [*cell.parameters(), *head.parameters()]
-        optimizer = torch.optim.SGD(parameters, 0.03)
+        optimizer = torch.optim.SGD(parameters, 0.1)
         losses = []
         for _ in range(2000):
             x, y = sums(20, 30)
