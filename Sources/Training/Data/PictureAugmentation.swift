@@ -14,8 +14,8 @@ package enum Augmentation: Sendable, Hashable {
 
 /// Random changes of pictures as a graph of standard operators, which takes the pictures and the draws.
 ///
-/// `AffineGrid` computes the place in the old picture of each pixel of the new one, `GridSample` takes
-/// the pixel there. Places are whole pixels, so the changed pictures have exactly the old values.
+/// `Pad` widens the pictures, and `Gather` takes each pixel of the new picture from a place that depends
+/// on the draws. The changed pictures have exactly the old values.
 package struct PictureAugmentation: Sendable {
   private let session: Session
   private let reach: Int
@@ -43,28 +43,50 @@ package struct PictureAugmentation: Sendable {
     var options = SessionOptions()
     options.threads = 1
     session = try Session(
-      Self.model(sizes, padding: moves.first?.padding ?? "zeros"), options: options)
+      Self.model(sizes, reach: reach, padding: moves.first?.padding ?? "constant"),
+      options: options)
   }
 
-  /// The graph: `image`, float32 `[N, C, H, W]`, `side`, float32 `[N]`, −1 for a mirrored picture and 1
-  /// for others, and `move`, float32 `[N, 2]`, the pixels to the right and down, give `changed`.
-  static func model(_ sizes: [Int], padding: String) throws(ModelError) -> Model {
+  /// The graph: `image`, float32 `[N, C, H, W]`, `corner`, int64 `[N, 2]`, the row and column of the new
+  /// picture's corner in the padded one, and `mirrored`, bool `[N]`, give `changed`.
+  static func model(
+    _ sizes: [Int], reach: Int, padding: String
+  ) throws(ModelError) -> Model {
+    let (channels, height, width) = (sizes[0], sizes[1], sizes[2])
+    let (rows, columns) = (height + 2 * reach, width + 2 * reach)
     var m = ModelBuilder()
-    let image = try m.input("image", ["N", .size(sizes[0]), .size(sizes[1]), .size(sizes[2])])
-    let side = try m.input("side", ["N"])
-    let move = try m.input("move", ["N", 2])
-    // The rows (side, 0, x) and (0, 1, y), where a picture is 2 wide and high.
-    let scale = Tensor(shape: [2], [-2 / Float(sizes[2]), -2 / Float(sizes[1])])
-    let moves = try m.unsqueeze(m.multiply(move, m.constant(scale)), 2)
-    let first = Tensor(shape: [1, 2, 2], [1, 0, 0, 0] as [Float])
-    let second = Tensor(shape: [1, 2, 2], [0, 0, 0, 1] as [Float])
-    let sides = try m.unsqueeze(m.unsqueeze(side, 1), 2)
-    let turns = try m.add(m.multiply(sides, m.constant(first)), m.constant(second))
-    let grid = try m.node(
-      "AffineGrid", [m.concatenate([turns, moves], axis: 2), m.node("Shape", [image])])
-    let changed = try m.node(
-      "GridSample", [image, grid], [.string("mode", "nearest"), .string("padding_mode", padding)])
-    try m.output("changed", changed)
+    let image = try m.input(
+      "image", ["N", .size(channels), .size(height), .size(width)])
+    let corner = try m.input("corner", ["N", 2], .int64)
+    let mirrored = try m.input("mirrored", ["N"], .bool)
+    let padded = try m.node(
+      "Pad", [image, m.integers([0, 0, reach, reach, 0, 0, reach, reach], hint: "pads")],
+      [.string("mode", padding)])
+    // The place of a picture's corner among all pixels, and the places of its pixels from there.
+    let count = try m.squeeze(
+      m.node("Shape", [image], [.int("start", 0), .int("end", 1)]), 0)
+    let picture = try m.node(
+      "Range", [m.integer(0), count, m.integer(1)])
+    let before = try m.multiply(picture, m.integer(channels * rows * columns))
+    let inside = try m.node(
+      "ReduceSum", [m.multiply(corner, m.integers([columns, 1])), m.integers([1])],
+      [.int("keepdims", 0)])
+    func places(_ column: (Int) -> Int) -> Tensor {
+      Tensor(
+        shape: [channels, height, width],
+        (0..<channels * height * width).map { index in
+          let (row, channel) = (index / width % height, index / width / height)
+          return Int64((channel * rows + row) * columns + column(index % width))
+        })
+    }
+    let pixels = try m.node(
+      "Where",
+      [
+        m.reshape(mirrored, [-1, 1, 1, 1]), m.constant(places { width - 1 - $0 }),
+        m.constant(places { $0 }),
+      ])
+    let indices = try m.add(m.reshape(m.add(before, inside), [-1, 1, 1, 1]), pixels)
+    try m.output("changed", m.node("Gather", [m.reshape(padded, [-1]), indices]))
     return try m.model(name: "augmentation")
   }
 
@@ -74,15 +96,17 @@ package struct PictureAugmentation: Sendable {
     guard images.elementType == .float32, images.shape.count == 4 else {
       throw DataError("augmentation expects pictures float32[N,C,H,W], found \(images)")
     }
-    var sides: [Float] = []
-    var moves: [Float] = []
+    var mirrored: [Bool] = []
+    var corners: [Int64] = []
     for _ in 0..<images.shape[0] {
-      sides.append(flips && random.integer(below: 2) == 1 ? -1 : 1)
-      for _ in 0..<2 { moves.append(Float(random.integer(below: 2 * reach + 1) - reach)) }
+      mirrored.append(flips && random.integer(below: 2) == 1)
+      let right = random.integer(below: 2 * reach + 1)
+      let down = random.integer(below: 2 * reach + 1)
+      corners += [Int64(2 * reach - down), Int64(2 * reach - right)]
     }
     let outputs = try session.run([
-      "image": images, "side": Tensor(shape: [sides.count], sides),
-      "move": Tensor(shape: [sides.count, 2], moves),
+      "image": images, "mirrored": Tensor(shape: [mirrored.count], mirrored),
+      "corner": Tensor(shape: [mirrored.count, 2], corners),
     ])
     guard let changed = outputs["changed"] else { throw DataError("augmentation has no output") }
     return changed
@@ -106,10 +130,17 @@ extension Augmentation {
   /// The pixels by which a picture moves at most, and what fills the gap.
   fileprivate var move: (pixels: Int, padding: String)? {
     switch self {
-    case .crop(let pixels): (pixels, "zeros")
-    case .shift(let pixels): (pixels, "border")
+    case .crop(let pixels): (pixels, "constant")
+    case .shift(let pixels): (pixels, "edge")
     case .flip: nil
     }
+  }
+}
+
+extension ModelBuilder {
+  /// Adds a constant int64 scalar.
+  fileprivate mutating func integer(_ value: Int) throws(ModelError) -> Signal {
+    try constant(Tensor(Int64(value)))
   }
 }
 
