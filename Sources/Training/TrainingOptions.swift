@@ -18,6 +18,9 @@ public struct TrainingOptions: Sendable {
   /// Patterns with `*` and `?` for initializers that are not trained: for their names, or those of
   /// PyTorch's parameters where an exporter notes modules. A pattern that matches nothing is an error.
   public var frozen: [String] = []
+  /// Patterns with `*` and `?` for values that the gradient treats as constants: it does not flow
+  /// through them. A pattern that matches nothing is an error.
+  public var stopped: [String] = []
   /// The number of batches whose mean gradient makes one step.
   public var accumulation = 1
   /// The state inputs of a recurrent model, and for each the output that provides its value for the

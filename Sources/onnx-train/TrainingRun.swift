@@ -4,7 +4,7 @@ import ToolSupport
 
 /// Trains by a recipe and prints progress and results.
 struct TrainingRun {
-  let recipe: Recipe
+  var recipe: Recipe
   let arguments: TrainingArguments
   /// The file to write the loss of every step to.
   var stepLosses: String?
@@ -12,14 +12,51 @@ struct TrainingRun {
   func perform() throws -> ExitStatus {
     try checkWritable(arguments.output)
     if let checkpoint = arguments.checkpoint { try checkWritable(checkpoint) }
+    let checkpoint = try arguments.resume ? arguments.checkpoint.map(readCheckpoint) : nil
+    let runs = recipe.pretraining + [recipe]
+    // A checkpoint has all parameters, those that earlier runs end with too.
+    let first =
+      checkpoint.map { checkpoint in
+        runs.firstIndex { $0.settings.configuration == checkpoint.configuration }
+          ?? runs.count - 1
+      } ?? 0
+    var model = recipe.model
+    var history: [EpochRecord] = []
+    for (index, run) in runs.enumerated().dropFirst(first) {
+      var part = self
+      part.recipe = run
+      part.recipe.model = model
+      guard let loop = try part.fit(index == first ? checkpoint : nil) else {
+        return .interrupted
+      }
+      model = try loop.model
+      history = loop.progress.history
+    }
+    let result = recipe.result(model)
+    do { try result.write(to: arguments.output) } catch { throw Failure("\(error)") }
+    try writeCurves(history)
+    if let line = try recipe.illustration?.write(result, beside: arguments.output) {
+      printError(line)
+    }
+    print(recipe.summary(try measure(model)))
+    return .fine
+  }
+
+  private func readCheckpoint(_ path: String) throws -> Checkpoint {
+    do { return try Checkpoint(contentsOf: path) } catch { throw Failure(path, error) }
+  }
+
+  /// Trains by the recipe alone, without its pretraining.
+  /// - Parameter checkpoint: The state to continue from; `nil` to begin.
+  /// - Returns: The completed loop; `nil` if it was interrupted.
+  private func fit(_ checkpoint: Checkpoint?) throws -> TrainingLoop? {
+    if let title = recipe.title { printError(title) }
     let trainer = try Trainer(recipe.model, recipe.options)
     let loop = TrainingLoop(
       trainer, recipe.training, validation: recipe.validation ?? recipe.test,
       settings: recipe.settings)
-    if arguments.resume, let path = arguments.checkpoint {
-      do { try loop.resume(try Checkpoint(contentsOf: path)) } catch {
-        throw Failure(path, error)
-      }
+    if let checkpoint, let path = arguments.checkpoint {
+      do { try loop.resume(checkpoint) } catch { throw Failure(path, error) }
       printError(
         "resumed from '\(path)' after \(loop.progress.epoch) epochs "
           + "and \(loop.progress.batch) batches")
@@ -36,25 +73,17 @@ struct TrainingRun {
       guard let path = arguments.checkpoint, access(path, F_OK) == 0 else { throw error }
       throw Failure("\(error); '\(path)' has the last checkpoint")
     }
+    try write(losses)
     if end == .interrupted {
-      try write(losses)
       let hint = arguments.checkpoint.map { "; continue from '\($0)' with --resume" } ?? ""
       printError("interrupted after \(trainer.batchCount) batches" + hint)
-      return .interrupted
+      return nil
     }
     if end == .stoppedEarly {
       let best = loop.progress.best?.epoch ?? 0
       printError("stopped early: validation has not improved since epoch \(best)")
     }
-    let model = try loop.model
-    do { try model.write(to: arguments.output) } catch { throw Failure("\(error)") }
-    try write(losses)
-    try writeCurves(loop.progress.history)
-    if let line = try recipe.illustration?.write(model, beside: arguments.output) {
-      printError(line)
-    }
-    print(recipe.summary(try measure(model)))
-    return .fine
+    return loop
   }
 
   private func write(_ losses: [Double]) throws {
