@@ -23,12 +23,16 @@ struct StepModel {
   /// Creates the forward pass and the loss, with parameters as inputs.
   /// - Parameter isTraining: Whether operators are in training mode.
   init(_ model: Model, _ options: TrainingOptions, isTraining: Bool) throws(TrainingError) {
-    let (form, base) = try TrainingError.wrapping { () throws(ModelError) in
-      let form = try TrainingForm(model, options: options.session)
-      return isTraining
-        ? (form, form.model)
-        : (form, try model.withWeightsAsInitializers(options: options.session))
+    let plain = try TrainingError.wrapping { () throws(ModelError) in
+      try model.withWeightsAsInitializers(options: options.session)
     }
+    let choice = try ParameterChoice(
+      plain.graph, frozen: options.frozen, trained: options.trained,
+      producer: model.producerName)
+    let form = try TrainingError.wrapping { () throws(ModelError) in
+      try TrainingForm(plain, fixed: choice.isFrozen, options: options.session)
+    }
+    let base = isTraining ? form.model : plain
     let updates = isTraining ? form.updates : []
     self.model = base
     var graph = base.graph
@@ -37,10 +41,10 @@ struct StepModel {
     // values of a one-hot vector, for one, are not.
     let stated = Set(model.graph.initializers.compactMap(\.name))
     let states = zeroStates(graph)
-    let choice = try ParameterChoice(graph, frozen: options.frozen, producer: model.producerName)
     parameters = graph.initializers.compactMap { initializer in
       guard let name = initializer.name, !changing.contains(name), !states.contains(name),
         choice.isWeight(name, initializer.tensor), !choice.isFrozen(name),
+        !choice.isStatistic(name),
         stated.contains(name) || initializer.tensor.shape.count >= 2
       else { return nil }
       return name
@@ -67,7 +71,7 @@ struct StepModel {
       throw .model("the type of output '\(output)' cannot be inferred")
     }
     var builder = GraphBuilder(taken: graph.allNames.union([Loss.labels, Self.rate, Self.time]))
-    values = try options.loss.add(of: output, type, &builder)
+    values = try options.loss.add(of: output, type, options, &builder)
     guard !graph.allNames.contains(Loss.labels) else {
       throw .model(
         "the model has a value named '\(Loss.labels)', the name of the training labels; rename it")
@@ -81,7 +85,10 @@ struct StepModel {
     }
     graph.nodes += builder.nodes
     graph.initializers += builder.initializers
-    var outputs = [values.loss, values.correct, values.counted].compactMap { $0 }
+    var outputs = [
+      values.loss, values.correct, values.counted, values.weight,
+      isTraining ? nil : values.predicted,
+    ].compactMap { $0 }
     for (input, state) in options.states {
       carried[input] = state
       outputs.append(state)

@@ -35,21 +35,11 @@ func writeReconstructions(
     return nil
   }
   var sheet = TileSheet(
-    "Pictures and their reconstructions", try rows(pictures) + rows(drawn))
+    "Pictures and their reconstructions", try pictures.pictures + drawn.pictures)
   sheet.range = .fixed(0...1)
   sheet.columns = pictures.shape[0]
   do { try sheet.image().writePNG(to: path) } catch { throw Failure(path, error) }
   return "reconstructions: \(path)"
-}
-
-/// The rows of a float32 tensor as tensors.
-private func rows(_ tensor: Tensor) throws -> [Tensor] {
-  let shape = Array(tensor.shape.dropFirst())
-  let numbers = try tensor.array(as: Float.self)
-  let size = shape.reduce(1, *)
-  return (0..<tensor.shape[0]).map {
-    Tensor(shape: shape, Array(numbers[$0 * size..<($0 + 1) * size]))
-  }
 }
 
 /// Writes a plot of a series and its forecast.

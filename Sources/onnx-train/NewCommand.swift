@@ -1,6 +1,5 @@
 import ArgumentParser
 import ONNX
-import ONNXImages
 import ToolSupport
 
 /// Trains a model from scratch.
@@ -11,19 +10,23 @@ struct NewCommand: ToolCommand {
       DATA:
         mlp, lenet5, resnet-small, autoencoder, rbm, dbn: pictures, which are
           a folder with MNIST's four IDX files, gzipped or not,
-          a folder with a subfolder of .png or .jpg files for each class, or
-          a .npz file with arrays x and y
+          a folder with a subfolder of .png, .jpg, .bmp, .webp or .tif files for each class, or
+          a .npz file with arrays x and y, and, optionally, validation_x, validation_y, test_x
+          and test_y
         char-rnn, char-lstm, char-gru, word-lstm: a text file
         text-cnn, bilstm: a folder with *.pos and *.neg, one sentence per line
         seq2seq, caption, forecast, parity, adding: none, they generate it
 
-      The last line on standard output is the model's result on data that it was not trained on.
+      The last line on standard output is the model's result on data that it was not trained on. The \
+      test data is not looked at before the end. A classifier's confusion matrix is written next to \
+      the model.
       """)
 
   @Argument(help: "The architecture.")
   var architecture: ArchitectureName
 
   @OptionGroup var arguments: TrainingArguments
+  @OptionGroup var preparation: DataArguments
   @OptionGroup var sizes: SizeArguments
 
   func perform() throws -> ExitStatus {
@@ -32,19 +35,29 @@ struct NewCommand: ToolCommand {
     }
     try sizes.check(for: architecture)
     try checkKeepsInputs(
-      [arguments.output, arguments.checkpoint], [arguments.data], unless: nil)
-    var recipe = try architecture.recipe(sizes.options(arguments))
+      [arguments.output, arguments.checkpoint, preparation.showAugmented], [arguments.data],
+      unless: nil)
+    try preparation.check(architecture)
+    let reader = PictureReader()
+    var options = sizes.options(arguments, reader)
+    options.validationShare = preparation.validationShare
+    options.size = try preparation.heightAndWidth
+    options.augmentation = try preparation.augmentation
+    var recipe = try architecture.recipe(options)
     arguments.apply(to: &recipe)
+    try preparation.apply(to: &recipe)
     let configuration =
-      "new \(architecture.rawValue) seed \(arguments.seed) epochs \(recipe.settings.epochs) "
-      + "batches \(recipe.training.batchCount) rate \(recipe.settings.rate) \(sizes.text)"
+      "new \(architecture.rawValue) seed \(arguments.seed) batches \(recipe.training.batchCount) "
+      + "rate \(recipe.settings.rate) \(sizes.text)\(preparation.text)"
     recipe.settings.configuration = configuration
     for index in recipe.pretraining.indices {
       arguments.applyToRun(&recipe.pretraining[index])
       recipe.pretraining[index].settings.configuration =
         configuration + " pretraining \(index + 1)"
     }
-    return try TrainingRun(recipe: recipe, arguments: arguments).perform()
+    return try TrainingRun(
+      recipe: recipe, arguments: arguments, reader: reader, sheet: preparation.showAugmented
+    ).perform()
   }
 }
 
@@ -64,7 +77,7 @@ struct SizeArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The epochs of pretraining of each layer of dbn, before --epochs of fine-tuning; 0 for none. (default: 8)",
+      "The epochs of pretraining of each layer of dbn, before --epochs of fine-tuning; 0 for none. (default: 10)",
       valueName: "epochs"))
   var pretrain: Int?
 
@@ -120,8 +133,8 @@ struct SizeArguments: ParsableArguments {
   }
 
   /// The options of a recipe.
-  func options(_ arguments: TrainingArguments) -> RecipeOptions {
-    var options = RecipeOptions(decode: { try Tensor(pictureAt: $0, sizes: $1) })
+  func options(_ arguments: TrainingArguments, _ reader: PictureReader) -> RecipeOptions {
+    var options = RecipeOptions(decode: { try reader.read($0, $1) })
     options.data = arguments.data
     options.seed = arguments.seed
     options.batch = arguments.batch
@@ -161,18 +174,6 @@ struct UnitCounts: ExpressibleByArgument {
     guard parts.count == counts.count, counts.count <= 100,
       counts.allSatisfy({ (1...100_000).contains($0) })
     else { return nil }
-  }
-}
-
-extension Tensor {
-  /// Reads a picture, `[C, H, W]` from 0 to 1.
-  /// - Parameter sizes: The channels, height and width to convert the picture to; `nil` for its own,
-  ///   without transparency.
-  init(pictureAt path: String, sizes: [Int]?) throws {
-    let image = try Image(contentsOf: path)
-    let sizes = sizes ?? [image.channels == 1 ? 1 : 3, image.height, image.width]
-    self = try image.tensor(channels: sizes[0], height: sizes[1], width: sizes[2])
-      .reshaped(to: sizes)
   }
 }
 

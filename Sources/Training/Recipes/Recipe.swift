@@ -19,6 +19,12 @@ package struct Recipe {
   /// Computes the accuracy of the final evaluation, if it is not that of single labels.
   package var judge: ((Model) throws -> Double)?
   package var illustration: Illustration?
+  /// The labels of classes in each part of the data, if they are known before training.
+  package var labels: [(part: String, labels: [Int64])] = []
+  /// The names of the classes; `nil` if the data has none.
+  package var classNames: [String]?
+  /// Pictures of the training data, and below them augmented ones, `[N, C, H, W]`.
+  package var augmented: [Tensor]?
 
   package init(
     model: Model, options: TrainingOptions = .init(), settings: TrainingLoop.Settings,
@@ -51,6 +57,12 @@ package struct Recipe {
       result.graph.initializers[index].tensor = tensor
     }
     return result
+  }
+
+  /// Makes the model that of the epoch with the best validation result, if there is validation data.
+  package mutating func keepBest() {
+    settings.keepsBest = validation != nil
+    settings.bestIs = measure == .accuracy ? .mostAccurate : .leastLoss
   }
 
   /// The figure that describes a trained model.
@@ -94,6 +106,12 @@ package struct RecipeOptions: Sendable {
   package var cell: RecurrentKind?
   /// The fold of ten that is the test data, 0 to 9.
   package var fold: Int?
+  /// The share of training examples that are set aside for validation; 0 for none.
+  package var validationShare: Double?
+  /// The height and width of pictures.
+  package var size: [Int]?
+  /// The random changes of training pictures.
+  package var augmentation: [Augmentation]?
   /// Reads a picture file.
   package var decode: PictureData.Decoder
 
@@ -118,6 +136,17 @@ extension ArchitectureName {
       .textCNN, .bilstm, .rbm, .dbn:
       true
     case .seq2seq, .caption, .forecast, .parity, .adding: false
+    }
+  }
+
+  /// Whether the recipe takes a share of its training data for validation.
+  package var takesValidationShare: Bool { isForPictures || self == .textCNN || self == .bilstm }
+
+  /// Whether the recipe reads pictures, with `RecipeOptions.size` and `augmentation`.
+  package var isForPictures: Bool {
+    switch self {
+    case .mlp, .lenet5, .resnetSmall, .autoencoder, .rbm, .dbn: true
+    default: false
     }
   }
 
