@@ -12,6 +12,8 @@ public enum Loss: Sendable, Hashable {
   /// The mean of `ln(1 + eʸ) − t·y` over all elements: the cross entropy of `σ(y)` and targets from 0
   /// to 1, which have the output's shape and element type.
   case binaryCrossEntropy
+  /// The mean of the output's elements, for a model that computes its own loss. There are no labels.
+  case mean
 
   /// The name of the input that takes the labels or targets.
   public static let labels = "labels"
@@ -33,8 +35,8 @@ struct LossValues {
   var predicted: String?
   /// The number of classes, if it is known; cross entropy only.
   var classCount: Int?
-  /// The element type of the labels.
-  var labelType: ElementType
+  /// The element type of the labels; `nil` if there are none.
+  var labelType: ElementType?
 }
 
 extension Loss {
@@ -60,6 +62,9 @@ extension Loss {
         builder.node("Softplus", [output]), builder.mul(output, Self.labels))
       let loss = builder.node("ReduceMean", [terms], [.int("keepdims", 0)], hint: "loss")
       return LossValues(loss: loss, labelType: type.elementType)
+    case .mean:
+      return LossValues(
+        loss: builder.node("ReduceMean", [output], [.int("keepdims", 0)], hint: "loss"))
     }
   }
 

@@ -8,7 +8,7 @@ struct NewCommand: ToolCommand {
     commandName: "new", abstract: "Train a model from scratch.",
     discussion: """
       DATA:
-        mlp, lenet5, resnet-small, autoencoder: pictures, which are
+        mlp, lenet5, resnet-small, autoencoder, rbm, dbn: pictures, which are
           a folder with MNIST's four IDX files, gzipped or not,
           a folder with a subfolder of .png, .jpg, .bmp, .webp or .tif files for each class, or
           a .npz file with arrays x and y, and, optionally, validation_x, validation_y, test_x
@@ -33,6 +33,7 @@ struct NewCommand: ToolCommand {
     if architecture.needsData, arguments.data == nil {
       throw Failure("--data: \(architecture.rawValue) needs training data; see --help")
     }
+    try sizes.check(for: architecture)
     try checkKeepsInputs(
       [arguments.output, arguments.checkpoint, preparation.showAugmented], [arguments.data],
       unless: nil)
@@ -45,9 +46,15 @@ struct NewCommand: ToolCommand {
     var recipe = try architecture.recipe(options)
     arguments.apply(to: &recipe)
     try preparation.apply(to: &recipe)
-    recipe.settings.configuration =
+    let configuration =
       "new \(architecture.rawValue) seed \(arguments.seed) batches \(recipe.training.batchCount) "
       + "rate \(recipe.settings.rate) \(sizes.text)\(preparation.text)"
+    recipe.settings.configuration = configuration
+    for index in recipe.pretraining.indices {
+      arguments.applyToRun(&recipe.pretraining[index])
+      recipe.pretraining[index].settings.configuration =
+        configuration + " pretraining \(index + 1)"
+    }
     return try TrainingRun(
       recipe: recipe, arguments: arguments, reader: reader, sheet: preparation.showAugmented
     ).perform()
@@ -56,8 +63,23 @@ struct NewCommand: ToolCommand {
 
 /// The adjustable sizes of the architectures.
 struct SizeArguments: ParsableArguments {
-  @Option(parsing: .unconditional, help: "The units of a hidden layer.")
-  var hidden: Int?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The units of a hidden layer; a list such as 500,500,2000 for those of mlp and dbn.",
+      valueName: "units"))
+  var hidden: UnitCounts?
+
+  @Option(
+    parsing: .unconditional, help: "The steps of Gibbs sampling of rbm and dbn. (default: 1)")
+  var gibbsSteps: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The epochs of pretraining of each layer of dbn, before --epochs of fine-tuning; 0 for none. (default: 10)",
+      valueName: "epochs"))
+  var pretrain: Int?
 
   @Option(
     parsing: .unconditional, help: "The size of a token's embedding; 0 for one-hot vectors.")
@@ -78,7 +100,9 @@ struct SizeArguments: ParsableArguments {
   var fold: Int?
 
   func validate() throws {
-    for (name, value) in [("--hidden", hidden), ("--layers", layers), ("--steps", steps)] {
+    for (name, value) in [
+      ("--gibbs-steps", gibbsSteps), ("--layers", layers), ("--steps", steps),
+    ] {
       if let value, !(1...100_000).contains(value) {
         throw ValidationError("\(name): expected 1 to 100000, got \(value)")
       }
@@ -86,8 +110,25 @@ struct SizeArguments: ParsableArguments {
     if let embedding, !(0...100_000).contains(embedding) {
       throw ValidationError("--embedding: expected 0 to 100000, got \(embedding)")
     }
+    if let pretrain, !(0...100_000).contains(pretrain) {
+      throw ValidationError("--pretrain: expected 0 to 100000, got \(pretrain)")
+    }
     if let fold, !(0...9).contains(fold) {
       throw ValidationError("--fold: expected 0 to 9, got \(fold)")
+    }
+  }
+
+  /// Checks that the options which only some architectures have apply to one.
+  /// - Throws: `Failure`
+  func check(for architecture: ArchitectureName) throws {
+    if let count = hidden?.counts.count, count > 1, architecture != .mlp, architecture != .dbn {
+      throw Failure("--hidden: \(architecture.rawValue) takes a single number, got \(count)")
+    }
+    if gibbsSteps != nil, architecture != .rbm, architecture != .dbn {
+      throw Failure("--gibbs-steps: expected rbm or dbn, got \(architecture.rawValue)")
+    }
+    if pretrain != nil, architecture != .dbn {
+      throw Failure("--pretrain: expected dbn, got \(architecture.rawValue)")
     }
   }
 
@@ -97,7 +138,9 @@ struct SizeArguments: ParsableArguments {
     options.data = arguments.data
     options.seed = arguments.seed
     options.batch = arguments.batch
-    options.hidden = hidden
+    options.hiddenLayers = hidden?.counts
+    options.gibbsSteps = gibbsSteps
+    options.pretraining = pretrain
     options.embedding = embedding
     options.layers = layers
     options.steps = steps
@@ -109,13 +152,28 @@ struct SizeArguments: ParsableArguments {
   /// The given sizes, for the configuration of a checkpoint.
   var text: String {
     let stated: [(String, String?)] = [
-      ("hidden", hidden.map(String.init)), ("layers", layers.map(String.init)),
+      ("hidden", hidden?.text), ("gibbs-steps", gibbsSteps.map(String.init)),
+      ("pretrain", pretrain.map(String.init)), ("layers", layers.map(String.init)),
       ("embedding", embedding.map(String.init)),
       ("steps", steps.map(String.init)), ("cell", cell?.rawValue),
       ("fold", fold.map(String.init)),
     ]
     return stated.compactMap { name, value in value.map { "\(name) \($0)" } }
       .joined(separator: " ")
+  }
+}
+
+/// The units of one or more hidden layers, as in `500,500,2000`.
+struct UnitCounts: ExpressibleByArgument {
+  let counts: [Int]
+  var text: String { counts.map(String.init).joined(separator: ",") }
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    counts = parts.compactMap { $0 }
+    guard parts.count == counts.count, counts.count <= 100,
+      counts.allSatisfy({ (1...100_000).contains($0) })
+    else { return nil }
   }
 }
 

@@ -15,6 +15,10 @@ struct ArchitectureNameTests {
     var autoencoder = Autoencoder()
     (autoencoder.height, autoencoder.width, autoencoder.hidden) = (6, 6, [9, 8, 7])
     autoencoder.code = 3
+    var machine = RestrictedBoltzmannMachine()
+    (machine.height, machine.width, machine.machine.units) = (5, 5, 9)
+    var belief = DeepBeliefNetwork()
+    (belief.height, belief.width, belief.hidden, belief.classes) = (5, 5, [9, 8], 3)
     func language(_ model: LanguageModel, _ embedding: Int?) -> LanguageModel {
       var model = model
       (model.hidden, model.layers, model.embedding) = (6, 3, embedding)
@@ -43,6 +47,7 @@ struct ArchitectureNameTests {
       (.wordLSTM, language(.wordLSTM(vocabulary: 9), 4), [:]), (.textCNN, text, [:]),
       (.bilstm, sentence, [:]), (.seq2seq, translator, [:]), (.caption, caption, [:]),
       (.forecast, forecast, [:]), (.parity, parity, [:]), (.adding, adding, [:]),
+      (.rbm, machine, [:]), (.dbn, belief, [:]),
     ]
   }
 

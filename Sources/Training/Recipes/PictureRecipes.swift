@@ -15,7 +15,7 @@ extension Recipe {
     settings.epochs = 20
     var net: any PictureModel =
       switch name {
-      case .mlp: MLP(hidden: choices.hidden)
+      case .mlp: MLP(hidden: choices.hiddenLayers)
       case .resnetSmall: ResNetSmall()
       case .autoencoder: Autoencoder()
       default: LeNet5()

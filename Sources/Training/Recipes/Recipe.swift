@@ -2,7 +2,13 @@ import ONNXFormat
 
 /// A complete description of a training run: the model, the data, and the options.
 package struct Recipe {
+  /// A line that announces the run; `nil` for none.
+  package var title: String?
+  /// The runs that come before. Each begins with the parameters that the one before ends with.
+  package var pretraining: [Recipe] = []
   package var model: Model
+  /// The model that is written, with the trained parameters; `nil` for `model`.
+  package var exported: Model?
   package var options = TrainingOptions()
   package var settings = TrainingLoop.Settings()
   package var training: any BatchSource
@@ -37,6 +43,22 @@ package struct Recipe {
     self.illustration = illustration
   }
 
+  /// The model to write.
+  /// - Parameter trained: `model` with trained parameters.
+  package func result(_ trained: Model) -> Model {
+    guard var result = exported else { return trained }
+    let tensors = Dictionary(
+      trained.graph.initializers.compactMap { part in part.name.map { ($0, part.tensor) } },
+      uniquingKeysWith: { $1 })
+    for index in result.graph.initializers.indices {
+      guard let name = result.graph.initializers[index].name, let tensor = tensors[name] else {
+        continue
+      }
+      result.graph.initializers[index].tensor = tensor
+    }
+    return result
+  }
+
   /// Makes the model that of the epoch with the best validation result, if there is validation data.
   package mutating func keepBest() {
     settings.keepsBest = validation != nil
@@ -52,6 +74,9 @@ package struct Recipe {
   package enum Illustration {
     /// Pictures for an autoencoder, `[N, C, H, W]`.
     case reconstructions(Tensor)
+    /// The weights of units that take pictures of these sizes, `[C, H, W]`, by the layers' parameters from
+    /// the picture up, and pictures for a restricted Boltzmann machine.
+    case filters(layers: [String], sizes: [Int], pictures: Tensor?)
     /// A series for a forecaster.
     case forecast(ForecastTask)
     /// Sequences by which the model's output is differentiated, before and after training.
@@ -66,7 +91,12 @@ package struct RecipeOptions: Sendable {
   package var seed: UInt64 = 1
   /// The number of examples, or streams of text, in a batch.
   package var batch: Int?
-  package var hidden: Int?
+  /// The units of each hidden layer.
+  package var hiddenLayers: [Int]?
+  /// The steps of Gibbs sampling of a restricted Boltzmann machine.
+  package var gibbsSteps: Int?
+  /// The epochs of pretraining of each layer; 0 for none.
+  package var pretraining: Int?
   /// The size of a token's embedding; 0 for one-hot vectors.
   package var embedding: Int?
   /// The number of recurrent layers.
@@ -87,6 +117,9 @@ package struct RecipeOptions: Sendable {
 
   package init(decode: @escaping PictureData.Decoder) { self.decode = decode }
 
+  /// The units of a hidden layer.
+  package var hidden: Int? { hiddenLayers?.first }
+
   /// The path of the data.
   /// - Throws: `DataError` if there is none.
   func requiredData() throws(DataError) -> String {
@@ -100,7 +133,7 @@ extension ArchitectureName {
   package var needsData: Bool {
     switch self {
     case .mlp, .lenet5, .resnetSmall, .autoencoder, .charRNN, .charLSTM, .charGRU, .wordLSTM,
-      .textCNN, .bilstm:
+      .textCNN, .bilstm, .rbm, .dbn:
       true
     case .seq2seq, .caption, .forecast, .parity, .adding: false
     }
@@ -112,7 +145,7 @@ extension ArchitectureName {
   /// Whether the recipe reads pictures, with `RecipeOptions.size` and `augmentation`.
   package var isForPictures: Bool {
     switch self {
-    case .mlp, .lenet5, .resnetSmall, .autoencoder: true
+    case .mlp, .lenet5, .resnetSmall, .autoencoder, .rbm, .dbn: true
     default: false
     }
   }
@@ -122,6 +155,8 @@ extension ArchitectureName {
   package func recipe(_ options: RecipeOptions) throws -> Recipe {
     switch self {
     case .mlp, .lenet5, .resnetSmall, .autoencoder: try .pictures(self, options)
+    case .rbm: try .boltzmannMachine(options)
+    case .dbn: try .deepBeliefNetwork(options)
     case .charRNN, .charLSTM, .charGRU, .wordLSTM: try .language(self, options)
     case .textCNN, .bilstm: try .sentences(self, options)
     case .parity: try .parity(options)
