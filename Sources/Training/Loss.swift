@@ -11,6 +11,11 @@ public enum Loss: Sendable, Hashable {
   /// The mean of `ln(1 + eʸ) − t·y` over all elements: the cross entropy of `σ(y)` and targets from 0
   /// to 1, which have the output's shape and element type.
   case binaryCrossEntropy
+  /// The negative log-likelihood of a linear-chain conditional random field (Lafferty, McCallum and
+  /// Pereira, 2001), summed over sequences and divided by the number of labels. Scores are the
+  /// emissions `[N, T, C]`, labels the classes int64 `[N, T]`, equal to `Loss.ignored` past the end of
+  /// a sequence. The model has the parameters and the decoded classes that the chain names.
+  case linearChain(LinearChainNames)
 
   /// The name of the input that takes the labels or targets.
   public static let labels = "labels"
@@ -48,6 +53,25 @@ extension Loss {
         builder.node("Softplus", [output]), builder.mul(output, Self.labels))
       let loss = builder.node("ReduceMean", [terms], [.int("keepdims", 0)], hint: "loss")
       return LossValues(loss: loss, labelType: type.elementType)
+    case .linearChain(let names): return try addLinearChain(output, type, names, &builder)
+    }
+  }
+
+  /// The activations that the loss includes, and so skips at the end of a model.
+  var activations: [String] {
+    switch self {
+    case .crossEntropy: ["Softmax", "LogSoftmax"]
+    case .binaryCrossEntropy: ["Sigmoid"]
+    case .meanSquaredError, .linearChain: []
+    }
+  }
+
+  /// The shape of the labels for scores of a shape.
+  func labelShape(_ scores: Shape?) -> Shape? {
+    switch self {
+    case .crossEntropy, .linearChain:
+      scores.map { Shape(Array($0.dimensions.prefix($0.rank == 3 ? 2 : 1))) }
+    case .meanSquaredError, .binaryCrossEntropy: scores
     }
   }
 
@@ -77,14 +101,19 @@ extension Loss {
       [.int("ignore_index", Int(Self.ignored)), .string("reduction", "mean")], hint: "loss")
     let best = builder.node("ArgMax", [scores], [.int("axis", 1), .int("keepdims", 0)])
     let correct = count(builder.node("Equal", [best, labels]), &builder, hint: "correct")
-    let ignored = builder.constant(Tensor(Self.ignored))
-    let isCounted = builder.node("Not", [builder.node("Equal", [labels, ignored])])
+    let isCounted = isGiven(labels, &builder)
     return LossValues(
       loss: loss, correct: correct, counted: count(isCounted, &builder, hint: "counted"),
       labelType: .int64)
   }
 
-  private func count(_ flags: String, _ builder: inout GraphBuilder, hint: String) -> String {
+  /// Which labels are not ignored.
+  func isGiven(_ labels: String, _ builder: inout GraphBuilder) -> String {
+    let ignored = builder.constant(Tensor(Self.ignored))
+    return builder.node("Not", [builder.node("Equal", [labels, ignored])])
+  }
+
+  func count(_ flags: String, _ builder: inout GraphBuilder, hint: String) -> String {
     builder.node(
       "ReduceSum", [builder.cast(flags, to: .int64)], [.int("keepdims", 0)], hint: hint)
   }

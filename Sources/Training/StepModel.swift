@@ -72,11 +72,8 @@ struct StepModel {
       throw .model(
         "the model has a value named '\(Loss.labels)', the name of the training labels; rename it")
     }
-    let shape: Shape? =
-      options.loss == .crossEntropy
-      ? type.shape.map { Shape(Array($0.dimensions.prefix($0.rank == 3 ? 2 : 1))) }
-      : type.shape
-    graph.inputs.append(ValueInfo(Loss.labels, .tensor(values.labelType, shape)))
+    graph.inputs.append(
+      ValueInfo(Loss.labels, .tensor(values.labelType, options.loss.labelShape(type.shape))))
     graph.nodes += builder.nodes
     graph.initializers += builder.initializers
     var outputs = [values.loss, values.correct, values.counted].compactMap { $0 }
@@ -135,10 +132,8 @@ struct StepModel {
         options.output.map { "the model has no output '\($0)'; its outputs are \(names)" }
           ?? "the model has no output")
     }
-    guard options.loss != .meanSquaredError,
-      let last = graph.nodes.first(where: { $0.outputs.first == output }),
-      options.loss == .crossEntropy
-        ? ["Softmax", "LogSoftmax"].contains(last.operatorType) : last.operatorType == "Sigmoid"
+    guard let last = graph.nodes.first(where: { $0.outputs.first == output }),
+      options.loss.activations.contains(last.operatorType)
     else { return output }
     return last.inputs[0]
   }
