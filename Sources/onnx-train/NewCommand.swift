@@ -15,6 +15,9 @@ struct NewCommand: ToolCommand {
           a .npz file with arrays x and y
         char-rnn, char-lstm, char-gru, word-lstm: a text file
         text-cnn, bilstm: a folder with *.pos and *.neg, one sentence per line
+        tagger: a file with a word and its tag on each line, the last column, and an
+          empty line after each sentence; a .conllu file; or a folder of such files
+          named *train*, *dev* or *valid*, *test*; without --data it makes sentences
         seq2seq, caption, forecast, parity, adding: none, they generate it
 
       The last line on standard output is the model's result on data that it was not trained on.
@@ -29,6 +32,9 @@ struct NewCommand: ToolCommand {
   func perform() throws -> ExitStatus {
     if architecture.needsData, arguments.data == nil {
       throw Failure("--data: \(architecture.rawValue) needs training data; see --help")
+    }
+    if sizes.noCrf, architecture != .tagger {
+      throw Failure("--no-crf: \(architecture.rawValue) has no conditional random field")
     }
     try checkKeepsInputs(
       [arguments.output, arguments.checkpoint], [arguments.data], unless: nil)
@@ -64,6 +70,9 @@ struct SizeArguments: ParsableArguments {
     help: "The fold of ten that is the test data of text-cnn and bilstm, 0 to 9.")
   var fold: Int?
 
+  @Flag(help: "Let tagger choose each tag by itself, without a conditional random field.")
+  var noCrf = false
+
   func validate() throws {
     for (name, value) in [("--hidden", hidden), ("--layers", layers), ("--steps", steps)] {
       if let value, !(1...100_000).contains(value) {
@@ -90,6 +99,7 @@ struct SizeArguments: ParsableArguments {
     options.steps = steps
     options.cell = cell
     options.fold = fold
+    options.hasChain = !noCrf
     return options
   }
 
@@ -99,7 +109,7 @@ struct SizeArguments: ParsableArguments {
       ("hidden", hidden.map(String.init)), ("layers", layers.map(String.init)),
       ("embedding", embedding.map(String.init)),
       ("steps", steps.map(String.init)), ("cell", cell?.rawValue),
-      ("fold", fold.map(String.init)),
+      ("fold", fold.map(String.init)), ("without", noCrf ? "crf" : nil),
     ]
     return stated.compactMap { name, value in value.map { "\(name) \($0)" } }
       .joined(separator: " ")

@@ -43,7 +43,8 @@ struct ArchitectureNameTests {
       (.charLSTM, language(.charLSTM(vocabulary: 9), 4), [:]),
       (.charGRU, language(.charGRU(vocabulary: 9), nil), [:]),
       (.wordLSTM, language(.wordLSTM(vocabulary: 9), 4), [:]), (.textCNN, text, [:]),
-      (.bilstm, sentence, [:]), (.tagger, tagger, [:]), (.seq2seq, translator, [:]), (.caption, caption, [:]),
+      (.bilstm, sentence, [:]), (.tagger, tagger, [:]), (.seq2seq, translator, [:]),
+      (.caption, caption, [:]),
       (.forecast, forecast, [:]), (.parity, parity, [:]), (.adding, adding, [:]),
     ]
   }

@@ -30,7 +30,9 @@ package struct Tagger: Architecture {
   package func build(_ m: inout ModelBuilder) throws(ModelError) {
     let tokens = try m.input("tokens", ["N", "T"], .int64)
     let lengths = try m.input("lengths", ["N"], .int32)
-    var parts = [try Embedding(vocabulary, embedding, padding: 0).named("embedding")(tokens, in: &m)]
+    var parts = [
+      try Embedding(vocabulary, embedding, padding: 0).named("embedding")(tokens, in: &m)
+    ]
     if let suffixes {
       for (name, count, size) in [("suffixes", suffixes, 30), ("shapes", WordShape.count, 10)] {
         let numbers = try m.input(name, ["N", "T"], .int64)
@@ -41,10 +43,8 @@ package struct Tagger: Architecture {
     let states = try m.scope("lstm") { m throws(ModelError) in
       try LSTM(hidden, isBidirectional: true).run(words, lengths: lengths, in: &m).sequence
     }
-    let emissions = try Sequential {
-      Dropout(dropout)
-      Dense(tags).named("output")
-    }(states, in: &m)
+    let last = try Dropout(dropout)(states, in: &m)
+    let emissions = try Dense(tags).named("output")(last, in: &m)
     let chosen: Signal
     var scores: Signal?
     if hasChain {

@@ -34,8 +34,11 @@ package struct TaggedCorpus: Sendable {
       guard !train.isEmpty else {
         throw DataError(
           "expected a file with 'train' in its name, found "
-            + (files.isEmpty ? "no file" : files.map { "\($0.dropFirst(path.count + 1))" }
-              .prefix(5).joined(separator: ", ")), in: path)
+            + (files.isEmpty
+              ? "no file"
+              : files.map { "\($0.dropFirst(path.count + 1))" }
+                .prefix(5).joined(separator: ", ")),
+          in: path)
       }
     } else {
       train = try Self.read(path)

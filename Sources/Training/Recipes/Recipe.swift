@@ -13,6 +13,8 @@ package struct Recipe {
   /// Computes the accuracy of the final evaluation, if it is not that of single labels.
   package var judge: ((Model) throws -> Double)?
   package var illustration: Illustration?
+  /// The tags of a tagger, whose result is a `TagScore`.
+  package var tags: Vocabulary?
 
   package init(
     model: Model, options: TrainingOptions = .init(), settings: TrainingLoop.Settings,
@@ -44,6 +46,8 @@ package struct Recipe {
     case forecast(ForecastTask)
     /// Sequences by which the model's output is differentiated, before and after training.
     case gradientNorms(before: Model, sequences: Tensor, input: String)
+    /// A batch for a tagger, and the words of its first sentence.
+    case tags(Batch, words: [String], tags: [String])
   }
 }
 
@@ -64,6 +68,8 @@ package struct RecipeOptions: Sendable {
   package var cell: RecurrentKind?
   /// The fold of ten that is the test data, 0 to 9.
   package var fold: Int?
+  /// Whether a tagger has a linear chain.
+  package var hasChain = true
   /// Reads a picture file.
   package var decode: PictureData.Decoder
 
@@ -84,7 +90,7 @@ extension ArchitectureName {
     case .mlp, .lenet5, .resnetSmall, .autoencoder, .charRNN, .charLSTM, .charGRU, .wordLSTM,
       .textCNN, .bilstm:
       true
-    case .seq2seq, .caption, .forecast, .parity, .adding: false
+    case .tagger, .seq2seq, .caption, .forecast, .parity, .adding: false
     }
   }
 
@@ -99,6 +105,7 @@ extension ArchitectureName {
     case .adding: try .adding(options)
     case .forecast: try .forecast(options)
     case .seq2seq, .caption: try .decoder(self, options)
+    case .tagger: try .tagger(options)
     }
   }
 }

@@ -15,7 +15,7 @@ extension Recipe {
 
     func recipe(
       _ net: Tagger, _ vocabularies: [String: Vocabulary], tags: Vocabulary,
-      _ parts: [any BatchSource]
+      _ parts: [any BatchSource], example: [String]
     ) throws -> Recipe {
       var net = net
       net.hasChain = choices.hasChain
@@ -30,8 +30,7 @@ extension Recipe {
         training: parts[0], validation: parts[1], test: parts[2], measure: .accuracy)
       recipe.tags = tags
       recipe.illustration = .tags(
-        try parts[2].batch(epoch: 0, index: 0),
-        words: vocabularies[Vocabulary.metadataKey], tags: tags)
+        try parts[2].batch(epoch: 0, index: 0), words: example, tags: tags.tokens)
       return recipe
     }
 
@@ -44,7 +43,8 @@ extension Recipe {
       settings.epochs = 5
       settings.rate = .oneCycle(peak: 1e-2)
       return try recipe(
-        net, [Vocabulary.metadataKey: parts[0].vocabulary], tags: parts[0].tags, parts)
+        net, [Vocabulary.metadataKey: parts[0].vocabulary], tags: parts[0].tags, parts,
+        example: parts[2].words(epoch: 0, index: 0)[0])
     }
     let corpus = try TaggedCorpus(path)
     let tags = try Vocabulary(corpus.tags, unit: .word)
@@ -71,6 +71,6 @@ extension Recipe {
         batches(corpus.train, size: size, seed: seed),
         batches(corpus.validation, size: 100, seed: nil),
         batches(corpus.test, size: 100, seed: nil),
-      ])
+      ], example: corpus.test[0].words)
   }
 }

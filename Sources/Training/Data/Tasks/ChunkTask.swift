@@ -31,10 +31,11 @@ package struct ChunkTask: BatchSource {
     self.batchCount = batchCount
     self.seed = seed
     let names = Self.kinds.flatMap { kind in
-      (1...Self.namesEach).map { kind.prefix(1) + kind.dropFirst().lowercased() + "\($0)" }
+      (1...Self.namesEach).map { "\(kind.lowercased())\($0)" }
     }
     vocabulary = try Vocabulary(
-      [Vocabulary.padding] + Self.cues + names + (1...Self.others).map { "word\($0)" }, unit: .word)
+      [Vocabulary.padding] + Self.cues + names + (1...Self.others).map { "word\($0)" },
+      unit: .word)
     tags = try Vocabulary(
       ["O"] + Self.kinds.flatMap { ["B-" + $0, "I-" + $0] }, unit: .word)
   }
@@ -68,9 +69,18 @@ package struct ChunkTask: BatchSource {
     return (words.map(Int32.init), tags)
   }
 
-  package func batch(epoch: Int, index: Int) throws(DataError) -> Batch {
+  private func sentences(_ epoch: Int, _ index: Int) -> [(words: [Int32], tags: [Int])] {
     var random = RandomStream(seed: seed, UInt64(epoch), UInt64(index))
-    let sentences = (0..<size).map { _ in sentence(&random) }
+    return (0..<size).map { _ in sentence(&random) }
+  }
+
+  /// The words of each sentence of a batch.
+  package func words(epoch: Int, index: Int) -> [[String]] {
+    sentences(epoch, index).map { $0.words.map { vocabulary.tokens[Int($0)] } }
+  }
+
+  package func batch(epoch: Int, index: Int) throws(DataError) -> Batch {
+    let sentences = sentences(epoch, index)
     var padding = SequenceDataset.Padding()
     padding.multiple = 8
     return try SequenceDataset(
