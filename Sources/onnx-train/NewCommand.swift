@@ -15,6 +15,9 @@ struct NewCommand: ToolCommand {
           and test_y
         char-rnn, char-lstm, char-gru, word-lstm: a text file
         text-cnn, bilstm: a folder with *.pos and *.neg, one sentence per line
+        tagger: a file with a word and its tag on each line, the last column, and an
+          empty line after each sentence; a .conllu file; or a folder of such files
+          named *train*, *dev* or *valid*, *test*; without --data it makes sentences
         seq2seq, caption, forecast, parity, adding: none, they generate it
 
       The last line on standard output is the model's result on data that it was not trained on. The \
@@ -99,6 +102,9 @@ struct SizeArguments: ParsableArguments {
     help: "The fold of ten that is the test data of text-cnn and bilstm, 0 to 9.")
   var fold: Int?
 
+  @Flag(help: "Let tagger choose each tag by itself, without a conditional random field.")
+  var noCrf = false
+
   func validate() throws {
     for (name, value) in [
       ("--gibbs-steps", gibbsSteps), ("--layers", layers), ("--steps", steps),
@@ -130,6 +136,9 @@ struct SizeArguments: ParsableArguments {
     if pretrain != nil, architecture != .dbn {
       throw Failure("--pretrain: expected dbn, got \(architecture.rawValue)")
     }
+    if noCrf, architecture != .tagger {
+      throw Failure("--no-crf: expected tagger, got \(architecture.rawValue)")
+    }
   }
 
   /// The options of a recipe.
@@ -146,6 +155,7 @@ struct SizeArguments: ParsableArguments {
     options.steps = steps
     options.cell = cell
     options.fold = fold
+    options.hasChain = !noCrf
     return options
   }
 
@@ -156,7 +166,7 @@ struct SizeArguments: ParsableArguments {
       ("pretrain", pretrain.map(String.init)), ("layers", layers.map(String.init)),
       ("embedding", embedding.map(String.init)),
       ("steps", steps.map(String.init)), ("cell", cell?.rawValue),
-      ("fold", fold.map(String.init)),
+      ("fold", fold.map(String.init)), ("without", noCrf ? "crf" : nil),
     ]
     return stated.compactMap { name, value in value.map { "\(name) \($0)" } }
       .joined(separator: " ")

@@ -28,6 +28,8 @@ struct ArchitectureNameTests {
     (text.embedding, text.windows, text.maps, text.classes) = (5, [2, 3], 4, 3)
     var sentence = BiLSTM(vocabulary: 12)
     (sentence.embedding, sentence.hidden, sentence.classes) = (5, 4, 3)
+    var tagger = Tagger(vocabulary: 12, tags: 3)
+    (tagger.embedding, tagger.hidden, tagger.suffixes) = (5, 4, 9)
     var translator = SequenceToSequence(sourceVocabulary: 9, targetVocabulary: 10)
     (translator.embedding, translator.hidden) = (4, 6)
     var caption = Caption(vocabulary: 11)
@@ -45,7 +47,8 @@ struct ArchitectureNameTests {
       (.charLSTM, language(.charLSTM(vocabulary: 9), 4), [:]),
       (.charGRU, language(.charGRU(vocabulary: 9), nil), [:]),
       (.wordLSTM, language(.wordLSTM(vocabulary: 9), 4), [:]), (.textCNN, text, [:]),
-      (.bilstm, sentence, [:]), (.seq2seq, translator, [:]), (.caption, caption, [:]),
+      (.bilstm, sentence, [:]), (.tagger, tagger, [:]), (.seq2seq, translator, [:]),
+      (.caption, caption, [:]),
       (.forecast, forecast, [:]), (.parity, parity, [:]), (.adding, adding, [:]),
       (.rbm, machine, [:]), (.dbn, belief, [:]),
     ]

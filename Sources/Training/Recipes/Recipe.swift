@@ -25,6 +25,8 @@ package struct Recipe {
   package var classNames: [String]?
   /// Pictures of the training data, and below them augmented ones, `[N, C, H, W]`.
   package var augmented: [Tensor]?
+  /// The tags of a tagger, whose result is a `TagScore`.
+  package var tags: Vocabulary?
 
   package init(
     model: Model, options: TrainingOptions = .init(), settings: TrainingLoop.Settings,
@@ -81,6 +83,8 @@ package struct Recipe {
     case forecast(ForecastTask)
     /// Sequences by which the model's output is differentiated, before and after training.
     case gradientNorms(before: Model, sequences: Tensor, input: String)
+    /// A batch for a tagger, and the words of its first sentence.
+    case tags(Batch, words: [String], tags: [String])
   }
 }
 
@@ -112,6 +116,8 @@ package struct RecipeOptions: Sendable {
   package var size: [Int]?
   /// The random changes of training pictures.
   package var augmentation: [Augmentation]?
+  /// Whether a tagger has a linear chain.
+  package var hasChain = true
   /// Reads a picture file.
   package var decode: PictureData.Decoder
 
@@ -135,7 +141,7 @@ extension ArchitectureName {
     case .mlp, .lenet5, .resnetSmall, .autoencoder, .charRNN, .charLSTM, .charGRU, .wordLSTM,
       .textCNN, .bilstm, .rbm, .dbn:
       true
-    case .seq2seq, .caption, .forecast, .parity, .adding: false
+    case .tagger, .seq2seq, .caption, .forecast, .parity, .adding: false
     }
   }
 
@@ -163,6 +169,7 @@ extension ArchitectureName {
     case .adding: try .adding(options)
     case .forecast: try .forecast(options)
     case .seq2seq, .caption: try .decoder(self, options)
+    case .tagger: try .tagger(options)
     }
   }
 }
