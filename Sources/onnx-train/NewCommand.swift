@@ -9,13 +9,18 @@ struct NewCommand: ToolCommand {
     commandName: "new", abstract: "Train a model from scratch.",
     discussion: """
       DATA:
-        mlp, lenet5, resnet-small, autoencoder: pictures, which are
+        mlp, lenet5, resnet-small, autoencoder, alexnet, zfnet, vgg11, vgg16, vgg19,
+        googlenet, resnet18, resnet50: pictures, which are
           a folder with MNIST's four IDX files, gzipped or not,
           a folder with a subfolder of .png or .jpg files for each class, or
           a .npz file with arrays x and y
         char-rnn, char-lstm, char-gru, word-lstm: a text file
         text-cnn, bilstm: a folder with *.pos and *.neg, one sentence per line
         seq2seq, caption, forecast, parity, adding: none, they generate it
+
+      alexnet to resnet50 have the sizes of their papers for pictures of 224 x 224 pixels and 1000
+      classes. For pictures of fewer than 64 pixels along a side, the first convolution has a
+      window of 3 x 3 and no stride, the pool after it is left out, and --width is 0.25.
 
       The last line on standard output is the model's result on data that it was not trained on.
       """)
@@ -29,6 +34,9 @@ struct NewCommand: ToolCommand {
   func perform() throws -> ExitStatus {
     if architecture.needsData, arguments.data == nil {
       throw Failure("--data: \(architecture.rawValue) needs training data; see --help")
+    }
+    if sizes.width != nil, architecture.classicNetwork == nil {
+      throw Failure("--width: \(architecture.rawValue) has no width; see --help")
     }
     try checkKeepsInputs(
       [arguments.output, arguments.checkpoint], [arguments.data], unless: nil)
@@ -45,6 +53,11 @@ struct NewCommand: ToolCommand {
 struct SizeArguments: ParsableArguments {
   @Option(parsing: .unconditional, help: "The units of a hidden layer.")
   var hidden: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: "The factor of the filters and units of alexnet to resnet50, such as 0.25.")
+  var width: Double?
 
   @Option(
     parsing: .unconditional, help: "The size of a token's embedding; 0 for one-hot vectors.")
@@ -70,6 +83,9 @@ struct SizeArguments: ParsableArguments {
         throw ValidationError("\(name): expected 1 to 100000, got \(value)")
       }
     }
+    if let width, !(width >= 0.01 && width <= 10) {
+      throw ValidationError("--width: expected 0.01 to 10, got \(width)")
+    }
     if let embedding, !(0...100_000).contains(embedding) {
       throw ValidationError("--embedding: expected 0 to 100000, got \(embedding)")
     }
@@ -85,6 +101,7 @@ struct SizeArguments: ParsableArguments {
     options.seed = arguments.seed
     options.batch = arguments.batch
     options.hidden = hidden
+    options.width = width
     options.embedding = embedding
     options.layers = layers
     options.steps = steps
@@ -96,7 +113,8 @@ struct SizeArguments: ParsableArguments {
   /// The given sizes, for the configuration of a checkpoint.
   var text: String {
     let stated: [(String, String?)] = [
-      ("hidden", hidden.map(String.init)), ("layers", layers.map(String.init)),
+      ("hidden", hidden.map(String.init)), ("width", width.map { "\($0)" }),
+      ("layers", layers.map(String.init)),
       ("embedding", embedding.map(String.init)),
       ("steps", steps.map(String.init)), ("cell", cell?.rawValue),
       ("fold", fold.map(String.init)),

@@ -15,6 +15,12 @@ struct ArchitectureNameTests {
     var autoencoder = Autoencoder()
     (autoencoder.height, autoencoder.width, autoencoder.hidden) = (6, 6, [9, 8, 7])
     autoencoder.code = 3
+    var classics: [(ArchitectureName, any Architecture, [String: Int])] = []
+    for name in ArchitectureName.allCases {
+      guard var net = name.classicNetwork else { continue }
+      (net.scale, net.channels, net.height, net.width, net.classes) = (0.04, 1, 28, 28, 5)
+      classics.append((name, net, [:]))
+    }
     func language(_ model: LanguageModel, _ embedding: Int?) -> LanguageModel {
       var model = model
       (model.hidden, model.layers, model.embedding) = (6, 3, embedding)
@@ -43,7 +49,7 @@ struct ArchitectureNameTests {
       (.wordLSTM, language(.wordLSTM(vocabulary: 9), 4), [:]), (.textCNN, text, [:]),
       (.bilstm, sentence, [:]), (.seq2seq, translator, [:]), (.caption, caption, [:]),
       (.forecast, forecast, [:]), (.parity, parity, [:]), (.adding, adding, [:]),
-    ]
+    ] + classics
   }
 
   @Test func sizesFollowFromTheWeights() throws {

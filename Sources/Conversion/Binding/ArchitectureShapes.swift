@@ -47,7 +47,7 @@ struct ArchitectureShapes {
     }
   }
 
-  private func missing(_ what: String) -> ConversionError {
+  func missing(_ what: String) -> ConversionError {
     ConversionError("\(name): the weights have no \(what)")
   }
 

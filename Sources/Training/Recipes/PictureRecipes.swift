@@ -12,9 +12,13 @@ extension Recipe {
       case .mlp: MLP(hidden: choices.hidden)
       case .resnetSmall: ResNetSmall()
       case .autoencoder: Autoencoder()
-      default: LeNet5()
+      default: name.classicNetwork ?? LeNet5()
       }
     net.sizes = data.sizes
+    if var classic = net as? any ClassicNetwork {
+      classic.scale = choices.width ?? (classic.isSmall ? 0.25 : 1)
+      net = classic
+    }
     if var classifier = net as? any PictureClassifier {
       classifier.classes = data.classCount
       net = classifier
@@ -29,6 +33,11 @@ extension Recipe {
       recipe.options.optimizer = SGD(momentum: 0.9, nesterov: true, weightDecay: 5e-4)
       recipe.settings.rate = .oneCycle(peak: 0.1)
       recipe.settings.epochs = 10
+      recipe.training = recipe.training.shifted(by: 2, seed: seed)
+    case .alexnet, .zfnet, .vgg11, .vgg16, .vgg19, .googlenet, .resnet18, .resnet50:
+      recipe.options.clipNorm = 1
+      recipe.settings.rate = .oneCycle(peak: 1e-3)
+      recipe.settings.epochs = 3
       recipe.training = recipe.training.shifted(by: 2, seed: seed)
     case .autoencoder:
       recipe.options.loss = .meanSquaredError

@@ -57,6 +57,8 @@ package struct RecipeOptions: Sendable {
   package var hidden: Int?
   /// The size of a token's embedding; 0 for one-hot vectors.
   package var embedding: Int?
+  /// The factor of the filters and units of a classic network.
+  package var width: Double?
   /// The number of recurrent layers.
   package var layers: Int?
   /// The length of a sequence or of a window of text.
@@ -81,7 +83,8 @@ extension ArchitectureName {
   /// Whether the recipe reads data; the others generate their own.
   package var needsData: Bool {
     switch self {
-    case .mlp, .lenet5, .resnetSmall, .autoencoder, .charRNN, .charLSTM, .charGRU, .wordLSTM,
+    case .mlp, .lenet5, .resnetSmall, .alexnet, .zfnet, .vgg11, .vgg16, .vgg19, .googlenet,
+      .resnet18, .resnet50, .autoencoder, .charRNN, .charLSTM, .charGRU, .wordLSTM,
       .textCNN, .bilstm:
       true
     case .seq2seq, .caption, .forecast, .parity, .adding: false
@@ -93,6 +96,8 @@ extension ArchitectureName {
   package func recipe(_ options: RecipeOptions) throws -> Recipe {
     switch self {
     case .mlp, .lenet5, .resnetSmall, .autoencoder: try .pictures(self, options)
+    case .alexnet, .zfnet, .vgg11, .vgg16, .vgg19, .googlenet, .resnet18, .resnet50:
+      try .pictures(self, options)
     case .charRNN, .charLSTM, .charGRU, .wordLSTM: try .language(self, options)
     case .textCNN, .bilstm: try .sentences(self, options)
     case .parity: try .parity(options)
