@@ -125,7 +125,7 @@ let package = Package(
       name: "ONNXExplain",
       dependencies: [
         "ONNXFormat", "ONNXOperators", "ONNXInterpreter", "ONNXDifferentiation", "ONNXImages",
-        "ONNXPlots", "ONNXText",
+        "ONNXPlots", "ONNXSupport", "ONNXText",
       ],
       path: "Sources/Explain"),
     // Runs and mutates test cases: folders of a model, inputs and expected outputs.

@@ -35,8 +35,12 @@ struct NewCommand: ToolCommand {
     if architecture.needsData, arguments.data == nil {
       throw Failure("--data: \(architecture.rawValue) needs training data; see --help")
     }
-    if sizes.width != nil, architecture.classicNetwork == nil {
-      throw Failure("--width: \(architecture.rawValue) has no width; see --help")
+    for (name, isGiven, applies) in [
+      ("--width", sizes.width != nil, architecture.classicNetwork != nil),
+      ("--pool", sizes.pool != nil, architecture == .lenet5),
+      ("--local", sizes.local, architecture == .lenet5),
+    ] where isGiven && !applies {
+      throw Failure("\(name) does not apply to \(architecture.rawValue); see --help")
     }
     try checkKeepsInputs(
       [arguments.output, arguments.checkpoint], [arguments.data], unless: nil)
@@ -58,6 +62,12 @@ struct SizeArguments: ParsableArguments {
     parsing: .unconditional,
     help: "The factor of the filters and units of alexnet to resnet50, such as 0.25.")
   var width: Double?
+
+  @Option(parsing: .unconditional, help: "The pools of lenet5; those of 3 x 3 cells overlap.")
+  var pool: LeNetPool?
+
+  @Flag(help: "Give each window of lenet5's convolutions its own weights.")
+  var local = false
 
   @Option(
     parsing: .unconditional, help: "The size of a token's embedding; 0 for one-hot vectors.")
@@ -102,6 +112,8 @@ struct SizeArguments: ParsableArguments {
     options.batch = arguments.batch
     options.hidden = hidden
     options.width = width
+    options.pool = pool
+    options.isLocal = local
     options.embedding = embedding
     options.layers = layers
     options.steps = steps
@@ -114,6 +126,7 @@ struct SizeArguments: ParsableArguments {
   var text: String {
     let stated: [(String, String?)] = [
       ("hidden", hidden.map(String.init)), ("width", width.map { "\($0)" }),
+      ("pool", pool?.rawValue), ("local", local ? "true" : nil),
       ("layers", layers.map(String.init)),
       ("embedding", embedding.map(String.init)),
       ("steps", steps.map(String.init)), ("cell", cell?.rawValue),
@@ -138,3 +151,4 @@ extension Tensor {
 
 extension ArchitectureName: ExpressibleByArgument {}
 extension RecurrentKind: ExpressibleByArgument {}
+extension LeNetPool: ExpressibleByArgument {}

@@ -15,6 +15,11 @@ extension Recipe {
       default: name.classicNetwork ?? LeNet5()
       }
     net.sizes = data.sizes
+    if var lenet = net as? LeNet5 {
+      lenet.isLocal = choices.isLocal
+      lenet.pool = choices.pool ?? lenet.pool
+      net = lenet
+    }
     if var classic = net as? any ClassicNetwork {
       classic.scale = choices.width ?? (classic.isSmall ? 0.25 : 1)
       net = classic

@@ -59,6 +59,10 @@ package struct RecipeOptions: Sendable {
   package var embedding: Int?
   /// The factor of the filters and units of a classic network.
   package var width: Double?
+  /// The pools of a LeNet-5.
+  package var pool: LeNetPool?
+  /// Whether the convolutions of a LeNet-5 do not share weights.
+  package var isLocal = false
   /// The number of recurrent layers.
   package var layers: Int?
   /// The length of a sequence or of a window of text.
