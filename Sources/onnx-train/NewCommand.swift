@@ -8,7 +8,8 @@ struct NewCommand: ToolCommand {
     commandName: "new", abstract: "Train a model from scratch.",
     discussion: """
       DATA:
-        mlp, lenet5, resnet-small, autoencoder, rbm, dbn: pictures, which are
+        mlp, lenet5, resnet-small, autoencoder, rbm, dbn, alexnet, zfnet, vgg11, vgg16, vgg19,
+        googlenet, resnet18, resnet50: pictures, which are
           a folder with MNIST's four IDX files, gzipped or not,
           a folder with a subfolder of .png, .jpg, .bmp, .webp or .tif files for each class, or
           a .npz file with arrays x and y, and, optionally, validation_x, validation_y, test_x
@@ -19,6 +20,10 @@ struct NewCommand: ToolCommand {
           empty line after each sentence; a .conllu file; or a folder of such files
           named *train*, *dev* or *valid*, *test*; without --data it makes sentences
         seq2seq, caption, forecast, parity, adding: none, they generate it
+
+      alexnet to resnet50 have the sizes of their papers for pictures of 224 x 224 pixels and 1000
+      classes. For pictures of fewer than 64 pixels along a side, the first convolution has a
+      window of 3 x 3 and no stride, the pool after it is left out, and --width is 0.25.
 
       The last line on standard output is the model's result on data that it was not trained on. The \
       test data is not looked at before the end. A classifier's confusion matrix is written next to \
@@ -85,6 +90,17 @@ struct SizeArguments: ParsableArguments {
   var pretrain: Int?
 
   @Option(
+    parsing: .unconditional,
+    help: "The factor of the filters and units of alexnet to resnet50, such as 0.25.")
+  var width: Double?
+
+  @Option(parsing: .unconditional, help: "The pools of lenet5; those of 3 x 3 cells overlap.")
+  var pool: LeNetPool?
+
+  @Flag(help: "Give each window of lenet5's convolutions its own weights.")
+  var local = false
+
+  @Option(
     parsing: .unconditional, help: "The size of a token's embedding; 0 for one-hot vectors.")
   var embedding: Int?
 
@@ -113,6 +129,9 @@ struct SizeArguments: ParsableArguments {
         throw ValidationError("\(name): expected 1 to 100000, got \(value)")
       }
     }
+    if let width, !(width >= 0.01 && width <= 10) {
+      throw ValidationError("--width: expected 0.01 to 10, got \(width)")
+    }
     if let embedding, !(0...100_000).contains(embedding) {
       throw ValidationError("--embedding: expected 0 to 100000, got \(embedding)")
     }
@@ -130,14 +149,15 @@ struct SizeArguments: ParsableArguments {
     if let count = hidden?.counts.count, count > 1, architecture != .mlp, architecture != .dbn {
       throw Failure("--hidden: \(architecture.rawValue) takes a single number, got \(count)")
     }
-    if gibbsSteps != nil, architecture != .rbm, architecture != .dbn {
-      throw Failure("--gibbs-steps: expected rbm or dbn, got \(architecture.rawValue)")
-    }
-    if pretrain != nil, architecture != .dbn {
-      throw Failure("--pretrain: expected dbn, got \(architecture.rawValue)")
-    }
-    if noCrf, architecture != .tagger {
-      throw Failure("--no-crf: expected tagger, got \(architecture.rawValue)")
+    for (name, isGiven, applies) in [
+      ("--gibbs-steps", gibbsSteps != nil, architecture == .rbm || architecture == .dbn),
+      ("--pretrain", pretrain != nil, architecture == .dbn),
+      ("--width", width != nil, architecture.classicNetwork != nil),
+      ("--pool", pool != nil, architecture == .lenet5),
+      ("--local", local, architecture == .lenet5),
+      ("--no-crf", noCrf, architecture == .tagger),
+    ] where isGiven && !applies {
+      throw Failure("\(name) does not apply to \(architecture.rawValue); see --help")
     }
   }
 
@@ -150,6 +170,9 @@ struct SizeArguments: ParsableArguments {
     options.hiddenLayers = hidden?.counts
     options.gibbsSteps = gibbsSteps
     options.pretraining = pretrain
+    options.width = width
+    options.pool = pool
+    options.isLocal = local
     options.embedding = embedding
     options.layers = layers
     options.steps = steps
@@ -163,7 +186,9 @@ struct SizeArguments: ParsableArguments {
   var text: String {
     let stated: [(String, String?)] = [
       ("hidden", hidden?.text), ("gibbs-steps", gibbsSteps.map(String.init)),
-      ("pretrain", pretrain.map(String.init)), ("layers", layers.map(String.init)),
+      ("pretrain", pretrain.map(String.init)), ("width", width.map { "\($0)" }),
+      ("pool", pool?.rawValue), ("local", local ? "true" : nil),
+      ("layers", layers.map(String.init)),
       ("embedding", embedding.map(String.init)),
       ("steps", steps.map(String.init)), ("cell", cell?.rawValue),
       ("fold", fold.map(String.init)), ("without", noCrf ? "crf" : nil),
@@ -189,3 +214,4 @@ struct UnitCounts: ExpressibleByArgument {
 
 extension ArchitectureName: ExpressibleByArgument {}
 extension RecurrentKind: ExpressibleByArgument {}
+extension LeNetPool: ExpressibleByArgument {}

@@ -19,6 +19,12 @@ struct ArchitectureNameTests {
     (machine.height, machine.width, machine.machine.units) = (5, 5, 9)
     var belief = DeepBeliefNetwork()
     (belief.height, belief.width, belief.hidden, belief.classes) = (5, 5, [9, 8], 3)
+    var classics: [(ArchitectureName, any Architecture, [String: Int])] = []
+    for name in ArchitectureName.allCases {
+      guard var net = name.classicNetwork else { continue }
+      (net.scale, net.channels, net.height, net.width, net.classes) = (0.04, 1, 28, 28, 5)
+      classics.append((name, net, [:]))
+    }
     func language(_ model: LanguageModel, _ embedding: Int?) -> LanguageModel {
       var model = model
       (model.hidden, model.layers, model.embedding) = (6, 3, embedding)
@@ -51,7 +57,7 @@ struct ArchitectureNameTests {
       (.caption, caption, [:]),
       (.forecast, forecast, [:]), (.parity, parity, [:]), (.adding, adding, [:]),
       (.rbm, machine, [:]), (.dbn, belief, [:]),
-    ]
+    ] + classics
   }
 
   @Test func sizesFollowFromTheWeights() throws {

@@ -24,6 +24,8 @@ extension ArchitectureName {
     case .mlp: try shapes.mlp()
     case .lenet5: try shapes.lenet5()
     case .resnetSmall: try shapes.resnetSmall()
+    case .alexnet, .zfnet, .vgg11, .vgg16, .vgg19, .googlenet, .resnet18, .resnet50:
+      try shapes.classic(classicNetwork)
     case .autoencoder: try shapes.autoencoder()
     case .charRNN: try shapes.language(.charRNN(vocabulary: try shapes.vocabulary()))
     case .charLSTM: try shapes.language(.charLSTM(vocabulary: try shapes.vocabulary()))

@@ -103,6 +103,12 @@ package struct RecipeOptions: Sendable {
   package var pretraining: Int?
   /// The size of a token's embedding; 0 for one-hot vectors.
   package var embedding: Int?
+  /// The factor of the filters and units of a classic network.
+  package var width: Double?
+  /// The pools of a LeNet-5.
+  package var pool: LeNetPool?
+  /// Whether the convolutions of a LeNet-5 do not share weights.
+  package var isLocal = false
   /// The number of recurrent layers.
   package var layers: Int?
   /// The length of a sequence or of a window of text.
@@ -138,8 +144,7 @@ extension ArchitectureName {
   /// Whether the recipe reads data; the others generate their own.
   package var needsData: Bool {
     switch self {
-    case .mlp, .lenet5, .resnetSmall, .autoencoder, .charRNN, .charLSTM, .charGRU, .wordLSTM,
-      .textCNN, .bilstm, .rbm, .dbn:
+    case .charRNN, .charLSTM, .charGRU, .wordLSTM, .textCNN, .bilstm:
       true
     case .tagger, .seq2seq, .caption, .forecast, .parity, .adding: false
     }
@@ -152,7 +157,7 @@ extension ArchitectureName {
   package var isForPictures: Bool {
     switch self {
     case .mlp, .lenet5, .resnetSmall, .autoencoder, .rbm, .dbn: true
-    default: false
+    default: classicNetwork != nil
     }
   }
 
@@ -163,6 +168,8 @@ extension ArchitectureName {
     case .mlp, .lenet5, .resnetSmall, .autoencoder: try .pictures(self, options)
     case .rbm: try .boltzmannMachine(options)
     case .dbn: try .deepBeliefNetwork(options)
+    case .alexnet, .zfnet, .vgg11, .vgg16, .vgg19, .googlenet, .resnet18, .resnet50:
+      try .pictures(self, options)
     case .charRNN, .charLSTM, .charGRU, .wordLSTM: try .language(self, options)
     case .textCNN, .bilstm: try .sentences(self, options)
     case .parity: try .parity(options)
