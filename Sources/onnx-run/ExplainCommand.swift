@@ -20,10 +20,11 @@ struct ExplainCommand: ParsableCommand {
         onnx-run explain saliency models/lenet5.onnx --input models/digits/7.png \\
           --output s.png
         onnx-run explain cam resnet.onnx --input photo.jpg --class 207 --output c.png
+        onnx-run explain toeplitz models/lenet5.onnx --output t.png
       """,
     subcommands: [
       ExplainFilters.self, ExplainMaps.self, ExplainGates.self, ExplainSensitivity.self,
-      ExplainSaliency.self, ExplainCAM.self,
+      ExplainSaliency.self, ExplainCAM.self, ExplainToeplitz.self,
     ])
 }
 

@@ -1,6 +1,5 @@
 import ONNXAudio
 import ONNXFormat
-import ONNXText
 
 /// Sounds and their classes for training and for testing: tensors `audio`, `[N, T]`, and `label`.
 package struct SoundData {
@@ -71,14 +70,12 @@ extension Recipe {
     var recipe = Recipe(
       model: try net.model(
         seed: seed,
-        metadata: [
-          ClassNames.metadata(data.classNames),
-          MetadataEntry(key: Sound.rateMetadataKey, value: "\(data.rate)"),
-        ]),
+        metadata: [MetadataEntry(key: Sound.rateMetadataKey, value: "\(data.rate)")]),
       options: options, settings: settings,
       training: data.training.batches(size: choices.batch ?? 32, seed: seed).renamed(names),
       test: data.test.batches(size: 100, seed: nil).renamed(names), measure: .accuracy,
       illustration: .logMel(data))
+    recipe.classNames = data.classNames
     recipe.sounds = data
     return recipe
   }
