@@ -151,11 +151,9 @@ extension ArchitectureName {
   /// Whether the recipe reads data; the others generate their own.
   package var needsData: Bool {
     switch self {
-    case .charRNN, .charLSTM, .charGRU, .wordLSTM, .textCNN, .bilstm:
-      true
-    case .tagger, .seq2seq, .caption, .forecast, .parity, .adding, .soundCNN,
-      .soundGRU:
-      false
+    case .charRNN, .charLSTM, .charGRU, .wordLSTM, .textCNN, .bilstm: true
+    case .tagger, .seq2seq, .caption, .forecast, .parity, .adding, .soundCNN, .soundGRU: false
+    default: isForPictures
     }
   }
 
