@@ -85,7 +85,7 @@ import Testing
     let chain = try #require(names)
     var builder = GraphBuilder(taken: model.graph.allNames.union([Loss.labels]))
     let type = TensorType(.float64, ["N", "T", .size(Self.classes)])
-    let values = try Loss.linearChain(chain).add(of: "emissions", type, &builder)
+    let values = try Loss.linearChain(chain).add(of: "emissions", type, TrainingOptions(), &builder)
     model.graph.nodes += builder.nodes
     model.graph.initializers += builder.initializers
     model.graph.inputs.append(ValueInfo(Loss.labels, .tensor(.int64, ["N", "T"])))

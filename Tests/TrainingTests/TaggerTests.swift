@@ -77,7 +77,7 @@ import Testing
   @Test(arguments: [true, false]) func learns(hasChain: Bool) throws {
     var options = RecipeOptions { _, _ in Tensor(0 as Float) }
     options.hasChain = hasChain
-    options.hidden = 8
+    options.hiddenLayers = [8]
     let recipe = try ArchitectureName.tagger.recipe(options)
     let trainer = try Trainer(recipe.model, recipe.options)
     var losses: [Double] = []
@@ -104,7 +104,7 @@ import Testing
     let line = "Paris\tB-LOC\nis\tO\nhere\tO\n\n"
     let path = try folder.write(String(repeating: line, count: 20) + "Rome\tI-LOC\n", to: "x.txt")
     var options = RecipeOptions { _, _ in Tensor(0 as Float) }
-    (options.data, options.hidden, options.batch) = (path, 4, 4)
+    (options.data, options.hiddenLayers, options.batch) = (path, [4], 4)
     let recipe = try ArchitectureName.tagger.recipe(options)
     let metadata = recipe.model.metadata.map { "\($0.key) \($0.value)" }
     #expect(

@@ -144,9 +144,8 @@ extension ArchitectureName {
   /// Whether the recipe reads data; the others generate their own.
   package var needsData: Bool {
     switch self {
-    case .charRNN, .charLSTM, .charGRU, .wordLSTM, .textCNN, .bilstm:
-      true
-    case .tagger, .seq2seq, .caption, .forecast, .parity, .adding: false
+    case .charRNN, .charLSTM, .charGRU, .wordLSTM, .textCNN, .bilstm: true
+    default: isForPictures
     }
   }
 
