@@ -76,11 +76,10 @@ struct StepModel {
       throw .model(
         "the model has a value named '\(Loss.labels)', the name of the training labels; rename it")
     }
-    let shape: Shape? =
-      options.loss == .crossEntropy
-      ? type.shape.map { Shape(Array($0.dimensions.prefix($0.rank == 3 ? 2 : 1))) }
-      : type.shape
-    graph.inputs.append(ValueInfo(Loss.labels, .tensor(values.labelType, shape)))
+    if let labelType = values.labelType {
+      graph.inputs.append(
+        ValueInfo(Loss.labels, .tensor(labelType, options.loss.labelShape(type.shape))))
+    }
     graph.nodes += builder.nodes
     graph.initializers += builder.initializers
     var outputs = [
@@ -106,8 +105,10 @@ struct StepModel {
     _ options: TrainingOptions, accumulates: Bool
   ) throws(TrainingError) {
     let (model, loss, parameters) = (model, values.loss, parameters)
+    let stopped = try Self.stopped(model.graph, options.stopped)
     let (differentiated, gradients) = try TrainingError.wrapping { () throws(ModelError) in
       var differentiation = try Differentiation(model, options: options.session)
+      differentiation.stopped = stopped
       let gradients = try differentiation.gradients(of: loss, by: parameters)
       return (differentiation.graph, gradients)
     }
@@ -130,6 +131,18 @@ struct StepModel {
     self.model.graph = graph
   }
 
+  /// The values of the graph that match the patterns.
+  private static func stopped(
+    _ graph: Graph, _ patterns: [String]
+  ) throws(TrainingError) -> Set<String> {
+    let values = NamePatterns(patterns)
+    let names = Set(graph.nodes.flatMap(\.outputs))
+    if let pattern = values.unmatched(by: names).first {
+      throw .model("no value matches \(pattern.quoted), at which the gradient is to stop")
+    }
+    return names.filter(values.contains)
+  }
+
   /// The value that the loss takes: the output, or the input of the softmax that computes it.
   private static func scores(
     _ graph: Graph, _ options: TrainingOptions
@@ -142,10 +155,8 @@ struct StepModel {
         options.output.map { "the model has no output '\($0)'; its outputs are \(names)" }
           ?? "the model has no output")
     }
-    guard options.loss != .meanSquaredError,
-      let last = graph.nodes.first(where: { $0.outputs.first == output }),
-      options.loss == .crossEntropy
-        ? ["Softmax", "LogSoftmax"].contains(last.operatorType) : last.operatorType == "Sigmoid"
+    guard let last = graph.nodes.first(where: { $0.outputs.first == output }),
+      options.loss.activations.contains(last.operatorType)
     else { return output }
     return last.inputs[0]
   }

@@ -27,6 +27,9 @@ public struct TrainingOptions: Sendable {
   /// Patterns for the only initializers that are trained; empty for all that are not frozen. A pattern
   /// that matches nothing is an error.
   public var trained: [String] = []
+  /// Patterns with `*` and `?` for values that the gradient treats as constants: it does not flow
+  /// through them. A pattern that matches nothing is an error.
+  public var stopped: [String] = []
   /// The number of batches whose mean gradient makes one step.
   public var accumulation = 1
   /// The state inputs of a recurrent model, and for each the output that provides its value for the

@@ -10,9 +10,13 @@ extension Recipe.Illustration {
     switch self {
     case .reconstructions(let pictures):
       return try writeReconstructions(model, pictures, to: stem + ".reconstructions.png")
+    case .filters(let layers, let sizes, let pictures):
+      return try writeFilters(model, layers, sizes, pictures, to: stem)
     case .forecast(let task): return try writeForecast(model, task, to: stem + ".forecast")
     case .gradientNorms(let start, let sequences, let input):
       return try writeGradientNorms(start, model, sequences, input, to: stem + ".gradients")
+    case .tags(let batch, let words, let tags):
+      return try writeTags(model, batch, words, tags, to: stem)
     }
   }
 }
@@ -26,7 +30,7 @@ extension Plot {
 }
 
 /// Writes pictures above their reconstructions by an autoencoder.
-private func writeReconstructions(
+func writeReconstructions(
   _ model: Model, _ pictures: Tensor, to path: String
 ) throws -> String? {
   guard let drawn = try Session(model).run(["image": pictures])["reconstruction"] else {

@@ -4,18 +4,20 @@ import ToolSupport
 
 /// What comes before and around the epochs of a run.
 extension TrainingRun {
-  /// Continues from the checkpoint if that is wanted, and says where.
-  func resume(_ loop: TrainingLoop) throws {
-    guard arguments.resume, let path = arguments.checkpoint else { return }
-    let planned: Int
-    do {
-      let checkpoint = try Checkpoint(contentsOf: path)
-      planned = checkpoint.progress.epochs
-      try loop.resume(checkpoint)
-    } catch { throw Failure(path, error) }
+  /// The checkpoint to continue from; `nil` to begin.
+  func checkpoint() throws -> Checkpoint? {
+    guard arguments.resume, let path = arguments.checkpoint else { return nil }
+    do { return try Checkpoint(contentsOf: path) } catch { throw Failure(path, error) }
+  }
+
+  /// Continues from a checkpoint, and says where.
+  func resume(_ loop: TrainingLoop, _ checkpoint: Checkpoint) throws {
+    let path = arguments.checkpoint ?? ""
+    let planned = checkpoint.progress.epochs
+    do { try loop.resume(checkpoint) } catch { throw Failure(path, error) }
     let (epoch, epochs) = (loop.progress.epoch, recipe.settings.epochs)
     printError("resumed from '\(path)' after \(epoch) epochs and \(loop.progress.batch) batches")
-    if epoch == epochs {
+    if epoch == epochs, !isPretraining {
       printError(
         "all \(epochs) epochs are complete, so nothing is trained; a larger --epochs continues")
     } else if planned != epochs {

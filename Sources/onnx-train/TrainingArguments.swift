@@ -85,6 +85,11 @@ struct TrainingArguments: ParsableArguments {
     if let epochs { recipe.settings.epochs = epochs }
     if let rate { recipe.settings.rate = recipe.settings.rate.scaled(to: rate) }
     if let patience { recipe.settings.patience = patience }
+    applyToRun(&recipe)
+  }
+
+  /// Applies the options that every run of a recipe shares, those of pretraining included.
+  func applyToRun(_ recipe: inout Recipe) {
     recipe.settings.checkpoint = checkpoint
     recipe.settings.checkpointEvery = checkpointEvery
     recipe.options.seed = seed

@@ -4,7 +4,7 @@ import ToolSupport
 
 /// Trains by a recipe and prints progress and results.
 struct TrainingRun {
-  let recipe: Recipe
+  var recipe: Recipe
   let arguments: TrainingArguments
   /// What has read the picture files.
   var reader: PictureReader?
@@ -12,6 +12,8 @@ struct TrainingRun {
   var sheet: String?
   /// The file to write the loss of every step to.
   var stepLosses: String?
+  /// Whether another run follows.
+  var isPretraining = false
 
   func perform() throws -> ExitStatus {
     try checkWritable(arguments.output)
@@ -20,13 +22,53 @@ struct TrainingRun {
       throw Failure("--patience: there is no validation data that could get better or not")
     }
     try drawAugmented()
+    let checkpoint = try checkpoint()
+    let runs = recipe.pretraining + [recipe]
+    // A checkpoint has all parameters, those that earlier runs end with too.
+    let first =
+      checkpoint.map { checkpoint in
+        runs.firstIndex { $0.settings.configuration == checkpoint.configuration }
+          ?? runs.count - 1
+      } ?? 0
+    var model = recipe.model
+    var history: [EpochRecord] = []
+    for (index, run) in runs.enumerated().dropFirst(first) {
+      var part = self
+      part.recipe = run
+      part.recipe.model = model
+      part.isPretraining = index < runs.count - 1
+      guard let loop = try part.fit(index == first ? checkpoint : nil) else {
+        return .interrupted
+      }
+      model = try loop.model
+      history = loop.progress.history
+    }
+    let result = recipe.result(model)
+    do { try result.write(to: arguments.output) } catch { throw Failure("\(error)") }
+    try writeCurves(history)
+    if let line = try recipe.illustration?.write(result, beside: arguments.output) {
+      printError(line)
+    }
+    if let tags = recipe.tags, let test = recipe.test {
+      print(recipe.summary(try TagScore(model, test, tags: tags), tags: tags))
+    } else {
+      print(recipe.summary(try measure(model)))
+    }
+    return .fine
+  }
+
+  /// Trains by the recipe alone, without its pretraining.
+  /// - Parameter checkpoint: The state to continue from; `nil` to begin.
+  /// - Returns: The completed loop; `nil` if it was interrupted.
+  private func fit(_ checkpoint: Checkpoint?) throws -> TrainingLoop? {
+    if let title = recipe.title { printError(title) }
     let trainer = try Trainer(recipe.model, recipe.options)
     for (part, labels) in recipe.labels {
       try naming { try trainer.check(labels: labels, in: part) }
     }
     let loop = TrainingLoop(
       trainer, recipe.training, validation: recipe.validation, settings: recipe.settings)
-    try resume(loop)
+    if let checkpoint { try resume(loop, checkpoint) }
     printError(
       "\(count(trainer)) parameters in \(trainer.parameters.count) tensors, "
         + "\(recipe.training.batchCount) batches per epoch")
@@ -39,11 +81,11 @@ struct TrainingRun {
       guard let path = arguments.checkpoint, access(path, F_OK) == 0 else { throw error }
       throw Failure("\(error); '\(path)' has the last checkpoint")
     }
+    try write(losses)
     if end == .interrupted {
-      try write(losses)
       let hint = arguments.checkpoint.map { "; continue from '\($0)' with --resume" } ?? ""
       printError("interrupted after \(trainer.batchCount) batches" + hint)
-      return .interrupted
+      return nil
     }
     if end == .stoppedEarly {
       let best = loop.progress.best?.epoch ?? 0
@@ -52,15 +94,7 @@ struct TrainingRun {
     if recipe.settings.keepsBest, let best = loop.progress.best {
       printError("kept the parameters of epoch \(best.epoch), the best by \(criterion(best.score))")
     }
-    let model = try loop.model
-    do { try model.write(to: arguments.output) } catch { throw Failure("\(error)") }
-    try write(losses)
-    try writeCurves(loop.progress.history)
-    if let line = try recipe.illustration?.write(model, beside: arguments.output) {
-      printError(line)
-    }
-    print(recipe.summary(try measure(model)))
-    return .fine
+    return loop
   }
 
   private func write(_ losses: [Double]) throws {

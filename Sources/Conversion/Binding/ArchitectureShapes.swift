@@ -6,6 +6,8 @@ struct ArchitectureShapes {
   let matrices: [(name: String, shape: [Int])]
   /// Names and shapes of the weights of convolutions.
   let convolutions: [(name: String, shape: [Int])]
+  /// Whether there are the transitions of a linear chain.
+  private let hasTransitions: Bool
   private let recurrent: [(name: String, shape: [Int])]
   private var stated: [String: Int]
   private var known: Set<String> = []
@@ -20,6 +22,7 @@ struct ArchitectureShapes {
     matrices = weightsAlone.filter { $0.1.count == 2 }
     convolutions = weightsAlone.filter { $0.1.count > 2 }
     recurrent = all.filter { leaf($0.0).hasPrefix("weight_ih_l") && !$0.0.hasSuffix("_reverse") }
+    hasTransitions = all.contains { leaf($0.0) == "transitions" }
     self.stated = stated
     self.name = name
   }
@@ -47,7 +50,7 @@ struct ArchitectureShapes {
     }
   }
 
-  private func missing(_ what: String) -> ConversionError {
+  func missing(_ what: String) -> ConversionError {
     ConversionError("\(name): the weights have no \(what)")
   }
 
@@ -100,21 +103,47 @@ struct ArchitectureShapes {
     return net
   }
 
+  mutating func boltzmannMachine() throws(ConversionError) -> RestrictedBoltzmannMachine {
+    var net = RestrictedBoltzmannMachine()
+    guard let weight = matrices.first?.shape else { throw missing("matrix of weights") }
+    (net.channels, net.height, net.width) = try picture(count: weight[1])
+    net.machine.units = try size("hidden", weight[0])
+    return net
+  }
+
+  mutating func deepBeliefNetwork() throws(ConversionError) -> DeepBeliefNetwork {
+    let layers = try mlp()
+    var net = DeepBeliefNetwork()
+    (net.sizes, net.hidden, net.classes) = (layers.sizes, layers.hidden, layers.classes)
+    return net
+  }
+
   mutating func lenet5() throws(ConversionError) -> LeNet5 {
     var net = LeNet5()
-    guard let first = convolutions.first?.shape, first.count == 4 else {
+    guard let first = convolutions.first?.shape, first.count <= 4 else {
       throw missing("convolution")
     }
+    // The weights of a locally connected layer are [windows, channels · 25, filters].
+    net.isLocal = first.count == 3
     guard matrices.count >= 2, let last = matrices.last else { throw missing("linear layer") }
     // The linear layer takes 16 maps, each with side / 4 − 2 rows and columns.
     let map = matrices[0].shape[1] / 16
     let side = Int(Double(map).squareRoot().rounded())
     let pixels = side * side == map ? 4 * (side + 2) : nil
-    net.channels = try size("channels", first[1])
+    net.channels = try size("channels", net.isLocal ? first[1] / 25 : first[1])
     net.height = try size("height", pixels)
     net.width = try size("width", pixels)
     net.classes = try size("classes", last.shape[0])
     net.isModern = try size("modern", 0) != 0
+    let hasMaxPools = try size("max-pool", 0) != 0
+    switch (hasMaxPools, try size("pool-window", 2)) {
+    case (false, 2): net.pool = .average2
+    case (true, 2): net.pool = .max2
+    case (false, 3): net.pool = .average3
+    case (true, 3): net.pool = .max3
+    case (_, let other):
+      throw ConversionError("\(name): expected a pool-window of 2 or 3, got \(other)")
+    }
     return net
   }
 
@@ -193,6 +222,22 @@ struct ArchitectureShapes {
     net.embedding = try size("embedding", table[1])
     net.hidden = try size("hidden", try recurrence(gates: 4).hidden)
     net.classes = try size("classes", last.shape[0])
+    return net
+  }
+
+  /// The tables of words and, with features, of suffixes and shapes come before the linear layer.
+  mutating func tagger() throws(ConversionError) -> Tagger {
+    guard let words = matrices.first?.shape, let last = matrices.last else {
+      throw missing("embedding")
+    }
+    let hidden = try size("hidden", try recurrence(gates: 4).hidden)
+    let tags = last.shape[0] == 2 * hidden ? last.shape[1] : last.shape[0]
+    var net = Tagger(
+      vocabulary: try size("vocabulary", words[0]), tags: try size("tags", tags))
+    net.embedding = try size("embedding", words[1])
+    net.hidden = hidden
+    net.suffixes = matrices.count == 4 ? try size("suffixes", matrices[1].shape[0]) : nil
+    net.hasChain = hasTransitions
     return net
   }
 

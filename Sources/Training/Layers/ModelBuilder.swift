@@ -20,9 +20,11 @@ public struct ModelBuilder: Sendable {
   public let seed: UInt64
   /// The element type of parameters, and the default for inputs.
   public let elementType: ElementType
+  /// Whether parameters get values. Without, only their shapes are of use.
+  private let drawsValues: Bool
   private let registry: Registry
-  private var builder = GraphBuilder()
-  private var path: [String] = []
+  var builder = GraphBuilder()
+  private(set) var path: [String] = []
   private var inputs: [ValueInfo] = []
   private var outputs: [ValueInfo] = []
   /// The output's name by the name that the value has while the model is built.
@@ -38,7 +40,17 @@ public struct ModelBuilder: Sendable {
   public init(
     seed: UInt64 = 0, elementType: ElementType = .float32, operators: [any Operator.Type] = []
   ) {
+    self.init(seed: seed, elementType: elementType, operators: operators, drawsValues: true)
+  }
+
+  /// - Parameter drawsValues: Whether parameters get values. Without, nothing touches their memory, and a
+  ///   model of any size is built at once.
+  package init(
+    seed: UInt64 = 0, elementType: ElementType = .float32, operators: [any Operator.Type] = [],
+    drawsValues: Bool
+  ) {
     precondition([.float32, .float64].contains(elementType), "parameters are float32 or float64")
+    self.drawsValues = drawsValues
     registry = Registry.standard.adding(operators)
     self.seed = seed
     self.elementType = elementType
@@ -56,7 +68,7 @@ public struct ModelBuilder: Sendable {
   }
 
   /// The name with the prefix of the scope.
-  private func scoped(_ name: String) -> String { (path + [name]).joined(separator: ".") }
+  func scoped(_ name: String) -> String { (path + [name]).joined(separator: ".") }
 
   /// The scope, for errors.
   private var label: String { path.isEmpty ? "" : " in '\(path.joined(separator: "."))'" }
@@ -126,6 +138,7 @@ public struct ModelBuilder: Sendable {
     do throws(TensorError) {
       values = try Tensor(uninitialized: elementType, shape: shape)
     } catch { throw .graph("parameter '\(label)' of shape \(shape): \(error)") }
+    guard drawsValues else { return initializer(values, label) }
     let fans = fans ?? Fans(blockShape)
     var first = 0
     for initializer in blocks {
@@ -242,13 +255,14 @@ public struct ModelBuilder: Sendable {
     guard !outputs.isEmpty else { throw .graph("the model '\(name)' has no output") }
     var needed = Set(outputs.map(\.name))
     var nodes: [Node] = []
-    for var node in builder.nodes.reversed() {
-      node.outputs = node.outputs.map { renamed[$0] ?? $0 }
+    var renaming = FunctionBody(prefix: "")
+    renaming.names = renamed
+    for node in builder.nodes.reversed() {
+      var node = renaming.renamed(node)
       guard node.outputs.contains(where: needed.contains) else { continue }
-      node.inputs = node.inputs.map { renamed[$0] ?? $0 }
       node.name = node.outputs.first
       node.operatorSetVersion = nil
-      needed.formUnion(node.inputs)
+      needed.formUnion(node.usedNames)
       nodes.append(node)
     }
     let graph = Graph(

@@ -15,18 +15,28 @@ extension Recipe {
     settings.epochs = 20
     var net: any PictureModel =
       switch name {
-      case .mlp: MLP(hidden: choices.hidden)
+      case .mlp: MLP(hidden: choices.hiddenLayers)
       case .resnetSmall: ResNetSmall()
       case .autoencoder: Autoencoder()
-      default: LeNet5()
+      default: name.classicNetwork ?? LeNet5()
       }
     net.sizes = data.sizes
+    if var lenet = net as? LeNet5 {
+      lenet.isLocal = choices.isLocal
+      lenet.pool = choices.pool ?? lenet.pool
+      net = lenet
+    }
+    if var classic = net as? any ClassicNetwork {
+      classic.scale = choices.width ?? (classic.isSmall ? 0.25 : 1)
+      net = classic
+    }
     if var classifier = net as? any PictureClassifier {
       classifier.classes = data.classCount
       net = classifier
     }
     // Digits and small objects stay what they are when they move by two pixels.
-    let usual = name == .lenet5 || name == .resnetSmall ? [Augmentation.shift(2)] : []
+    let isShifted = [.lenet5, .resnetSmall].contains(name) || name.classicNetwork != nil
+    let usual = isShifted ? [Augmentation.shift(2)] : []
     let augmentation = try PictureAugmentation(choices.augmentation ?? usual, sizes: data.sizes)
     var recipe = Recipe(
       model: try net.model(seed: seed), settings: settings,
@@ -40,6 +50,10 @@ extension Recipe {
       recipe.options.optimizer = SGD(momentum: 0.9, nesterov: true, weightDecay: 5e-4)
       recipe.settings.rate = .oneCycle(peak: 0.1)
       recipe.settings.epochs = 10
+    case .alexnet, .zfnet, .vgg11, .vgg16, .vgg19, .googlenet, .resnet18, .resnet50:
+      recipe.options.clipNorm = 1
+      recipe.settings.rate = .oneCycle(peak: 1e-3)
+      recipe.settings.epochs = 3
     case .autoencoder:
       recipe.options.loss = .meanSquaredError
       recipe.settings.rate = .oneCycle(peak: 2e-3)
