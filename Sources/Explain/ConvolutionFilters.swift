@@ -72,7 +72,7 @@ extension ExplainedModel {
   }
 
   /// An initializer or the value of a `Constant` node.
-  private func constant(_ name: String) throws(ExplainError) -> Tensor {
+  func constant(_ name: String) throws(ExplainError) -> Tensor {
     if let constant = model.graph.initializers.first(where: { $0.name == name }) {
       return constant.tensor
     }

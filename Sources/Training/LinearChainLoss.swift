@@ -5,19 +5,20 @@ extension Loss {
   /// Adds the nodes of the negative log-likelihood `ln Z − score`, and of the count of correct classes.
   func addLinearChain(
     _ emissions: String, _ type: TensorType, _ names: LinearChainNames,
-    _ builder: inout GraphBuilder
+    _ options: TrainingOptions, _ builder: inout GraphBuilder
   ) throws(TrainingError) -> LossValues {
     guard type.shape?.rank == 3 else {
       throw .model("output '\(emissions)': a linear chain expects scores [N, T, C], got \(type)")
     }
     let chain = ChainScores(emissions, type.elementType, names)
-    let isGiven = isGiven(Self.labels, &builder)
+    let isGiven = isGiven(Self.labels, options, &builder)
     let partition = chain.logPartition(isGiven, &builder)
     let score = chain.score(of: Self.labels, isGiven, &builder)
     let number = builder.reduceSum(builder.cast(isGiven, to: type.elementType), keepAxes: false)
     let sum = builder.reduceSum(builder.sub(partition, score), keepAxes: false)
     let loss = builder.node("Div", [sum, number], hint: "loss")
-    let equal = builder.node("Equal", [names.decoded, Self.labels])
+    let equal = builder.node(
+      "And", [builder.node("Equal", [names.decoded, Self.labels]), isGiven])
     return LossValues(
       loss: loss, correct: count(equal, &builder, hint: "correct"),
       counted: count(isGiven, &builder, hint: "counted"), labelType: .int64)
@@ -72,7 +73,7 @@ struct ChainScores {
     of labels: String, _ isInside: String, _ builder: inout GraphBuilder
   ) -> String {
     let zero = builder.constant(Tensor(0 as Int64))
-    let classes = builder.node("Max", [labels, zero])
+    let classes = builder.node("Where", [isInside, labels, zero])
     let mask = builder.cast(isInside, to: elementType)
     func sum(_ scores: String, _ mask: String) -> String {
       builder.reduceSum(builder.mul(scores, mask), axes: [1], keepAxes: false)

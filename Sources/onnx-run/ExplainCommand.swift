@@ -19,10 +19,11 @@ struct ExplainCommand: ParsableCommand {
         onnx-run explain sensitivity models/char_gru.onnx --prompt Romeo --output s.png
         onnx-run explain saliency models/lenet5.onnx --input models/digits/7.png \\
           --output s.png
+        onnx-run explain toeplitz models/lenet5.onnx --output t.png
       """,
     subcommands: [
       ExplainFilters.self, ExplainMaps.self, ExplainGates.self, ExplainSensitivity.self,
-      ExplainSaliency.self,
+      ExplainSaliency.self, ExplainToeplitz.self,
     ])
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ONNXExplain
 import ONNXFormat
 import ONNXInterpreter
 import ONNXOperators
@@ -16,8 +17,16 @@ struct InspectCommand: ToolCommand {
       With --plan the command shows how the model would run instead of the graph: the changes that
       each optimisation pass made, and the kernel of each node with the reason for it.
 
+      With --sizes it shows the windows, sizes, receptive fields and parameters of convolutions, pools
+      and fully connected layers. The size of an output follows from the input n, the padding p, the
+      dilation d, the kernel k and the stride s: ⌊(n + 2p − d(k − 1) − 1)/s⌋ + 1. A receptive field
+      is the part of the input that an element depends on, borders ignored; the jump is the distance
+      between the fields of neighbours, and the centre is that of the first one. The last columns
+      count the parameters if each window had its own weights, and if the layer were fully connected.
+
       EXAMPLES:
         onnx-run inspect models/lenet5.onnx
+        onnx-run inspect models/lenet5.onnx --sizes
         onnx-run inspect model.onnx --shape tokens=8x100
         onnx-run inspect models/lenet5.onnx --plan
       """)
@@ -34,7 +43,14 @@ struct InspectCommand: ToolCommand {
   @Flag(help: "Show the passes and the kernels that a run would use.")
   var plan = false
 
+  @Flag(help: "Show sizes, receptive fields and parameters of the layers.")
+  var sizes = false
+
   @OptionGroup var reading: ReadingArguments
+
+  func validate() throws {
+    if plan, sizes { throw ValidationError("--plan and --sizes exclude each other") }
+  }
 
   func perform() throws -> ExitStatus {
     let model = try readModel(self.model, reading)
@@ -52,6 +68,15 @@ struct InspectCommand: ToolCommand {
       try printHeader(model, inputs)
       print("")
       PlanListing(description).lines.forEach { print($0) }
+      return .fine
+    }
+
+    if sizes {
+      let types: [String: ValueType]
+      do { types = try Self.types(model, inputs, shapes) } catch {
+        throw Failure(self.model, error)
+      }
+      SizeListing(sizes: LayerSizes(model, types: types)).lines.forEach { print($0) }
       return .fine
     }
 

@@ -61,7 +61,8 @@ struct CompareCommand: ToolCommand {
 
   func perform() throws -> ExitStatus {
     try checkWritable(output)
-    var choices = RecipeOptions(decode: { try Tensor(pictureAt: $0, sizes: $1) })
+    let reader = PictureReader()
+    var choices = RecipeOptions(decode: { try reader.read($0, $1) })
     (choices.data, choices.seed) = (data, seed)
     var comparison = try experiment.comparison(choices)
     if let epochs { comparison.epochs = epochs }

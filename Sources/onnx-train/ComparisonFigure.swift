@@ -110,13 +110,14 @@ struct ComparisonFigure {
     return plot
   }
 
-  /// Groups of values, about 100, each reduced to one number and placed at its last step.
+  /// Groups of values, about 100, each reduced to one number and placed at its last step. Those of a
+  /// diverging course, above 10,000, are left out, since they would hide the others.
   private func groups(
     _ values: [Double], _ reduce: (ArraySlice<Double>) -> Double
   ) -> [(x: Double, y: Double)] {
     let size = max(1, values.count / 100)
     return stride(from: 0, to: values.count - size + 1, by: size).map { first in
       (Double(first + size), reduce(values[first..<first + size]))
-    }
+    }.filter { $0.1 < 1e4 }
   }
 }

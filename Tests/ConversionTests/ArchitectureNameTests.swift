@@ -15,6 +15,16 @@ struct ArchitectureNameTests {
     var autoencoder = Autoencoder()
     (autoencoder.height, autoencoder.width, autoencoder.hidden) = (6, 6, [9, 8, 7])
     autoencoder.code = 3
+    var machine = RestrictedBoltzmannMachine()
+    (machine.height, machine.width, machine.machine.units) = (5, 5, 9)
+    var belief = DeepBeliefNetwork()
+    (belief.height, belief.width, belief.hidden, belief.classes) = (5, 5, [9, 8], 3)
+    var classics: [(ArchitectureName, any Architecture, [String: Int])] = []
+    for name in ArchitectureName.allCases {
+      guard var net = name.classicNetwork else { continue }
+      (net.scale, net.channels, net.height, net.width, net.classes) = (0.04, 1, 28, 28, 5)
+      classics.append((name, net, [:]))
+    }
     func language(_ model: LanguageModel, _ embedding: Int?) -> LanguageModel {
       var model = model
       (model.hidden, model.layers, model.embedding) = (6, 3, embedding)
@@ -46,7 +56,8 @@ struct ArchitectureNameTests {
       (.bilstm, sentence, [:]), (.tagger, tagger, [:]), (.seq2seq, translator, [:]),
       (.caption, caption, [:]),
       (.forecast, forecast, [:]), (.parity, parity, [:]), (.adding, adding, [:]),
-    ]
+      (.rbm, machine, [:]), (.dbn, belief, [:]),
+    ] + classics
   }
 
   @Test func sizesFollowFromTheWeights() throws {

@@ -24,6 +24,8 @@ extension ArchitectureName {
     case .mlp: try shapes.mlp()
     case .lenet5: try shapes.lenet5()
     case .resnetSmall: try shapes.resnetSmall()
+    case .alexnet, .zfnet, .vgg11, .vgg16, .vgg19, .googlenet, .resnet18, .resnet50:
+      try shapes.classic(classicNetwork)
     case .autoencoder: try shapes.autoencoder()
     case .charRNN: try shapes.language(.charRNN(vocabulary: try shapes.vocabulary()))
     case .charLSTM: try shapes.language(.charLSTM(vocabulary: try shapes.vocabulary()))
@@ -34,6 +36,8 @@ extension ArchitectureName {
     case .tagger: try shapes.tagger()
     case .seq2seq: try shapes.sequenceToSequence()
     case .caption: try shapes.caption()
+    case .rbm: try shapes.boltzmannMachine()
+    case .dbn: try shapes.deepBeliefNetwork()
     case .forecast: try shapes.forecast()
     case .parity: try shapes.parity()
     case .adding: try shapes.adding()

@@ -50,7 +50,7 @@ struct ArchitectureShapes {
     }
   }
 
-  private func missing(_ what: String) -> ConversionError {
+  func missing(_ what: String) -> ConversionError {
     ConversionError("\(name): the weights have no \(what)")
   }
 
@@ -103,21 +103,47 @@ struct ArchitectureShapes {
     return net
   }
 
+  mutating func boltzmannMachine() throws(ConversionError) -> RestrictedBoltzmannMachine {
+    var net = RestrictedBoltzmannMachine()
+    guard let weight = matrices.first?.shape else { throw missing("matrix of weights") }
+    (net.channels, net.height, net.width) = try picture(count: weight[1])
+    net.machine.units = try size("hidden", weight[0])
+    return net
+  }
+
+  mutating func deepBeliefNetwork() throws(ConversionError) -> DeepBeliefNetwork {
+    let layers = try mlp()
+    var net = DeepBeliefNetwork()
+    (net.sizes, net.hidden, net.classes) = (layers.sizes, layers.hidden, layers.classes)
+    return net
+  }
+
   mutating func lenet5() throws(ConversionError) -> LeNet5 {
     var net = LeNet5()
-    guard let first = convolutions.first?.shape, first.count == 4 else {
+    guard let first = convolutions.first?.shape, first.count <= 4 else {
       throw missing("convolution")
     }
+    // The weights of a locally connected layer are [windows, channels · 25, filters].
+    net.isLocal = first.count == 3
     guard matrices.count >= 2, let last = matrices.last else { throw missing("linear layer") }
     // The linear layer takes 16 maps, each with side / 4 − 2 rows and columns.
     let map = matrices[0].shape[1] / 16
     let side = Int(Double(map).squareRoot().rounded())
     let pixels = side * side == map ? 4 * (side + 2) : nil
-    net.channels = try size("channels", first[1])
+    net.channels = try size("channels", net.isLocal ? first[1] / 25 : first[1])
     net.height = try size("height", pixels)
     net.width = try size("width", pixels)
     net.classes = try size("classes", last.shape[0])
     net.isModern = try size("modern", 0) != 0
+    let hasMaxPools = try size("max-pool", 0) != 0
+    switch (hasMaxPools, try size("pool-window", 2)) {
+    case (false, 2): net.pool = .average2
+    case (true, 2): net.pool = .max2
+    case (false, 3): net.pool = .average3
+    case (true, 3): net.pool = .max3
+    case (_, let other):
+      throw ConversionError("\(name): expected a pool-window of 2 or 3, got \(other)")
+    }
     return net
   }
 

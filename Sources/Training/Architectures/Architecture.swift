@@ -20,4 +20,11 @@ extension Architecture {
     try build(&m)
     return try m.model(name: name.rawValue, metadata: metadata)
   }
+
+  /// The model without values of its parameters, for its shapes.
+  package func outline() throws(ModelError) -> Model {
+    var m = ModelBuilder(drawsValues: false)
+    try build(&m)
+    return try m.model(name: name.rawValue)
+  }
 }

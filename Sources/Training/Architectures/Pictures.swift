@@ -43,9 +43,10 @@ package struct MLP: PictureClassifier {
   package var hidden = [256, 128]
   package var dropout = 0.0
 
-  /// - Parameter hidden: The units of both hidden layers; `nil` for 256 and 128.
-  package init(hidden: Int? = nil) {
-    if let hidden { self.hidden = [hidden, hidden] }
+  /// - Parameter hidden: The units of each hidden layer; a single number for both of two layers, and
+  ///   `nil` for 256 and 128.
+  package init(hidden: [Int]? = nil) {
+    if let hidden { self.hidden = hidden.count == 1 ? hidden + hidden : hidden }
   }
 
   package var layers: Sequential {
@@ -72,16 +73,20 @@ package struct LeNet5: PictureClassifier {
   package var classes = 10
   /// Whether activations are ReLU and pools max pools.
   package var isModern = false
+  /// Whether each window of the convolutions has its own weights.
+  package var isLocal = false
+  /// The pools, if the network is not modern.
+  package var pool = LeNetPool.average2
   package init() {}
 
   package var layers: Sequential {
     let activation: any Layer = isModern ? Relu() : Tanh()
-    let pool: any Layer = isModern ? MaxPool2D(2) : AveragePool2D(2)
+    let pool = isModern ? LeNetPool.max2.layer : pool.layer
     return Sequential {
-      Conv2D(6, 5, padding: 2).named("conv1")
+      convolution(6, padding: 2).named("conv1")
       activation
       pool
-      Conv2D(16, 5).named("conv2")
+      convolution(16).named("conv2")
       activation
       pool
       Flatten()
@@ -90,6 +95,32 @@ package struct LeNet5: PictureClassifier {
       Dense(84).named("fc2")
       activation
       Dense(classes).named("fc3")
+    }
+  }
+
+  private func convolution(_ filters: Int, padding: Padding = 0) -> any Layer {
+    isLocal
+      ? LocallyConnected2D(filters, 5, padding: padding) : Conv2D(filters, 5, padding: padding)
+  }
+}
+
+/// The pools of a LeNet-5, which halve the map: windows of 2 × 2 side by side, or of 3 × 3 that overlap.
+public enum LeNetPool: String, Sendable, CaseIterable {
+  /// The mean of 2 × 2 cells.
+  case average2
+  /// The mean of 3 × 3 cells.
+  case average3
+  /// The largest of 2 × 2 cells.
+  case max2
+  /// The largest of 3 × 3 cells.
+  case max3
+
+  fileprivate var layer: any Layer {
+    switch self {
+    case .average2: AveragePool2D(2)
+    case .average3: AveragePool2D(3, stride: 2, padding: 1)
+    case .max2: MaxPool2D(2)
+    case .max3: MaxPool2D(3, stride: 2, padding: 1)
     }
   }
 }

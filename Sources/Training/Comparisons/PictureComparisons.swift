@@ -12,7 +12,7 @@ extension Comparison {
     let activations: [(String, any Layer)] = [
       ("tanh", Tanh()), ("sigmoid", Sigmoid()), ("ReLU", Relu()), ("softmax", Softmax()),
     ]
-    let training = data.batches(data.training, size: choices.batch ?? 64, seed: choices.seed)
+    let training = data.batches(data.parts.training, size: choices.batch ?? 64, seed: choices.seed)
     let variants = try activations.map { name, activation in
       let net = Sequential {
         Flatten()
@@ -26,7 +26,7 @@ extension Comparison {
       return Variant(
         name: name, model: try data.model(net, seed: choices.seed), options: .init(),
         rate: .constant(1e-3), training: training,
-        test: data.batches(data.test, size: 500, seed: nil))
+        test: data.batches(data.parts.test ?? data.parts.training, size: 500, seed: nil))
     }
     return Comparison(
       title: "Hidden activations", variants: variants, epochs: 5,
@@ -50,8 +50,8 @@ extension Comparison {
       options.optimizer = optimizer
       return Variant(
         name: "\(name) \(rate)", model: model, options: options, rate: .constant(rate),
-        training: data.batches(data.training, size: choices.batch ?? 64, seed: choices.seed),
-        test: data.batches(data.test, size: 500, seed: nil))
+        training: data.batches(data.parts.training, size: choices.batch ?? 64, seed: choices.seed),
+        test: data.batches(data.parts.test ?? data.parts.training, size: 500, seed: nil))
     }
     return Comparison(
       title: "Optimisers and their learning rates", variants: variants, epochs: 3)

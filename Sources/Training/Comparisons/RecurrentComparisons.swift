@@ -28,7 +28,7 @@ extension Comparison {
       options.optimizer = SGD()
       options.clipNorm = limit
       return Variant(
-        name: name, model: start, options: options, rate: .constant(0.03),
+        name: name, model: start, options: options, rate: .constant(0.1),
         training: training.renamed(names), test: test.renamed(names))
     }
     let scales = try [0.5, 0.8, 1, 1.2, 1.5].map { ("scale \($0)", try model(scale: $0)) }

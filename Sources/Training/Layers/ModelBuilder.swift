@@ -20,6 +20,8 @@ public struct ModelBuilder: Sendable {
   public let seed: UInt64
   /// The element type of parameters, and the default for inputs.
   public let elementType: ElementType
+  /// Whether parameters get values. Without, only their shapes are of use.
+  private let drawsValues: Bool
   private let registry: Registry
   var builder = GraphBuilder()
   private(set) var path: [String] = []
@@ -38,7 +40,17 @@ public struct ModelBuilder: Sendable {
   public init(
     seed: UInt64 = 0, elementType: ElementType = .float32, operators: [any Operator.Type] = []
   ) {
+    self.init(seed: seed, elementType: elementType, operators: operators, drawsValues: true)
+  }
+
+  /// - Parameter drawsValues: Whether parameters get values. Without, nothing touches their memory, and a
+  ///   model of any size is built at once.
+  package init(
+    seed: UInt64 = 0, elementType: ElementType = .float32, operators: [any Operator.Type] = [],
+    drawsValues: Bool
+  ) {
     precondition([.float32, .float64].contains(elementType), "parameters are float32 or float64")
+    self.drawsValues = drawsValues
     registry = Registry.standard.adding(operators)
     self.seed = seed
     self.elementType = elementType
@@ -126,6 +138,7 @@ public struct ModelBuilder: Sendable {
     do throws(TensorError) {
       values = try Tensor(uninitialized: elementType, shape: shape)
     } catch { throw .graph("parameter '\(label)' of shape \(shape): \(error)") }
+    guard drawsValues else { return initializer(values, label) }
     let fans = fans ?? Fans(blockShape)
     var first = 0
     for initializer in blocks {

@@ -65,6 +65,37 @@ public struct LayerNorm: Layer {
   }
 }
 
+/// Local response normalization across channels (Krizhevsky, Sutskever and Hinton, 2012):
+/// `y = x / (bias + alpha / size · Σ x²)^beta`, where the sum is over the `size` channels around that of
+/// `x`, `[N, C, …]`.
+public struct LocalResponseNorm: Layer {
+  /// The number of channels of the sum.
+  public var size: Int
+  /// The factor of the mean square.
+  public var alpha: Float
+  /// The exponent.
+  public var beta: Float
+  /// The constant added to the mean square.
+  public var bias: Float
+
+  /// Creates a local response normalization.
+  public init(_ size: Int, alpha: Float = 1e-4, beta: Float = 0.75, bias: Float = 1) {
+    self.size = size
+    self.alpha = alpha
+    self.beta = beta
+    self.bias = bias
+  }
+
+  /// Adds an `LRN` node.
+  public func callAsFunction(
+    _ x: Signal, in m: inout ModelBuilder
+  ) throws(ModelError) -> Signal {
+    try m.node(
+      "LRN", [x],
+      [.int("size", size), .float("alpha", alpha), .float("beta", beta), .float("bias", bias)])
+  }
+}
+
 /// Dropout (Srivastava and others, 2014). In training mode, each element is set to 0 with probability
 /// `ratio` and otherwise divided by `1 − ratio`. In inference mode, `y = x`.
 public struct Dropout: Layer {

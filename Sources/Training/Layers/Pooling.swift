@@ -24,22 +24,28 @@ struct PoolWindow: Sendable {
 /// Max pooling of `[N, C, …]`: the largest element of each window.
 public struct MaxPool<Axes: SpatialAxes>: Layer {
   let window: PoolWindow
+  let roundsUp: Bool
 
   /// Creates a pool.
   /// - Parameters:
   ///   - kernel: The size of the window.
   ///   - stride: The distance between windows. The default is the size of the window.
   ///   - padding: The cells added around the input.
-  public init(_ kernel: PerAxis, stride: PerAxis? = nil, padding: Padding = 0) {
+  ///   - roundsUp: Whether the output includes a last window that extends beyond the padded input.
+  public init(
+    _ kernel: PerAxis, stride: PerAxis? = nil, padding: Padding = 0, roundsUp: Bool = false
+  ) {
     window = PoolWindow(kernel: kernel, stride: stride, padding: padding)
+    self.roundsUp = roundsUp
   }
 
   /// Adds a `MaxPool` node.
   public func callAsFunction(
     _ x: Signal, in m: inout ModelBuilder
   ) throws(ModelError) -> Signal {
-    try m.node(
-      "MaxPool", [x], try window.attributes(x, axes: Axes.count, "MaxPool\(Axes.count)D"))
+    let attributes = try window.attributes(x, axes: Axes.count, "MaxPool\(Axes.count)D")
+    return try m.node(
+      "MaxPool", [x], attributes + (roundsUp ? [.int("ceil_mode", 1)] : []))
   }
 }
 
