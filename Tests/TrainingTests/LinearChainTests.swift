@@ -113,6 +113,26 @@ import Testing
     #expect(abs(try loss().loss - sum / 8) < 1e-12)
   }
 
+  @Test func aSequenceMayHaveOneStep() throws {
+    var names: LinearChainNames?
+    let model = try Self.model(&names)
+    let inputs = [
+      "x": Tensor(shape: [1, 1, Self.classes], Array(Self.emissions[..<Self.classes])),
+      "lengths": Tensor(shape: [1], [1 as Int32]),
+    ]
+    let best = try #require((0..<Self.classes).max { Self.score(0, [$0]) < Self.score(0, [$1]) })
+    #expect(try Session(model).run(inputs)["tags"] == Tensor(shape: [1, 1], [Int64(best)]))
+
+    var options = TrainingOptions()
+    options.output = "emissions"
+    options.loss = .linearChain(try #require(names))
+    var batch = inputs
+    batch[Loss.labels] = Tensor(shape: [1, 1], [1 as Int64])
+    let result = try Trainer(model, options).train(on: Batch(batch, count: 1), rate: 1e-3)
+    let total = (0..<Self.classes).reduce(0) { $0 + Double.exp(Self.score(0, [$1])) }
+    #expect(abs(result.loss - (Double.log(total) - Self.score(0, [1]))) < 1e-12)
+  }
+
   /// The numbers of tools/generate/linear_chain.py.
   @Test func theGradientsAreThoseOfPyTorch() throws {
     let (loss, gradients) = try loss()

@@ -42,6 +42,10 @@ import Testing
     expectDataError("expected sentences") { try TaggedCorpus(empty) }
     let short = try folder.write("a b\n\nc d", to: "z.txt")
     expectDataError("at least 3 sentences") { try TaggedCorpus(short) }
+    let long = try folder.write(String(repeating: "a b\n", count: 2001), to: "l.txt")
+    expectDataError("line 2001", "2000 words") { try TaggedCorpus(long) }
+    let many = try folder.write((0..<1001).map { "a \($0)\n\n" }.joined(), to: "m.txt")
+    expectDataError("at most 1000 different tags, found 1001") { try TaggedCorpus(many) }
     expectDataError("No such file") { try TaggedCorpus(folder.path + "/none") }
   }
 
