@@ -227,7 +227,7 @@ def main():
             print(f"{kind:<12}{here:>11.4f}{there:>9.4f}{middle - start:>9.1f}{end - begin:>9.1f}",
                   flush=True)
             misses += here < there - 0.05
-    sys.exit(misses > 0)
+    sys.exit(int(misses > 0))
 
 
 if __name__ == "__main__":
