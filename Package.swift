@@ -155,7 +155,7 @@ let package = Package(
     .executableTarget(
       name: "onnx-train",
       dependencies: [
-        "ONNX", "ONNXImages", "ONNXPlots", "ToolSupport",
+        "ONNX", "ONNXConversion", "ONNXImages", "ONNXPlots", "ToolSupport",
         .product(name: "Numerics", package: "swift-numerics"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -205,8 +205,9 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "ONNX", "ONNXCases", "ONNXExplain", "ONNXPlots", "TestFiles", "ToolSupport", "onnx-run",
-        "onnx-convert", "onnx-train",
+        "ONNX", "ONNXCases", "ONNXConversion", "ONNXExplain", "ONNXImages", "ONNXPlots",
+        "TestFiles",
+        "ToolSupport", "onnx-run", "onnx-convert", "onnx-train",
       ],
       exclude: ["KnownFailures.txt"]),
   ],

@@ -9,6 +9,8 @@ import ONNXOperators
 public struct Differentiation: Sendable {
   /// The graph; `gradients(of:by:)` adds the gradients to it.
   public private(set) var graph: Graph
+  /// The names of values through which no gradient flows.
+  public var stopped: Set<String> = []
   let operatorSets: OperatorSets
   let engine: Engine
   let types: [String: ValueType]
@@ -134,11 +136,13 @@ public struct Differentiation: Sendable {
     return total.filter { names.contains($0.key) }
   }
 
-  /// The values that depend on any of `names` and are or may be of floating point.
+  /// The values that depend on any of `names` and are or may be of floating point, by paths without
+  /// values of `stopped`.
   private func reached(from names: [String]) -> Set<String> {
     var reached = Set(names)
     for node in graph.nodes where node.usedNames.contains(where: reached.contains) {
-      for output in node.outputs where !output.isEmpty && isReal(output) {
+      for output in node.outputs
+      where !output.isEmpty && isReal(output) && !stopped.contains(output) {
         reached.insert(output)
       }
     }

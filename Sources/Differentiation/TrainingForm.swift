@@ -12,13 +12,19 @@ public struct TrainingForm: Sendable {
   public let updates: [(initializer: String, output: String)]
 
   /// Brings a model into the form.
+  /// - Parameter isFixed: Whether training leaves an initializer as it is. A normalization with running
+  ///   statistics whose other initializers are all fixed stays in inference mode.
   /// - Throws: `ModelError` for an invalid model.
-  public init(_ model: Model, options: SessionOptions = .init()) throws(ModelError) {
+  public init(
+    _ model: Model, fixed isFixed: (String) -> Bool = { _ in false },
+    options: SessionOptions = .init()
+  ) throws(ModelError) {
     var form = try model.withWeightsAsInitializers(options: options)
     let sets = try OperatorSets(form.operatorSets)
     let registry = Registry.standard.adding(options.operators)
     var builder = GraphBuilder(taken: form.graph.allNames)
     var updates: [(initializer: String, output: String)] = []
+    let stated = Set(form.graph.initializers.compactMap(\.name))
     let used = Set(form.graph.outputs.map(\.name) + form.graph.nodes.flatMap(\.usedNames))
     for index in form.graph.nodes.indices {
       var node = form.graph.nodes[index]
@@ -34,6 +40,9 @@ public struct TrainingForm: Sendable {
         let made = try registry.make(node, operatorSet: version).operator
         guard let modal = made as? any ModalOperator else { continue }
         let mode = try modal.trainingMode(node, &builder)
+        let changing = Set(mode.updates.map(\.initializer))
+        let others = node.inputs.filter { stated.contains($0) && !changing.contains($0) }
+        if !changing.isEmpty, !others.isEmpty, others.allSatisfy(isFixed) { continue }
         form.graph.nodes[index] = mode.node
         updates += mode.updates
       } catch { throw fail(error) }

@@ -11,8 +11,9 @@ struct Axis {
   /// - Parameters:
   ///   - values: the numbers to cover; an infinite one or NaN, and on a logarithmic axis 0 or less, is
   ///     ignored
+  ///   - isWhole: whether the ticks of a linear axis are whole numbers
   ///   - marks: the wanted number of ticks on a linear axis
-  init(_ values: some Sequence<Double>, isLogarithmic: Bool, marks: Int) {
+  init(_ values: some Sequence<Double>, isLogarithmic: Bool, isWhole: Bool = false, marks: Int) {
     self.isLogarithmic = isLogarithmic
     var low = Double.infinity
     var high = -Double.infinity
@@ -34,7 +35,8 @@ struct Axis {
       let margin = low == 0 ? 1 : abs(low) * 0.5
       (low, high) = (low - margin, high + margin)
     }
-    let step = Self.roundStep((high - low) / Double(max(marks, 1)))
+    let least = Self.roundStep((high - low) / Double(max(marks, 1)))
+    let step = isWhole ? max(least, 1) : least
     let first = (low / step - 1e-9).rounded(.up)
     let last = (high / step + 1e-9).rounded(.down)
     self.low = low

@@ -33,6 +33,9 @@ package struct Color: Sendable, Hashable {
     return Color(mix(red, other.red), mix(green, other.green), mix(blue, other.blue))
   }
 
+  /// Whether white text is easier to read on the colour than black text.
+  var isDark: Bool { 299 * Int(red) + 587 * Int(green) + 114 * Int(blue) < 140_000 }
+
   /// The colour as SVG writes it: `#RRGGBB`.
   var hex: String {
     let digits = [red, green, blue].map { value in

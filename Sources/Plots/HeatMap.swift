@@ -12,6 +12,8 @@ package struct HeatMap: Sendable {
   /// A label for each column, cut to the width of a cell; or empty.
   package var columnLabels: [String] = []
   package var rowLabels: [String] = []
+  /// A text in each cell, row by row; or empty.
+  package var cellLabels: [String] = []
   package var xLabel = ""
   package var yLabel = ""
   /// The ends of the colour scale. `nil` takes the smallest and the largest number, or a range around
@@ -87,6 +89,12 @@ package struct HeatMap: Sendable {
         let position = (values[row * columns + column] - low) / (high - low)
         canvas.fill(
           left + column * width, top + row * height, width, height, Self.color(position, colors))
+        guard row * columns + column < cellLabels.count else { continue }
+        let text = cellLabels[row * columns + column]
+        canvas.text(
+          text, left + column * width + (width - Canvas.textWidth(text)) / 2,
+          top + row * height + (height - BitmapFont.height) / 2 + 1,
+          Self.color(position, colors).isDark ? .white : .ink)
       }
       if labelWidth > 0, row < rowLabels.count {
         let label = String(rowLabels[row].prefix(labelWidth))

@@ -30,6 +30,8 @@ package struct Plot: Sendable {
   package var series: [Series]
   package var hasLogarithmicX = false
   package var hasLogarithmicY = false
+  /// Whether the ticks along x are whole numbers, as for epochs.
+  package var hasWholeX = false
 
   package init(_ title: String, xLabel: String, yLabel: String, _ series: [Series] = []) {
     self.title = title
@@ -69,10 +71,10 @@ package struct Plot: Sendable {
     }
   }
 
-  private func draw(on surface: inout some PlotSurface, width: Double, height: Double) {
+  func draw(on surface: inout some PlotSurface, width: Double, height: Double) {
     let xAxis = Axis(
       series.lazy.flatMap { $0.points.map(\.x) }, isLogarithmic: hasLogarithmicX,
-      marks: max(2, Int(width) / 110))
+      isWhole: hasWholeX, marks: max(2, Int(width) / 110))
     let yAxis = Axis(
       series.lazy.flatMap { $0.points.map(\.y) }, isLogarithmic: hasLogarithmicY,
       marks: max(2, Int(height) / 70))

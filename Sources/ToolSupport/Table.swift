@@ -8,8 +8,13 @@ package struct Table {
 
   /// An empty table with these column headers.
   package init(_ columns: KeyValuePairs<String, Alignment>) {
-    alignments = columns.map(\.value)
-    rows = [columns.map(\.key)]
+    self.init(columns: columns.map { ($0.key, $0.value) })
+  }
+
+  /// An empty table with these column headers.
+  package init(columns: [(name: String, alignment: Alignment)]) {
+    alignments = columns.map(\.alignment)
+    rows = [columns.map(\.name)]
   }
 
   /// Adds a row.

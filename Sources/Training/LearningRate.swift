@@ -42,6 +42,14 @@ public enum LearningRate: Sendable, Hashable {
     }
   }
 
+  /// Whether the rate at a point of training depends on the total number of epochs.
+  public var dependsOnLength: Bool {
+    switch self {
+    case .constant, .steps, .exponential: false
+    case .cosine, .triangle, .oneCycle: true
+    }
+  }
+
   /// The same schedule with another highest rate.
   package func scaled(to rate: Double) -> LearningRate {
     switch self {

@@ -8,29 +8,46 @@ struct ParameterChoice {
   private let single: Set<String>
   private let moduleNames: [String: Set<String>]
   private let frozen: NamePatterns
+  private let trained: NamePatterns
+  private let statistics: Set<String>
 
   /// - Parameters:
   ///   - frozen: patterns for the names of initializers, or of PyTorch's parameters, that are not
   ///     trained
+  ///   - trained: patterns for the only ones that are trained; empty for all that are not frozen
   ///   - producer: the tool that wrote the model
   /// - Throws: `TrainingError.model` for a pattern that matches nothing
-  init(_ graph: Graph, frozen: [String], producer: String?) throws(TrainingError) {
+  init(
+    _ graph: Graph, frozen: [String], trained: [String], producer: String?
+  ) throws(TrainingError) {
     moduleNames = graph.moduleNames
     self.frozen = NamePatterns(frozen)
+    self.trained = NamePatterns(trained)
+    statistics = Set(
+      graph.parameterUses.filter { $0.role == .mean || $0.role == .variance }.map(\.name))
     single = Self.singleParameters(graph, namesScalars: producer == "pytorch")
-    guard !frozen.isEmpty else { return }
+    guard !frozen.isEmpty || !trained.isEmpty else { return }
     let own = graph.initializers.compactMap(\.name)
     let names = Set(own).union(moduleNames.values.joined())
-    if let pattern = self.frozen.unmatched(by: names).first {
-      throw .model(
-        "no initializer matches \(pattern.quoted), which is to be frozen"
-          + hint(forPattern: pattern, names))
+    for (patterns, purpose) in [(self.frozen, "frozen"), (self.trained, "trained")] {
+      if let pattern = patterns.unmatched(by: names).first {
+        throw .model(
+          "no initializer matches \(pattern.quoted), which is to be \(purpose)"
+            + hint(forPattern: pattern, names))
+      }
     }
   }
 
   func isFrozen(_ name: String) -> Bool {
-    frozen.contains(name) || moduleNames[name]?.contains(where: frozen.contains) == true
+    matches(frozen, name) || !trained.texts.isEmpty && !matches(trained, name)
   }
+
+  private func matches(_ patterns: NamePatterns, _ name: String) -> Bool {
+    patterns.contains(name) || moduleNames[name]?.contains(where: patterns.contains) == true
+  }
+
+  /// Whether a tensor is the running mean or variance of a normalization.
+  func isStatistic(_ name: String) -> Bool { statistics.contains(name) }
 
   /// Whether a tensor looks like a parameter: floating point, and with more than one element or in the
   /// place of a parameter.

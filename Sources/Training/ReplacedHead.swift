@@ -9,6 +9,14 @@ extension Model {
   /// - Throws: `TrainingError.model` if there is no such layer or its weights are not constant,
   ///   `TrainingError.interpreter` if the model does not run.
   public func replacingHead(classes: Int, seed: UInt64) throws(TrainingError) -> Model {
+    try replacingHeadParameters(classes: classes, seed: seed).model
+  }
+
+  /// The model with a new last layer, and the names of the layer's weights and bias.
+  /// - Throws: `TrainingError` as `replacingHead`
+  package func replacingHeadParameters(
+    classes: Int, seed: UInt64
+  ) throws(TrainingError) -> (model: Model, parameters: [String]) {
     var model = try TrainingError.wrapping { () throws(ModelError) in
       try withWeightsAsInitializers()
     }
@@ -16,20 +24,26 @@ extension Model {
       throw .model("the model has no output")
     }
     var name = output.name
+    var reshapes: [Int] = []
+    let noHead = TrainingError.model(
+      "the model does not end in a Gemm, MatMul or Conv that could be replaced")
     while true {
       guard let index = model.graph.nodes.firstIndex(where: { $0.outputs.contains(name) }) else {
-        throw .model("the model does not end in a Gemm, MatMul or Conv that could be replaced")
+        throw noHead
       }
       let node = model.graph.nodes[index]
-      if ["Gemm", "MatMul", "Conv"].contains(node.operatorType) {
-        try model.replaceWeights(of: node, classes: classes, seed: seed)
-        break
-      }
-      guard let next = node.inputs.first(where: { !$0.isEmpty }) else {
-        throw .model("the model does not end in a Gemm, MatMul or Conv that could be replaced")
-      }
+      if ["Gemm", "MatMul", "Conv"].contains(node.operatorType) { break }
+      if node.operatorType == "Reshape" { reshapes.append(index) }
+      // A bias may be the first operand of the sum behind the layer.
+      let computed = Set(model.graph.nodes.flatMap(\.outputs))
+      guard let next = node.inputs.first(where: computed.contains) else { throw noHead }
       name = next
     }
+    guard let index = model.graph.nodes.firstIndex(where: { $0.outputs.contains(name) }) else {
+      throw noHead
+    }
+    let head = try model.replaceWeights(of: model.graph.nodes[index], classes, seed: seed)
+    for reshape in reshapes { try model.replaceSize(head.oldClasses, classes, ofReshape: reshape) }
     if var type = output.type?.tensorType, var shape = type.shape {
       let axis = shape.rank == 4 ? 1 : shape.rank - 1
       if axis >= 0 { shape[axis] = .size(classes) }
@@ -37,13 +51,36 @@ extension Model {
       model.graph.outputs[0].type = .tensor(type)
     }
     model.graph.valueInfos = []
-    return model
+    return (model, head.parameters)
+  }
+
+  /// Replaces the number of classes in the constant shape of a `Reshape` behind the head.
+  private mutating func replaceSize(
+    _ oldClasses: Int, _ classes: Int, ofReshape index: Int
+  ) throws(TrainingError) {
+    let node = graph.nodes[index]
+    guard node.inputs.count > 1 else { return }
+    let name = node.inputs[1]
+    var shape = graph.initializers.first { $0.name == name }?.tensor
+    if let constant = graph.nodes.first(where: { $0.outputs.contains(name) }),
+      case .tensor(let value)? = constant.attribute("value")?.value
+    {
+      shape = value.tensor
+    }
+    guard let shape, shape.elementType == .int64 else { return }
+    let sizes = shape.elements(as: Int64.self).map {
+      $0 == Int64(oldClasses) ? Int64(classes) : $0
+    }
+    var builder = GraphBuilder(taken: graph.allNames)
+    graph.nodes[index].inputs[1] = builder.constant(
+      Tensor(shape: shape.shape, sizes), hint: "\(name)_of_head")
+    graph.initializers += builder.initializers
   }
 
   private mutating func replaceWeights(
-    of node: Node, classes: Int, seed: UInt64
-  ) throws(TrainingError) {
-    let weights = node.inputs[1]
+    of node: Node, _ classes: Int, seed: UInt64
+  ) throws(TrainingError) -> (parameters: [String], oldClasses: Int) {
+    let (weights, isTurned) = graph.origin(ofWeights: node.inputs[1])
     guard let index = graph.initializers.firstIndex(where: { $0.name == weights }) else {
       throw .model("the weights '\(weights)' of the last layer are not an initializer")
     }
@@ -52,9 +89,9 @@ extension Model {
     switch node.operatorType {
     case "Gemm":
       isTransposed =
-        if case .int(1)? = node.attribute("transB")?.value { true } else { false }
+        if case .int(1)? = node.attribute("transB")?.value { !isTurned } else { isTurned }
     case "Conv": isTransposed = true
-    default: isTransposed = false
+    default: isTransposed = isTurned
     }
     guard old.shape.count >= 2, old.elementType == .float32 || old.elementType == .float64 else {
       throw .model("'\(weights)': expected a float32 or float64 matrix, got \(old)")
@@ -64,7 +101,9 @@ extension Model {
     let fanIn = old.count / max(1, old.shape[isTransposed ? 0 : old.shape.count - 1])
     replace(index, by: drawn(old, shape, fanIn, seed, weights))
     let oldClasses = old.shape[isTransposed ? 0 : old.shape.count - 1]
-    if let bias = bias(of: node) { try replaceBias(bias, oldClasses, classes, fanIn, seed) }
+    guard let bias = bias(of: node) else { return ([weights], oldClasses) }
+    try replaceBias(bias, oldClasses, classes, fanIn, seed)
+    return ([weights, bias], oldClasses)
   }
 
   /// The layer's bias: its own input, or the operand of an `Add` behind it.
@@ -107,5 +146,19 @@ extension Model {
     let numbers = (0..<(shape.elementCount ?? 0)).map { _ in random.uniform(-bound, bound) }
     return old.elementType == .float64
       ? Tensor(shape: shape, numbers) : Tensor(shape: shape, numbers.map(Float.init))
+  }
+}
+
+extension Graph {
+  /// The initializer that a weight is, perhaps transposed by nodes in between.
+  fileprivate func origin(ofWeights name: String) -> (name: String, isTransposed: Bool) {
+    var (name, isTransposed) = (name, false)
+    while let node = nodes.first(where: { $0.outputs.contains(name) }),
+      ["Transpose", "Identity"].contains(node.operatorType), let input = node.inputs.first
+    {
+      if node.operatorType == "Transpose" { isTransposed.toggle() }
+      name = input
+    }
+    return (name, isTransposed)
   }
 }

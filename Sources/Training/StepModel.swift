@@ -23,12 +23,16 @@ struct StepModel {
   /// Creates the forward pass and the loss, with parameters as inputs.
   /// - Parameter isTraining: Whether operators are in training mode.
   init(_ model: Model, _ options: TrainingOptions, isTraining: Bool) throws(TrainingError) {
-    let (form, base) = try TrainingError.wrapping { () throws(ModelError) in
-      let form = try TrainingForm(model, options: options.session)
-      return isTraining
-        ? (form, form.model)
-        : (form, try model.withWeightsAsInitializers(options: options.session))
+    let plain = try TrainingError.wrapping { () throws(ModelError) in
+      try model.withWeightsAsInitializers(options: options.session)
     }
+    let choice = try ParameterChoice(
+      plain.graph, frozen: options.frozen, trained: options.trained,
+      producer: model.producerName)
+    let form = try TrainingError.wrapping { () throws(ModelError) in
+      try TrainingForm(plain, fixed: choice.isFrozen, options: options.session)
+    }
+    let base = isTraining ? form.model : plain
     let updates = isTraining ? form.updates : []
     self.model = base
     var graph = base.graph
@@ -37,10 +41,10 @@ struct StepModel {
     // values of a one-hot vector, for one, are not.
     let stated = Set(model.graph.initializers.compactMap(\.name))
     let states = zeroStates(graph)
-    let choice = try ParameterChoice(graph, frozen: options.frozen, producer: model.producerName)
     parameters = graph.initializers.compactMap { initializer in
       guard let name = initializer.name, !changing.contains(name), !states.contains(name),
         choice.isWeight(name, initializer.tensor), !choice.isFrozen(name),
+        !choice.isStatistic(name),
         stated.contains(name) || initializer.tensor.shape.count >= 2
       else { return nil }
       return name
@@ -67,19 +71,24 @@ struct StepModel {
       throw .model("the type of output '\(output)' cannot be inferred")
     }
     var builder = GraphBuilder(taken: graph.allNames.union([Loss.labels, Self.rate, Self.time]))
-    values = try options.loss.add(of: output, type, &builder)
+    values = try options.loss.add(of: output, type, options, &builder)
     guard !graph.allNames.contains(Loss.labels) else {
       throw .model(
         "the model has a value named '\(Loss.labels)', the name of the training labels; rename it")
     }
-    let shape: Shape? =
-      options.loss == .crossEntropy
-      ? type.shape.map { Shape(Array($0.dimensions.prefix($0.rank == 3 ? 2 : 1))) }
-      : type.shape
-    graph.inputs.append(ValueInfo(Loss.labels, .tensor(values.labelType, shape)))
+    if let labelType = values.labelType {
+      let shape: Shape? =
+        options.loss == .crossEntropy
+        ? type.shape.map { Shape(Array($0.dimensions.prefix($0.rank == 3 ? 2 : 1))) }
+        : type.shape
+      graph.inputs.append(ValueInfo(Loss.labels, .tensor(labelType, shape)))
+    }
     graph.nodes += builder.nodes
     graph.initializers += builder.initializers
-    var outputs = [values.loss, values.correct, values.counted].compactMap { $0 }
+    var outputs = [
+      values.loss, values.correct, values.counted, values.weight,
+      isTraining ? nil : values.predicted,
+    ].compactMap { $0 }
     for (input, state) in options.states {
       carried[input] = state
       outputs.append(state)
@@ -99,8 +108,10 @@ struct StepModel {
     _ options: TrainingOptions, accumulates: Bool
   ) throws(TrainingError) {
     let (model, loss, parameters) = (model, values.loss, parameters)
+    let stopped = try Self.stopped(model.graph, options.stopped)
     let (differentiated, gradients) = try TrainingError.wrapping { () throws(ModelError) in
       var differentiation = try Differentiation(model, options: options.session)
+      differentiation.stopped = stopped
       let gradients = try differentiation.gradients(of: loss, by: parameters)
       return (differentiation.graph, gradients)
     }
@@ -123,6 +134,18 @@ struct StepModel {
     self.model.graph = graph
   }
 
+  /// The values of the graph that match the patterns.
+  private static func stopped(
+    _ graph: Graph, _ patterns: [String]
+  ) throws(TrainingError) -> Set<String> {
+    let values = NamePatterns(patterns)
+    let names = Set(graph.nodes.flatMap(\.outputs))
+    if let pattern = values.unmatched(by: names).first {
+      throw .model("no value matches \(pattern.quoted), at which the gradient is to stop")
+    }
+    return names.filter(values.contains)
+  }
+
   /// The value that the loss takes: the output, or the input of the softmax that computes it.
   private static func scores(
     _ graph: Graph, _ options: TrainingOptions
@@ -135,7 +158,7 @@ struct StepModel {
         options.output.map { "the model has no output '\($0)'; its outputs are \(names)" }
           ?? "the model has no output")
     }
-    guard options.loss != .meanSquaredError,
+    guard options.loss == .crossEntropy || options.loss == .binaryCrossEntropy,
       let last = graph.nodes.first(where: { $0.outputs.first == output }),
       options.loss == .crossEntropy
         ? ["Softmax", "LogSoftmax"].contains(last.operatorType) : last.operatorType == "Sigmoid"

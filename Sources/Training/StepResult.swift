@@ -8,6 +8,8 @@ public struct StepResult: Sendable {
   public var accuracy: Double? { correct.map { counted > 0 ? Double($0) / counted : 0 } }
   /// The number of labels or examples that the loss is the mean of.
   public var counted = 0.0
+  /// The sum of their class weights, by which the loss is a mean; without class weights `counted`.
+  public var weight = 0.0
   /// The number of correct predictions; `nil` for losses other than cross entropy.
   public var correct: Int?
   /// The norm of all gradients of the last batch before clipping; 0 for an evaluation.
@@ -20,16 +22,20 @@ public struct StepResult: Sendable {
     loss = outputs[model.values.loss]?.number ?? .nan
     correct = model.values.correct.flatMap { outputs[$0]?.number }.map { Int($0) }
     counted = model.values.counted.flatMap { outputs[$0]?.number } ?? Double(batch.count)
+    weight = model.values.weight.flatMap { outputs[$0]?.number } ?? counted
     gradientNorm = outputs[model.norm]?.number ?? 0
   }
 
-  /// Combines the means with those of another result, weighted by `counted`.
+  /// Combines the means with those of another result, weighted by `weight` and `counted`.
   public mutating func add(_ other: StepResult) {
     guard other.counted > 0 else { return }
-    let sum = counted + other.counted
-    loss = (loss * counted + other.loss * other.counted) / sum
+    if other.weight > 0 {
+      let sum = weight + other.weight
+      loss = (loss * weight + other.loss * other.weight) / sum
+      weight = sum
+    }
     if let hits = other.correct { correct = (correct ?? 0) + hits }
-    counted = sum
+    counted += other.counted
     gradientNorm = other.gradientNorm
   }
 }

@@ -77,6 +77,7 @@ public final class Trainer {
   public func train(
     on batch: Batch, rate: Double, profile: Profile? = nil
   ) throws(TrainingError) -> StepResult {
+    try check(batch)
     let isPart = (batchCount + 1) % options.accumulation != 0
     let (model, session) = isPart ? partStep ?? (step, stepSession) : (step, stepSession)
     var inputs = batch.tensors
@@ -105,6 +106,14 @@ public final class Trainer {
   public func evaluate(
     on batch: Batch, states: CarriedState
   ) throws(TrainingError) -> StepResult {
+    try outcome(of: batch, states: states).result
+  }
+
+  /// The result of a batch, and the predicted class of each label if the loss is cross entropy.
+  private func outcome(
+    of batch: Batch, states: CarriedState
+  ) throws(TrainingError) -> (result: StepResult, predicted: Tensor?) {
+    try check(batch)
     try startStates(batch, states, isForced: batch.startsState)
     let all = CarriedState(state.tensors.filter { evaluation.initial[$0.key] != nil })
     for (name, tensor) in states.tensors { all[name] = tensor }
@@ -113,18 +122,54 @@ public final class Trainer {
         batch.tensors, state: all, carried: evaluation.carried, seed: options.seed)
     }
     for name in options.states.keys { states[name] = all[name] }
-    return StepResult(outputs, evaluation, batch)
+    return (
+      StepResult(outputs, evaluation, batch),
+      evaluation.values.predicted.flatMap { outputs[$0] }
+    )
   }
 
   /// Computes the mean loss and accuracy of all batches of epoch 0.
+  /// - Parameter observe: Receives each batch's labels and predicted classes, both flattened, if the
+  ///   loss is cross entropy.
   /// - Throws: `TrainingError` as for one batch, and errors of the source.
-  public func evaluate(_ batches: any BatchSource) throws -> StepResult {
+  public func evaluate(
+    _ batches: any BatchSource,
+    _ observe: ((_ labels: [Int64], _ predicted: [Int64]) -> Void)? = nil
+  ) throws -> StepResult {
     let states = CarriedState()
     var total = StepResult()
     for index in 0..<batches.batchCount {
-      total.add(try evaluate(on: batches.batch(epoch: 0, index: index), states: states))
+      let batch = try batches.batch(epoch: 0, index: index)
+      let (result, predicted) = try outcome(of: batch, states: states)
+      total.add(result)
+      if let observe, let predicted, let labels = batch.tensors[Loss.labels] {
+        observe(try labels.array(as: Int64.self), try predicted.array(as: Int64.self))
+      }
     }
     return total
+  }
+
+  /// The number of classes that the loss tells apart; `nil` if it is not known or the loss is not
+  /// cross entropy.
+  public var classCount: Int? { evaluation.values.classCount }
+
+  /// Checks that every label is that of a class or ignored.
+  /// - Parameter source: The data that has the labels, for the error.
+  /// - Throws: `TrainingError.label`
+  public func check(
+    labels: some Sequence<Int64>, in source: String
+  ) throws(TrainingError) {
+    guard let classCount else { return }
+    let classes = 0..<Int64(classCount)
+    for label in labels where !classes.contains(label) && label != options.ignoredLabel {
+      throw .label(
+        label, source: source, classCount: classCount, ignored: options.ignoredLabel)
+    }
+  }
+
+  private func check(_ batch: Batch) throws(TrainingError) {
+    guard let labels = batch.tensors[Loss.labels], labels.elementType == .int64 else { return }
+    try check(labels: labels.elements(as: Int64.self), in: "batch \(batchCount)")
   }
 
   /// Runs the model with its current parameters.

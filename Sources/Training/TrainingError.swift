@@ -5,6 +5,8 @@ import ONNXInterpreter
 public enum TrainingError: Error, Sendable, Hashable {
   /// The model cannot be trained with these options.
   case model(String)
+  /// A label is not that of a class. `source` is the data that has it.
+  case label(Int64, source: String, classCount: Int, ignored: Int64)
   /// The loss or the gradient norm of a step is infinite or NaN. `node` describes the first node
   /// with such an output.
   case notFinite(step: Int, node: String)
@@ -21,6 +23,9 @@ extension TrainingError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .model(let reason): reason
+    case .label(let label, let source, let classCount, let ignored):
+      "\(source): label \(label) is out of range: expected 0 to \(classCount - 1), "
+        + "or \(ignored), which is left out of the loss"
     case .notFinite(let step, let node):
       "step \(step): the loss or a gradient is infinite or NaN, first in \(node); "
         + "a lower learning rate or gradient clipping may help"

@@ -26,6 +26,7 @@ public final class TrainingLoop {
     self.training = training
     self.validation = validation
     self.settings = settings
+    progress.epochs = settings.epochs
   }
 
   /// An event that `run` reports.
@@ -46,8 +47,10 @@ public final class TrainingLoop {
     case interrupted
   }
 
-  /// Restores the state that a checkpoint holds.
-  /// - Throws: `TrainingError.checkpoint` if it belongs to another training run.
+  /// Restores the state that a checkpoint holds. Its run may have been planned for another number of
+  /// epochs; the learning rate then follows the schedule of the new number from here.
+  /// - Throws: `TrainingError.checkpoint` if it belongs to another training run, or has completed more
+  ///   epochs than `Settings.epochs`.
   public func resume(_ checkpoint: Checkpoint) throws(TrainingError) {
     guard checkpoint.configuration == settings.configuration else {
       throw .checkpoint(
@@ -59,8 +62,14 @@ public final class TrainingLoop {
         "it is at batch \(checkpoint.progress.batch) of an epoch, "
           + "but the data has only \(training.batchCount) batches")
     }
+    guard checkpoint.progress.epoch <= settings.epochs else {
+      throw .checkpoint(
+        "it has completed \(checkpoint.progress.epoch) epochs, more than the \(settings.epochs) "
+          + "to train for")
+    }
     best = try checkpoint.restore(trainer)
     progress = checkpoint.progress
+    progress.epochs = settings.epochs
   }
 
   /// Trains until all epochs are complete, validation stops improving, or `observe` returns `false`.

@@ -4,6 +4,11 @@ import ONNXInterpreter
 public struct TrainingOptions: Sendable {
   /// The loss. The default is cross entropy.
   public var loss = Loss.crossEntropy
+  /// The label of positions that cross entropy leaves out.
+  public var ignoredLabel = Loss.ignored
+  /// A weight of at least 0 for each class, by which cross entropy weights the labels in its mean;
+  /// `nil` for equal weights. Accuracies are not weighted.
+  public var classWeights: [Float]?
   /// The output that the loss takes; `nil` for the model's first. If a softmax computes it and the
   /// loss is cross entropy, the loss takes the softmax's input instead.
   public var output: String?
@@ -17,7 +22,14 @@ public struct TrainingOptions: Sendable {
   public var maxNorms: [MaxNorm] = []
   /// Patterns with `*` and `?` for initializers that are not trained: for their names, or those of
   /// PyTorch's parameters where an exporter notes modules. A pattern that matches nothing is an error.
+  /// A batch normalization whose scale and bias are frozen stays in inference mode, as in Keras.
   public var frozen: [String] = []
+  /// Patterns for the only initializers that are trained; empty for all that are not frozen. A pattern
+  /// that matches nothing is an error.
+  public var trained: [String] = []
+  /// Patterns with `*` and `?` for values that the gradient treats as constants: it does not flow
+  /// through them. A pattern that matches nothing is an error.
+  public var stopped: [String] = []
   /// The number of batches whose mean gradient makes one step.
   public var accumulation = 1
   /// The state inputs of a recurrent model, and for each the output that provides its value for the

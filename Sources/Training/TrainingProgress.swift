@@ -4,6 +4,8 @@ import ONNXFormat
 public struct TrainingProgress: Sendable {
   /// The number of epochs completed.
   public var epoch = 0
+  /// The number of epochs that the learning rate schedule is made for.
+  public var epochs = 0
   /// The number of batches completed in the current epoch.
   public var batch = 0
   /// The mean result of the current epoch so far.
@@ -77,8 +79,10 @@ extension TrainingProgress {
   /// The progress as a model's metadata.
   var metadata: [MetadataEntry] {
     var entries = [
-      ("epoch", "\(epoch)"), ("batch", "\(batch)"), ("loss", "\(sum.loss)"),
-      ("counted", "\(sum.counted)"), ("correct", sum.correct.map { "\($0)" } ?? ""),
+      ("epoch", "\(epoch)"), ("epochs", "\(epochs)"), ("batch", "\(batch)"),
+      ("loss", "\(sum.loss)"),
+      ("counted", "\(sum.counted)"), ("weight", "\(sum.weight)"),
+      ("correct", sum.correct.map { "\($0)" } ?? ""),
       (
         "history",
         history.map { $0.fields.joined(separator: ",") }.joined(separator: "\n")
@@ -106,9 +110,11 @@ extension TrainingProgress {
       return number
     }
     epoch = try number("epoch")
+    epochs = try number("epochs")
     batch = try number("batch")
     sum.loss = try number("loss")
     sum.counted = try number("counted")
+    sum.weight = try number("weight")
     sum.correct = Int(try text("correct"))
     for line in try text("history").split(separator: "\n") {
       let fields = line.split(separator: ",", omittingEmptySubsequences: false)

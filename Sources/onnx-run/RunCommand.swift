@@ -65,6 +65,9 @@ struct RunCommand: ToolCommand {
     parsing: .unconditional, help: "The allowed absolute difference, added to the relative one.")
   var atol = 1e-5
 
+  @Flag(help: "Print the elements of the outputs.")
+  var values = false
+
   @Flag(help: "Print the time of each node and operator.")
   var profile = false
 
@@ -145,7 +148,10 @@ struct RunCommand: ToolCommand {
     for picture in inputs.pictures where draw || Terminal.standardError.isInteractive {
       drawing(picture, on: .standardError).forEach(printError)
     }
-    for result in results { print(summary(of: result.value, name: result.name)) }
+    for result in results {
+      print(summary(of: result.value, name: result.name))
+      if values, let tensor = result.value.tensor { print(elementText(of: tensor)) }
+    }
     let scores = Set(session.results.map(\.name))
     printTop(results.filter { scores.contains($0.name) }, labels.map(String.init))
     printError(

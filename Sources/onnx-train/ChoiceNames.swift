@@ -40,10 +40,18 @@ struct StepArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
+    help: "The label of examples or positions that the loss leaves out. (default: -100)")
+  var ignoreLabel: Int64?
+
+  @Option(
+    parsing: .unconditional,
     help: "The largest norm of all gradients together. Larger gradients are scaled down.")
   var clipNorm: Double?
 
   func validate() throws {
+    if ignoreLabel != nil, loss != .crossEntropy {
+      throw ValidationError("--ignore-label: only the loss cross-entropy has labels")
+    }
     if let clipNorm, !(clipNorm > 0) {
       throw ValidationError("--clip-norm: expected more than 0, got \(clipNorm)")
     }
@@ -51,6 +59,7 @@ struct StepArguments: ParsableArguments {
 
   func apply(to options: inout TrainingOptions) {
     options.loss = loss.loss
+    if let ignoreLabel { options.ignoredLabel = ignoreLabel }
     options.clipNorm = clipNorm
   }
 }

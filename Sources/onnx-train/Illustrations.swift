@@ -10,6 +10,8 @@ extension Recipe.Illustration {
     switch self {
     case .reconstructions(let pictures):
       return try writeReconstructions(model, pictures, to: stem + ".reconstructions.png")
+    case .filters(let layers, let sizes, let pictures):
+      return try writeFilters(model, layers, sizes, pictures, to: stem)
     case .forecast(let task): return try writeForecast(model, task, to: stem + ".forecast")
     case .gradientNorms(let start, let sequences, let input):
       return try writeGradientNorms(start, model, sequences, input, to: stem + ".gradients")
@@ -26,28 +28,18 @@ extension Plot {
 }
 
 /// Writes pictures above their reconstructions by an autoencoder.
-private func writeReconstructions(
+func writeReconstructions(
   _ model: Model, _ pictures: Tensor, to path: String
 ) throws -> String? {
   guard let drawn = try Session(model).run(["image": pictures])["reconstruction"] else {
     return nil
   }
   var sheet = TileSheet(
-    "Pictures and their reconstructions", try rows(pictures) + rows(drawn))
+    "Pictures and their reconstructions", try pictures.pictures + drawn.pictures)
   sheet.range = .fixed(0...1)
   sheet.columns = pictures.shape[0]
   do { try sheet.image().writePNG(to: path) } catch { throw Failure(path, error) }
   return "reconstructions: \(path)"
-}
-
-/// The rows of a float32 tensor as tensors.
-private func rows(_ tensor: Tensor) throws -> [Tensor] {
-  let shape = Array(tensor.shape.dropFirst())
-  let numbers = try tensor.array(as: Float.self)
-  let size = shape.reduce(1, *)
-  return (0..<tensor.shape[0]).map {
-    Tensor(shape: shape, Array(numbers[$0 * size..<($0 + 1) * size]))
-  }
 }
 
 /// Writes a plot of a series and its forecast.

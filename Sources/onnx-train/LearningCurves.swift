@@ -17,6 +17,7 @@ struct LearningCurves {
       Plot.Series("validation", points { $0.validationLoss }),
     ].filter { !$0.points.isEmpty }
     plot.hasLogarithmicY = plot.series.allSatisfy { $0.points.allSatisfy { $0.y > 0 } }
+    plot.hasWholeX = true
     try plot.writeSVGAndPNG(name)
   }
 

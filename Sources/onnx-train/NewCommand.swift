@@ -1,6 +1,5 @@
 import ArgumentParser
 import ONNX
-import ONNXImages
 import ToolSupport
 
 /// Trains a model from scratch.
@@ -9,54 +8,83 @@ struct NewCommand: ToolCommand {
     commandName: "new", abstract: "Train a model from scratch.",
     discussion: """
       DATA:
-        mlp, lenet5, resnet-small, autoencoder, alexnet, zfnet, vgg11, vgg16, vgg19,
+        mlp, lenet5, resnet-small, autoencoder, rbm, dbn, alexnet, zfnet, vgg11, vgg16, vgg19,
         googlenet, resnet18, resnet50: pictures, which are
           a folder with MNIST's four IDX files, gzipped or not,
-          a folder with a subfolder of .png or .jpg files for each class, or
-          a .npz file with arrays x and y
+          a folder with a subfolder of .png, .jpg, .bmp, .webp or .tif files for each class, or
+          a .npz file with arrays x and y, and, optionally, validation_x, validation_y, test_x
+          and test_y
         char-rnn, char-lstm, char-gru, word-lstm: a text file
         text-cnn, bilstm: a folder with *.pos and *.neg, one sentence per line
         seq2seq, caption, forecast, parity, adding: none, they generate it
 
-      alexnet to resnet50 have the sizes of their papers for pictures of 224 x 224 pixels and 1000
-      classes. For pictures of fewer than 64 pixels along a side, the first convolution has a
-      window of 3 x 3 and no stride, the pool after it is left out, and --width is 0.25.
+      alexnet to resnet50 have the sizes of their papers for pictures of 224 x 224 pixels and 1000 \
+      classes. For pictures of fewer than 64 pixels along a side, the first convolution has a window \
+      of 3 x 3 and no stride, the pool after it is left out, and --width is 0.25.
 
-      The last line on standard output is the model's result on data that it was not trained on.
+      The last line on standard output is the model's result on data that it was not trained on. The \
+      test data is not looked at before the end. A classifier's confusion matrix is written next to \
+      the model.
       """)
 
   @Argument(help: "The architecture.")
   var architecture: ArchitectureName
 
   @OptionGroup var arguments: TrainingArguments
+  @OptionGroup var preparation: DataArguments
   @OptionGroup var sizes: SizeArguments
 
   func perform() throws -> ExitStatus {
     if architecture.needsData, arguments.data == nil {
       throw Failure("--data: \(architecture.rawValue) needs training data; see --help")
     }
-    for (name, isGiven, applies) in [
-      ("--width", sizes.width != nil, architecture.classicNetwork != nil),
-      ("--pool", sizes.pool != nil, architecture == .lenet5),
-      ("--local", sizes.local, architecture == .lenet5),
-    ] where isGiven && !applies {
-      throw Failure("\(name) does not apply to \(architecture.rawValue); see --help")
-    }
+    try sizes.check(for: architecture)
     try checkKeepsInputs(
-      [arguments.output, arguments.checkpoint], [arguments.data], unless: nil)
-    var recipe = try architecture.recipe(sizes.options(arguments))
+      [arguments.output, arguments.checkpoint, preparation.showAugmented], [arguments.data],
+      unless: nil)
+    try preparation.check(architecture)
+    let reader = PictureReader()
+    var options = sizes.options(arguments, reader)
+    options.validationShare = preparation.validationShare
+    options.size = try preparation.heightAndWidth
+    options.augmentation = try preparation.augmentation
+    var recipe = try architecture.recipe(options)
     arguments.apply(to: &recipe)
-    recipe.settings.configuration =
-      "new \(architecture.rawValue) seed \(arguments.seed) epochs \(recipe.settings.epochs) "
-      + "batches \(recipe.training.batchCount) rate \(recipe.settings.rate) \(sizes.text)"
-    return try TrainingRun(recipe: recipe, arguments: arguments).perform()
+    try preparation.apply(to: &recipe)
+    let configuration =
+      "new \(architecture.rawValue) seed \(arguments.seed) batches \(recipe.training.batchCount) "
+      + "rate \(recipe.settings.rate) \(sizes.text)\(preparation.text)"
+    recipe.settings.configuration = configuration
+    for index in recipe.pretraining.indices {
+      arguments.applyToRun(&recipe.pretraining[index])
+      recipe.pretraining[index].settings.configuration =
+        configuration + " pretraining \(index + 1)"
+    }
+    return try TrainingRun(
+      recipe: recipe, arguments: arguments, reader: reader, sheet: preparation.showAugmented
+    ).perform()
   }
 }
 
 /// The adjustable sizes of the architectures.
 struct SizeArguments: ParsableArguments {
-  @Option(parsing: .unconditional, help: "The units of a hidden layer.")
-  var hidden: Int?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The units of a hidden layer; a list such as 500,500,2000 for those of mlp and dbn.",
+      valueName: "units"))
+  var hidden: UnitCounts?
+
+  @Option(
+    parsing: .unconditional, help: "The steps of Gibbs sampling of rbm and dbn. (default: 1)")
+  var gibbsSteps: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The epochs of pretraining of each layer of dbn, before --epochs of fine-tuning; 0 for none. (default: 10)",
+      valueName: "epochs"))
+  var pretrain: Int?
 
   @Option(
     parsing: .unconditional,
@@ -88,7 +116,9 @@ struct SizeArguments: ParsableArguments {
   var fold: Int?
 
   func validate() throws {
-    for (name, value) in [("--hidden", hidden), ("--layers", layers), ("--steps", steps)] {
+    for (name, value) in [
+      ("--gibbs-steps", gibbsSteps), ("--layers", layers), ("--steps", steps),
+    ] {
       if let value, !(1...100_000).contains(value) {
         throw ValidationError("\(name): expected 1 to 100000, got \(value)")
       }
@@ -99,18 +129,44 @@ struct SizeArguments: ParsableArguments {
     if let embedding, !(0...100_000).contains(embedding) {
       throw ValidationError("--embedding: expected 0 to 100000, got \(embedding)")
     }
+    if let pretrain, !(0...100_000).contains(pretrain) {
+      throw ValidationError("--pretrain: expected 0 to 100000, got \(pretrain)")
+    }
     if let fold, !(0...9).contains(fold) {
       throw ValidationError("--fold: expected 0 to 9, got \(fold)")
     }
   }
 
+  /// Checks that the options which only some architectures have apply to one.
+  /// - Throws: `Failure`
+  func check(for architecture: ArchitectureName) throws {
+    if let count = hidden?.counts.count, count > 1, architecture != .mlp, architecture != .dbn {
+      throw Failure("--hidden: \(architecture.rawValue) takes a single number, got \(count)")
+    }
+    if gibbsSteps != nil, architecture != .rbm, architecture != .dbn {
+      throw Failure("--gibbs-steps: expected rbm or dbn, got \(architecture.rawValue)")
+    }
+    if pretrain != nil, architecture != .dbn {
+      throw Failure("--pretrain: expected dbn, got \(architecture.rawValue)")
+    }
+    if width != nil, architecture.classicNetwork == nil {
+      throw Failure("--width: expected one of alexnet to resnet50, got \(architecture.rawValue)")
+    }
+    for (name, isGiven) in [("--pool", pool != nil), ("--local", local)]
+    where isGiven && architecture != .lenet5 {
+      throw Failure("\(name): expected lenet5, got \(architecture.rawValue)")
+    }
+  }
+
   /// The options of a recipe.
-  func options(_ arguments: TrainingArguments) -> RecipeOptions {
-    var options = RecipeOptions(decode: { try Tensor(pictureAt: $0, sizes: $1) })
+  func options(_ arguments: TrainingArguments, _ reader: PictureReader) -> RecipeOptions {
+    var options = RecipeOptions(decode: { try reader.read($0, $1) })
     options.data = arguments.data
     options.seed = arguments.seed
     options.batch = arguments.batch
-    options.hidden = hidden
+    options.hiddenLayers = hidden?.counts
+    options.gibbsSteps = gibbsSteps
+    options.pretraining = pretrain
     options.width = width
     options.pool = pool
     options.isLocal = local
@@ -125,7 +181,8 @@ struct SizeArguments: ParsableArguments {
   /// The given sizes, for the configuration of a checkpoint.
   var text: String {
     let stated: [(String, String?)] = [
-      ("hidden", hidden.map(String.init)), ("width", width.map { "\($0)" }),
+      ("hidden", hidden?.text), ("gibbs-steps", gibbsSteps.map(String.init)),
+      ("pretrain", pretrain.map(String.init)), ("width", width.map { "\($0)" }),
       ("pool", pool?.rawValue), ("local", local ? "true" : nil),
       ("layers", layers.map(String.init)),
       ("embedding", embedding.map(String.init)),
@@ -137,15 +194,17 @@ struct SizeArguments: ParsableArguments {
   }
 }
 
-extension Tensor {
-  /// Reads a picture, `[C, H, W]` from 0 to 1.
-  /// - Parameter sizes: The channels, height and width to convert the picture to; `nil` for its own,
-  ///   without transparency.
-  init(pictureAt path: String, sizes: [Int]?) throws {
-    let image = try Image(contentsOf: path)
-    let sizes = sizes ?? [image.channels == 1 ? 1 : 3, image.height, image.width]
-    self = try image.tensor(channels: sizes[0], height: sizes[1], width: sizes[2])
-      .reshaped(to: sizes)
+/// The units of one or more hidden layers, as in `500,500,2000`.
+struct UnitCounts: ExpressibleByArgument {
+  let counts: [Int]
+  var text: String { counts.map(String.init).joined(separator: ",") }
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    counts = parts.compactMap { $0 }
+    guard parts.count == counts.count, counts.count <= 100,
+      counts.allSatisfy({ (1...100_000).contains($0) })
+    else { return nil }
   }
 }
 

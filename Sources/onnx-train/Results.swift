@@ -30,3 +30,12 @@ extension Recipe {
     "perplexity \(fixed(Double.exp(loss), 2))"
   }
 }
+
+/// A duration in seconds as `M:SS` or `H:MM:SS`.
+func clock(_ seconds: Double) -> String {
+  guard seconds.isFinite, seconds >= 0 else { return "?" }
+  let total = Int(seconds.rounded())
+  let (hours, minutes, rest) = (total / 3600, total / 60 % 60, total % 60)
+  func two(_ n: Int) -> String { n < 10 ? "0\(n)" : "\(n)" }
+  return hours > 0 ? "\(hours):\(two(minutes)):\(two(rest))" : "\(minutes):\(two(rest))"
+}

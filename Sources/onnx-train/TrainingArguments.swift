@@ -39,7 +39,9 @@ struct TrainingArguments: ParsableArguments {
       valueName: "steps"))
   var checkpointEvery: Int?
 
-  @Flag(help: "Continue from the checkpoint.")
+  @Flag(
+    help: "Continue from the checkpoint, also of a complete run if --epochs is larger than its own."
+  )
   var resume = false
 
   @Option(
@@ -51,7 +53,10 @@ struct TrainingArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: "The number of epochs without a better validation result before training stops.")
+    help: """
+      The number of epochs without a better validation result before training stops. It needs \
+      validation data.
+      """)
   var patience: Int?
 
   @Option(parsing: .unconditional, help: "The number of threads. (default: all CPUs)")
@@ -80,6 +85,11 @@ struct TrainingArguments: ParsableArguments {
     if let epochs { recipe.settings.epochs = epochs }
     if let rate { recipe.settings.rate = recipe.settings.rate.scaled(to: rate) }
     if let patience { recipe.settings.patience = patience }
+    applyToRun(&recipe)
+  }
+
+  /// Applies the options that every run of a recipe shares, those of pretraining included.
+  func applyToRun(_ recipe: inout Recipe) {
     recipe.settings.checkpoint = checkpoint
     recipe.settings.checkpointEvery = checkpointEvery
     recipe.options.seed = seed

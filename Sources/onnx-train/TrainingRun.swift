@@ -4,26 +4,67 @@ import ToolSupport
 
 /// Trains by a recipe and prints progress and results.
 struct TrainingRun {
-  let recipe: Recipe
+  var recipe: Recipe
   let arguments: TrainingArguments
+  /// What has read the picture files.
+  var reader: PictureReader?
+  /// The file to draw augmented pictures to.
+  var sheet: String?
   /// The file to write the loss of every step to.
   var stepLosses: String?
+  /// Whether another run follows.
+  var isPretraining = false
 
   func perform() throws -> ExitStatus {
     try checkWritable(arguments.output)
     if let checkpoint = arguments.checkpoint { try checkWritable(checkpoint) }
-    let trainer = try Trainer(recipe.model, recipe.options)
-    let loop = TrainingLoop(
-      trainer, recipe.training, validation: recipe.validation ?? recipe.test,
-      settings: recipe.settings)
-    if arguments.resume, let path = arguments.checkpoint {
-      do { try loop.resume(try Checkpoint(contentsOf: path)) } catch {
-        throw Failure(path, error)
-      }
-      printError(
-        "resumed from '\(path)' after \(loop.progress.epoch) epochs "
-          + "and \(loop.progress.batch) batches")
+    guard arguments.patience == nil || recipe.validation != nil else {
+      throw Failure("--patience: there is no validation data that could get better or not")
     }
+    try drawAugmented()
+    let checkpoint = try checkpoint()
+    let runs = recipe.pretraining + [recipe]
+    // A checkpoint has all parameters, those that earlier runs end with too.
+    let first =
+      checkpoint.map { checkpoint in
+        runs.firstIndex { $0.settings.configuration == checkpoint.configuration }
+          ?? runs.count - 1
+      } ?? 0
+    var model = recipe.model
+    var history: [EpochRecord] = []
+    for (index, run) in runs.enumerated().dropFirst(first) {
+      var part = self
+      part.recipe = run
+      part.recipe.model = model
+      part.isPretraining = index < runs.count - 1
+      guard let loop = try part.fit(index == first ? checkpoint : nil) else {
+        return .interrupted
+      }
+      model = try loop.model
+      history = loop.progress.history
+    }
+    let result = recipe.result(model)
+    do { try result.write(to: arguments.output) } catch { throw Failure("\(error)") }
+    try writeCurves(history)
+    if let line = try recipe.illustration?.write(result, beside: arguments.output) {
+      printError(line)
+    }
+    print(recipe.summary(try measure(model)))
+    return .fine
+  }
+
+  /// Trains by the recipe alone, without its pretraining.
+  /// - Parameter checkpoint: The state to continue from; `nil` to begin.
+  /// - Returns: The completed loop; `nil` if it was interrupted.
+  private func fit(_ checkpoint: Checkpoint?) throws -> TrainingLoop? {
+    if let title = recipe.title { printError(title) }
+    let trainer = try Trainer(recipe.model, recipe.options)
+    for (part, labels) in recipe.labels {
+      try naming { try trainer.check(labels: labels, in: part) }
+    }
+    let loop = TrainingLoop(
+      trainer, recipe.training, validation: recipe.validation, settings: recipe.settings)
+    if let checkpoint { try resume(loop, checkpoint) }
     printError(
       "\(count(trainer)) parameters in \(trainer.parameters.count) tensors, "
         + "\(recipe.training.batchCount) batches per epoch")
@@ -32,29 +73,24 @@ struct TrainingRun {
     Interruption.watch(patience: arguments.checkpoint == nil ? 1 : 10)
     let end: TrainingLoop.End
     var losses: [Double] = []
-    do { end = try train(loop, &losses) } catch let error as TrainingError {
+    do { end = try naming { try train(loop, &losses) } } catch let error as TrainingError {
       guard let path = arguments.checkpoint, access(path, F_OK) == 0 else { throw error }
       throw Failure("\(error); '\(path)' has the last checkpoint")
     }
+    try write(losses)
     if end == .interrupted {
-      try write(losses)
       let hint = arguments.checkpoint.map { "; continue from '\($0)' with --resume" } ?? ""
       printError("interrupted after \(trainer.batchCount) batches" + hint)
-      return .interrupted
+      return nil
     }
     if end == .stoppedEarly {
       let best = loop.progress.best?.epoch ?? 0
       printError("stopped early: validation has not improved since epoch \(best)")
     }
-    let model = try loop.model
-    do { try model.write(to: arguments.output) } catch { throw Failure("\(error)") }
-    try write(losses)
-    try writeCurves(loop.progress.history)
-    if let line = try recipe.illustration?.write(model, beside: arguments.output) {
-      printError(line)
+    if recipe.settings.keepsBest, let best = loop.progress.best {
+      printError("kept the parameters of epoch \(best.epoch), the best by \(criterion(best.score))")
     }
-    print(recipe.summary(try measure(model)))
-    return .fine
+    return loop
   }
 
   private func write(_ losses: [Double]) throws {
@@ -79,6 +115,7 @@ struct TrainingRun {
           line(loop.progress.epoch, index, count, result, start, done: done, first: first))
       case .epoch(let record):
         progress.clear()
+        if record.epoch == before.epoch + 1, let note = reader?.note { printError(note) }
         printError(describe(record, start))
       }
       return !Interruption.isWanted
@@ -118,8 +155,17 @@ struct TrainingRun {
       (result.correct, result.counted) = (Int((try judge(model) * 1e6).rounded()), 1e6)
       return result
     }
-    let data = recipe.test ?? recipe.validation ?? recipe.training
-    return try Trainer(model, recipe.options).evaluate(data)
+    let trainer = try Trainer(model, recipe.options)
+    guard let data = recipe.test ?? recipe.validation else {
+      return try trainer.evaluate(recipe.training)
+    }
+    guard recipe.measure == .accuracy, let count = trainer.classCount,
+      (2...ConfusionReport.mostClasses).contains(count)
+    else { return try trainer.evaluate(data) }
+    var matrix = ConfusionMatrix(classCount: count)
+    let result = try trainer.evaluate(data) { matrix.add(labels: $0, predicted: $1) }
+    try ConfusionReport(matrix, recipe.classNames).write(withoutExtension(arguments.output))
+    return result
   }
 
   private func writeCurves(_ history: [EpochRecord]) throws {
@@ -133,13 +179,4 @@ struct TrainingRun {
     return recipe.model.graph.initializers.filter { sizes.contains($0.name ?? "") }
       .map(\.tensor.count).reduce(0, +)
   }
-}
-
-/// A duration in seconds as `M:SS` or `H:MM:SS`.
-func clock(_ seconds: Double) -> String {
-  guard seconds.isFinite, seconds >= 0 else { return "?" }
-  let total = Int(seconds.rounded())
-  let (hours, minutes, rest) = (total / 3600, total / 60 % 60, total % 60)
-  func two(_ n: Int) -> String { n < 10 ? "0\(n)" : "\(n)" }
-  return hours > 0 ? "\(hours):\(two(minutes)):\(two(rest))" : "\(minutes):\(two(rest))"
 }

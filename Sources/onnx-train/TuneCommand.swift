@@ -1,6 +1,5 @@
 import ArgumentParser
 import ONNX
-import ONNXImages
 import ToolSupport
 
 /// Continues the training of a model from a file.
@@ -9,17 +8,29 @@ struct TuneCommand: ToolCommand {
     commandName: "tune", abstract: "Continue the training of a model from an ONNX file.",
     discussion: """
       --data is a folder with MNIST's IDX files, a folder with a subfolder of pictures for each \
-      class, or a .npz file with arrays x and y and, optionally, test_x and test_y. Without them, \
-      the result is that on the training data, unless --test-share sets examples aside.
+      class, or a .npz file with arrays x and y and, optionally, validation_x, validation_y, test_x and \
+      test_y. A tenth of at least 200 training examples is set aside for validation unless \
+      --validation-share says otherwise, and the epoch with the best result on them is kept. The test \
+      data is not looked at before the end.
 
       The graph of the model does not change, except by --replace-head: Dropout and \
-      BatchNormalization are in training mode during training only.
+      BatchNormalization are in training mode during training only. A BatchNormalization whose scale \
+      and bias are frozen stays in inference mode.
       """)
 
   @Argument(help: "The ONNX file; - stands for standard input.")
   var model: String
 
   @OptionGroup var arguments: TrainingArguments
+  @OptionGroup var preparation: DataArguments
+  @OptionGroup var normalization: NormalizationArguments
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Start from the weights of this checkpoint, such as a .pt or .safetensors file.",
+      valueName: "checkpoint"))
+  var weights: String?
 
   @Option(
     parsing: .unconditionalSingleValue,
@@ -27,6 +38,15 @@ struct TuneCommand: ToolCommand {
       "Do not train the initializers whose names, or names in PyTorch, match. * matches any text, ? any character.",
       valueName: "pattern"))
   var freeze: [String] = []
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "Train only the initializers whose names, or names in PyTorch, match.", valueName: "pattern"))
+  var trainOnly: [String] = []
+
+  @Flag(help: "Train only the new layer of --replace-head.")
+  var headOnly = false
 
   @Option(
     parsing: .unconditional,
@@ -75,6 +95,10 @@ struct TuneCommand: ToolCommand {
     if let testShare, !(testShare > 0 && testShare < 1) {
       throw ValidationError("--test-share: expected more than 0 and less than 1, got \(testShare)")
     }
+    if headOnly, replaceHead == nil { throw ValidationError("--head-only needs --replace-head") }
+    if headOnly, !trainOnly.isEmpty {
+      throw ValidationError("--head-only and --train-only exclude each other")
+    }
     guard (1...1_000_000).contains(accumulate) else {
       throw ValidationError("--accumulate: expected at least 1, got \(accumulate)")
     }
@@ -86,16 +110,12 @@ struct TuneCommand: ToolCommand {
     }
     if !force {
       try checkKeepsInputs(
-        [arguments.output, arguments.checkpoint, stepLosses], [self.model, path],
+        [arguments.output, arguments.checkpoint, stepLosses, preparation.showAugmented],
+        [self.model, path, weights],
         unless: "--force")
     }
-    var model = try readModel(self.model, reading)
-    if let replaceHead {
-      do { model = try model.replacingHead(classes: replaceHead, seed: arguments.seed) } catch {
-        throw Failure(self.model, error)
-      }
-    }
-    let inputs = try Session(model).inputs
+    let model = try startingModel()
+    let inputs = try Session(model.model).inputs
     guard inputs.count == 1, let input = inputs.first else {
       throw Failure(
         "\(self.model): expected a model with one input, got \(inputs.count): "
@@ -106,74 +126,58 @@ struct TuneCommand: ToolCommand {
     options.output = lossOutput
     options.optimizer = optimizer.optimizer
     options.frozen = freeze
+    options.trained = headOnly ? model.head : trainOnly
     options.accumulation = accumulate
-    let (training, test) = try batches(path, input)
+    let reader = PictureReader(try normalization.normalization)
+    let data = try data(path, input, reader)
     var settings = TrainingLoop.Settings()
     settings.epochs = 5
     settings.rate = plain ? .constant(1e-3) : .oneCycle(peak: 1e-3)
     var recipe = Recipe(
-      model: model, options: options, settings: settings, training: training, test: test,
+      model: model.model, options: options, settings: settings, training: data.training,
+      validation: data.validation, test: data.test,
       measure: step.loss == .crossEntropy ? .accuracy : .loss)
+    recipe.keepBest()
+    if step.loss == .crossEntropy {
+      (recipe.labels, recipe.classNames) = (data.labels, data.classNames)
+    }
+    recipe.augmented = data.augmented
     arguments.apply(to: &recipe)
-    recipe.settings.configuration =
-      "tune \(self.model) seed \(arguments.seed) epochs \(recipe.settings.epochs) "
-      + "batches \(training.batchCount) rate \(recipe.settings.rate) \(optimizer.rawValue) "
-      + "\(step.loss.rawValue) accumulate \(accumulate) freeze \(freeze.joined(separator: " "))"
-    return try TrainingRun(recipe: recipe, arguments: arguments, stepLosses: stepLosses).perform()
+    try preparation.apply(to: &recipe)
+    recipe.settings.configuration = configuration(recipe)
+    return try TrainingRun(
+      recipe: recipe, arguments: arguments, reader: reader, sheet: preparation.showAugmented,
+      stepLosses: stepLosses
+    ).perform()
   }
 
-  private func batches(
-    _ path: String, _ input: ValueInfo
-  ) throws -> (any BatchSource, (any BatchSource)?) {
-    let fixed = input.type?.tensorType?.shape?.first?.size
-    if let fixed, let batch = arguments.batch, batch != fixed {
-      throw Failure(
-        "--batch: the model's input '\(input.name)' has a fixed batch size of \(fixed); "
-          + "use --accumulate for larger steps")
+  /// Everything that must not change between a checkpoint and its resume.
+  private func configuration(_ recipe: Recipe) -> String {
+    var text =
+      "tune \(model) seed \(arguments.seed) batches \(recipe.training.batchCount) "
+      + "rate \(recipe.settings.rate) \(optimizer.rawValue) \(step.loss.rawValue) "
+      + "accumulate \(accumulate) freeze \(freeze.joined(separator: " "))" + preparation.text
+    if !trainOnly.isEmpty { text += " train only \(trainOnly.joined(separator: " "))" }
+    if headOnly { text += " head only" }
+    if let label = step.ignoreLabel { text += " ignored \(label)" }
+    if normalization.isAny {
+      text +=
+        " mean \(normalization.mean) scale \(normalization.scale ?? "1") "
+        + "std \(normalization.std ?? "1")"
     }
-    let size = fixed ?? arguments.batch ?? 64
-    let testSize = fixed ?? 500
-    let seed = plain ? nil : arguments.seed
-    if path.hasSuffix(".npz") {
-      let table = try ArrayFiles.read(path)
-      let names = ["features": input.name, "labels": Loss.labels]
-      var training: any ExampleSource = table
-      var test: (any ExampleSource)? = try ArrayFiles.readPart(path, "test_")
-      if let testShare {
-        guard test == nil else {
-          throw Failure("--test-share: \(path) has the test data 'test_x' and 'test_y'")
-        }
-        let (rest, part) = table.split(share: testShare, seed: arguments.seed)
-        guard rest.count > 0, part.count > 0 else {
-          throw Failure(
-            "--test-share \(testShare): expected at least 1 example on each side of "
-              + "\(table.count), got \(rest.count) and \(part.count)")
-        }
-        (training, test) = (rest, part)
-      }
-      return (
-        training.batches(size: size, seed: seed, dropsRest: fixed != nil).renamed(names),
-        test?.batches(size: testSize, seed: nil, dropsRest: fixed != nil).renamed(names)
-      )
-    }
-    guard testShare == nil else {
-      throw Failure("--test-share: expected an .npz file as --data, got \(path)")
-    }
-    let shape = input.type?.tensorType?.shape?.dimensions.dropFirst().map(\.size)
-    let sizes = shape?.count == 3 ? shape?.compactMap { $0 } : nil
-    let data = try PictureData(
-      path, seed: arguments.seed, classCount: replaceHead,
-      sizes: sizes?.count == 3 ? sizes : nil, decode: { try Tensor(pictureAt: $0, sizes: $1) })
-    if let sizes, sizes.count == 3, sizes != data.sizes {
-      throw Failure(
-        "\(path): the pictures have the shape \(data.sizes), but the model's input "
-          + "'\(input.name)' expects \(sizes)")
-    }
-    return (
-      data.batches(
-        data.training, size: size, seed: seed, input: input.name, dropsRest: fixed != nil),
-      data.batches(
-        data.test, size: testSize, seed: nil, input: input.name, dropsRest: fixed != nil)
-    )
+    return text
+  }
+
+  /// The model with the weights of `--weights` and the new head, and the names of the head's
+  /// parameters.
+  private func startingModel() throws -> (model: Model, head: [String]) {
+    var model = try readModel(self.model, reading)
+    if let weights { model = try binding(weights, to: model) }
+    guard let replaceHead else { return (model, []) }
+    do {
+      let (replaced, head) = try model.replacingHeadParameters(
+        classes: replaceHead, seed: arguments.seed)
+      return (replaced, head)
+    } catch { throw Failure(self.model, error) }
   }
 }

@@ -21,6 +21,10 @@ struct ArchitectureNameTests {
       (net.scale, net.channels, net.height, net.width, net.classes) = (0.04, 1, 28, 28, 5)
       classics.append((name, net, [:]))
     }
+    var machine = RestrictedBoltzmannMachine()
+    (machine.height, machine.width, machine.machine.units) = (5, 5, 9)
+    var belief = DeepBeliefNetwork()
+    (belief.height, belief.width, belief.hidden, belief.classes) = (5, 5, [9, 8], 3)
     func language(_ model: LanguageModel, _ embedding: Int?) -> LanguageModel {
       var model = model
       (model.hidden, model.layers, model.embedding) = (6, 3, embedding)
@@ -49,6 +53,7 @@ struct ArchitectureNameTests {
       (.wordLSTM, language(.wordLSTM(vocabulary: 9), 4), [:]), (.textCNN, text, [:]),
       (.bilstm, sentence, [:]), (.seq2seq, translator, [:]), (.caption, caption, [:]),
       (.forecast, forecast, [:]), (.parity, parity, [:]), (.adding, adding, [:]),
+      (.rbm, machine, [:]), (.dbn, belief, [:]),
     ] + classics
   }
 

@@ -55,6 +55,10 @@ struct ForeignFileTests {
     ("a.onnx", text("Entry not found"), "a text that begins 'Entry not found'"),
     ("a.onnx", text("<?xml version='1.0'?><Error/>"), "an XML message of a server"),
     ("a.onnx", [UInt8](repeating: 0, count: 5000), "a file of zeros"),
+    (
+      "a.onnxtxt", text("# a model\n<ir_version: 8>\ng () => () {}"),
+      "a model as text, which onnx-convert reads; convert it first: onnx-convert"
+    ),
     ("a.onnx", [0xFF, 0xFE, 0x69, 0, 0x72, 0], "a text in UTF-16"),
     ("a.onnx", [0x1F, 0x8B, 8, 8, 0, 0, 0, 0, 0, 3] + text("m.onnx\u{0}"), "around 'm.onnx'"),
     ("a.onnx", [0x28, 0xB5, 0x2F, 0xFD] + zeros, "zstd -d"),

@@ -97,6 +97,28 @@ import Testing
     #expect(throws: (any Error).self) { try Checkpoint(contentsOf: plain) }
   }
 
+  @Test func moreEpochsAfterACompleteRunAreThoseOfALongerOne() throws {
+    var long = settings("long.onnx")
+    long.rate = .constant(0.01)
+    long.epochs = 5
+    let whole = try loop(long)
+    _ = try whole.run { _ in true }
+    var short = long
+    short.checkpoint = folder.path("short.onnx")
+    short.epochs = 3
+    _ = try loop(short).run { _ in true }
+    short.epochs = 5
+    let rest = try loop(short)
+    let checkpoint = try Checkpoint(contentsOf: short.checkpoint ?? "")
+    #expect(checkpoint.progress.epochs == 3)
+    try rest.resume(checkpoint)
+    #expect(try rest.run { _ in true } == .finished)
+    #expect(TrainerTests.weights(try rest.model) == TrainerTests.weights(try whole.model))
+    #expect(rest.progress.history == whole.progress.history)
+    short.epochs = 2
+    #expect(throws: TrainingError.self) { try loop(short).resume(checkpoint) }
+  }
+
   @Test func trainingStopsWhenValidationGetsNoBetter() throws {
     var settings = settings("stale.onnx")
     settings.checkpoint = nil

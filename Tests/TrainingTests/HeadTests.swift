@@ -47,6 +47,66 @@ import Testing
     #expect(try trainer.train(on: batch, rate: 0.1).loss < before)
   }
 
+  @Test func transposedWeightsAndShapesBehindTheHeadChangeToo() throws {
+    let constant = Node(
+      "Constant", inputs: [], outputs: ["s"],
+      attributes: [.tensor("value", Tensor(shape: [2], [-1, 3] as [Int64]))])
+    let model = Model(
+      graph: Graph(
+        nodes: [
+          Node(
+            "Transpose", inputs: ["w"], outputs: ["t"], attributes: [.ints("perm", [1, 0])]),
+          Node("MatMul", inputs: ["x", "t"], outputs: ["m"]),
+          // The bias stands first.
+          Node("Add", inputs: ["b", "m"], outputs: ["a"]), constant,
+          Node("Reshape", inputs: ["a", "s"], outputs: ["y"]),
+        ],
+        inputs: [ValueInfo("x", .tensor(.float32, ["N", 4]))],
+        outputs: [ValueInfo("y", .tensor(.float32, ["N", 3]))],
+        initializers: [
+          NamedTensor("w", Tensor(shape: [3, 4], [Float](repeating: 1, count: 12))),
+          NamedTensor("b", Tensor(shape: [3], [0, 0, 0] as [Float])),
+        ]),
+      operatorSets: [OperatorSetImport(version: 17)])
+    let (replaced, head) = try model.replacingHeadParameters(classes: 5, seed: 1)
+    #expect(head == ["w", "b"])
+    #expect(replaced.graph.initializers.first { $0.name == "w" }?.tensor.shape == [5, 4])
+    let x = Tensor(shape: [2, 4], (0..<8).map { Float($0) })
+    #expect(try Session(replaced).run(["x": x])["y"]?.shape == [2, 5])
+  }
+
+  @Test func onlyTheChosenParametersAreTrained() throws {
+    var options = TrainingOptions()
+    let all = try Trainer(TrainerTests.network(), options).parameters
+    let head = all.filter { $0.hasPrefix("6.") }
+    #expect(!head.isEmpty && head.count < all.count, "\(all)")
+    options.trained = ["6.*"]
+    let trainer = try Trainer(TrainerTests.network(), options)
+    #expect(trainer.parameters == head)
+    // The batch normalization keeps its running statistics, since its scale and bias are frozen.
+    let before = try trainer.model.graph.initializers
+    _ = try TrainerTests.train(trainer, TrainerTests.pictures())
+    for (old, new) in zip(before, try trainer.model.graph.initializers) {
+      #expect((old.tensor == new.tensor) == !head.contains(new.name ?? ""), "\(new.name ?? "")")
+    }
+    options.trained = ["nothing*"]
+    #expect(throws: TrainingError.self) { try Trainer(TrainerTests.network(), options) }
+  }
+
+  @Test func aFrozenNormalizationTrainsNothing() throws {
+    var options = TrainingOptions()
+    let norm = try Trainer(TrainerTests.network(), options).parameters.filter {
+      $0.hasPrefix("1.")
+    }
+    #expect(norm.count == 2)
+    options.frozen = norm
+    let trainer = try Trainer(TrainerTests.network(), options)
+    let before = try trainer.model.graph.initializers.filter { ($0.name ?? "").hasPrefix("1.") }
+    _ = try TrainerTests.train(trainer, TrainerTests.pictures())
+    let after = try trainer.model.graph.initializers.filter { ($0.name ?? "").hasPrefix("1.") }
+    #expect(before.count == 4 && before.map(\.tensor) == after.map(\.tensor))
+  }
+
   @Test func aModelWithoutSuchALayerIsAnError() throws {
     let model = Model(
       graph: Graph(

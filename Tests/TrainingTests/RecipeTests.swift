@@ -13,7 +13,7 @@ import Testing
       return Tensor(shape: [1, 28, 28], [Float](repeating: value, count: 28 * 28))
     }
     options.data = data
-    (options.batch, options.hidden, options.layers, options.width) = (2, 4, 1, 0.02)
+    (options.batch, options.hiddenLayers, options.layers, options.width) = (2, [4], 1, 0.02)
     return options
   }
 
@@ -21,7 +21,7 @@ import Testing
   private func data(_ name: ArchitectureName) throws -> String? {
     switch name {
     case .mlp, .lenet5, .resnetSmall, .autoencoder, .alexnet, .zfnet, .vgg11, .vgg16, .vgg19,
-      .googlenet, .resnet18, .resnet50:
+      .googlenet, .resnet18, .resnet50, .rbm, .dbn:
       for index in 0..<10 {
         try folder.write("", to: "cat/\(index).png")
         try folder.write("", to: "dog/\(index).png")
@@ -59,6 +59,36 @@ import Testing
     expectDataError("path to the training data") { try ArchitectureName.lenet5.recipe(options()) }
   }
 
+  @Test func aShareForValidationChoosesTheEpochAndKeepsTheTestData() throws {
+    var choices = options(try data(.mlp))
+    let plain = try ArchitectureName.mlp.recipe(choices)
+    #expect(plain.validation == nil && !plain.settings.keepsBest)
+    choices.validationShare = 0.25
+    let split = try ArchitectureName.mlp.recipe(choices)
+    #expect(split.settings.keepsBest)
+    #expect(split.labels.map(\.part) == ["training data", "validation data", "test data"])
+    // Of 20 pictures, 2 are test data, and a quarter of the others is 4 or 5.
+    #expect(split.labels.map(\.labels.count) == [13, 5, 2])
+    let test = try [plain, split].map { try $0.test?.batch(epoch: 0, index: 0).tensors }
+    #expect(test[0] == test[1])
+    choices.validationShare = 0.01
+    expectDataError("at least 1 on each side") { try ArchitectureName.mlp.recipe(choices) }
+    var sentences = options(try data(.textCNN))
+    sentences.validationShare = 0
+    #expect(try ArchitectureName.textCNN.recipe(sentences).validation == nil)
+  }
+
+  @Test func picturesHaveTheWantedSizeAndTheirClassesNames() throws {
+    for name in ["cat", "dog"] { try folder.write("", to: "\(name)/1.webp") }
+    let data = try PictureData(folder.path, seed: 1, size: [4, 6]) { path, sizes in
+      let own = path.contains("cat") ? [1, 2, 2] : [3, 3, 5]
+      return Tensor(shape: sizes ?? own, [Float](repeating: 0, count: (sizes ?? own).reduce(1, *)))
+    }
+    // The first picture is grey, but not that of the other class.
+    #expect(data.sizes == [3, 4, 6])
+    #expect(data.classNames == ["cat", "dog"])
+  }
+
   @Test func gradientsFallWithTheDistance() throws {
     var choices = options()
     choices.steps = 12
@@ -77,23 +107,6 @@ import Testing
 @Suite struct MappedBatchTests {
   private func source(_ image: Tensor, _ tokens: Tensor) throws -> ShuffledBatches {
     try TensorDataset(["image": image, "tokens": tokens]).batches(size: 1, seed: nil)
-  }
-
-  @Test func shiftsPicturesAlikeInEveryChannel() throws {
-    let pixels = (1...9).map(Float.init)
-    let image = Tensor(shape: [1, 2, 3, 3], pixels + pixels)
-    let batches = try source(image, Tensor(shape: [1, 1], [0] as [Int64])).shifted(by: 1, seed: 1)
-    var shifts: Set<[Float]> = []
-    for epoch in 0..<50 {
-      let shifted = try batches.batch(epoch: epoch, index: 0).floats("image")
-      #expect(shifted[..<9] == shifted[9...])
-      #expect(try batches.batch(epoch: epoch, index: 0).floats("image") == shifted)
-      shifts.insert(Array(shifted[..<9]))
-    }
-    #expect(shifts.count == 9)
-    #expect(shifts.contains(pixels))
-    #expect(shifts.contains([0, 0, 0, 0, 1, 2, 0, 4, 5]))
-    #expect(shifts.contains([5, 6, 0, 8, 9, 0, 0, 0, 0]))
   }
 
   @Test func dropsWordsButNoPadding() throws {

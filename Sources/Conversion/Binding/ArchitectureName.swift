@@ -35,6 +35,8 @@ extension ArchitectureName {
     case .bilstm: try shapes.bilstm()
     case .seq2seq: try shapes.sequenceToSequence()
     case .caption: try shapes.caption()
+    case .rbm: try shapes.boltzmannMachine()
+    case .dbn: try shapes.deepBeliefNetwork()
     case .forecast: try shapes.forecast()
     case .parity: try shapes.parity()
     case .adding: try shapes.adding()

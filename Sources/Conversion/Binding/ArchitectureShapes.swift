@@ -100,6 +100,21 @@ struct ArchitectureShapes {
     return net
   }
 
+  mutating func boltzmannMachine() throws(ConversionError) -> RestrictedBoltzmannMachine {
+    var net = RestrictedBoltzmannMachine()
+    guard let weight = matrices.first?.shape else { throw missing("matrix of weights") }
+    (net.channels, net.height, net.width) = try picture(count: weight[1])
+    net.machine.units = try size("hidden", weight[0])
+    return net
+  }
+
+  mutating func deepBeliefNetwork() throws(ConversionError) -> DeepBeliefNetwork {
+    let layers = try mlp()
+    var net = DeepBeliefNetwork()
+    (net.sizes, net.hidden, net.classes) = (layers.sizes, layers.hidden, layers.classes)
+    return net
+  }
+
   mutating func lenet5() throws(ConversionError) -> LeNet5 {
     var net = LeNet5()
     guard let first = convolutions.first?.shape, first.count <= 4 else {

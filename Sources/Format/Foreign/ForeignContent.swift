@@ -174,6 +174,13 @@ struct ForeignContent: Sendable {
 
   func isJSON(with part: String) -> Bool { text.first == "{" && text.contains(part) }
 
+  /// Whether the content is a model in the standard's text syntax or in protobuf's JSON.
+  var isModelText: Bool {
+    let text = text
+    return (text.first == "<" || text.first == "#") && text.contains("ir_version")
+      || text.first == "{" && text.contains("\"irVersion\"")
+  }
+
   /// A text that may be a server's message, by its beginning in quotation marks.
   /// - Parameter isText: whether a model as text may be meant; then only JSON of a few lines is one
   func message(isText: Bool) -> String? {

@@ -208,6 +208,11 @@ extension ForeignFile {
         "the model is cut off: its graph has \(size) bytes, of which \(present) are there; copy or "
         + "download it again"
     }
+    if purpose == .model, !isText, content.isModelText {
+      return
+        "a model as text, which onnx-convert reads; convert it first: "
+        + "onnx-convert \(place) model.onnx"
+    }
     guard let kind = known.first(where: { $0.matches(content) }) else {
       return content.message(isText: isText).map { "\($0), \(wanted); \(download)" }
     }

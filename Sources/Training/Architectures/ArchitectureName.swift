@@ -40,6 +40,10 @@ public enum ArchitectureName: String, Sendable, CaseIterable {
   case caption
   /// An autoencoder for pictures.
   case autoencoder
+  /// A restricted Boltzmann machine for pictures.
+  case rbm
+  /// A deep belief network that classifies pictures.
+  case dbn
   /// A forecaster of time series.
   case forecast
   /// A classifier of bit strings by parity.

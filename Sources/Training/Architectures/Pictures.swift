@@ -43,9 +43,10 @@ package struct MLP: PictureClassifier {
   package var hidden = [256, 128]
   package var dropout = 0.0
 
-  /// - Parameter hidden: The units of both hidden layers; `nil` for 256 and 128.
-  package init(hidden: Int? = nil) {
-    if let hidden { self.hidden = [hidden, hidden] }
+  /// - Parameter hidden: The units of each hidden layer; a single number for both of two layers, and
+  ///   `nil` for 256 and 128.
+  package init(hidden: [Int]? = nil) {
+    if let hidden { self.hidden = hidden.count == 1 ? hidden + hidden : hidden }
   }
 
   package var layers: Sequential {

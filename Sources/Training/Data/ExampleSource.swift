@@ -8,6 +8,14 @@ public protocol ExampleSource: Sendable {
   /// - Parameter examples: The indices of at least one example, each less than `count`.
   /// - Throws: An error that names the faulty data. The sources of this module throw `DataError`.
   func batch(of examples: [Int]) throws -> Batch
+  /// The integer labels of all examples one after another, as many of each; `nil` if the examples
+  /// have none or their numbers differ.
+  var classLabels: [Int64]? { get }
+}
+
+extension ExampleSource {
+  /// No labels.
+  public var classLabels: [Int64]? { nil }
 }
 
 extension ExampleSource {
@@ -69,6 +77,13 @@ public struct ExampleSubset: ExampleSource {
 
   /// The number of examples.
   public var count: Int { examples.count }
+
+  /// The labels of the examples in the subset.
+  public var classLabels: [Int64]? {
+    guard let all = source.classLabels, source.count > 0 else { return nil }
+    let width = all.count / source.count
+    return examples.flatMap { all[$0 * width..<($0 + 1) * width] }
+  }
 
   /// Makes a batch of examples, whose indices are those in the subset.
   public func batch(of examples: [Int]) throws -> Batch {

@@ -14,7 +14,12 @@ public struct ImageFolder: ExampleSource {
   /// The number of pictures.
   public var count: Int { files.count }
 
-  private static let ends = [".png", ".jpg", ".jpeg"]
+  /// The label of each picture.
+  public var classLabels: [Int64]? { files.map { Int64($0.label) } }
+
+  private static let ends = [
+    ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".pbm",
+  ]
 
   /// Lists the pictures of a folder.
   /// - Parameters:
@@ -46,7 +51,8 @@ public struct ImageFolder: ExampleSource {
         Self.ends.contains { file.lowercased().hasSuffix($0) }
       }
       guard !pictures.isEmpty else {
-        throw DataError("expected pictures (.png, .jpg, .jpeg), found none", in: path)
+        throw DataError(
+          "expected pictures (.png, .jpg, .bmp, .webp, .tif, .jp2, .ppm), found none", in: path)
       }
       files += pictures.map { ("\(path)/\($0)", label) }
     }

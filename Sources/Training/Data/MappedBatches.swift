@@ -44,18 +44,6 @@ extension BatchSource {
     }
   }
 
-  /// Shifts the pictures `image`, float32 `[N, C, H, W]`, by up to `distance` pixels in both directions
-  /// at random, all pictures of a batch alike (data augmentation). Zeros fill the gap.
-  package func shifted(by distance: Int, seed: UInt64) -> MappedBatches {
-    MappedBatches(self) { batch, epoch, index in
-      guard let image = batch.tensors["image"], image.shape.count == 4 else { return }
-      var random = RandomStream(seed: seed, UInt64(epoch), UInt64(index))
-      let down = random.integer(below: 2 * distance + 1) - distance
-      let right = random.integer(below: 2 * distance + 1) - distance
-      batch.tensors["image"] = try image.shifted(down: down, right: right)
-    }
-  }
-
   /// Makes the pictures `image` the targets, as an autoencoder needs them.
   package func withImagesAsTargets() -> MappedBatches {
     MappedBatches(self) { batch, _, _ in
@@ -73,25 +61,6 @@ extension BatchSource {
         random.uniform() < share && number != 0 ? Int64(unknown) : number
       }
       batch.tensors["tokens"] = Tensor(shape: tokens.shape, numbers)
-    }
-  }
-}
-
-extension Tensor {
-  /// Float32 pictures `[N, C, H, W]`, shifted. Zeros fill the gap.
-  fileprivate func shifted(down: Int, right: Int) throws(DataError) -> Tensor {
-    let (height, width) = (shape[2], shape[3])
-    let source = elements(as: Float.self)
-    let columns = max(0, right)..<max(max(0, right), min(width, width + right))
-    return try Tensor(data: Float.self, shape: shape) { target in
-      target.initialize(repeating: 0)
-      for plane in 0..<shape[0] * shape[1] {
-        for row in max(0, down)..<max(max(0, down), min(height, height + down)) {
-          let to = (plane * height + row) * width
-          let from = (plane * height + row - down) * width - right
-          for column in columns { target[to + column] = source[from + column] }
-        }
-      }
     }
   }
 }

@@ -78,6 +78,12 @@ public struct SequenceDataset: ExampleSource {
     self.padding = padding
   }
 
+  /// The class of each sequence, unless each token has one.
+  public var classLabels: [Int64]? {
+    guard case .classes(let classes) = labels else { return nil }
+    return classes.map(Int64.init)
+  }
+
   /// The length of an example, truncated and including `Padding.before`.
   public func length(of example: Int) -> Int {
     min(sequences[example].count, padding.maximumLength ?? .max) + padding.before

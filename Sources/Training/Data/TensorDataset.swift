@@ -94,6 +94,13 @@ extension TensorDataset.Column {
 }
 
 extension TensorDataset {
+  /// The elements of the column `labels` or `label`, if they are int64.
+  public var classLabels: [Int64]? {
+    let column = columns.first { ["labels", "label"].contains($0.name) }
+    guard let tensor = column?.tensor, tensor.elementType == .int64 else { return nil }
+    return Array(tensor.elements(as: Int64.self))
+  }
+
   /// - Throws: `DataError` if a class less than `classCount` has no example.
   func checkEveryClass(
     _ name: String, _ classCount: Int, in path: String

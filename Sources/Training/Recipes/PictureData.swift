@@ -1,63 +1,67 @@
 import ONNXFormat
 
-/// Pictures and their classes for training and for testing.
+/// Pictures and their classes for training, validation and testing.
 package struct PictureData {
-  /// Reads a picture file as a tensor `[C, H, W]` from 0 to 1. `sizes` are the channels, height and width
-  /// to convert the picture to; `nil` for its own.
+  /// Reads a picture file as a tensor `[C, H, W]`. `sizes` are the channels, height and width to convert
+  /// the picture to; `nil` for its own.
   package typealias Decoder = @Sendable (_ path: String, _ sizes: [Int]?) throws -> Tensor
 
-  package let training: any ExampleSource
-  package let test: any ExampleSource
+  package var parts: DataParts
   /// The names of pictures and labels in a batch.
   package let pictures: String
   package let labels: String
   /// The sizes of a picture, `[C, H, W]`.
   package let sizes: [Int]
   package let classCount: Int
+  /// The names of the classes; `nil` if the data has none.
+  package let classNames: [String]?
 
   /// Reads a folder of IDX files, a folder with a subfolder of pictures for each class, or a `.npz` file
-  /// with arrays `x` and `y` and, optionally, `test_x` and `test_y`.
+  /// with arrays `x` and `y` and, optionally, `validation_x`, `validation_y`, `test_x` and `test_y`. A
+  /// tenth of the pictures becomes the test data if there is none.
   /// - Parameters:
-  ///   - seed: The seed for the choice of test examples, if the data has none of its own.
-  ///   - wanted: The sizes that picture files are converted to; `nil` for those of the first picture.
+  ///   - seed: The seed for the choice of test examples.
+  ///   - wanted: The sizes `[C, H, W]` that picture files are converted to; `nil` for those of the first
+  ///     picture, in colour if the first one of any class is.
+  ///   - size: The height and width that picture files are converted to; `nil` for those of `wanted`.
   /// - Throws: `DataError`
   package init(
     _ path: String, seed: UInt64, classCount: Int? = nil, sizes wanted: [Int]? = nil,
-    decode: @escaping Decoder
+    size: [Int]? = nil, decode: @escaping Decoder
   ) throws {
     guard dataExists(path) else { throw DataError("no such file or folder", in: path) }
-    let source: any ExampleSource
-    var own: (any ExampleSource)?
+    var parts: DataParts
     var counted = classCount
-    (pictures, labels) = path.hasSuffix(".npz") ? ("features", "labels") : ("image", "label")
-    if path.hasSuffix(".npz") {
-      let table = try ArrayFiles.read(path, classCount: classCount)
-      source = table
-      own = try ArrayFiles.readPart(path, "test_", classCount: classCount)
-      let labels = table.columns.first { $0.name == "labels" }?.tensor
-      if let labels, labels.elementType == .int64 {
-        counted = counted ?? labels.elements(as: Int64.self).max().map { Int(clamping: $0) + 1 }
-      }
-    } else if try isDataFolder(path)
-      && folderEntries(path).contains(where: { $0.contains("-ubyte") })
-    {
+    var names: [String]?
+    let isArchive = path.hasSuffix(".npz")
+    (pictures, labels) = isArchive ? ("features", "labels") : ("image", "label")
+    let isIDX =
+      try !isArchive && isDataFolder(path)
+      && folderEntries(path).contains { $0.contains("-ubyte") }
+    guard size == nil || !isArchive && !isIDX else {
+      throw DataError("a size is for picture files; arrays keep theirs", in: path)
+    }
+    if isArchive {
+      parts = try DataParts(npz: path)
+      counted = counted ?? parts.training.classLabels?.max().map { Int(clamping: $0) + 1 }
+    } else if isIDX {
       let folder = try IDXFolder(path)
-      (source, own) = (folder.train, folder.test)
+      parts = DataParts(training: folder.train, test: folder.test)
       counted = counted ?? folder.classCount
     } else {
       let files = try ImageFolder(path) { try decode($0, nil) }
-      let sizes = try wanted ?? files.files.first.map { try decode($0.path, nil) }?.shape
-      let folder = try ImageFolder(path) { try decode($0, sizes) }
-      source = folder
-      counted = counted ?? folder.classNames.count
+      var sizes = try wanted ?? files.commonSizes(decode)
+      if let size { sizes = [sizes[0]] + size }
+      let final = sizes
+      parts = DataParts(training: try ImageFolder(path) { try decode($0, final) })
+      names = files.classNames
+      counted = counted ?? files.classNames.count
     }
-    if let own {
-      (training, test) = (source, own)
-    } else {
-      (training, test) = source.split(share: 0.1, seed: seed)
-    }
-    guard let example = try source.batch(of: [0]).tensors[pictures] else {
+    guard let example = try parts.training.batch(of: [0]).tensors[pictures] else {
       throw DataError("expected pictures, found none", in: path)
+    }
+    if parts.test == nil {
+      try parts.setAside(\.test, "test", share: 0.1, seed: seed, atLeast: 0)
     }
     var sizes = Array(example.shape.dropFirst())
     if sizes.count == 2 { sizes.insert(1, at: 0) }
@@ -67,11 +71,13 @@ package struct PictureData {
     guard let counted, counted >= 2 else {
       throw DataError("expected at least 2 classes, found fewer", in: path)
     }
+    self.parts = parts
     self.sizes = sizes
     self.classCount = counted
+    classNames = names
   }
 
-  /// Batches of training or test examples for a graph with the picture input `input`.
+  /// Batches of examples for a graph with the picture input `input`.
   package func batches(
     _ source: any ExampleSource, size: Int, seed: UInt64?, input: String = "image",
     dropsRest: Bool = false
@@ -79,5 +85,20 @@ package struct PictureData {
     source.batches(size: size, seed: seed, dropsRest: dropsRest).renamed([
       pictures: input, labels: Loss.labels,
     ])
+  }
+}
+
+extension ImageFolder {
+  /// The sizes `[C, H, W]` of the first picture, with 3 channels if the first of any class has them.
+  fileprivate func commonSizes(_ decode: PictureData.Decoder) throws -> [Int] {
+    var sizes: [Int] = []
+    var seen: Set<Int> = []
+    for (path, label) in files where seen.insert(label).inserted {
+      let shape = try decode(path, nil).shape
+      if sizes.isEmpty { sizes = shape }
+      guard shape.count == 3, sizes.count == 3 else { continue }
+      sizes[0] = max(sizes[0], shape[0])
+    }
+    return sizes
   }
 }

@@ -2,7 +2,13 @@ import ONNXFormat
 
 /// A complete description of a training run: the model, the data, and the options.
 package struct Recipe {
+  /// A line that announces the run; `nil` for none.
+  package var title: String?
+  /// The runs that come before. Each begins with the parameters that the one before ends with.
+  package var pretraining: [Recipe] = []
   package var model: Model
+  /// The model that is written, with the trained parameters; `nil` for `model`.
+  package var exported: Model?
   package var options = TrainingOptions()
   package var settings = TrainingLoop.Settings()
   package var training: any BatchSource
@@ -13,6 +19,12 @@ package struct Recipe {
   /// Computes the accuracy of the final evaluation, if it is not that of single labels.
   package var judge: ((Model) throws -> Double)?
   package var illustration: Illustration?
+  /// The labels of classes in each part of the data, if they are known before training.
+  package var labels: [(part: String, labels: [Int64])] = []
+  /// The names of the classes; `nil` if the data has none.
+  package var classNames: [String]?
+  /// Pictures of the training data, and below them augmented ones, `[N, C, H, W]`.
+  package var augmented: [Tensor]?
 
   package init(
     model: Model, options: TrainingOptions = .init(), settings: TrainingLoop.Settings,
@@ -31,6 +43,28 @@ package struct Recipe {
     self.illustration = illustration
   }
 
+  /// The model to write.
+  /// - Parameter trained: `model` with trained parameters.
+  package func result(_ trained: Model) -> Model {
+    guard var result = exported else { return trained }
+    let tensors = Dictionary(
+      trained.graph.initializers.compactMap { part in part.name.map { ($0, part.tensor) } },
+      uniquingKeysWith: { $1 })
+    for index in result.graph.initializers.indices {
+      guard let name = result.graph.initializers[index].name, let tensor = tensors[name] else {
+        continue
+      }
+      result.graph.initializers[index].tensor = tensor
+    }
+    return result
+  }
+
+  /// Makes the model that of the epoch with the best validation result, if there is validation data.
+  package mutating func keepBest() {
+    settings.keepsBest = validation != nil
+    settings.bestIs = measure == .accuracy ? .mostAccurate : .leastLoss
+  }
+
   /// The figure that describes a trained model.
   package enum Measure: Sendable {
     case accuracy, loss, perplexity
@@ -40,6 +74,9 @@ package struct Recipe {
   package enum Illustration {
     /// Pictures for an autoencoder, `[N, C, H, W]`.
     case reconstructions(Tensor)
+    /// The weights of units that take pictures of these sizes, `[C, H, W]`, by the layers' parameters from
+    /// the picture up, and pictures for a restricted Boltzmann machine.
+    case filters(layers: [String], sizes: [Int], pictures: Tensor?)
     /// A series for a forecaster.
     case forecast(ForecastTask)
     /// Sequences by which the model's output is differentiated, before and after training.
@@ -54,7 +91,12 @@ package struct RecipeOptions: Sendable {
   package var seed: UInt64 = 1
   /// The number of examples, or streams of text, in a batch.
   package var batch: Int?
-  package var hidden: Int?
+  /// The units of each hidden layer.
+  package var hiddenLayers: [Int]?
+  /// The steps of Gibbs sampling of a restricted Boltzmann machine.
+  package var gibbsSteps: Int?
+  /// The epochs of pretraining of each layer; 0 for none.
+  package var pretraining: Int?
   /// The size of a token's embedding; 0 for one-hot vectors.
   package var embedding: Int?
   /// The factor of the filters and units of a classic network.
@@ -70,10 +112,19 @@ package struct RecipeOptions: Sendable {
   package var cell: RecurrentKind?
   /// The fold of ten that is the test data, 0 to 9.
   package var fold: Int?
+  /// The share of training examples that are set aside for validation; 0 for none.
+  package var validationShare: Double?
+  /// The height and width of pictures.
+  package var size: [Int]?
+  /// The random changes of training pictures.
+  package var augmentation: [Augmentation]?
   /// Reads a picture file.
   package var decode: PictureData.Decoder
 
   package init(decode: @escaping PictureData.Decoder) { self.decode = decode }
+
+  /// The units of a hidden layer.
+  package var hidden: Int? { hiddenLayers?.first }
 
   /// The path of the data.
   /// - Throws: `DataError` if there is none.
@@ -89,9 +140,20 @@ extension ArchitectureName {
     switch self {
     case .mlp, .lenet5, .resnetSmall, .alexnet, .zfnet, .vgg11, .vgg16, .vgg19, .googlenet,
       .resnet18, .resnet50, .autoencoder, .charRNN, .charLSTM, .charGRU, .wordLSTM,
-      .textCNN, .bilstm:
+      .textCNN, .bilstm, .rbm, .dbn:
       true
     case .seq2seq, .caption, .forecast, .parity, .adding: false
+    }
+  }
+
+  /// Whether the recipe takes a share of its training data for validation.
+  package var takesValidationShare: Bool { isForPictures || self == .textCNN || self == .bilstm }
+
+  /// Whether the recipe reads pictures, with `RecipeOptions.size` and `augmentation`.
+  package var isForPictures: Bool {
+    switch self {
+    case .mlp, .lenet5, .resnetSmall, .autoencoder, .rbm, .dbn: true
+    default: classicNetwork != nil
     }
   }
 
@@ -102,6 +164,8 @@ extension ArchitectureName {
     case .mlp, .lenet5, .resnetSmall, .autoencoder: try .pictures(self, options)
     case .alexnet, .zfnet, .vgg11, .vgg16, .vgg19, .googlenet, .resnet18, .resnet50:
       try .pictures(self, options)
+    case .rbm: try .boltzmannMachine(options)
+    case .dbn: try .deepBeliefNetwork(options)
     case .charRNN, .charLSTM, .charGRU, .wordLSTM: try .language(self, options)
     case .textCNN, .bilstm: try .sentences(self, options)
     case .parity: try .parity(options)

@@ -45,8 +45,8 @@ extension Recipe {
       measure: .perplexity)
   }
 
-  /// The recipes for sentences. One fold of ten is the test data, and a tenth of the others the
-  /// validation data.
+  /// The recipes for sentences. One fold of ten is the test data, and a share of the others, by default
+  /// a tenth, the validation data.
   static func sentences(_ name: ArchitectureName, _ choices: RecipeOptions) throws -> Recipe {
     let seed = choices.seed
     // Words that occur once teach nothing about other sentences.
@@ -64,13 +64,12 @@ extension Recipe {
     let fold = try data.folds(10, seed: 0)[choices.fold ?? 0]
     var random = RandomStream(seed: seed, name: "validation")
     let order = fold.train.examples.shuffled(using: &random)
-    let kept = order.count / 10
+    let kept = Int(Double(order.count) * (choices.validationShare ?? 0.1))
+    guard kept < order.count else { throw DataError("no sentence is left for training") }
     let size = choices.batch ?? 50
 
     var options = TrainingOptions()
     var settings = TrainingLoop.Settings()
-    settings.keepsBest = true
-    settings.bestIs = .mostAccurate
     settings.rate = .constant(1e-3)
     var names = ["tokens": "tokens", "labels": Loss.labels]
     let net: any Architecture
@@ -94,12 +93,16 @@ extension Recipe {
     func batches(_ examples: ArraySlice<Int>) -> any BatchSource {
       BucketedBatches(data, examples: Array(examples), size: size, seed: seed).renamed(names)
     }
-    return Recipe(
+    var recipe = Recipe(
       model: try net.model(seed: seed, metadata: vocabulary.metadata), options: options,
       settings: settings,
       training: batches(order.dropLast(kept)).droppingWords(
         share: 0.3, as: vocabulary.unknownNumber ?? 0, seed: seed),
-      validation: batches(order.suffix(kept)), test: batches(fold.test.examples[...]),
-      measure: .accuracy)
+      validation: kept > 0 ? batches(order.suffix(kept)) : nil,
+      test: batches(fold.test.examples[...]), measure: .accuracy)
+    recipe.keepBest()
+    recipe.labels = [("training data", order.dropLast(kept).map { Int64(folder.labels[$0]) })]
+    recipe.classNames = ["negative", "positive"]
+    return recipe
   }
 }
