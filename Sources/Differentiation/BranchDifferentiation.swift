@@ -41,17 +41,7 @@ extension Differentiation {
     guard branch.outputs.count == outputs.count else {
       throw .graph("a branch has \(branch.outputs.count) outputs, the node \(outputs.count)")
     }
-    var closed = branch
-    let own = branch.ownNames
-    let used = Set(branch.nodes.flatMap(\.usedNames) + branch.outputs.map(\.name))
-      .subtracting(own).union(captures)
-    for name in used.union(outputs.compactMap { $0 }).subtracting(own) {
-      if let tensor = constants[name], !captures.contains(name) {
-        closed.initializers.append(NamedTensor(name, tensor))
-      } else {
-        closed.inputs.append(ValueInfo(name, types[name]))
-      }
-    }
+    let (closed, used) = closed(branch, by: captures, and: outputs.compactMap { $0 })
     guard var inner = try? Differentiation(closed, operatorSets: operatorSets, engine: engine)
     else { return nil }
     let ends = zip(branch.outputs, outputs).compactMap { output, gradient in
@@ -76,8 +66,29 @@ extension Differentiation {
     return result
   }
 
+  /// A graph attribute as a graph of its own: the values that it captures are initializers if they are
+  /// constant and not among those to differentiate by, and inputs otherwise.
+  /// - Parameter others: other values around the node to make inputs
+  /// - Returns: the graph and the names of the captured values.
+  func closed(
+    _ body: Graph, by captures: [String], and others: [String] = []
+  ) -> (graph: Graph, captured: Set<String>) {
+    var closed = body
+    let own = body.ownNames
+    let captured = Set(body.nodes.flatMap(\.usedNames) + body.outputs.map(\.name))
+      .subtracting(own).union(captures)
+    for name in captured.union(others).subtracting(own) {
+      if let tensor = constants[name], !captures.contains(name) {
+        closed.initializers.append(NamedTensor(name, tensor))
+      } else {
+        closed.inputs.append(ValueInfo(name, types[name]))
+      }
+    }
+    return (closed, captured)
+  }
+
   /// The graph with `prefix` before all names that it defines.
-  private func isolated(_ graph: Graph, in prefix: String) -> Graph {
+  func isolated(_ graph: Graph, in prefix: String) -> Graph {
     let own = graph.ownNames
     var body = FunctionBody(prefix: prefix)
     for name in graph.nodes.flatMap(\.usedNames) where !own.contains(name) {
@@ -89,7 +100,7 @@ extension Differentiation {
 
 extension Graph {
   /// The names that the graph itself defines.
-  fileprivate var ownNames: Set<String> {
+  var ownNames: Set<String> {
     Set(
       inputs.map(\.name) + initializers.compactMap(\.name)
         + sparseInitializers.compactMap(\.values.name) + nodes.flatMap(\.outputs)

@@ -115,6 +115,14 @@ public struct Differentiation: Sendable {
         }
         continue
       }
+      if let scan = made as? any ScanningOperator {
+        let (forward, gradients) = try differentiateScan(
+          node, scan.sliced, label: label, outputs: outputs, wanted: wanted,
+          isWanted: { needed.contains($0) && isReal($0) }, &builder)
+        graph.nodes[index] = forward
+        for (name, gradient) in gradients { contributions[name, default: []].append(gradient) }
+        continue
+      }
       var backward = Backward(
         node, operatorSet: version, builder: builder, gradients: outputs, wanted: wanted,
         type: { [types] in types[$0] }, contents: { [constants] in constants[$0] })
@@ -138,7 +146,7 @@ public struct Differentiation: Sendable {
 
   /// The values that depend on any of `names` and are or may be of floating point, by paths without
   /// values of `stopped`.
-  private func reached(from names: [String]) -> Set<String> {
+  func reached(from names: [String]) -> Set<String> {
     var reached = Set(names)
     for node in graph.nodes where node.usedNames.contains(where: reached.contains) {
       for output in node.outputs
@@ -150,7 +158,7 @@ public struct Differentiation: Sendable {
   }
 
   /// Whether the value is or may be of floating point.
-  private func isReal(_ name: String) -> Bool {
+  func isReal(_ name: String) -> Bool {
     guard let type = types[name] else { return true }
     guard let tensor = type.tensorType else { return true }
     return tensor.elementType.isReal

@@ -14,6 +14,11 @@ public enum Loss: Sendable, Hashable {
   case binaryCrossEntropy
   /// The mean of the output's elements, for a model that computes its own loss. There are no labels.
   case mean
+  /// The negative log-likelihood of a linear-chain conditional random field (Lafferty, McCallum and
+  /// Pereira, 2001), summed over sequences and divided by the number of labels. Scores are the
+  /// emissions `[N, T, C]`, labels the classes int64 `[N, T]`, equal to `TrainingOptions.ignoredLabel` past the end of
+  /// a sequence. The model has the parameters and the decoded classes that the chain names.
+  case linearChain(LinearChainNames)
 
   /// The name of the input that takes the labels or targets.
   public static let labels = "labels"
@@ -65,6 +70,25 @@ extension Loss {
     case .mean:
       return LossValues(
         loss: builder.node("ReduceMean", [output], [.int("keepdims", 0)], hint: "loss"))
+    case .linearChain(let names): return try addLinearChain(output, type, names, options, &builder)
+    }
+  }
+
+  /// The activations that the loss includes, and so skips at the end of a model.
+  var activations: [String] {
+    switch self {
+    case .crossEntropy: ["Softmax", "LogSoftmax"]
+    case .binaryCrossEntropy: ["Sigmoid"]
+    case .meanSquaredError, .linearChain, .mean: []
+    }
+  }
+
+  /// The shape of the labels for scores of a shape.
+  func labelShape(_ scores: Shape?) -> Shape? {
+    switch self {
+    case .crossEntropy, .linearChain:
+      scores.map { Shape(Array($0.dimensions.prefix($0.rank == 3 ? 2 : 1))) }
+    case .meanSquaredError, .binaryCrossEntropy, .mean: scores
     }
   }
 
@@ -91,8 +115,7 @@ extension Loss {
         output, to: builder.node("Concat", [builder.integers([-1]), classes], [.int("axis", 0)]))
       labels = builder.reshape(labels, to: builder.integers([-1]))
     }
-    let ignored = builder.constant(Tensor(options.ignoredLabel))
-    let isCounted = builder.node("Not", [builder.node("Equal", [labels, ignored])])
+    let isCounted = isGiven(labels, options, &builder)
     let counted = count(isCounted, &builder, hint: "counted")
     var inputs = [scores, labels]
     var weight: String?
@@ -139,7 +162,15 @@ extension Loss {
     return type == .float32 ? constant : builder.cast(constant, to: type)
   }
 
-  private func count(_ flags: String, _ builder: inout GraphBuilder, hint: String) -> String {
+  /// Which labels are not ignored.
+  func isGiven(
+    _ labels: String, _ options: TrainingOptions, _ builder: inout GraphBuilder
+  ) -> String {
+    let ignored = builder.constant(Tensor(options.ignoredLabel))
+    return builder.node("Not", [builder.node("Equal", [labels, ignored])])
+  }
+
+  func count(_ flags: String, _ builder: inout GraphBuilder, hint: String) -> String {
     builder.node(
       "ReduceSum", [builder.cast(flags, to: .int64)], [.int("keepdims", 0)], hint: hint)
   }

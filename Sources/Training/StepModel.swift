@@ -77,11 +77,8 @@ struct StepModel {
         "the model has a value named '\(Loss.labels)', the name of the training labels; rename it")
     }
     if let labelType = values.labelType {
-      let shape: Shape? =
-        options.loss == .crossEntropy
-        ? type.shape.map { Shape(Array($0.dimensions.prefix($0.rank == 3 ? 2 : 1))) }
-        : type.shape
-      graph.inputs.append(ValueInfo(Loss.labels, .tensor(labelType, shape)))
+      graph.inputs.append(
+        ValueInfo(Loss.labels, .tensor(labelType, options.loss.labelShape(type.shape))))
     }
     graph.nodes += builder.nodes
     graph.initializers += builder.initializers
@@ -158,10 +155,8 @@ struct StepModel {
         options.output.map { "the model has no output '\($0)'; its outputs are \(names)" }
           ?? "the model has no output")
     }
-    guard options.loss == .crossEntropy || options.loss == .binaryCrossEntropy,
-      let last = graph.nodes.first(where: { $0.outputs.first == output }),
-      options.loss == .crossEntropy
-        ? ["Softmax", "LogSoftmax"].contains(last.operatorType) : last.operatorType == "Sigmoid"
+    guard let last = graph.nodes.first(where: { $0.outputs.first == output }),
+      options.loss.activations.contains(last.operatorType)
     else { return output }
     return last.inputs[0]
   }

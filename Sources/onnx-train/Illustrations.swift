@@ -15,6 +15,8 @@ extension Recipe.Illustration {
     case .forecast(let task): return try writeForecast(model, task, to: stem + ".forecast")
     case .gradientNorms(let start, let sequences, let input):
       return try writeGradientNorms(start, model, sequences, input, to: stem + ".gradients")
+    case .tags(let batch, let words, let tags):
+      return try writeTags(model, batch, words, tags, to: stem)
     }
   }
 }

@@ -16,11 +16,14 @@ struct NewCommand: ToolCommand {
           and test_y
         char-rnn, char-lstm, char-gru, word-lstm: a text file
         text-cnn, bilstm: a folder with *.pos and *.neg, one sentence per line
+        tagger: a file with a word and its tag on each line, the last column, and an
+          empty line after each sentence; a .conllu file; or a folder of such files
+          named *train*, *dev* or *valid*, *test*; without --data it makes sentences
         seq2seq, caption, forecast, parity, adding: none, they generate it
 
-      alexnet to resnet50 have the sizes of their papers for pictures of 224 x 224 pixels and 1000 \
-      classes. For pictures of fewer than 64 pixels along a side, the first convolution has a window \
-      of 3 x 3 and no stride, the pool after it is left out, and --width is 0.125.
+      alexnet to resnet50 have the sizes of their papers for pictures of 224 x 224 pixels and 1000
+      classes. For pictures of fewer than 64 pixels along a side, the first convolution has a
+      window of 3 x 3 and no stride, the pool after it is left out, and --width is 0.125.
 
       The last line on standard output is the model's result on data that it was not trained on. The \
       test data is not looked at before the end. A classifier's confusion matrix is written next to \
@@ -115,6 +118,9 @@ struct SizeArguments: ParsableArguments {
     help: "The fold of ten that is the test data of text-cnn and bilstm, 0 to 9.")
   var fold: Int?
 
+  @Flag(help: "Let tagger choose each tag by itself, without a conditional random field.")
+  var noCrf = false
+
   func validate() throws {
     for (name, value) in [
       ("--gibbs-steps", gibbsSteps), ("--layers", layers), ("--steps", steps),
@@ -143,18 +149,15 @@ struct SizeArguments: ParsableArguments {
     if let count = hidden?.counts.count, count > 1, architecture != .mlp, architecture != .dbn {
       throw Failure("--hidden: \(architecture.rawValue) takes a single number, got \(count)")
     }
-    if gibbsSteps != nil, architecture != .rbm, architecture != .dbn {
-      throw Failure("--gibbs-steps: expected rbm or dbn, got \(architecture.rawValue)")
-    }
-    if pretrain != nil, architecture != .dbn {
-      throw Failure("--pretrain: expected dbn, got \(architecture.rawValue)")
-    }
-    if width != nil, architecture.classicNetwork == nil {
-      throw Failure("--width: expected one of alexnet to resnet50, got \(architecture.rawValue)")
-    }
-    for (name, isGiven) in [("--pool", pool != nil), ("--local", local)]
-    where isGiven && architecture != .lenet5 {
-      throw Failure("\(name): expected lenet5, got \(architecture.rawValue)")
+    for (name, isGiven, applies) in [
+      ("--gibbs-steps", gibbsSteps != nil, architecture == .rbm || architecture == .dbn),
+      ("--pretrain", pretrain != nil, architecture == .dbn),
+      ("--width", width != nil, architecture.classicNetwork != nil),
+      ("--pool", pool != nil, architecture == .lenet5),
+      ("--local", local, architecture == .lenet5),
+      ("--no-crf", noCrf, architecture == .tagger),
+    ] where isGiven && !applies {
+      throw Failure("\(name) does not apply to \(architecture.rawValue); see --help")
     }
   }
 
@@ -175,6 +178,7 @@ struct SizeArguments: ParsableArguments {
     options.steps = steps
     options.cell = cell
     options.fold = fold
+    options.hasChain = !noCrf
     return options
   }
 
@@ -187,7 +191,7 @@ struct SizeArguments: ParsableArguments {
       ("layers", layers.map(String.init)),
       ("embedding", embedding.map(String.init)),
       ("steps", steps.map(String.init)), ("cell", cell?.rawValue),
-      ("fold", fold.map(String.init)),
+      ("fold", fold.map(String.init)), ("without", noCrf ? "crf" : nil),
     ]
     return stated.compactMap { name, value in value.map { "\(name) \($0)" } }
       .joined(separator: " ")

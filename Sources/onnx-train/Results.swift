@@ -17,6 +17,14 @@ extension Recipe {
     }
   }
 
+  /// The last line on standard output for a tagger.
+  func summary(_ score: TagScore, tags: Vocabulary) -> String {
+    let accuracy = "accuracy \(fixed(score.accuracy, 4))"
+    guard TagScore.marksChunks(tags.tokens) else { return "test \(accuracy)" }
+    return "test F1 \(fixed(score.f1, 4))  precision \(fixed(score.precision, 4))  "
+      + "recall \(fixed(score.recall, 4))  \(accuracy)"
+  }
+
   /// The result in the progress line.
   func brief(_ result: StepResult) -> String {
     switch measure {

@@ -49,7 +49,11 @@ struct TrainingRun {
     if let line = try recipe.illustration?.write(result, beside: arguments.output) {
       printError(line)
     }
-    print(recipe.summary(try measure(model)))
+    if let tags = recipe.tags, let test = recipe.test {
+      print(recipe.summary(try TagScore(model, test, tags: tags), tags: tags))
+    } else {
+      print(recipe.summary(try measure(model)))
+    }
     return .fine
   }
 

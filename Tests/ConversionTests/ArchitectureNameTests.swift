@@ -15,16 +15,16 @@ struct ArchitectureNameTests {
     var autoencoder = Autoencoder()
     (autoencoder.height, autoencoder.width, autoencoder.hidden) = (6, 6, [9, 8, 7])
     autoencoder.code = 3
+    var machine = RestrictedBoltzmannMachine()
+    (machine.height, machine.width, machine.machine.units) = (5, 5, 9)
+    var belief = DeepBeliefNetwork()
+    (belief.height, belief.width, belief.hidden, belief.classes) = (5, 5, [9, 8], 3)
     var classics: [(ArchitectureName, any Architecture, [String: Int])] = []
     for name in ArchitectureName.allCases {
       guard var net = name.classicNetwork else { continue }
       (net.scale, net.channels, net.height, net.width, net.classes) = (0.04, 1, 28, 28, 5)
       classics.append((name, net, [:]))
     }
-    var machine = RestrictedBoltzmannMachine()
-    (machine.height, machine.width, machine.machine.units) = (5, 5, 9)
-    var belief = DeepBeliefNetwork()
-    (belief.height, belief.width, belief.hidden, belief.classes) = (5, 5, [9, 8], 3)
     func language(_ model: LanguageModel, _ embedding: Int?) -> LanguageModel {
       var model = model
       (model.hidden, model.layers, model.embedding) = (6, 3, embedding)
@@ -34,6 +34,8 @@ struct ArchitectureNameTests {
     (text.embedding, text.windows, text.maps, text.classes) = (5, [2, 3], 4, 3)
     var sentence = BiLSTM(vocabulary: 12)
     (sentence.embedding, sentence.hidden, sentence.classes) = (5, 4, 3)
+    var tagger = Tagger(vocabulary: 12, tags: 3)
+    (tagger.embedding, tagger.hidden, tagger.suffixes) = (5, 4, 9)
     var translator = SequenceToSequence(sourceVocabulary: 9, targetVocabulary: 10)
     (translator.embedding, translator.hidden) = (4, 6)
     var caption = Caption(vocabulary: 11)
@@ -51,7 +53,8 @@ struct ArchitectureNameTests {
       (.charLSTM, language(.charLSTM(vocabulary: 9), 4), [:]),
       (.charGRU, language(.charGRU(vocabulary: 9), nil), [:]),
       (.wordLSTM, language(.wordLSTM(vocabulary: 9), 4), [:]), (.textCNN, text, [:]),
-      (.bilstm, sentence, [:]), (.seq2seq, translator, [:]), (.caption, caption, [:]),
+      (.bilstm, sentence, [:]), (.tagger, tagger, [:]), (.seq2seq, translator, [:]),
+      (.caption, caption, [:]),
       (.forecast, forecast, [:]), (.parity, parity, [:]), (.adding, adding, [:]),
       (.rbm, machine, [:]), (.dbn, belief, [:]),
     ] + classics

@@ -13,15 +13,16 @@ import Testing
       return Tensor(shape: [1, 28, 28], [Float](repeating: value, count: 28 * 28))
     }
     options.data = data
-    (options.batch, options.hiddenLayers, options.layers, options.width) = (2, [4], 1, 0.02)
+    (options.batch, options.hiddenLayers, options.layers) = (2, [4], 1)
+    options.width = 0.02
     return options
   }
 
   /// The data of an architecture.
   private func data(_ name: ArchitectureName) throws -> String? {
     switch name {
-    case .mlp, .lenet5, .resnetSmall, .autoencoder, .alexnet, .zfnet, .vgg11, .vgg16, .vgg19,
-      .googlenet, .resnet18, .resnet50, .rbm, .dbn:
+    case .mlp, .lenet5, .resnetSmall, .autoencoder, .rbm, .dbn, .alexnet, .zfnet, .vgg11, .vgg16,
+      .vgg19, .googlenet, .resnet18, .resnet50:
       for index in 0..<10 {
         try folder.write("", to: "cat/\(index).png")
         try folder.write("", to: "dog/\(index).png")

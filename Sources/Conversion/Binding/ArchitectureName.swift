@@ -33,6 +33,7 @@ extension ArchitectureName {
     case .wordLSTM: try shapes.language(.wordLSTM(vocabulary: try shapes.vocabulary()))
     case .textCNN: try shapes.textCNN()
     case .bilstm: try shapes.bilstm()
+    case .tagger: try shapes.tagger()
     case .seq2seq: try shapes.sequenceToSequence()
     case .caption: try shapes.caption()
     case .rbm: try shapes.boltzmannMachine()

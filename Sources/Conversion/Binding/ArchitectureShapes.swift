@@ -6,6 +6,8 @@ struct ArchitectureShapes {
   let matrices: [(name: String, shape: [Int])]
   /// Names and shapes of the weights of convolutions.
   let convolutions: [(name: String, shape: [Int])]
+  /// Whether there are the transitions of a linear chain.
+  private let hasTransitions: Bool
   private let recurrent: [(name: String, shape: [Int])]
   private var stated: [String: Int]
   private var known: Set<String> = []
@@ -20,6 +22,7 @@ struct ArchitectureShapes {
     matrices = weightsAlone.filter { $0.1.count == 2 }
     convolutions = weightsAlone.filter { $0.1.count > 2 }
     recurrent = all.filter { leaf($0.0).hasPrefix("weight_ih_l") && !$0.0.hasSuffix("_reverse") }
+    hasTransitions = all.contains { leaf($0.0) == "transitions" }
     self.stated = stated
     self.name = name
   }
@@ -219,6 +222,22 @@ struct ArchitectureShapes {
     net.embedding = try size("embedding", table[1])
     net.hidden = try size("hidden", try recurrence(gates: 4).hidden)
     net.classes = try size("classes", last.shape[0])
+    return net
+  }
+
+  /// The tables of words and, with features, of suffixes and shapes come before the linear layer.
+  mutating func tagger() throws(ConversionError) -> Tagger {
+    guard let words = matrices.first?.shape, let last = matrices.last else {
+      throw missing("embedding")
+    }
+    let hidden = try size("hidden", try recurrence(gates: 4).hidden)
+    let tags = last.shape[0] == 2 * hidden ? last.shape[1] : last.shape[0]
+    var net = Tagger(
+      vocabulary: try size("vocabulary", words[0]), tags: try size("tags", tags))
+    net.embedding = try size("embedding", words[1])
+    net.hidden = hidden
+    net.suffixes = matrices.count == 4 ? try size("suffixes", matrices[1].shape[0]) : nil
+    net.hasChain = hasTransitions
     return net
   }
 

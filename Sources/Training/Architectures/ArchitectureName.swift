@@ -34,6 +34,8 @@ public enum ArchitectureName: String, Sendable, CaseIterable {
   case textCNN = "text-cnn"
   /// A sentence classifier with a bidirectional LSTM.
   case bilstm
+  /// A tagger of words: a conditional random field over a bidirectional LSTM.
+  case tagger
   /// A translator of token sequences.
   case seq2seq
   /// A model that describes pictures.

@@ -23,8 +23,8 @@ public struct ModelBuilder: Sendable {
   /// Whether parameters get values. Without, only their shapes are of use.
   private let drawsValues: Bool
   private let registry: Registry
-  private var builder = GraphBuilder()
-  private var path: [String] = []
+  var builder = GraphBuilder()
+  private(set) var path: [String] = []
   private var inputs: [ValueInfo] = []
   private var outputs: [ValueInfo] = []
   /// The output's name by the name that the value has while the model is built.
@@ -68,7 +68,7 @@ public struct ModelBuilder: Sendable {
   }
 
   /// The name with the prefix of the scope.
-  private func scoped(_ name: String) -> String { (path + [name]).joined(separator: ".") }
+  func scoped(_ name: String) -> String { (path + [name]).joined(separator: ".") }
 
   /// The scope, for errors.
   private var label: String { path.isEmpty ? "" : " in '\(path.joined(separator: "."))'" }
@@ -255,13 +255,14 @@ public struct ModelBuilder: Sendable {
     guard !outputs.isEmpty else { throw .graph("the model '\(name)' has no output") }
     var needed = Set(outputs.map(\.name))
     var nodes: [Node] = []
-    for var node in builder.nodes.reversed() {
-      node.outputs = node.outputs.map { renamed[$0] ?? $0 }
+    var renaming = FunctionBody(prefix: "")
+    renaming.names = renamed
+    for node in builder.nodes.reversed() {
+      var node = renaming.renamed(node)
       guard node.outputs.contains(where: needed.contains) else { continue }
-      node.inputs = node.inputs.map { renamed[$0] ?? $0 }
       node.name = node.outputs.first
       node.operatorSetVersion = nil
-      needed.formUnion(node.inputs)
+      needed.formUnion(node.usedNames)
       nodes.append(node)
     }
     let graph = Graph(

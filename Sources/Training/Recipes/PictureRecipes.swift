@@ -35,7 +35,7 @@ extension Recipe {
       net = classifier
     }
     // Digits and small objects stay what they are when they move by two pixels.
-    let isShifted = name != .mlp && name != .autoencoder
+    let isShifted = [.lenet5, .resnetSmall].contains(name) || name.classicNetwork != nil
     let usual = isShifted ? [Augmentation.shift(2)] : []
     let augmentation = try PictureAugmentation(choices.augmentation ?? usual, sizes: data.sizes)
     var recipe = Recipe(

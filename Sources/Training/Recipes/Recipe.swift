@@ -25,6 +25,8 @@ package struct Recipe {
   package var classNames: [String]?
   /// Pictures of the training data, and below them augmented ones, `[N, C, H, W]`.
   package var augmented: [Tensor]?
+  /// The tags of a tagger, whose result is a `TagScore`.
+  package var tags: Vocabulary?
 
   package init(
     model: Model, options: TrainingOptions = .init(), settings: TrainingLoop.Settings,
@@ -81,6 +83,8 @@ package struct Recipe {
     case forecast(ForecastTask)
     /// Sequences by which the model's output is differentiated, before and after training.
     case gradientNorms(before: Model, sequences: Tensor, input: String)
+    /// A batch for a tagger, and the words of its first sentence.
+    case tags(Batch, words: [String], tags: [String])
   }
 }
 
@@ -118,6 +122,8 @@ package struct RecipeOptions: Sendable {
   package var size: [Int]?
   /// The random changes of training pictures.
   package var augmentation: [Augmentation]?
+  /// Whether a tagger has a linear chain.
+  package var hasChain = true
   /// Reads a picture file.
   package var decode: PictureData.Decoder
 
@@ -138,11 +144,9 @@ extension ArchitectureName {
   /// Whether the recipe reads data; the others generate their own.
   package var needsData: Bool {
     switch self {
-    case .mlp, .lenet5, .resnetSmall, .alexnet, .zfnet, .vgg11, .vgg16, .vgg19, .googlenet,
-      .resnet18, .resnet50, .autoencoder, .charRNN, .charLSTM, .charGRU, .wordLSTM,
-      .textCNN, .bilstm, .rbm, .dbn:
+    case .charRNN, .charLSTM, .charGRU, .wordLSTM, .textCNN, .bilstm:
       true
-    case .seq2seq, .caption, .forecast, .parity, .adding: false
+    case .tagger, .seq2seq, .caption, .forecast, .parity, .adding: false
     }
   }
 
@@ -162,16 +166,17 @@ extension ArchitectureName {
   package func recipe(_ options: RecipeOptions) throws -> Recipe {
     switch self {
     case .mlp, .lenet5, .resnetSmall, .autoencoder: try .pictures(self, options)
-    case .alexnet, .zfnet, .vgg11, .vgg16, .vgg19, .googlenet, .resnet18, .resnet50:
-      try .pictures(self, options)
     case .rbm: try .boltzmannMachine(options)
     case .dbn: try .deepBeliefNetwork(options)
+    case .alexnet, .zfnet, .vgg11, .vgg16, .vgg19, .googlenet, .resnet18, .resnet50:
+      try .pictures(self, options)
     case .charRNN, .charLSTM, .charGRU, .wordLSTM: try .language(self, options)
     case .textCNN, .bilstm: try .sentences(self, options)
     case .parity: try .parity(options)
     case .adding: try .adding(options)
     case .forecast: try .forecast(options)
     case .seq2seq, .caption: try .decoder(self, options)
+    case .tagger: try .tagger(options)
     }
   }
 }

@@ -4,7 +4,7 @@ import ONNXShape
 
 /// Runs `body` for each position along an axis of the scan inputs. It maps states and slices to states
 /// and scan outputs, which are stacked along an axis.
-struct Scan: Operator {
+struct Scan: ScanningOperator {
   static let schema = Schema(
     "Scan",
     [
@@ -16,6 +16,12 @@ struct Scan: Operator {
   let inputDirections: [Bool]
   let outputAxes: [Int]
   let outputDirections: [Bool]
+
+  var sliced: SlicedValues {
+    SlicedValues(
+      inputAxes: inputAxes, inputDirections: inputDirections, outputAxes: outputAxes,
+      outputDirections: outputDirections)
+  }
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     _ = try node.graph("body")
