@@ -102,7 +102,7 @@ struct SizeArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The epochs of pretraining of each layer of dbn, before --epochs of fine-tuning; 0 for none. (default: 10)",
+      "The epochs of pretraining of each layer of dbn, before --epochs of fine-tuning; 0 for none. (default: 8)",
       valueName: "epochs"))
   var pretrain: Int?
 
