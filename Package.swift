@@ -19,6 +19,7 @@ let package = Package(
     .library(name: "ONNX", targets: ["ONNX"]),
     .library(name: "ONNXOperators", targets: ["ONNXOperators", "ONNXOps"]),
     .library(name: "ONNXImages", targets: ["ONNXImages", "ONNXOps"]),
+    .library(name: "ONNXAudio", targets: ["ONNXAudio"]),
     .library(name: "ONNXExplain", targets: ["ONNXExplain", "ONNXOps"]),
     .library(name: "ONNXC", type: .dynamic, targets: ["ONNXC"]),
     .executable(name: "onnx-run", targets: ["onnx-run"]),
@@ -103,7 +104,7 @@ let package = Package(
       name: "ONNXTraining",
       dependencies: [
         "ONNXFormat", "ONNXOperators", "ONNXInterpreter", "ONNXDifferentiation", "ONNXSupport",
-        "ONNXText", "CZlib",
+        "ONNXText", "ONNXAudio", "CZlib",
         .product(name: "Numerics", package: "swift-numerics"),
       ],
       path: "Sources/Training"),
@@ -116,6 +117,11 @@ let package = Package(
     .target(
       name: "ONNXImages", dependencies: ["ONNXFormat", "ONNXOperators", "CImages"],
       path: "Sources/Images"),
+    // Recordings in .wav files.
+    .target(
+      name: "ONNXAudio",
+      dependencies: ["ONNXFormat", .product(name: "Numerics", package: "swift-numerics")],
+      path: "Sources/Audio"),
     // Charts, heat maps and sheets of tiles.
     .target(
       name: "ONNXPlots", dependencies: ["ONNXFormat", "ONNXImages", "ONNXSupport"],
@@ -142,20 +148,20 @@ let package = Package(
       name: "ToolSupport",
       dependencies: [
         "ONNXFormat", "ONNXOperators", "ONNXDifferentiation", "ONNXInterpreter", "ONNXImages",
-        "ONNXSupport", "COpenBLAS",
+        "ONNXAudio", "ONNXSupport", "COpenBLAS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "onnx-run",
       dependencies: [
-        "CKernels", "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXImages", "ONNXText",
-        "ONNXExplain", "ONNXCases", "ONNXSupport", "ToolSupport",
+        "CKernels", "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXImages", "ONNXAudio",
+        "ONNXText", "ONNXExplain", "ONNXCases", "ONNXSupport", "ToolSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "onnx-train",
       dependencies: [
-        "ONNX", "ONNXConversion", "ONNXImages", "ONNXPlots", "ToolSupport",
+        "ONNX", "ONNXAudio", "ONNXConversion", "ONNXImages", "ONNXPlots", "ToolSupport",
         .product(name: "Numerics", package: "swift-numerics"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -185,16 +191,21 @@ let package = Package(
     .target(name: "TestThreads", path: "Tests/Threads"),
     // Every reader of files, as tools/fuzz and FuzzTests call it.
     .target(
-      name: "Readers", dependencies: ["ONNX", "ONNXConversion", "ONNXImages"],
+      name: "Readers", dependencies: ["ONNX", "ONNXAudio", "ONNXConversion", "ONNXImages"],
       path: "Tests/Readers"),
     .testTarget(name: "FuzzTests", dependencies: ["Readers"]),
     .testTarget(name: "InterpreterTests", dependencies: ["ONNX", "ONNXOperators", "TestThreads"]),
     .testTarget(
-      name: "TrainingTests", dependencies: ["ONNX", "TestFiles"],
+      name: "TrainingTests", dependencies: ["ONNX", "ONNXAudio", "TestFiles"],
       exclude: ["TorchvisionShapes.txt"]),
     .testTarget(
       name: "ImagesTests", dependencies: ["ONNX", "ONNXImages"],
       exclude: ["Pictures", "write_pictures.py"]),
+    .testTarget(
+      name: "AudioTests",
+      dependencies: [
+        "ONNXAudio", "TestFiles", .product(name: "Numerics", package: "swift-numerics"),
+      ]),
     .testTarget(
       name: "InterfaceTests", dependencies: ["COnnxInterface", "ONNX", "ONNXC", "TestThreads"]),
     // Counts what bound runs allocate. Only optimised code allocates nothing.
@@ -205,7 +216,8 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "ONNX", "ONNXCases", "ONNXConversion", "ONNXExplain", "ONNXImages", "ONNXPlots",
+        "ONNX", "ONNXAudio", "ONNXCases", "ONNXConversion", "ONNXExplain", "ONNXImages",
+        "ONNXPlots",
         "TestFiles",
         "ToolSupport", "onnx-run", "onnx-convert", "onnx-train",
       ],

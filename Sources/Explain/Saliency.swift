@@ -11,14 +11,14 @@ public struct Saliency: Sendable {
   public let picture: Tensor
   /// The gradient of the score by the picture, `[N, C, H, W]`.
   public let gradient: Tensor
-  private let samples: [Float]
+  private let samples: PictureSamples
   private let slopes: [Float]
 
   fileprivate init(classIndex: Int, picture: Tensor, gradient: Tensor) throws(ExplainError) {
     guard gradient.shape == picture.shape else {
       throw .unsuitable("expected a gradient like the picture \(picture), found \(gradient)")
     }
-    samples = try picture.floats("picture")
+    samples = try PictureSamples(picture)
     slopes = try gradient.floats("gradient")
     self.classIndex = classIndex
     self.picture = picture
@@ -41,38 +41,11 @@ public struct Saliency: Sendable {
   /// The picture, the saliency map, and the map over the picture, side by side.
   /// - Throws: `ImageError` for a picture that is too large
   public func image() throws(ImageError) -> Image {
-    var sheet = TileSheet("saliency of class \(classIndex)", tiles())
+    var sheet = TileSheet("saliency of class \(classIndex)", samples.tiles(strengths: map))
     sheet.labels = ["picture", "gradient", "both"]
     sheet.range = .fixed(0...1)
     sheet.columns = 3
     return try sheet.image()
-  }
-
-  /// The three tiles, float32 `[3, H, W]` from 0 to 1.
-  private func tiles() -> [Tensor] {
-    let (channels, height, width) = (picture.shape[1], picture.shape[2], picture.shape[3])
-    let plane = height * width
-    let finite = samples.prefix(channels * plane).filter(\.isFinite)
-    let (low, high) = (finite.min() ?? 0, finite.max() ?? 1)
-    func level(_ channel: Int, _ pixel: Int) -> Float {
-      (samples[(channels == 3 ? channel : 0) * plane + pixel] - low) / max(high - low, 1e-12)
-    }
-    let strengths = map
-    let largest = max(strengths.max() ?? 1, 1e-30)
-    let shape = [3, height, width]
-    var (plain, heat, both): ([Float], [Float], [Float]) = ([], [], [])
-    for channel in 0..<3 {
-      for pixel in 0..<plane {
-        let strength = strengths[pixel] / largest
-        // Black, red, yellow, white.
-        let glow = min(max(3 * strength - Float(channel), 0), 1)
-        let sample = level(channel, pixel)
-        plain.append(sample)
-        heat.append(glow)
-        both.append((1 - strength) * 0.6 * sample + strength * (channel == 0 ? 1 : 0.15))
-      }
-    }
-    return [plain, heat, both].map { Tensor(shape: shape, $0) }
   }
 }
 

@@ -10,6 +10,8 @@ public final class Session: Sendable {
   public let outputs: [ValueInfo]
   /// Inputs with a value in the model, which a run may replace.
   public let optionalInputs: [ValueInfo]
+  /// The entries of the model's metadata.
+  public let metadata: [MetadataEntry]
   /// The effect of each pass over the model, in the order they ran.
   public let passReports: [PassReport]
   /// Bytes that weights, values and outputs may take.
@@ -90,6 +92,7 @@ public final class Session: Sendable {
     let replaceable = model.graph.inputs.filter { initializers.contains($0.name) }
     self.inputs = model.graph.inputs.filter { !initializers.contains($0.name) }
     self.outputs = model.graph.outputs
+    self.metadata = model.metadata
     let isFinal = !options.allowsReplacedInitializers || replaceable.isEmpty
     self.optionalInputs = isFinal ? [] : replaceable
     let given = model

@@ -1,10 +1,11 @@
+import ONNXAudio
 import ONNXFormat
 import ONNXImages
 import ONNXSupport
 
 /// The kind of a file of values, recognised by its first bytes.
 package enum ValueFileKind: Sendable {
-  case npy, npz, picture
+  case npy, npz, picture, sound
   /// A protobuf message of some kind: its bytes do not tell which.
   case message
 
@@ -15,6 +16,8 @@ package enum ValueFileKind: Sendable {
       self = .npy
     } else if head.starts(with: [0x50, 0x4B, 3, 4]) || head.starts(with: [0x50, 0x4B, 5, 6]) {
       self = .npz
+    } else if Sound.isWAV(signature: head) {
+      self = .sound
     } else {
       self = Image.Format(signature: head) == nil ? .message : .picture
     }
@@ -45,6 +48,7 @@ package func readValue(
     }
     tensor = arrays[0].tensor
   case .picture: throw Failure("\(path): a picture can only be an input")
+  case .sound: throw Failure("\(path): a sound can only be an input")
   case .message: return try readMessage(path, type, options)
   }
   do { return .tensor(try narrowed(tensor, to: type?.tensorType?.elementType)) } catch {
@@ -159,7 +163,9 @@ private func withChannelsLast(_ tensor: Tensor) throws(TensorError) -> Tensor {
   return result
 }
 
-private func converted(_ tensor: Tensor, to type: ElementType) throws -> Tensor {
+/// The elements of a float32 tensor, from 0 to 1 or from −1 to 1, as those of another type.
+/// - Throws: an error for a type that has no such elements
+func converted(_ tensor: Tensor, to type: ElementType) throws -> Tensor {
   let source = tensor.elements(as: Float.self)
   func fill<T: Element>(_ convert: (Float) -> T) throws(TensorError) -> Tensor {
     try Tensor(T.self, shape: tensor.shape) { target in
@@ -173,6 +179,6 @@ private func converted(_ tensor: Tensor, to type: ElementType) throws -> Tensor 
   case .bfloat16: return try fill { BFloat16($0) }
   case .uint8:
     return try fill { $0.isNaN ? 0 : UInt8(min(max($0 * 255, 0), 255).rounded()) }
-  default: throw Failure("a picture cannot be converted to \(type)")
+  default: throw Failure("a picture or sound cannot be converted to \(type)")
   }
 }

@@ -38,14 +38,16 @@ struct StepModel {
     var graph = base.graph
     let changing = Set(form.updates.map(\.initializer))
     // Of the tensors that nodes compute from constants, only matrices are parameters: the two
-    // values of a one-hot vector, for one, are not.
+    // values of a one-hot vector, for one, are not. Nor is a bank of filters.
+    let filters = Set(
+      model.graph.nodes.lazy.filter { $0.operatorType == "MelWeightMatrix" }.flatMap(\.outputs))
     let stated = Set(model.graph.initializers.compactMap(\.name))
     let states = zeroStates(graph)
     parameters = graph.initializers.compactMap { initializer in
       guard let name = initializer.name, !changing.contains(name), !states.contains(name),
         choice.isWeight(name, initializer.tensor), !choice.isFrozen(name),
         !choice.isStatistic(name),
-        stated.contains(name) || initializer.tensor.shape.count >= 2
+        stated.contains(name) || initializer.tensor.shape.count >= 2 && !filters.contains(name)
       else { return nil }
       return name
     }

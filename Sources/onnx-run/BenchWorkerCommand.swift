@@ -29,7 +29,7 @@ struct BenchWorkerCommand: ToolCommand {
 
   private func measure(_ session: Session, loaded: Int) throws {
     var inputs = try RunInputs(session, requestedShapes: measurement.shape)
-    try inputs.read(measurement.input, PictureNormalization())
+    try inputs.read(measurement.input, InputForm())
     try inputs.fillMissing(seed: arguments.seed, memoryLimit: session.memoryLimit)
     var tensors: [String: Tensor] = [:]
     for (name, value) in inputs.values {

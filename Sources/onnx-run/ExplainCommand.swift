@@ -19,11 +19,12 @@ struct ExplainCommand: ParsableCommand {
         onnx-run explain sensitivity models/char_gru.onnx --prompt Romeo --output s.png
         onnx-run explain saliency models/lenet5.onnx --input models/digits/7.png \\
           --output s.png
+        onnx-run explain cam resnet.onnx --input photo.jpg --class 207 --output c.png
         onnx-run explain toeplitz models/lenet5.onnx --output t.png
       """,
     subcommands: [
       ExplainFilters.self, ExplainMaps.self, ExplainGates.self, ExplainSensitivity.self,
-      ExplainSaliency.self, ExplainToeplitz.self,
+      ExplainSaliency.self, ExplainCAM.self, ExplainToeplitz.self,
     ])
 }
 
@@ -96,7 +97,7 @@ struct ExplainInputs {
       throw Failure(path, error)
     }
     values = try RunInputs(session, requestedShapes: arguments.form.shape)
-    try values.read(arguments.input, arguments.form.normalization)
+    try values.read(arguments.input, arguments.form.form)
     if let prompt = arguments.prompt { try give(prompt, model, path, session) }
     let states: [String: Tensor]
     do { states = try session.zeroStates() } catch { throw Failure(path, error) }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import ToolSupport
 
-/// The arguments for the shapes of inputs and the normalization of pictures.
+/// The arguments for the shapes of inputs, the normalization of pictures and the rate of sounds.
 struct InputFormArguments: ParsableArguments {
   @Option(
     parsing: .unconditionalSingleValue,
@@ -11,7 +11,23 @@ struct InputFormArguments: ParsableArguments {
 
   @OptionGroup private var numbers: NormalizationArguments
 
-  var normalization: PictureNormalization {
-    get throws(Failure) { try numbers.normalization }
+  @Option(
+    parsing: .unconditional,
+    help: """
+      The samples per second to convert sounds to. (default: the model's metadata 'sample_rate', \
+      else the file's)
+      """)
+  var sampleRate: Int?
+
+  func validate() throws {
+    if let sampleRate, !sampleRates.contains(sampleRate) {
+      throw ValidationError("--sample-rate: expected 1 to 10000000, got \(sampleRate)")
+    }
+  }
+
+  var form: InputForm {
+    get throws(Failure) {
+      InputForm(normalization: try numbers.normalization, sampleRate: sampleRate)
+    }
   }
 }

@@ -15,8 +15,9 @@ struct RunCommand: ToolCommand {
     commandName: "run",
     abstract: "Runs a model once and prints a summary of its outputs.",
     discussion: """
-      An input file can be .npy, .npz, .pb (TensorProto, SequenceProto, OptionalProto) or a picture: \
-      PNG, JPEG, BMP, TIFF, WebP, JPEG 2000, PBM, PGM, PPM or PAM. The file's first bytes decide. \
+      An input file can be .npy, .npz, .pb (TensorProto, SequenceProto, OptionalProto), a picture (PNG, \
+      JPEG, BMP, TIFF, WebP, JPEG 2000, PBM, PGM, PPM or PAM) or a sound (.wav). The file's first \
+      bytes decide. \
       Prints a line for each output, 'NAME TYPE[SHAPE] min mean max', and for one row of scores the \
       best classes.
 
@@ -25,6 +26,7 @@ struct RunCommand: ToolCommand {
         onnx-run model.onnx --input x.npy --expect y=y.npy --rtol 1e-4
         onnx-run model.onnx --input photo.jpg --shape image=1x3x224x224 \\
           --mean 0.485,0.456,0.406 --scale 4.367,4.464,4.444 --labels classes.txt
+        onnx-run model.onnx --input audio=hello.wav --sample-rate 16000
         onnx-run model.onnx --shape tokens=1x100 --output-dir out --output-format npz
       """)
 
@@ -87,7 +89,9 @@ struct RunCommand: ToolCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("A file with the names of the classes, one per line.", valueName: "file"))
+    help: ArgumentHelp(
+      "A file with the names of the classes, one per line. (default: the model's metadata 'classes')",
+      valueName: "file"))
   var labels: String?
 
   @Flag(help: "Draw input pictures even if standard error is not a terminal.")
@@ -105,7 +109,7 @@ struct RunCommand: ToolCommand {
 
   func perform() throws -> ExitStatus {
     let start = ContinuousClock.now
-    let normalization = try form.normalization
+    let form = try self.form.form
     try checkKeepsInputs(
       [trace],
       [model] + input
@@ -115,12 +119,12 @@ struct RunCommand: ToolCommand {
     let labels =
       try self.labels.map {
         try readText($0, limit: min(arguments.maxMemory ?? .max, 16 << 20))
-          .split(whereSeparator: \.isNewline)
-      } ?? []
+          .split(whereSeparator: \.isNewline).map(String.init)
+      }
 
     let session = try openSession(model, arguments, inputs: input)
-    var inputs = try RunInputs(session, requestedShapes: form.shape)
-    try inputs.read(input, normalization)
+    var inputs = try RunInputs(session, requestedShapes: self.form.shape)
+    try inputs.read(input, form)
     try inputs.fillMissing(seed: arguments.seed, memoryLimit: session.memoryLimit)
     let expectations = try Expectations(expect, session)
     let loaded = ContinuousClock.now
@@ -153,7 +157,9 @@ struct RunCommand: ToolCommand {
       if values, let tensor = result.value.tensor { print(elementText(of: tensor)) }
     }
     let scores = Set(session.results.map(\.name))
-    printTop(results.filter { scores.contains($0.name) }, labels.map(String.init))
+    printTop(
+      results.filter { scores.contains($0.name) },
+      labels ?? ClassNames.stated(in: session.metadata))
     printError(
       "time \(formatted((end - began).milliseconds, "%.3f")) ms"
         + " (load \(formatted((loaded - start).milliseconds, "%.3f")) ms)")

@@ -1,3 +1,4 @@
+import ONNXAudio
 import ONNXFormat
 import ONNXImages
 import ONNXInterpreter
@@ -12,6 +13,8 @@ struct RunInputs {
   /// The pictures among the inputs.
   private(set) var pictures: [Image] = []
   private var filled: [(name: String, type: ValueType)] = []
+  private var hasSounds = false
+  private let metadata: [MetadataEntry]
   /// Bytes that the values may take.
   private let memoryLimit: Int
 
@@ -19,6 +22,7 @@ struct RunInputs {
   /// - Throws: `Failure` for a bad shape
   init(_ session: Session, requestedShapes: [String]) throws(Failure) {
     memoryLimit = session.memoryLimit
+    metadata = session.metadata
     required = session.inputs
     all = session.inputs + session.optionalInputs
     shapes = try InputShapes(
@@ -29,14 +33,14 @@ struct RunInputs {
   /// named in it; other files without a name give the remaining required inputs in order.
   /// - Throws: `Failure`, with the path or the input's name
   mutating func read(
-    _ arguments: [String], _ normalization: PictureNormalization
+    _ arguments: [String], _ form: InputForm
   ) throws(Failure) {
     let names = all.map(\.name)
     let parsed = arguments.map { NamedArgument($0, names: names) }
     var unnamed: [String] = []
     for argument in parsed {
       if let name = argument.name, let info = all.first(where: { $0.name == name }) {
-        try read(argument.text, into: info, normalization)
+        try read(argument.text, into: info, form)
       } else {
         unnamed.append(argument.text)
       }
@@ -51,22 +55,25 @@ struct RunInputs {
       if kind == .npz {
         try file.read { path in try readArchive(path) }
       } else if let info = required.first(where: { values[$0.name] == nil }) {
-        try file.read { path in try read(file: path, into: info, normalization) }
+        try file.read { path in try read(file: path, into: info, form) }
       } else {
         throw Failure("--input \(path): all inputs of the model have a value already")
       }
     }
+    if form.sampleRate != nil, !hasSounds {
+      throw Failure("--sample-rate: no input is a sound")
+    }
   }
 
   private mutating func read(
-    _ path: String, into info: ValueInfo, _ normalization: PictureNormalization
+    _ path: String, into info: ValueInfo, _ form: InputForm
   ) throws(Failure) {
     let file = try RegularFile(path, limit: memoryLimit)
-    try file.read { path in try read(file: path, into: info, normalization) }
+    try file.read { path in try read(file: path, into: info, form) }
   }
 
   private mutating func read(
-    file path: String, into info: ValueInfo, _ normalization: PictureNormalization
+    file path: String, into info: ValueInfo, _ form: InputForm
   ) throws(Failure) {
     let limits = try limits(of: path)
     switch try ValueFileKind(ofFile: path) {
@@ -74,7 +81,22 @@ struct RunInputs {
       do {
         let image = try Image(contentsOf: path, pixelLimit: pixelLimit)
         pictures.append(image)
-        try set(info, .tensor(tensor(image, for: info, shapes: shapes, normalization)))
+        try set(info, .tensor(tensor(image, for: info, shapes: shapes, form.normalization)))
+      } catch {
+        throw Failure(path, error)
+      }
+    case .sound:
+      do {
+        let sound = try Sound(contentsOf: path, sampleLimit: sampleLimit)
+        let rate = try form.sampleRate ?? statedSampleRate(metadata) ?? sound.rate
+        try set(
+          info,
+          .tensor(
+            tensor(
+              sound.resampled(to: rate, sampleLimit: sampleLimit), for: info, shapes: shapes)))
+        hasSounds = true
+      } catch let error as FormatError {
+        throw Failure("\(error)")
       } catch {
         throw Failure(path, error)
       }
@@ -115,6 +137,9 @@ struct RunInputs {
 
   /// A pixel takes up to three bytes when decoded and twelve as numbers, once more where it is scaled.
   private var pixelLimit: Int { min(Image.defaultPixelLimit, max(memoryLimit / 16, 1)) }
+
+  /// A sample takes four bytes when decoded, and four more each time that it is converted.
+  private var sampleLimit: Int { min(Sound.defaultSampleLimit, max(memoryLimit / 16, 1)) }
 
   private mutating func set(
     _ info: ValueInfo, _ tensor: Tensor, _ path: String

@@ -13,6 +13,7 @@ extension Recipe.Illustration {
     case .filters(let layers, let sizes, let pictures):
       return try writeFilters(model, layers, sizes, pictures, to: stem)
     case .forecast(let task): return try writeForecast(model, task, to: stem + ".forecast")
+    case .logMel(let sounds): return try sounds.writeSpectra(to: stem + ".spectra.png")
     case .gradientNorms(let start, let sequences, let input):
       return try writeGradientNorms(start, model, sequences, input, to: stem + ".gradients")
     case .tags(let batch, let words, let tags):

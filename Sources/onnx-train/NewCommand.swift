@@ -16,6 +16,8 @@ struct NewCommand: ToolCommand {
           and test_y
         char-rnn, char-lstm, char-gru, word-lstm: a text file
         text-cnn, bilstm: a folder with *.pos and *.neg, one sentence per line
+        sound-cnn, sound-gru: a folder with a subfolder of .wav files for each class, as in Speech
+          Commands; without --data they generate it
         tagger: a file with a word and its tag on each line, the last column, and an
           empty line after each sentence; a .conllu file; or a folder of such files
           named *train*, *dev* or *valid*, *test*; without --data it makes sentences
@@ -37,11 +39,25 @@ struct NewCommand: ToolCommand {
   @OptionGroup var preparation: DataArguments
   @OptionGroup var sizes: SizeArguments
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "A new folder to write the generated sounds to, a subfolder of .wav files for each class.",
+      valueName: "folder"))
+  var samples: String?
+
   func perform() throws -> ExitStatus {
     if architecture.needsData, arguments.data == nil {
       throw Failure("--data: \(architecture.rawValue) needs training data; see --help")
     }
     try sizes.check(for: architecture)
+    let isSound = architecture == .soundCNN || architecture == .soundGRU
+    if sizes.seconds != nil, !isSound || arguments.data == nil {
+      throw Failure("--seconds: only sound-cnn and sound-gru with --data have a choice")
+    }
+    if samples != nil, !isSound || arguments.data != nil {
+      throw Failure("--samples: only sound-cnn and sound-gru without --data generate sounds")
+    }
     try checkKeepsInputs(
       [arguments.output, arguments.checkpoint, preparation.showAugmented], [arguments.data],
       unless: nil)
@@ -54,6 +70,7 @@ struct NewCommand: ToolCommand {
     var recipe = try architecture.recipe(options)
     arguments.apply(to: &recipe)
     try preparation.apply(to: &recipe)
+    if let samples { try recipe.sounds?.write(to: samples) }
     let configuration =
       "new \(architecture.rawValue) seed \(arguments.seed) batches \(recipe.training.batchCount) "
       + "rate \(recipe.settings.rate) \(sizes.text)\(preparation.text)"
@@ -85,7 +102,7 @@ struct SizeArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The epochs of pretraining of each layer of dbn, before --epochs of fine-tuning; 0 for none. (default: 10)",
+      "The epochs of pretraining of each layer of dbn, before --epochs of fine-tuning; 0 for none. (default: 8)",
       valueName: "epochs"))
   var pretrain: Int?
 
@@ -115,6 +132,11 @@ struct SizeArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
+    help: "The length of the sounds of --data, which are cut or followed by silence. (default: 1)")
+  var seconds: Double?
+
+  @Option(
+    parsing: .unconditional,
     help: "The fold of ten that is the test data of text-cnn and bilstm, 0 to 9.")
   var fold: Int?
 
@@ -134,6 +156,9 @@ struct SizeArguments: ParsableArguments {
     }
     if let embedding, !(0...100_000).contains(embedding) {
       throw ValidationError("--embedding: expected 0 to 100000, got \(embedding)")
+    }
+    if let seconds, !(seconds > 0 && seconds <= 1000) {
+      throw ValidationError("--seconds: expected more than 0 and at most 1000, got \(seconds)")
     }
     if let pretrain, !(0...100_000).contains(pretrain) {
       throw ValidationError("--pretrain: expected 0 to 100000, got \(pretrain)")
@@ -177,6 +202,7 @@ struct SizeArguments: ParsableArguments {
     options.layers = layers
     options.steps = steps
     options.cell = cell
+    options.seconds = seconds
     options.fold = fold
     options.hasChain = !noCrf
     return options
@@ -191,7 +217,8 @@ struct SizeArguments: ParsableArguments {
       ("layers", layers.map(String.init)),
       ("embedding", embedding.map(String.init)),
       ("steps", steps.map(String.init)), ("cell", cell?.rawValue),
-      ("fold", fold.map(String.init)), ("without", noCrf ? "crf" : nil),
+      ("seconds", seconds.map { "\($0)" }), ("fold", fold.map(String.init)),
+      ("without", noCrf ? "crf" : nil),
     ]
     return stated.compactMap { name, value in value.map { "\(name) \($0)" } }
       .joined(separator: " ")

@@ -54,6 +54,10 @@ struct ArchitectureNameTests {
     (parity.kind, parity.hidden) = (.gru, 6)
     var adding = Adding()
     (adding.kind, adding.hidden) = (.rnn, 6)
+    var sounds = SoundCNN()
+    (sounds.filters, sounds.classes) = ([3, 4], 5)
+    var spoken = SoundGRU()
+    (spoken.hidden, spoken.rate, spoken.classes) = (6, 16000, 3)
     return [
       (.mlp, mlp, [:]), (.lenet5, lenet, [:]), (.lenet5, local, [:]), (.resnetSmall, resnet, [:]),
       (.autoencoder, autoencoder, [:]), (.charRNN, language(.charRNN(vocabulary: 9), nil), [:]),
@@ -63,6 +67,7 @@ struct ArchitectureNameTests {
       (.bilstm, sentence, [:]), (.tagger, tagger, [:]), (.seq2seq, translator, [:]),
       (.caption, caption, [:]),
       (.forecast, forecast, [:]), (.parity, parity, [:]), (.adding, adding, [:]),
+      (.soundCNN, sounds, [:]), (.soundGRU, spoken, ["rate": 16000]),
       (.rbm, machine, [:]), (.dbn, belief, [:]),
     ] + classics
   }

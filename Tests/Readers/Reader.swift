@@ -1,4 +1,5 @@
 import ONNX
+import ONNXAudio
 import ONNXConversion
 import ONNXImages
 
@@ -6,7 +7,7 @@ import ONNXImages
 /// runs them under libFuzzer, `FuzzTests` on the corpus that came of it.
 public enum Reader: String, CaseIterable, Sendable {
   case model, session, changes, text, json, values, arrays, safetensors, torch, hdf5, gguf
-  case pictures, data
+  case pictures, sounds, data
 
   /// Reads the file and everything in it. Writing and reading a model again must give the same model.
   /// - Throws: the reader's error for a file that it refuses; `Changed`.
@@ -60,6 +61,9 @@ public enum Reader: String, CaseIterable, Sendable {
       for entry in weights.entries { _ = try entry.tensor() }
       for entry in weights.inModules().entries { _ = try entry.tensor() }
     case .pictures: _ = try Image(contentsOf: path, pixelLimit: 1 << 22)
+    case .sounds:
+      _ = try Sound(contentsOf: path, sampleLimit: 1 << 22).resampled(
+        to: 8000, sampleLimit: 1 << 22)
     case .data:
       _ = try? CSVTable(contentsOf: path)
       _ = try IDX.read(path)

@@ -41,6 +41,8 @@ extension ArchitectureName {
     case .forecast: try shapes.forecast()
     case .parity: try shapes.parity()
     case .adding: try shapes.adding()
+    case .soundCNN: try shapes.soundCNN()
+    case .soundGRU: try shapes.soundGRU()
     }
   }
 }

@@ -281,6 +281,24 @@ struct ArchitectureShapes {
     return net
   }
 
+  mutating func soundCNN() throws(ConversionError) -> SoundCNN {
+    var net = SoundCNN()
+    let filters = convolutions.filter { $0.shape.count == 4 }.map { $0.shape[0] }
+    guard !filters.isEmpty else { throw missing("convolution") }
+    net.filters = filters
+    net.rate = try size("rate", net.rate)
+    net.classes = try size("classes", matrices.last?.shape[0])
+    return net
+  }
+
+  mutating func soundGRU() throws(ConversionError) -> SoundGRU {
+    var net = SoundGRU()
+    net.hidden = try size("hidden", try recurrence(gates: 3).hidden)
+    net.rate = try size("rate", net.rate)
+    net.classes = try size("classes", matrices.last?.shape[0])
+    return net
+  }
+
   mutating func sequenceToSequence() throws(ConversionError) -> SequenceToSequence {
     let hidden = try recurrence(gates: 3).hidden
     guard matrices.count >= 2 else { throw missing("two embeddings") }

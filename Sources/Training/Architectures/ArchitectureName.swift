@@ -50,6 +50,10 @@ public enum ArchitectureName: String, Sendable, CaseIterable {
   case forecast
   /// A classifier of bit strings by parity.
   case parity
+  /// A convolutional classifier of sounds.
+  case soundCNN = "sound-cnn"
+  /// A recurrent classifier of sounds.
+  case soundGRU = "sound-gru"
   /// A model for the adding problem.
   case adding
 }

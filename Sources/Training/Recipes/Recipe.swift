@@ -1,4 +1,5 @@
 import ONNXFormat
+import ONNXText
 
 /// A complete description of a training run: the model, the data, and the options.
 package struct Recipe {
@@ -27,6 +28,8 @@ package struct Recipe {
   package var augmented: [Tensor]?
   /// The tags of a tagger, whose result is a `TagScore`.
   package var tags: Vocabulary?
+  /// The sounds of a recipe that can write them to a folder.
+  package var sounds: SoundData?
 
   package init(
     model: Model, options: TrainingOptions = .init(), settings: TrainingLoop.Settings,
@@ -81,6 +84,8 @@ package struct Recipe {
     case filters(layers: [String], sizes: [Int], pictures: Tensor?)
     /// A series for a forecaster.
     case forecast(ForecastTask)
+    /// Sounds whose log-mel spectrum is drawn.
+    case logMel(SoundData)
     /// Sequences by which the model's output is differentiated, before and after training.
     case gradientNorms(before: Model, sequences: Tensor, input: String)
     /// A batch for a tagger, and the words of its first sentence.
@@ -114,6 +119,8 @@ package struct RecipeOptions: Sendable {
   /// The length of a sequence or of a window of text.
   package var steps: Int?
   package var cell: RecurrentKind?
+  /// The length of sounds in seconds.
+  package var seconds: Double?
   /// The fold of ten that is the test data, 0 to 9.
   package var fold: Int?
   /// The share of training examples that are set aside for validation; 0 for none.
@@ -144,9 +151,8 @@ extension ArchitectureName {
   /// Whether the recipe reads data; the others generate their own.
   package var needsData: Bool {
     switch self {
-    case .charRNN, .charLSTM, .charGRU, .wordLSTM, .textCNN, .bilstm:
-      true
-    case .tagger, .seq2seq, .caption, .forecast, .parity, .adding: false
+    case .charRNN, .charLSTM, .charGRU, .wordLSTM, .textCNN, .bilstm: true
+    default: isForPictures
     }
   }
 
@@ -164,6 +170,13 @@ extension ArchitectureName {
   /// The recipe for an architecture.
   /// - Throws: `DataError` if the data cannot be read, `ModelError` if a size is out of range.
   package func recipe(_ options: RecipeOptions) throws -> Recipe {
+    var recipe = try unnamedRecipe(options)
+    if let names = recipe.classNames { recipe.model.metadata.append(ClassNames.metadata(names)) }
+    return recipe
+  }
+
+  /// The recipe without the names of classes in the model's metadata.
+  private func unnamedRecipe(_ options: RecipeOptions) throws -> Recipe {
     switch self {
     case .mlp, .lenet5, .resnetSmall, .autoencoder: try .pictures(self, options)
     case .rbm: try .boltzmannMachine(options)
@@ -176,6 +189,7 @@ extension ArchitectureName {
     case .adding: try .adding(options)
     case .forecast: try .forecast(options)
     case .seq2seq, .caption: try .decoder(self, options)
+    case .soundCNN, .soundGRU: try .sounds(self, options)
     case .tagger: try .tagger(options)
     }
   }

@@ -1,0 +1,177 @@
+import ONNXFormat
+import ONNXImages
+import ONNXInterpreter
+import ONNXText
+internal import ONNXPlots
+
+/// The regions of a picture that speak for a class.
+///
+/// Where the class's score is `Σ w_k · mean(A_k) + b` for the maps `A_k` before a global average pool,
+/// this is the class activation map `Σ w_k A_k` (Zhou and others, "Learning deep features for
+/// discriminative localization", 2016). For other networks it is Grad-CAM, `max(0, Σ α_k A_k)`, where
+/// `α_k` is the mean of the score's gradient by `A_k` (Selvaraju and others, "Grad-CAM: visual
+/// explanations from deep networks via gradient-based localization", 2017).
+public struct ClassActivation: Sendable {
+  /// The two kinds of maps.
+  public enum Method: String, Sendable {
+    /// The class activation map of a network with global average pooling.
+    case cam = "CAM"
+    /// The gradient-weighted map of any convolutional network.
+    case gradCAM = "Grad-CAM"
+  }
+
+  /// A class with its map.
+  public struct Entry: Sendable {
+    /// The index of the class.
+    public let classIndex: Int
+    /// The name of the class, or its index.
+    public let name: String
+    /// The class's score.
+    public let score: Float
+    /// The map, row by row, as large as the layer's.
+    public let map: [Float]
+    /// The map resized to the picture by bilinear interpolation (`Resize`), row by row.
+    let resized: [Float]
+  }
+
+  /// The method, which depends on the network.
+  public let method: Method
+  /// The name of the layer's maps.
+  public let layer: String
+  /// The classes in the order in which they were asked for.
+  public let entries: [Entry]
+  /// The sizes of a map.
+  public let rows: Int, columns: Int
+  /// The picture, `[N, C, H, W]`.
+  public let picture: Tensor
+
+  /// The maps, float32 `[classes, H, W]`.
+  public var maps: Tensor {
+    Tensor(shape: [entries.count, rows, columns], entries.flatMap(\.map))
+  }
+
+  /// A row for each class: the picture, the map, and the map over the picture. Negative numbers, which
+  /// speak against the class, are drawn as 0.
+  /// - Throws: `ImageError` for a picture that is too large
+  public func image() throws(ImageError) -> Image {
+    let samples: PictureSamples
+    do { samples = try PictureSamples(picture) } catch { throw .notAnImage("\(error)") }
+    var tiles: [Tensor] = []
+    var labels: [String] = []
+    for entry in entries {
+      tiles += samples.tiles(strengths: entry.resized.map { max($0, 0) })
+      let score = (entry.score * 100).rounded() / 100
+      labels += ["picture", "map of \(entry.name)", "score \(score)"]
+    }
+    var sheet = TileSheet(
+      "\(method.rawValue) of \(entries.map(\.name).joined(separator: ", "))", tiles)
+    sheet.labels = labels
+    sheet.range = .fixed(0...1)
+    sheet.columns = 3
+    return try sheet.image()
+  }
+}
+
+extension ExplainedModel {
+  /// The activation maps of classes for the first picture among the inputs.
+  /// - Parameters:
+  ///   - classes: the indices or names of classes; none for the one with the best score
+  ///   - output: the name of the node or output with the scores; `nil` for the model's first output,
+  ///     before its softmax
+  ///   - layer: the name of the node or output with the maps, for Grad-CAM; `nil` for the input of the
+  ///     global average pool, or the last maps of more than one pixel
+  /// - Throws: `ExplainError` if there is no picture, layer or class, a node on the way has no
+  ///   gradient, or a run fails
+  public func classActivation(
+    of classes: [String] = [], output: String? = nil, layer: String? = nil
+  ) throws(ExplainError) -> ClassActivation {
+    let output =
+      try output == nil
+      ? scores() : node(output, "node") { _ in true }.outputs.first { !$0.isEmpty } ?? ""
+    let place = try activationLayer(output, layer)
+    let found = try tensors([output, place.maps, place.picture])
+    guard let scores = found[output], let maps = found[place.maps],
+      let picture = found[place.picture], scores.count > 0, maps.shape.count == 4, maps.count > 0
+    else { throw .unsuitable("the scores or the maps are empty") }
+    let names = ClassNames.stated(in: model.metadata)
+    let count = scores.shape.dropFirst().reduce(1, *)
+    let chosen =
+      classes.isEmpty
+      ? try bestScores(scores, output, steps: nil) : try indices(of: classes, names, count)
+    let values = try maps.floats(place.maps)
+    let scoreValues = try scores.floats(output)
+    let gradient = try gradient(of: output, by: place.maps)
+    let (rows, columns) = (maps.shape[2], maps.shape[3])
+    var entries: [ClassActivation.Entry] = []
+    for index in chosen {
+      let slopes = try gradient(scores.unit(at: index))
+      guard slopes.shape == maps.shape else {
+        throw .unsuitable("expected a gradient like the maps \(maps), found \(slopes)")
+      }
+      let map = Self.weightedSum(
+        values, try slopes.floats(place.maps), channels: maps.shape[1], plane: rows * columns,
+        isPooled: place.isPooled)
+      entries.append(
+        ClassActivation.Entry(
+          classIndex: index, name: index < names.count ? names[index] : "\(index)",
+          score: scoreValues[index], map: map,
+          resized: try resized(map, rows, columns, to: Array(picture.shape.suffix(2)))))
+    }
+    return ClassActivation(
+      method: place.isPooled ? .cam : .gradCAM, layer: place.maps, entries: entries, rows: rows,
+      columns: columns, picture: picture)
+  }
+
+  /// `Σ w_k A_k` of the first example. The gradient of a score by `mean(A_k)`, the weight `w_k` of a
+  /// linear layer, is the sum of the gradients by the elements of `A_k`; Grad-CAM takes their mean.
+  private static func weightedSum(
+    _ maps: [Float], _ slopes: [Float], channels: Int, plane: Int, isPooled: Bool
+  ) -> [Float] {
+    var sum = [Float](repeating: 0, count: plane)
+    for channel in 0..<channels {
+      let range = channel * plane..<(channel + 1) * plane
+      let weight = slopes[range].reduce(0, +) / (isPooled ? 1 : Float(plane))
+      for (pixel, place) in range.enumerated() { sum[pixel] += weight * maps[place] }
+    }
+    return isPooled ? sum : sum.map { max($0, 0) }
+  }
+
+  /// The indices of classes given by index or name.
+  private func indices(
+    of classes: [String], _ names: [String], _ count: Int
+  ) throws(ExplainError) -> [Int] {
+    var indices: [Int] = []
+    for text in classes {
+      guard let index = names.firstIndex(of: text) ?? Int(text), (0..<count).contains(index) else {
+        let known = names.isEmpty ? "" : " or one of \(names.prefix(12).joined(separator: ", "))"
+        throw .unsuitable("expected a class from 0 to \(count - 1)\(known), got '\(text)'")
+      }
+      indices.append(index)
+    }
+    return indices
+  }
+
+  /// The map resized by the standard's operator.
+  private func resized(
+    _ map: [Float], _ rows: Int, _ columns: Int, to sizes: [Int]
+  ) throws(ExplainError) -> [Float] {
+    let resize = Node(
+      "Resize", inputs: ["map", "", "", "sizes"], outputs: ["resized"],
+      attributes: [.string("mode", "linear")])
+    let graph = Graph(
+      nodes: [resize],
+      inputs: [ValueInfo("map", .tensor(.float32, [1, 1, .size(rows), .size(columns)]))],
+      outputs: [ValueInfo("resized", nil)],
+      initializers: [
+        NamedTensor("sizes", Tensor(shape: [4], ([1, 1] + sizes).map { Int64($0) }))
+      ])
+    let model = Model(
+      graph: graph, operatorSets: [OperatorSetImport(domain: "", version: 19)], irVersion: 9)
+    do {
+      let result = try Session(model, options: options).run([
+        "map": Tensor(shape: [1, 1, rows, columns], map)
+      ])
+      return try result["resized"]?.floats("map") ?? []
+    } catch { throw .unsuitable("\(error)") }
+  }
+}
