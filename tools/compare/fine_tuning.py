@@ -1,6 +1,6 @@
 """Fine-tunes a pretrained ResNet-18 on a folder of pictures in onnx-train and PyTorch.
 
-    python tools/compare/fine_tuning.py [--tool .build/release] [--threads 1] [--keep FOLDER]
+    python tools/compare/fine_tuning.py [--tool .build/release] [--threads 1] [--prepare FOLDER]
 
 The script draws shapes, trains ResNet-18 on six kinds of them in PyTorch, and saves the weights as
 `resnet18.pt`. An export of the network with random weights is `resnet18.onnx`, and pictures of five
@@ -8,6 +8,8 @@ other kinds are the folder `pictures/`. One command of onnx-train binds the weig
 replaces the last layer and trains: the new layer alone, then all layers. PyTorch does the same with
 Adam, the same one-cycle learning rate, batches, epochs and number of pictures, and keeps the epoch
 with the best validation result, too. The accuracies are those on 500 further pictures.
+
+With --prepare, only the weights, the graph and the pictures are written.
 
 The bound: onnx-train's accuracy is at most 0.05 below PyTorch's.
 """
@@ -165,12 +167,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tool", type=pathlib.Path, default=pathlib.Path(".build/release"))
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--keep", type=pathlib.Path, help="the folder to write the files to")
+    parser.add_argument("--prepare", type=pathlib.Path, help="only write the files to this folder")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
     with tempfile.TemporaryDirectory() as name:
-        folder = options.keep or pathlib.Path(name)
+        folder = options.prepare or pathlib.Path(name)
         folder.mkdir(exist_ok=True)
 
         x, y = pictures(OLD, 120, 1)
@@ -187,6 +189,8 @@ def main():
             path = folder / "pictures" / list(NEW)[label]
             path.mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture).save(path / f"{index:03}.png")
+        if options.prepare:
+            return
         # As many pictures are trained on as in onnx-train: a tenth is test data, and a tenth of the
         # others validation data.
         order = torch.randperm(len(x))[30:]

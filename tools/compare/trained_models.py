@@ -204,4 +204,5 @@ def main():
               flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
