@@ -57,7 +57,8 @@ struct ParameterChoice {
   }
 
   /// Tensors of one element that are parameters rather than constants of a formula: the slope of a
-  /// `PRelu`, the bias of a layer, and operands of sums and products whose names no tool has made up.
+  /// `PRelu`, the bias of a layer, and operands of sums and products whose names no tool has made up. In
+  /// PyTorch's models, whose constants have made-up names, also those of other arithmetic.
   /// - Parameter namesScalars: whether scalars with names are parameters
   private static func singleParameters(_ graph: Graph, namesScalars: Bool) -> Set<String> {
     let tensors = Dictionary(
@@ -81,8 +82,19 @@ struct ParameterChoice {
         found.insert(use.name)
       }
     }
+    guard namesScalars else { return found }
+    for node in graph.nodes where arithmetic.contains(node.operatorType) {
+      for name in node.inputs where isGiven(name) {
+        if let tensor = tensors[name], tensor.count == 1, !tensor.isEpsilon { found.insert(name) }
+      }
+    }
     return found
   }
+
+  /// Operators that take learned numbers, such as a temperature or the logit of a share.
+  private static let arithmetic: Set = [
+    "Div", "Exp", "Expand", "Pow", "Sigmoid", "Softplus", "Sub", "Tanh",
+  ]
 
   /// Whether a name looks like one that a person gave.
   private static func isGiven(_ name: String) -> Bool {

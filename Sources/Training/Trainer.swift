@@ -29,6 +29,7 @@ public final class Trainer {
   ///   `TrainingError.interpreter` if it does not run or a node between a parameter and the loss has
   ///   no gradient.
   public init(_ model: Model, _ options: TrainingOptions) throws(TrainingError) {
+    let model = model.separatingMergedVectors()
     guard options.accumulation >= 1 else {
       throw .model("expected at least 1 batch per step, got \(options.accumulation)")
     }

@@ -76,7 +76,7 @@ struct ConfusionReport {
         })
       map.range = 0...1
       (map.rowLabels, map.columnLabels) = (names, names)
-      (map.xLabel, map.yLabel) = ("predicted class", "true class (colour: share of it)")
+      (map.xLabel, map.yLabel) = ("predicted class", "true class")
       guard count <= 40 else { return try map.image() }
       map.cellLabels = matrix.counts.map { $0 == 0 ? "" : "\($0)" }
       let widest = (names + map.cellLabels).map(\.count).max() ?? 1

@@ -25,7 +25,7 @@ struct NewCommand: ToolCommand {
 
       alexnet to resnet50 have the sizes of their papers for pictures of 224 x 224 pixels and 1000
       classes. For pictures of fewer than 64 pixels along a side, the first convolution has a
-      window of 3 x 3 and no stride, the pool after it is left out, and --width is 0.25.
+      window of 3 x 3 and no stride, the pool after it is left out, and --width is 0.125.
 
       The last line on standard output is the model's result on data that it was not trained on. The \
       test data is not looked at before the end. A classifier's confusion matrix is written next to \
@@ -102,13 +102,13 @@ struct SizeArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The epochs of pretraining of each layer of dbn, before --epochs of fine-tuning; 0 for none. (default: 10)",
+      "The epochs of pretraining of each layer of dbn, before --epochs of fine-tuning; 0 for none. (default: 8)",
       valueName: "epochs"))
   var pretrain: Int?
 
   @Option(
     parsing: .unconditional,
-    help: "The factor of the filters and units of alexnet to resnet50, such as 0.25.")
+    help: "The factor of the filters and units of alexnet to resnet50. (default: 0.125 or 1)")
   var width: Double?
 
   @Option(parsing: .unconditional, help: "The pools of lenet5; those of 3 x 3 cells overlap.")

@@ -32,6 +32,7 @@ func writeTags(
 }
 
 private func write(_ map: HeatMap, to path: String) throws {
-  let cell = (width: 58, height: map.rows > 20 ? 14 : 24)
+  let letters = map.columnLabels.map(\.count).max() ?? 0
+  let cell = (width: min(max(6 * letters + 8, 40), 80), height: map.rows > 20 ? 14 : 24)
   do { try map.image(cell: cell).writePNG(to: path) } catch { throw Failure(path, error) }
 }

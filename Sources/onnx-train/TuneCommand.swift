@@ -140,6 +140,7 @@ struct TuneCommand: ToolCommand {
     recipe.keepBest()
     if step.loss == .crossEntropy {
       (recipe.labels, recipe.classNames) = (data.labels, data.classNames)
+      if replaceHead != nil || data.classNames != nil { recipe.noteClassNames() }
     }
     recipe.augmented = data.augmented
     arguments.apply(to: &recipe)

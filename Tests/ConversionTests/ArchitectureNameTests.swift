@@ -10,6 +10,8 @@ struct ArchitectureNameTests {
     (mlp.channels, mlp.height, mlp.width, mlp.hidden, mlp.classes) = (3, 4, 4, [9, 8, 7], 5)
     var lenet = LeNet5()
     (lenet.channels, lenet.height, lenet.width, lenet.classes) = (2, 32, 32, 7)
+    var local = LeNet5()
+    (local.channels, local.isLocal) = (2, true)
     var resnet = ResNetSmall()
     (resnet.filters, resnet.blocks, resnet.classes) = ([3, 4], 2, 6)
     var autoencoder = Autoencoder()
@@ -25,6 +27,11 @@ struct ArchitectureNameTests {
       (net.scale, net.channels, net.height, net.width, net.classes) = (0.04, 1, 28, 28, 5)
       classics.append((name, net, [:]))
     }
+    var tower = AlexNet()
+    (tower.hasOneTower, tower.scale, tower.height, tower.width) = (true, 0.07, 32, 32)
+    var original = GoogLeNet()
+    (original.isOriginal, original.scale, original.height, original.width) = (true, 0.1, 32, 32)
+    classics += [(.alexnet, tower, [:]), (.googlenet, original, [:])]
     func language(_ model: LanguageModel, _ embedding: Int?) -> LanguageModel {
       var model = model
       (model.hidden, model.layers, model.embedding) = (6, 3, embedding)
@@ -52,7 +59,7 @@ struct ArchitectureNameTests {
     var spoken = SoundGRU()
     (spoken.hidden, spoken.rate, spoken.classes) = (6, 16000, 3)
     return [
-      (.mlp, mlp, [:]), (.lenet5, lenet, [:]), (.resnetSmall, resnet, [:]),
+      (.mlp, mlp, [:]), (.lenet5, lenet, [:]), (.lenet5, local, [:]), (.resnetSmall, resnet, [:]),
       (.autoencoder, autoencoder, [:]), (.charRNN, language(.charRNN(vocabulary: 9), nil), [:]),
       (.charLSTM, language(.charLSTM(vocabulary: 9), 4), [:]),
       (.charGRU, language(.charGRU(vocabulary: 9), nil), [:]),

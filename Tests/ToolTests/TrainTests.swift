@@ -178,6 +178,7 @@ import Testing
     #expect(
       tuned.graph.initializers.first { $0.name == names[0] }?.tensor
         == Tensor(shape: [4, 1, 3, 3], rows + columns + rows + columns))
+    #expect(tuned.metadataValue("classes") == #"["across", "along"]"#)
     let missing = try train(
       "tune", model, "--weights", folder.path("pictures"), "--data", folder.path("pictures"),
       "--output", folder.path("o.onnx"))

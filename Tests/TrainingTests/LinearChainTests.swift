@@ -85,7 +85,7 @@ import Testing
     let chain = try #require(names)
     var builder = GraphBuilder(taken: model.graph.allNames.union([Loss.labels]))
     let type = TensorType(.float64, ["N", "T", .size(Self.classes)])
-    let values = try Loss.linearChain(chain).add(of: "emissions", type, &builder)
+    let values = try Loss.linearChain(chain).add(of: "emissions", type, TrainingOptions(), &builder)
     model.graph.nodes += builder.nodes
     model.graph.initializers += builder.initializers
     model.graph.inputs.append(ValueInfo(Loss.labels, .tensor(.int64, ["N", "T"])))
@@ -111,6 +111,26 @@ import Testing
       sum += Double.log(total) - Self.score(row, labels)
     }
     #expect(abs(try loss().loss - sum / 8) < 1e-12)
+  }
+
+  @Test func aSequenceMayHaveOneStep() throws {
+    var names: LinearChainNames?
+    let model = try Self.model(&names)
+    let inputs = [
+      "x": Tensor(shape: [1, 1, Self.classes], Array(Self.emissions[..<Self.classes])),
+      "lengths": Tensor(shape: [1], [1 as Int32]),
+    ]
+    let best = try #require((0..<Self.classes).max { Self.score(0, [$0]) < Self.score(0, [$1]) })
+    #expect(try Session(model).run(inputs)["tags"] == Tensor(shape: [1, 1], [Int64(best)]))
+
+    var options = TrainingOptions()
+    options.output = "emissions"
+    options.loss = .linearChain(try #require(names))
+    var batch = inputs
+    batch[Loss.labels] = Tensor(shape: [1, 1], [1 as Int64])
+    let result = try Trainer(model, options).train(on: Batch(batch, count: 1), rate: 1e-3)
+    let total = (0..<Self.classes).reduce(0) { $0 + Double.exp(Self.score(0, [$1])) }
+    #expect(abs(result.loss - (Double.log(total) - Self.score(0, [1]))) < 1e-12)
   }
 
   /// The numbers of tools/generate/linear_chain.py.

@@ -85,6 +85,53 @@ import Testing
     #expect(abs(try #require(bias).tensor.elements(as: Float.self)[0] - 5) < 0.2)
   }
 
+  @Test func numbersOfOtherArithmeticAreTrainedInModelsOfPyTorch() throws {
+    var net = model(
+      [
+        Node("MatMul", inputs: ["x", "w"], outputs: ["m"]),
+        Node("Div", inputs: ["m", "temperature"], outputs: ["d"]),
+        Node("Sigmoid", inputs: ["share"], outputs: ["s"]),
+        Node("Mul", inputs: ["d", "s"], outputs: ["e"]),
+        Node("Pow", inputs: ["e", "val_3"], outputs: ["y"]),
+      ], [weight, one("temperature", scalar: true), one("share"), one("val_3", 2, scalar: true)])
+    #expect(try parameters(net) == ["w"])
+    net.producerName = "pytorch"
+    #expect(try parameters(net) == ["share", "temperature", "w"])
+  }
+
+  @Test func vectorsThatAnExporterHasMergedAreTrainedApart() throws {
+    func norm(_ module: String, _ input: String, _ output: String) -> Node {
+      var node = Node(
+        "BatchNormalization", inputs: [input, "one", "zero", "zero", "one"], outputs: [output])
+      node.metadata = [
+        MetadataEntry(key: "pkg.torch.onnx.name_scopes", value: "['', '\(module)', 'norm']")
+      ]
+      return node
+    }
+    let vectors = [("one", 1), ("zero", 0)].map { name, number in
+      NamedTensor(name, Tensor(shape: [4], [Float](repeating: number, count: 4)))
+    }
+    // The module b is used twice.
+    let net = model(
+      [
+        norm("a", "x", "p"), norm("b", "p", "q"), norm("b", "q", "r"),
+        Node("MatMul", inputs: ["r", "w"], outputs: ["y"]),
+      ],
+      vectors + [weight])
+    var options = TrainingOptions()
+    options.loss = .meanSquaredError
+    let trainer = try Trainer(net, options)
+    #expect(trainer.parameters.count == 5)
+    let x = Tensor(shape: [3, 4], (0..<12).map { Float($0 * $0) })
+    let batch = Batch(
+      ["x": x, Loss.labels: Tensor(shape: [3, 1], [1, 2, 4] as [Float])], count: 3)
+    _ = try trainer.train(on: batch, rate: 0.1)
+    let trained = try trainer.model
+    #expect(Set(trained.graph.nodes[0].inputs.dropFirst()).count == 4)
+    #expect(trained.graph.nodes[1].inputs.dropFirst() == trained.graph.nodes[2].inputs.dropFirst())
+    #expect(try Session(trained).run(["x": x])["y"]?.shape == [3, 1])
+  }
+
   @Test func frozenPatternsMatchModulesAndMustMatchSomething() throws {
     var node = Node("MatMul", name: "node_MatMul", inputs: ["x", "val_1"], outputs: ["m"])
     node.metadata = [

@@ -42,6 +42,10 @@ import Testing
     expectDataError("expected sentences") { try TaggedCorpus(empty) }
     let short = try folder.write("a b\n\nc d", to: "z.txt")
     expectDataError("at least 3 sentences") { try TaggedCorpus(short) }
+    let long = try folder.write(String(repeating: "a b\n", count: 2001), to: "l.txt")
+    expectDataError("line 2001", "2000 words") { try TaggedCorpus(long) }
+    let many = try folder.write((0..<1001).map { "a \($0)\n\n" }.joined(), to: "m.txt")
+    expectDataError("at most 1000 different tags, found 1001") { try TaggedCorpus(many) }
     expectDataError("No such file") { try TaggedCorpus(folder.path + "/none") }
   }
 
@@ -77,7 +81,7 @@ import Testing
   @Test(arguments: [true, false]) func learns(hasChain: Bool) throws {
     var options = RecipeOptions { _, _ in Tensor(0 as Float) }
     options.hasChain = hasChain
-    options.hidden = 8
+    options.hiddenLayers = [8]
     let recipe = try ArchitectureName.tagger.recipe(options)
     let trainer = try Trainer(recipe.model, recipe.options)
     var losses: [Double] = []
@@ -104,7 +108,7 @@ import Testing
     let line = "Paris\tB-LOC\nis\tO\nhere\tO\n\n"
     let path = try folder.write(String(repeating: line, count: 20) + "Rome\tI-LOC\n", to: "x.txt")
     var options = RecipeOptions { _, _ in Tensor(0 as Float) }
-    (options.data, options.hidden, options.batch) = (path, 4, 4)
+    (options.data, options.hiddenLayers, options.batch) = (path, [4], 4)
     let recipe = try ArchitectureName.tagger.recipe(options)
     let metadata = recipe.model.metadata.map { "\($0.key) \($0.value)" }
     #expect(

@@ -39,12 +39,14 @@ package struct Tagger: Architecture {
         parts.append(try Embedding(count, size, padding: 0).named(name)(numbers, in: &m))
       }
     }
-    let words = try Dropout(dropout)(m.concatenate(parts, axis: 2), in: &m)
+    func dropped(_ x: Signal) throws(ModelError) -> Signal {
+      dropout > 0 ? try Dropout(dropout)(x, in: &m) : x
+    }
+    let words = try dropped(m.concatenate(parts, axis: 2))
     let states = try m.scope("lstm") { m throws(ModelError) in
       try LSTM(hidden, isBidirectional: true).run(words, lengths: lengths, in: &m).sequence
     }
-    let last = try Dropout(dropout)(states, in: &m)
-    let emissions = try Dense(tags).named("output")(last, in: &m)
+    let emissions = try Dense(tags).named("output")(dropped(states), in: &m)
     let chosen: Signal
     var scores: Signal?
     if hasChain {

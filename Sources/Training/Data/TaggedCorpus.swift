@@ -13,11 +13,13 @@ package struct TaggedCorpus: Sendable {
   package private(set) var train: [TaggedSentence] = []
   package private(set) var validation: [TaggedSentence] = []
   package private(set) var test: [TaggedSentence] = []
+  /// The tags of all sentences, sorted.
+  package private(set) var tags: [String] = []
 
   /// Reads a file, or a folder of files whose names contain `train`, `dev` or `valid`, and `test`.
   /// Where there is no file to test or validate with, a tenth of the sentences to train on is.
-  /// - Throws: `DataError` for a folder without a file to train on, a file without sentences, or a line
-  ///   without a tag
+  /// - Throws: `DataError` for a folder without a file to train on, a file without sentences, a line
+  ///   without a tag, a sentence of more than 2000 words, or more than 1000 tags.
   package init(_ path: String) throws(DataError) {
     var files = [path]
     if isDataFolder(path) {
@@ -48,6 +50,13 @@ package struct TaggedCorpus: Sendable {
     guard !train.isEmpty, !test.isEmpty, !validation.isEmpty else {
       throw DataError("expected at least 3 sentences, found too few", in: path)
     }
+    tags = Set((train + validation + test).flatMap(\.tags)).sorted {
+      $0.unicodeScalars.lexicographicallyPrecedes($1.unicodeScalars)
+    }
+    guard tags.count <= Self.mostTags else {
+      throw DataError(
+        "expected at most \(Self.mostTags) different tags, found \(tags.count)", in: path)
+    }
   }
 
   /// Every tenth sentence is in the second part.
@@ -62,12 +71,10 @@ package struct TaggedCorpus: Sendable {
     )
   }
 
-  /// The tags of all sentences, sorted.
-  package var tags: [String] {
-    Set((train + validation + test).flatMap(\.tags)).sorted {
-      $0.unicodeScalars.lexicographicallyPrecedes($1.unicodeScalars)
-    }
-  }
+  /// The most words of a sentence: a batch is padded to its longest.
+  private static let longest = 2000
+  /// The most tags: a chain has a score for each pair.
+  private static let mostTags = 1000
 
   private static func read(_ path: String) throws(DataError) -> [TaggedSentence] {
     let text = try readTextData(path)
@@ -96,6 +103,10 @@ package struct TaggedCorpus: Sendable {
       guard columns.count > tag, tag > word else {
         throw DataError(
           "line \(number + 1): expected a word and a tag, found \(String(line).quoted)", in: path)
+      }
+      guard sentence.words.count < longest else {
+        throw DataError(
+          "line \(number + 1): expected an empty line after at most \(longest) words", in: path)
       }
       sentence.words.append(columns[word])
       sentence.tags.append(columns[tag])

@@ -48,13 +48,15 @@ public struct LinearChain: Sendable {
     let start = try m.parameter("start_transitions", [count], weight)
     let transitions = try m.parameter("transitions", [count, count], weight)
     let end = try m.parameter("end_transitions", [count], weight)
-    let isInside = try m.isInside(emissions, lengths: lengths)
-
-    let first = try m.squeeze(m.slice(emissions, axis: 1, from: 0, to: 1), 1)
-    let rest = try m.slice(emissions, axis: 1, from: 1, to: .max)
-    let restInside = try m.unsqueeze(m.slice(isInside, axis: 1, from: 1, to: .max), 2)
+    // The steps after each step, with one past the end, so that there is always a step to scan.
+    let first = try m.slice(emissions, axis: 1, from: 0, to: 1)
+    let next = try m.concatenate(
+      [m.slice(emissions, axis: 1, from: 1, to: .max), first], axis: 1)
+    let one = try m.constant(Tensor(1 as Int32), hint: "one")
+    let isFollowed = try m.unsqueeze(
+      m.isInside(emissions, lengths: m.node("Sub", [lengths, one])), 2)
     let best = try m.scan(
-      "best", states: [m.add(first, start)], over: [(rest, 1), (restInside, 1)]
+      "best", states: [m.add(m.squeeze(first, 1), start)], over: [(next, 1), (isFollowed, 1)]
     ) { m, states, slices throws(ModelError) in
       let sums = try m.add(m.unsqueeze(states[0], 2), transitions)
       let highest = try m.maximum(sums, axis: 1)
@@ -74,8 +76,8 @@ public struct LinearChain: Sendable {
       let from = try m.node("GatherElements", [slices[0], states[0]], [.int("axis", 1)])
       return ([from], [try m.squeeze(from, 1)])
     }
-    let classes = try m.concatenate([path.outputs[0], last], axis: 1)
-    return (try m.padded(classes, isInside), try m.maximum(totals, axis: 1))
+    let classes = try m.padded(path.outputs[0], m.isInside(emissions, lengths: lengths))
+    return (classes, try m.maximum(totals, axis: 1))
   }
 }
 

@@ -26,7 +26,7 @@ extension Recipe {
   /// all layers.
   static func deepBeliefNetwork(_ choices: RecipeOptions) throws -> Recipe {
     let data = try BoltzmannData(choices)
-    let epochs = choices.pretraining ?? 10
+    let epochs = choices.pretraining ?? 8
     var net = DeepBeliefNetwork()
     net.sizes = data.pictures.sizes
     net.classes = data.pictures.classCount
@@ -43,7 +43,7 @@ extension Recipe {
       test: data.test, measure: .accuracy)
     recipe.exported = exported
     recipe.options.output = "logits"
-    recipe.settings.epochs = 20
+    recipe.settings.epochs = 15
     recipe.settings.rate = .oneCycle(peak: 1e-3)
     recipe.labels = data.parts.labels
     recipe.classNames = data.pictures.classNames
@@ -126,10 +126,14 @@ private struct BoltzmannData {
     var sums = [Double](repeating: 0, count: pictures.sizes.reduce(1, *))
     for index in 0..<batches.batchCount {
       let batch = try batches.batch(epoch: 0, index: index)
-      guard let pixels = try batch.tensors["image"]?.array(as: Float.self),
+      guard let pixels = batch.tensors["image"], pixels.elementType == .float32,
         pixels.count == batch.count * sums.count
-      else { throw DataError("expected pictures of the sizes \(pictures.sizes)") }
-      for (place, pixel) in pixels.enumerated() { sums[place % sums.count] += Double(pixel) }
+      else { throw DataError("expected float32 pictures of the sizes \(pictures.sizes)") }
+      pixels.elements(as: Float.self).withUnsafeBufferPointer { pixels in
+        for row in 0..<batch.count {
+          for place in sums.indices { sums[place] += Double(pixels[row * sums.count + place]) }
+        }
+      }
     }
     let logits = sums.map { sum in
       let p = min(max(sum / Double(parts.training.count), 1e-3), 1 - 1e-3)

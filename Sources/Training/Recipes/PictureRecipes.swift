@@ -27,7 +27,7 @@ extension Recipe {
       net = lenet
     }
     if var classic = net as? any ClassicNetwork {
-      classic.scale = choices.width ?? (classic.isSmall ? 0.25 : 1)
+      classic.scale = choices.width ?? (classic.isSmall ? 0.125 : 1)
       net = classic
     }
     if var classifier = net as? any PictureClassifier {

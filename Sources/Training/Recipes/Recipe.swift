@@ -70,6 +70,12 @@ package struct Recipe {
     settings.bestIs = measure == .accuracy ? .mostAccurate : .leastLoss
   }
 
+  /// States the names of the classes in the model's metadata, in place of others there.
+  package mutating func noteClassNames() {
+    model.metadata.removeAll { $0.key == ClassNames.metadataKey }
+    if let classNames { model.metadata.append(ClassNames.metadata(classNames)) }
+  }
+
   /// The figure that describes a trained model.
   package enum Measure: Sendable {
     case accuracy, loss, perplexity
@@ -152,7 +158,6 @@ extension ArchitectureName {
   package var needsData: Bool {
     switch self {
     case .charRNN, .charLSTM, .charGRU, .wordLSTM, .textCNN, .bilstm: true
-    case .tagger, .seq2seq, .caption, .forecast, .parity, .adding, .soundCNN, .soundGRU: false
     default: isForPictures
     }
   }
@@ -172,7 +177,7 @@ extension ArchitectureName {
   /// - Throws: `DataError` if the data cannot be read, `ModelError` if a size is out of range.
   package func recipe(_ options: RecipeOptions) throws -> Recipe {
     var recipe = try unnamedRecipe(options)
-    if let names = recipe.classNames { recipe.model.metadata.append(ClassNames.metadata(names)) }
+    if recipe.classNames != nil { recipe.noteClassNames() }
     return recipe
   }
 

@@ -11,6 +11,7 @@ extension Recipe {
     var settings = TrainingLoop.Settings()
     settings.keepsBest = true
     settings.bestIs = .mostAccurate
+    settings.rate = .oneCycle(peak: 1e-2)
     var names = ["tokens": "tokens", "lengths": "lengths", "labels": Loss.labels]
 
     func recipe(
@@ -41,7 +42,6 @@ extension Recipe {
       var net = Tagger(vocabulary: parts[0].vocabulary.count, tags: parts[0].tags.count)
       (net.embedding, net.hidden, net.dropout) = (32, 32, 0)
       settings.epochs = 5
-      settings.rate = .oneCycle(peak: 1e-2)
       return try recipe(
         net, [Vocabulary.metadataKey: parts[0].vocabulary], tags: parts[0].tags, parts,
         example: parts[2].words(epoch: 0, index: 0)[0])
@@ -64,7 +64,6 @@ extension Recipe {
     net.suffixes = suffixes.count
     names.merge(["suffixes": "suffixes", "shapes": "shapes"]) { $1 }
     settings.epochs = 20
-    settings.rate = .oneCycle(peak: 5e-3)
     return try recipe(
       net, [Vocabulary.metadataKey: vocabulary, "suffixes": suffixes], tags: tags,
       [

@@ -1,0 +1,35 @@
+import ONNXFormat
+import ONNXOperators
+
+extension Model {
+  /// The model with a vector of its own for each of PyTorch's parameters and running statistics.
+  ///
+  /// PyTorch's exporter merges vectors with equal elements, such as the scales and running variances of
+  /// all normalizations of a new network. Training must tell them apart. The modules that the exporter
+  /// notes in the nodes say which nodes share a vector in PyTorch, too.
+  func separatingMergedVectors() -> Model {
+    var tensors: [String: Tensor] = [:]
+    for initializer in graph.initializers where initializer.tensor.shape.count <= 1 {
+      if let name = initializer.name { tensors[name] = initializer.tensor }
+    }
+    let places = Dictionary(
+      graph.nodes.enumerated().compactMap { place, node in node.outputs.first.map { ($0, place) } },
+      uniquingKeysWith: { first, _ in first })
+    var model = self
+    var builder = GraphBuilder(taken: graph.allNames)
+    /// The vector of each of PyTorch's names, by the name of the merged one.
+    var separate: [String: [String: String]] = [:]
+    for use in graph.parameterUses {
+      guard let tensor = tensors[use.name], let own = use.moduleName,
+        let place = use.node.outputs.first.flatMap({ places[$0] }),
+        graph.nodes[place].inputs[use.input] == use.name
+      else { continue }
+      if separate[use.name] == nil { separate[use.name] = [own: use.name] }
+      let name = separate[use.name]?[own] ?? builder.constant(tensor, hint: own)
+      separate[use.name]?[own] = name
+      model.graph.nodes[place].inputs[use.input] = name
+    }
+    model.graph.initializers += builder.initializers
+    return model
+  }
+}
