@@ -93,7 +93,7 @@ public struct Tensor: Sendable {
     guard elementType == T.elementType else {
       throw .elementType(is: elementType, wanted: T.elementType)
     }
-    return Array(elements(as: T.self))
+    return elements(as: T.self).withUnsafeBufferPointer { Array($0) }
   }
 
   /// The elements, in row-major order, without a copy.

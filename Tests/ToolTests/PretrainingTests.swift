@@ -80,8 +80,8 @@ import Testing
   @Test func optionsThatDoNotApplyAreRefused() throws {
     for (architecture, option, value, reason) in [
       ("lenet5", "--hidden", "3,4", "lenet5 takes a single number, got 2"),
-      ("rbm", "--pretrain", "1", "expected dbn, got rbm"),
-      ("mlp", "--gibbs-steps", "2", "expected rbm or dbn, got mlp"),
+      ("rbm", "--pretrain", "1", "--pretrain does not apply to rbm"),
+      ("mlp", "--gibbs-steps", "2", "--gibbs-steps does not apply to mlp"),
       ("dbn", "--hidden", "3,0", "invalid"),
     ] {
       let tool = try train(architecture, option, value, "--output", folder.path("o.onnx"))
