@@ -130,8 +130,8 @@ let package = Package(
     .target(
       name: "ONNXExplain",
       dependencies: [
-        "ONNXFormat", "ONNXOperators", "ONNXInterpreter", "ONNXDifferentiation", "ONNXImages",
-        "ONNXPlots", "ONNXSupport", "ONNXText",
+        "ONNXFormat", "ONNXOperators", "ONNXInterpreter", "ONNXDifferentiation", "ONNXAudio",
+        "ONNXImages", "ONNXPlots", "ONNXSupport", "ONNXText",
       ],
       path: "Sources/Explain"),
     // Runs and mutates test cases: folders of a model, inputs and expected outputs.

@@ -1,3 +1,4 @@
+import ONNXAudio
 import ONNXFormat
 import ONNXImages
 import ONNXInterpreter
@@ -44,6 +45,8 @@ public struct ClassActivation: Sendable {
   public let rows: Int, columns: Int
   /// The picture, `[N, C, H, W]`.
   public let picture: Tensor
+  /// Whether the picture is the spectrum of a sound, with its lowest band as the first row.
+  public let isSpectrum: Bool
 
   /// The maps, float32 `[classes, H, W]`.
   public var maps: Tensor {
@@ -51,7 +54,8 @@ public struct ClassActivation: Sendable {
   }
 
   /// A row for each class: the picture, the map, and the map over the picture. Negative numbers, which
-  /// speak against the class, are drawn as 0.
+  /// speak against the class, are drawn as 0, and the largest of each map as white. Spectra have their
+  /// lowest band at the bottom.
   /// - Throws: `ImageError` for a picture that is too large
   public func image() throws(ImageError) -> Image {
     let samples: PictureSamples
@@ -59,9 +63,10 @@ public struct ClassActivation: Sendable {
     var tiles: [Tensor] = []
     var labels: [String] = []
     for entry in entries {
-      tiles += samples.tiles(strengths: entry.resized.map { max($0, 0) })
+      let drawn = samples.tiles(strengths: entry.resized.map { max($0, 0) })
+      tiles += isSpectrum ? drawn.map(\.upsideDown) : drawn
       let score = (entry.score * 100).rounded() / 100
-      labels += ["picture", "map of \(entry.name)", "score \(score)"]
+      labels += [isSpectrum ? "spectrum" : "picture", "map of \(entry.name)", "score \(score)"]
     }
     var sheet = TileSheet(
       "\(method.rawValue) of \(entries.map(\.name).joined(separator: ", "))", tiles)
@@ -119,7 +124,8 @@ extension ExplainedModel {
     }
     return ClassActivation(
       method: place.isPooled ? .cam : .gradCAM, layer: place.maps, entries: entries, rows: rows,
-      columns: columns, picture: picture)
+      columns: columns, picture: picture,
+      isSpectrum: model.metadata.contains { $0.key == Sound.rateMetadataKey })
   }
 
   /// `Σ w_k A_k` of the first example. The gradient of a score by `mean(A_k)`, the weight `w_k` of a

@@ -36,3 +36,17 @@ struct PictureSamples {
     return [plain, heat, both].map { Tensor(shape: [3, height, width], $0) }
   }
 }
+
+extension Tensor {
+  /// A float32 picture `[C, H, W]` with its rows in the opposite order.
+  var upsideDown: Tensor {
+    let (height, width) = (shape[1], shape[2])
+    let samples = elements(as: Float.self)
+    return Tensor(
+      shape: shape,
+      (0..<count).map { index in
+        let (row, plane) = (index / width % height, index / (width * height))
+        return samples[(plane * height + height - 1 - row) * width + index % width]
+      })
+  }
+}

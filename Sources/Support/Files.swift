@@ -126,25 +126,47 @@ package struct FileIdentity: Hashable, Sendable {
   }
 }
 
-/// Checks that a file to write is none of those to read, nor a link to one.
+/// Checks that a file to write is none of those to read, nor a link to one, nor another one to write.
 /// - Parameters:
 ///   - outputs: the paths to write
-///   - inputs: the paths to read; those without a file are ignored
+///   - inputs: the paths to read; those without a file are ignored. Of a folder, the files in subfolders
+///     are read, and those in itself that have the name of no output
 ///   - option: the option that allows it; `nil` for none
 /// - Throws: `Failure` for an output that would replace an input
 package func checkKeepsInputs(
   _ outputs: [String?], _ inputs: [String?], unless option: String?
 ) throws(Failure) {
+  var written: Set<String> = []
+  for case let output? in outputs where !isDevice(output) && !written.insert(output).inserted {
+    throw Failure("\(output): two outputs have this name; choose another one")
+  }
   for case let output? in outputs where fileExists(output) {
     let identity = try FileIdentity(output)
     for case let input? in inputs where fileExists(input) {
-      if try FileIdentity(input) == identity, !isDevice(output) {
+      if try FileIdentity(input) == identity && !isDevice(output)
+        || isFolder(input) && isRead(output, in: input)
+      {
         throw Failure(
           "\(output): this would replace a file that is read, \(input); "
             + (option.map { "\($0) allows it" } ?? "choose another name"))
       }
     }
   }
+}
+
+/// Whether a file of a folder with data is part of the data.
+private func isRead(_ file: String, in folder: String) -> Bool {
+  guard let file = resolved(file), let folder = resolved(folder), file.hasPrefix(folder + "/")
+  else { return false }
+  let isOutput = [".onnx", ".csv", ".png", ".svg"].contains { file.lowercased().hasSuffix($0) }
+  return !isOutput || file.dropFirst(folder.count + 1).contains("/")
+}
+
+/// The path without links.
+private func resolved(_ path: String) -> String? {
+  guard let text = realpath(path, nil) else { return nil }
+  defer { free(text) }
+  return String(cString: text)
 }
 
 private func isDevice(_ path: String) -> Bool {

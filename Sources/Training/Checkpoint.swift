@@ -94,7 +94,8 @@ public struct Checkpoint: Sendable {
   /// - Throws: `TrainingError.checkpoint` if a tensor is missing or has another type.
   @discardableResult
   public func restore(_ trainer: Trainer) throws(TrainingError) -> [String: Tensor] {
-    guard let count = model.metadataValue(Self.batchCountKey).flatMap({ Int($0) }), count >= 0
+    guard let count = model.metadataValue(Self.batchCountKey).flatMap({ Int($0) }),
+      TrainingProgress.counts.contains(count)
     else { throw .checkpoint("metadata '\(Self.batchCountKey)' is not a count") }
     var tensors: [String: Tensor] = [:]
     let states = model.trainingInfos.first?.algorithm?.initializers ?? []

@@ -102,6 +102,16 @@ public final class TrainingLoop {
     }
   }
 
+  /// Whether an epoch is the best so far. Of two epochs with the same accuracy, it is that with the
+  /// lower loss.
+  private func isBest(_ score: Double, _ record: EpochRecord) -> Bool {
+    guard let best = progress.best, score == best.score,
+      let old = progress.history.first(where: { $0.epoch == best.epoch })?.validationLoss,
+      let new = record.validationLoss
+    else { return score < progress.best?.score ?? .infinity }
+    return new < old
+  }
+
   private var isStale: Bool {
     guard let patience = settings.patience, let best = progress.best else { return false }
     return progress.epoch - best.epoch > patience
@@ -129,7 +139,7 @@ public final class TrainingLoop {
       accuracy: progress.sum.accuracy,
       validationLoss: result?.loss, validationAccuracy: result?.accuracy)
     progress.history.append(record)
-    if let score = result.map(settings.bestIs.score), score < progress.best?.score ?? .infinity {
+    if let score = result.map(settings.bestIs.score), isBest(score, record) {
       progress.best = (score, epoch + 1)
       if settings.keepsBest {
         for name in trainer.state.tensors.keys { best[name] = trainer.state[name] }

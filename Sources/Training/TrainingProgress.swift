@@ -75,6 +75,8 @@ extension Double? {
 
 extension TrainingProgress {
   private static let prefix = "training."
+  /// The counts that a checkpoint can have.
+  static let counts = 0...1 << 52
 
   /// The progress as a model's metadata.
   var metadata: [MetadataEntry] {
@@ -126,8 +128,15 @@ extension TrainingProgress {
     if model.metadataValue(Self.prefix + "best_score") != nil {
       best = (try number("best_score"), try number("best_epoch"))
     }
-    guard epoch >= 0, batch >= 0 else {
-      throw .checkpoint("expected counts of at least 0, got epoch \(epoch) and batch \(batch)")
+    let counts = [
+      ("epoch", epoch), ("epochs", epochs), ("batch", batch), ("correct", sum.correct ?? 0),
+      ("best_epoch", best?.epoch ?? 0),
+    ]
+    for (key, count) in counts where !TrainingProgress.counts.contains(count) {
+      throw .checkpoint("metadata '\(Self.prefix)\(key)': expected a count, got \(count)")
+    }
+    guard sum.loss.isFinite, sum.counted.isFinite, sum.weight.isFinite else {
+      throw .checkpoint("metadata '\(Self.prefix)loss' is not finite")
     }
   }
 }

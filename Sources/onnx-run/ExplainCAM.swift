@@ -12,7 +12,8 @@ struct ExplainCAM: ToolCommand {
       For a model with global average pooling before its last linear layers this is the class \
       activation map (CAM; Zhou and others, 2016), for others, or with --layer, Grad-CAM (Selvaraju \
       and others, 2017). The result has a row for each class: the picture, the map, and the map over \
-      the picture. A model of sounds shows its spectrum, the lowest band on top. --node selects the \
+      the picture. A model of sounds shows its spectrum, the lowest band at the bottom. The largest number of each \
+      map is white. --node selects the \
       scores; the default is the model's first output, before its softmax.
 
       EXAMPLES:
@@ -45,7 +46,7 @@ struct ExplainCAM: ToolCommand {
   var outputValues: String?
 
   func perform() throws -> ExitStatus {
-    try checkKeepsInputs([outputValues], [arguments.model], unless: nil)
+    try checkKeepsInputs([outputValues, arguments.output], [arguments.model], unless: nil)
     try arguments.explain(inputs) { model, _ in
       let found = try showing("differentiating \(arguments.model.escaped)") {
         try model.classActivation(of: classes, output: arguments.node, layer: layer)

@@ -49,7 +49,10 @@ struct ExplainArguments: ParsableArguments {
   func explain(
     _ inputs: ExplainInputArguments?, _ draw: (ExplainedModel, _ tokens: [String]) throws -> Image
   ) throws(Failure) {
-    try checkKeepsInputs([output], [model], unless: nil)
+    let read = (inputs?.input ?? []).flatMap { text in
+      [text] + (text.lastIndex(of: "=").map { [String(text[text.index(after: $0)...])] } ?? [])
+    }
+    try checkKeepsInputs([output], [model] + read, unless: nil)
     let file = try readModel(model, session.reading)
     let given = try inputs.map { inputs throws(Failure) in
       try ExplainInputs(file, path: model, inputs, session)

@@ -50,7 +50,7 @@ struct SizeListing {
       unshared = total(unshared, layer.unshared ?? layer.parameters)
       dense = total(dense, layer.dense ?? layer.parameters)
     }
-    table.append(["total", "", "", "", "\(parameters)", "\(unshared)", "\(dense)"])
+    table.append(["total of these layers", "", "", "", "\(parameters)", "\(unshared)", "\(dense)"])
     return table
   }
 

@@ -60,6 +60,7 @@ struct CompareCommand: ToolCommand {
   }
 
   func perform() throws -> ExitStatus {
+    try checkKeepsInputs([output, withoutExtension(output) + ".csv"], [data], unless: nil)
     try checkWritable(output)
     let reader = PictureReader()
     var choices = RecipeOptions(decode: { try reader.read($0, $1) })

@@ -34,7 +34,7 @@ struct DataArguments: ParsableArguments {
     help: ArgumentHelp(
       """
       Change training pictures at random: 'crop=4' pads by 4 zeros and cuts, 'shift=2' moves by up \
-      to 2 pixels, 'flip' mirrors; 'none' for none. (default: shift=2 for lenet5 and resnet-small)
+      to 2 pixels, 'flip' mirrors; 'none' for none. (default: shift=2 for lenet5, resnet-small and alexnet to resnet50)
       """, valueName: "crop=4,flip"))
   var augment: String?
 
@@ -111,7 +111,7 @@ struct DataArguments: ParsableArguments {
   func apply(to recipe: inout Recipe) throws(Failure) {
     guard let classWeights else { return }
     guard recipe.options.loss == .crossEntropy else {
-      throw Failure("--class-weights: they need the loss cross-entropy")
+      throw Failure("--class-weights needs --loss cross-entropy")
     }
     if classWeights == "balanced" {
       guard let labels = recipe.labels.first?.labels else {

@@ -52,6 +52,9 @@ struct NewCommand: ToolCommand {
     }
     try sizes.check(for: architecture)
     let isSound = architecture == .soundCNN || architecture == .soundGRU
+    if arguments.data != nil, !architecture.needsData, !isSound, architecture != .tagger {
+      throw Failure("--data: \(architecture.rawValue) generates its data")
+    }
     if sizes.seconds != nil, !isSound || arguments.data == nil {
       throw Failure("--seconds: only sound-cnn and sound-gru with --data have a choice")
     }
@@ -59,8 +62,7 @@ struct NewCommand: ToolCommand {
       throw Failure("--samples: only sound-cnn and sound-gru without --data generate sounds")
     }
     try checkKeepsInputs(
-      [arguments.output, arguments.checkpoint, preparation.showAugmented], [arguments.data],
-      unless: nil)
+      arguments.outputs + [preparation.showAugmented], [arguments.data], unless: nil)
     try preparation.check(architecture)
     let reader = PictureReader()
     var options = sizes.options(arguments, reader)
@@ -171,10 +173,20 @@ struct SizeArguments: ParsableArguments {
   /// Checks that the options which only some architectures have apply to one.
   /// - Throws: `Failure`
   func check(for architecture: ArchitectureName) throws {
-    if let count = hidden?.counts.count, count > 1, architecture != .mlp, architecture != .dbn {
-      throw Failure("--hidden: \(architecture.rawValue) takes a single number, got \(count)")
-    }
+    let isLanguage = [.charRNN, .charLSTM, .charGRU, .wordLSTM].contains(architecture)
+    let hasWords = [.textCNN, .bilstm, .tagger].contains(architecture)
+    let hasCell = [.parity, .adding].contains(architecture)
+    let hasHidden: [ArchitectureName] = [
+      .mlp, .rbm, .dbn, .soundGRU, .bilstm, .tagger, .forecast, .seq2seq, .caption,
+    ]
     for (name, isGiven, applies) in [
+      ("--hidden", hidden != nil, isLanguage || hasCell || hasHidden.contains(architecture)),
+      ("--layers", layers != nil, isLanguage || architecture == .forecast),
+      ("--steps", steps != nil, isLanguage || [.adding, .forecast].contains(architecture)),
+      ("--embedding", embedding != nil, isLanguage || hasWords),
+      ("--embedding 0", embedding == 0, isLanguage),
+      ("--cell", cell != nil, hasCell),
+      ("--fold", fold != nil, [.textCNN, .bilstm].contains(architecture)),
       ("--gibbs-steps", gibbsSteps != nil, architecture == .rbm || architecture == .dbn),
       ("--pretrain", pretrain != nil, architecture == .dbn),
       ("--width", width != nil, architecture.classicNetwork != nil),
@@ -183,6 +195,9 @@ struct SizeArguments: ParsableArguments {
       ("--no-crf", noCrf, architecture == .tagger),
     ] where isGiven && !applies {
       throw Failure("\(name) does not apply to \(architecture.rawValue); see --help")
+    }
+    if let count = hidden?.counts.count, count > 1, architecture != .mlp, architecture != .dbn {
+      throw Failure("--hidden: \(architecture.rawValue) takes a single number, got \(count)")
     }
   }
 

@@ -16,7 +16,8 @@ extension TrainingRun {
     let planned = checkpoint.progress.epochs
     do { try loop.resume(checkpoint) } catch { throw Failure(path, error) }
     let (epoch, epochs) = (loop.progress.epoch, recipe.settings.epochs)
-    printError("resumed from '\(path)' after \(epoch) epochs and \(loop.progress.batch) batches")
+    let completed = epoch == 1 ? "1 epoch" : "\(epoch) epochs"
+    printError("resumed from '\(path)' after \(completed) and \(loop.progress.batch) batches")
     if epoch == epochs, !isPretraining {
       printError(
         "all \(epochs) epochs are complete, so nothing is trained; a larger --epochs continues")

@@ -42,6 +42,12 @@ struct TimeCommand: ToolCommand {
 
   @OptionGroup var reading: ReadingArguments
 
+  func validate() throws {
+    guard (1...1_000_000).contains(steps) else {
+      throw ValidationError("--steps: expected 1 to 1000000, got \(steps)")
+    }
+  }
+
   func perform() throws -> ExitStatus {
     var options = TrainingOptions()
     step.apply(to: &options)

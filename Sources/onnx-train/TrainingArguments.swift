@@ -62,6 +62,14 @@ struct TrainingArguments: ParsableArguments {
   @Option(parsing: .unconditional, help: "The number of threads. (default: all CPUs)")
   var threads: Int?
 
+  /// The name of the learning curves without an extension.
+  var curvesName: String { curves ?? withoutExtension(output) + ".curves" }
+
+  /// The files that a run writes.
+  var outputs: [String?] {
+    [output, checkpoint] + [".csv", ".svg", ".png"].map { curvesName + $0 }
+  }
+
   func validate() throws {
     for (name, value) in [
       ("--epochs", epochs), ("--batch", batch), ("--checkpoint-every", checkpointEvery),
@@ -78,6 +86,9 @@ struct TrainingArguments: ParsableArguments {
       throw ValidationError("--patience: expected at least 0, got \(patience)")
     }
     if resume, checkpoint == nil { throw ValidationError("--resume needs --checkpoint FILE") }
+    if checkpointEvery != nil, checkpoint == nil {
+      throw ValidationError("--checkpoint-every needs --checkpoint FILE")
+    }
   }
 
   /// Applies the options that were given.

@@ -16,10 +16,11 @@ struct TrainingRun {
   var isPretraining = false
 
   func perform() throws -> ExitStatus {
-    try checkWritable(arguments.output)
-    if let checkpoint = arguments.checkpoint { try checkWritable(checkpoint) }
+    for path in arguments.outputs + [stepLosses, sheet] {
+      if let path { try checkWritable(path) }
+    }
     guard arguments.patience == nil || recipe.validation != nil else {
-      throw Failure("--patience: there is no validation data that could get better or not")
+      throw Failure("--patience needs validation data; see --validation-share")
     }
     try drawAugmented()
     let checkpoint = try checkpoint()
@@ -174,8 +175,7 @@ struct TrainingRun {
 
   private func writeCurves(_ history: [EpochRecord]) throws {
     guard !history.isEmpty else { return }
-    let name = arguments.curves ?? withoutExtension(arguments.output) + ".curves"
-    try LearningCurves(history).write(to: name)
+    try LearningCurves(history).write(to: arguments.curvesName)
   }
 
   private func count(_ trainer: Trainer) -> Int {

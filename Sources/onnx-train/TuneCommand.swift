@@ -110,7 +110,7 @@ struct TuneCommand: ToolCommand {
     }
     if !force {
       try checkKeepsInputs(
-        [arguments.output, arguments.checkpoint, stepLosses, preparation.showAugmented],
+        arguments.outputs + [stepLosses, preparation.showAugmented],
         [self.model, path, weights],
         unless: "--force")
     }

@@ -79,7 +79,10 @@ import Testing
 
   @Test func optionsThatDoNotApplyAreRefused() throws {
     for (architecture, option, value, reason) in [
-      ("lenet5", "--hidden", "3,4", "lenet5 takes a single number, got 2"),
+      ("rbm", "--hidden", "3,4", "rbm takes a single number, got 2"),
+      ("autoencoder", "--hidden", "3", "--hidden does not apply to autoencoder"),
+      ("seq2seq", "--layers", "2", "--layers does not apply to seq2seq"),
+      ("tagger", "--embedding", "0", "--embedding 0 does not apply to tagger"),
       ("rbm", "--pretrain", "1", "--pretrain does not apply to rbm"),
       ("mlp", "--gibbs-steps", "2", "--gibbs-steps does not apply to mlp"),
       ("dbn", "--hidden", "3,0", "invalid"),

@@ -108,7 +108,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("--patience 2", "there is no validation data"),
+    ("--patience 2", "needs validation data"),
     ("--class-weights 1,2", "expected 3 class weights"),
     ("--class-weights 1,x", "expected numbers"), ("--augment flip", "expected pictures"),
     ("--augment turn", "--augment: expected crop"), ("--size 3", "for picture files"),

@@ -97,6 +97,23 @@ import Testing
     #expect(throws: (any Error).self) { try Checkpoint(contentsOf: plain) }
   }
 
+  @Test(arguments: ["correct", "batches", "epochs", "loss"])
+  func aCheckpointWithAWrongCountIsAnError(
+    key: String
+  ) throws {
+    let settings = settings("counts.onnx")
+    _ = try loop(settings).run { _ in true }
+    let path = settings.checkpoint ?? ""
+    var model = try Model(contentsOf: path)
+    for index in model.metadata.indices where model.metadata[index].key == "training.\(key)" {
+      model.metadata[index].value = key == "loss" ? "nan" : "\(Int.max)"
+    }
+    try model.write(to: path)
+    #expect(throws: TrainingError.self) {
+      try loop(settings).resume(try Checkpoint(contentsOf: path))
+    }
+  }
+
   @Test func moreEpochsAfterACompleteRunAreThoseOfALongerOne() throws {
     var long = settings("long.onnx")
     long.rate = .constant(0.01)

@@ -62,6 +62,7 @@ package struct PictureData {
     }
     if parts.test == nil {
       try parts.setAside(\.test, "test", share: 0.1, seed: seed, atLeast: 0)
+      if parts.test?.count == 0 { parts.test = nil }
     }
     var sizes = Array(example.shape.dropFirst())
     if sizes.count == 2 { sizes.insert(1, at: 0) }

@@ -36,7 +36,7 @@ extension Recipe {
     }
     // Digits and small objects stay what they are when they move by two pixels.
     let isShifted = [.lenet5, .resnetSmall].contains(name) || name.classicNetwork != nil
-    let usual = isShifted ? [Augmentation.shift(2)] : []
+    let usual = isShifted && min(data.sizes[1], data.sizes[2]) > 4 ? [Augmentation.shift(2)] : []
     let augmentation = try PictureAugmentation(choices.augmentation ?? usual, sizes: data.sizes)
     var recipe = Recipe(
       model: try net.model(seed: seed), settings: settings,
