@@ -8,24 +8,27 @@ struct NewCommand: ToolCommand {
     commandName: "new", abstract: "Train a model from scratch.",
     discussion: """
       DATA:
-        mlp, lenet5, resnet-small, autoencoder, rbm, dbn, alexnet, zfnet, vgg11, vgg16, vgg19,
-        googlenet, resnet18, resnet50: pictures, which are
+        mlp, lenet5, resnet-small, autoencoder, rbm, dbn, alexnet, zfnet, vgg11,
+        vgg16, vgg19, googlenet, resnet18, resnet50: pictures, which are
           a folder with MNIST's four IDX files, gzipped or not,
-          a folder with a subfolder of .png, .jpg, .bmp, .webp or .tif files for each class, or
-          a .npz file with arrays x and y, and, optionally, validation_x, validation_y, test_x
-          and test_y
+          a folder with a subfolder of .png, .jpg, .bmp, .webp or .tif files
+          for each class, of which a tenth are for testing, or
+          a .npz file with arrays x and y, and, optionally, validation_x,
+          validation_y, test_x and test_y
         char-rnn, char-lstm, char-gru, word-lstm: a text file
         text-cnn, bilstm: a folder with *.pos and *.neg, one sentence per line
-        sound-cnn, sound-gru: a folder with a subfolder of .wav files for each class, as in Speech
-          Commands; without --data they generate it
-        tagger: a file with a word and its tag on each line, the last column, and an
-          empty line after each sentence; a .conllu file; or a folder of such files
-          named *train*, *dev* or *valid*, *test*; without --data it makes sentences
+        sound-cnn, sound-gru: a folder with a subfolder of .wav files for each
+          class, as in Speech Commands; without --data they make sounds
+        tagger: a file with a word and its tag on each line, the last column,
+          and an empty line after each sentence; a .conllu file; or a folder of
+          such files named *train*, *dev* or *valid*, *test*; without --data it
+          makes sentences
         seq2seq, caption, forecast, parity, adding: none, they generate it
 
-      alexnet to resnet50 have the sizes of their papers for pictures of 224 x 224 pixels and 1000
-      classes. For pictures of fewer than 64 pixels along a side, the first convolution has a
-      window of 3 x 3 and no stride, the pool after it is left out, and --width is 0.125.
+      alexnet to resnet50 have the sizes of their papers for pictures of 224 x 224 \
+      pixels and 1000 classes. For pictures of fewer than 64 pixels along a side, the \
+      first convolution has a window of 3 x 3 and no stride, the pool after it is left \
+      out, and --width is 0.125.
 
       The last line on standard output is the model's result on data that it was not trained on. The \
       test data is not looked at before the end. A classifier's confusion matrix is written next to \
