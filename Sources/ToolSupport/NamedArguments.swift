@@ -62,3 +62,11 @@ package func parseShapes(
   }
   return shapes
 }
+
+/// The paths that arguments `[NAME=]FILE` may mean: each whole text, and what follows its last `=`.
+package func possiblePaths(_ arguments: [String]) -> [String] {
+  arguments
+    + arguments.compactMap { text in
+      text.lastIndex(of: "=").map { String(text[text.index(after: $0)...]) }
+    }
+}

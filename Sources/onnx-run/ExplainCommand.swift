@@ -49,10 +49,7 @@ struct ExplainArguments: ParsableArguments {
   func explain(
     _ inputs: ExplainInputArguments?, _ draw: (ExplainedModel, _ tokens: [String]) throws -> Image
   ) throws(Failure) {
-    let read = (inputs?.input ?? []).flatMap { text in
-      [text] + (text.lastIndex(of: "=").map { [String(text[text.index(after: $0)...])] } ?? [])
-    }
-    try checkKeepsInputs([output], [model] + read, unless: nil)
+    try checkKeepsInputs([output], [model] + possiblePaths(inputs?.input ?? []), unless: nil)
     let file = try readModel(model, session.reading)
     let given = try inputs.map { inputs throws(Failure) in
       try ExplainInputs(file, path: model, inputs, session)

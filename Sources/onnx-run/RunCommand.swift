@@ -112,10 +112,7 @@ struct RunCommand: ToolCommand {
     let form = try self.form.form
     try checkKeepsInputs(
       [trace],
-      [model] + input
-        + input.compactMap { text in
-          text.lastIndex(of: "=").map { String(text[text.index(after: $0)...]) }
-        }, unless: nil)
+      [model] + possiblePaths(input), unless: nil)
     let labels =
       try self.labels.map {
         try readText($0, limit: min(arguments.maxMemory ?? .max, 16 << 20))

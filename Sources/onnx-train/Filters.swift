@@ -16,18 +16,17 @@ func writeFilters(
   {
     lines.append(line)
   }
-  var fields: Matrix?
+  var fields: Tensor?
   for (index, name) in layers.enumerated() {
-    guard let tensor = model.graph.initializers.first(where: { $0.name == name })?.tensor else {
+    guard let weights = model.graph.initializers.first(where: { $0.name == name })?.tensor else {
       continue
     }
-    let weights = Matrix(rows: tensor.shape[0], try tensor.array(as: Float.self))
-    fields = fields.map { weights * $0 } ?? weights
+    fields = try fields.map { try product(weights, $0) } ?? weights
     guard let fields else { continue }
     let path = stem + (layers.count == 1 ? ".filters.png" : ".filters\(index + 1).png")
     let title = layers.count == 1 ? "Weights of hidden units" : "Units of layer \(index + 1)"
     var sheet = TileSheet(
-      title, (0..<min(fields.rows, 100)).map { Tensor(shape: sizes, fields.normalized(row: $0)) })
+      title, try normalizedRows(fields, limit: 100).map { Tensor(shape: sizes, $0) })
     sheet.range = .aroundZero
     do { try sheet.image().writePNG(to: path) } catch { throw Failure(path, error) }
     lines.append("filters: \(path)")
@@ -35,36 +34,23 @@ func writeFilters(
   return lines.isEmpty ? nil : lines.joined(separator: "\n")
 }
 
-private struct Matrix {
-  let rows: Int
-  let elements: [Float]
-  var columns: Int { elements.count / max(rows, 1) }
-
-  init(rows: Int, _ elements: [Float]) {
-    self.rows = rows
-    self.elements = elements
-  }
-
-  /// A row, divided by its largest absolute value.
-  func normalized(row: Int) -> [Float] {
-    let row = elements[row * columns..<(row + 1) * columns]
+/// The first rows of a float32 matrix, at most `limit`, each divided by its largest absolute value.
+private func normalizedRows(_ matrix: Tensor, limit: Int) throws -> [[Float]] {
+  let elements = try matrix.array(as: Float.self)
+  let columns = matrix.shape[1]
+  return (0..<min(matrix.shape[0], limit)).map { index in
+    let row = elements[index * columns..<(index + 1) * columns]
     let reach = row.reduce(0) { max($0, abs($1)) }
     return row.map { reach > 0 ? $0 / reach : 0 }
   }
+}
 
-  static func * (left: Matrix, right: Matrix) -> Matrix {
-    let columns = right.columns
-    var result = [Float](repeating: 0, count: left.rows * columns)
-    result.withUnsafeMutableBufferPointer { result in
-      for row in 0..<left.rows {
-        for inner in 0..<right.rows {
-          let factor = left.elements[row * left.columns + inner]
-          for column in 0..<columns {
-            result[row * columns + column] += factor * right.elements[inner * columns + column]
-          }
-        }
-      }
-    }
-    return Matrix(rows: left.rows, result)
-  }
+/// The product of two float32 matrices.
+private func product(_ left: Tensor, _ right: Tensor) throws -> Tensor? {
+  var m = ModelBuilder()
+  let signals = [
+    try m.input("left", Shape(left.shape)), try m.input("right", Shape(right.shape)),
+  ]
+  try m.output("product", m.node("MatMul", signals))
+  return try Session(m.model(name: "product")).run(["left": left, "right": right])["product"]
 }
