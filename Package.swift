@@ -111,7 +111,8 @@ let package = Package(
     .target(
       name: "ONNX",
       dependencies: [
-        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXDifferentiation", "ONNXTraining",
+        "ONNXFormat", "ONNXOperators", "ONNXOps", "ONNXInterpreter", "ONNXDifferentiation",
+        "ONNXSupport", "ONNXTraining",
       ],
       path: "Sources/ONNX"),
     .target(
@@ -194,6 +195,13 @@ let package = Package(
       name: "Readers", dependencies: ["ONNX", "ONNXAudio", "ONNXConversion", "ONNXImages"],
       path: "Tests/Readers"),
     .testTarget(name: "FuzzTests", dependencies: ["Readers"]),
+    // What a program that imports ONNX uses: tensors and sessions.
+    .testTarget(
+      name: "LibraryTests",
+      dependencies: [
+        "ONNX", "ONNXFormat", "ONNXOperators",
+        .product(name: "Numerics", package: "swift-numerics"),
+      ]),
     .testTarget(name: "InterpreterTests", dependencies: ["ONNX", "ONNXOperators", "TestThreads"]),
     .testTarget(
       name: "TrainingTests", dependencies: ["ONNX", "ONNXAudio", "TestFiles"],

@@ -94,7 +94,7 @@ package struct PictureAugmentation: Sendable {
   /// - Throws: `DataError` for other tensors than float32 `[N, C, H, W]`
   package func changed(_ images: Tensor, _ random: inout RandomStream) throws -> Tensor {
     guard images.elementType == .float32, images.shape.count == 4 else {
-      throw DataError("augmentation expects pictures float32[N,C,H,W], found \(images)")
+      throw DataError("augmentation expects pictures float32[N,C,H,W], found \(images.type)")
     }
     var mirrored: [Bool] = []
     var corners: [Int64] = []

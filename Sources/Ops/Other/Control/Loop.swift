@@ -97,7 +97,7 @@ struct Loop: Operator {
 
   private func tripCount(_ tensor: Tensor) throws(OperatorError) -> Int {
     guard tensor.count == 1, let count = tensor.integers?.first else {
-      throw .input(0, "expected one int64, got \(tensor)")
+      throw .input(0, "expected one int64, got \(tensor.type)")
     }
     return count
   }
