@@ -76,17 +76,16 @@ struct ChunkBuilder {
       return try Inference(program, inputs: types, engine: engine, lenient: false)
     }
     // A sequence must be longer than the windows over it.
-    var length = 1 << 10
+    var lengths = [1 << 10, 1 << 16, 1 << 22][...]
+    var first: ModelError?
     while true {
+      guard let length = lengths.popFirst() else { throw Self.fixedLength(first) }
       do throws(ModelError) {
         short = try inferred(length)
+        long = try inferred(2 * length)
         break
-      } catch {
-        guard length < 1 << 22 else { throw error }
-        length <<= 6
-      }
+      } catch { first = first ?? error }
     }
-    long = try inferred(2 * length)
 
     dependences = Array(repeating: .fixed, count: program.names.count)
     result = ChunkedModel(model: model)
@@ -96,6 +95,16 @@ struct ChunkBuilder {
         dependences[Int(number)] = .steps(SequencePace(), axis: axis)
       }
     }
+  }
+
+  /// The error of a model that does not run on sequences of any length.
+  private static func fixedLength(_ error: ModelError?) -> ModelError {
+    guard case .node(let name, let type, let reason)? = error else {
+      return error ?? .graph("the model has no types")
+    }
+    return .node(
+      name: name, operatorType: type,
+      .unsupported("a stream through a graph made for one number of steps: \(reason)"))
   }
 
   // MARK: Nodes
