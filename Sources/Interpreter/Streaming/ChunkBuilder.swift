@@ -78,14 +78,14 @@ struct ChunkBuilder {
     // A sequence must be longer than the windows over it.
     var lengths = [1 << 10, 1 << 16, 1 << 22][...]
     var first: ModelError?
-    while true {
-      guard let length = lengths.popFirst() else { throw Self.fixedLength(first) }
+    var found: (short: Inference, long: Inference)?
+    while found == nil, let length = lengths.popFirst() {
       do throws(ModelError) {
-        short = try inferred(length)
-        long = try inferred(2 * length)
-        break
+        found = (try inferred(length), try inferred(2 * length))
       } catch { first = first ?? error }
     }
+    guard let found else { throw Self.fixedLength(first) }
+    (short, long) = found
 
     dependences = Array(repeating: .fixed, count: program.names.count)
     result = ChunkedModel(model: model)
