@@ -221,7 +221,8 @@ extension Differentiation {
       }
       guard made.isPure else {
         throw fail(
-          .unsupported("the gradient of a \(repeated.operatorType) whose body draws random numbers"))
+          .unsupported("the gradient of a \(repeated.operatorType) whose body draws random numbers")
+        )
       }
     }
   }

@@ -61,7 +61,8 @@ public struct ModelSignals {
   public subscript(position: Int) -> Signal {
     get throws(ModelError) {
       guard outputNames.indices.contains(position) else {
-        throw .graph("the loss reads output \(position) of a model with \(outputNames.count) outputs")
+        throw .graph(
+          "the loss reads output \(position) of a model with \(outputNames.count) outputs")
       }
       return try self[outputNames[position]]
     }

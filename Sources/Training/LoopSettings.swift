@@ -52,7 +52,8 @@ extension TrainingLoop {
         guard options.metrics[name] == nil else { return }
         throw .model(
           "the best epoch is to be chosen by \(name.quoted), which is not among the metrics: "
-            + (options.metrics.isEmpty ? "there are none" : options.metrics.keys.sorted().joined(separator: ", ")))
+            + (options.metrics.isEmpty
+              ? "there are none" : options.metrics.keys.sorted().joined(separator: ", ")))
       case .leastLoss, .mostAccurate: return
       }
     }

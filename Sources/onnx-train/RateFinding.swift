@@ -6,7 +6,8 @@ extension TrainingRun {
   /// Searches for a learning rate, and writes the losses as a table and as a plot.
   func findRate() throws -> ExitStatus {
     guard recipe.pretraining.isEmpty else {
-      throw Failure("--find-rate: the layers are pretrained with rates of their own; add --pretrain 0")
+      throw Failure(
+        "--find-rate: the layers are pretrained with rates of their own; add --pretrain 0")
     }
     let trainer = try Trainer(recipe.model, recipe.options)
     for (part, labels) in recipe.labels {

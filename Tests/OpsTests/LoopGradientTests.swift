@@ -187,7 +187,7 @@ import Testing
 
     var listing = capturing()
     listing.graph.nodes[0].inputs[3] = "list"
-    listing.graph.nodes.insert(node("SequenceEmpty", [], ["list"]), at: 0)
+    listing.graph.nodes.insert(node("SequenceEmpty", [], ["list"], [.int("dtype", 11)]), at: 0)
     body.nodes = [
       node("SequenceInsert", ["count", "state"], ["counted"]),
       node("MatMul", ["state", "w"], ["next"]), node("Identity", ["condition"], ["goes_on"]),

@@ -52,10 +52,13 @@ import Testing
     expect(try value(a) { x, _ in try exp(x) }, a.map { Foundation.exp($0) })
     expect(try value(a) { x, _ in try log(x * x) }, a.map { Foundation.log($0 * $0) })
     expect(try value(a) { x, _ in try sqrt(abs(x)) }, a.map { Swift.abs($0).squareRoot() })
-    expect(try value(a) { x, _ in try sin(x) + cos(x) }, a.map { Foundation.sin($0) + Foundation.cos($0) })
+    expect(
+      try value(a) { x, _ in try sin(x) + cos(x) },
+      a.map { Foundation.sin($0) + Foundation.cos($0) })
     expect(try value(a) { x, _ in try sigmoid(x) }, a.map { 1 / (1 + Foundation.exp(-$0)) })
     expect(try value(a) { x, _ in try relu(x) }, a.map { max($0, 0) })
-    expect(try value(a) { x, _ in try softplus(x) }, a.map { Foundation.log(1 + Foundation.exp($0)) })
+    expect(
+      try value(a) { x, _ in try softplus(x) }, a.map { Foundation.log(1 + Foundation.exp($0)) })
     expect(try value(a) { x, _ in try pow(x, 2) }, a.map { $0 * $0 })
     expect(
       try value([1, 4, 9], [0.5, 2, 1.5]) { try pow($0, $1) }, [1, 16, 27])

@@ -74,7 +74,8 @@ import Testing
     let loop = TrainingLoop(trainer, try data(), validation: whole, settings: settings())
     try loop.run()
     for record in loop.progress.history {
-      #expect(abs(try #require(record.metrics["hits"]) - #require(record.validationAccuracy)) < 1e-12)
+      #expect(
+        abs(try #require(record.metrics["hits"]) - #require(record.validationAccuracy)) < 1e-12)
       #expect(record.metrics["count"] == 16)
     }
     #expect(try trainer.evaluate(whole).metrics["count"] == 16)

@@ -161,7 +161,8 @@ public final class ModelBuilder {
 
   private func initializer(_ tensor: Tensor, _ name: String) -> Signal {
     let name = builder.constant(tensor, hint: name)
-    return Signal(builder: self, name: name, elementType: tensor.elementType, shape: Shape(tensor.shape))
+    return Signal(
+      builder: self, name: name, elementType: tensor.elementType, shape: Shape(tensor.shape))
   }
 
   /// Adds a constant, which is not trained.
@@ -255,7 +256,8 @@ public final class ModelBuilder {
         guard let type = types[index].tensorType, let shape = type.shape else {
           throw .output(index, "its rank cannot be inferred from the inputs")
         }
-        signals.append(Signal(builder: self, name: name, elementType: type.elementType, shape: shape))
+        signals.append(
+          Signal(builder: self, name: name, elementType: type.elementType, shape: shape))
       }
       return signals
     } catch {
