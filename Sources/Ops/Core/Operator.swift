@@ -76,6 +76,11 @@ public protocol Operator: OperatorFacts, Sendable {
   /// numbers.
   func quantized(_ site: QuantizedSite, _ builder: inout GraphBuilder) -> QuantizedOutcome?
 
+  /// How the outputs depend on the steps of a sequence that some inputs hold. The default is
+  /// `.wholeSequence`.
+  /// - Throws: `OperatorError` for attributes or inputs that do not fit
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation
+
   /// The operators of the private domain that `differentiate` adds, which the registry registers
   /// together with this one. The default is none.
   static var gradientOperators: [any Operator.Type] { get }
@@ -106,6 +111,8 @@ extension Operator {
   public func quantized(
     _ site: QuantizedSite, _ builder: inout GraphBuilder
   ) -> QuantizedOutcome? { nil }
+  /// `.wholeSequence`.
+  public func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { .wholeSequence }
   /// No operators.
   public static var gradientOperators: [any Operator.Type] { [] }
 }

@@ -70,6 +70,9 @@ extension ElementwiseOperator {
   /// Input 0.
   public var overwritableInputs: [Int] { [0] }
 
+  /// `.sameStep`.
+  public func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { site.broadcast }
+
   /// The type of input 0.
   public func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     [.tensor(try inputs.tensor(0))]
