@@ -23,6 +23,7 @@ struct TrainingRun {
       throw Failure("--patience needs validation data; see --validation-share")
     }
     try drawAugmented()
+    if arguments.findRate { return try findRate() }
     let checkpoint = try checkpoint()
     let runs = recipe.pretraining + [recipe]
     // A checkpoint has all parameters, those that earlier runs end with too.
@@ -108,49 +109,48 @@ struct TrainingRun {
     _ loop: TrainingLoop, _ losses: inout [Double]
   ) throws -> TrainingLoop.End {
     var progress = Progress()
-    let start = ContinuousClock.now
     let before = loop.progress
-    let end = try loop.run { event in
-      switch event {
-      case .batch(let index, let count, let result):
-        if stepLosses != nil { losses.append(loop.lastLoss) }
-        let done = Double(loop.progress.epoch) + Double(index) / Double(count)
-        let first = Double(before.epoch) + Double(before.batch) / Double(count)
-        progress.update(
-          line(loop.progress.epoch, index, count, result, start, done: done, first: first))
-      case .epoch(let record):
+    let end = try loop.run(
+      onStep: { step in
+        if stepLosses != nil { losses.append(step.loss) }
+        progress.update(line(step, loop, from: before))
+        if Interruption.isWanted { loop.stop() }
+      },
+      onEpoch: { record in
         progress.clear()
         if record.epoch == before.epoch + 1, let note = reader?.note { printError(note) }
-        printError(describe(record, start))
-      }
-      return !Interruption.isWanted
-    }
+        printError(describe(record, loop.elapsed))
+        if Interruption.isWanted { loop.stop() }
+      })
     progress.clear()
     return end
   }
 
   private func line(
-    _ epoch: Int, _ index: Int, _ count: Int, _ result: StepResult,
-    _ start: ContinuousClock.Instant, done: Double, first: Double
+    _ step: StepRecord, _ loop: TrainingLoop, from before: TrainingProgress
   ) -> String {
     let width = 20
-    let filled = width * index / max(count, 1)
+    let filled = width * step.step / max(step.stepCount, 1)
     let bar =
       String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)
-    let seconds = (.now - start).milliseconds / 1000
-    let left = seconds / max(done - first, 1e-9) * (Double(recipe.settings.epochs) - done)
-    return "epoch \(epoch + 1)/\(recipe.settings.epochs) [\(bar)] \(index)/\(count)  "
-      + "\(recipe.brief(result))  \(clock(left)) left"
+    let count = Double(step.stepCount)
+    let done = Double(step.epoch - 1) + Double(step.step) / count
+    let first = Double(before.epoch) + Double(before.batch) / count
+    let left =
+      loop.elapsed.milliseconds / 1000 / max(done - first, 1e-9)
+      * (Double(recipe.settings.epochs) - done)
+    return "epoch \(step.epoch)/\(recipe.settings.epochs) [\(bar)] \(step.step)/\(step.stepCount)  "
+      + "\(recipe.brief(step.mean))  \(clock(left)) left"
   }
 
-  private func describe(_ record: EpochRecord, _ start: ContinuousClock.Instant) -> String {
+  private func describe(_ record: EpochRecord, _ elapsed: Duration) -> String {
     var result = StepResult()
     result.loss = record.loss
     var text = "epoch \(record.epoch)/\(recipe.settings.epochs)  loss \(fixed(record.loss, 4))"
     if let accuracy = record.accuracy { text += "  accuracy \(fixed(accuracy, 4))" }
     if let loss = record.validationLoss { text += "  validation loss \(fixed(loss, 4))" }
     if let accuracy = record.validationAccuracy { text += "  accuracy \(fixed(accuracy, 4))" }
-    return text + "  \(clock((.now - start).milliseconds / 1000))"
+    return text + "  \(clock(elapsed.milliseconds / 1000))"
   }
 
   /// The result of the final evaluation.
