@@ -167,7 +167,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(
-      name: "ONNXConversion", dependencies: ["COnnx", "ONNX", "ONNXOperators", "CZlib"],
+      name: "ONNXConversion",
+      dependencies: ["COnnx", "ONNX", "ONNXOperators", "ONNXSupport", "CZlib"],
       path: "Sources/Conversion"),
     .executableTarget(
       name: "onnx-convert",

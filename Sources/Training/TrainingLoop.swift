@@ -168,10 +168,11 @@ public final class TrainingLoop {
       of: Double(settings.epochs))
   }
 
-  /// Writes a checkpoint to `Settings.checkpoint`, if that is set.
+  /// Writes a checkpoint.
+  /// - Parameter path: The file; `nil` for `Settings.checkpoint`, if that is set.
   /// - Throws: `TrainingError.file` if the file cannot be written.
-  public func writeCheckpoint() throws(TrainingError) {
-    guard let path = settings.checkpoint else { return }
+  public func writeCheckpoint(to path: String? = nil) throws(TrainingError) {
+    guard let path = path ?? settings.checkpoint else { return }
     let checkpoint = try TrainingError.wrapping { () throws(ModelError) in
       try Checkpoint(trainer, progress, configuration: settings.configuration, best: best)
     }

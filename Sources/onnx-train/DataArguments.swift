@@ -49,6 +49,10 @@ struct DataArguments: ParsableArguments {
       throw ValidationError(
         "--validation-share: expected at least 0 and less than 1, got \(validationShare)")
     }
+    if let showAugmented, !showAugmented.lowercased().hasSuffix(".png") {
+      throw ValidationError(
+        "--show-augmented: expected a file named .png, got '\(showAugmented)'")
+    }
     _ = try heightAndWidth
     _ = try augmentation
   }

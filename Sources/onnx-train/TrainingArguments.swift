@@ -14,14 +14,26 @@ struct TrainingArguments: ParsableArguments {
     help: ArgumentHelp("The file to write the trained model to.", valueName: "model.onnx"))
   var output: String
 
-  @Option(parsing: .unconditional, help: "The number of passes over the training data.")
+  @Option(
+    parsing: .unconditional,
+    help: "The number of passes over the training data. (default: 5 for tune, see DEFAULTS for new)"
+  )
   var epochs: Int?
 
   @Option(
-    parsing: .unconditional, help: "The number of examples, or of streams of text, in a batch.")
+    parsing: .unconditional,
+    help: """
+      The number of examples, or of streams of text, in a batch. (default: 64 for tune, see \
+      DEFAULTS for new)
+      """)
   var batch: Int?
 
-  @Option(parsing: .unconditional, help: "The highest learning rate of the schedule.")
+  @Option(
+    parsing: .unconditional,
+    help: """
+      The highest learning rate of the schedule. (default: 1e-3 for tune, one cycle; see DEFAULTS \
+      for new)
+      """)
   var rate: Double?
 
   @Option(parsing: .unconditional, help: "The seed of all random numbers.")
@@ -29,7 +41,11 @@ struct TrainingArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The checkpoint file, for --resume.", valueName: "file.onnx"))
+    help: ArgumentHelp(
+      """
+      The checkpoint file, for --resume. Without it, an interrupted run writes NAME.interrupted.onnx \
+      and NAME.checkpoint.onnx next to the output.
+      """, valueName: "file.onnx"))
   var checkpoint: String?
 
   @Option(
@@ -75,10 +91,15 @@ struct TrainingArguments: ParsableArguments {
   /// The name of the curve of `--find-rate` without an extension.
   var ratesName: String { curves ?? withoutExtension(output) + ".rates" }
 
+  /// The model and the checkpoint of an interrupted run without `--checkpoint`.
+  var interruptedModel: String { withoutExtension(output) + ".interrupted.onnx" }
+  var interruptedCheckpoint: String { withoutExtension(output) + ".checkpoint.onnx" }
+
   /// The files that a run writes.
   var outputs: [String?] {
     if findRate { return [".csv", ".svg", ".png"].map { ratesName + $0 } }
-    return [output, checkpoint] + [".csv", ".svg", ".png"].map { curvesName + $0 }
+    return [output] + (checkpoint.map { [$0] } ?? [interruptedModel, interruptedCheckpoint])
+      + [".csv", ".svg", ".png"].map { curvesName + $0 }
   }
 
   func validate() throws {
