@@ -39,6 +39,10 @@ public struct ConvolutionMatrix: Sendable {
     var sheet = TileSheet("\(node) as a matrix, \(columns) cells to \(rows)", tiles)
     sheet.range = .fixed(0...1)
     sheet.columns = 3
+    sheet.bar = .colors(
+      ColorBar(
+        low: -reach, high: reach, colors: [Color(0, 0, 255), .white, Color(255, 0, 0)]))
+    sheet.notes = ["grey: no weight"]
     sheet.labels = [
       "fully connected: \(denseCount) weights", "locally connected: \(localCount) weights",
       "convolution: \(sharedCount) weights",

@@ -165,7 +165,15 @@ public struct Preparation: Sendable {
   public let notes: KernelNotes?
 
   /// The inputs and outputs of a node, and the options of the session.
-  /// - Parameter packed: the packed constants that all plans of a session share
+  /// - Parameters:
+  ///   - inputs: the types and known contents of the inputs
+  ///   - outputs: the types of the outputs; `nil` for an output that is not wanted
+  ///   - threads: the number of threads that run the kernel
+  ///   - packed: the packed constants that all plans of a session share
+  ///   - convolution: the algorithm of convolutions
+  ///   - precision: the precision of products with constant weights
+  ///   - isBatchInvariant: whether the result of a sample must have the same bits in every batch
+  ///   - notes: collects notes for the description of a plan
   public init(
     inputs: Inputs, outputs: [TensorType?], threads: Int, packed: PackedTensors = PackedTensors(),
     convolution: ConvolutionAlgorithm = .automatic, precision: ComputePrecision = .float32,

@@ -226,7 +226,9 @@ public struct Tiles: Sendable {
   public let size: Int
 
   /// Splits a number of elements.
-  /// - Parameter cost: work of one element, in units of a simple arithmetic operation
+  /// - Parameters:
+  ///   - elements: the number of elements in all tiles
+  ///   - cost: work of one element, in units of a simple arithmetic operation
   public init(_ elements: Int, cost: Int = 1) {
     self.elements = elements
     self.size = max(1, 32768 / max(cost, 1))

@@ -4,7 +4,7 @@ import ONNXShape
 
 /// Runs `body` for a number of iterations or until its condition is false. It maps iteration number,
 /// condition and carried values to condition, carried values and scan outputs, which are stacked.
-struct Loop: Operator {
+struct Loop: LoopingOperator {
   static let schema = Schema(
     "Loop",
     [

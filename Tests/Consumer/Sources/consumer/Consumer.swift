@@ -42,8 +42,11 @@ struct Consumer {
       precondition(error.localizedDescription == "the model has no 'imge'; did you mean 'image'?")
     }
 
-    do { try SwirlChecks.run() } catch {
-      print("Swirl: \(error)")
+    do {
+      try ModelChecks.run(session)
+      try SwirlChecks.run()
+    } catch {
+      print("consumer: \(error)")
       exit(1)
     }
   }
