@@ -237,7 +237,7 @@ struct RecurrentBackward<T: GateValue>: Sendable {
     let start = self.time(steps, direction)
     let packed = values(buffers, packed) + direction * layout.count
 
-    for step in steps.reversed() {
+    for step in steps.reversed() where !Deadline.isPassed {
       let time = reversed[direction] ? sizes.steps - 1 - step : step
       var count = 0
       for row in range {

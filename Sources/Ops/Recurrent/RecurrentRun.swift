@@ -164,6 +164,7 @@ struct RecurrentRun<T: GateValue> {
 
   /// Computes one phase of a step of a tile.
   private func advance(_ phase: Int, _ tile: RecurrentTiling.Tile) {
+    if Deadline.isPassed { return }
     let direction = tile.direction
     let (step, part) = phase.quotientAndRemainder(dividingBy: layer.cell.shape.phases)
     if part == 0 { project(step, tile) }
