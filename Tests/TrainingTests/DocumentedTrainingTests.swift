@@ -94,13 +94,10 @@ struct RMSNorm: Layer {
     let loop = TrainingLoop(trainer, training, validation: validation, settings: settings)
     try loop.run(
       onStep: { step in if step.loss < 1e-6 { loop.stop() } },
-      onEpoch: { epoch in
-        let score = epoch.metrics["top 2"] ?? 0
-        print("epoch \(epoch.epoch): loss \(epoch.loss), top 2 \(score), \(loop.elapsed)")
-      })
+      onEpoch: { epoch in print(epoch, loop.elapsed) })
     try loop.model.write(to: path)
     let result = try Trainer(loop.model, options).evaluate(test)
-    print("test: loss \(result.loss), top 2 \(result.metrics["top 2"] ?? 0)")
+    print("test:", result)
 
     #expect(try #require(result.metrics["top 2"]) > 0.98)
     let written = try Model(contentsOf: path)
@@ -122,7 +119,7 @@ struct RMSNorm: Layer {
         mean.add(try trainer.train(on: batch, rate: rate))
       }
       let score = try trainer.evaluate(validation)
-      print("epoch \(epoch + 1): loss \(mean.loss), validation \(score.loss)")
+      print("epoch \(epoch + 1): \(mean), validation: \(score)")
       if score.loss < least {
         (least, best) = (score.loss, try trainer.model)
       } else {
