@@ -113,7 +113,7 @@ extension ExplainedModel {
     for entry in chosen {
       let slopes = try gradient(scores.unit(at: entry.index))
       guard slopes.shape == maps.shape else {
-        throw .unsuitable("expected a gradient like the maps \(maps), found \(slopes)")
+        throw .unsuitable("expected a gradient like the maps \(maps.type), found \(slopes.type)")
       }
       let map = Self.weightedSum(
         values, try slopes.floats(place.maps), channels: maps.shape[1], plane: rows * columns,

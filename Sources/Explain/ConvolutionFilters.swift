@@ -17,7 +17,7 @@ public struct ConvolutionFilters: Sendable {
   fileprivate init(_ node: Node, _ weights: Tensor) throws(ExplainError) {
     values = try weights.floats(node.inputs[1])
     guard (3...4).contains(weights.shape.count), weights.count > 0 else {
-      throw .unsuitable("expected filters [M,C,K] or [M,C,K,K], found \(weights)")
+      throw .unsuitable("expected filters [M,C,K] or [M,C,K,K], found \(weights.type)")
     }
     self.node = node.label
     self.weights = weights
@@ -116,7 +116,8 @@ public struct FeatureMaps: Sendable {
     _ node: Node, _ maps: Tensor, _ name: String, _ predicted: ClassScore?
   ) throws(ExplainError) {
     guard maps.shape.count == 4, maps.count > 0 else {
-      throw .unsuitable("expected the output of '\(node.label)' to be [N,C,H,W], found \(maps)")
+      throw .unsuitable(
+        "expected the output of '\(node.label)' to be [N,C,H,W], found \(maps.type)")
     }
     values = try maps.floats(name)
     self.node = node.label

@@ -85,7 +85,7 @@ extension ExplainedModel {
     let shape = weights.shape
     let numbers = try weights.floats(node.inputs[1])
     guard shape.count > 2, let area = shape[2...].elementCount, area > 0 else {
-      throw .unsuitable("expected filters [M,C,K…], found \(weights)")
+      throw .unsuitable("expected filters [M,C,K…], found \(weights.type)")
     }
     guard (0..<shape[0]).contains(filter), (0..<shape[1]).contains(channel) else {
       throw .unsuitable(

@@ -20,7 +20,8 @@ public struct Saliency: Sendable {
     _ chosen: ClassScore, predicted: ClassScore, picture: Tensor, gradient: Tensor
   ) throws(ExplainError) {
     guard gradient.shape == picture.shape else {
-      throw .unsuitable("expected a gradient like the picture \(picture), found \(gradient)")
+      throw .unsuitable(
+        "expected a gradient like the picture \(picture.type), found \(gradient.type)")
     }
     samples = try PictureSamples(picture)
     slopes = try gradient.floats("gradient")

@@ -79,7 +79,7 @@ extension ExplainedModel {
     for place in best {
       let result = try gradient(scores.unit(at: place))
       guard result.shape == x.shape else {
-        throw .unsuitable("expected a gradient like the input \(x), found \(result)")
+        throw .unsuitable("expected a gradient like the input \(x.type), found \(result.type)")
       }
       values += Self.norms(
         try result.floats(node.inputs[0]), shape: x.shape, isBatchFirst: isBatchFirst)

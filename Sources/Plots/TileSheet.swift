@@ -54,7 +54,7 @@ package struct TileSheet: Sendable {
     guard shape.count == 3, shape[0] == 1 || shape[0] == 3, first.count > 0,
       tiles.allSatisfy({ $0.elementType == .float32 && $0.shape == shape })
     else {
-      throw .notAnImage("expected tiles float32[1,H,W] or [3,H,W] of one size, got \(first)")
+      throw .notAnImage("expected tiles float32[1,H,W] or [3,H,W] of one size, got \(first.type)")
     }
     let (height, width) = (shape[1], shape[2])
     let wide = (Double(tiles.count) * Double(height) / Double(width)).squareRoot().rounded(.up)

@@ -114,7 +114,7 @@ struct DataArguments: ParsableArguments {
   /// Sets the class weights.
   func apply(to recipe: inout Recipe) throws(Failure) {
     guard let classWeights else { return }
-    guard recipe.options.loss == .crossEntropy else {
+    guard recipe.options.loss.isCrossEntropy else {
       throw Failure("--class-weights needs --loss cross-entropy")
     }
     if classWeights == "balanced" {

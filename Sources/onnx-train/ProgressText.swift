@@ -3,13 +3,15 @@ import ToolSupport
 
 extension TrainingRun {
   /// The progress line, which fits the terminal: the bar shrinks, and parts are left out.
-  func line(
-    _ epoch: Int, _ index: Int, _ count: Int, _ result: StepResult, secondsLeft: Double
-  ) -> String {
-    let head = "epoch \(epoch + 1)/\(recipe.settings.epochs)"
-    let tail = "\(index)/\(count)  \(recipe.brief(result))"
+  func line(_ step: StepRecord, _ loop: TrainingLoop, from before: TrainingProgress) -> String {
+    let count = Double(max(step.stepCount, 1))
+    let done = Double(step.epoch - 1) + Double(step.step) / count
+    let first = Double(before.epoch) + Double(before.batch) / count
+    let share = (Double(recipe.settings.epochs) - done) / max(done - first, 1e-9)
+    let left = loop.elapsed.milliseconds / 1000 * share
     return progressLine(
-      head, share: Double(index) / Double(max(count, 1)), [tail, "\(clock(secondsLeft)) left"],
+      "epoch \(step.epoch)/\(recipe.settings.epochs)", share: Double(step.step) / count,
+      ["\(step.step)/\(step.stepCount)  \(recipe.brief(step.mean))", "\(clock(left)) left"],
       on: .standardError)
   }
 

@@ -75,11 +75,21 @@ struct TrainingArguments: ParsableArguments {
       """)
   var patience: Int?
 
+  @Flag(
+    help: """
+      Do not train, but try growing learning rates for a few steps each, print the losses and the rate \
+      at which they fall fastest, and write the curve to NAME.rates.csv, .svg and .png.
+      """)
+  var findRate = false
+
   @Option(parsing: .unconditional, help: "The number of threads. (default: all CPUs)")
   var threads: Int?
 
   /// The name of the learning curves without an extension.
   var curvesName: String { curves ?? withoutExtension(output) + ".curves" }
+
+  /// The name of the curve of `--find-rate` without an extension.
+  var ratesName: String { curves ?? withoutExtension(output) + ".rates" }
 
   /// The model and the checkpoint of an interrupted run without `--checkpoint`.
   var interruptedModel: String { withoutExtension(output) + ".interrupted.onnx" }
@@ -87,7 +97,8 @@ struct TrainingArguments: ParsableArguments {
 
   /// The files that a run writes.
   var outputs: [String?] {
-    [output] + (checkpoint.map { [$0] } ?? [interruptedModel, interruptedCheckpoint])
+    if findRate { return [".csv", ".svg", ".png"].map { ratesName + $0 } }
+    return [output] + (checkpoint.map { [$0] } ?? [interruptedModel, interruptedCheckpoint])
       + [".csv", ".svg", ".png"].map { curvesName + $0 }
   }
 
@@ -105,6 +116,13 @@ struct TrainingArguments: ParsableArguments {
     }
     if let patience, patience < 0 {
       throw ValidationError("--patience: expected at least 0, got \(patience)")
+    }
+    let others: [(String, Bool)] = [
+      ("--epochs", epochs != nil), ("--rate", rate != nil), ("--patience", patience != nil),
+      ("--checkpoint", checkpoint != nil),
+    ]
+    if findRate, let other = others.first(where: \.1)?.0 {
+      throw ValidationError("--find-rate does not train, so \(other) does not apply")
     }
     if resume, checkpoint == nil { throw ValidationError("--resume needs --checkpoint FILE") }
     if checkpointEvery != nil, checkpoint == nil {

@@ -25,6 +25,7 @@ struct TrainingRun {
       throw Failure("--patience needs validation data; see --validation-share")
     }
     try drawAugmented()
+    if arguments.findRate { return try findRate() }
     let checkpoint = try checkpoint()
     let runs = recipe.pretraining + [recipe]
     // A checkpoint has all parameters, those that earlier runs end with too.
@@ -107,26 +108,20 @@ struct TrainingRun {
     _ loop: TrainingLoop, _ losses: inout [Double]
   ) throws -> TrainingLoop.End {
     var progress = Progress(isLogged: true)
-    let start = ContinuousClock.now
-    func seconds() -> Double { (.now - start).milliseconds / 1000 }
     let before = loop.progress
-    let end = try loop.run { event in
-      switch event {
-      case .batch(let index, let count, let result):
-        if stepLosses != nil { losses.append(loop.lastLoss) }
-        if index == count, result.counted == 0 { throw nothingCounted }
-        let done = Double(loop.progress.epoch) + Double(index) / Double(count)
-        let first = Double(before.epoch) + Double(before.batch) / Double(count)
-        let share = (Double(recipe.settings.epochs) - done) / max(done - first, 1e-9)
-        progress.update(
-          line(loop.progress.epoch, index, count, result, secondsLeft: seconds() * share))
-      case .epoch(let record):
+    let end = try loop.run(
+      onStep: { step in
+        if stepLosses != nil { losses.append(step.loss) }
+        if step.step == step.stepCount, step.mean.counted == 0 { throw nothingCounted }
+        progress.update(line(step, loop, from: before))
+        if Interruption.isWanted { loop.stop() }
+      },
+      onEpoch: { record in
         progress.clear()
         if record.epoch == before.epoch + 1, let note = reader?.note { printError(note) }
-        printError(describe(record, seconds: seconds()))
-      }
-      return !Interruption.isWanted
-    }
+        printError(describe(record, seconds: loop.elapsed.milliseconds / 1000))
+        if Interruption.isWanted { loop.stop() }
+      })
     progress.clear()
     return end
   }

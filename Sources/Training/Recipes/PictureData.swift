@@ -74,7 +74,7 @@ package struct PictureData {
     var sizes = Array(example.shape.dropFirst())
     if sizes.count == 2 { sizes.insert(1, at: 0) }
     guard sizes.count == 3 else {
-      throw DataError("expected pictures [N,C,H,W], found \(example)", in: path)
+      throw DataError("expected pictures [N,C,H,W], found \(example.type)", in: path)
     }
     guard let counted, counted >= 2 else {
       throw DataError("expected at least 2 classes, found fewer", in: path)
