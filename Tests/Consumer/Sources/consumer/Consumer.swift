@@ -39,7 +39,7 @@ struct Consumer {
     precondition(repeated["logits"] == logits)
 
     do {
-      try ModelChecks.run(session)
+      try await ModelChecks.run(session)
       try SwirlChecks.run()
     } catch {
       print("consumer: \(error)")
