@@ -130,9 +130,11 @@ public final class Session: Sendable {
     values: [String: Value], profile: Profile?, until deadline: ContinuousClock.Instant?
   ) throws(ModelError) -> [String: Value] {
     try engine.limited(until: deadline) { [self] () throws(ModelError) in
+      let start = ContinuousClock.now
       let (program, arguments) = try match(values)
       let plan = try program.plans.plan(
         for: program, inputs: arguments, engine: engine)
+      profile?.recordPlanning(from: start)
       let results = try plan.run(arguments, Run(engine, profile: profile, deadline: deadline))
       return Dictionary(zip(outputs.map(\.name), results)) { first, _ in first }
     }

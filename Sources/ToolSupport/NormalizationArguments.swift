@@ -1,4 +1,5 @@
 import ArgumentParser
+import ONNXFormat
 import ONNXSupport
 
 /// The normalization of pictures.
@@ -23,17 +24,37 @@ package struct NormalizationArguments: ParsableArguments {
   /// - Throws: `Failure` for text that is not a list of numbers, or both `--scale` and `--std`
   package var normalization: PictureNormalization {
     get throws(Failure) {
-      let mean = try Self.numbers(mean, "--mean")
       guard let std else {
-        return PictureNormalization(mean: mean, scale: try Self.numbers(scale ?? "1", "--scale"))
+        return PictureNormalization(
+          mean: try Self.numbers(mean, "--mean"),
+          scale: try Self.numbers(scale ?? "1", "--scale"))
       }
       guard scale == nil else { throw Failure("--scale and --std exclude each other") }
-      let deviations = try Self.numbers(std, "--std")
-      guard deviations.allSatisfy({ $0 > 0 }) else {
-        throw Failure("--std: expected numbers of more than 0, got '\(std)'")
-      }
-      return PictureNormalization(mean: mean, scale: deviations.map { 1 / $0 })
+      return try Self.normalization(mean: mean, std: std)
     }
+  }
+
+  /// The given normalization, or else that of the keys `mean` and `std` of a model's metadata.
+  /// - Throws: `Failure` for text that is not a list of numbers, or both `--scale` and `--std`
+  package func normalization(
+    orStatedIn metadata: [MetadataEntry]
+  ) throws(Failure) -> PictureNormalization {
+    func stated(_ key: String) -> String? { metadata.first { $0.key == key }?.value }
+    guard !isAny, stated("mean") ?? stated("std") != nil else { return try normalization }
+    do {
+      return try Self.normalization(mean: stated("mean") ?? "0", std: stated("std") ?? "1")
+    } catch { throw Failure("the model's metadata, in place of an option", error) }
+  }
+
+  private static func normalization(
+    mean: String, std: String
+  ) throws(Failure) -> PictureNormalization {
+    let deviations = try numbers(std, "--std")
+    guard deviations.allSatisfy({ $0 > 0 }) else {
+      throw Failure("--std: expected numbers of more than 0, got '\(std)'")
+    }
+    return PictureNormalization(
+      mean: try numbers(mean, "--mean"), scale: deviations.map { 1 / $0 })
   }
 
   /// Whether an option was given.
