@@ -1,6 +1,7 @@
 import Glibc
 
-/// The memory of a tensor, 64-byte aligned. It is freed with the last tensor that uses it.
+/// The memory of a tensor, 64-byte aligned unless it is borrowed. It is freed with the last tensor that
+/// uses it.
 ///
 /// `@unchecked Sendable`: only the code that creates it writes to it, and only before it hands it on.
 @usableFromInline
@@ -10,6 +11,8 @@ package final class TensorStorage: @unchecked Sendable {
   /// The number of bytes that elements take.
   package let byteCount: Int
   private let stringCount: Int
+  /// The owner of memory that is not the storage's own.
+  private let owner: AnyObject?
 
   /// Uninitialised memory.
   /// - Throws: `TensorError.outOfMemory`.
@@ -17,6 +20,16 @@ package final class TensorStorage: @unchecked Sendable {
     self.pointer = try Self.allocate(byteCount)
     self.byteCount = byteCount
     self.stringCount = 0
+    self.owner = nil
+  }
+
+  /// Memory that `owner` keeps valid and frees.
+  /// - Precondition: it is aligned to the elements, and the bytes of `margin` behind it are readable.
+  package init(borrowing pointer: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject) {
+    self.pointer = pointer
+    self.byteCount = byteCount
+    self.stringCount = 0
+    self.owner = owner
   }
 
   /// Memory for `count` elements: empty strings, or uninitialised bytes.
@@ -27,6 +40,7 @@ package final class TensorStorage: @unchecked Sendable {
     self.pointer = try Self.allocate(bytes)
     self.byteCount = bytes
     self.stringCount = elementType == .string ? count : 0
+    self.owner = nil
     if stringCount > 0 {
       pointer.bindMemory(to: String.self, capacity: count).initialize(repeating: "", count: count)
     }
@@ -47,7 +61,7 @@ package final class TensorStorage: @unchecked Sendable {
   /// Returns the whole pages to the system. Their contents become zeros.
   /// - Precondition: nobody reads the elements any more.
   package func discardContents() {
-    guard stringCount == 0 else { return }
+    guard stringCount == 0, owner == nil else { return }
     let page = Int(sysconf(Int32(_SC_PAGESIZE)))
     let start = (Int(bitPattern: pointer) + page - 1) / page * page
     let end = (Int(bitPattern: pointer) + byteCount) / page * page
@@ -60,7 +74,7 @@ package final class TensorStorage: @unchecked Sendable {
     if stringCount > 0 {
       pointer.assumingMemoryBound(to: String.self).deinitialize(count: stringCount)
     }
-    free(pointer)
+    if owner == nil { free(pointer) }
   }
 }
 
