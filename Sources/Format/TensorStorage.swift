@@ -1,7 +1,6 @@
 import Glibc
 
-/// The memory of a tensor, 64-byte aligned unless it is borrowed. It is freed with the last tensor that
-/// uses it.
+/// The memory of a tensor, 64-byte aligned. It is freed with the last tensor that uses it.
 ///
 /// `@unchecked Sendable`: only the code that creates it writes to it, and only before it hands it on.
 @usableFromInline
@@ -11,8 +10,10 @@ package final class TensorStorage: @unchecked Sendable {
   /// The number of bytes that elements take.
   package let byteCount: Int
   private let stringCount: Int
-  /// The owner of memory that is not the storage's own.
-  private let owner: AnyObject?
+  /// Returns memory of another owner.
+  private let release: (@Sendable () -> Void)?
+  /// Whether whoever holds the memory alone may write to it.
+  package let isWritable: Bool
 
   /// Uninitialised memory.
   /// - Throws: `TensorError.outOfMemory`.
@@ -20,16 +21,25 @@ package final class TensorStorage: @unchecked Sendable {
     self.pointer = try Self.allocate(byteCount)
     self.byteCount = byteCount
     self.stringCount = 0
-    self.owner = nil
+    self.release = nil
+    isWritable = true
   }
 
-  /// Memory that `owner` keeps valid and frees.
-  /// - Precondition: it is aligned to the elements, and the bytes of `margin` behind it are readable.
-  package init(borrowing pointer: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject) {
-    self.pointer = pointer
+  /// Memory of another owner, who gets it back with the last use.
+  /// - Parameters:
+  ///   - bytes: the memory, with a first byte
+  ///   - byteCount: the bytes that elements take
+  ///   - isWritable: whether kernels may write to it
+  package init(
+    borrowing bytes: UnsafeRawBufferPointer, at start: UnsafeRawPointer, byteCount: Int,
+    isWritable: Bool = false, _ deallocator: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
+  ) {
+    self.isWritable = isWritable
+    pointer = UnsafeMutableRawPointer(mutating: start)
     self.byteCount = byteCount
-    self.stringCount = 0
-    self.owner = owner
+    stringCount = 0
+    nonisolated(unsafe) let bytes = bytes
+    release = { deallocator(bytes) }
   }
 
   /// Memory for `count` elements: empty strings, or uninitialised bytes.
@@ -40,7 +50,8 @@ package final class TensorStorage: @unchecked Sendable {
     self.pointer = try Self.allocate(bytes)
     self.byteCount = bytes
     self.stringCount = elementType == .string ? count : 0
-    self.owner = nil
+    self.release = nil
+    isWritable = true
     if stringCount > 0 {
       pointer.bindMemory(to: String.self, capacity: count).initialize(repeating: "", count: count)
     }
@@ -61,7 +72,7 @@ package final class TensorStorage: @unchecked Sendable {
   /// Returns the whole pages to the system. Their contents become zeros.
   /// - Precondition: nobody reads the elements any more.
   package func discardContents() {
-    guard stringCount == 0, owner == nil else { return }
+    guard stringCount == 0, release == nil else { return }
     let page = Int(sysconf(Int32(_SC_PAGESIZE)))
     let start = (Int(bitPattern: pointer) + page - 1) / page * page
     let end = (Int(bitPattern: pointer) + byteCount) / page * page
@@ -71,10 +82,11 @@ package final class TensorStorage: @unchecked Sendable {
   }
 
   deinit {
+    if let release { return release() }
     if stringCount > 0 {
       pointer.assumingMemoryBound(to: String.self).deinitialize(count: stringCount)
     }
-    if owner == nil { free(pointer) }
+    free(pointer)
   }
 }
 
@@ -90,6 +102,9 @@ public enum TensorError: Error, Sendable, Hashable {
   case count(Int, shape: [Int])
   /// An index or a coordinate of a sparse tensor's element is out of range for its shape.
   case index(Int, shape: [Int])
+  /// An operation that the tensors do not allow: its name, such as that of the standard's operator, and
+  /// the reason.
+  case operation(String, String)
 }
 
 extension TensorError: CustomStringConvertible {
@@ -103,6 +118,7 @@ extension TensorError: CustomStringConvertible {
     case .count(let count, let shape): "\(count) elements do not fill the shape \(shape)"
     case .index(let index, let shape):
       "the index \(index) of a sparse element is out of range for the shape \(shape)"
+    case .operation(let name, let reason): "\(name): \(reason)"
     }
   }
 }

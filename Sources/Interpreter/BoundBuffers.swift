@@ -70,17 +70,22 @@ struct BoundBuffers: Sendable {
 extension TensorBuffer {
   var byteCount: Int { (shape.elementCount ?? 0) * elementType.stride }
 
-  fileprivate var isReadable: Bool { TensorStorage.canBorrow(start, byteCount, elementType) }
-
-  /// Kernels write no element's bits but those it has, so all types are written in place.
-  fileprivate var isWritable: Bool {
-    byteCount > 0 && TensorStorage.canLoadVectors(start, byteCount, elementType)
+  private var bytes: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: start, count: byteCount)
   }
 
+  fileprivate var isReadable: Bool { !elementType.isChecked && isWritable }
+
+  fileprivate var isWritable: Bool {
+    TensorStorage.isReadable(bytes, size: byteCount, elementType)
+  }
+
+  /// A tensor over the memory.
   fileprivate var tensor: Tensor {
-    Tensor(
-      TensorStorage(borrowing: start, byteCount: byteCount, owner: owner), of: elementType,
-      shape: shape)
+    let storage = TensorStorage(
+      borrowing: bytes, at: start, byteCount: byteCount, isWritable: true
+    ) { _ in withExtendedLifetime(self) {} }
+    return Tensor(storage, of: elementType, shape: shape)
   }
 }
 
@@ -101,9 +106,7 @@ extension Session {
     for (name, buffer) in inputs {
       do {
         values[name] = .tensor(
-          try Tensor(
-            borrowing: buffer.start, of: buffer.elementType, shape: buffer.shape,
-            owner: buffer.owner))
+          try Tensor(copying: buffer.start, buffer.elementType, shape: buffer.shape))
       } catch {
         throw .input(name, "\(error)")
       }

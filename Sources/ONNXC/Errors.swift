@@ -48,8 +48,8 @@ private func kind(of error: ModelError, _ isLoading: Bool) -> Int {
     ONNX_NOT_IMPLEMENTED
   case .node(_, _, .memory), .memory: ONNX_OUT_OF_MEMORY
   case .node, .graph: isLoading ? ONNX_INVALID_MODEL : ONNX_FAILED
-  case .input, .unknownName, .missingInput: ONNX_INVALID_ARGUMENT
-  case .deadline: ONNX_FAILED
+  case .input, .unknownName, .missingInput, .inputCount, .outputCount: ONNX_INVALID_ARGUMENT
+  case .deadline, .cancelled: ONNX_FAILED
   case .busy: ONNX_BUSY
   }
 }

@@ -69,22 +69,6 @@ func copyOfSizes(_ shape: [Int]) -> UnsafeMutablePointer<Int64> {
   return sizes
 }
 
-/// The caller's call that ends the library's use of its elements.
-private final class Elements {
-  private let release: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
-  private let context: UnsafeMutableRawPointer?
-
-  init(
-    _ release: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?,
-    _ context: UnsafeMutableRawPointer?
-  ) {
-    self.release = release
-    self.context = context
-  }
-
-  deinit { release?(context) }
-}
-
 extension onnx_tensor {
   /// The element type and the shape.
   /// - Throws: `CallError` for numbers that mean no type.
@@ -104,21 +88,41 @@ public func onnx_make_tensor(
   _ release: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?,
   _ context: UnsafeMutableRawPointer?
 ) -> OpaquePointer? {
-  let owner = Elements(release, context)
-  return reportingErrors {
+  nonisolated(unsafe) let context = context
+  let made = reportingErrors {
     guard let elements = elements?.pointee else { throw CallError.null }
-    let (type, shape) = try elements.type()
-    guard type != .string else {
-      throw CallError("onnx_make_strings makes tensors of strings")
-    }
-    guard let start = elements.data else {
-      guard shape.contains(0) else { throw CallError.null }
-      return handle(ValueHandle(.tensor(try Tensor(uninitialized: type, shape: shape))))
-    }
-    return handle(
-      ValueHandle(
-        .tensor(try Tensor(borrowing: start, of: type, shape: shape, owner: owner))))
+    return try tensor(elements) { _ in release?(context) }
   }
+  guard let made else {
+    release?(context)
+    return nil
+  }
+  return handle(ValueHandle(.tensor(made)))
+}
+
+/// A tensor over the caller's elements.
+/// - Throws: `CallError`, `TensorError`; the elements then still belong to the caller.
+private func tensor(
+  _ elements: onnx_tensor, _ release: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
+) throws -> Tensor {
+  let (type, shape) = try elements.type()
+  guard type != .string else { throw CallError("onnx_make_strings makes tensors of strings") }
+  guard let count = shape.elementCount else { throw TensorError.shape(shape) }
+  let (size, overflow) = count.multipliedReportingOverflow(by: type.stride)
+  guard !overflow else { throw TensorError.shape(shape) }
+  guard let start = elements.data else {
+    guard count == 0 else { throw CallError.null }
+    let tensor = try Tensor(uninitialized: type, shape: shape)
+    release(UnsafeRawBufferPointer(start: nil, count: 0))
+    return tensor
+  }
+  let bytes = UnsafeRawBufferPointer(start: start, count: size)
+  guard type.isChecked else {
+    return try Tensor(bytesNoCopy: bytes, type, shape: shape, deallocator: release)
+  }
+  let copy = try Tensor(copying: start, type, shape: shape)
+  release(bytes)
+  return copy
 }
 
 /// Makes a tensor of strings; see `onnxc.h`.

@@ -151,7 +151,7 @@ struct RunCommand: ToolCommand {
     }
     for result in results {
       print(summary(of: result.value, name: result.name))
-      if values, let tensor = result.value.tensor { print(elementText(of: tensor)) }
+      if values, let tensor = result.value.tensor { print(tensor.elementText) }
     }
     let scores = Set(session.results.map(\.name))
     printTop(

@@ -112,7 +112,7 @@ void onnx_free_value(onnx_value *value);
 /// The kind of the value.
 int32_t onnx_kind(const onnx_value *value);
 
-/// Describes a tensor that does not hold strings. The memory is the value's.
+/// Describes a tensor; `data` is NULL for strings. The memory is the value's.
 int32_t onnx_get_tensor(const onnx_value *value, onnx_tensor *elements);
 
 /// The shape and the strings of a tensor, in the form that `onnx_make_strings` takes. The memory is
@@ -182,8 +182,7 @@ int32_t onnx_run(
 /// `inputs` describes the memory of the first `input_count` inputs, with `data` NULL for an optional
 /// input that keeps the model's value. `outputs` describes that of the first `output_count` outputs;
 /// where `data` is NULL, the bound session allocates it and stores all fields, and where `rank` is -1,
-/// the output is left out. Memory and arrays of sizes of the caller must stay valid until
-/// `onnx_unbind`. Outputs whose size depends on the data of inputs, and strings, cannot be bound.
+/// the output is left out. The caller's memory must stay valid until `onnx_unbind`. Outputs whose size depends on the data of inputs, and strings, cannot be bound.
 onnx_bound *onnx_bind(
     const onnx_session *session, const onnx_tensor *inputs, size_t input_count,
     onnx_tensor *outputs, size_t output_count);

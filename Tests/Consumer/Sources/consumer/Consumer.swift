@@ -38,8 +38,11 @@ struct Consumer {
     let repeated = try again.run(["image": image])
     precondition(repeated["logits"] == logits)
 
-    do { try SwirlChecks.run() } catch {
-      print("Swirl: \(error)")
+    do {
+      try ModelChecks.run(session)
+      try SwirlChecks.run()
+    } catch {
+      print("consumer: \(error)")
       exit(1)
     }
   }
