@@ -150,16 +150,17 @@ let package = Package(
       name: "ToolSupport",
       dependencies: [
         "ONNXFormat", "ONNXOperators", "ONNXDifferentiation", "ONNXInterpreter", "ONNXImages",
-        "ONNXAudio", "ONNXSupport", "COpenBLAS",
+        "ONNXAudio", "ONNXSupport", "ONNXText", "ONNXTraining", "COpenBLAS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "onnx-run",
       dependencies: [
         "CKernels", "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXImages", "ONNXAudio",
-        "ONNXText", "ONNXExplain", "ONNXCases", "ONNXSupport", "ToolSupport",
+        "ONNXText", "ONNXTraining", "ONNXExplain", "ONNXCases", "ONNXSupport", "ToolSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ]),
+      ],
+      resources: [.embedInCode("Compare/onnxruntime_values.py")]),
     .executableTarget(
       name: "onnx-train",
       dependencies: [

@@ -65,7 +65,7 @@ final class RunState: @unchecked Sendable {
           if let profile = run.profile {
             let start = ContinuousClock.now
             try execute(step, base, run)
-            profile.record(plan.program.nodes[step.node], from: start)
+            profile.record(plan.program.nodes[step.node], in: plan.program, from: start)
           } else {
             try execute(step, base, run)
           }
