@@ -144,7 +144,7 @@ let package = Package(
       ],
       path: "Sources/Cases"),
     // The header of the C functions, and their implementation.
-    .target(name: "COnnxInterface"),
+    .target(name: "COnnxInterface", exclude: ["exports.map"]),
     .target(name: "ONNXC", dependencies: ["COnnxInterface", "ONNX", "ONNXImages"]),
     .target(
       name: "ToolSupport",
@@ -224,7 +224,8 @@ let package = Package(
         "ONNXAudio", "TestFiles", .product(name: "Numerics", package: "swift-numerics"),
       ]),
     .testTarget(
-      name: "InterfaceTests", dependencies: ["COnnxInterface", "ONNX", "ONNXC", "TestThreads"]),
+      name: "InterfaceTests",
+      dependencies: ["COnnxInterface", "ONNX", "ONNXC", "TestFiles", "TestThreads"]),
     // Counts what bound runs allocate. Only optimised code allocates nothing.
     .target(name: "AllocationCounter", path: "Tests/Allocations/CCounter"),
     .executableTarget(

@@ -109,6 +109,11 @@ final class RunState: @unchecked Sendable {
     step.pace.record(choice, .now - start)
   }
 
+  /// The memory of a tensor.
+  func address(of number: Int32) -> UnsafeMutableRawPointer? {
+    table[Int(plan.roots[Int(number)])]
+  }
+
   /// The value of an output of the program.
   func output(_ number: Int32) throws(ModelError) -> Value {
     let value: Value?
