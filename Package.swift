@@ -26,6 +26,7 @@ let package = Package(
     .executable(name: "onnx-train", targets: ["onnx-train"]),
     .library(name: "ONNXConversion", targets: ["ONNXConversion"]),
     .executable(name: "onnx-convert", targets: ["onnx-convert"]),
+    .plugin(name: "ONNXModels", targets: ["ONNXModels"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -111,7 +112,8 @@ let package = Package(
     .target(
       name: "ONNX",
       dependencies: [
-        "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXDifferentiation", "ONNXTraining",
+        "ONNXFormat", "ONNXOperators", "ONNXOps", "ONNXInterpreter", "ONNXDifferentiation",
+        "ONNXSupport", "ONNXTraining",
       ],
       path: "Sources/ONNX"),
     .target(
@@ -167,7 +169,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(
-      name: "ONNXConversion", dependencies: ["COnnx", "ONNX", "ONNXOperators", "CZlib"],
+      name: "ONNXConversion",
+      dependencies: ["COnnx", "ONNX", "ONNXOperators", "ONNXSupport", "CZlib"],
       path: "Sources/Conversion"),
     .executableTarget(
       name: "onnx-convert",
@@ -175,9 +178,15 @@ let package = Package(
         "ONNX", "ONNXConversion", "ToolSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    // Gives each model in a target's folder a Swift type.
+    .plugin(
+      name: "ONNXModels", capability: .buildTool(), dependencies: ["onnx-model-types"]),
+    .executableTarget(name: "onnx-model-types", dependencies: ["ONNXFormat"]),
 
     .target(name: "TestFiles", path: "Tests/Files"),
     .testTarget(name: "FormatTests", dependencies: ["ONNX", "TestFiles"]),
+    .testTarget(
+      name: "ModelTypesTests", dependencies: ["ONNX", "TestFiles", "onnx-model-types"]),
     .testTarget(
       name: "ConversionTests",
       dependencies: ["ONNX", "ONNXConversion", "ONNXOperators", "TestFiles", "ToolSupport"],
@@ -195,6 +204,13 @@ let package = Package(
       name: "Readers", dependencies: ["ONNX", "ONNXAudio", "ONNXConversion", "ONNXImages"],
       path: "Tests/Readers"),
     .testTarget(name: "FuzzTests", dependencies: ["Readers"]),
+    // What a program that imports ONNX uses: tensors and sessions.
+    .testTarget(
+      name: "LibraryTests",
+      dependencies: [
+        "ONNX", "ONNXFormat", "ONNXOperators",
+        .product(name: "Numerics", package: "swift-numerics"),
+      ]),
     .testTarget(name: "InterpreterTests", dependencies: ["ONNX", "ONNXOperators", "TestThreads"]),
     .testTarget(
       name: "TrainingTests", dependencies: ["ONNX", "ONNXAudio", "TestFiles"],

@@ -15,7 +15,9 @@ extension Sound {
   /// G.711).
   ///
   /// Integers are divided by the largest power of two that they reach, so that −1 is the smallest.
-  /// - Parameter sampleLimit: the largest number of samples of all channels
+  /// - Parameters:
+  ///   - path: the path of the file
+  ///   - sampleLimit: the largest number of samples of all channels
   /// - Throws: `FormatError`, with the path, for a damaged file or another encoding
   public init(
     contentsOf path: String, sampleLimit: Int = Sound.defaultSampleLimit

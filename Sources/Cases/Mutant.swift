@@ -239,13 +239,5 @@ extension Attribute.Value {
 }
 
 extension Tensor {
-  fileprivate var summary: String {
-    guard count <= 6 else { return description }
-    return switch elementType {
-    case .int64: "\(self) \(Array(elements(as: Int64.self)))"
-    case .int32: "\(self) \(Array(elements(as: Int32.self)))"
-    case .float32: "\(self) \(Array(elements(as: Float.self)))"
-    default: description
-    }
-  }
+  fileprivate var summary: String { count <= 6 ? description : type.description }
 }

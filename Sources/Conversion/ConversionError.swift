@@ -4,6 +4,7 @@ public struct ConversionError: Error, Sendable, Hashable, CustomStringConvertibl
   /// The sentence.
   public let description: String
 
+  /// An error with this reason.
   /// - Parameter description: one sentence, without a full stop
   public init(_ description: String) { self.description = description }
 

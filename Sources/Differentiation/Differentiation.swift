@@ -123,6 +123,14 @@ public struct Differentiation: Sendable {
         for (name, gradient) in gradients { contributions[name, default: []].append(gradient) }
         continue
       }
+      if made is any LoopingOperator {
+        let (forward, gradients) = try differentiateLoop(
+          node, label: label, outputs: outputs, wanted: wanted,
+          isWanted: { needed.contains($0) && isReal($0) }, &builder)
+        graph.nodes[index] = forward
+        for (name, gradient) in gradients { contributions[name, default: []].append(gradient) }
+        continue
+      }
       var backward = Backward(
         node, operatorSet: version, builder: builder, gradients: outputs, wanted: wanted,
         type: { [types] in types[$0] }, contents: { [constants] in constants[$0] })

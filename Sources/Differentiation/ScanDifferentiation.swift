@@ -24,10 +24,30 @@ extension Differentiation {
       throw .node(
         name: label, operatorType: node.operatorType, .subgraph("the body does not match the node"))
     }
-    try checkRepeatable(body)
+    try checkRepeatable(body, of: node)
     for index in body.inputs.indices {
       body.inputs[index].type = bodyType(of: index, node, states, sliced)
     }
+    let (forward, histories) = keepingStates(node, body, states, sliced, &builder)
+    let gradients = try backwardScan(
+      of: node, body, sliced, histories, outputs: outputs, wanted: wanted, isWanted: isWanted,
+      &builder)
+    return (forward, gradients)
+  }
+
+  /// Adds a `Scan` that differentiates a body step by step, from the last to the first.
+  /// - Parameters:
+  ///   - node: the node whose inputs are the first states and the values that are sliced, and whose
+  ///     outputs are the last states and the stacked outputs
+  ///   - body: what maps states and slices to states and outputs, with the types of its inputs
+  ///   - histories: the states before each step, stacked along axis 0
+  /// - Returns: values with their gradients.
+  func backwardScan(
+    of node: Node, _ body: Graph, _ sliced: SlicedValues, _ histories: [String],
+    outputs: [String?], wanted: [Bool], isWanted: (String) -> Bool,
+    _ builder: inout GraphBuilder
+  ) throws(ModelError) -> [(value: String, gradient: String)] {
+    let states = histories.count
     let captures = closed(body, by: []).captured.filter(isWanted).sorted()
     let slices = (states..<node.inputs.count).filter { wanted[$0] }
     let scanned = (states..<body.outputs.count).filter {
@@ -36,7 +56,6 @@ extension Differentiation {
     let (backward, carried) = try backwardBody(
       body, states: states, wanted: (0..<states).filter { wanted[$0] }, captures: captures,
       slices: slices, scanned: scanned)
-    let (forward, histories) = keepingStates(node, body, states, sliced, &builder)
 
     var initial: [String] = []
     for state in carried {
@@ -72,7 +91,7 @@ extension Differentiation {
       node.operatorType,
       initial + histories + node.inputs[states...] + scanned.compactMap { outputs[$0] },
       attributes, outputs: values.map { "\($0)_grad" }, domain: node.domain)
-    return (forward, zip(values, gradients).map { ($0, $1) })
+    return zip(values, gradients).map { ($0, $1) }
   }
 
   /// The body of the backward pass and the states whose gradients it carries.
@@ -190,7 +209,7 @@ extension Differentiation {
 
   /// - Throws: `ModelError.node` for an operator that draws random numbers, which a second run would
   ///   draw anew
-  private func checkRepeatable(_ body: Graph) throws(ModelError) {
+  func checkRepeatable(_ body: Graph, of repeated: Node) throws(ModelError) {
     for (index, node) in body.nodes.atAnyDepth.enumerated() {
       let fail: (OperatorError) -> ModelError = {
         .node(name: node.label(at: index), operatorType: node.operatorType, $0)
@@ -201,7 +220,9 @@ extension Differentiation {
         throw fail(error)
       }
       guard made.isPure else {
-        throw fail(.unsupported("the gradient of a Scan whose body draws random numbers"))
+        throw fail(
+          .unsupported("the gradient of a \(repeated.operatorType) whose body draws random numbers")
+        )
       }
     }
   }

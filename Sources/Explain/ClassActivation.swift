@@ -2,7 +2,7 @@ import ONNXAudio
 import ONNXFormat
 import ONNXImages
 import ONNXInterpreter
-import ONNXText
+import ONNXSupport
 internal import ONNXPlots
 
 /// The regions of a picture that speak for a class.
@@ -39,6 +39,8 @@ public struct ClassActivation: Sendable {
   public let method: Method
   /// The name of the layer's maps.
   public let layer: String
+  /// The class with the best score.
+  public let predicted: ClassScore
   /// The classes in the order in which they were asked for.
   public let entries: [Entry]
   /// The sizes of a map.
@@ -65,7 +67,7 @@ public struct ClassActivation: Sendable {
     for entry in entries {
       let drawn = samples.tiles(strengths: entry.resized.map { max($0, 0) })
       tiles += isSpectrum ? drawn.map(\.upsideDown) : drawn
-      let score = (entry.score * 100).rounded() / 100
+      let score = formatted(Double(entry.score), "%.4g")
       labels += [isSpectrum ? "spectrum" : "picture", "map of \(entry.name)", "score \(score)"]
     }
     var sheet = TileSheet(
@@ -73,6 +75,12 @@ public struct ClassActivation: Sendable {
     sheet.labels = labels
     sheet.range = .fixed(0...1)
     sheet.columns = 3
+    let largest = entries.map { $0.resized.max() ?? 0 }.max() ?? 0
+    var bar = ColorBar(low: 0, high: max(largest, 1e-30), colors: ColorBar.glow)
+    // Each map has a scale of its own.
+    if entries.count > 1 { bar.ends = ("0", "largest") }
+    sheet.bar = .colors(bar)
+    sheet.notes = ["predicted class: \(predicted.text)", "layer: \(layer)"]
     return try sheet.image()
   }
 }
@@ -90,41 +98,34 @@ extension ExplainedModel {
   public func classActivation(
     of classes: [String] = [], output: String? = nil, layer: String? = nil
   ) throws(ExplainError) -> ClassActivation {
-    let output =
-      try output == nil
-      ? scores() : node(output, "node") { _ in true }.outputs.first { !$0.isEmpty } ?? ""
+    let output = try scores(of: output)
     let place = try activationLayer(output, layer)
     let found = try tensors([output, place.maps, place.picture])
     guard let scores = found[output], let maps = found[place.maps],
-      let picture = found[place.picture], scores.count > 0, maps.shape.count == 4, maps.count > 0
+      let picture = found[place.picture], maps.shape.count == 4, maps.count > 0
     else { throw .unsuitable("the scores or the maps are empty") }
-    let names = ClassNames.stated(in: model.metadata)
-    let count = scores.shape.dropFirst().reduce(1, *)
-    let chosen =
-      classes.isEmpty
-      ? try bestScores(scores, output, steps: nil) : try indices(of: classes, names, count)
+    let all = try ClassScores(self, output, scores)
+    let chosen = try all.classes(classes)
     let values = try maps.floats(place.maps)
-    let scoreValues = try scores.floats(output)
     let gradient = try gradient(of: output, by: place.maps)
     let (rows, columns) = (maps.shape[2], maps.shape[3])
     var entries: [ClassActivation.Entry] = []
-    for index in chosen {
-      let slopes = try gradient(scores.unit(at: index))
+    for entry in chosen {
+      let slopes = try gradient(scores.unit(at: entry.index))
       guard slopes.shape == maps.shape else {
-        throw .unsuitable("expected a gradient like the maps \(maps), found \(slopes)")
+        throw .unsuitable("expected a gradient like the maps \(maps.type), found \(slopes.type)")
       }
       let map = Self.weightedSum(
         values, try slopes.floats(place.maps), channels: maps.shape[1], plane: rows * columns,
         isPooled: place.isPooled)
       entries.append(
         ClassActivation.Entry(
-          classIndex: index, name: index < names.count ? names[index] : "\(index)",
-          score: scoreValues[index], map: map,
+          classIndex: entry.index, name: entry.name, score: entry.score, map: map,
           resized: try resized(map, rows, columns, to: Array(picture.shape.suffix(2)))))
     }
     return ClassActivation(
-      method: place.isPooled ? .cam : .gradCAM, layer: place.maps, entries: entries, rows: rows,
-      columns: columns, picture: picture,
+      method: place.isPooled ? .cam : .gradCAM, layer: place.maps, predicted: all.best,
+      entries: entries, rows: rows, columns: columns, picture: picture,
       isSpectrum: model.metadata.contains { $0.key == Sound.rateMetadataKey })
   }
 
@@ -140,21 +141,6 @@ extension ExplainedModel {
       for (pixel, place) in range.enumerated() { sum[pixel] += weight * maps[place] }
     }
     return isPooled ? sum : sum.map { max($0, 0) }
-  }
-
-  /// The indices of classes given by index or name.
-  private func indices(
-    of classes: [String], _ names: [String], _ count: Int
-  ) throws(ExplainError) -> [Int] {
-    var indices: [Int] = []
-    for text in classes {
-      guard let index = names.firstIndex(of: text) ?? Int(text), (0..<count).contains(index) else {
-        let known = names.isEmpty ? "" : " or one of \(names.prefix(12).joined(separator: ", "))"
-        throw .unsuitable("expected a class from 0 to \(count - 1)\(known), got '\(text)'")
-      }
-      indices.append(index)
-    }
-    return indices
   }
 
   /// The map resized by the standard's operator.

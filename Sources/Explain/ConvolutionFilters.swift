@@ -1,5 +1,6 @@
 import ONNXFormat
 import ONNXImages
+import ONNXSupport
 internal import ONNXPlots
 
 /// The largest number of tiles in a picture.
@@ -16,7 +17,7 @@ public struct ConvolutionFilters: Sendable {
   fileprivate init(_ node: Node, _ weights: Tensor) throws(ExplainError) {
     values = try weights.floats(node.inputs[1])
     guard (3...4).contains(weights.shape.count), weights.count > 0 else {
-      throw .unsuitable("expected filters [M,C,K] or [M,C,K,K], found \(weights)")
+      throw .unsuitable("expected filters [M,C,K] or [M,C,K,K], found \(weights.type)")
     }
     self.node = node.label
     self.weights = weights
@@ -38,7 +39,8 @@ public struct ConvolutionFilters: Sendable {
   private var columns: Int { shape[1] == 3 ? 1 : shape[1] }
 
   /// The filters as a sheet of tiles: a row for each filter, a tile for each channel. 0 is grey, the
-  /// largest weight white, its negative black; filters of three channels are in colour.
+  /// largest weight white, its negative black; filters of three channels are in colour. Filters and
+  /// channels are numbered.
   /// - Throws: `ImageError` for a picture that is too large
   public func image() throws(ImageError) -> Image {
     let channels = shape[1] == 3 ? 3 : 1
@@ -54,7 +56,22 @@ public struct ConvolutionFilters: Sendable {
     }
     var sheet = TileSheet("filters of \(node) \(Shape(weights.shape))", tiles)
     sheet.range = .aroundZero
-    if columns > 1 { sheet.columns = shown }
+    sheet.bar = .samples
+    if columns > 1 {
+      sheet.columns = shown
+      sheet.rowLabels = (0..<drawnCount).map(String.init)
+      sheet.columnLabels = (0..<shown).map(String.init)
+      sheet.notes = ["rows: filters", "columns: input channels"]
+    } else {
+      sheet.labels = (0..<drawnCount).map(String.init)
+    }
+    if weights.shape.count == 3 {
+      sheet.notes = ["a tile for each filter", "rows: input channels", "columns: time"]
+    } else if channels == 3 {
+      sheet.notes = [
+        "RGB: red, green and blue are the weights of the three channels", "grey is 0 in all three",
+      ]
+    }
     return try sheet.image()
   }
 }
@@ -91,22 +108,28 @@ public struct FeatureMaps: Sendable {
   public let node: String
   /// The maps, floating point `[N, C, H, W]`.
   public let maps: Tensor
+  /// The class with the best score, where the model's first output is scores `[N, C]`.
+  public let predicted: ClassScore?
   private let values: [Float]
 
-  fileprivate init(_ node: Node, _ maps: Tensor, _ name: String) throws(ExplainError) {
+  fileprivate init(
+    _ node: Node, _ maps: Tensor, _ name: String, _ predicted: ClassScore?
+  ) throws(ExplainError) {
     guard maps.shape.count == 4, maps.count > 0 else {
-      throw .unsuitable("expected the output of '\(node.label)' to be [N,C,H,W], found \(maps)")
+      throw .unsuitable(
+        "expected the output of '\(node.label)' to be [N,C,H,W], found \(maps.type)")
     }
     values = try maps.floats(name)
     self.node = node.label
     self.maps = maps
+    self.predicted = predicted
   }
 
   /// The number of maps that `image()` draws: all of the first example up to 1024.
   public var drawnCount: Int { min(maps.shape[1], tileLimit) }
 
   /// The maps of the first example as a sheet with a tile for each channel, in grey from the smallest
-  /// number of the tile to its largest.
+  /// number of the tile to its largest. Below a tile are the channel's number and these two.
   /// - Throws: `ImageError` for a picture that is too large
   public func image() throws(ImageError) -> Image {
     let (height, width) = (maps.shape[2], maps.shape[3])
@@ -116,8 +139,20 @@ public struct FeatureMaps: Sendable {
         Array(values[channel * height * width..<(channel + 1) * height * width]))
     }
     var sheet = TileSheet("maps of \(node) \(Shape(maps.shape))", tiles)
-    sheet.labels = (0..<drawnCount).map { "\($0)" }
+    sheet.labels = tiles.enumerated().map { channel, tile in
+      let numbers = tile.elements(as: Float.self).filter(\.isFinite)
+      let (low, high) = (numbers.min() ?? 0, numbers.max() ?? 0)
+      return "\(channel) \(Self.text(low))..\(Self.text(high))"
+    }
+    sheet.bar = .samples
+    sheet.notes =
+      ["below each tile: channel, smallest..largest"]
+      + (predicted.map { ["predicted class: \($0.text)"] } ?? [])
     return try sheet.image()
+  }
+
+  private static func text(_ number: Float) -> String {
+    formatted(Double(number), abs(number) < 100 ? "%.2g" : "%.3g")
   }
 }
 
@@ -130,9 +165,9 @@ extension ExplainedModel {
     let node = try node(name, name == nil ? "convolution" : "node") {
       name != nil || $0.operatorType == "Conv"
     }
-    guard let output = node.outputs.first(where: { !$0.isEmpty }),
-      let maps = try tensors([output])[output]
-    else { throw .unsuitable("the node '\(node.label)' has no output") }
-    return try FeatureMaps(node, maps, output)
+    let output = node.outputs.first { !$0.isEmpty } ?? ""
+    let (maps, predicted) = try tensorAndPrediction(output)
+    guard let maps else { throw .unsuitable("the node '\(node.label)' has no output") }
+    return try FeatureMaps(node, maps, output, predicted)
   }
 }

@@ -39,6 +39,10 @@ public struct ConvolutionMatrix: Sendable {
     var sheet = TileSheet("\(node) as a matrix, \(columns) cells to \(rows)", tiles)
     sheet.range = .fixed(0...1)
     sheet.columns = 3
+    sheet.bar = .colors(
+      ColorBar(
+        low: -reach, high: reach, colors: [Color(0, 0, 255), .white, Color(255, 0, 0)]))
+    sheet.notes = ["grey: no weight"]
     sheet.labels = [
       "fully connected: \(denseCount) weights", "locally connected: \(localCount) weights",
       "convolution: \(sharedCount) weights",
@@ -81,7 +85,7 @@ extension ExplainedModel {
     let shape = weights.shape
     let numbers = try weights.floats(node.inputs[1])
     guard shape.count > 2, let area = shape[2...].elementCount, area > 0 else {
-      throw .unsuitable("expected filters [M,C,K…], found \(weights)")
+      throw .unsuitable("expected filters [M,C,K…], found \(weights.type)")
     }
     guard (0..<shape[0]).contains(filter), (0..<shape[1]).contains(channel) else {
       throw .unsuitable(

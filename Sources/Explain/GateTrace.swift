@@ -179,7 +179,8 @@ extension GateTrace {
     map.rowLabels = labels
     map.columnLabels = tokens
     map.range = -1...1
-    map.xLabel = parts.map { "\($0.letter): \($0.name)" }.joined(separator: "   ")
+    map.notes = parts.map { "\($0.letter): \($0.name)" }
+    map.xLabel = "step"
     let height = max(9, min(16, 900 / max(labels.count, 1)))
     return try map.image(cell: (max(8, min(24, 1100 / max(steps, 1))), height))
   }

@@ -41,8 +41,11 @@ public struct LayerSizes: Sendable {
   /// The values that depend on the whole input.
   private var wholes: Set<String> = []
 
-  /// - Parameter types: The types of the model's values by name, as `Session.types(shapes:)` returns them
-  ///   without passes.
+  /// The sizes of the layers of a model.
+  /// - Parameters:
+  ///   - model: the model
+  ///   - types: the types of the model's values by name, as `Session.types(shapes:)` returns them without
+  ///     passes
   public init(_ model: Model, types: [String: ValueType]) {
     graph = model.graph
     self.types = types

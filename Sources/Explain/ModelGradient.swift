@@ -89,7 +89,7 @@ extension Tensor {
     case .float32: Array(elements(as: Float.self))
     case .float64: elements(as: Double.self).map { Float($0) }
     case .float16: elements(as: Float16.self).map { Float($0) }
-    default: throw .unsuitable("expected '\(name)' to be floating point, found \(self)")
+    default: throw .unsuitable("expected '\(name)' to be floating point, found \(type)")
     }
   }
 
@@ -107,7 +107,7 @@ extension Tensor {
     case .float32: return try make(Float.self)
     case .float64: return try make(Double.self)
     case .float16: return try make(Float16.self)
-    default: throw .unsuitable("expected floating-point scores, found \(self)")
+    default: throw .unsuitable("expected floating-point scores, found \(type)")
     }
   }
 }

@@ -106,7 +106,7 @@ extension ExplainedModel {
           ? step * directions + direction : (step * directions + direction) * batch) * trace.units
       guard start + trace.units <= values.count else {
         throw .unsuitable(
-          "\(label): expected an output of \(trace.steps) steps, found \(y)")
+          "\(label): expected an output of \(trace.steps) steps, found \(y.type)")
       }
       for unit in 0..<trace.units {
         let (a, b) = (values[start + unit], hidden[step * trace.units + unit])

@@ -1,6 +1,7 @@
 import Glibc
 import ONNXFormat
 import ONNXImages
+import ONNXText
 internal import ONNXPlots
 
 /// The dependence of each step of a model's output on each step of a recurrent layer's input: the
@@ -16,6 +17,8 @@ public struct Sensitivity: Sendable {
   public let columns: Int
   /// The norms, `[rows, columns]`.
   public let values: [Float]
+  /// The best score of each row: of a token of the model's vocabulary, or of a class.
+  public let best: [ClassScore]
 
   /// The norms as a heat map with a row for each step of the output.
   /// - Parameters:
@@ -29,7 +32,12 @@ public struct Sensitivity: Sendable {
       "sensitivity of \(output) to \(node)", rows: rows, columns: columns,
       values: isLogarithmic ? values.map { log10($0) } : values)
     map.columnLabels = tokens.count == columns ? tokens : []
-    map.rowLabels = rows == columns && tokens.count == columns ? tokens.map(Self.visible) : []
+    if rows == columns, tokens.count == columns {
+      map.rowLabels = zip(tokens, best).map { "\(Self.visible($0)) > \(Self.visible($1.name))" }
+      map.notes = ["rows: the token read > the token with the best score next"]
+    } else if rows == 1 {
+      map.notes = ["best score: \(best[0].text)"]
+    }
     map.xLabel = "step of the input" + (isLogarithmic ? " (colours are powers of ten)" : "")
     map.hasTwoSides = false
     map.yLabel = rows > 1 ? "step of the output" : ""
@@ -71,13 +79,32 @@ extension ExplainedModel {
     for place in best {
       let result = try gradient(scores.unit(at: place))
       guard result.shape == x.shape else {
-        throw .unsuitable("expected a gradient like the input \(x), found \(result)")
+        throw .unsuitable("expected a gradient like the input \(x.type), found \(result.type)")
       }
       values += Self.norms(
         try result.floats(node.inputs[0]), shape: x.shape, isBatchFirst: isBatchFirst)
     }
     return Sensitivity(
-      node: node.label, output: output, rows: best.count, columns: steps, values: values)
+      node: node.label, output: output, rows: best.count, columns: steps, values: values,
+      best: try named(best, scores, output))
+  }
+
+  /// The best scores with the names of their tokens or classes.
+  private func named(
+    _ best: [Int], _ scores: Tensor, _ output: String
+  ) throws(ExplainError) -> [ClassScore] {
+    let values = try scores.floats(output)
+    let count = max(scores.shape.last ?? 1, 1)
+    let tokens = model.metadataValue(Vocabulary.metadataKey).flatMap {
+      try? Vocabulary(json: $0).tokens
+    }
+    let classes = ClassNames.stated(in: model.metadata)
+    let names = [tokens ?? [], classes].first { $0.count == count } ?? []
+    return best.map { place in
+      let index = place % count
+      return ClassScore(
+        index: index, name: names.isEmpty ? "\(index)" : names[index], score: values[place])
+    }
   }
 
   /// The norm of the gradient at each step of the first example.

@@ -4,6 +4,7 @@ public struct NamePatterns: Sendable {
   public let texts: [String]
   private let patterns: [[Character]]
 
+  /// A list of patterns.
   /// - Parameter patterns: patterns that must match a whole name
   public init(_ patterns: [String]) {
     texts = patterns

@@ -225,7 +225,14 @@ public struct Float6E3M2: NarrowFloat {
 /// A float of 8 bits, all of them exponent: a power of two from 2⁻¹²⁷ to 2¹²⁷, or NaN.
 public struct Float8E8M0: SmallFloat {
   /// The rounding of a value between two powers of two.
-  public enum Rounding: Sendable { case up, down, nearest }
+  public enum Rounding: Sendable {
+    /// The next power of two, larger or equal.
+    case up
+    /// The last power of two, smaller or equal.
+    case down
+    /// The nearest power of two; the larger of two that are equally near.
+    case nearest
+  }
 
   /// float8e8m0.
   public static var elementType: ElementType { .float8e8m0 }

@@ -45,19 +45,33 @@ public struct Node: Sendable {
 public struct Attribute: Sendable {
   /// An attribute's value, in one of the types that the standard allows.
   public indirect enum Value: Sendable {
+    /// A float32.
     case float(Float)
+    /// An int64.
     case int(Int64)
+    /// A text, or other bytes.
     case string(ByteString)
+    /// A tensor.
     case tensor(NamedTensor)
+    /// A subgraph, such as a branch of `If`.
     case graph(Graph)
+    /// A sparse tensor.
     case sparseTensor(SparseTensor)
+    /// The type of a value.
     case type(ValueType)
+    /// Several float32.
     case floats([Float])
+    /// Several int64, such as a kernel's sizes.
     case ints([Int64])
+    /// Several texts.
     case strings([ByteString])
+    /// Several tensors.
     case tensors([NamedTensor])
+    /// Several subgraphs.
     case graphs([Graph])
+    /// Several sparse tensors.
     case sparseTensors([SparseTensor])
+    /// Several types.
     case types([ValueType])
     /// The value of the attribute `name` of the enclosing function. `type` is its number in the
     /// standard's `AttributeType`.

@@ -1,4 +1,19 @@
 /// A multidimensional array of elements of one type, in row-major order. Its elements never change.
+///
+/// ```swift
+/// let x: Tensor = [[1.5, 2], [3, 4]]                      // float32[2,2]
+/// let y = try x.transposed().softmax(axis: -1)
+/// print(y[0, ..<1], try y.argmax(axis: 1).array(as: Int64.self))
+/// try y.writeNPY(to: "y.npy")
+/// let z = try Tensor(npyContentsOf: "y.npy")
+/// ```
+///
+/// `import ONNX` adds literals, slices, arithmetic and other operations to the ones here.
+///
+/// - Files: `init(npyContentsOf:options:)` and `writeNPY(to:)` read and write NumPy's `.npy` files,
+///   `NPZ.read(_:options:)` and `NPZ.write(_:to:compressed:)` archives of them (`.npz`).
+/// - Elements: `array(as:)` copies them, `elements(as:)`, `withSpan(as:_:)` and `withUnsafeBytes(_:)` do
+///   not. `init(bytesNoCopy:_:shape:deallocator:)` takes memory of another owner.
 public struct Tensor: Sendable {
   /// The type of the elements.
   public let elementType: ElementType
@@ -68,10 +83,18 @@ public struct Tensor: Sendable {
   }
 
   /// The same elements in another shape. The two tensors share their memory.
+  /// - Parameter shape: the sizes; one of them may be -1 and then follows from the others
   /// - Throws: `TensorError.count` if the shape has another number of elements.
   public func reshaped(to shape: [Int]) throws(TensorError) -> Tensor {
-    guard shape.elementCount == count else { throw .count(count, shape: shape) }
-    return Tensor(elementType: elementType, shape: shape, storage: storage, count: count)
+    var sizes = shape
+    if let open = shape.firstIndex(of: -1) {
+      sizes.remove(at: open)
+      if let rest = sizes.elementCount, rest > 0 { sizes.insert(count / rest, at: open) }
+    }
+    guard sizes.count == shape.count, sizes.elementCount == count else {
+      throw .count(count, shape: shape)
+    }
+    return Tensor(elementType: elementType, shape: sizes, storage: storage, count: count)
   }
 
   /// A copy of the tensor with its own memory.
@@ -123,8 +146,10 @@ public struct Tensor: Sendable {
     return try body(UnsafeRawBufferPointer(start: storage.pointer, count: storage.byteCount))
   }
 
-  /// Whether no other tensor shares the memory.
-  package mutating func hasUniqueStorage() -> Bool { isKnownUniquelyReferenced(&storage) }
+  /// Whether no other tensor shares the memory, nor another owner.
+  package mutating func hasUniqueStorage() -> Bool {
+    isKnownUniquelyReferenced(&storage) && storage.isOwn
+  }
 
   /// The element type and shape, as the type of a value in a graph.
   public var type: TensorType { TensorType(elementType, shape) }
@@ -141,9 +166,4 @@ extension Tensor: Equatable {
     }
     return a.withUnsafeBytes { x in b.withUnsafeBytes { y in x.elementsEqual(y) } }
   }
-}
-
-extension Tensor: CustomStringConvertible {
-  /// The element type and shape: `float32[1,3,224,224]`.
-  public var description: String { type.description }
 }

@@ -10,6 +10,10 @@ package final class TensorStorage: @unchecked Sendable {
   /// The number of bytes that elements take.
   package let byteCount: Int
   private let stringCount: Int
+  /// Returns memory of another owner.
+  private let release: (@Sendable () -> Void)?
+  /// Whether the memory was allocated here, and may be written to by whoever holds it alone.
+  package var isOwn: Bool { release == nil }
 
   /// Uninitialised memory.
   /// - Throws: `TensorError.outOfMemory`.
@@ -17,6 +21,22 @@ package final class TensorStorage: @unchecked Sendable {
     self.pointer = try Self.allocate(byteCount)
     self.byteCount = byteCount
     self.stringCount = 0
+    self.release = nil
+  }
+
+  /// Memory of another owner, who gets it back with the last use.
+  /// - Parameters:
+  ///   - bytes: the memory, with a first byte
+  ///   - byteCount: the bytes that elements take
+  init(
+    borrowing bytes: UnsafeRawBufferPointer, at start: UnsafeRawPointer, byteCount: Int,
+    _ deallocator: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
+  ) {
+    pointer = UnsafeMutableRawPointer(mutating: start)
+    self.byteCount = byteCount
+    stringCount = 0
+    nonisolated(unsafe) let bytes = bytes
+    release = { deallocator(bytes) }
   }
 
   /// Memory for `count` elements: empty strings, or uninitialised bytes.
@@ -27,6 +47,7 @@ package final class TensorStorage: @unchecked Sendable {
     self.pointer = try Self.allocate(bytes)
     self.byteCount = bytes
     self.stringCount = elementType == .string ? count : 0
+    self.release = nil
     if stringCount > 0 {
       pointer.bindMemory(to: String.self, capacity: count).initialize(repeating: "", count: count)
     }
@@ -47,7 +68,7 @@ package final class TensorStorage: @unchecked Sendable {
   /// Returns the whole pages to the system. Their contents become zeros.
   /// - Precondition: nobody reads the elements any more.
   package func discardContents() {
-    guard stringCount == 0 else { return }
+    guard stringCount == 0, isOwn else { return }
     let page = Int(sysconf(Int32(_SC_PAGESIZE)))
     let start = (Int(bitPattern: pointer) + page - 1) / page * page
     let end = (Int(bitPattern: pointer) + byteCount) / page * page
@@ -57,6 +78,7 @@ package final class TensorStorage: @unchecked Sendable {
   }
 
   deinit {
+    if let release { return release() }
     if stringCount > 0 {
       pointer.assumingMemoryBound(to: String.self).deinitialize(count: stringCount)
     }
@@ -76,6 +98,9 @@ public enum TensorError: Error, Sendable, Hashable {
   case count(Int, shape: [Int])
   /// An index or a coordinate of a sparse tensor's element is out of range for its shape.
   case index(Int, shape: [Int])
+  /// An operation that the tensors do not allow: its name, such as that of the standard's operator, and
+  /// the reason.
+  case operation(String, String)
 }
 
 extension TensorError: CustomStringConvertible {
@@ -89,6 +114,7 @@ extension TensorError: CustomStringConvertible {
     case .count(let count, let shape): "\(count) elements do not fill the shape \(shape)"
     case .index(let index, let shape):
       "the index \(index) of a sparse element is out of range for the shape \(shape)"
+    case .operation(let name, let reason): "\(name): \(reason)"
     }
   }
 }

@@ -81,7 +81,7 @@ extension Image {
     if shape.count == 2 { shape = [1] + shape }
     let sizes = Array(shape)
     guard sizes.count == 3, sizes[0] == 1 || sizes[0] == 3, tensor.count > 0 else {
-      throw .notAnImage("expected [H,W], [C,H,W] or [1,C,H,W], got \(tensor)")
+      throw .notAnImage("expected [H,W], [C,H,W] or [1,C,H,W], got \(tensor.type)")
     }
     let planes: [UInt8]
     switch tensor.elementType {

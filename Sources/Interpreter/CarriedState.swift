@@ -62,6 +62,7 @@ extension Session {
     profile: Profile? = nil
   ) throws(ModelError) -> [String: Tensor] {
     var values = inputs.mapValues(Value.tensor)
+    try check(carried.keys.sorted(), among: (self.inputs + optionalInputs).map(\.name))
     for info in self.inputs where values[info.name] == nil {
       values[info.name] = state[info.name].map(Value.tensor)
     }

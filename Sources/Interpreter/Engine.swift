@@ -36,9 +36,10 @@ package final class Engine: Sendable {
     return try result.get()
   }
 
-  /// Throws once the deadline of this thread's work has passed: its results may then be incomplete.
+  /// Throws once the deadline of this thread's work has passed, or it was cancelled: its results may then
+  /// be incomplete.
   func checkTime() throws(ModelError) {
-    if let limit = options.timeLimit, Deadline.isPassed { throw .deadline(limit: limit) }
+    if Deadline.isPassed { throw .deadline(limit: options.timeLimit ?? .zero) }
   }
 
   /// The seed of the next run's random operators; the first run's is that of the options.
@@ -54,7 +55,9 @@ final class Run: RunContext {
   private let reserved = Atomic<Int>(0)
   private let trips = Atomic<Int>(0)
   private let seeds: Atomic<UInt64>
+  /// Whether it has a deadline, or can be cancelled.
   let hasDeadline: Bool
+  private let limit: Duration?
   /// Checked before every node.
   private let deadline: Mutex<ContinuousClock.Instant?>
 
@@ -64,30 +67,33 @@ final class Run: RunContext {
   /// Bytes that a trip may leave behind besides the elements of tensors.
   private static let tripBytes = 1 << 10
 
-  /// - Parameter deadline: the default is the time limit from now on
+  /// - Parameters:
+  ///   - limit: the default is the time limit of the options
+  ///   - deadline: the default is the time limit from now on
   init(
-    _ engine: Engine, profile: Profile? = nil, seed: UInt64? = nil,
+    _ engine: Engine, profile: Profile? = nil, seed: UInt64? = nil, limit: Duration? = nil,
     deadline: ContinuousClock.Instant? = nil
   ) {
     self.engine = engine
     self.profile = profile
     self.seeds = Atomic(seed ?? engine.nextSeed())
-    self.hasDeadline = engine.options.timeLimit != nil
-    self.deadline = Mutex(engine.options.timeLimit.map { deadline ?? .now + $0 })
+    let limit = limit ?? engine.options.timeLimit
+    self.limit = limit
+    self.hasDeadline = limit != nil || Deadline.isPossible
+    self.deadline = Mutex(limit.map { deadline ?? .now + $0 })
   }
 
   /// Begins another run with the same limits; its random numbers continue those of the last.
   func restart() {
     trips.store(0, ordering: .relaxed)
-    guard let limit = engine.options.timeLimit else { return }
+    guard let limit else { return }
     deadline.withLock { $0 = .now + limit }
   }
 
   func checkTime() throws(OperatorError) {
-    guard let limit = engine.options.timeLimit, let deadline = deadline.withLock({ $0 }),
-      Deadline.isPassed || ContinuousClock.now > deadline
-    else { return }
-    throw .deadline(limit: limit)
+    let deadline = deadline.withLock { $0 }
+    guard Deadline.isPassed || deadline.map({ ContinuousClock.now > $0 }) ?? false else { return }
+    throw .deadline(limit: limit ?? .zero)
   }
 
   func reserve(bytes: Int) throws(OperatorError) {

@@ -20,10 +20,17 @@ public enum ModelError: Error, Sendable, Hashable {
   case missingInput(String)
   /// More bytes of memory than the limit.
   case memory(needed: Int, limit: Int)
-  /// Loading or a run that took longer than `SessionOptions.timeLimit`.
+  /// Loading that took longer than `SessionOptions.timeLimit`, or a run that took longer than that or its
+  /// own timeout.
   case deadline(limit: Duration)
   /// A bound session that is already running, on another thread.
   case busy
+  /// A run whose task was cancelled.
+  case cancelled
+  /// A run with one tensor of a model that has these inputs instead of one.
+  case inputCount([String])
+  /// A run for one tensor of a model that has these outputs instead of one.
+  case outputCount([String])
 }
 
 extension ModelError: CustomStringConvertible {
@@ -46,6 +53,16 @@ extension ModelError: CustomStringConvertible {
       return "the run needs \(needed) bytes of memory; the limit is \(limit)"
     case .deadline(let limit): return "deadline exceeded: the time limit is \(limit)"
     case .busy: return "the bound session is already running; bind one session for each thread"
+    case .cancelled: return "the run was cancelled"
+    case .inputCount(let names):
+      return "\(counted(names, "input")); pass a dictionary of tensors by name"
+    case .outputCount(let names): return "\(counted(names, "output")); say which one to return"
     }
   }
+}
+
+private func counted(_ names: [String], _ kind: String) -> String {
+  if names.isEmpty { return "the model has no \(kind)s" }
+  let list = names.prefix(20).map(\.quoted).joined(separator: ", ")
+  return "the model has \(names.count) \(kind)s, not one: \(list)\(names.count > 20 ? ", …" : "")"
 }

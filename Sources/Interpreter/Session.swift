@@ -130,14 +130,22 @@ public final class Session: Sendable {
     values: [String: Value], profile: Profile?, until deadline: ContinuousClock.Instant?
   ) throws(ModelError) -> [String: Value] {
     try engine.limited(until: deadline) { [self] () throws(ModelError) in
-      let start = ContinuousClock.now
-      let (program, arguments) = try match(values)
-      let plan = try program.plans.plan(
-        for: program, inputs: arguments, engine: engine)
-      profile?.recordPlanning(from: start)
-      let results = try plan.run(arguments, Run(engine, profile: profile, deadline: deadline))
-      return Dictionary(zip(outputs.map(\.name), results)) { first, _ in first }
+      try compute(values, profile: profile, limit: nil, deadline: deadline)
     }
+  }
+
+  /// Runs the model on this thread.
+  func compute(
+    _ values: [String: Value], profile: Profile?, limit: Duration?,
+    deadline: ContinuousClock.Instant?
+  ) throws(ModelError) -> [String: Value] {
+    let start = ContinuousClock.now
+    let (program, arguments) = try match(values)
+    let plan = try program.plans.plan(for: program, inputs: arguments, engine: engine)
+    profile?.recordPlanning(from: start)
+    let results = try plan.run(
+      arguments, Run(engine, profile: profile, limit: limit, deadline: deadline))
+    return Dictionary(zip(outputs.map(\.name), results)) { first, _ in first }
   }
 
   /// Binds the session to inputs of these shapes, for many runs in memory of their own.
@@ -150,10 +158,7 @@ public final class Session: Sendable {
     inputs: [String: Tensor], outputs: [String]? = nil
   ) throws(ModelError) -> BoundSession {
     let names = self.outputs.map(\.name)
-    let known = Set(names)
-    for name in outputs ?? [] where !known.contains(name) {
-      throw .unknownName(name, nearest: nearest(name, names))
-    }
+    try check(outputs ?? [], among: names)
     let (program, arguments, plan) = try engine.limited { [self] () throws(ModelError) in
       let (program, arguments) = try match(inputs.mapValues(Value.tensor))
       let plan = try program.plans.plan(
@@ -167,10 +172,11 @@ public final class Session: Sendable {
 
   /// The types of all values by name, as far as they follow from these input shapes.
   /// - Parameter shapes: shapes by input name; inputs left out have their declared type
-  /// - Throws: `ModelError.node` for shapes that do not fit a node.
+  /// - Throws: `ModelError.unknownName`; `.node` for shapes that do not fit a node.
   public func types(
     shapes: [String: [Int]] = [:]
   ) throws(ModelError) -> [String: ValueType] {
+    try check(shapes.keys.sorted(), among: (inputs + optionalInputs).map(\.name))
     let inference = try Inference(
       program, inputs: inputTypes(shapes: shapes), engine: engine, lenient: false)
     return inference.types(of: program)
@@ -195,20 +201,22 @@ public final class Session: Sendable {
     var arguments: [Value] = []
     for (number, type) in zip(program.inputs, program.inputTypes) {
       let name = program.names[Int(number)]
-      guard let value = values[name] else { throw .missingInput(name) }
+      guard let value = values[name] else {
+        try checkNames(values)
+        throw .missingInput(name)
+      }
       if let type, let problem = mismatch(value.type, expected: type) {
         throw .input(name, problem)
       }
       arguments.append(value)
     }
-    if arguments.count != values.count {
-      let names = (inputs + optionalInputs).map(\.name)
-      let known = Set(names)
-      for name in values.keys.sorted() where !known.contains(name) {
-        throw .unknownName(name, nearest: nearest(name, names))
-      }
-    }
+    if arguments.count != values.count { try checkNames(values) }
     return (program, arguments)
+  }
+
+  /// Checks that inputs have these names.
+  private func checkNames(_ values: [String: Value]) throws(ModelError) {
+    try check(values.keys.sorted(), among: (inputs + optionalInputs).map(\.name))
   }
 
   private func variant(_ overridden: Set<String>) throws(ModelError) -> Program {
@@ -224,6 +232,15 @@ public final class Session: Sendable {
       }
     }
     return program
+  }
+}
+
+/// Checks that names are among those that the model has.
+/// - Throws: `ModelError.unknownName` for the first that is not
+func check(_ names: [String], among known: [String]) throws(ModelError) {
+  let all = Set(known)
+  for name in names where !all.contains(name) {
+    throw .unknownName(name, nearest: nearest(name, known))
   }
 }
 

@@ -18,6 +18,18 @@ extension Model {
   }
 }
 
+extension Tensor {
+  /// Reads a NumPy `.npy` file from a file URL.
+  /// - Throws: `FormatError`, with the path, if the file is not such a file.
+  public init(npyContentsOf url: URL, options: ReadingOptions = .init()) throws(FormatError) {
+    try self.init(npyContentsOf: url.path, options: options)
+  }
+
+  /// Writes the tensor as a NumPy `.npy` file to a file URL.
+  /// - Throws: `FormatError`, with the path, if the file cannot be written.
+  public func writeNPY(to url: URL) throws(FormatError) { try writeNPY(to: url.path) }
+}
+
 extension Session {
   /// Reads a model from a file URL and makes it ready to run.
   /// - Throws: `ModelError.file` from reading, other cases of `ModelError` from checking.

@@ -9,11 +9,13 @@ package struct HeatMap: Sendable {
   package var columns: Int
   /// The numbers, row by row.
   package var values: [Float]
-  /// A label for each column, cut to the width of a cell; or empty.
+  /// A label for each column; or empty. Labels wider than a cell run upwards, and are cut to 24 letters.
   package var columnLabels: [String] = []
   package var rowLabels: [String] = []
   /// A text in each cell, row by row; or empty.
   package var cellLabels: [String] = []
+  /// Texts below the matrix, such as the meaning of letters.
+  package var notes: [String] = []
   package var xLabel = ""
   package var yLabel = ""
   /// The ends of the colour scale. `nil` takes the smallest and the largest number, or a range around
@@ -55,12 +57,8 @@ package struct HeatMap: Sendable {
     return (low, high, hasBoth ? Self.diverging : Self.sequential)
   }
 
-  private static func color(_ position: Float, _ colors: [Color]) -> Color {
-    guard position.isFinite else { return Color(128, 128, 128) }
-    let place = Double(min(max(position, 0), 1)) * Double(colors.count - 1)
-    let index = min(Int(place), colors.count - 2)
-    return colors[index].mixed(with: colors[index + 1], place - Double(index))
-  }
+  /// The longest label, in letters.
+  private static let letterLimit = 24
 
   /// Draws the matrix.
   /// - Parameter cell: the size of a cell in pixels; `nil` chooses it by the number of cells
@@ -71,30 +69,40 @@ package struct HeatMap: Sendable {
     guard rows > 0, columns > 0 else { throw .request("the matrix to draw is empty") }
     let width = max(1, cell?.width ?? min(28, max(columnLabels.isEmpty ? 1 : 8, 1100 / columns)))
     let height = max(1, cell?.height ?? min(28, max(1, 620 / rows)))
-    let labelWidth = height >= 9 ? min(24, rowLabels.map(\.unicodeScalars.count).max() ?? 0) : 0
+    let labelWidth =
+      height >= 9 ? min(Self.letterLimit, rowLabels.map(\.unicodeScalars.count).max() ?? 0) : 0
     let left = 26 + labelWidth * BitmapFont.advance + (labelWidth > 0 ? 6 : 0)
     let top = 40
-    let hasNames = !columnLabels.isEmpty && width >= BitmapFont.advance
-    let bottom = (hasNames ? 16 : 6) + (xLabel.isEmpty ? 6 : 20)
+    let names = columnLabels.prefix(columns).map {
+      String(visible($0).unicodeScalars.prefix(Self.letterLimit))
+    }
+    let hasNames = !names.isEmpty && width >= BitmapFont.height
+    let widest = names.map { Canvas.textWidth($0) }.max() ?? 0
+    let areUpright = widest > width
+    let under = hasNames ? (areUpright ? widest + 10 : 16) : 6
     let (plotWidth, plotHeight) = (columns * width, max(rows * height, 60))
-    let barText = [scale.low, scale.high].map { formatted(Double($0), "%.3g") }
-    let right = 40 + (barText.map(\.count).max() ?? 0) * BitmapFont.advance + 10
-    let titleWidth = Canvas.textWidth(title, scale: 2) + 20
-    var canvas = try Canvas(
-      width: max(left + plotWidth + right, titleWidth), height: top + plotHeight + bottom)
-
     let (low, high, colors) = scale
+    let bar = ColorBar(low: low, high: high, colors: colors)
+    let pictureWidth = max(
+      left + plotWidth + bar.space(), Canvas.textWidth(title, scale: 2) + 20,
+      Canvas.textWidth(xLabel) + 20, NoteLines.width(notes) + 20)
+    let notes = NoteLines(notes, width: pictureWidth - 20)
+    let bottom = under + (xLabel.isEmpty ? 6 : 20)
+    var canvas = try Canvas(
+      width: pictureWidth, height: top + plotHeight + bottom + notes.height)
+
     for row in 0..<rows {
       for column in 0..<columns {
         let position = (values[row * columns + column] - low) / (high - low)
         canvas.fill(
-          left + column * width, top + row * height, width, height, Self.color(position, colors))
+          left + column * width, top + row * height, width, height, ColorBar.color(position, colors)
+        )
         guard row * columns + column < cellLabels.count else { continue }
         let text = cellLabels[row * columns + column]
         canvas.text(
           text, left + column * width + (width - Canvas.textWidth(text)) / 2,
           top + row * height + (height - BitmapFont.height) / 2 + 1,
-          Self.color(position, colors).isDark ? .white : .ink)
+          ColorBar.color(position, colors).isDark ? .white : .ink)
       }
       if labelWidth > 0, row < rowLabels.count {
         let label = String(rowLabels[row].prefix(labelWidth))
@@ -103,33 +111,26 @@ package struct HeatMap: Sendable {
           top + row * height + (height - BitmapFont.height) / 2 + 1, .ink)
       }
     }
-    if hasNames {
-      let letters = width / BitmapFont.advance
-      for (column, label) in columnLabels.prefix(columns).enumerated() {
-        let text = String(visible(label).prefix(letters))
+    for (column, name) in names.enumerated() where hasNames {
+      let (x, y, length) = (left + column * width, top + rows * height + 5, Canvas.textWidth(name))
+      if areUpright {
         canvas.text(
-          text, left + column * width + (width - Canvas.textWidth(text)) / 2,
-          top + rows * height + 5, .ink)
+          name, x + (width - BitmapFont.height) / 2, y + length, .ink, isUpright: true)
+      } else {
+        canvas.text(name, x + (width - length) / 2, y, .ink)
       }
     }
     canvas.text(title, 10, 12, .ink, scale: 2)
     if !xLabel.isEmpty {
-      canvas.text(
-        xLabel, left + (plotWidth - Canvas.textWidth(xLabel)) / 2, top + plotHeight + bottom - 14,
-        .ink)
+      let start = left + (plotWidth - Canvas.textWidth(xLabel)) / 2
+      canvas.text(xLabel, max(10, start), top + plotHeight + bottom - 14, .ink)
     }
+    notes.draw(on: &canvas, left: 10, top: top + plotHeight + bottom)
     if !yLabel.isEmpty {
       canvas.text(
         yLabel, 8, top + (rows * height + Canvas.textWidth(yLabel)) / 2, .ink, isUpright: true)
     }
-    let barHeight = min(plotHeight, 200)
-    for row in 0..<barHeight {
-      canvas.fill(
-        left + plotWidth + 14, top + row, 14, 1,
-        Self.color(1 - Float(row) / Float(max(barHeight - 1, 1)), colors))
-    }
-    canvas.text(barText[1], left + plotWidth + 33, top, .ink)
-    canvas.text(barText[0], left + plotWidth + 33, top + barHeight - 8, .ink)
+    bar.draw(on: &canvas, left: left + plotWidth, top: top, height: min(plotHeight, 200))
     return canvas.image
   }
 }

@@ -80,37 +80,35 @@ package struct Plot: Sendable {
       marks: max(2, Int(height) / 70))
     let letter = surface.letterWidth
     let labelWidth = Double(yAxis.ticks.map(\.label.count).max() ?? 1) * letter
-    let frame = (
+    var frame = Frame(
       left: labelWidth + 46, right: max(width - 24, labelWidth + 47), top: 44.0,
-      bottom: max(height - 58, 45)
-    )
-    func x(_ position: Double) -> Double { frame.left + position * (frame.right - frame.left) }
-    // A margin of 2 % keeps curves off the frame.
-    func y(_ position: Double) -> Double {
-      frame.bottom - (0.02 + 0.96 * position) * (frame.bottom - frame.top)
+      bottom: max(height - 58, 45), margin: hasMarkers ? 0.02 : 0)
+    let places = series.map { runs($0.points, xAxis, yAxis) }
+    let legend = Legend(series, letter: letter)
+    var corner = legend.corner(in: frame, beside: places)
+    if corner == nil, frame.right - frame.left > 2 * legend.width {
+      // No corner is free, so the legend is beside the chart.
+      frame.right -= legend.width + 12
+      corner = (frame.right + 12, frame.top)
     }
-
+    let place = corner ?? (frame.right - legend.width - 8, frame.top + 8)
     for tick in xAxis.ticks {
-      guard let place = xAxis.position(tick.value).map(x) else { continue }
+      guard let place = xAxis.position(tick.value).map(frame.x) else { continue }
       surface.line([(place, frame.top), (place, frame.bottom)], .grid, 1)
       surface.text(tick.label, place, frame.bottom + 18, .middle, .ink)
     }
     for tick in yAxis.ticks {
-      guard let place = yAxis.position(tick.value).map(y) else { continue }
+      guard let place = yAxis.position(tick.value).map(frame.y) else { continue }
       surface.line([(frame.left, place), (frame.right, place)], .grid, 1)
       surface.text(tick.label, frame.left - 8, place + 5, .end, .ink)
     }
-    var drawn: [(x: Double, y: Double)] = []
     for (index, series) in series.enumerated() {
       let color = Color.series[index % Color.series.count]
-      for run in runs(series.points, xAxis, yAxis) {
-        let places = run.map { (x: x($0.x), y: y($0.y)) }
-        drawn += places
-        drawn += zip(places, places.dropFirst()).map { (($0.x + $1.x) / 2, ($0.y + $1.y) / 2) }
-        if series.style == .dots || places.count == 1 {
-          for place in places { surface.dot(place, color, 2.5) }
-        } else {
-          surface.line(places, color, 2)
+      for run in places[index] {
+        let points = run.map { (x: frame.x($0.x), y: frame.y($0.y)) }
+        if series.style == .line, points.count > 1 { surface.line(points, color, 2) }
+        if series.style == .dots || points.count == 1 || hasMarkers {
+          for point in points { surface.dot(point, color, hasMarkers ? 4 : 2.5) }
         }
       }
     }
@@ -122,39 +120,12 @@ package struct Plot: Sendable {
     surface.text(title, width / 2, 26, .middle, .ink)
     surface.text(xLabel, (frame.left + frame.right) / 2, height - 14, .middle, .ink)
     surface.uprightText(yLabel, 22, (frame.top + frame.bottom) / 2, .ink)
-    drawLegend(on: &surface, in: frame, beside: drawn, letter: letter)
+    legend.draw(on: &surface, left: place.0, top: place.1)
   }
 
-  /// Draws the legend in the corner with the fewest points.
-  private func drawLegend(
-    on surface: inout some PlotSurface,
-    in frame: (left: Double, right: Double, top: Double, bottom: Double),
-    beside points: [(x: Double, y: Double)], letter: Double
-  ) {
-    let named = series.enumerated().filter { !$0.element.name.isEmpty }
-    guard !named.isEmpty else { return }
-    let width = Double(named.map(\.element.name.count).max() ?? 0) * letter + 50
-    let height = Double(named.count) * 20 + 10
-    let corners = [
-      (frame.right - width - 8, frame.top + 8), (frame.left + 8, frame.top + 8),
-      (frame.right - width - 8, frame.bottom - height - 8),
-      (frame.left + 8, frame.bottom - height - 8),
-    ]
-    let crowds = corners.map { left, top in
-      points.count { (left...left + width).contains($0.x) && (top...top + height).contains($0.y) }
-    }
-    let (left, top) = corners[crowds.indices.min { crowds[$0] < crowds[$1] } ?? 0]
-    surface.box(left, top, width, height, .white)
-    for (row, entry) in named.enumerated() {
-      let color = Color.series[entry.offset % Color.series.count]
-      let y = top + 15 + Double(row) * 20
-      if entry.element.style == .dots {
-        surface.dot((left + 20, y), color, 3)
-      } else {
-        surface.line([(left + 8, y), (left + 32, y)], color, 3)
-      }
-      surface.text(entry.element.name, left + 40, y + 5, .start, .ink)
-    }
+  /// Whether each point is marked: those of epochs, while they are few.
+  private var hasMarkers: Bool {
+    hasWholeX && (series.map(\.points.count).max() ?? 0) <= 40
   }
 
   /// The positions of the points on the axes, split at points that the axes cannot show.

@@ -74,7 +74,7 @@ private func difference(
   _ actual: Tensor, from expected: Tensor, _ tolerance: Tolerance
 ) -> String? {
   guard actual.elementType == expected.elementType, actual.shape == expected.shape else {
-    return "expected \(expected), got \(actual)"
+    return "expected \(expected.type), got \(actual.type)"
   }
   let comparison = TensorComparison(actual: actual, expected: expected, tolerance: tolerance)
   switch expected.elementType {

@@ -1,13 +1,8 @@
-import Glibc
+import ONNXFormat
 
 /// Formats a number as `printf` does.
 /// - Parameter format: a conversion of one `Double`, such as `%.6g`
-package func formatted(_ value: Double, _ format: String) -> String {
-  var buffer = [CChar](repeating: 0, count: 400)
-  let count = withVaList([value]) { vsnprintf(&buffer, buffer.count, format, $0) }
-  let bytes = buffer.prefix(max(0, min(Int(count), buffer.count - 1)))
-  return String(decoding: bytes.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-}
+package func formatted(_ value: Double, _ format: String) -> String { value.text(format) }
 
 /// The number with at most six significant digits.
 package func formatted(_ value: Double) -> String { formatted(value, "%.6g") }

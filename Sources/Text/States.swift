@@ -25,22 +25,7 @@ extension Session {
   /// - Throws: `ModelError` for a state beyond the memory limit
   package func zeroStates() throws(ModelError) -> [String: Tensor] {
     var zeros: [String: Tensor] = [:]
-    for state in states {
-      guard let type = state.type?.tensorType, let shape = type.shape else { continue }
-      let sizes = shape.map { $0.size ?? 1 }
-      let limit = memoryLimit / 8
-      guard let count = sizes.elementCount, count <= limit else {
-        throw .input(state.name, "not enough memory for \(Shape(sizes))")
-      }
-      do {
-        let tensor = try Tensor(uninitialized: type.elementType, shape: sizes)
-        if type.elementType != .string {
-          tensor.storage.pointer.initializeMemory(
-            as: UInt8.self, repeating: 0, count: tensor.storage.byteCount)
-        }
-        zeros[state.name] = tensor
-      } catch { throw .input(state.name, "\(error)") }
-    }
+    for state in states { zeros[state.name] = try self.zeros(for: state) }
     return zeros
   }
 }

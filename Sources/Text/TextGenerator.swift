@@ -100,14 +100,14 @@ public struct TextGenerator: Sendable {
     guard logits.shape == [1, tokens.count, count] || logits.shape == [1, count] else {
       throw .graph(
         "expected logits [1,\(tokens.count),\(count)] for the vocabulary of \(count) tokens, found "
-          + "\(logits)")
+          + "\(logits.type)")
     }
     let last: [Double]
     switch logits.elementType {
     case .float32: last = logits.elements(as: Float.self).suffix(count).map { Double($0) }
     case .float64: last = Array(logits.elements(as: Double.self).suffix(count))
     case .float16: last = logits.elements(as: Float16.self).suffix(count).map { Double($0) }
-    default: throw .graph("expected floating-point logits, found \(logits)")
+    default: throw .graph("expected floating-point logits, found \(logits.type)")
     }
     guard last.allSatisfy({ !$0.isNaN && $0 < .infinity }), last.contains(where: \.isFinite) else {
       throw .graph("the logits are not finite")

@@ -6,12 +6,18 @@ import ONNXSupport
 package struct NormalizationArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
-    help: "The mean subtracted from a picture's samples (0 to 1): one number or one per channel.")
-  package var mean = "0"
+    help: """
+      The mean subtracted from a picture's samples (0 to 1): one number or one per channel. \
+      (default: the model's metadata 'image_mean', else 0)
+      """)
+  package var mean: String?
 
   @Option(
     parsing: .unconditional,
-    help: "The factor applied after subtracting the mean: one number or one per channel.")
+    help: """
+      The factor applied after subtracting the mean: one number or one per channel. (default: the \
+      model's metadata 'image_scale', else 1)
+      """)
   package var scale: String?
 
   @Option(
@@ -24,47 +30,67 @@ package struct NormalizationArguments: ParsableArguments {
   /// - Throws: `Failure` for text that is not a list of numbers, or both `--scale` and `--std`
   package var normalization: PictureNormalization {
     get throws(Failure) {
+      let mean = try Self.numbers(mean ?? "0", "--mean")
       guard let std else {
-        return PictureNormalization(
-          mean: try Self.numbers(mean, "--mean"),
-          scale: try Self.numbers(scale ?? "1", "--scale"))
+        return PictureNormalization(mean: mean, scale: try Self.numbers(scale ?? "1", "--scale"))
       }
       guard scale == nil else { throw Failure("--scale and --std exclude each other") }
-      return try Self.normalization(mean: mean, std: std)
+      let deviations = try Self.numbers(std, "--std")
+      guard deviations.allSatisfy({ $0 > 0 }) else {
+        throw Failure("--std: expected numbers of more than 0, got '\(std)'")
+      }
+      return PictureNormalization(mean: mean, scale: deviations.map { 1 / $0 })
     }
   }
 
-  /// The given normalization, or else that of the keys `mean` and `std` of a model's metadata.
+  /// The given normalization, or else that of a model's metadata, or else none.
   /// - Throws: `Failure` for text that is not a list of numbers, or both `--scale` and `--std`
   package func normalization(
     orStatedIn metadata: [MetadataEntry]
   ) throws(Failure) -> PictureNormalization {
-    func stated(_ key: String) -> String? { metadata.first { $0.key == key }?.value }
-    guard !isAny, stated("mean") ?? stated("std") != nil else { return try normalization }
-    do {
-      return try Self.normalization(mean: stated("mean") ?? "0", std: stated("std") ?? "1")
-    } catch { throw Failure("the model's metadata, in place of an option", error) }
-  }
-
-  private static func normalization(
-    mean: String, std: String
-  ) throws(Failure) -> PictureNormalization {
-    let deviations = try numbers(std, "--std")
-    guard deviations.allSatisfy({ $0 > 0 }) else {
-      throw Failure("--std: expected numbers of more than 0, got '\(std)'")
-    }
-    return PictureNormalization(
-      mean: try numbers(mean, "--mean"), scale: deviations.map { 1 / $0 })
+    isAny ? try normalization : try .stated(in: metadata) ?? PictureNormalization()
   }
 
   /// Whether an option was given.
-  package var isAny: Bool { mean != "0" || scale != nil || std != nil }
+  package var isAny: Bool { mean != nil || scale != nil || std != nil }
 
   private static func numbers(_ text: String, _ option: String) throws(Failure) -> [Float] {
     guard let numbers = floats(text) else {
       throw Failure("\(option): expected a number or comma-separated numbers, got '\(text)'")
     }
     return numbers
+  }
+}
+
+extension PictureNormalization {
+  private static let meanKey = "image_mean"
+  private static let scaleKey = "image_scale"
+
+  /// The normalization that a model's metadata states; `nil` if it states none.
+  /// - Throws: `Failure` for text that is not a list of numbers
+  package static func stated(
+    in metadata: [MetadataEntry]
+  ) throws(Failure) -> PictureNormalization? {
+    func numbers(_ key: String) throws(Failure) -> [Float]? {
+      guard let text = metadata.first(where: { $0.key == key })?.value else { return nil }
+      guard let numbers = floats(text) else {
+        throw Failure(
+          "the metadata '\(key)': expected comma-separated numbers, found \(text.quoted)")
+      }
+      return numbers
+    }
+    let (mean, scale) = (try numbers(meanKey), try numbers(scaleKey))
+    return mean == nil && scale == nil
+      ? nil : PictureNormalization(mean: mean ?? [0], scale: scale ?? [1])
+  }
+
+  /// The metadata of a model with this normalization, in place of another.
+  package func stated(in metadata: [MetadataEntry]) -> [MetadataEntry] {
+    func text(_ numbers: [Float]) -> String { numbers.map { "\($0)" }.joined(separator: ",") }
+    return metadata.filter { ![Self.meanKey, Self.scaleKey].contains($0.key) } + [
+      MetadataEntry(key: Self.meanKey, value: text(mean)),
+      MetadataEntry(key: Self.scaleKey, value: text(scale)),
+    ]
   }
 }
 

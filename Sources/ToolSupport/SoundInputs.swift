@@ -3,11 +3,12 @@ import ONNXFormat
 
 /// The form that files of pictures and sounds take as inputs.
 package struct InputForm: Sendable {
-  package var normalization: PictureNormalization
+  /// The normalization of pictures; `nil` for that of the model's metadata.
+  package var normalization: PictureNormalization?
   /// The number of samples per second to convert sounds to; `nil` for that of each file.
   package var sampleRate: Int?
   package init(
-    normalization: PictureNormalization = PictureNormalization(), sampleRate: Int? = nil
+    normalization: PictureNormalization? = nil, sampleRate: Int? = nil
   ) {
     self.normalization = normalization
     self.sampleRate = sampleRate

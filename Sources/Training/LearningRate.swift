@@ -10,7 +10,7 @@ public enum LearningRate: Sendable, Hashable {
   case exponential(Double, factor: Double, after: Double)
   /// Half a cosine from `rate` down to `final` over all epochs (Loshchilov and Hutter, 2016).
   case cosine(Double, final: Double)
-  /// Linear from 0 to `peak` over the fraction `warmup` of all epochs, then linear to 0.
+  /// Linear from `peak / 25` to `peak` over the fraction `warmup` of all epochs, then linear to 0.
   case triangle(peak: Double, warmup: Double)
   /// From `peak / 25` to `peak` over the first 30 % of all epochs, then down to `peak / 250000`,
   /// both on half a cosine (Smith and Topin, 2017; the formula of PyTorch's `OneCycleLR`).
@@ -31,7 +31,8 @@ public enum LearningRate: Sendable, Hashable {
     case .cosine(let rate, let final):
       return final + (rate - final) * (1 + .cos(.pi * share)) / 2
     case .triangle(let peak, let warmup):
-      return share < warmup ? peak * share / warmup : peak * (1 - share) / (1 - warmup)
+      return share < warmup
+        ? peak * (1 + 24 * share / warmup) / 25 : peak * (1 - share) / (1 - warmup)
     case .oneCycle(let peak):
       let warmup = 0.3
       let (from, to, part) =

@@ -25,15 +25,37 @@ extension TrainingLoop {
   }
 
   /// A criterion for comparing validation results.
-  public enum Best: Sendable {
+  public enum Best: Sendable, Hashable {
     /// The lowest loss.
     case leastLoss
     /// The highest accuracy.
     case mostAccurate
+    /// The highest figure of a metric.
+    case highest(String)
+    /// The lowest figure of a metric.
+    case lowest(String)
 
     /// A number that is lower for better results.
     func score(_ result: StepResult) -> Double {
-      self == .mostAccurate ? 1 - (result.accuracy ?? 0) : result.loss
+      switch self {
+      case .leastLoss: result.loss
+      case .mostAccurate: 1 - (result.accuracy ?? 0)
+      case .highest(let name): -(result.metrics[name] ?? -.infinity)
+      case .lowest(let name): result.metrics[name] ?? .infinity
+      }
+    }
+
+    /// - Throws: `TrainingError.model` if the metric does not exist.
+    func check(_ options: TrainingOptions) throws(TrainingError) {
+      switch self {
+      case .highest(let name), .lowest(let name):
+        guard options.metrics[name] == nil else { return }
+        throw .model(
+          "the best epoch is to be chosen by \(name.quoted), which is not among the metrics: "
+            + (options.metrics.isEmpty
+              ? "there are none" : options.metrics.keys.sorted().joined(separator: ", ")))
+      case .leastLoss, .mostAccurate: return
+      }
     }
   }
 }

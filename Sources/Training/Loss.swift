@@ -1,8 +1,9 @@
+import ONNXDifferentiation
 import ONNXFormat
 import ONNXOperators
 
 /// The function that training minimises. Labels or targets are an input named `Loss.labels`.
-public enum Loss: Sendable, Hashable {
+public enum Loss: Sendable {
   /// The mean of `−ln softmax(scores)[label]`. Scores are `[N, C]` or `[N, T, C]`, labels int64 `[N]`
   /// or `[N, T]`. Labels equal to `TrainingOptions.ignoredLabel` are left out of the mean, which
   /// `TrainingOptions.classWeights` weights. It is 0 if all labels are left out.
@@ -19,6 +20,11 @@ public enum Loss: Sendable, Hashable {
   /// emissions `[N, T, C]`, labels the classes int64 `[N, T]`, equal to `TrainingOptions.ignoredLabel` past the end of
   /// a sequence. The model has the parameters and the decoded classes that the chain names.
   case linearChain(LinearChainNames)
+  /// A loss that a closure builds; see `custom(labels:_:)`.
+  case custom(CustomLoss)
+
+  /// Whether this is the cross entropy.
+  public var isCrossEntropy: Bool { if case .crossEntropy = self { true } else { false } }
 
   /// The name of the input that takes the labels or targets.
   public static let labels = "labels"
@@ -46,12 +52,15 @@ struct LossValues {
 
 extension Loss {
   /// Adds the nodes that compute the loss of `output`.
-  /// - Parameter type: The output's type. Its rank must be known.
+  /// - Parameters:
+  ///   - type: The output's type. Its rank must be known.
+  ///   - graph: The model's graph, to which a custom loss adds inputs.
+  ///   - types: The types of the model's values.
   func add(
-    of output: String, _ type: TensorType, _ options: TrainingOptions,
-    _ builder: inout GraphBuilder
+    of output: String, _ type: TensorType, _ options: TrainingOptions, to graph: inout Graph,
+    _ types: Differentiation, _ builder: inout GraphBuilder
   ) throws(TrainingError) -> LossValues {
-    guard self == .crossEntropy || options.classWeights == nil else {
+    guard isCrossEntropy || options.classWeights == nil else {
       throw .model("class weights need the cross entropy as the loss")
     }
     switch self {
@@ -71,6 +80,7 @@ extension Loss {
       return LossValues(
         loss: builder.node("ReduceMean", [output], [.int("keepdims", 0)], hint: "loss"))
     case .linearChain(let names): return try addLinearChain(output, type, names, options, &builder)
+    case .custom(let loss): return try loss.add(type, options, to: &graph, types, &builder)
     }
   }
 
@@ -79,7 +89,7 @@ extension Loss {
     switch self {
     case .crossEntropy: ["Softmax", "LogSoftmax"]
     case .binaryCrossEntropy: ["Sigmoid"]
-    case .meanSquaredError, .linearChain, .mean: []
+    case .meanSquaredError, .linearChain, .mean, .custom: []
     }
   }
 
@@ -89,6 +99,7 @@ extension Loss {
     case .crossEntropy, .linearChain:
       scores.map { Shape(Array($0.dimensions.prefix($0.rank == 3 ? 2 : 1))) }
     case .meanSquaredError, .binaryCrossEntropy, .mean: scores
+    case .custom(let loss): loss.labels?.shape ?? scores
     }
   }
 

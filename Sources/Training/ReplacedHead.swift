@@ -94,7 +94,7 @@ extension Model {
     default: isTransposed = isTurned
     }
     guard old.shape.count >= 2, old.elementType == .float32 || old.elementType == .float64 else {
-      throw .model("'\(weights)': expected a float32 or float64 matrix, got \(old)")
+      throw .model("'\(weights)': expected a float32 or float64 matrix, got \(old.type)")
     }
     var shape = old.shape
     shape[isTransposed ? 0 : shape.count - 1] = classes

@@ -73,7 +73,7 @@ struct StepModel {
       throw .model("the type of output '\(output)' cannot be inferred")
     }
     var builder = GraphBuilder(taken: graph.allNames.union([Loss.labels, Self.rate, Self.time]))
-    values = try options.loss.add(of: output, type, options, &builder)
+    values = try options.loss.add(of: output, type, options, to: &graph, types, &builder)
     guard !graph.allNames.contains(Loss.labels) else {
       throw .model(
         "the model has a value named '\(Loss.labels)', the name of the training labels; rename it")
@@ -88,6 +88,10 @@ struct StepModel {
       values.loss, values.correct, values.counted, values.weight,
       isTraining ? nil : values.predicted,
     ].compactMap { $0 }
+    if !isTraining, !options.metrics.isEmpty {
+      let states = Set(options.states.values)
+      outputs += base.graph.outputs.map(\.name).filter { !states.contains($0) }
+    }
     for (input, state) in options.states {
       carried[input] = state
       outputs.append(state)

@@ -14,6 +14,8 @@ public struct StepResult: Sendable {
   public var correct: Int?
   /// The norm of all gradients of the last batch before clipping; 0 for an evaluation.
   public var gradientNorm = 0.0
+  /// The figures of `TrainingOptions.metrics` by name; empty for a training step.
+  public var metrics: [String: Double] = [:]
 
   /// Creates the result of no batches.
   public init() {}
@@ -26,7 +28,8 @@ public struct StepResult: Sendable {
     gradientNorm = outputs[model.norm]?.number ?? 0
   }
 
-  /// Combines the means with those of another result, weighted by `weight` and `counted`.
+  /// Combines the means with those of another result, weighted by `weight` and `counted`. A metric that
+  /// only one result has keeps its value.
   public mutating func add(_ other: StepResult) {
     guard other.counted > 0 else { return }
     if other.weight > 0 {
@@ -34,6 +37,7 @@ public struct StepResult: Sendable {
       loss = (loss * weight + other.loss * other.weight) / sum
       weight = sum
     }
+    metrics.merge(other.metrics) { ($0 * counted + $1 * other.counted) / (counted + other.counted) }
     if let hits = other.correct { correct = (correct ?? 0) + hits }
     counted += other.counted
     gradientNorm = other.gradientNorm

@@ -56,6 +56,7 @@ public final class Trainer {
     } else {
       partStep = nil
     }
+    try options.metrics.check(hasLabels: step.values.labelType != nil)
     evaluation = try StepModel(model, options, isTraining: false)
     evaluationSession = try session(evaluation.model)
     state = CarriedState(step.initial)
@@ -101,7 +102,7 @@ public final class Trainer {
     return result
   }
 
-  /// Computes the loss and accuracy of a batch with operators in inference mode.
+  /// Computes the loss, accuracy and metrics of a batch with operators in inference mode.
   /// - Parameter states: Carries the states of a recurrent model from batch to batch.
   /// - Throws: `TrainingError.interpreter` if the batch does not fit the model.
   public func evaluate(
@@ -123,13 +124,13 @@ public final class Trainer {
         batch.tensors, state: all, carried: evaluation.carried, seed: options.seed)
     }
     for name in options.states.keys { states[name] = all[name] }
-    return (
-      StepResult(outputs, evaluation, batch),
-      evaluation.values.predicted.flatMap { outputs[$0] }
-    )
+    var result = StepResult(outputs, evaluation, batch)
+    result.metrics = try options.metrics.values(
+      ModelOutputs(source.graph.outputs.map(\.name), outputs), batch.tensors[Loss.labels])
+    return (result, evaluation.values.predicted.flatMap { outputs[$0] })
   }
 
-  /// Computes the mean loss and accuracy of all batches of epoch 0.
+  /// Computes the mean loss, accuracy and metrics of all batches of epoch 0.
   /// - Parameter observe: Receives each batch's labels and predicted classes, both flattened, if the
   ///   loss is cross entropy.
   /// - Throws: `TrainingError` as for one batch, and errors of the source.

@@ -7,12 +7,12 @@ public final class TrainingLoop {
   public let trainer: Trainer
   /// The epochs and batches completed, and their results.
   public private(set) var progress = TrainingProgress()
-  /// The loss of the last batch.
-  public private(set) var lastLoss = 0.0
   private let training: any BatchSource
   private let validation: (any BatchSource)?
   private let settings: Settings
   private var best: [String: Tensor] = [:]
+  private var start: ContinuousClock.Instant?
+  private var isStopping = false
 
   /// Creates a loop.
   /// - Parameters:
@@ -29,21 +29,13 @@ public final class TrainingLoop {
     progress.epochs = settings.epochs
   }
 
-  /// An event that `run` reports.
-  public enum Event {
-    /// A batch is complete. The result is the mean over the epoch so far.
-    case batch(index: Int, of: Int, StepResult)
-    /// An epoch and its validation are complete.
-    case epoch(EpochRecord)
-  }
-
   /// The reason why `run` returned.
   public enum End: Sendable {
     /// All epochs are complete.
     case finished
     /// Validation did not improve for more epochs than `Settings.patience`.
     case stoppedEarly
-    /// The observer returned `false`.
+    /// A callback called `stop()`.
     case interrupted
   }
 
@@ -72,18 +64,31 @@ public final class TrainingLoop {
     progress.epochs = settings.epochs
   }
 
-  /// Trains until all epochs are complete, validation stops improving, or `observe` returns `false`.
-  /// - Parameter observe: Called after every batch and epoch. If it returns `false`, the loop writes a
-  ///   checkpoint and ends.
-  /// - Throws: `TrainingError`, and errors of the batch sources and of `observe`.
-  public func run(_ observe: (Event) throws -> Bool) throws -> End {
+  /// The time since `run` was called.
+  public var elapsed: Duration { start.map { .now - $0 } ?? .zero }
+
+  /// Ends `run` after the current step or epoch. It writes a checkpoint before it returns. To be called
+  /// by a callback.
+  public func stop() { isStopping = true }
+
+  /// Trains until all epochs are complete, validation stops improving, or a callback calls `stop()`.
+  /// - Parameters:
+  ///   - onStep: Called after every batch.
+  ///   - onEpoch: Called after every epoch and its validation.
+  /// - Throws: `TrainingError`, and errors of the batch sources and of the callbacks.
+  @discardableResult
+  public func run(
+    onStep: (StepRecord) throws -> Void = { _ in },
+    onEpoch: (EpochRecord) throws -> Void = { _ in }
+  ) throws -> End {
+    try settings.bestIs.check(trainer.options)
+    start = .now
+    isStopping = false
     while progress.epoch < settings.epochs {
       if isStale { return .stoppedEarly }
-      guard try runEpoch(observe) else {
-        try writeCheckpoint()
-        return .interrupted
-      }
+      try runEpoch(onStep, onEpoch)
       try writeCheckpoint()
+      if isStopping { return .interrupted }
     }
     return .finished
   }
@@ -117,18 +122,22 @@ public final class TrainingLoop {
     return progress.epoch - best.epoch > patience
   }
 
-  private func runEpoch(_ observe: (Event) throws -> Bool) throws -> Bool {
+  private func runEpoch(
+    _ onStep: (StepRecord) throws -> Void, _ onEpoch: (EpochRecord) throws -> Void
+  ) throws {
     let count = training.batchCount
     let epoch = progress.epoch
     let batches = Prefetcher(training, epochs: epoch..<epoch + 1, from: progress.batch)
     while progress.batch < count, let item = try batches.next() {
-      let result = try trainer.train(on: item.batch, rate: rate(batch: progress.batch))
-      lastLoss = result.loss
+      let rate = rate(batch: progress.batch)
+      let result = try trainer.train(on: item.batch, rate: rate)
       progress.sum.add(result)
       progress.batch += 1
-      guard try observe(.batch(index: progress.batch, of: count, progress.sum)) else {
-        return false
-      }
+      try onStep(
+        StepRecord(
+          epoch: epoch + 1, step: progress.batch, stepCount: count, rate: rate, result: result,
+          mean: progress.sum))
+      if isStopping { return }
       if let every = settings.checkpointEvery, trainer.batchCount.isMultiple(of: every) {
         try writeCheckpoint()
       }
@@ -137,7 +146,8 @@ public final class TrainingLoop {
     let record = EpochRecord(
       epoch: epoch + 1, rate: rate(batch: count - 1), loss: progress.sum.loss,
       accuracy: progress.sum.accuracy,
-      validationLoss: result?.loss, validationAccuracy: result?.accuracy)
+      validationLoss: result?.loss, validationAccuracy: result?.accuracy,
+      metrics: result?.metrics ?? [:])
     progress.history.append(record)
     if let score = result.map(settings.bestIs.score), isBest(score, record) {
       progress.best = (score, epoch + 1)
@@ -148,7 +158,7 @@ public final class TrainingLoop {
     progress.epoch += 1
     progress.batch = 0
     progress.sum = StepResult()
-    return try observe(.epoch(record))
+    try onEpoch(record)
   }
 
   /// The learning rate of a batch of the current epoch.
@@ -158,10 +168,11 @@ public final class TrainingLoop {
       of: Double(settings.epochs))
   }
 
-  /// Writes a checkpoint to `Settings.checkpoint`, if that is set.
+  /// Writes a checkpoint.
+  /// - Parameter path: The file; `nil` for `Settings.checkpoint`, if that is set.
   /// - Throws: `TrainingError.file` if the file cannot be written.
-  public func writeCheckpoint() throws(TrainingError) {
-    guard let path = settings.checkpoint else { return }
+  public func writeCheckpoint(to path: String? = nil) throws(TrainingError) {
+    guard let path = path ?? settings.checkpoint else { return }
     let checkpoint = try TrainingError.wrapping { () throws(ModelError) in
       try Checkpoint(trainer, progress, configuration: settings.configuration, best: best)
     }

@@ -9,6 +9,8 @@ public struct TrainingOptions: Sendable {
   /// A weight of at least 0 for each class, by which cross entropy weights the labels in its mean;
   /// `nil` for equal weights. Accuracies are not weighted.
   public var classWeights: [Float]?
+  /// Further figures of a validation, by name, such as the accuracy among the first five.
+  public var metrics: [String: Metric] = [:]
   /// The output that the loss takes; `nil` for the model's first. If a softmax computes it and the
   /// loss is cross entropy, the loss takes the softmax's input instead.
   public var output: String?

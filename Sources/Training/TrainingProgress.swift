@@ -33,11 +33,14 @@ public struct EpochRecord: Sendable, Equatable {
   public var validationLoss: Double?
   /// The accuracy on the validation batches, if there are any and the loss is cross entropy.
   public var validationAccuracy: Double?
+  /// The figures of `TrainingOptions.metrics` on the validation batches, by name.
+  public var metrics: [String: Double]
 
   /// Creates a record.
   public init(
     epoch: Int, rate: Double, loss: Double, accuracy: Double? = nil,
-    validationLoss: Double? = nil, validationAccuracy: Double? = nil
+    validationLoss: Double? = nil, validationAccuracy: Double? = nil,
+    metrics: [String: Double] = [:]
   ) {
     self.epoch = epoch
     self.rate = rate
@@ -45,6 +48,7 @@ public struct EpochRecord: Sendable, Equatable {
     self.accuracy = accuracy
     self.validationLoss = validationLoss
     self.validationAccuracy = validationAccuracy
+    self.metrics = metrics
   }
 
   /// The names of `fields`.
@@ -59,13 +63,26 @@ public struct EpochRecord: Sendable, Equatable {
     ]
   }
 
-  init?(fields: [Substring]) {
+  /// The record as a line of a checkpoint: the fields, and `name=value` for each metric.
+  fileprivate var line: String {
+    (fields + metrics.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" })
+      .joined(separator: ",")
+  }
+
+  fileprivate init?(line: Substring) {
+    let parts = line.split(separator: ",", omittingEmptySubsequences: false)
+    let fields = parts.prefix(6)
     guard fields.count == 6, let epoch = Int(fields[0]), let rate = Double(fields[1]),
       let loss = Double(fields[2])
     else { return nil }
     self.init(
       epoch: epoch, rate: rate, loss: loss, accuracy: Double(fields[3]),
       validationLoss: Double(fields[4]), validationAccuracy: Double(fields[5]))
+    for part in parts.dropFirst(6) {
+      let pair = part.split(separator: "=")
+      guard pair.count == 2, let value = Double(pair[1]) else { return nil }
+      metrics[String(pair[0])] = value
+    }
   }
 }
 
@@ -87,7 +104,7 @@ extension TrainingProgress {
       ("correct", sum.correct.map { "\($0)" } ?? ""),
       (
         "history",
-        history.map { $0.fields.joined(separator: ",") }.joined(separator: "\n")
+        history.map(\.line).joined(separator: "\n")
       ),
     ]
     if let best {
@@ -119,8 +136,7 @@ extension TrainingProgress {
     sum.weight = try number("weight")
     sum.correct = Int(try text("correct"))
     for line in try text("history").split(separator: "\n") {
-      let fields = line.split(separator: ",", omittingEmptySubsequences: false)
-      guard let record = EpochRecord(fields: fields) else {
+      guard let record = EpochRecord(line: line) else {
         throw .checkpoint("metadata '\(Self.prefix)history' is damaged")
       }
       history.append(record)

@@ -45,6 +45,12 @@ struct ExplainArguments: ParsableArguments {
 
   @OptionGroup var session: SessionArguments
 
+  func validate() throws {
+    guard output.lowercased().hasSuffix(".png") else {
+      throw ValidationError("--output: expected a file named .png, got '\(output)'")
+    }
+  }
+
   /// Explains the model and writes the picture, with the model's path in front of errors.
   func explain(
     _ inputs: ExplainInputArguments?, _ draw: (ExplainedModel, _ tokens: [String]) throws -> Image

@@ -7,7 +7,8 @@ struct ExplainFilters: ToolCommand {
     commandName: "filters",
     abstract: "Draws the filters of a convolution: a row for each, a tile for each input channel.",
     discussion: """
-      Grey is 0, white positive, black negative. Filters of three channels are drawn in colour.
+      Grey is 0, white positive, black negative. Filters of three channels are drawn in colour: red, \
+      green and blue are the weights of the three channels.
 
       EXAMPLES:
         onnx-run explain filters models/lenet5.onnx --output filters.png
@@ -35,7 +36,7 @@ struct ExplainMaps: ToolCommand {
     abstract: "Draws the feature maps that a node computes from an input, a tile for each channel.",
     discussion: """
       The node can be any with an output [N,C,H,W]; the default is the first Conv. In each tile the \
-      smallest number is black and the largest white.
+      smallest number is black and the largest white; below it are the channel and these numbers.
 
       EXAMPLES:
         onnx-run explain maps models/lenet5.onnx --input models/digits/7.png --output m.png
@@ -141,12 +142,21 @@ struct ExplainSaliency: ToolCommand {
 
   @Option(
     name: .customLong("class"),
-    help: "The index of the class. (default: the class with the best score)")
-  var classIndex: Int?
+    parsing: .unconditional,
+    help: """
+      The index of the class, or its name in the model's metadata 'classes'. (default: the class with \
+      the best score)
+      """)
+  var chosenClass: String?
 
   func perform() throws -> ExitStatus {
     try arguments.explain(inputs) { model, _ in
-      try model.saliency(of: arguments.node, classIndex: classIndex).image()
+      let saliency = try showing("differentiating \(arguments.model.escaped)") {
+        try model.saliency(of: arguments.node, class: chosenClass)
+      }
+      print(
+        "class \(saliency.chosen.name.escaped)  score \(formatted(Double(saliency.chosen.score)))")
+      return try saliency.image()
     }
     return .fine
   }

@@ -27,7 +27,8 @@ struct InputFormArguments: ParsableArguments {
 
   var form: InputForm {
     get throws(Failure) {
-      InputForm(normalization: try numbers.normalization, sampleRate: sampleRate)
+      InputForm(
+        normalization: numbers.isAny ? try numbers.normalization : nil, sampleRate: sampleRate)
     }
   }
 }

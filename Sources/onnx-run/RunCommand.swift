@@ -211,7 +211,7 @@ struct RunCommand: ToolCommand {
     } else {
       for result in results {
         print(summary(of: result.value, name: result.name))
-        if values, let tensor = result.value.tensor { print(elementText(of: tensor)) }
+        if values, let tensor = result.value.tensor { print(tensor.elementText) }
       }
       printTop(results.filter { scores.contains($0.name) }, names)
       printError(times.line)

@@ -82,7 +82,10 @@ struct RunInputs {
       do {
         let image = try Image(contentsOf: path, pixelLimit: pixelLimit)
         pictures.append(image)
-        try set(info, .tensor(tensor(image, for: info, shapes: shapes, form.normalization)))
+        let normalization =
+          try form.normalization ?? PictureNormalization.stated(in: metadata)
+          ?? PictureNormalization()
+        try set(info, .tensor(tensor(image, for: info, shapes: shapes, normalization)))
       } catch {
         throw Failure(path, error)
       }

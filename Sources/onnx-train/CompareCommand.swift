@@ -33,7 +33,12 @@ struct CompareCommand: ToolCommand {
     help: ArgumentHelp("The picture to write, .png or .svg.", valueName: "picture"))
   var output: String
 
-  @Option(parsing: .unconditional, help: "The number of passes over the training data.")
+  @Option(
+    parsing: .unconditional,
+    help: """
+      The number of passes over the training data. (default: 5 for activations, 3 for optimizers, 8 \
+      for clipping and windows)
+      """)
   var epochs: Int?
 
   @Option(parsing: .unconditional, help: "The seed of all random numbers.")
@@ -72,7 +77,7 @@ struct CompareCommand: ToolCommand {
       comparison.variants[index].options.session.threads = threads
     }
     Interruption.watch(patience: 1)
-    var progress = Progress()
+    var progress = Progress(isLogged: true)
     let courses = try comparison.run { variant, step, count in
       progress.update("\(variant.name): step \(step)/\(count)")
       return !Interruption.isWanted

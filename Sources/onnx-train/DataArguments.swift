@@ -49,6 +49,10 @@ struct DataArguments: ParsableArguments {
       throw ValidationError(
         "--validation-share: expected at least 0 and less than 1, got \(validationShare)")
     }
+    if let showAugmented, !showAugmented.lowercased().hasSuffix(".png") {
+      throw ValidationError(
+        "--show-augmented: expected a file named .png, got '\(showAugmented)'")
+    }
     _ = try heightAndWidth
     _ = try augmentation
   }
@@ -110,7 +114,7 @@ struct DataArguments: ParsableArguments {
   /// Sets the class weights.
   func apply(to recipe: inout Recipe) throws(Failure) {
     guard let classWeights else { return }
-    guard recipe.options.loss == .crossEntropy else {
+    guard recipe.options.loss.isCrossEntropy else {
       throw Failure("--class-weights needs --loss cross-entropy")
     }
     if classWeights == "balanced" {

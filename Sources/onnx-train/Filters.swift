@@ -47,7 +47,7 @@ private func normalizedRows(_ matrix: Tensor, limit: Int) throws -> [[Float]] {
 
 /// The product of two float32 matrices.
 private func product(_ left: Tensor, _ right: Tensor) throws -> Tensor? {
-  var m = ModelBuilder()
+  let m = ModelBuilder()
   let signals = [
     try m.input("left", Shape(left.shape)), try m.input("right", Shape(right.shape)),
   ]

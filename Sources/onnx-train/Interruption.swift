@@ -6,8 +6,8 @@ enum Interruption {
   private static let flag = Atomic<Bool>(false)
   private static let patience = Atomic<UInt32>(0)
 
-  /// Installs the signal handlers. A second signal ends the process, and so does the first once the
-  /// step at work has had `patience` seconds to end.
+  /// Installs the signal handlers. A second signal ends the process at once, and so does the first once
+  /// the step at work has had `patience` seconds to end.
   static func watch(patience: UInt32) {
     self.patience.store(patience, ordering: .relaxed)
     signal(SIGALRM) { _ in
@@ -16,12 +16,24 @@ enum Interruption {
       _exit(130)
     }
     for number in [SIGINT, SIGTERM] {
-      signal(number) { number in
+      signal(number) { _ in
         Interruption.flag.store(true, ordering: .relaxed)
-        signal(number, SIG_DFL)
-        alarm(Interruption.patience.load(ordering: .relaxed))
+        signal(SIGINT, SIG_DFL)
+        signal(SIGTERM, SIG_DFL)
+        let patience = Interruption.patience.load(ordering: .relaxed)
+        if patience > 1 {
+          let text: StaticString = "\nending after this step; interrupt again to end at once\n"
+          text.withUTF8Buffer { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        }
+        alarm(patience)
       }
     }
+  }
+
+  /// Lets the signals end the process again.
+  static func unwatch() {
+    alarm(0)
+    for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
   }
 
   /// Whether a signal has been received.

@@ -12,7 +12,8 @@ struct NewCommand: ToolCommand {
         vgg16, vgg19, googlenet, resnet18, resnet50: pictures, which are
           a folder with MNIST's four IDX files, gzipped or not,
           a folder with a subfolder of .png, .jpg, .bmp, .webp or .tif files
-          for each class, of which a tenth are for testing, or
+          for each class, of which a tenth are for testing, or with such
+          folders as train/ and test/ or validation/, or
           a .npz file with arrays x and y, and, optionally, validation_x,
           validation_y, test_x and test_y
         char-rnn, char-lstm, char-gru, word-lstm: a text file
@@ -24,6 +25,27 @@ struct NewCommand: ToolCommand {
           such files named *train*, *dev* or *valid*, *test*; without --data it
           makes sentences
         seq2seq, caption, forecast, parity, adding: none, they generate it
+
+      DEFAULTS:                     epochs batch  rate schedule   optimiser
+        mlp, autoencoder                20    64  2e-3 one cycle  Adam
+        lenet5                          20    64  3e-3 one cycle  Adam
+        resnet-small                    10    64   0.1 one cycle  SGD, momentum 0.9
+        alexnet to resnet50              3    64  1e-3 one cycle  Adam
+        rbm                             10   100  0.05 triangle   SGD, momentum 0.9
+        dbn                             15   100  1e-3 one cycle  Adam
+        char-rnn                        20    50  2e-3 one cycle  Adam
+        char-lstm, char-gru, word-lstm  20    50  5e-3 one cycle  Adam
+        text-cnn                         5    50  1e-3 constant   Adam
+        bilstm                           8    50  1e-3 constant   Adam
+        sound-cnn, sound-gru            10    32  5e-3 one cycle  Adam
+        tagger                           5    32  1e-2 one cycle  Adam
+        seq2seq, caption                10    64  5e-3 one cycle  Adam
+        parity                          20    64  1e-2 one cycle  Adam
+        adding                          20    64  2e-3 one cycle  Adam
+        forecast                        20    64  5e-3 one cycle  Adam
+
+      dbn pretrains each layer like rbm, for 8 epochs, and tagger trains on --data for 20. One \
+      cycle rises to the rate over 30 % of the epochs and falls to almost 0.
 
       alexnet to resnet50 have the sizes of their papers for pictures of 224 x 224 \
       pixels and 1000 classes. For pictures of fewer than 64 pixels along a side, the \
@@ -79,6 +101,7 @@ struct NewCommand: ToolCommand {
     let configuration =
       "new \(architecture.rawValue) seed \(arguments.seed) batches \(recipe.training.batchCount) "
       + "rate \(recipe.settings.rate) \(sizes.text)\(preparation.text)"
+      + (arguments.batch.map { " batch \($0)" } ?? "")
     recipe.settings.configuration = configuration
     for index in recipe.pretraining.indices {
       arguments.applyToRun(&recipe.pretraining[index])

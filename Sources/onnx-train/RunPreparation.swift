@@ -48,14 +48,6 @@ extension TrainingRun {
     printError("augmented pictures: \(sheet)")
   }
 
-  /// Calls `body`, and names the option for labels that are left out in an error about a label.
-  func naming<R>(_ body: () throws -> R) throws -> R {
-    do { return try body() } catch let error as TrainingError {
-      guard case .label(let label, _, _, _) = error else { throw error }
-      throw Failure("\(error); tune --ignore-label \(label) leaves out such labels")
-    }
-  }
-
   /// The best validation result in words.
   func criterion(_ score: Double) -> String {
     recipe.settings.bestIs == .mostAccurate

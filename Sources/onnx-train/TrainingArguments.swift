@@ -14,14 +14,26 @@ struct TrainingArguments: ParsableArguments {
     help: ArgumentHelp("The file to write the trained model to.", valueName: "model.onnx"))
   var output: String
 
-  @Option(parsing: .unconditional, help: "The number of passes over the training data.")
+  @Option(
+    parsing: .unconditional,
+    help: "The number of passes over the training data. (default: 5 for tune, see DEFAULTS for new)"
+  )
   var epochs: Int?
 
   @Option(
-    parsing: .unconditional, help: "The number of examples, or of streams of text, in a batch.")
+    parsing: .unconditional,
+    help: """
+      The number of examples, or of streams of text, in a batch. (default: 64 for tune, see \
+      DEFAULTS for new)
+      """)
   var batch: Int?
 
-  @Option(parsing: .unconditional, help: "The highest learning rate of the schedule.")
+  @Option(
+    parsing: .unconditional,
+    help: """
+      The highest learning rate of the schedule. (default: 1e-3 for tune, one cycle; see DEFAULTS \
+      for new)
+      """)
   var rate: Double?
 
   @Option(parsing: .unconditional, help: "The seed of all random numbers.")
@@ -29,7 +41,11 @@ struct TrainingArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The checkpoint file, for --resume.", valueName: "file.onnx"))
+    help: ArgumentHelp(
+      """
+      The checkpoint file, for --resume. Without it, an interrupted run writes NAME.interrupted.onnx \
+      and NAME.checkpoint.onnx next to the output.
+      """, valueName: "file.onnx"))
   var checkpoint: String?
 
   @Option(
@@ -59,15 +75,31 @@ struct TrainingArguments: ParsableArguments {
       """)
   var patience: Int?
 
+  @Flag(
+    help: """
+      Do not train, but try growing learning rates for a few steps each, print the losses and the rate \
+      at which they fall fastest, and write the curve to NAME.rates.csv, .svg and .png.
+      """)
+  var findRate = false
+
   @Option(parsing: .unconditional, help: "The number of threads. (default: all CPUs)")
   var threads: Int?
 
   /// The name of the learning curves without an extension.
   var curvesName: String { curves ?? withoutExtension(output) + ".curves" }
 
+  /// The name of the curve of `--find-rate` without an extension.
+  var ratesName: String { curves ?? withoutExtension(output) + ".rates" }
+
+  /// The model and the checkpoint of an interrupted run without `--checkpoint`.
+  var interruptedModel: String { withoutExtension(output) + ".interrupted.onnx" }
+  var interruptedCheckpoint: String { withoutExtension(output) + ".checkpoint.onnx" }
+
   /// The files that a run writes.
   var outputs: [String?] {
-    [output, checkpoint] + [".csv", ".svg", ".png"].map { curvesName + $0 }
+    if findRate { return [".csv", ".svg", ".png"].map { ratesName + $0 } }
+    return [output] + (checkpoint.map { [$0] } ?? [interruptedModel, interruptedCheckpoint])
+      + [".csv", ".svg", ".png"].map { curvesName + $0 }
   }
 
   func validate() throws {
@@ -84,6 +116,13 @@ struct TrainingArguments: ParsableArguments {
     }
     if let patience, patience < 0 {
       throw ValidationError("--patience: expected at least 0, got \(patience)")
+    }
+    let others: [(String, Bool)] = [
+      ("--epochs", epochs != nil), ("--rate", rate != nil), ("--patience", patience != nil),
+      ("--checkpoint", checkpoint != nil),
+    ]
+    if findRate, let other = others.first(where: \.1)?.0 {
+      throw ValidationError("--find-rate does not train, so \(other) does not apply")
     }
     if resume, checkpoint == nil { throw ValidationError("--resume needs --checkpoint FILE") }
     if checkpointEvery != nil, checkpoint == nil {

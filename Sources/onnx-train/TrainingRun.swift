@@ -12,6 +12,8 @@ struct TrainingRun {
   var sheet: String?
   /// The file to write the loss of every step to.
   var stepLosses: String?
+  /// Whether a model with more classes than the data is worth a hint.
+  var hintsHead = false
   /// Whether another run follows.
   var isPretraining = false
 
@@ -23,6 +25,7 @@ struct TrainingRun {
       throw Failure("--patience needs validation data; see --validation-share")
     }
     try drawAugmented()
+    if arguments.findRate { return try findRate() }
     let checkpoint = try checkpoint()
     let runs = recipe.pretraining + [recipe]
     // A checkpoint has all parameters, those that earlier runs end with too.
@@ -37,6 +40,7 @@ struct TrainingRun {
       var part = self
       part.recipe = run
       part.recipe.model = model
+      part.recipe.exported = recipe.exported
       part.isPretraining = index < runs.count - 1
       guard let loop = try part.fit(index == first ? checkpoint : nil) else {
         return .interrupted
@@ -67,27 +71,30 @@ struct TrainingRun {
     for (part, labels) in recipe.labels {
       try naming { try trainer.check(labels: labels, in: part) }
     }
+    try checkClasses(trainer)
     let loop = TrainingLoop(
       trainer, recipe.training, validation: recipe.validation, settings: recipe.settings)
     if let checkpoint { try resume(loop, checkpoint) }
+    let firstStep = trainer.batchCount
+    let batches = recipe.training.batchCount
     printError(
       "\(count(trainer)) parameters in \(trainer.parameters.count) tensors, "
-        + "\(recipe.training.batchCount) batches per epoch")
+        + "\(batches) \(batches == 1 ? "batch" : "batches") per epoch")
 
-    // A checkpoint is worth waiting for.
-    Interruption.watch(patience: arguments.checkpoint == nil ? 1 : 10)
+    // What there is is worth waiting for.
+    Interruption.watch(patience: 60)
     let end: TrainingLoop.End
     var losses: [Double] = []
     do { end = try naming { try train(loop, &losses) } } catch let error as TrainingError {
       guard let path = arguments.checkpoint, access(path, F_OK) == 0 else { throw error }
       throw Failure("\(error); '\(path)' has the last checkpoint")
     }
-    try write(losses)
+    try write(losses, from: firstStep)
     if end == .interrupted {
-      let hint = arguments.checkpoint.map { "; continue from '\($0)' with --resume" } ?? ""
-      printError("interrupted after \(trainer.batchCount) batches" + hint)
+      try writeInterrupted(loop)
       return nil
     }
+    Interruption.unwatch()
     if end == .stoppedEarly {
       let best = loop.progress.best?.epoch ?? 0
       printError("stopped early: validation has not improved since epoch \(best)")
@@ -98,59 +105,26 @@ struct TrainingRun {
     return loop
   }
 
-  private func write(_ losses: [Double]) throws {
-    guard let stepLosses else { return }
-    try writeText(
-      "step,loss\n" + losses.enumerated().map { "\($0),\($1)\n" }.joined(), to: stepLosses)
-  }
-
   private func train(
     _ loop: TrainingLoop, _ losses: inout [Double]
   ) throws -> TrainingLoop.End {
-    var progress = Progress()
-    let start = ContinuousClock.now
+    var progress = Progress(isLogged: true)
     let before = loop.progress
-    let end = try loop.run { event in
-      switch event {
-      case .batch(let index, let count, let result):
-        if stepLosses != nil { losses.append(loop.lastLoss) }
-        let done = Double(loop.progress.epoch) + Double(index) / Double(count)
-        let first = Double(before.epoch) + Double(before.batch) / Double(count)
-        progress.update(
-          line(loop.progress.epoch, index, count, result, start, done: done, first: first))
-      case .epoch(let record):
+    let end = try loop.run(
+      onStep: { step in
+        if stepLosses != nil { losses.append(step.loss) }
+        if step.step == step.stepCount, step.mean.counted == 0 { throw nothingCounted }
+        progress.update(line(step, loop, from: before))
+        if Interruption.isWanted { loop.stop() }
+      },
+      onEpoch: { record in
         progress.clear()
         if record.epoch == before.epoch + 1, let note = reader?.note { printError(note) }
-        printError(describe(record, start))
-      }
-      return !Interruption.isWanted
-    }
+        printError(describe(record, seconds: loop.elapsed.milliseconds / 1000))
+        if Interruption.isWanted { loop.stop() }
+      })
     progress.clear()
     return end
-  }
-
-  private func line(
-    _ epoch: Int, _ index: Int, _ count: Int, _ result: StepResult,
-    _ start: ContinuousClock.Instant, done: Double, first: Double
-  ) -> String {
-    let width = 20
-    let filled = width * index / max(count, 1)
-    let bar =
-      String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)
-    let seconds = (.now - start).milliseconds / 1000
-    let left = seconds / max(done - first, 1e-9) * (Double(recipe.settings.epochs) - done)
-    return "epoch \(epoch + 1)/\(recipe.settings.epochs) [\(bar)] \(index)/\(count)  "
-      + "\(recipe.brief(result))  \(clock(left)) left"
-  }
-
-  private func describe(_ record: EpochRecord, _ start: ContinuousClock.Instant) -> String {
-    var result = StepResult()
-    result.loss = record.loss
-    var text = "epoch \(record.epoch)/\(recipe.settings.epochs)  loss \(fixed(record.loss, 4))"
-    if let accuracy = record.accuracy { text += "  accuracy \(fixed(accuracy, 4))" }
-    if let loss = record.validationLoss { text += "  validation loss \(fixed(loss, 4))" }
-    if let accuracy = record.validationAccuracy { text += "  accuracy \(fixed(accuracy, 4))" }
-    return text + "  \(clock((.now - start).milliseconds / 1000))"
   }
 
   /// The result of the final evaluation.
@@ -173,7 +147,7 @@ struct TrainingRun {
     return result
   }
 
-  private func writeCurves(_ history: [EpochRecord]) throws {
+  func writeCurves(_ history: [EpochRecord]) throws {
     guard !history.isEmpty else { return }
     try LearningCurves(history).write(to: arguments.curvesName)
   }

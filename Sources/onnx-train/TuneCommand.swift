@@ -8,7 +8,7 @@ struct TuneCommand: ToolCommand {
     commandName: "tune", abstract: "Continue the training of a model from an ONNX file.",
     discussion: """
       --data is a folder with MNIST's IDX files, a folder with a subfolder of pictures for each \
-      class, or a .npz file with arrays x and y and, optionally, validation_x, validation_y, test_x and \
+      class or with such folders as train/ and test/ or validation/, or a .npz file with arrays x and y and, optionally, validation_x, validation_y, test_x and \
       test_y. A tenth of at least 200 training examples is set aside for validation unless \
       --validation-share says otherwise, and the epoch with the best result on them is kept. The test \
       data is not looked at before the end.
@@ -16,6 +16,8 @@ struct TuneCommand: ToolCommand {
       The graph of the model does not change, except by --replace-head: Dropout and \
       BatchNormalization are in training mode during training only. A BatchNormalization whose scale \
       and bias are frozen stays in inference mode.
+
+      --mean, --scale and --std are noted in the model's metadata, where onnx-run finds them.
       """)
 
   @Argument(help: "The ONNX file; - stands for standard input.")
@@ -128,7 +130,8 @@ struct TuneCommand: ToolCommand {
     options.frozen = freeze
     options.trained = headOnly ? model.head : trainOnly
     options.accumulation = accumulate
-    let reader = PictureReader(try normalization.normalization)
+    let normalization = try self.normalization.normalization(orStatedIn: model.model.metadata)
+    let reader = PictureReader(normalization)
     let data = try data(path, input, reader)
     var settings = TrainingLoop.Settings()
     settings.epochs = 5
@@ -143,12 +146,15 @@ struct TuneCommand: ToolCommand {
       if replaceHead != nil || data.classNames != nil { recipe.noteClassNames() }
     }
     recipe.augmented = data.augmented
+    if self.normalization.isAny {
+      recipe.model.metadata = normalization.stated(in: recipe.model.metadata)
+    }
     arguments.apply(to: &recipe)
     try preparation.apply(to: &recipe)
     recipe.settings.configuration = configuration(recipe)
     return try TrainingRun(
       recipe: recipe, arguments: arguments, reader: reader, sheet: preparation.showAugmented,
-      stepLosses: stepLosses
+      stepLosses: stepLosses, hintsHead: replaceHead == nil
     ).perform()
   }
 
@@ -160,10 +166,16 @@ struct TuneCommand: ToolCommand {
       + "accumulate \(accumulate) freeze \(freeze.joined(separator: " "))" + preparation.text
     if !trainOnly.isEmpty { text += " train only \(trainOnly.joined(separator: " "))" }
     if headOnly { text += " head only" }
+    let stated: [(String, String?)] = [
+      ("clip norm", step.clipNorm.map { "\($0)" }), ("batch", arguments.batch.map(String.init)),
+      ("loss output", lossOutput), ("plain", plain ? "order" : nil), ("weights of", weights),
+      ("classes", replaceHead.map(String.init)), ("test", testShare.map { "\($0)" }),
+    ]
+    for case (let name, let value?) in stated { text += " \(name) \(value)" }
     if let label = step.ignoreLabel { text += " ignored \(label)" }
     if normalization.isAny {
       text +=
-        " mean \(normalization.mean) scale \(normalization.scale ?? "1") "
+        " mean \(normalization.mean ?? "0") scale \(normalization.scale ?? "1") "
         + "std \(normalization.std ?? "1")"
     }
     return text

@@ -11,7 +11,8 @@ let package = Package(
       dependencies: [
         .product(name: "ONNX", package: "swift-onnx"),
         .product(name: "ONNXOperators", package: "swift-onnx"),
-      ])
+      ],
+      plugins: [.plugin(name: "ONNXModels", package: "swift-onnx")])
   ],
   swiftLanguageModes: [.v6]
 )

@@ -123,31 +123,4 @@ import Testing
     #expect(bare.metadata.isEmpty && bare.graph.nodes[0].docString == nil)
     #expect(try run(bare, noise([2, 3])) == run(model, noise([2, 3])))
   }
-
-  @Test func picturesShowEveryNode() throws {
-    var model = dense
-    model.graph.nodes[1].name = "a<b>\"&"
-    model.graph.outputs[0].name = "y"
-    model = try model.renaming(["x": "<&\">"])
-    let drawing = GraphDrawing(model)
-    let svg = try drawing.svg()
-    for name in ["MatMul", "Relu", "Add", "&lt;&amp;\"&gt;", "w 3×4"] {
-      #expect(svg.contains(name), "\(name)")
-    }
-    #expect(!svg.contains("<&"))
-    #expect(drawing.dot.contains("n1 -> n2"))
-    #expect(drawing.dot.contains("<&\\\">"))
-  }
-
-  @Test func graphsThatGoRoundAreNotDrawn() {
-    let round = model(
-      13, [2],
-      [
-        Node("Add", inputs: ["x", "b"], outputs: ["a"]),
-        Node("Relu", inputs: ["a"], outputs: ["b"]),
-        Node("Relu", inputs: ["b"], outputs: ["y"]),
-      ])
-    #expect(throws: ConversionError.self) { try GraphDrawing(round).svg() }
-    #expect(GraphDrawing(round).dot.contains("->"))
-  }
 }

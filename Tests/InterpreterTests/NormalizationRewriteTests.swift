@@ -146,7 +146,7 @@ import Testing
         node("Div", ["d", "s"], "n"), node("Mul", ["n", "w"], "y"),
       ], inputs: [ValueInfo("x", .tensor(.float64, [2]))],
       initializers: [
-        NamedTensor("e", Tensor(1e-5)), NamedTensor("w", x),
+        NamedTensor("e", Tensor(1e-5 as Double)), NamedTensor("w", x),
         NamedTensor("last", Tensor(shape: [1], [-1 as Int64])),
       ])
     let reports = try Session(model).passReports.filter { $0.pass == "rewriting" }

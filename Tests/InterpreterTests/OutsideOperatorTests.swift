@@ -131,7 +131,7 @@ private struct Scaled: DifferentiableElementwise, ChainedOperator {
   }
 
   @Test func modelsImportTheDomainsThatTheyUse() throws {
-    var m = ModelBuilder(operators: [Scaled.self])
+    let m = ModelBuilder(operators: [Scaled.self])
     let input = try m.input("x", ["N", 2])
     try m.output("y", m.node("Sin", [input], [.float("factor", 5)], domain: "com.acme"))
     let built = try m.model(name: "scaled")
@@ -139,7 +139,7 @@ private struct Scaled: DifferentiableElementwise, ChainedOperator {
     #expect(built.operatorSets.map(\.version) == [20, 3])
     #expect(try run(built) == [-2, 3, 8, 13])
     #expect(throws: ModelError.self) {
-      var m = ModelBuilder()
+      let m = ModelBuilder()
       _ = try m.node("Sin", [m.input("x", ["N", 2])], domain: "com.acme")
     }
   }

@@ -30,10 +30,10 @@ import Testing
       0.6069231, 0.39307687, 0, 0.42993385, 0.33386645, 0.23619965, 0.3799319, 0.62006807, 0,
       0.33333333, 0.33333333, 0.33333333,
     ]
-    #expect(try #require(y[0]).isClose(to: float32([1, 2, 2, 2], expected)))
+    #expect(try #require(y[0]).isNear(to: float32([1, 2, 2, 2], expected)))
     #expect(y[1] == float32([1, 1, 3, 2], [2, 0, 1, 1, 0, 2]))
     #expect(y[2] == float32([1, 1, 3, 2], [5, 6, 1, 2, 3, 4]))
-    #expect(try #require(y[3]).isClose(to: float32([1, 2, 2, 3], weights)))
+    #expect(try #require(y[3]).isNear(to: float32([1, 2, 2, 3], weights)))
   }
 
   @Test func queryWithoutKeysGivesZeros() throws {
@@ -41,7 +41,7 @@ import Testing
       node("Attention", ["q", "k", "v", "m"], .float("scale", 0.5)),
       [query, key, value, Tensor(shape: [2, 2], [true, true, false, false])])
     let expected: [Float] = [1.7550814, 2.7550814, 0, 0, 2.2449188, 3.2449188, 0, 0]
-    #expect(try #require(y[0]).isClose(to: float32([1, 2, 2, 2], expected)))
+    #expect(try #require(y[0]).isNear(to: float32([1, 2, 2, 2], expected)))
   }
 
   @Test func headsMayBePacked() throws {
@@ -56,7 +56,7 @@ import Testing
     let expected: [Float] = [
       1.7550814, 2.7550814, 2.2449188, 3.2449188, 1.7550814, 2.7550814, 2, 3,
     ]
-    #expect(try #require(y[0]).isClose(to: float32([1, 2, 4], expected)))
+    #expect(try #require(y[0]).isNear(to: float32([1, 2, 4], expected)))
   }
 
   /// The result for a query does not depend on the block it is in.
@@ -70,7 +70,7 @@ import Testing
       let row = Array(q.elements(as: Float.self)[index * width..<(index + 1) * width])
       let one = try checkOperator(attention, [float32([1, 1, 1, width], row), k, k])[0]
       let part = y[index * width..<(index + 1) * width].map { Float($0) }
-      #expect(try #require(one).isClose(to: float32([1, 1, 1, width], part)))
+      #expect(try #require(one).isNear(to: float32([1, 1, 1, width], part)))
     }
   }
 
@@ -116,7 +116,7 @@ import Testing
     let expected: [Float] = [
       1.7550814, 2.7550814, 1.7550814, 2.7550814, 2.2449188, 3.2449188, 2, 3,
     ]
-    #expect(try #require(y[0]).isClose(to: float32([1, 2, 2, 2], expected)))
+    #expect(try #require(y[0]).isNear(to: float32([1, 2, 2, 2], expected)))
     #expect(throws: OperatorError.self) {
       try checkOperator(flex, [float32([1, 2, 4], ramp(8)), key, value], opset: 1)
     }
@@ -134,8 +134,8 @@ import Testing
     let y = try checkOperator(linear, inputs, opset: 27)
     let expected: [Float] = [0.35355338, 0.70710677, 2.2893968, -0.86592865]
     let state: [Float] = [2.0492163, -0.10156757, 2.2130878, -1.1738243]
-    #expect(try #require(y[0]).isClose(to: float32([1, 2, 2], expected)))
-    #expect(try #require(y[1]).isClose(to: float32([1, 1, 2, 2], state)))
+    #expect(try #require(y[0]).isNear(to: float32([1, 2, 2], expected)))
+    #expect(try #require(y[1]).isNear(to: float32([1, 1, 2, 2], state)))
     let rule = Attribute.string("update_rule", "linear")
     let forbidden = node("LinearAttention", names, heads[0], heads[1], rule)
     #expect(throws: OperatorError.self) { try checkOperator(forbidden, inputs, opset: 27) }
@@ -153,7 +153,7 @@ import Testing
     let y = try checkOperator(
       rotary, [x, cosines, sines, Tensor(shape: [1, 2], [1, 0] as [Int64])])
     let expected: [Float] = [-1, 2, 3, -1.6, 6.2, 6, 7, 8, 9, 10, 11, 12]
-    #expect(try #require(y[0]).isClose(to: float32([1, 2, 6], expected)))
+    #expect(try #require(y[0]).isNear(to: float32([1, 2, 6], expected)))
     for place in [-1, 2, Int.max] {
       #expect(throws: OperatorError.self) {
         try checkOperator(rotary, [x, cosines, sines, Tensor(shape: [1, 2], [0, Int64(place)])])
@@ -165,7 +165,7 @@ import Testing
     let swiglu = node("SwiGLU", ["a", "b"], .float("alpha", 1.5))
     let (a, b) = (float32([3], [-1, 0, 2]), float32([3], [3, 4, 0.5]))
     let y = try checkOperator(swiglu, [a, b], opset: 28)
-    #expect(try #require(y[0]).isClose(to: float32([3], [-0.5472766, 0, 0.95257413])))
+    #expect(try #require(y[0]).isNear(to: float32([3], [-0.5472766, 0, 0.95257413])))
     #expect(throws: OperatorError.self) {
       try checkOperator(swiglu, [a, float32([1], [1])], opset: 28)
     }

@@ -86,7 +86,7 @@ import Testing
     let kept = try test.session(inputs).run(given)
     let loose = try test.session(inputs, isBatchInvariant: false).run(given)
     for name in test.node.outputs {
-      #expect(try #require(kept[name]).isClose(to: loose[name], 1e-4))
+      #expect(try #require(kept[name]).isNear(to: loose[name], 1e-4))
     }
     #expect(try test.session(inputs, threads: 3).run(given) == kept)
   }

@@ -27,7 +27,8 @@ import Testing
         ),
       ],
       inputs: ["x", "w"].map { ValueInfo($0, .tensor(.float64, [2])) },
-      outputs: [ValueInfo("loss", nil)], initializers: [NamedTensor("three", Tensor(3.0))])
+      outputs: [ValueInfo("loss", nil)], initializers: [NamedTensor("three", Tensor(3.0 as Double))]
+    )
     let flag = Tensor(condition)
     if isKnown {
       graph.initializers.append(NamedTensor("c", flag))

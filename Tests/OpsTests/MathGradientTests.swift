@@ -142,9 +142,9 @@ import Testing
 
   @Test func ofClip() throws {
     let x = doubles([9], from: -2, to: 2)
-    try checkGradient(node("Clip"), [x, Tensor(-0.7), Tensor(0.9)])
+    try checkGradient(node("Clip"), [x, Tensor(-0.7 as Double), Tensor(0.9 as Double)])
     try checkGradient(node("Clip"), [x, nil, Tensor(shape: [1], [0.9])])
-    try checkGradient(node("Clip"), [x, Tensor(0.9), Tensor(-0.7)])
+    try checkGradient(node("Clip"), [x, Tensor(0.9 as Double), Tensor(-0.7 as Double)])
     try checkGradient(node("Clip", [.float("min", -0.5), .float("max", 0.75)]), [x], opset: 6)
   }
 

@@ -26,7 +26,7 @@ import Testing
       "DFT", inputs: ["x", "", "a"], outputs: ["y"], attributes: [.int("inverse", 1)])
     let y = try #require(try checkOperator(forward, [x, nil, axis])[0])
     let z = try #require(try checkOperator(back, [y, nil, axis])[0])
-    #expect(z.isClose(to: x, 1e-5))
+    #expect(z.isNear(to: x, 1e-5))
     let energy = y.reals.reduce(0) { $0 + $1 * $1 } / Double(length)
     let expected = x.reals.reduce(0) { $0 + $1 * $1 }
     #expect(abs(energy - expected) < 1e-4 * expected)
@@ -42,7 +42,7 @@ import Testing
     let y = try #require(try checkOperator(forward, [x, size], opset: 17)[0])
     #expect(y.shape == [1, length / 2 + 1, 2])
     let z = try #require(try checkOperator(back, [y, size], opset: 17)[0])
-    #expect(z.isClose(to: x, 1e-5))
+    #expect(z.isNear(to: x, 1e-5))
   }
 
   @Test func rejectsTransformsOfNoLength() {

@@ -88,7 +88,7 @@ struct MathExample: Sendable, CustomTestStringConvertible {
     let results = try checkOperator(example.node, example.inputs, opset: example.opset)
     for (result, expected) in zip(results, example.outputs) {
       if TypeSet([.floats, .bfloat16]).contains(expected.elementType) {
-        #expect(result?.isClose(to: expected, 1e-5) == true, "\(result?.reals ?? [])")
+        #expect(result?.isNear(to: expected, 1e-5) == true, "\(result?.reals ?? [])")
       } else {
         #expect(result == expected)
       }
@@ -112,7 +112,7 @@ struct MathExample: Sendable, CustomTestStringConvertible {
       where TypeSet([.floats, .bfloat16]).contains(expected.elementType) {
         #expect(result?.elementType == expected.elementType)
         #expect(
-          result?.isClose(to: expected, tolerance) == true,
+          result?.isNear(to: expected, tolerance) == true,
           "\(type): \(result?.reals ?? []) for \(expected.reals)")
       }
     }

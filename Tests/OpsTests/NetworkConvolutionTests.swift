@@ -69,13 +69,13 @@ import Testing
     let fast = try #require(try checkOperator(node, inputs)[0])
     // Winograd's algorithm differs by up to 2e-5 of the largest result.
     let tolerance = 2e-5 * max(1, exact.reals.map { abs($0) }.max() ?? 0)
-    #expect(fast.isClose(to: exact, tolerance))
+    #expect(fast.isNear(to: exact, tolerance))
     // Products with constant weights may be summed in another order.
-    #expect(try evaluateUnknown(node, inputs).isClose(to: fast, tolerance))
+    #expect(try evaluateUnknown(node, inputs).isNear(to: fast, tolerance))
     guard index < 4 else { return }
     for (type, tolerance) in [(ElementType.float16, 4e-3), (.bfloat16, 3e-2)] {
       let y = try checkOperator(node, inputs.map { $0.converted(to: type) })[0]
-      #expect(try #require(y).isClose(to: exact, tolerance))
+      #expect(try #require(y).isNear(to: exact, tolerance))
     }
   }
 
@@ -112,7 +112,7 @@ import Testing
       let expected = zip(
         y.elements(as: Float.self), residual.elements(as: Float.self)
       ).map { function($0 + $1) }
-      #expect(result.isClose(to: Tensor(shape: y.shape, expected)))
+      #expect(result.isNear(to: Tensor(shape: y.shape, expected)))
     }
   }
 

@@ -22,7 +22,7 @@ import Testing
         float32([1, 2, 1, 3], [-1, 0, 1, 2, 3, 4]), float32([2], [1, 1.5]), float32([2], [0, 1]),
       ])
     let expected: [Float] = [-1.22474, 0, 1.22474, -0.837103, 1, 2.8371]
-    #expect(try #require(y[0]).isClose(to: float32([1, 2, 1, 3], expected)))
+    #expect(try #require(y[0]).isNear(to: float32([1, 2, 1, 3], expected)))
   }
 
   static let types: [(ElementType, Double)] = [
@@ -47,7 +47,7 @@ import Testing
       for opset in [7, 9, 15] where type != .bfloat16 || opset == 15 {
         let y = try checkOperator(
           node("BatchNormalization", 5), [x] + parameters, opset: opset)
-        #expect(try #require(y[0]).isClose(to: Tensor(shape: shape, exact), tolerance))
+        #expect(try #require(y[0]).isNear(to: Tensor(shape: shape, exact), tolerance))
         #expect(
           try evaluateUnknown(node("BatchNormalization", 5), [x] + parameters, opset: opset) == y[0]
         )
@@ -75,9 +75,9 @@ import Testing
     }
     let results = try checkOperator(
       node("BatchNormalization", 5, outputs: 3, .int("training_mode", 1)), [x, s, b, m, v])
-    #expect(try #require(results[0]).isClose(to: Tensor(shape: [2, 2, 3], exact)))
-    #expect(try #require(results[1]).isClose(to: Tensor(shape: [2], means)))
-    #expect(try #require(results[2]).isClose(to: Tensor(shape: [2], variances)))
+    #expect(try #require(results[0]).isNear(to: Tensor(shape: [2, 2, 3], exact)))
+    #expect(try #require(results[1]).isNear(to: Tensor(shape: [2], means)))
+    #expect(try #require(results[2]).isNear(to: Tensor(shape: [2], variances)))
     let old = try checkOperator(
       node("BatchNormalization", 5, outputs: 5), [x, s, b, m, v], opset: 9)
     #expect(Array(old[..<3]) == results)
@@ -132,7 +132,7 @@ import Testing
     }
     let results = try checkOperator(
       node("LayerNormalization", 3, outputs: 3, .int("axis", axis)), [x, s, b])
-    #expect(try #require(results[0]).isClose(to: Tensor(shape: [3, 4, 70], exact), tolerance))
+    #expect(try #require(results[0]).isNear(to: Tensor(shape: [3, 4, 70], exact), tolerance))
     #expect(results[1]?.elementType == .float32)
     let means = try #require(results[1])
     #expect(zip(means.reals, statistics).allSatisfy { abs($0 - $1.mean) < max(tolerance, 1e-6) })
@@ -148,7 +148,7 @@ import Testing
       return x.reals[i] / (mean + 1e-5).squareRoot() * s.reals[i % 6]
     }
     #expect(y[0]?.elementType == .float64)
-    #expect(try #require(y[0]).isClose(to: Tensor(shape: [4, 6], exact)))
+    #expect(try #require(y[0]).isNear(to: Tensor(shape: [4, 6], exact)))
   }
 
   @Test func groupNormalizationScalesChannelsOrGroups() throws {
@@ -166,11 +166,11 @@ import Testing
     let byChannel = try checkOperator(
       node("GroupNormalization", 3, .int("num_groups", 2)),
       [x, float32([4], s), float32([4], ones)])
-    #expect(try #require(byChannel[0]).isClose(to: exact { s[$0] }))
+    #expect(try #require(byChannel[0]).isNear(to: exact { s[$0] }))
     let byGroup = try checkOperator(
       node("GroupNormalization", 3, .int("num_groups", 2)),
       [x, float32([2], [1, 2]), float32([2], [1, 1])], opset: 18)
-    #expect(try #require(byGroup[0]).isClose(to: exact { s[$0 / 2] }))
+    #expect(try #require(byGroup[0]).isNear(to: exact { s[$0 / 2] }))
     for groups in [0, 3, -2] {
       #expect(throws: OperatorError.self) {
         try checkOperator(
@@ -196,7 +196,7 @@ import Testing
         let base = 2 + Double(alpha) / Double(size) * sum
         return x.reals[i] / (base.squareRoot() * base.squareRoot().squareRoot())
       }
-      #expect(try #require(y[0]).isClose(to: Tensor(shape: [2, 5, 3, 2], exact), tolerance))
+      #expect(try #require(y[0]).isNear(to: Tensor(shape: [2, 5, 3, 2], exact), tolerance))
     }
     #expect(throws: OperatorError.self) { try checkOperator(node("LRN", 1, .int("size", 0)), [x]) }
   }
@@ -206,7 +206,7 @@ import Testing
     let y = try checkOperator(node("LpNormalization", 1), [x])
     let half = Float(0.5).squareRoot()
     let expected: [Float] = [1.0 / 3, 2.0 / 3, 2.0 / 3, 0.6, 0.8, 0, 0, half, half, 0.6, 0.8, 0]
-    #expect(try #require(y[0]).isClose(to: float32([2, 2, 3], expected)))
+    #expect(try #require(y[0]).isNear(to: float32([2, 2, 3], expected)))
     let none = try checkOperator(
       node("LpNormalization", 1, .int("axis", 0)), [float32([2], [0, 0])])
     #expect(none == [float32([2], [0, 0])])
@@ -225,7 +225,7 @@ import Testing
       let (mean, variance) = moments(channel)
       return (x.reals[i] - mean) / variance.squareRoot()
     }
-    #expect(try #require(y[0]).isClose(to: Tensor(shape: [2, 3, 2, 2], exact)))
+    #expect(try #require(y[0]).isNear(to: Tensor(shape: [2, 3, 2, 2], exact)))
     #expect(throws: OperatorError.self) {
       try checkOperator(node("MeanVarianceNormalization", 1, .ints("axes", [4])), [x])
     }

@@ -55,7 +55,7 @@ import Testing
         "AveragePool", .ints("kernel_shape", [3, 3]), .ints("strides", [3, 3]),
         .ints("pads", [1, 1, 1, 1]), .int("ceil_mode", 1), .int("count_include_pad", 1)),
       [float32([1, 3, 2, 2], x)])
-    #expect(try #require(y[0]).isClose(to: float32([1, 3, 1, 1], [0.1511, 0.2841, 0.3572]), 1e-4))
+    #expect(try #require(y[0]).isNear(to: float32([1, 3, 1, 1], [0.1511, 0.2841, 0.3572]), 1e-4))
   }
 
   @Test func averagesWithAndWithoutPadding() throws {
@@ -71,7 +71,7 @@ import Testing
       12.4, 10.24, 7.92, 6.12, 8.4, 10.8, 8.88, 6.84,
     ]
     #expect(
-      try #require(try checkOperator(node, [five])[0]).isClose(to: float32([1, 1, 5, 5], expected)))
+      try #require(try checkOperator(node, [five])[0]).isNear(to: float32([1, 1, 5, 5], expected)))
   }
 
   @Test func dilates() throws {
@@ -83,7 +83,7 @@ import Testing
     #expect(try pool("MaxPool") == float32([1, 1, 2, 2], [11, 12, 15, 16]))
     #expect(try pool("AveragePool") == float32([1, 1, 2, 2], [6, 7, 10, 11]))
     let norms = float32([1, 1, 2, 2], [14.5602, 16.2481, 21.6333, 23.4947])
-    #expect(try #require(try pool("LpPool")).isClose(to: norms))
+    #expect(try #require(try pool("LpPool")).isNear(to: norms))
   }
 
   static let windows: [(x: [Int], attributes: [Attribute])] = [
@@ -121,7 +121,7 @@ import Testing
     let exact = try checkOperator(node, [x.converted(to: .float64)])[0]
     for (type, tolerance) in [(ElementType.float32, 1e-6), (.float16, 4e-3), (.bfloat16, 2e-2)] {
       let y = try checkOperator(node, [x.converted(to: type)])[0]
-      #expect(try #require(y).isClose(to: exact, tolerance))
+      #expect(try #require(y).isNear(to: exact, tolerance))
     }
     if type == "MaxPool" {
       var both = node
@@ -137,9 +137,9 @@ import Testing
   @Test func passesNaNOn() throws {
     let x = float32([1, 1, 4], [1, .nan, 2, 3])
     let y = try checkOperator(node("MaxPool", .ints("kernel_shape", [2])), [x])
-    #expect(try #require(y[0]).isClose(to: float32([1, 1, 3], [.nan, .nan, 3])))
+    #expect(try #require(y[0]).isNear(to: float32([1, 1, 3], [.nan, .nan, 3])))
     let whole = try checkOperator(node("GlobalMaxPool"), [x])
-    #expect(try #require(whole[0]).isClose(to: float32([1, 1, 1], [.nan])))
+    #expect(try #require(whole[0]).isNear(to: float32([1, 1, 1], [.nan])))
   }
 
   @Test func poolsWholeImages() throws {

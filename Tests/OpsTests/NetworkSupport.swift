@@ -43,7 +43,7 @@ extension Tensor {
 
   /// Whether shapes are equal and elements differ by at most `tolerance` of the larger of 1 and
   /// the other's.
-  func isClose(to other: Tensor?, _ tolerance: Double = 1e-5) -> Bool {
+  func isNear(to other: Tensor?, _ tolerance: Double = 1e-5) -> Bool {
     guard let other, shape == other.shape else { return false }
     return zip(reals, other.reals).allSatisfy { a, b in
       a == b || (a.isNaN && b.isNaN) || abs(a - b) <= tolerance * max(abs(b), 1)

@@ -42,18 +42,18 @@ import Testing
     let inputs = batchInputs(shape)
     let wanted = try checkOperator(training, inputs, opset: 1)
     let found = try checkOperator(training, inputs.map(single), opset: 1)
-    for (a, b) in zip(found, wanted) { #expect(try #require(a).isClose(to: b, 1e-5)) }
+    for (a, b) in zip(found, wanted) { #expect(try #require(a).isNear(to: b, 1e-5)) }
     let statistics = [try #require(wanted[3]), try #require(wanted[4])]
     let further = [doubles(shape, seed: 9), inputs[0], inputs[1]] + statistics
     let exact = try checkOperator(gradient, further, opset: 1)
     for (a, b) in zip(try checkOperator(gradient, further.map(single), opset: 1), exact) {
-      #expect(try #require(a).isClose(to: b, 1e-4))
+      #expect(try #require(a).isNear(to: b, 1e-4))
     }
     let halves = further.enumerated().map { index, tensor in
       index < 3 ? single(tensor).converted(to: .float16) : single(tensor)
     }
     for (a, b) in zip(try checkOperator(gradient, halves, opset: 1), exact) {
-      #expect(try #require(a).isClose(to: b, 0.3))
+      #expect(try #require(a).isNear(to: b, 0.3))
     }
   }
 
@@ -81,8 +81,8 @@ import Testing
     let results = try checkOperator(
       training.node, [x, one, one, float32([1], [7]), float32([1], [2])], opset: 15)
     // Mean 3 and variance 3.5 of the batch have a weight of 1/4 in the running statistics.
-    #expect(try #require(results[1]).isClose(to: float32([1], [6])))
-    #expect(try #require(results[2]).isClose(to: float32([1], [2.375])))
+    #expect(try #require(results[1]).isNear(to: float32([1], [6])))
+    #expect(try #require(results[2]).isNear(to: float32([1], [2.375])))
   }
 
   @Test func batchNormalizationWithoutChannelsIsRefused() throws {
@@ -121,11 +121,11 @@ import Testing
       outputs: ["gx", "gs", "gb"])
     let exact = try checkOperator(node, inputs, opset: 17)
     for (a, b) in zip(try checkOperator(node, inputs.map(single), opset: 17), exact) {
-      #expect(try #require(a).isClose(to: b, 1e-4))
+      #expect(try #require(a).isNear(to: b, 1e-4))
     }
     let halves = inputs.map { single($0).converted(to: .float16) }
     for (a, b) in zip(try checkOperator(node, halves, opset: 17), exact) {
-      #expect(try #require(a).isClose(to: b, 0.1))
+      #expect(try #require(a).isNear(to: b, 0.1))
     }
   }
 
@@ -152,7 +152,7 @@ import Testing
       let inputs = [doubles(x.shape, seed: 7), x] + parameters
       let exact = try checkOperator(gradient, inputs, opset: opset)
       for (a, b) in zip(try checkOperator(gradient, inputs.map(single), opset: opset), exact) {
-        #expect(try #require(a).isClose(to: b, 1e-4))
+        #expect(try #require(a).isNear(to: b, 1e-4))
       }
     }
   }

@@ -111,7 +111,8 @@ import Testing
     try checkGradient(node("Tile"), [doubles([2, 3]), integers([2, 3])])
     try checkGradient(node("Tile"), [doubles([2, 3]), integers([1, 1])])
     try checkGradient(
-      node("Tile"), [doubles([2, 3]), Tensor(3.0), Tensor(1.0)], by: [0], opset: 1)
+      node("Tile"), [doubles([2, 3]), Tensor(3.0 as Double), Tensor(1.0 as Double)], by: [0],
+      opset: 1)
   }
 
   @Test(arguments: ["constant", "reflect", "edge", "wrap"]) func ofPadding(mode: String) throws {
@@ -122,7 +123,8 @@ import Testing
       node("Pad", attributes), [x, integers([2, 1, -1, 0]), nil, integers([1, 2])])
     try checkGradient(node("Pad", attributes), [x, integers([0, 2, 0, 0, 1, 0])])
     if mode == "constant" {
-      try checkGradient(node("Pad", attributes), [x, integers([1, 0, 0, 0, 2, -1]), Tensor(0.5)])
+      try checkGradient(
+        node("Pad", attributes), [x, integers([1, 0, 0, 0, 2, -1]), Tensor(0.5 as Double)])
     }
     if mode != "wrap" {
       try checkGradient(

@@ -61,7 +61,7 @@ struct SupportVectorExample: Sendable, CustomTestStringConvertible {
       if expected.elementType == .int64 {
         #expect(result == expected)
       } else {
-        #expect(result?.isClose(to: expected, 1e-4) == true, "\(result?.reals ?? [])")
+        #expect(result?.isNear(to: expected, 1e-4) == true, "\(result?.reals ?? [])")
       }
     }
   }

@@ -97,7 +97,8 @@ private func expectClose(
       node(
         type, inputs: 4 + states.count, outputs: 1 + states.count,
         attributes + [.float("norm_coefficient", 0.5)]),
-      [Tensor(0.1), Tensor(3 as Int64), doubles(1.5, -2), doubles(0.5, 0.25)] + states, opset: 1)
+      [Tensor(0.1 as Double), Tensor(3 as Int64), doubles(1.5, -2), doubles(0.5, 0.25)] + states,
+      opset: 1)
   }
 
   @Test func correctsAndDecaysAfterTheFirstStep() throws {

@@ -44,8 +44,8 @@ private func convolution() -> Model {
     // Tiles of two samples of 24 pixels under the title: white 1, grey 0, black -1.
     #expect(image.pixel(10, 40) == [255, 255, 255])
     #expect(image.pixel(40, 40) == [128, 128, 128])
-    let second: [(Int, Int)] = [(4 + 52 + 10, 40), (10, 34 + 28 + 10)]
-    #expect(second.contains { image.pixel($0.0, $0.1) == [0, 0, 0] })
+    // Below the caption of the first tile.
+    #expect(image.pixel(10, 34 + 28 + 13 + 10) == [0, 0, 0])
     let named = try picture(["filters", path, "--node", "y"])
     #expect(named == image)
     _ = try picture(["filters", lenet])
@@ -195,6 +195,24 @@ private func convolution() -> Model {
       [
         "explain", "saliency", path, "--input", x, "--class", "2", "--output",
         folder.path("o.png"),
-      ], "expected a class from 0 to 1, got 2")
+      ], "expected a class from 0 to 1, got '2'")
+    model.metadata = [MetadataEntry(key: "classes", value: #"["cat", "dog"]"#)]
+    let named = try folder.write(model, to: "named.onnx")
+    #expect(
+      try picture(["saliency", named, "--input", x, "--class", "dog"]).pixel(second + 36, 40)
+        == [255, 255, 255])
+    try expectStop(
+      [
+        "explain", "saliency", named, "--input", x, "--class", "cow", "--output",
+        folder.path("o.png"),
+      ], "expected a class from 0 to 1 or one of cat, dog, got 'cow'")
+  }
+
+  @Test func otherFormatsAreRefused() throws {
+    for command in ["filters", "toeplitz"] {
+      try expectStop(
+        ["explain", command, lenet, "--output", folder.path("o.jpg")],
+        "--output: expected a file named .png")
+    }
   }
 }

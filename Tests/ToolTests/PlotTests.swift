@@ -112,6 +112,42 @@ private let orange: [UInt8] = [213, 94, 0]
     }
   }
 
+  @Test func epochsAreMarkedAndTheirTicksAreWhole() throws {
+    for count in [1, 2, 3] {
+      var plot = Plot(
+        "", xLabel: "", yLabel: "", [.init("s", (0..<count).map { Double($0) + 1 }, from: 1)])
+      plot.hasWholeX = true
+      let elements = try Elements(plot.svg())
+      #expect(elements.counts["circle"] == count)
+      #expect(
+        elements.texts.filter { Int($0) != nil }.prefix(count) == ["1", "2", "3"].prefix(count))
+    }
+  }
+
+  @Test func theLegendLeavesTheCurvesFree() throws {
+    // Curves along the edges of the frame, which leave no corner free.
+    let names = ["alpha", "beta"]
+    var plot = Plot("", xLabel: "", yLabel: "")
+    plot.series = names.enumerated().map { index, name in
+      .init(name, [(0, Double(index)), (100, Double(index))])
+    }
+    plot.series.append(.init("gamma", [(0, 0), (0, 1), (100, 1), (100, 0)]))
+    let free = Plot("", xLabel: "", yLabel: "", [.init("alpha", [0, 0.5, 1])])
+    func ends(_ plot: Plot) throws -> (frame: Double, legend: Double) {
+      let svg = try #require(
+        plot.svg().range(of: "<rect x=\"").map { plot.svg()[$0.upperBound...] })
+      let legend = try #require(Double(svg.prefix { $0 != "\"" }))
+      let line = try #require(plot.svg().split(separator: "stroke=\"#282828\"").first)
+      let points = try #require(line.split(separator: "points=\"").last)
+      let xs = points.prefix { $0 != "\"" }.split(separator: " ").compactMap {
+        Double($0.split(separator: ",")[0])
+      }
+      return (xs.max() ?? 0, legend)
+    }
+    let (crowded, roomy) = (try ends(plot), try ends(free))
+    #expect(crowded.legend > crowded.frame && roomy.legend < roomy.frame)
+  }
+
   @Test func gapsStayOpen() throws {
     let plot = Plot("", xLabel: "", yLabel: "", [.init("s", [1, 1, .nan, 1, 1])])
     let whole = Plot("", xLabel: "", yLabel: "", [.init("s", [1, 1, 1, 1, 1])])
@@ -148,6 +184,18 @@ private let orange: [UInt8] = [213, 94, 0]
     #expect(positive.pixel(31, 45) == [68, 1, 84] && positive.pixel(41, 45) == [253, 231, 37])
   }
 
+  @Test func longLabelsRunUpwardsAndNotesStayWhole() throws {
+    var map = HeatMap("", rows: 1, columns: 3, values: [0, 1, 2])
+    map.columnLabels = ["a", "b", "c"]
+    let short = try map.image(cell: (20, 20))
+    map.columnLabels = ["a", "b", "a word of 20 letters"]
+    let long = try map.image(cell: (20, 20))
+    #expect(long.height - short.height > 100 && long.width == short.width)
+    map.notes = ["f: forget gate", "c: cell", String(repeating: "x", count: 50)]
+    let noted = try map.image(cell: (20, 20))
+    #expect(noted.width >= 50 * 6 && noted.height > long.height + 20)
+  }
+
   @Test func refusesNothingAndTooMuch() throws {
     #expect(throws: ImageError.self) { try HeatMap("", rows: 0, columns: 0, values: []).image() }
     let map = HeatMap("", rows: 1, columns: 1, values: [1])
@@ -174,6 +222,24 @@ private let orange: [UInt8] = [213, 94, 0]
     #expect(try sheet.image().pixel(4, 4) == [128, 128, 128])
     sheet.range = .fixed(0...1)
     #expect(try sheet.image().pixel(4, 11) == [255, 255, 255])
+  }
+
+  @Test func aBarAndNumbersExplainTheTiles() throws {
+    var sheet = TileSheet("t", [tile([0, 1]), tile([-4, 2])])
+    sheet.range = .aroundZero
+    let plain = try sheet.image()
+    sheet.bar = .samples
+    (sheet.rowLabels, sheet.columnLabels, sheet.columns) = (["0", "1"], ["0"], 1)
+    sheet.notes = ["rows: filters"]
+    let image = try sheet.image()
+    #expect(image.width > plain.width && image.height > plain.height)
+    // The column is white at the top, black at the bottom, and grey in the middle.
+    let columns = (0..<image.width).map { x in
+      (48..<image.height - 20).map { Int(image.pixel(x, $0)[0]) }
+    }
+    let bar = try #require(columns.last { Set($0).count > 50 })
+    let levels = bar.drop { $0 != 255 }.prefix { $0 != 0 }
+    #expect(levels.count > 50 && levels.reversed() == levels.sorted())
   }
 
   @Test func coloursStay() throws {

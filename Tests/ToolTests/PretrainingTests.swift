@@ -68,9 +68,7 @@ import Testing
     let loop = TrainingLoop(
       try Trainer(first.model, first.options), first.training, settings: first.settings)
     #expect(
-      try loop.run { event in
-        if case .batch(3, _, _) = event { false } else { true }
-      } == .interrupted)
+      try loop.run(onStep: { if $0.step == 3 { loop.stop() } }) == .interrupted)
 
     let resumed = try run("resumed.onnx", "--resume")
     #expect(resumed.errors.contains("after 0 epochs and 3 batches"))

@@ -133,10 +133,10 @@ import Testing
 
   @Test func weightsOfACheckpointAreFineTunedOnPicturesOfSeveralSizes() throws {
     // A convolution whose filters tell rows from columns, and an old head.
-    var m = ModelBuilder(seed: 1)
+    let m = ModelBuilder(seed: 1)
     let image = try m.input("image", ["N", 1, 8, 8])
-    let features = try GlobalAveragePool()(Relu()(Conv2D(4, 3)(image, in: &m), in: &m), in: &m)
-    try m.output("logits", Dense(7)(features, in: &m))
+    let features = try GlobalAveragePool()(Relu()(Conv2D(4, 3)(image, in: m), in: m), in: m)
+    try m.output("logits", Dense(7)(features, in: m))
     let model = try folder.write(m.model(name: "net"), to: "net.onnx")
     let names = try Model(contentsOf: model).graph.initializers.compactMap(\.name)
     let rows: [Float] = [-1, -1, -1, 2, 2, 2, -1, -1, -1]

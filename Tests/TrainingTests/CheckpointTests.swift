@@ -29,7 +29,7 @@ import Testing
 
   @Test func anInterruptedTrainingResumesToTheSameBits() throws {
     let whole = try loop(settings("whole.onnx"))
-    #expect(try whole.run { _ in true } == .finished)
+    #expect(try whole.run() == .finished)
 
     let settings = settings("parts.onnx")
     // Stopped in the middle of the second epoch, twice.
@@ -37,39 +37,40 @@ import Testing
       let part = try loop(settings)
       if stop > 3 { try part.resume(try Checkpoint(contentsOf: settings.checkpoint ?? "")) }
       var batches = 0
-      let end = try part.run { event in
-        if case .batch = event { batches += 1 }
-        return batches < stop
-      }
+      let end = try part.run(onStep: { _ in
+        batches += 1
+        if batches == stop { part.stop() }
+      })
       #expect(end == .interrupted)
     }
     let rest = try loop(settings)
     try rest.resume(try Checkpoint(contentsOf: settings.checkpoint ?? ""))
     #expect(rest.progress.epoch == 1 && rest.progress.batch == 3)
-    #expect(try rest.run { _ in true } == .finished)
+    #expect(try rest.run() == .finished)
     #expect(TrainerTests.weights(try rest.model) == TrainerTests.weights(try whole.model))
     #expect(rest.progress.history == whole.progress.history)
   }
 
   @Test func theHistoryIsTheSameAfterAStopBehindTheLastBatchOfAnEpoch() throws {
     let whole = try loop(settings("whole.onnx"))
-    _ = try whole.run { _ in true }
+    try whole.run()
     let settings = settings("parts.onnx")
     var batches = 0
-    _ = try loop(settings).run { event in
-      if case .batch = event { batches += 1 }
-      return batches < 6
-    }
+    let part = try loop(settings)
+    try part.run(onStep: { _ in
+      batches += 1
+      if batches == 6 { part.stop() }
+    })
     let rest = try loop(settings)
     try rest.resume(try Checkpoint(contentsOf: settings.checkpoint ?? ""))
     #expect(rest.progress.epoch == 0 && rest.progress.batch == 6)
-    _ = try rest.run { _ in true }
+    try rest.run()
     #expect(rest.progress.history == whole.progress.history)
   }
 
   @Test func aCheckpointIsAModelThatRunsWithItsAlgorithmInStandardOperators() throws {
     let settings = settings("model.onnx")
-    _ = try loop(settings).run { _ in true }
+    try loop(settings).run()
     let model = try Model(contentsOf: settings.checkpoint ?? "")
     let algorithm = try #require(model.trainingInfos.first?.algorithm)
     #expect(algorithm.nodes.allSatisfy { ($0.domain ?? "").isEmpty })
@@ -81,7 +82,7 @@ import Testing
 
   @Test func aForeignOrDamagedCheckpointIsAnError() throws {
     let settings = settings("foreign.onnx")
-    _ = try loop(settings, optimizer: SGD()).run { _ in true }
+    _ = try loop(settings, optimizer: SGD()).run()
     let checkpoint = try Checkpoint(contentsOf: settings.checkpoint ?? "")
     // Adam's states are not in it.
     #expect(throws: TrainingError.self) { try loop(settings).resume(checkpoint) }
@@ -102,7 +103,7 @@ import Testing
     key: String
   ) throws {
     let settings = settings("counts.onnx")
-    _ = try loop(settings).run { _ in true }
+    try loop(settings).run()
     let path = settings.checkpoint ?? ""
     var model = try Model(contentsOf: path)
     for index in model.metadata.indices where model.metadata[index].key == "training.\(key)" {
@@ -119,17 +120,17 @@ import Testing
     long.rate = .constant(0.01)
     long.epochs = 5
     let whole = try loop(long)
-    _ = try whole.run { _ in true }
+    try whole.run()
     var short = long
     short.checkpoint = folder.path("short.onnx")
     short.epochs = 3
-    _ = try loop(short).run { _ in true }
+    _ = try loop(short).run()
     short.epochs = 5
     let rest = try loop(short)
     let checkpoint = try Checkpoint(contentsOf: short.checkpoint ?? "")
     #expect(checkpoint.progress.epochs == 3)
     try rest.resume(checkpoint)
-    #expect(try rest.run { _ in true } == .finished)
+    #expect(try rest.run() == .finished)
     #expect(TrainerTests.weights(try rest.model) == TrainerTests.weights(try whole.model))
     #expect(rest.progress.history == whole.progress.history)
     short.epochs = 2
@@ -143,6 +144,6 @@ import Testing
     settings.patience = 1
     // At learning rate 0, only the running statistics change the validation loss, and they converge.
     settings.rate = .constant(0)
-    #expect(try loop(settings).run { _ in true } == .stoppedEarly)
+    #expect(try loop(settings).run() == .stoppedEarly)
   }
 }

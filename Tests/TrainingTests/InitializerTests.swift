@@ -4,7 +4,7 @@ import Testing
 @Suite struct InitializerTests {
   /// The elements of a parameter of that shape.
   private func draw(_ initializer: Initializer, _ shape: [Int]) throws -> [Double] {
-    var m = ModelBuilder(seed: 9, elementType: .float64)
+    let m = ModelBuilder(seed: 9, elementType: .float64)
     try m.output("y", m.parameter("w", shape, initializer))
     return try parameter("w", of: m.model(name: "draw")).array(as: Double.self)
   }
@@ -130,7 +130,7 @@ import Testing
 
   @Test func parametersFollowFromSeedAndNameAlone() throws {
     func weights(_ seed: UInt64, _ name: String, after other: Bool) throws -> Tensor {
-      var m = ModelBuilder(seed: seed)
+      let m = ModelBuilder(seed: seed)
       if other { _ = try m.parameter("other", [5], .normal()) }
       try m.scope("encoder") { m throws(ModelError) in
         try m.output("y", m.parameter(name, [4], .normal()))

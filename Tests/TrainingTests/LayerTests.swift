@@ -221,9 +221,9 @@ import Testing
   }
 
   @Test func outputsMayBeAnything() throws {
-    var m = ModelBuilder()
+    let m = ModelBuilder()
     let x = try m.input("x", ["N", 2])
-    let y = try Relu()(x, in: &m)
+    let y = try Relu()(x, in: m)
     try m.output("same", x)
     try m.output("y", y)
     try m.output("again", y)
@@ -237,14 +237,14 @@ import Testing
   }
 
   @Test func float64ModelsComputeInFloat64() throws {
-    var m = ModelBuilder(seed: 1, elementType: .float64)
+    let m = ModelBuilder(seed: 1, elementType: .float64)
     let x = try m.input("x", ["N", 6, 3])
     let net = Sequential {
       LSTM(4)
       Dropout()
       Dense(2)
     }
-    try m.output("y", net(x, in: &m))
+    try m.output("y", net(x, in: m))
     let zeros = Tensor(shape: [2, 6, 3], [Double](repeating: 0, count: 36))
     let y = try Session(m.model(name: "double")).run(["x": zeros])["y"]
     #expect(y?.elementType == .float64)

@@ -19,12 +19,12 @@ import Testing
 
   /// A model that decodes the input `emissions`.
   static func model(_ names: inout LinearChainNames?) throws -> Model {
-    var m = ModelBuilder(elementType: .float64)
+    let m = ModelBuilder(elementType: .float64)
     let x = try m.input("x", ["N", "T", .size(classes)])
     let lengths = try m.input("lengths", ["N"], .int32)
     let scaled = try m.multiply(x, m.scalar(1))
     let (tags, scores) = try m.scope("crf") { m throws(ModelError) in
-      try LinearChain().decode(scaled, lengths: lengths, in: &m)
+      try LinearChain().decode(scaled, lengths: lengths, in: m)
     }
     try m.output("tags", tags)
     try m.output("emissions", scaled)
@@ -85,7 +85,8 @@ import Testing
     let chain = try #require(names)
     var builder = GraphBuilder(taken: model.graph.allNames.union([Loss.labels]))
     let type = TensorType(.float64, ["N", "T", .size(Self.classes)])
-    let values = try Loss.linearChain(chain).add(of: "emissions", type, TrainingOptions(), &builder)
+    let values = try Loss.linearChain(chain).addLinearChain(
+      "emissions", type, chain, TrainingOptions(), &builder)
     model.graph.nodes += builder.nodes
     model.graph.initializers += builder.initializers
     model.graph.inputs.append(ValueInfo(Loss.labels, .tensor(.int64, ["N", "T"])))
@@ -167,7 +168,7 @@ import Testing
   }
 
   @Test func aBodyMayUseValuesThatAreOutputs() throws {
-    var m = ModelBuilder()
+    let m = ModelBuilder()
     let x = try m.input("x", ["T", 2])
     let scale = try m.add(m.input("scale", [2]), m.scalar(1))
     try m.output("scale_out", scale)

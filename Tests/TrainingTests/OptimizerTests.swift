@@ -41,7 +41,8 @@ import Testing
       LearningRate.exponential(1, factor: 0.5, after: 10).rate(epoch: 12.5, of: 50) == 0.25)
     #expect(LearningRate.cosine(1, final: 0).rate(epoch: 0, of: 10) == 1)
     #expect(abs(LearningRate.cosine(1, final: 0).rate(epoch: 5, of: 10) - 0.5) < 1e-12)
-    #expect(LearningRate.triangle(peak: 1, warmup: 0.5).rate(epoch: 2.5, of: 10) == 0.5)
+    #expect(LearningRate.triangle(peak: 1, warmup: 0.5).rate(epoch: 0, of: 10) == 0.04)
+    #expect(LearningRate.triangle(peak: 1, warmup: 0.5).rate(epoch: 2.5, of: 10) == 0.52)
     #expect(LearningRate.triangle(peak: 1, warmup: 0.5).rate(epoch: 7.5, of: 10) == 0.5)
   }
 }

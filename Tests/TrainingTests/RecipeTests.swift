@@ -79,6 +79,20 @@ import Testing
     #expect(try ArchitectureName.textCNN.recipe(sentences).validation == nil)
   }
 
+  @Test(arguments: [ArchitectureName.soundCNN, .forecast])
+  func generatedDataHasAShareForValidationToo(name: ArchitectureName) throws {
+    var choices = options(nil)
+    let plain = try name.recipe(choices)
+    #expect(plain.validation == nil && !plain.settings.keepsBest)
+    choices.validationShare = 0.1
+    let split = try name.recipe(choices)
+    #expect(split.validation != nil && split.settings.keepsBest)
+    #expect(split.training.batchCount < plain.training.batchCount)
+    #expect(split.test?.batchCount == plain.test?.batchCount)
+    choices.validationShare = 1e-6
+    expectDataError("1e-06 ") { try name.recipe(choices) }
+  }
+
   @Test func picturesHaveTheWantedSizeAndTheirClassesNames() throws {
     for name in ["cat", "dog"] { try folder.write("", to: "\(name)/1.webp") }
     let data = try PictureData(folder.path, seed: 1, size: [4, 6]) { path, sizes in

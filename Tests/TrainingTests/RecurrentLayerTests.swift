@@ -6,7 +6,7 @@ import Testing
   private func model(
     _ layer: any RecurrentLayer, states: Bool = false, lengths: Bool = false
   ) throws -> Model {
-    var m = ModelBuilder(seed: 1)
+    let m = ModelBuilder(seed: 1)
     let x = try m.input("x", layer.options.isTimeFirst ? ["T", "N", 3] : ["N", "T", 3])
     let count = layer.options.layers * (layer.options.isBidirectional ? 2 : 1)
     let shape: Shape = [.size(count), "N", .size(layer.options.hidden)]
@@ -14,7 +14,7 @@ import Testing
     let result = try layer.run(
       x, h: states ? m.input("h", shape) : nil,
       c: states && hasCell ? m.input("c", shape) : nil,
-      lengths: lengths ? m.input("lengths", ["N"], .int32) : nil, in: &m)
+      lengths: lengths ? m.input("lengths", ["N"], .int32) : nil, in: m)
     try m.output("sequence", result.sequence)
     try m.output("last", result.last)
     try m.output("h_out", result.h)

@@ -5,7 +5,7 @@ import Testing
 @Suite struct VariantTests {
   /// `y = w x` with `w = 2`, and batches whose loss is `(2x − t)²`.
   private func variant(_ name: String, rate: Double) throws -> Comparison.Variant {
-    var m = ModelBuilder()
+    let m = ModelBuilder()
     let x = try m.input("x", ["N", 1])
     let w = try m.parameter("w", [1, 1], .constant(2))
     try m.output("y", m.node("MatMul", [x, w]))

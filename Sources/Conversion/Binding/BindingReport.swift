@@ -45,6 +45,7 @@ public struct BindingReport: Sendable {
     !rows.contains { [.missing, .unused, .mismatched].contains($0.state) }
   }
 
+  /// Refuses an incomplete binding.
   /// - Throws: `ConversionError` that names initializers without a weight and weights without a place
   public func checkComplete() throws(ConversionError) {
     if !isComplete { throw ConversionError(complaint) }

@@ -5,7 +5,7 @@ extension Tensor {
   /// The transpose of a matrix.
   /// - Throws: `FormatError` for a tensor of another rank
   func transposedMatrix() throws(FormatError) -> Tensor {
-    guard shape.count == 2 else { throw FormatError(.invalid("expected a matrix, got \(self)")) }
+    guard shape.count == 2 else { throw FormatError(.invalid("expected a matrix, got \(type)")) }
     return try exchanged()
   }
 
@@ -13,7 +13,7 @@ extension Tensor {
   /// - Throws: `FormatError` for a tensor of rank 0 or 1
   func exchanged() throws(FormatError) -> Tensor {
     guard shape.count > 1 else {
-      throw FormatError(.invalid("expected rank 2 or more, got \(self)"))
+      throw FormatError(.invalid("expected rank 2 or more, got \(type)"))
     }
     var strides = [Int](repeating: 1, count: shape.count)
     for axis in shape.indices.dropLast().reversed() {
@@ -29,7 +29,7 @@ extension Tensor {
   /// - Throws: `FormatError` where the tensor has no such rows
   func rows(_ range: Range<Int>) throws(FormatError) -> Tensor {
     guard let rows = shape.first, range.upperBound <= rows, rows > 0, elementType != .string else {
-      throw FormatError(.invalid("rows \(range) of \(self)"))
+      throw FormatError(.invalid("rows \(range) of \(type)"))
     }
     let result = try Tensor.allocate(elementType, [range.count] + shape.dropFirst())
     let size = storage.byteCount / rows
@@ -79,7 +79,7 @@ extension Tensor {
       let size = part.storage.byteCount
       guard part.elementType == first.elementType, size % order.count == 0,
         offset + size <= result.storage.byteCount
-      else { throw FormatError(.invalid("\(part) is not a part of \(shape)")) }
+      else { throw FormatError(.invalid("\(part.type) is not a part of \(shape)")) }
       let block = size / order.count
       for (index, from) in order.enumerated() {
         (result.storage.pointer + offset + index * block).copyMemory(

@@ -14,7 +14,11 @@ public struct Weights: Sendable {
     private let read: @Sendable () throws(FormatError) -> Tensor
 
     /// A tensor that is read when it is asked for.
-    /// - Parameter read: returns a tensor of that type and shape each time it is called
+    /// - Parameters:
+    ///   - name: the name of the tensor
+    ///   - elementType: the type of the elements
+    ///   - shape: the sizes of the dimensions
+    ///   - read: returns a tensor of that type and shape each time it is called
     public init(
       _ name: String, _ elementType: ElementType, _ shape: [Int],
       read: @escaping @Sendable () throws(FormatError) -> Tensor
@@ -67,6 +71,7 @@ public struct Weights: Sendable {
   /// The ε of Keras' normalizations, by layer.
   var epsilons: [String: Double] = [:]
 
+  /// A list of tensors.
   /// - Parameter entries: tensors with different names, in the order in which they are written
   public init(_ entries: [Entry]) { self.entries = entries }
 

@@ -7,6 +7,7 @@ public enum DimensionChoice: Sendable, Hashable {
   /// One axis of one input; a negative axis counts from the end.
   case axis(input: String, Int)
 
+  /// The choice that a text states.
   /// - Parameter text: `NAME` or `INPUT[AXIS]`
   public init(_ text: String) {
     if text.hasSuffix("]"), let open = text.lastIndex(of: "["),
@@ -21,7 +22,10 @@ public enum DimensionChoice: Sendable, Hashable {
 
 extension Model {
   /// The model with other sizes of its inputs. The types of all other values are inferred again.
-  /// - Parameter operators: operators that this package lacks, as in `SessionOptions.operators`
+  /// - Parameters:
+  ///   - choice: the dimensions to set
+  ///   - dimension: their size or name
+  ///   - operators: operators that this package lacks, as in `SessionOptions.operators`
   /// - Throws: `ConversionError` where there is no such dimension, and where the graph is not valid
   ///   with that size
   public func setting(

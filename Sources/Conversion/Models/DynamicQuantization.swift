@@ -147,16 +147,3 @@ extension Graph {
     }
   }
 }
-
-extension Tensor {
-  /// The transpose of a float32 matrix.
-  func transposed() throws(TensorError) -> Tensor {
-    let (rows, columns) = (shape[0], shape[1])
-    let source = elements(as: Float.self)
-    return try Tensor(Float.self, shape: [columns, rows]) { target in
-      for row in 0..<rows {
-        for column in 0..<columns { target[column * rows + row] = source[row * columns + column] }
-      }
-    }
-  }
-}

@@ -14,7 +14,7 @@ extension ChannelMap {
       weight.shape[axis].multipliedReportingOverflow(by: groups) == (factors.count, false),
       groups == 1 || weight.shape[0] % groups == 0
     else {
-      throw FormatError(.invalid("a weight \(weight) does not have \(factors.count) channels"))
+      throw FormatError(.invalid("a weight \(weight.type) does not have \(factors.count) channels"))
     }
     let wide = try weight.converted(to: .float64)
     let result = try Tensor.allocate(.float64, weight.shape)

@@ -18,6 +18,8 @@ public struct ModelDifference: Sendable {
 
   /// Runs both models on the samples.
   /// - Parameters:
+  ///   - before: the model before the change
+  ///   - after: the model after the change
   ///   - samples: the inputs of each run, by name
   ///   - operators: operators that this package lacks, as in `SessionOptions.operators`
   /// - Throws: `ModelError` where a model is invalid or does not run

@@ -51,6 +51,7 @@ extension NamePatterns {
 }
 
 extension Model {
+  /// Refuses patterns that match nothing.
   /// - Throws: `ConversionError` for a pattern that matches no node: neither a name, an operator nor a
   ///   PyTorch module that an exporter notes. The error states the nearest.
   public func checkNodes(match patterns: NamePatterns) throws(ConversionError) {

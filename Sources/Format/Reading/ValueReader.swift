@@ -3,7 +3,16 @@ internal import COnnx
 extension Value {
   /// The type of the message in a `.pb` file, which the file itself does not state.
   public enum FileKind: Sendable, Hashable {
-    case tensor, sparseTensor, sequence, optional, map
+    /// A `TensorProto`.
+    case tensor
+    /// A `SparseTensorProto`.
+    case sparseTensor
+    /// A `SequenceProto`.
+    case sequence
+    /// An `OptionalProto`.
+    case optional
+    /// A `MapProto`.
+    case map
 
     /// The message for values of that type.
     public init(_ type: ValueType) {

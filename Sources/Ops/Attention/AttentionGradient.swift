@@ -31,8 +31,13 @@ extension Attention: DifferentiableOperator {
       let sum = backward.builder.reduceSum(product, axes: [-1])
       let scores = backward.builder.sub(product, backward.builder.mul(weights, sum))
       if backward.wants(3) {
-        backward.set(
-          3, backward.builder.privateNode("SumTo", [scores, backward.input(3)]))
+        // A mask may have fewer columns than there are keys; those beyond are masked.
+        let mask = backward.input(3)
+        let width = backward.builder.node("Shape", [mask], [.int("start", -1)])
+        let inside = backward.builder.node(
+          "Slice",
+          [scores, backward.builder.integers([0]), width, backward.builder.integers([-1])])
+        backward.set(3, backward.builder.privateNode("SumTo", [inside, mask]))
       }
       let products = try scaled(&backward, scores, query, whole.0)
       if backward.wants(0) {

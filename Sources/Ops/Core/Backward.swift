@@ -52,6 +52,9 @@ public struct Backward {
   /// A node to differentiate.
   ///
   /// - Parameters:
+  ///   - forward: the node
+  ///   - operatorSet: the version of the node's domain
+  ///   - builder: the graph that the nodes of the gradient are added to
   ///   - gradients: the gradient of each output; `nil` for an output that the loss does not depend on
   ///   - wanted: whether the gradient of each input is wanted
   ///   - type: the type of a value of the forward pass; `nil` if unknown

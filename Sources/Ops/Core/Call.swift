@@ -20,6 +20,9 @@ public struct Buffers: @unchecked Sendable {
   /// - Parameters:
   ///   - table: the addresses of all values of the run
   ///   - slots: the indices in `table` of the inputs, then of the outputs; negative for one left out
+  ///   - inputCount: the number of inputs
+  ///   - scratch: the working memory that the kernel asked for, 64-byte aligned
+  ///   - pool: the threads to run tasks on
   @inlinable public init(
     table: UnsafePointer<UnsafeMutableRawPointer?>, slots: UnsafePointer<Int32>, inputCount: Int,
     scratch: UnsafeMutableRawPointer, pool: ThreadPool

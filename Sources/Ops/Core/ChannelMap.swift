@@ -9,6 +9,7 @@ public struct ChannelMap: Sendable, Hashable {
   /// The offset of each channel.
   public let offsets: [Double]
 
+  /// A map of as many channels as the lists have elements. `nil` for 0.
   /// - Precondition: all lists have the same length.
   public init(factors: [Double], centers: [Double]? = nil, offsets: [Double]? = nil) {
     self.factors = factors
@@ -25,8 +26,11 @@ public struct ChannelMap: Sendable, Hashable {
   /// `y = scale / √(variance + ε) · (x − mean) + bias`.
   ///
   /// - Parameters:
-  ///   - scale: `nil` for 1
-  ///   - bias: `nil` for 0
+  ///   - mean: the mean of each channel
+  ///   - variance: the variance of each channel
+  ///   - scale: the scale of each channel; `nil` for 1
+  ///   - bias: the offset of each channel; `nil` for 0
+  ///   - epsilon: the number added to each variance
   /// - Returns: `nil` for lists of different lengths
   public init?(
     normalizingBy mean: [Double], variance: [Double], scale: [Double]?, bias: [Double]?,

@@ -16,6 +16,9 @@ public enum Deadline {
   /// of the pool's tasks, asks from time to time and returns early: its outputs are not used then.
   public static var isPassed: Bool { ck_is_stopped() != 0 }
 
+  /// Whether this thread's work may be told to end early: it has a deadline, or can be cancelled.
+  package static var isPossible: Bool { ck_stop_flag() != nil }
+
   /// Whether work that was left to its thread is still running.
   package static var hasAbandonedWork: Bool { abandoned.load(ordering: .relaxed) > 0 }
 
@@ -29,7 +32,7 @@ public enum Deadline {
     let job = Job(body)
     guard job.start() else { return body() }
     if let result = job.wait(until: deadline) { return result }
-    ck_flag_set(job.flag)
+    job.flag.set()
     return job.wait(until: max(deadline, .now) + patience) ?? job.abandon()
   }
 
@@ -44,7 +47,7 @@ public enum Deadline {
 
   /// A thread and its result.
   private final class Job<R: Sendable>: @unchecked Sendable {
-    let flag: UnsafeMutablePointer<Int32>
+    let flag = StopFlag()
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let ended = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     // The mutex guards these.
@@ -54,8 +57,6 @@ public enum Deadline {
 
     init(_ body: @escaping @Sendable () -> R) {
       self.body = body
-      flag = .allocate(capacity: 1)
-      flag.initialize(to: 0)
       pthread_mutex_init(mutex, nil)
       var attributes = pthread_condattr_t()
       pthread_condattr_init(&attributes)
@@ -69,29 +70,10 @@ public enum Deadline {
       pthread_mutex_destroy(mutex)
       ended.deallocate()
       mutex.deallocate()
-      flag.deallocate()
     }
 
     /// - Returns: whether the thread could be created
-    func start() -> Bool {
-      var attributes = pthread_attr_t()
-      pthread_attr_init(&attributes)
-      defer { pthread_attr_destroy(&attributes) }
-      pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-      pthread_attr_setstacksize(&attributes, 16 << 20)
-      var thread = pthread_t()
-      let context = Unmanaged<AnyObject>.passRetained(Start { self.work() })
-      let failed = pthread_create(
-        &thread, &attributes,
-        { argument in
-          guard let argument else { return nil }
-          let start = Unmanaged<AnyObject>.fromOpaque(argument).takeRetainedValue()
-          (start as? Start)?.work()
-          return nil
-        }, context.toOpaque())
-      if failed != 0 { context.release() }
-      return failed == 0
-    }
+    func start() -> Bool { startThread { self.work() } }
 
     private func work() {
       pthread_mutex_lock(mutex)
@@ -99,9 +81,7 @@ public enum Deadline {
       self.body = nil
       pthread_mutex_unlock(mutex)
       guard let body else { return }
-      ck_set_stop_flag(flag)
-      let result = body()
-      ck_set_stop_flag(nil)
+      let result = flag.run(body)
       pthread_mutex_lock(mutex)
       if isAbandoned {
         Deadline.abandoned.subtract(1, ordering: .relaxed)
@@ -144,9 +124,56 @@ public enum Deadline {
       return result
     }
   }
+}
 
-  private final class Start {
-    let work: () -> Void
-    init(_ work: @escaping () -> Void) { self.work = work }
+/// A flag that tells the work of a thread to end early: `Deadline.isPassed` is then true for it.
+package final class StopFlag: @unchecked Sendable {
+  private let flag: UnsafeMutablePointer<Int32>
+
+  package init() {
+    flag = .allocate(capacity: 1)
+    flag.initialize(to: 0)
   }
+
+  deinit { flag.deallocate() }
+
+  /// Tells the work to end.
+  package func set() { ck_flag_set(flag) }
+
+  /// Whether the work was told to end.
+  package var isSet: Bool { ck_flag_is_set(flag) != 0 }
+
+  /// Runs work on this thread that looks at the flag.
+  package func run<R>(_ body: () -> R) -> R {
+    ck_set_stop_flag(flag)
+    defer { ck_set_stop_flag(nil) }
+    return body()
+  }
+}
+
+/// Runs work on a new thread with a stack of 16 MB.
+/// - Returns: whether the thread could be created
+package func startThread(_ work: @escaping @Sendable () -> Void) -> Bool {
+  var attributes = pthread_attr_t()
+  pthread_attr_init(&attributes)
+  defer { pthread_attr_destroy(&attributes) }
+  pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+  pthread_attr_setstacksize(&attributes, 16 << 20)
+  var thread = pthread_t()
+  let context = Unmanaged<AnyObject>.passRetained(Start(work))
+  let failed = pthread_create(
+    &thread, &attributes,
+    { argument in
+      guard let argument else { return nil }
+      let start = Unmanaged<AnyObject>.fromOpaque(argument).takeRetainedValue()
+      (start as? Start)?.work()
+      return nil
+    }, context.toOpaque())
+  if failed != 0 { context.release() }
+  return failed == 0
+}
+
+private final class Start {
+  let work: () -> Void
+  init(_ work: @escaping () -> Void) { self.work = work }
 }

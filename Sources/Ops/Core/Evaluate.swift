@@ -21,6 +21,7 @@ extension Operator {
   /// Runs the operator once: infers types, prepares, allocates outputs and computes them.
   ///
   /// - Parameters:
+  ///   - call: the inputs of the run
   ///   - wanted: whether to compute each output that the node names
   ///   - subgraphs: the graph attributes of the node
   /// - Returns: a value for each entry of `wanted`; `nil` for an output that is not wanted

@@ -143,7 +143,11 @@ public struct ParameterInput: Sendable, Hashable {
   /// Whether a constant in this place is always a parameter. Arithmetic takes other constants too.
   public let isCertain: Bool
 
-  /// - Parameter isCertain: `false` for an input that takes constants of any kind
+  /// An input that takes a parameter.
+  /// - Parameters:
+  ///   - input: the position among the node's inputs
+  ///   - role: the part that the parameter plays
+  ///   - isCertain: `false` for an input that takes constants of any kind
   public init(_ input: Int, _ role: Role, isCertain: Bool = true) {
     self.input = input
     self.role = role
@@ -163,6 +167,7 @@ public struct LinearWeight: Sendable, Hashable {
   /// Whether input 2 is a bias with an element for each output channel, optional or not.
   public let takesBias: Bool
 
+  /// The layout of a weight.
   /// - Parameters:
   ///   - outputAxis: the axis that counts the output channels of a group
   ///   - sumAxis: the axis of a matrix that is summed over; `nil` for a kernel
@@ -183,7 +188,10 @@ public struct NeutralOperand: Sendable, Hashable {
   /// The inputs that may hold it, of two.
   public let inputs: [Int]
 
-  /// - Parameter inputs: positions of the inputs, in the order in which they are tried
+  /// An operand with equal elements.
+  /// - Parameters:
+  ///   - value: the value of the elements
+  ///   - inputs: positions of the inputs, in the order in which they are tried
   public init(_ value: Float, inputs: [Int]) {
     self.value = value
     self.inputs = inputs
@@ -197,6 +205,7 @@ public struct VectorSelection: Sendable, Hashable {
   /// Whether the output is a vector; otherwise it is a scalar.
   public let isVector: Bool
 
+  /// A selection of elements.
   /// - Parameters:
   ///   - positions: positions of elements, from 0
   ///   - isVector: whether the output is a vector rather than a scalar

@@ -59,7 +59,11 @@ public struct FunctionBuilder {
   public func input(_ index: Int) -> String { has(index) ? inputs[index] : "" }
 
   /// Adds a node of `ai.onnx` with one output, and returns the name of the output.
-  /// - Parameter version: the operator set that the node follows
+  /// - Parameters:
+  ///   - operatorType: the operator
+  ///   - inputs: names of values; empty for an input that is left out
+  ///   - attributes: the attributes of the node
+  ///   - version: the operator set that the node follows
   public mutating func node(
     _ operatorType: String, _ inputs: [String], _ attributes: [Attribute] = [],
     version: Int = GraphBuilder.operatorSet

@@ -39,7 +39,9 @@ public struct GraphBuilder: Sendable {
   /// Adds a node with one output, and returns the name of the output.
   ///
   /// - Parameters:
+  ///   - operatorType: the operator
   ///   - inputs: names of values; empty for an input that is left out
+  ///   - attributes: the attributes of the node
   ///   - domain: the domain of the operator; `nil` for `ai.onnx`
   ///   - operatorSet: the version of the domain that the node follows; `nil` for
   ///     `GraphBuilder.operatorSet`, or 1 in the private domain
@@ -55,7 +57,14 @@ public struct GraphBuilder: Sendable {
   }
 
   /// Adds a node with several outputs, and returns their names.
-  /// - Parameter outputs: the preferred name of each output; empty for an output that is left out
+  /// - Parameters:
+  ///   - operatorType: the operator
+  ///   - inputs: names of values; empty for an input that is left out
+  ///   - attributes: the attributes of the node
+  ///   - outputs: the preferred name of each output; empty for an output that is left out
+  ///   - domain: the domain of the operator; `nil` for `ai.onnx`
+  ///   - operatorSet: the version of the domain that the node follows; `nil` for
+  ///     `GraphBuilder.operatorSet`, or 1 in the private domain
   @discardableResult
   public mutating func nodes(
     _ operatorType: String, _ inputs: [String], _ attributes: [Attribute] = [],

@@ -116,6 +116,8 @@ public protocol SubgraphRunner: Sendable {
   /// The types of the outputs for inputs of these types, `nil` if unknown.
   func infer(_ inputs: [ValueType?]) throws(OperatorError) -> [ValueType]
   /// Runs the graph once.
-  /// - Parameter call: the call of the node that has the attribute
+  /// - Parameters:
+  ///   - inputs: the values of the graph's inputs
+  ///   - call: the call of the node that has the attribute
   func run(_ inputs: [Value], _ call: borrowing Call) throws(OperatorError) -> [Value]
 }

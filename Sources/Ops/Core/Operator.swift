@@ -76,6 +76,11 @@ public protocol Operator: OperatorFacts, Sendable {
   /// numbers.
   func quantized(_ site: QuantizedSite, _ builder: inout GraphBuilder) -> QuantizedOutcome?
 
+  /// How the outputs depend on the steps of a sequence that some inputs hold. The default is
+  /// `.wholeSequence`.
+  /// - Throws: `OperatorError` for attributes or inputs that do not fit
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation
+
   /// The operators of the private domain that `differentiate` adds, which the registry registers
   /// together with this one. The default is none.
   static var gradientOperators: [any Operator.Type] { get }
@@ -106,6 +111,8 @@ extension Operator {
   public func quantized(
     _ site: QuantizedSite, _ builder: inout GraphBuilder
   ) -> QuantizedOutcome? { nil }
+  /// `.wholeSequence`.
+  public func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { .wholeSequence }
   /// No operators.
   public static var gradientOperators: [any Operator.Type] { [] }
 }
@@ -158,7 +165,15 @@ public struct Preparation: Sendable {
   public let notes: KernelNotes?
 
   /// The inputs and outputs of a node, and the options of the session.
-  /// - Parameter packed: the packed constants that all plans of a session share
+  /// - Parameters:
+  ///   - inputs: the types and known contents of the inputs
+  ///   - outputs: the types of the outputs; `nil` for an output that is not wanted
+  ///   - threads: the number of threads that run the kernel
+  ///   - packed: the packed constants that all plans of a session share
+  ///   - convolution: the algorithm of convolutions
+  ///   - precision: the precision of products with constant weights
+  ///   - isBatchInvariant: whether the result of a sample must have the same bits in every batch
+  ///   - notes: collects notes for the description of a plan
   public init(
     inputs: Inputs, outputs: [TensorType?], threads: Int, packed: PackedTensors = PackedTensors(),
     convolution: ConvolutionAlgorithm = .automatic, precision: ComputePrecision = .float32,

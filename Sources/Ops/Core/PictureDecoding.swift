@@ -3,7 +3,9 @@ import Synchronization
 /// A decoder of image files for the operator `ImageDecoder`. Several threads may call it at once.
 public protocol PictureDecoder: Sendable {
   /// Decodes an image file.
-  /// - Parameter isGrey: whether to return one channel instead of red, green and blue
+  /// - Parameters:
+  ///   - data: the bytes of the file
+  ///   - isGrey: whether to return one channel instead of red, green and blue
   /// - Throws: `OperatorError` for data that is not an image, or an image that is too large
   func decode(_ data: [UInt8], isGrey: Bool) throws(OperatorError) -> DecodedPicture
 }

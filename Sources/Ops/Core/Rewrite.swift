@@ -105,6 +105,9 @@ public struct RewriteMatch {
 
   /// A node that makes the result of the pattern from the values that these names stand for.
   /// - Parameters:
+  ///   - operatorType: the operator
+  ///   - names: the names in the pattern that stand for the inputs
+  ///   - attributes: the attributes of the node
   ///   - domain: the operator's domain; `nil` for `ai.onnx`
   ///   - version: the version of the domain whose rules the node follows, whatever the model imports
   public func node(

@@ -33,8 +33,11 @@ public struct RewritePattern: Sendable {
   }
 
   /// The result of an operator of `ai.onnx` on these inputs.
-  /// - Parameter condition: whether attributes and further inputs of the node allow the rule; without a
-  ///   condition the node must have neither
+  /// - Parameters:
+  ///   - operatorType: the operator
+  ///   - inputs: the patterns of the inputs
+  ///   - condition: whether attributes and further inputs of the node allow the rule; without a
+  ///     condition the node must have neither
   public static func node(
     _ operatorType: String, _ inputs: [RewritePattern],
     where condition: (@Sendable (Node, GraphView) -> Bool)? = nil

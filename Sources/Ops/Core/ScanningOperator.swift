@@ -7,6 +7,14 @@ public protocol ScanningOperator: Operator {
   var sliced: SlicedValues { get }
 }
 
+/// An operator that repeats the graph in its attribute `body`, as `Loop` does.
+///
+/// Inputs are a number of iterations, a condition, and the carried values before the first iteration.
+/// The body maps the iteration's number, the condition and carried values to the condition, carried
+/// values and scan outputs; outputs are the last carried values and the stacked scan outputs. The
+/// gradient is a `Scan` over the iterations that the operator has run, from the last to the first.
+public protocol LoopingOperator: Operator {}
+
 /// The axes and directions along which an operator takes slices of inputs and stacks those of outputs.
 public struct SlicedValues: Sendable {
   /// The axis of each sliced input.

@@ -20,6 +20,8 @@ public struct Schema: Sendable {
   /// `Schema("Swirl", domain: "com.acme", [1: .floats], inputs: 1...1)`.
   ///
   /// - Parameters:
+  ///   - name: the operator type
+  ///   - domain: the domain; empty for `ai.onnx`
   ///   - versions: the operator set versions that changed the operator, ascending, with the element
   ///     types of the first input
   ///   - removed: the version that removed the operator

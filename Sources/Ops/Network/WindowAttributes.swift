@@ -189,3 +189,39 @@ extension WindowAxis {
     return span + 1
   }
 }
+
+extension WindowAttributes {
+  /// The windows along the axis of the steps of `[N, C, …]`; `nil` for windows that depend on the number
+  /// of steps, and for an axis that has none.
+  /// - Parameters:
+  ///   - kernel: the spatial sizes of the weights; `nil` to use the attribute alone
+  ///   - fill: the number that padding holds
+  func steps(
+    _ site: StepSite, kernel: [Int]? = nil, fill: Double = 0
+  ) throws(OperatorError) -> StepWindow? {
+    let sizes = site.sizes()
+    guard let axis = site.axis().map({ $0 - 2 }), axis >= 0, site.onlyFirstHasSteps, !ceilMode
+    else { return nil }
+    let rank = sizes.count - 2
+    guard let windows = try axes(Array(sizes.dropFirst(2)), kernel: kernel)[axis] else {
+      return nil
+    }
+    let stride = strides?[axis] ?? 1
+    var window = StepWindow(
+      site.node, extent: windows.extent, stride: stride, before: windows.padBegin,
+      after: windows.padEnd, fill: fill)
+    switch autoPad {
+    case .valid: return window
+    case .notSet:
+      guard window.before != 0 || window.after != 0, var pads else { return window }
+      pads[axis] = 0
+      pads[rank + axis] = 0
+      window.node.attributes.removeAll { $0.name == "pads" }
+      window.node.attributes.append(.ints("pads", pads))
+      return window
+    case .sameUpper, .sameLower:
+      // With longer strides the padding depends on the number of steps.
+      return stride == 1 && window.before == 0 && window.after == 0 ? window : nil
+    }
+  }
+}

@@ -144,3 +144,9 @@ extension Gemm {
     node.integer("transA") ?? 0 == 0 ? MatMulInteger.schema.name : nil
   }
 }
+
+extension Gemm {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    product.transposeA || !site.onlyFirstHasSteps || site.axis() != 0 ? .wholeSequence : .sameStep
+  }
+}

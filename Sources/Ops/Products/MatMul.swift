@@ -149,3 +149,7 @@ extension MatMul {
 
   static func integerProduct(_ node: Node) -> String? { MatMulInteger.schema.name }
 }
+
+extension MatMul {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { site.product(0, 1) }
+}

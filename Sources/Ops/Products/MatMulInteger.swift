@@ -75,3 +75,7 @@ struct IntegerProduct<A: QuantizedElement, B: QuantizedElement>: ProductRule {
   func add(_ sum: inout Int32, _ a: Int32, _ b: Int32) { sum &+= a &* b }
   func finish(_ sum: Int32, row: Int, column: Int, _ zero: Context) -> Int32 { sum }
 }
+
+extension MatMulInteger {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { site.product(0, 1) }
+}

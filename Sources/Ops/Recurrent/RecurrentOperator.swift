@@ -94,3 +94,13 @@ private func differentiateRecurrence(
     backward.set(input, result)
   }
 }
+
+extension RecurrentOperator {
+  /// States go from step to step where the layer has one direction, from the first step on.
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    guard site.axis() == (attributes.batchFirst ? 1 : 0), site.onlyFirstHasSteps,
+      attributes.reversed == [false], !site.inputs.has(4)
+    else { return .wholeSequence }
+    return .recurrent(states: (1..<Self.outputCount).map { (input: $0 + 4, output: $0) })
+  }
+}

@@ -117,3 +117,11 @@ extension Concat {
     node.inputs.count == 1
   }
 }
+
+extension Concat {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    let axis = try normalized(axis: axis, rank: site.output.count)
+    let isAligned = site.axes.allSatisfy { $0 == site.outputAxis && $0 != axis }
+    return isAligned ? .sameStep : .wholeSequence
+  }
+}

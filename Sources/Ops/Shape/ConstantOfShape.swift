@@ -10,7 +10,9 @@ struct ConstantOfShape: Operator {
 
   init(_ node: inout NodeReader) throws(OperatorError) {
     value = try node.optionalTensor("value") ?? Tensor(shape: [1], [0] as [Float])
-    guard value.count == 1 else { throw .attribute("value", "expected one element, got \(value)") }
+    guard value.count == 1 else {
+      throw .attribute("value", "expected one element, got \(value.type)")
+    }
   }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {

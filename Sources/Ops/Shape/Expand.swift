@@ -69,3 +69,7 @@ extension Expand {
     haveEqualSizes(input, output)
   }
 }
+
+extension Expand {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { site.broadcast }
+}

@@ -112,3 +112,12 @@ extension Gather {
       places.map { $0 < 0 ? $0 + count : $0 }, isVector: indices.shape.count == 1)
   }
 }
+
+extension Gather {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    guard let steps = site.axis() else { return site.axis(1) == nil ? .wholeSequence : .sameStep }
+    guard site.axis(1) == nil else { return .wholeSequence }
+    if try normalized(axis: axis, rank: site.sizes().count) != steps { return .sameStep }
+    return site.inputs.constant(1)?.integers == [-1] ? .lastStep : .wholeSequence
+  }
+}

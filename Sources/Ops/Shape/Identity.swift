@@ -33,3 +33,7 @@ extension Identity {
     true
   }
 }
+
+extension Identity {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { site.broadcast }
+}

@@ -166,3 +166,33 @@ extension Pad {
     return .codes(builder.node("Pad", inputs, site.node.attributes))
   }
 }
+
+extension Pad {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    guard let axis = site.axis(), site.onlyFirstHasSteps,
+      let padding = try padding(site.inputs, rank: site.sizes().count)
+    else { return .wholeSequence }
+    let others = site.sizes().indices.filter {
+      $0 != axis && (padding.before[$0] != 0 || padding.after[$0] != 0)
+    }
+    if padding.before[axis] == 0, padding.after[axis] == 0 { return .sameStep }
+    guard mode == .constant, others.isEmpty, padding.before[axis] >= 0,
+      let fill = site.inputs.has(2) ? site.inputs.constant(2)?.number : 0
+    else { return .wholeSequence }
+    return .window(
+      StepWindow(
+        site.identity, before: padding.before[axis], after: padding.after[axis], fill: fill))
+  }
+}
+
+extension Tensor {
+  /// The only element of a tensor of floats or of int32 or int64 integers.
+  fileprivate var number: Double? {
+    guard count == 1 else { return nil }
+    return switch elementType {
+    case .float32: Double(elements(as: Float.self)[0])
+    case .float64: elements(as: Double.self)[0]
+    default: integers.map { Double($0[0]) }
+    }
+  }
+}

@@ -70,7 +70,7 @@ struct RangeOperator: Operator {
     var tensors: [Tensor] = []
     for index in 0...2 {
       guard let tensor = inputs.constant(index) else { return nil }
-      guard tensor.count == 1 else { throw .input(index, "expected a scalar, got \(tensor)") }
+      guard tensor.count == 1 else { throw .input(index, "expected a scalar, got \(tensor.type)") }
       tensors.append(tensor)
     }
     func integers<T: FixedWidthInteger & Element>(_ type: T.Type) -> Values {

@@ -55,3 +55,7 @@ extension Kernel {
     }
   }
 }
+
+extension ReshapingOperator {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { site.reshaped }
+}

@@ -144,7 +144,7 @@ struct Slice1Grad: Operator {
 
 /// Ranges of positions along some axes, like slices in NumPy.
 struct Slices {
-  private struct Cut {
+  fileprivate struct Cut {
     let axis: Int
     let start: Int
     let end: Int
@@ -164,7 +164,7 @@ struct Slices {
     }
   }
 
-  private let cuts: [Cut]
+  fileprivate let cuts: [Cut]
 
   init(
     starts: [Int], ends: [Int], axes: [Int]?, steps: [Int]?, rank: Int
@@ -248,5 +248,40 @@ extension SliceOperator {
     func place(_ given: Int) -> Int { min(max(given < 0 ? given + count : given, 0), count) }
     return VectorSelection(
       Array(place(start)..<max(place(start), place(end))), isVector: true)
+  }
+}
+
+extension SliceOperator {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    guard let slices = try slices(site.inputs, rank: site.sizes().count) else {
+      return .wholeSequence
+    }
+    return slices.steps(site)
+  }
+}
+
+extension Slice1 {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { try slices(rank: site.sizes().count).steps(site) }
+}
+
+extension Slices {
+  /// The steps that are kept: all, the last one, or all but some at the end.
+  fileprivate func steps(_ site: StepSite) -> StepRelation {
+    guard let axis = site.axis(), site.onlyFirstHasSteps else { return .wholeSequence }
+    guard let cut = cuts.first(where: { $0.axis == axis }) else { return .sameStep }
+    guard cut.step == 1 else { return .wholeSequence }
+    let reachesEnd = cut.end >= Int(Int32.max)
+    if cut.start == -1, reachesEnd { return .lastStep }
+    guard cut.start == 0 else { return .wholeSequence }
+    if reachesEnd { return .sameStep }
+    guard cut.end < 0, cuts.count == 1 else { return .wholeSequence }
+    return .window(StepWindow(site.identity, after: cut.end))
+  }
+}
+
+extension StepSite {
+  /// A node that passes input 0 on, in place of the node.
+  var identity: Node {
+    Node("Identity", name: node.name, inputs: [node.inputs[0]], outputs: node.outputs)
   }
 }

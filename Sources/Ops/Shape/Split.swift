@@ -207,3 +207,17 @@ extension Split {
     ]
   }
 }
+
+extension Split {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    let axis = try normalized(axis: axis, rank: site.sizes().count)
+    return site.along(axis..<axis + 1)
+  }
+}
+
+extension Split1 {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    let axis = try normalized(axis: axis, rank: site.sizes().count)
+    return site.along(axis..<axis + 1)
+  }
+}

@@ -52,7 +52,7 @@ struct Tile1: AttributeFreeOperator, DifferentiableOperator {
   private func number(_ inputs: Inputs, _ index: Int) throws(OperatorError) -> Int? {
     guard let tensor = inputs.constant(index) else { return nil }
     guard tensor.count == 1, let number = try tensor.wholeNumbers(input: index).first else {
-      throw .input(index, "expected one number, got \(tensor)")
+      throw .input(index, "expected one number, got \(tensor.type)")
     }
     return number
   }

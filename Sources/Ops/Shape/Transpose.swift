@@ -73,3 +73,7 @@ extension Transpose {
     return order.enumerated().allSatisfy { $0.element == $0.offset }
   }
 }
+
+extension Transpose {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { .sameStep }
+}

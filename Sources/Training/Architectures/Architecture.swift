@@ -8,7 +8,7 @@ package protocol Architecture: Sendable {
   /// The name of the architecture and of its graph.
   var name: ArchitectureName { get }
   /// Adds inputs, layers and outputs.
-  func build(_ m: inout ModelBuilder) throws(ModelError)
+  func build(_ m: ModelBuilder) throws(ModelError)
 }
 
 extension Architecture {
@@ -16,15 +16,15 @@ extension Architecture {
   package func model(
     seed: UInt64 = 0, elementType: ElementType = .float32, metadata: [MetadataEntry] = []
   ) throws(ModelError) -> Model {
-    var m = ModelBuilder(seed: seed, elementType: elementType)
-    try build(&m)
+    let m = ModelBuilder(seed: seed, elementType: elementType)
+    try build(m)
     return try m.model(name: name.rawValue, metadata: metadata)
   }
 
   /// The model without values of its parameters, for its shapes.
   package func outline() throws(ModelError) -> Model {
-    var m = ModelBuilder(drawsValues: false)
-    try build(&m)
+    let m = ModelBuilder(drawsValues: false)
+    try build(m)
     return try m.model(name: name.rawValue)
   }
 }

@@ -14,12 +14,12 @@ package struct RestrictedBoltzmannMachine: PictureModel {
   package var isTraining = false
   package init() {}
 
-  package func build(_ m: inout ModelBuilder) throws(ModelError) {
-    let pixels = try Flatten()(picture(&m), in: &m)
-    let values = try m.scope("rbm") { m throws(ModelError) in try machine(pixels, in: &m) }
+  package func build(_ m: ModelBuilder) throws(ModelError) {
+    let pixels = try Flatten()(picture(m), in: m)
+    let values = try m.scope("rbm") { m throws(ModelError) in try machine(pixels, in: m) }
     try m.output("hidden", values.hidden)
     try m.output(
-      "reconstruction", Reshape([channels, height, width])(values.reconstruction, in: &m))
+      "reconstruction", Reshape([channels, height, width])(values.reconstruction, in: m))
     if isTraining { try m.output("error", values.error) }
   }
 }
@@ -43,17 +43,17 @@ package struct DeepBeliefNetwork: PictureModel {
   package var isTraining = false
   package init() {}
 
-  package func build(_ m: inout ModelBuilder) throws(ModelError) {
-    var x = try Flatten()(picture(&m), in: &m)
+  package func build(_ m: ModelBuilder) throws(ModelError) {
+    var x = try Flatten()(picture(m), in: m)
     for (index, units) in hidden.enumerated() {
       var machine = BoltzmannMachine(units)
       (machine.weight, machine.gibbsSteps) = (weight, gibbsSteps)
       let values = try m.scope("rbm\(index + 1)") { m throws(ModelError) in
-        try machine(x, in: &m)
+        try machine(x, in: m)
       }
       if isTraining { try m.output("error\(index + 1)", values.error) }
       x = values.hidden
     }
-    try m.output("logits", Dense(classes).named("head")(x, in: &m))
+    try m.output("logits", Dense(classes).named("head")(x, in: m))
   }
 }

@@ -66,12 +66,12 @@ struct FittingMaxPool: Layer {
   }
 
   func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     let side = min(try x.size(2, for: "MaxPool2D"), try x.size(3, for: "MaxPool2D"))
     guard side + 2 * padding >= kernel else { return x }
     return try MaxPool2D(
       .all(kernel), stride: .all(stride), padding: .both(.all(padding)), roundsUp: roundsUp)(
-        x, in: &m)
+        x, in: m)
   }
 }

@@ -20,10 +20,10 @@ struct ContextDecoder: Sendable {
   ///   - context: The context, `[N, C]`.
   /// - Returns: The logits, `[N, U, vocabulary]`.
   func callAsFunction(
-    _ tokens: Signal, _ context: Signal, in m: inout ModelBuilder
+    _ tokens: Signal, _ context: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     try m.scope("decoder") { m throws(ModelError) in
-      let words = try Embedding(vocabulary, embedding).named("embedding")(tokens, in: &m)
+      let words = try Embedding(vocabulary, embedding).named("embedding")(tokens, in: m)
       // Adding zeros [N, U, 1] broadcasts the context to all steps.
       let zeros = try m.multiply(
         m.unsqueeze(m.cast(tokens, to: m.elementType), 2), m.scalar(0))
@@ -31,13 +31,13 @@ struct ContextDecoder: Sendable {
       let first = try Sequential {
         Dense(hidden)
         Tanh()
-      }.named("start")(context, in: &m)
+      }.named("start")(context, in: m)
       let layer = GRU(hidden, resetsAfter: false)
       let result = try m.scope("gru") { m throws(ModelError) in
         try layer.run(
-          m.concatenate([words, spread], axis: 2), h: m.unsqueeze(first, 0), in: &m)
+          m.concatenate([words, spread], axis: 2), h: m.unsqueeze(first, 0), in: m)
       }
-      return try Dense(vocabulary).named("output")(result.sequence, in: &m)
+      return try Dense(vocabulary).named("output")(result.sequence, in: m)
     }
   }
 }
@@ -58,18 +58,18 @@ package struct SequenceToSequence: Architecture {
     self.targetVocabulary = targetVocabulary
   }
 
-  package func build(_ m: inout ModelBuilder) throws(ModelError) {
+  package func build(_ m: ModelBuilder) throws(ModelError) {
     let source = try m.input("source", ["N", "T"], .int64)
     let target = try m.input("target", ["N", "U"], .int64)
     let encoder = Sequential {
       Embedding(sourceVocabulary, embedding).named("embedding")
       GRU(hidden, isBidirectional: true).last.named("gru")
     }
-    let context = try encoder.named("encoder")(source, in: &m)
+    let context = try encoder.named("encoder")(source, in: m)
     let decoder = ContextDecoder(
       vocabulary: targetVocabulary, embedding: embedding, hidden: hidden)
     try m.output(
-      "logits", decoder(target, context, in: &m), shape: ["N", "U", .size(targetVocabulary)])
+      "logits", decoder(target, context, in: m), shape: ["N", "U", .size(targetVocabulary)])
   }
 }
 
@@ -90,8 +90,8 @@ package struct Caption: PictureModel {
   package var hidden = 128
   package init(vocabulary: Int) { self.vocabulary = vocabulary }
 
-  package func build(_ m: inout ModelBuilder) throws(ModelError) {
-    let image = try picture(&m)
+  package func build(_ m: ModelBuilder) throws(ModelError) {
+    let image = try picture(m)
     let tokens = try m.input("tokens", ["N", "U"], .int64)
     let encoder = Sequential {
       for count in filters {
@@ -103,9 +103,9 @@ package struct Caption: PictureModel {
       Dense(features)
       Tanh()
     }
-    let context = try encoder.named("encoder")(image, in: &m)
+    let context = try encoder.named("encoder")(image, in: m)
     let decoder = ContextDecoder(vocabulary: vocabulary, embedding: embedding, hidden: hidden)
     try m.output(
-      "logits", decoder(tokens, context, in: &m), shape: ["N", "U", .size(vocabulary)])
+      "logits", decoder(tokens, context, in: m), shape: ["N", "U", .size(vocabulary)])
   }
 }

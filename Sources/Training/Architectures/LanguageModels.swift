@@ -44,25 +44,25 @@ package struct LanguageModel: Architecture {
     return net
   }
 
-  package func build(_ m: inout ModelBuilder) throws(ModelError) {
+  package func build(_ m: ModelBuilder) throws(ModelError) {
     let tokens = try m.input("tokens", ["N", "T"], .int64)
     let state: Shape = [.size(layers), "N", .size(hidden)]
     let h = try m.input("h", state)
     let c = kind.hasCell ? try m.input("c", state) : nil
     var x: Signal
     if let embedding {
-      x = try Embedding(vocabulary, embedding).named("embedding")(tokens, in: &m)
+      x = try Embedding(vocabulary, embedding).named("embedding")(tokens, in: m)
     } else {
-      x = try OneHot(vocabulary)(tokens, in: &m)
+      x = try OneHot(vocabulary)(tokens, in: m)
     }
-    if dropout > 0, embedding != nil { x = try Dropout(dropout)(x, in: &m) }
+    if dropout > 0, embedding != nil { x = try Dropout(dropout)(x, in: m) }
     let layer = kind.layer(hidden, layers: layers, dropout: dropout)
     let result = try m.scope("recurrent") { m throws(ModelError) in
-      try layer.run(x, h: h, c: c, in: &m)
+      try layer.run(x, h: h, c: c, in: m)
     }
     x = result.sequence
-    if dropout > 0 { x = try Dropout(dropout)(x, in: &m) }
-    let logits = try Dense(vocabulary).named("output")(x, in: &m)
+    if dropout > 0 { x = try Dropout(dropout)(x, in: m) }
+    let logits = try Dense(vocabulary).named("output")(x, in: m)
     try m.output("logits", logits, shape: ["N", "T", .size(vocabulary)])
     try m.output("h_out", result.h, shape: state)
     if let c = result.c { try m.output("c_out", c, shape: state) }

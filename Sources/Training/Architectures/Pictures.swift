@@ -16,7 +16,7 @@ extension PictureModel {
   }
 
   /// Adds the input `image`.
-  func picture(_ m: inout ModelBuilder) throws(ModelError) -> Signal {
+  func picture(_ m: ModelBuilder) throws(ModelError) -> Signal {
     try m.input("image", ["N", .size(channels), .size(height), .size(width)])
   }
 }
@@ -28,8 +28,8 @@ package protocol PictureClassifier: PictureModel {
 }
 
 extension PictureClassifier {
-  package func build(_ m: inout ModelBuilder) throws(ModelError) {
-    try m.output("logits", layers(picture(&m), in: &m))
+  package func build(_ m: ModelBuilder) throws(ModelError) {
+    try m.output("logits", layers(picture(m), in: m))
   }
 }
 
@@ -189,8 +189,8 @@ package struct Autoencoder: PictureModel {
   package var code = 32
   package init() {}
 
-  package func build(_ m: inout ModelBuilder) throws(ModelError) {
-    let image = try picture(&m)
+  package func build(_ m: ModelBuilder) throws(ModelError) {
+    let image = try picture(m)
     let encoder = Sequential {
       Flatten()
       for units in hidden {
@@ -208,8 +208,8 @@ package struct Autoencoder: PictureModel {
       Sigmoid()
       Reshape([channels, height, width])
     }
-    let narrow = try encoder.named("encoder")(image, in: &m)
-    try m.output("reconstruction", decoder.named("decoder")(narrow, in: &m))
+    let narrow = try encoder.named("encoder")(image, in: m)
+    try m.output("reconstruction", decoder.named("decoder")(narrow, in: m))
     try m.output("code", narrow)
   }
 }

@@ -58,7 +58,7 @@ private struct ResNetBlock: Layer {
   let isBottleneck: Bool
 
   func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     let results = isBottleneck ? 4 * filters : filters
     let body = Sequential {
@@ -73,16 +73,16 @@ private struct ResNetBlock: Layer {
         BatchNorm().named("bn3")
       }
     }
-    let y = try body(x, in: &m)
+    let y = try body(x, in: m)
     var shortcut = x
     let channels = try x.size(1, for: "ResNet")
     if stride != 1 || channels != results {
       shortcut = try Sequential {
         convolution(results, 1, stride: stride)
         BatchNorm()
-      }.named("downsample")(x, in: &m)
+      }.named("downsample")(x, in: m)
     }
-    return try Relu()(m.add(y, shortcut), in: &m)
+    return try Relu()(m.add(y, shortcut), in: m)
   }
 
   private func convolution(_ filters: Int, _ kernel: Int, stride: Int = 1) -> Conv2D {

@@ -17,12 +17,12 @@ package struct TextCNN: Architecture {
   package var embeddingDropout = 0.0
   package init(vocabulary: Int) { self.vocabulary = vocabulary }
 
-  package func build(_ m: inout ModelBuilder) throws(ModelError) {
+  package func build(_ m: ModelBuilder) throws(ModelError) {
     let tokens = try m.input("tokens", ["N", "T"], .int64)
     // As in Kim's code: ±0.25 has about the variance of the word2vec vectors of his other models.
     let table = Embedding(vocabulary, embedding, padding: 0, weight: .uniform(-0.25, 0.25))
-    var words = try table.named("embedding")(tokens, in: &m)
-    if embeddingDropout > 0 { words = try Dropout(embeddingDropout)(words, in: &m) }
+    var words = try table.named("embedding")(tokens, in: m)
+    if embeddingDropout > 0 { words = try Dropout(embeddingDropout)(words, in: m) }
     let net = Sequential {
       Parallel {
         for window in windows {
@@ -38,7 +38,7 @@ package struct TextCNN: Architecture {
       Dense(classes).named("output")
     }
     try m.output(
-      "logits", net(m.transpose(words, [0, 2, 1]), in: &m), shape: ["N", .size(classes)])
+      "logits", net(m.transpose(words, [0, 2, 1]), in: m), shape: ["N", .size(classes)])
   }
 }
 
@@ -53,14 +53,14 @@ package struct BiLSTM: Architecture {
   package var dropout = 0.5
   package init(vocabulary: Int) { self.vocabulary = vocabulary }
 
-  package func build(_ m: inout ModelBuilder) throws(ModelError) {
+  package func build(_ m: ModelBuilder) throws(ModelError) {
     let tokens = try m.input("tokens", ["N", "T"], .int64)
     let lengths = try m.input("lengths", ["N"], .int32)
     let table = Embedding(vocabulary, embedding, padding: 0, weight: .uniform(-0.25, 0.25))
-    let words = try table.named("embedding")(tokens, in: &m)
-    let x = try Dropout(dropout)(words, in: &m)
+    let words = try table.named("embedding")(tokens, in: m)
+    let x = try Dropout(dropout)(words, in: m)
     let result = try m.scope("lstm") { m throws(ModelError) in
-      try LSTM(hidden, isBidirectional: true).run(x, lengths: lengths, in: &m)
+      try LSTM(hidden, isBidirectional: true).run(x, lengths: lengths, in: m)
     }
     // Outputs beyond a sentence's end are 0.
     let sum = try m.node(
@@ -71,6 +71,6 @@ package struct BiLSTM: Architecture {
       Dropout(dropout)
       Dense(classes).named("output")
     }
-    try m.output("logits", net(mean, in: &m), shape: ["N", .size(classes)])
+    try m.output("logits", net(mean, in: m), shape: ["N", .size(classes)])
   }
 }

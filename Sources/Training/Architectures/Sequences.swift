@@ -11,13 +11,13 @@ package struct Forecast: Architecture {
   package var layers = 1
   package init() {}
 
-  package func build(_ m: inout ModelBuilder) throws(ModelError) {
+  package func build(_ m: ModelBuilder) throws(ModelError) {
     let series = try m.input("series", ["N", "T", .size(features)])
     let net = Sequential {
       LSTM(hidden, layers: layers).last.named("lstm")
       Dense(horizon).named("output")
     }
-    try m.output("forecast", net(series, in: &m), shape: ["N", .size(horizon)])
+    try m.output("forecast", net(series, in: m), shape: ["N", .size(horizon)])
   }
 }
 
@@ -30,15 +30,15 @@ package struct Parity: Architecture {
   package var hidden = 32
   package init() {}
 
-  package func build(_ m: inout ModelBuilder) throws(ModelError) {
+  package func build(_ m: ModelBuilder) throws(ModelError) {
     let bits = try m.input("bits", ["N", "T", 1])
     let lengths = try m.input("lengths", ["N"], .int32)
     let layer = kind.layer(hidden)
     let result = try m.scope("recurrent") { m throws(ModelError) in
-      try layer.run(bits, lengths: lengths, in: &m)
+      try layer.run(bits, lengths: lengths, in: m)
     }
     try m.output(
-      "logits", Dense(2).named("output")(result.last, in: &m), shape: ["N", 2])
+      "logits", Dense(2).named("output")(result.last, in: m), shape: ["N", 2])
   }
 }
 
@@ -53,12 +53,12 @@ package struct Adding: Architecture {
   package var forgetBias = 1.0
   package init() {}
 
-  package func build(_ m: inout ModelBuilder) throws(ModelError) {
+  package func build(_ m: ModelBuilder) throws(ModelError) {
     let sequence = try m.input("sequence", ["N", "T", 2])
     let net = Sequential {
       kind.layer(hidden, forgetBias: forgetBias).last.named("recurrent")
       Dense(1).named("output")
     }
-    try m.output("sum", net(sequence, in: &m), shape: ["N", 1])
+    try m.output("sum", net(sequence, in: m), shape: ["N", 1])
   }
 }

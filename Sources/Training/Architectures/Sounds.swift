@@ -25,7 +25,7 @@ package struct LogMel: Layer {
 
   /// Adds the nodes from `HannWindow` to `Log`.
   package func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     try x.expect(rank: 2, "[N, T]", for: "LogMel")
     func integer(_ value: Int, _ name: String) throws(ModelError) -> Signal {
@@ -58,17 +58,17 @@ package protocol SoundClassifier: Architecture {
   var rate: Int { get set }
   var classes: Int { get set }
   /// Adds the layers from `[N, bands, frames]` to the logits.
-  func classify(_ mel: Signal, in m: inout ModelBuilder) throws(ModelError) -> Signal
+  func classify(_ mel: Signal, in m: ModelBuilder) throws(ModelError) -> Signal
 }
 
 extension SoundClassifier {
-  package func build(_ m: inout ModelBuilder) throws(ModelError) {
+  package func build(_ m: ModelBuilder) throws(ModelError) {
     let audio = try m.input("audio", ["N", "T"])
     let front = Sequential {
       LogMel(rate: rate).named("mel")
       BatchNorm().named("norm")
     }
-    try m.output("logits", classify(front(audio, in: &m), in: &m), shape: ["N", .size(classes)])
+    try m.output("logits", classify(front(audio, in: m), in: m), shape: ["N", .size(classes)])
   }
 }
 
@@ -83,7 +83,7 @@ package struct SoundCNN: SoundClassifier {
   package var filters = [16, 32, 64]
   package init() {}
 
-  package func classify(_ mel: Signal, in m: inout ModelBuilder) throws(ModelError) -> Signal {
+  package func classify(_ mel: Signal, in m: ModelBuilder) throws(ModelError) -> Signal {
     let net = Sequential {
       for (index, count) in filters.enumerated() {
         Conv2D(count, 3, padding: 1, hasBias: false, weight: .heNormal).named("conv\(index + 1)")
@@ -94,7 +94,7 @@ package struct SoundCNN: SoundClassifier {
       GlobalAveragePool()
       Dense(classes).named("output")
     }
-    return try net(m.unsqueeze(mel, 1), in: &m)
+    return try net(m.unsqueeze(mel, 1), in: m)
   }
 }
 
@@ -106,11 +106,11 @@ package struct SoundGRU: SoundClassifier {
   package var hidden = 96
   package init() {}
 
-  package func classify(_ mel: Signal, in m: inout ModelBuilder) throws(ModelError) -> Signal {
+  package func classify(_ mel: Signal, in m: ModelBuilder) throws(ModelError) -> Signal {
     let net = Sequential {
       GRU(hidden).last.named("gru")
       Dense(classes).named("output")
     }
-    return try net(m.transpose(mel, [0, 2, 1]), in: &m)
+    return try net(m.transpose(mel, [0, 2, 1]), in: m)
   }
 }

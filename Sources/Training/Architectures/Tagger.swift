@@ -27,31 +27,31 @@ package struct Tagger: Architecture {
     self.tags = tags
   }
 
-  package func build(_ m: inout ModelBuilder) throws(ModelError) {
+  package func build(_ m: ModelBuilder) throws(ModelError) {
     let tokens = try m.input("tokens", ["N", "T"], .int64)
     let lengths = try m.input("lengths", ["N"], .int32)
     var parts = [
-      try Embedding(vocabulary, embedding, padding: 0).named("embedding")(tokens, in: &m)
+      try Embedding(vocabulary, embedding, padding: 0).named("embedding")(tokens, in: m)
     ]
     if let suffixes {
       for (name, count, size) in [("suffixes", suffixes, 30), ("shapes", WordShape.count, 10)] {
         let numbers = try m.input(name, ["N", "T"], .int64)
-        parts.append(try Embedding(count, size, padding: 0).named(name)(numbers, in: &m))
+        parts.append(try Embedding(count, size, padding: 0).named(name)(numbers, in: m))
       }
     }
     func dropped(_ x: Signal) throws(ModelError) -> Signal {
-      dropout > 0 ? try Dropout(dropout)(x, in: &m) : x
+      dropout > 0 ? try Dropout(dropout)(x, in: m) : x
     }
     let words = try dropped(m.concatenate(parts, axis: 2))
     let states = try m.scope("lstm") { m throws(ModelError) in
-      try LSTM(hidden, isBidirectional: true).run(words, lengths: lengths, in: &m).sequence
+      try LSTM(hidden, isBidirectional: true).run(words, lengths: lengths, in: m).sequence
     }
-    let emissions = try Dense(tags).named("output")(dropped(states), in: &m)
+    let emissions = try Dense(tags).named("output")(dropped(states), in: m)
     let chosen: Signal
     var scores: Signal?
     if hasChain {
       (chosen, scores) = try m.scope("crf") { m throws(ModelError) in
-        try LinearChain().decode(emissions, lengths: lengths, in: &m)
+        try LinearChain().decode(emissions, lengths: lengths, in: m)
       }
     } else {
       let best = try m.node("ArgMax", [emissions], [.int("axis", 2), .int("keepdims", 0)])

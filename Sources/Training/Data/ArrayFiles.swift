@@ -40,7 +40,8 @@ public enum ArrayFiles {
     do throws(DataError) {
       let (x, y) = (arrays[0], arrays[1])
       guard x.shape.first != nil, x.shape.first == y.shape.first else {
-        throw DataError("expected as many labels 'y' as features 'x', found x \(x) and y \(y)")
+        throw DataError(
+          "expected as many labels 'y' as features 'x', found x \(x.type) and y \(y.type)")
       }
       let isByte = x.elementType == .uint8
       let features = isByte ? x : try converted(x, toFloat: true, "x")
@@ -111,7 +112,7 @@ public enum ArrayFiles {
       case .uint32: return try integers(UInt32.self)
       case .uint16: return try integers(UInt16.self)
       case .uint8: return try integers(UInt8.self)
-      default: throw DataError("expected '\(name)' to hold numbers, found \(tensor)")
+      default: throw DataError("expected '\(name)' to hold numbers, found \(tensor.type)")
       }
     } catch { throw error as? DataError ?? DataError("'\(name)': \(error)") }
   }

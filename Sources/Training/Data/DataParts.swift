@@ -28,16 +28,18 @@ package struct DataParts: Sendable {
   /// Moves a share of the training examples, drawn at random, to the test or the validation examples.
   /// - Parameters:
   ///   - share: The share, more than 0 and less than 1.
+  ///   - byClass: Whether each class gives its share, where the examples have classes.
   ///   - size: The fewest examples that either side may have.
   /// - Throws: `DataError` if there are such examples already, or a side has too few.
   package mutating func setAside(
     _ part: WritableKeyPath<DataParts, (any ExampleSource)?> & Sendable, _ name: String,
-    share: Double, seed: UInt64, atLeast size: Int = 1
+    share: Double, seed: UInt64, byClass: Bool = false, atLeast size: Int = 1
   ) throws(DataError) {
     guard self[keyPath: part] == nil else {
       throw DataError("the data has \(name) examples of its own, so none can be set aside")
     }
-    let (rest, aside) = training.split(share: share, seed: seed)
+    let parts = byClass ? training.splitByClass(share: share, seed: seed) : nil
+    let (rest, aside) = parts ?? training.split(share: share, seed: seed)
     guard rest.count >= size, aside.count >= size else {
       throw DataError(
         "a \(name) share of \(share) makes \(aside.count) of \(training.count) examples and leaves "

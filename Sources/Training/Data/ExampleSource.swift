@@ -41,6 +41,26 @@ extension ExampleSource {
     return (subset(order.dropLast(rest).sorted()), subset(order.suffix(rest).sorted()))
   }
 
+  /// Divides the examples into two parts at random, with the same share of each class in both as far as
+  /// that is possible.
+  /// - Parameter share: The fraction of examples in the second part, 0 to 1.
+  /// - Returns: The parts, as large as those of `split`; `nil` if the examples have no class of their
+  ///   own.
+  func splitByClass(share: Double, seed: UInt64) -> (ExampleSubset, ExampleSubset)? {
+    guard let labels = classLabels, labels.count == count else { return nil }
+    var random = RandomStream(seed: seed, name: "split by class")
+    let classes = Dictionary(grouping: labels.indices) { labels[$0] }
+    var (seen, taken) = (0, [Int]())
+    for (_, members) in classes.sorted(by: { $0.key < $1.key }) {
+      seen += members.count
+      let wanted = Int((Double(seen) * min(max(share, 0), 1)).rounded()) - taken.count
+      let order = random.permutation(members.count)
+      taken += order.prefix(min(max(wanted, 0), members.count)).map { members[$0] }
+    }
+    let isTaken = Set(taken)
+    return (subset((0..<count).filter { !isTaken.contains($0) }), subset(taken.sorted()))
+  }
+
   /// Divides the examples into `k` folds for cross-validation. The sizes of the folds differ by at most
   /// one.
   /// - Returns: For each fold, the examples outside (`train`) and inside (`test`).

@@ -78,11 +78,12 @@ public struct ImageFolder: ExampleSource {
         throw text.hasPrefix(path) ? DataError(text) : DataError(text, in: path)
       }
       guard image.elementType != .string else {
-        throw DataError("expected a picture with numeric elements, found \(image)", in: path)
+        throw DataError("expected a picture with numeric elements, found \(image.type)", in: path)
       }
       if let first = images.first {
         guard image.type == first.type else {
-          throw DataError("expected a picture \(first) like the others, found \(image)", in: path)
+          throw DataError(
+            "expected a picture \(first.type) like the others, found \(image.type)", in: path)
         }
       }
       images.append(image)

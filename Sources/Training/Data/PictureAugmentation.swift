@@ -54,7 +54,7 @@ package struct PictureAugmentation: Sendable {
   ) throws(ModelError) -> Model {
     let (channels, height, width) = (sizes[0], sizes[1], sizes[2])
     let (rows, columns) = (height + 2 * reach, width + 2 * reach)
-    var m = ModelBuilder()
+    let m = ModelBuilder()
     let image = try m.input(
       "image", ["N", .size(channels), .size(height), .size(width)])
     let corner = try m.input("corner", ["N", 2], .int64)
@@ -94,7 +94,7 @@ package struct PictureAugmentation: Sendable {
   /// - Throws: `DataError` for other tensors than float32 `[N, C, H, W]`
   package func changed(_ images: Tensor, _ random: inout RandomStream) throws -> Tensor {
     guard images.elementType == .float32, images.shape.count == 4 else {
-      throw DataError("augmentation expects pictures float32[N,C,H,W], found \(images)")
+      throw DataError("augmentation expects pictures float32[N,C,H,W], found \(images.type)")
     }
     var mirrored: [Bool] = []
     var corners: [Int64] = []
@@ -139,7 +139,7 @@ extension Augmentation {
 
 extension ModelBuilder {
   /// Adds a constant int64 scalar.
-  fileprivate mutating func integer(_ value: Int) throws(ModelError) -> Signal {
+  fileprivate func integer(_ value: Int) throws(ModelError) -> Signal {
     try constant(Tensor(Int64(value)))
   }
 }

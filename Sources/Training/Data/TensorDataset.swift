@@ -35,14 +35,15 @@ public struct TensorDataset: ExampleSource {
       guard column.tensor.shape.first == count else {
         throw DataError(
           "expected '\(column.name)' to have \(count) examples like '\(first.name)', "
-            + "found \(column.tensor)")
+            + "found \(column.tensor.type)")
       }
       guard !columns[..<index].contains(where: { $0.name == column.name }) else {
         throw DataError("two columns are named '\(column.name)'")
       }
       guard column.divisor == nil || column.tensor.elementType == .uint8 else {
         throw DataError(
-          "expected '\(column.name)' to be uint8, since it has a divisor, found \(column.tensor)")
+          "expected '\(column.name)' to be uint8, since it has a divisor, found \(column.tensor.type)"
+        )
       }
       guard column.tensor.elementType != .string else {
         throw DataError("expected '\(column.name)' to hold numbers, found strings")

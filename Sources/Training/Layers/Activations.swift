@@ -15,7 +15,7 @@ extension NodeLayer {
 
   /// Adds the node.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     try m.node(Self.operatorType, [x], attributes)
   }
@@ -106,9 +106,9 @@ public struct Silu: Layer {
 
   /// Adds a `Sigmoid` and a `Mul` node.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
-    try m.multiply(x, Sigmoid()(x, in: &m))
+    try m.multiply(x, Sigmoid()(x, in: m))
   }
 }
 
@@ -153,7 +153,7 @@ public struct Reshape: Layer {
 
   /// Adds a `Reshape` node.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     try m.reshape(x, [0] + shape)
   }

@@ -35,16 +35,16 @@ package struct BoltzmannMachine: Sendable {
 
   /// Adds the machine to a model.
   /// - Parameter v: The visible units or their probabilities, `[N, visible]`.
-  func callAsFunction(_ v: Signal, in m: inout ModelBuilder) throws(ModelError) -> Values {
+  func callAsFunction(_ v: Signal, in m: ModelBuilder) throws(ModelError) -> Values {
     let visible = try v.size(-1, for: "BoltzmannMachine")
     let nodes = Nodes(
       weight: try m.parameter("weight", [units, visible], weight),
       hiddenBias: try m.parameter("bias", [units], .zeros),
       visibleBias: try m.parameter("visible_bias", [visible], .zeros))
-    let hidden = try Sigmoid()(nodes.up(v, &m), in: &m)
+    let hidden = try Sigmoid()(nodes.up(v, m), in: m)
     return Values(
-      hidden: hidden, reconstruction: try nodes.down(hidden, &m),
-      error: try error(of: nodes.stopped(v, &m), nodes, &m))
+      hidden: hidden, reconstruction: try nodes.down(hidden, m),
+      error: try error(of: nodes.stopped(v, m), nodes, m))
   }
 
   /// The reconstruction error, whose gradient is that of `F(v) − F(v') + ½ · weightDecay · ‖W‖²`, where
@@ -54,36 +54,36 @@ package struct BoltzmannMachine: Sendable {
   /// As in section 3 of the guide, the chain draws the hidden units and takes the probabilities of the
   /// visible ones, and the gradient contains probabilities: `⟨v P(h|v)⟩ − ⟨v' P(h|v')⟩`.
   private func error(
-    of v: Signal, _ nodes: Nodes, _ m: inout ModelBuilder
+    of v: Signal, _ nodes: Nodes, _ m: ModelBuilder
   ) throws(ModelError) -> Signal {
-    let first = try nodes.up(v, &m)
-    let hidden = try Sigmoid()(first, in: &m)
+    let first = try nodes.up(v, m)
+    let hidden = try Sigmoid()(first, in: m)
     var (last, end) = (first, v)
     for step in 0..<gibbsSteps {
       let drawn = try m.node(
-        "Bernoulli", [step == 0 ? hidden : Sigmoid()(last, in: &m)],
+        "Bernoulli", [step == 0 ? hidden : Sigmoid()(last, in: m)],
         [.int("dtype", Int(ElementType.bool.rawValue))])
-      end = try nodes.stopped(nodes.down(m.cast(drawn, to: v.elementType), &m), &m)
-      last = try nodes.up(end, &m)
+      end = try nodes.stopped(nodes.down(m.cast(drawn, to: v.elementType), m), m)
+      last = try nodes.up(end, m)
     }
     let softplus = try m.node(
-      "Sub", [Softplus()(last, in: &m), Softplus()(first, in: &m)])
+      "Sub", [Softplus()(last, in: m), Softplus()(first, in: m)])
     let linear = try m.node("MatMul", [m.node("Sub", [end, v]), nodes.visibleBias])
     let penalty = try m.multiply(
       m.node("ReduceSumSquare", [nodes.weight], [.int("keepdims", 0)]),
       m.scalar(weightDecay / 2))
-    let energy = try m.add(m.add(linear, sum(softplus, &m)), penalty)
+    let energy = try m.add(m.add(linear, sum(softplus, m)), penalty)
 
-    let difference = try m.node("Sub", [v, nodes.down(hidden, &m)])
+    let difference = try m.node("Sub", [v, nodes.down(hidden, m)])
     let error = try m.node(
       "ReduceMean", [m.multiply(difference, difference), m.integers([1], hint: "axes")],
       [.int("keepdims", 0)])
     // The energy and its copy cancel out; only the first has a gradient.
-    let zero = try m.node("Sub", [energy, nodes.stopped(energy, &m)])
-    return try m.add(nodes.stopped(error, &m), zero)
+    let zero = try m.node("Sub", [energy, nodes.stopped(energy, m)])
+    return try m.add(nodes.stopped(error, m), zero)
   }
 
-  private func sum(_ x: Signal, _ m: inout ModelBuilder) throws(ModelError) -> Signal {
+  private func sum(_ x: Signal, _ m: ModelBuilder) throws(ModelError) -> Signal {
     try m.node("ReduceSum", [x, m.integers([1], hint: "axes")], [.int("keepdims", 0)])
   }
 }
@@ -95,17 +95,17 @@ private struct Nodes {
   let visibleBias: Signal
 
   /// `c + W v`
-  func up(_ v: Signal, _ m: inout ModelBuilder) throws(ModelError) -> Signal {
+  func up(_ v: Signal, _ m: ModelBuilder) throws(ModelError) -> Signal {
     try m.node("Gemm", [v, weight, hiddenBias], [.int("transB", 1)])
   }
 
   /// `P(v = 1 | h)`
-  func down(_ h: Signal, _ m: inout ModelBuilder) throws(ModelError) -> Signal {
-    try Sigmoid()(m.node("Gemm", [h, weight, visibleBias]), in: &m)
+  func down(_ h: Signal, _ m: ModelBuilder) throws(ModelError) -> Signal {
+    try Sigmoid()(m.node("Gemm", [h, weight, visibleBias]), in: m)
   }
 
   /// `x` without a gradient.
-  func stopped(_ x: Signal, _ m: inout ModelBuilder) throws(ModelError) -> Signal {
+  func stopped(_ x: Signal, _ m: ModelBuilder) throws(ModelError) -> Signal {
     try m.nodes("Identity", [x], outputs: ["stopped"])[0]
   }
 }

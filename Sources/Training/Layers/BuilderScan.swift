@@ -14,28 +14,30 @@ extension ModelBuilder {
   ///   - body: Adds the nodes of one step. It may use values from outside.
   /// - Returns: The states after the last step, and the stacked outputs.
   /// - Throws: `ModelError` if the body throws it, or changes the type of a state.
-  mutating func scan(
+  func scan(
     _ name: String, states: [Signal], over values: [(signal: Signal, axis: Int)],
     outputAxis: Int = 0, isReversed: Bool = false,
-    _ body: (inout ModelBuilder, _ states: [Signal], _ slices: [Signal]) throws(ModelError) -> (
+    _ body: (ModelBuilder, _ states: [Signal], _ slices: [Signal]) throws(ModelError) -> (
       states: [Signal], outputs: [Signal]
     )
   ) throws(ModelError) -> (states: [Signal], outputs: [Signal]) {
     let outside = builder
     let (before, results, graph) = try scope(name) { m throws(ModelError) in
       m.builder = GraphBuilder(taken: Set(outside.nodes.flatMap(\.outputs)))
+      defer { m.builder = outside }
       let before = states.map { state in
         Signal(
-          name: m.builder.unique(m.scoped("state")), elementType: state.elementType,
+          builder: m, name: m.builder.unique(m.scoped("state")), elementType: state.elementType,
           shape: state.shape)
       }
       let slices = values.map { value, axis in
         var shape = value.shape
         shape.dimensions.remove(at: axis)
         return Signal(
-          name: m.builder.unique(m.scoped("slice")), elementType: value.elementType, shape: shape)
+          builder: m, name: m.builder.unique(m.scoped("slice")), elementType: value.elementType,
+          shape: shape)
       }
-      let results = try body(&m, before, slices)
+      let results = try body(m, before, slices)
       func info(_ signal: Signal) -> ValueInfo {
         ValueInfo(signal.name, .tensor(signal.elementType, signal.shape))
       }
@@ -43,10 +45,9 @@ extension ModelBuilder {
         name: m.scoped("body"), nodes: m.builder.nodes, inputs: (before + slices).map(info),
         outputs: (results.states + results.outputs).map(info),
         initializers: m.builder.initializers)
-      m.builder = outside
-      for name in graph.allNames { _ = m.builder.unique(name) }
       return (before, results, graph)
     }
+    for name in graph.allNames { _ = builder.unique(name) }
     for (old, new) in zip(before, results.states) where old.elementType != new.elementType {
       throw error("the state of a Scan changes from \(old.elementType) to \(new.elementType)")
     }
@@ -64,7 +65,7 @@ extension ModelBuilder {
     let signals = zip(names, results.states + results.outputs).enumerated().map { index, pair in
       var shape = index < states.count ? states[index].shape : pair.1.shape
       if index >= states.count { shape.dimensions.insert(length, at: outputAxis) }
-      return Signal(name: pair.0, elementType: pair.1.elementType, shape: shape)
+      return Signal(builder: self, name: pair.0, elementType: pair.1.elementType, shape: shape)
     }
     return (Array(signals[..<states.count]), Array(signals[states.count...]))
   }

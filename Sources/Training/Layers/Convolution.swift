@@ -50,7 +50,7 @@ public struct Convolution<Axes: SpatialAxes>: Layer {
 
   /// Adds a `Conv` node.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     let what = "Conv\(Axes.count)D"
     try x.expect(rank: Axes.count + 2, "[N, C, …] with \(Axes.count) spatial axes", for: what)

@@ -32,7 +32,7 @@ public struct Dense: Layer {
 
   /// Adds a `Gemm` node for a matrix, otherwise a `MatMul` and an `Add` node.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     let size = try x.size(-1, for: "Dense")
     let fans = Fans(input: size, output: units)

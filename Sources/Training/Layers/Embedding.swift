@@ -30,7 +30,7 @@ public struct Embedding: Layer {
 
   /// Adds a `Gather` node and, with padding, a mask.
   public func callAsFunction(
-    _ tokens: Signal, in m: inout ModelBuilder
+    _ tokens: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     let table = try m.parameter("weight", [count, size], weight)
     let rows = try m.node("Gather", [table, tokens])
@@ -53,7 +53,7 @@ public struct OneHot: Layer {
 
   /// Adds a `OneHot` node.
   public func callAsFunction(
-    _ tokens: Signal, in m: inout ModelBuilder
+    _ tokens: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     let depth = try m.constant(Tensor(Int64(count)), hint: "depth")
     let pair =

@@ -8,7 +8,7 @@ public protocol Layer: Sendable {
   /// Adds the layer's nodes and parameters to a model.
   /// - Returns: The layer's output.
   /// - Throws: `ModelError` if the layer does not accept the input.
-  func callAsFunction(_ x: Signal, in m: inout ModelBuilder) throws(ModelError) -> Signal
+  func callAsFunction(_ x: Signal, in m: ModelBuilder) throws(ModelError) -> Signal
 }
 
 extension Layer {
@@ -27,9 +27,9 @@ extension Layer {
     output: String = "output", name: String = "model", seed: UInt64 = 0,
     operators: [any Operator.Type] = []
   ) throws(ModelError) -> Model {
-    var m = ModelBuilder(seed: seed, operators: operators)
+    let m = ModelBuilder(seed: seed, operators: operators)
     let x = try m.input(input, shape, elementType)
-    try m.output(output, self(x, in: &m))
+    try m.output(output, self(x, in: m))
     return try m.model(name: name)
   }
 
@@ -68,9 +68,9 @@ public struct Named: Layer {
 
   /// Adds the layer in a scope with its name.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
-    try m.scope(name) { m throws(ModelError) in try layer(x, in: &m) }
+    try m.scope(name) { m throws(ModelError) in try layer(x, in: m) }
   }
 }
 
@@ -104,12 +104,12 @@ public struct Sequential: Layer {
 
   /// Adds the layers in order.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     var x = x
     for (index, layer) in layers.enumerated() {
       let named = layer as? Named ?? Named("\(index)", layer)
-      x = try named(x, in: &m)
+      x = try named(x, in: m)
     }
     return x
   }
@@ -132,10 +132,10 @@ public struct Residual: Layer {
 
   /// Adds both paths and an `Add` node.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
-    let y = try body.named("body")(x, in: &m)
-    return try m.add(y, shortcut.named("shortcut")(x, in: &m))
+    let y = try body.named("body")(x, in: m)
+    return try m.add(y, shortcut.named("shortcut")(x, in: m))
   }
 }
 
@@ -158,13 +158,13 @@ public struct Parallel: Layer {
 
   /// Adds all branches and a `Concat` node.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     guard !branches.isEmpty else { throw m.error("Parallel needs at least one branch") }
     var results: [Signal] = []
     for (index, branch) in branches.enumerated() {
       let named = branch as? Named ?? Named("\(index)", branch)
-      results.append(try named(x, in: &m))
+      results.append(try named(x, in: m))
     }
     return try m.concatenate(results, axis: axis)
   }

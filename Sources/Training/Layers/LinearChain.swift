@@ -41,7 +41,7 @@ public struct LinearChain: Sendable {
   /// - Returns: The classes, int64 `[N, T]`, −1 past the end of a sequence, and their scores, `[N]`.
   /// - Throws: `ModelError` if the number of classes is not known.
   public func decode(
-    _ emissions: Signal, lengths: Signal, in m: inout ModelBuilder
+    _ emissions: Signal, lengths: Signal, in m: ModelBuilder
   ) throws(ModelError) -> (classes: Signal, scores: Signal) {
     try emissions.expect(rank: 3, "[N, T, C]", for: "LinearChain")
     let count = try emissions.size(2, for: "LinearChain")
@@ -83,7 +83,7 @@ public struct LinearChain: Sendable {
 
 extension ModelBuilder {
   /// Which steps of `x`, `[N, T, …]`, are before the end of their sequence: bool `[N, T]`.
-  mutating func isInside(_ x: Signal, lengths: Signal) throws(ModelError) -> Signal {
+  func isInside(_ x: Signal, lengths: Signal) throws(ModelError) -> Signal {
     let size = try squeeze(node("Shape", [x], [.int("start", 1), .int("end", 2)]), 0)
     let zero = try constant(Tensor(0 as Int64), hint: "zero")
     let one = try constant(Tensor(1 as Int64), hint: "one")
@@ -92,12 +92,12 @@ extension ModelBuilder {
   }
 
   /// `classes` with −1 past the end of a sequence.
-  mutating func padded(_ classes: Signal, _ isInside: Signal) throws(ModelError) -> Signal {
+  func padded(_ classes: Signal, _ isInside: Signal) throws(ModelError) -> Signal {
     try node("Where", [isInside, classes, constant(Tensor(-1 as Int64), hint: "none")])
   }
 
   /// The maximum along an axis, which is removed.
-  fileprivate mutating func maximum(_ x: Signal, axis: Int) throws(ModelError) -> Signal {
+  fileprivate func maximum(_ x: Signal, axis: Int) throws(ModelError) -> Signal {
     try node("ReduceMax", [x, integers([axis], hint: "axes")], [.int("keepdims", 0)])
   }
 }

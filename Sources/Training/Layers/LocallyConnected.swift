@@ -38,7 +38,7 @@ public struct LocallyConnected<Axes: SpatialAxes>: Layer {
   /// Adds a `Gather` node, which collects the elements of each window, and a `MatMul` node for all
   /// windows.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     let what = "LocallyConnected\(Axes.count)D"
     try x.expect(rank: Axes.count + 2, "[N, C, …] with \(Axes.count) spatial axes", for: what)
@@ -73,7 +73,7 @@ public struct LocallyConnected<Axes: SpatialAxes>: Layer {
     y = try m.node(
       "Gather",
       [
-        Flatten()(y, in: &m),
+        Flatten()(y, in: m),
         m.constant(Tensor(shape: [rows, columns], indices), hint: "windows"),
       ], [.int("axis", 1)])
     let fans = Fans(input: columns, output: filters * columns / channels)

@@ -5,17 +5,19 @@ import ONNXOperators
 /// Builds a model from inputs, layers and outputs.
 ///
 /// ```swift
-/// var m = ModelBuilder(seed: 1)
+/// let m = ModelBuilder(seed: 1)
 /// let image = try m.input("image", ["N", 1, 28, 28])
-/// let features = try Conv2D(6, 5, padding: 2)(image, in: &m)
-/// try m.output("logits", Dense(10)(Flatten()(features, in: &m), in: &m))
+/// let features = try Conv2D(6, 5, padding: 2)(image, in: m)
+/// try m.output("logits", Dense(10)(Flatten()(features, in: m), in: m))
 /// let model = try m.model(name: "small")
 /// ```
 /// Each node is checked, and the types of its outputs are inferred, as soon as it is added. The model
 /// has nodes of the standard's operator set `GraphBuilder.operatorSet`, and of the newest version of any
-/// other domain that it uses. Its floating-point initializers are parameters or running statistics; other floating-point constants are `Constant`
-/// nodes.
-public struct ModelBuilder: Sendable {
+/// other domain that it uses. Its floating-point initializers are parameters or running statistics;
+/// other floating-point constants are `Constant` nodes.
+///
+/// A builder may be used by one thread at a time. Signals refer to it, so that `a + b` adds a node.
+public final class ModelBuilder {
   /// The seed of the parameters' initial values. Each parameter is drawn from the seed and its name.
   public let seed: UInt64
   /// The element type of parameters, and the default for inputs.
@@ -23,9 +25,9 @@ public struct ModelBuilder: Sendable {
   /// Whether parameters get values. Without, only their shapes are of use.
   private let drawsValues: Bool
   private let registry: Registry
-  var builder = GraphBuilder()
+  var builder: GraphBuilder
   private(set) var path: [String] = []
-  private var inputs: [ValueInfo] = []
+  private(set) var inputs: [ValueInfo] = []
   private var outputs: [ValueInfo] = []
   /// The output's name by the name that the value has while the model is built.
   private var renamed: [String: String] = [:]
@@ -37,20 +39,23 @@ public struct ModelBuilder: Sendable {
   ///   - seed: The seed of the parameters' initial values.
   ///   - elementType: float32 or float64.
   ///   - operators: Operators that this package lacks, as in `SessionOptions.operators`.
-  public init(
+  public convenience init(
     seed: UInt64 = 0, elementType: ElementType = .float32, operators: [any Operator.Type] = []
   ) {
     self.init(seed: seed, elementType: elementType, operators: operators, drawsValues: true)
   }
 
-  /// - Parameter drawsValues: Whether parameters get values. Without, nothing touches their memory, and a
-  ///   model of any size is built at once.
+  /// - Parameters:
+  ///   - drawsValues: Whether parameters get values. Without, nothing touches their memory, and a model
+  ///     of any size is built at once.
+  ///   - builder: The builder of the graph that the nodes are added to.
   package init(
     seed: UInt64 = 0, elementType: ElementType = .float32, operators: [any Operator.Type] = [],
-    drawsValues: Bool
+    drawsValues: Bool, builder: GraphBuilder = GraphBuilder()
   ) {
     precondition([.float32, .float64].contains(elementType), "parameters are float32 or float64")
     self.drawsValues = drawsValues
+    self.builder = builder
     registry = Registry.standard.adding(operators)
     self.seed = seed
     self.elementType = elementType
@@ -59,12 +64,12 @@ public struct ModelBuilder: Sendable {
   // MARK: Names
 
   /// Calls `body` with `name` and a dot as a prefix of all names that it adds, as in `encoder.weight`.
-  public mutating func scope<R>(
-    _ name: String, _ body: (inout ModelBuilder) throws(ModelError) -> R
+  public func scope<R>(
+    _ name: String, _ body: (ModelBuilder) throws(ModelError) -> R
   ) throws(ModelError) -> R {
     path.append(name)
     defer { path.removeLast() }
-    return try body(&self)
+    return try body(self)
   }
 
   /// The name with the prefix of the scope.
@@ -73,7 +78,7 @@ public struct ModelBuilder: Sendable {
   /// The scope, for errors.
   private var label: String { path.isEmpty ? "" : " in '\(path.joined(separator: "."))'" }
 
-  private mutating func claim(_ name: String) throws(ModelError) {
+  private func claim(_ name: String) throws(ModelError) {
     guard builder.unique(name) == name else {
       throw .graph("the name '\(name)' is already taken in the model")
     }
@@ -84,20 +89,20 @@ public struct ModelBuilder: Sendable {
   /// Adds an input.
   /// - Parameter elementType: The element type. The default is the builder's.
   /// - Throws: `ModelError.graph` if the name is taken.
-  public mutating func input(
+  public func input(
     _ name: String, _ shape: Shape, _ elementType: ElementType? = nil
   ) throws(ModelError) -> Signal {
     try claim(name)
     let type = elementType ?? self.elementType
     inputs.append(ValueInfo(name, .tensor(type, shape)))
-    return Signal(name: name, elementType: type, shape: shape)
+    return Signal(builder: self, name: name, elementType: type, shape: shape)
   }
 
   /// Makes a value an output.
   /// - Parameter shape: The shape to declare. The default is the inferred one, which may lack names of
   ///   free sizes.
   /// - Throws: `ModelError.graph` if the name is taken.
-  public mutating func output(
+  public func output(
     _ name: String, _ value: Signal, shape: Shape? = nil
   ) throws(ModelError) {
     try claim(name)
@@ -112,7 +117,7 @@ public struct ModelBuilder: Sendable {
   /// Adds a parameter: an initializer with values drawn from the seed and the name.
   /// - Parameter fans: The fans for `initializer`. By default they follow from the shape.
   /// - Throws: `ModelError.graph` if the shape is not possible or memory runs out.
-  public mutating func parameter(
+  public func parameter(
     _ name: String, _ shape: [Int], _ initializer: Initializer, fans: Fans? = nil
   ) throws(ModelError) -> Signal {
     try parameter(name, shape, blocks: [initializer], of: shape, fans: fans)
@@ -125,7 +130,7 @@ public struct ModelBuilder: Sendable {
   ///   - blockShape: The shape of a block. The blocks together must fill `shape`.
   ///   - fans: The fans for the initializers. By default they follow from `blockShape`.
   /// - Throws: `ModelError.graph` if the shape is not possible or memory runs out.
-  public mutating func parameter(
+  public func parameter(
     _ name: String, _ shape: [Int], blocks: [Initializer], of blockShape: [Int], fans: Fans? = nil
   ) throws(ModelError) -> Signal {
     let label = scoped(name)
@@ -154,13 +159,14 @@ public struct ModelBuilder: Sendable {
     return initializer(values, label)
   }
 
-  private mutating func initializer(_ tensor: Tensor, _ name: String) -> Signal {
+  private func initializer(_ tensor: Tensor, _ name: String) -> Signal {
     let name = builder.constant(tensor, hint: name)
-    return Signal(name: name, elementType: tensor.elementType, shape: Shape(tensor.shape))
+    return Signal(
+      builder: self, name: name, elementType: tensor.elementType, shape: Shape(tensor.shape))
   }
 
   /// Adds a constant, which is not trained.
-  public mutating func constant(
+  public func constant(
     _ tensor: Tensor, hint: String = "constant"
   ) throws(ModelError) -> Signal {
     if tensor.elementType == .int64 || tensor.elementType == .int32 {
@@ -173,15 +179,10 @@ public struct ModelBuilder: Sendable {
   }
 
   /// Adds a constant list of int64 numbers, such as sizes or axes.
-  public mutating func integers(
+  public func integers(
     _ values: [Int], hint: String = "constant"
   ) throws(ModelError) -> Signal {
     try constant(Tensor(shape: [values.count], values.map(Int64.init)), hint: hint)
-  }
-
-  /// Adds a constant scalar of the builder's element type.
-  public mutating func scalar(_ value: Double) throws(ModelError) -> Signal {
-    try constant(elementType == .float64 ? Tensor(value) : Tensor(Float(value)))
   }
 
   // MARK: Nodes
@@ -191,8 +192,8 @@ public struct ModelBuilder: Sendable {
   ///   - inputs: The inputs; `nil` for an omitted one.
   ///   - domain: The operator's domain; `nil` for the standard's.
   /// - Throws: `ModelError.node` if there is no such operator or it does not accept the attributes or
-  ///   inputs.
-  public mutating func node(
+  ///   inputs, `ModelError.graph` if an input belongs to another builder.
+  public func node(
     _ operatorType: String, _ inputs: [Signal?], _ attributes: [Attribute] = [],
     domain: String? = nil
   ) throws(ModelError) -> Signal {
@@ -205,11 +206,15 @@ public struct ModelBuilder: Sendable {
   ///   - inputs: The inputs; `nil` for an omitted one.
   ///   - outputs: Names for the outputs. The builder makes them unique.
   ///   - domain: The operator's domain; `nil` for the standard's.
-  /// - Throws: `ModelError.node` if the operator does not accept the attributes or inputs.
-  public mutating func nodes(
+  /// - Throws: `ModelError.node` if the operator does not accept the attributes or inputs,
+  ///   `ModelError.graph` if an input belongs to another builder.
+  public func nodes(
     _ operatorType: String, _ inputs: [Signal?], _ attributes: [Attribute] = [],
     outputs: [String], domain: String? = nil
   ) throws(ModelError) -> [Signal] {
+    if let stranger = inputs.lazy.compactMap({ $0 }).first(where: { $0.builder !== self }) {
+      throw error("the value '\(stranger.name)' belongs to another model")
+    }
     let operatorSet = version(of: domain)
     let names = builder.nodes(
       operatorType, inputs.map { $0?.name ?? "" }, attributes, outputs: outputs.map(scoped),
@@ -230,7 +235,8 @@ public struct ModelBuilder: Sendable {
         guard let type = types[index].tensorType, let shape = type.shape else {
           throw .output(index, "its rank cannot be inferred from the inputs")
         }
-        signals.append(Signal(name: name, elementType: type.elementType, shape: shape))
+        signals.append(
+          Signal(builder: self, name: name, elementType: type.elementType, shape: shape))
       }
       return signals
     } catch {

@@ -20,7 +20,7 @@ public struct BatchNorm: Layer {
 
   /// Adds a `BatchNormalization` node.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     let channels = try x.size(1, for: "BatchNorm")
     let inputs = [
@@ -50,7 +50,7 @@ public struct LayerNorm: Layer {
 
   /// Adds a `LayerNormalization` node.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     guard axes > 0, axes < x.rank else {
       throw m.error(
@@ -88,7 +88,7 @@ public struct LocalResponseNorm: Layer {
 
   /// Adds an `LRN` node.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     try m.node(
       "LRN", [x],
@@ -106,7 +106,7 @@ public struct Dropout: Layer {
 
   /// Adds a `Dropout` node in inference mode.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     guard ratio >= 0, ratio < 1 else {
       throw m.error("Dropout expects a ratio of at least 0 and less than 1, got \(ratio)")

@@ -41,7 +41,7 @@ public struct MaxPool<Axes: SpatialAxes>: Layer {
 
   /// Adds a `MaxPool` node.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     let attributes = try window.attributes(x, axes: Axes.count, "MaxPool\(Axes.count)D")
     return try m.node(
@@ -64,7 +64,7 @@ public struct AveragePool<Axes: SpatialAxes>: Layer {
 
   /// Adds an `AveragePool` node.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
     let attributes = try window.attributes(x, axes: Axes.count, "AveragePool\(Axes.count)D")
     return try m.node("AveragePool", [x], attributes + [.int("count_include_pad", 1)])
@@ -91,9 +91,9 @@ public struct GlobalAveragePool: Layer {
 
   /// Adds a `GlobalAveragePool` and a `Flatten` node.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
-    try Flatten()(m.node("GlobalAveragePool", [x]), in: &m)
+    try Flatten()(m.node("GlobalAveragePool", [x]), in: m)
   }
 }
 
@@ -104,8 +104,8 @@ public struct GlobalMaxPool: Layer {
 
   /// Adds a `GlobalMaxPool` and a `Flatten` node.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
-    try Flatten()(m.node("GlobalMaxPool", [x]), in: &m)
+    try Flatten()(m.node("GlobalMaxPool", [x]), in: m)
   }
 }

@@ -40,7 +40,7 @@ public struct RecurrentOptions: Sendable {
 }
 
 /// The outputs of a recurrent layer.
-public struct RecurrentOutput: Sendable {
+public struct RecurrentOutput {
   /// The outputs of the top layer at all steps: `[N, T, directions · hidden]`, or
   /// `[T, N, directions · hidden]` if time is first.
   public var sequence: Signal
@@ -80,9 +80,9 @@ extension RecurrentLayer {
   /// Adds the layers.
   /// - Returns: `RecurrentOutput.sequence`.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
-    try run(x, in: &m).sequence
+    try run(x, in: m).sequence
   }
 
   /// A layer whose output is `RecurrentOutput.last`.
@@ -96,7 +96,7 @@ extension RecurrentLayer {
   /// - Throws: `ModelError` if an input has another shape or an option is out of range.
   public func run(
     _ x: Signal, h: Signal? = nil, c: Signal? = nil, lengths: Signal? = nil,
-    in m: inout ModelBuilder
+    in m: ModelBuilder
   ) throws(ModelError) -> RecurrentOutput {
     let what = Self.operatorType
     try x.expect(rank: 3, options.isTimeFirst ? "[T, N, I]" : "[N, T, I]", for: what)
@@ -107,14 +107,14 @@ extension RecurrentLayer {
     }
     guard c == nil || Self.hasCell else { throw m.error("\(what) has no cell state") }
     let directions = options.directions
-    let hs = try split(h, &m)
-    let cs = try split(c, &m)
+    let hs = try split(h, m)
+    let cs = try split(c, m)
     var x = options.isTimeFirst ? x : try m.transpose(x, [1, 0, 2])
     var lastH: [Signal] = []
     var lastC: [Signal] = []
     for layer in 0..<options.layers {
-      if layer > 0, options.dropout > 0 { x = try Dropout(options.dropout)(x, in: &m) }
-      let outputs = try node(x, lengths, hs?[layer], cs?[layer], layer, &m)
+      if layer > 0, options.dropout > 0 { x = try Dropout(options.dropout)(x, in: m) }
+      let outputs = try node(x, lengths, hs?[layer], cs?[layer], layer, m)
       lastH.append(outputs[1])
       if Self.hasCell { lastC.append(outputs[2]) }
       let isTop = layer == options.layers - 1
@@ -139,7 +139,7 @@ extension RecurrentLayer {
 
   /// The states of each layer: `[directions, N, hidden]`.
   private func split(
-    _ state: Signal?, _ m: inout ModelBuilder
+    _ state: Signal?, _ m: ModelBuilder
   ) throws(ModelError) -> [Signal]? {
     guard let state else { return nil }
     let directions = options.directions
@@ -159,7 +159,7 @@ extension RecurrentLayer {
   /// Adds the node and the parameters of one layer.
   private func node(
     _ x: Signal, _ lengths: Signal?, _ h: Signal?, _ c: Signal?, _ layer: Int,
-    _ m: inout ModelBuilder
+    _ m: ModelBuilder
   ) throws(ModelError) -> [Signal] {
     let size = try x.size(2, for: Self.operatorType)
     let (hidden, directions, gates) = (options.hidden, options.directions, Self.gates)

@@ -10,9 +10,9 @@ public struct LastStep: Layer {
 
   /// Adds the recurrent layer.
   public func callAsFunction(
-    _ x: Signal, in m: inout ModelBuilder
+    _ x: Signal, in m: ModelBuilder
   ) throws(ModelError) -> Signal {
-    try layer.run(x, in: &m).last
+    try layer.run(x, in: m).last
   }
 }
 

@@ -1,8 +1,11 @@
 import ONNXFormat
 import ONNXInterpreter
 
-/// A value of a model that is being built: the input or output of a layer.
-public struct Signal: Sendable, Hashable {
+/// A value of a model that is being built: the input or output of a layer. `a + b`, `tanh(a)` and the
+/// other functions of `SignalFunctions.swift` add nodes to the model.
+public struct Signal: Hashable {
+  /// The builder of the model that the value belongs to.
+  public let builder: ModelBuilder
   /// The name in the graph.
   public let name: String
   /// The element type.
@@ -12,6 +15,14 @@ public struct Signal: Sendable, Hashable {
 
   /// The number of axes.
   public var rank: Int { shape.rank }
+
+  /// Whether two signals are the same value of the same model.
+  public static func == (a: Signal, b: Signal) -> Bool {
+    a.name == b.name && a.builder === b.builder
+  }
+
+  /// Hashes the name.
+  public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 
   /// The size of an axis.
   /// - Parameters:

@@ -52,7 +52,7 @@ struct UpdateGraph {
     ]
     let time = builder.add(StepModel.time, builder.scalar(1, .float64))
     carried[StepModel.time] = time
-    initial[StepModel.time] = Tensor(0.0)
+    initial[StepModel.time] = Tensor(0.0 as Double)
     var rates: [ElementType: String] = [:]
     for (name, type) in parameters {
       guard let gradient = gradients[name] else { continue }

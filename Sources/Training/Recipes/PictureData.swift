@@ -18,7 +18,8 @@ package struct PictureData {
 
   /// Reads a folder of IDX files, a folder with a subfolder of pictures for each class, or a `.npz` file
   /// with arrays `x` and `y` and, optionally, `validation_x`, `validation_y`, `test_x` and `test_y`. A
-  /// tenth of the pictures becomes the test data if there is none.
+  /// folder of pictures may be divided into `train` and `test` or `validation`, with a subfolder for each
+  /// class in each. Otherwise a tenth of each class becomes the test data if there is none.
   /// - Parameters:
   ///   - seed: The seed for the choice of test examples.
   ///   - wanted: The sizes `[C, H, W]` that picture files are converted to; `nil` for those of the first
@@ -49,25 +50,31 @@ package struct PictureData {
       parts = DataParts(training: folder.train, test: folder.test)
       counted = counted ?? folder.classCount
     } else {
-      let files = try ImageFolder(path) { try decode($0, nil) }
+      let folders = try PictureFolders(path)
+      let files = try ImageFolder(folders.training) { try decode($0, nil) }
       var sizes = try wanted ?? files.commonSizes(decode)
       if let size { sizes = [sizes[0]] + size }
       let final = sizes
-      parts = DataParts(training: try ImageFolder(path) { try decode($0, final) })
+      func part(_ folder: String) throws(DataError) -> ImageFolder {
+        try ImageFolder(folder, classNames: files.classNames) { try decode($0, final) }
+      }
+      parts = DataParts(
+        training: try part(folders.training), validation: try folders.validation.map(part),
+        test: try folders.test.map(part))
       names = files.classNames
       counted = counted ?? files.classNames.count
     }
     guard let example = try parts.training.batch(of: [0]).tensors[pictures] else {
       throw DataError("expected pictures, found none", in: path)
     }
-    if parts.test == nil {
-      try parts.setAside(\.test, "test", share: 0.1, seed: seed, atLeast: 0)
+    if parts.test == nil, parts.validation == nil || isArchive {
+      try parts.setAside(\.test, "test", share: 0.1, seed: seed, byClass: true, atLeast: 0)
       if parts.test?.count == 0 { parts.test = nil }
     }
     var sizes = Array(example.shape.dropFirst())
     if sizes.count == 2 { sizes.insert(1, at: 0) }
     guard sizes.count == 3 else {
-      throw DataError("expected pictures [N,C,H,W], found \(example)", in: path)
+      throw DataError("expected pictures [N,C,H,W], found \(example.type)", in: path)
     }
     guard let counted, counted >= 2 else {
       throw DataError("expected at least 2 classes, found fewer", in: path)
@@ -86,6 +93,34 @@ package struct PictureData {
     source.batches(size: size, seed: seed, dropsRest: dropsRest).renamed([
       pictures: input, labels: Loss.labels,
     ])
+  }
+}
+
+/// The folders of a divided set of pictures.
+private struct PictureFolders {
+  var training: String
+  var validation: String?
+  var test: String?
+
+  private static let names: KeyValuePairs = [
+    "train": ["train", "training"], "validation": ["validation", "valid", "val"],
+    "test": ["test", "testing"],
+  ]
+
+  /// A folder is divided if its only subfolders are those of parts, and that for training has a
+  /// subfolder for each class.
+  init(_ path: String) throws(DataError) {
+    training = path
+    guard isDataFolder(path) else { return }
+    let found = try folderEntries(path).filter { isDataFolder("\(path)/\($0)") }
+    var parts: [String: String] = [:]
+    for (part, names) in Self.names {
+      parts[part] = found.first { names.contains($0.lowercased()) }.map { "\(path)/\($0)" }
+    }
+    guard let train = parts["train"], parts.count == found.count, found.count > 1,
+      try folderEntries(train).contains(where: { isDataFolder("\(train)/\($0)") })
+    else { return }
+    (training, validation, test) = (train, parts["validation"], parts["test"])
   }
 }
 

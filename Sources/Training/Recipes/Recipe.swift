@@ -163,7 +163,12 @@ extension ArchitectureName {
   }
 
   /// Whether the recipe takes a share of its training data for validation.
-  package var takesValidationShare: Bool { isForPictures || self == .textCNN || self == .bilstm }
+  package var takesValidationShare: Bool {
+    switch self {
+    case .textCNN, .bilstm, .soundCNN, .soundGRU, .forecast: true
+    default: isForPictures
+    }
+  }
 
   /// Whether the recipe reads pictures, with `RecipeOptions.size` and `augmentation`.
   package var isForPictures: Bool {

@@ -61,6 +61,10 @@ extension Recipe {
       net = recurrent
     }
     (net.rate, net.classes) = (data.rate, data.classNames.count)
+    var parts = DataParts(training: data.training, test: data.test)
+    if let share = choices.validationShare, share > 0 {
+      try parts.setAside(\.validation, "validation", share: share, seed: seed)
+    }
     var options = TrainingOptions()
     options.clipNorm = name == .soundGRU ? 1 : nil
     var settings = TrainingLoop.Settings()
@@ -72,11 +76,13 @@ extension Recipe {
         seed: seed,
         metadata: [MetadataEntry(key: Sound.rateMetadataKey, value: "\(data.rate)")]),
       options: options, settings: settings,
-      training: data.training.batches(size: choices.batch ?? 32, seed: seed).renamed(names),
+      training: parts.training.batches(size: choices.batch ?? 32, seed: seed).renamed(names),
+      validation: parts.validation?.batches(size: 100, seed: nil).renamed(names),
       test: data.test.batches(size: 100, seed: nil).renamed(names), measure: .accuracy,
       illustration: .logMel(data))
     recipe.classNames = data.classNames
     recipe.sounds = data
+    recipe.keepBest()
     return recipe
   }
 }

@@ -59,15 +59,23 @@ extension Recipe {
     var net = Forecast()
     net.horizon = 10
     let task = ForecastTask(past: choices.steps ?? 50, future: net.horizon, seed: seed)
-    let (training, test) = try task.split()
+    let (trained, test) = try task.split()
+    var (training, validation): (ForecastTask, ForecastTask?) = (trained, nil)
+    if let share = choices.validationShare, share > 0 {
+      // The last part of the series, so that no window overlaps one of the training.
+      (training, validation) = try training.split(testShare: share)
+    }
     if let hidden = choices.hidden { net.hidden = hidden }
     if let layers = choices.layers { net.layers = layers }
     let names = ["past": "series", "future": Loss.labels]
-    return Recipe(
+    var recipe = Recipe(
       model: try net.model(seed: seed), options: options, settings: settings,
       training: training.batches(size: size, seed: seed).renamed(names),
+      validation: validation?.batches(size: 200, seed: nil).renamed(names),
       test: test.batches(size: 200, seed: nil).renamed(names), measure: .loss,
       illustration: .forecast(test))
+    recipe.keepBest()
+    return recipe
   }
 
   /// The recipes for models that write sequences. Their accuracy is that of whole sequences.

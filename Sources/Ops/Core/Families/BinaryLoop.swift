@@ -63,8 +63,10 @@ public struct AnyBinaryLoop: Sendable {
   /// Runs the loop on the rows of one task. Any thread may call it.
   ///
   /// - Parameters:
+  ///   - rows: the rows of the result, split into tasks
   ///   - task: a number below `rows.tasks`
-  ///   - a: the first element of the first operand, likewise `b`
+  ///   - a: the first element of the first operand
+  ///   - b: the first element of the second operand
   ///   - y: the first element of the result
   public func callAsFunction(
     _ rows: BroadcastRows, _ task: Int, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer,

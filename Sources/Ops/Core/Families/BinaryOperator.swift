@@ -42,6 +42,13 @@ extension BinaryOperator {
   /// Both inputs.
   public var overwritableInputs: [Int] { [0, 1] }
 
+  /// `.sameStep` where the steps of both inputs lie along the same axis.
+  public func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    if site.onlyFirstHasSteps { return .sameStep }
+    guard case .numpy = alignment else { return .wholeSequence }
+    return site.broadcast
+  }
+
   /// The element type of input 0, and the shape that both inputs broadcast to.
   public func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     [.tensor(try inputs.tensor(0).elementType, try inferShape(inputs))]

@@ -70,6 +70,9 @@ extension ElementwiseOperator {
   /// Input 0.
   public var overwritableInputs: [Int] { [0] }
 
+  /// `.sameStep`.
+  public func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { site.broadcast }
+
   /// The type of input 0.
   public func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     [.tensor(try inputs.tensor(0))]
@@ -223,7 +226,9 @@ public struct Tiles: Sendable {
   public let size: Int
 
   /// Splits a number of elements.
-  /// - Parameter cost: work of one element, in units of a simple arithmetic operation
+  /// - Parameters:
+  ///   - elements: the number of elements in all tiles
+  ///   - cost: work of one element, in units of a simple arithmetic operation
   public init(_ elements: Int, cost: Int = 1) {
     self.elements = elements
     self.size = max(1, 32768 / max(cost, 1))

@@ -31,6 +31,9 @@ extension VariadicOperator {
   /// The first two inputs, if no other input is the same value.
   public var overwritableInputs: [Int] { inputs.areDistinct ? [0, 1] : [] }
 
+  /// `.sameStep` where the steps of all inputs lie along the same axis.
+  public func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { site.broadcast }
+
   /// The element type of input 0, and the shape that all inputs broadcast to.
   public func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
     var shapes: [Shape?] = []

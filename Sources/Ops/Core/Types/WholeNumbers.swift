@@ -75,7 +75,7 @@ extension Tensor {
       filled = isNumeric ? count : 0
     }
     guard isNumeric, !numbers.contains(Int.min) else {
-      throw .input(index, "expected whole numbers, got \(self)")
+      throw .input(index, "expected whole numbers, got \(type)")
     }
     return numbers
   }

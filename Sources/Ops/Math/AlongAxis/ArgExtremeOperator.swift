@@ -155,3 +155,10 @@ extension ArgExtremeOperator {
     ]
   }
 }
+
+extension ArgExtremeOperator {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    let axis = try normalized(axis: options.axis, rank: site.sizes().count)
+    return site.along(axis..<axis + 1)
+  }
+}

@@ -79,3 +79,11 @@ extension VersionStep {
       change.follow(0, "Transpose", [], [.ints("perm", order)])
     })
 }
+
+extension SoftmaxOperator {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    let rank = site.sizes().count
+    let axis = try axis(rank: rank)
+    return site.along(axis..<(Self.coerces ? rank : axis + 1))
+  }
+}

@@ -138,3 +138,10 @@ extension TopK {
     ]
   }
 }
+
+extension TopK {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    let axis = try normalized(axis: axis, rank: site.sizes().count)
+    return site.along(axis..<axis + 1)
+  }
+}

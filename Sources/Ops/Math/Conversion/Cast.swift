@@ -216,3 +216,11 @@ extension CastLike {
   /// The target may be an integer type, which the node does not tell.
   static func exactInputs(_ node: Node) -> [Int] { [0] }
 }
+
+extension Cast {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { site.broadcast }
+}
+
+extension CastLike {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { site.broadcast }
+}

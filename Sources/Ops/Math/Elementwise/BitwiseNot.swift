@@ -19,3 +19,7 @@ struct BitwiseNot: AttributeFreeOperator {
     }
   }
 }
+
+extension BitwiseNot {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { site.broadcast }
+}

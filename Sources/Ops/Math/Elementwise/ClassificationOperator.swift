@@ -48,3 +48,7 @@ extension ClassificationOperator {
     }
   }
 }
+
+extension ClassificationOperator {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { site.broadcast }
+}

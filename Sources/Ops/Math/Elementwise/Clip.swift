@@ -281,3 +281,7 @@ extension Clip: ActivationOperator {
     return .clip(bounds[0], bounds[1])
   }
 }
+
+extension Clip {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { site.broadcast }
+}

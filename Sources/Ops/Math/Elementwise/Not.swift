@@ -17,3 +17,7 @@ struct Not: AttributeFreeOperator {
     }
   }
 }
+
+extension Not {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { site.broadcast }
+}

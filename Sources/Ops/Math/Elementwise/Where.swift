@@ -119,3 +119,7 @@ extension Where {
     ]
   }
 }
+
+extension Where {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { site.broadcast }
+}

@@ -97,3 +97,10 @@ extension DequantizeLinear {
 extension DequantizeLinear {
   static func exactInputs(_ node: Node) -> [Int] { [1] }
 }
+
+extension DequantizeLinear {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    // Blocks along the steps would begin anew in each chunk.
+    site.onlyFirstHasSteps && site.sizes(1).count <= 1 ? .sameStep : .wholeSequence
+  }
+}

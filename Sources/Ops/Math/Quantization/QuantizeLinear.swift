@@ -156,3 +156,10 @@ extension QuantizeLinear {
 extension QuantizeLinear {
   static func exactInputs(_ node: Node) -> [Int] { [0, 1] }
 }
+
+extension QuantizeLinear {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    // Blocks along the steps would begin anew in each chunk.
+    site.onlyFirstHasSteps && site.sizes(1).count <= 1 ? .sameStep : .wholeSequence
+  }
+}

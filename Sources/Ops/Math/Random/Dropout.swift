@@ -210,3 +210,10 @@ extension Dropout {
 extension Dropout {
   static func exactInputs(_ node: Node) -> [Int] { [1] }
 }
+
+extension Dropout {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    let isPlain = isTest && (!hasTrainingInput || site.inputs.constant(2) == Tensor(false))
+    return isPlain ? site.broadcast : .wholeSequence
+  }
+}

@@ -143,3 +143,12 @@ extension ReductionOperator {
     ]
   }
 }
+
+extension ReductionOperator {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    guard let axis = site.axis(), site.outputAxis != nil,
+      try axes.resolve(site.inputs, rank: site.sizes().count)?.contains(axis) == false
+    else { return .wholeSequence }
+    return .sameStep
+  }
+}

@@ -102,3 +102,12 @@ struct STFT: SpectralOperator {
     }
   }
 }
+
+extension STFT {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    guard site.axis() == 1, site.onlyFirstHasSteps,
+      let length = try frameLength(site.inputs), let step = try site.inputs.scalar(1)
+    else { return .wholeSequence }
+    return .window(StepWindow(site.node, extent: length, stride: step))
+  }
+}

@@ -114,3 +114,11 @@ extension Conv {
   static func linearWeight(_ node: Node) -> LinearWeight? { LinearWeight(outputAxis: 0) }
   static func integerProduct(_ node: Node) -> String? { ConvInteger.schema.name }
 }
+
+extension Conv {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    let kernel = Array(site.sizes(1).dropFirst(2))
+    let window = try convolution.attributes.steps(site, kernel: kernel)
+    return window.map { .window($0) } ?? .wholeSequence
+  }
+}

@@ -10,6 +10,7 @@ struct FloatConvolution: Sendable {
 
   /// - Returns: `nil` for shapes for which the plain loops of `DirectConvolution` are as fast.
   func kernel(_ call: Preparation) throws(OperatorError) -> Kernel? {
+    if call.convolution == .sizeInvariant { return try sizeInvariantKernel(call) }
     if geometry.window.isWhole && geometry.groups == 1 && epilogue.residual == nil {
       let product = PanelProduct(
         rows: geometry.batch, columns: geometry.maps, depth: geometry.depth, isTransposed: true,
@@ -64,6 +65,22 @@ struct FloatConvolution: Sendable {
       groups: geometry.groups, maps: geometry.maps, depth: geometry.depth,
       block: Int(CK_DIRECT_MAPS))
     return try inPlace(layout, cut, weights, call)
+  }
+
+  /// The kernel that sums each window in the same order, whatever the size of the image.
+  private func sizeInvariantKernel(_ call: Preparation) throws(OperatorError) -> Kernel? {
+    if let depthwise = DepthwiseConvolution(geometry: geometry, epilogue: epilogue) {
+      call.note(depthwise.summary)
+      return depthwise.kernel(call)
+    }
+    guard let layout = DirectLayout(geometry.window, channels: geometry.channels) else {
+      return nil
+    }
+    let format = PanelFormat(call, weights: 1)
+    call.note("packed windows and a product of \(format): \(geometry.summary)")
+    return try PanelConvolution(
+      geometry: geometry, epilogue: epilogue, layout: layout, format: format
+    ).kernel(call)
   }
 
   private func shape(_ layout: DirectLayout, _ offsets: UnsafePointer<Int>?) -> ck_direct {

@@ -20,7 +20,7 @@ struct WinogradConvolution: Sendable {
     else { return nil }
     let size: Int
     switch algorithm {
-    case .exact: return nil
+    case .exact, .sizeInvariant: return nil
     case .winograd(let wanted):
       guard [2, 4, 6].contains(wanted) else { return nil }
       size = wanted

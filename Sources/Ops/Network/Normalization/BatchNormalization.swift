@@ -219,3 +219,9 @@ extension BatchNormalization {
       epsilon: Double(node.number("epsilon") ?? 1e-5))
   }
 }
+
+extension BatchNormalization {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    isTraining || !isSpatial ? .wholeSequence : site.along(1..<2)
+  }
+}

@@ -89,3 +89,7 @@ struct LRN: Operator {
     return .compute { buffers in buffers.parallel(batch * channels, tile) }
   }
 }
+
+extension LRN {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { site.along(1..<2) }
+}

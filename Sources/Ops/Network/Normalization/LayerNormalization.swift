@@ -57,3 +57,10 @@ extension LayerNormalization {
     ]
   }
 }
+
+extension LayerNormalization {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    let rank = site.sizes().count
+    return site.along(try rows.firstAxis(rank)..<rank)
+  }
+}

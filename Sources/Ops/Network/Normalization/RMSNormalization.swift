@@ -42,3 +42,10 @@ extension RMSNormalization {
     ]
   }
 }
+
+extension RMSNormalization {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    let rank = site.sizes().count
+    return site.along(try rows.firstAxis(rank)..<rank)
+  }
+}

@@ -114,3 +114,12 @@ extension VersionChange {
     else { throw .attribute("ceil_mode", "the last window may start in the padding") }
   }
 }
+
+extension AveragePool {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    guard let window = try windows.steps(site), window.before == 0 || countsPadding else {
+      return .wholeSequence
+    }
+    return .window(window)
+  }
+}

@@ -77,3 +77,9 @@ extension VersionStep {
       change.set(.float("p", Float(p)))
     })
 }
+
+extension LpPool {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    try windows.steps(site).map { .window($0) } ?? .wholeSequence
+  }
+}

@@ -208,3 +208,11 @@ extension MaxPool {
     ]
   }
 }
+
+extension MaxPool {
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    guard site.node.outputs.count == 1 else { return .wholeSequence }
+    let window = try windows.steps(site, fill: -.infinity)
+    return window.map { .window($0) } ?? .wholeSequence
+  }
+}

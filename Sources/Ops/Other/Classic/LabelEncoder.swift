@@ -35,7 +35,7 @@ struct LabelEncoder: Operator {
       }
     fallback = given ?? usual
     guard fallback.elementType == values.elementType, fallback.count == 1 else {
-      throw .attribute("default_tensor", "expected one \(values.elementType), got \(fallback)")
+      throw .attribute("default_tensor", "expected one \(values.elementType), got \(fallback.type)")
     }
   }
 

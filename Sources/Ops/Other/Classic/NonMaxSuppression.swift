@@ -38,7 +38,7 @@ struct NonMaxSuppression: Operator {
   ) throws(OperatorError) -> T? {
     guard call.has(index) else { return nil }
     let tensor = try call.tensor(index)
-    guard tensor.count == 1 else { throw .input(index, "expected one element, got \(tensor)") }
+    guard tensor.count == 1 else { throw .input(index, "expected one element, got \(tensor.type)") }
     return tensor.elements(as: T.self)[0]
   }
 

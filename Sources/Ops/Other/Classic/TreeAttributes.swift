@@ -97,7 +97,7 @@ extension NodeReader {
       throw .attribute(name, "is also given as a tensor")
     }
     guard let numbers = tensor.doubles else {
-      throw .attribute(name + "_as_tensor", "expected floats, got \(tensor)")
+      throw .attribute(name + "_as_tensor", "expected floats, got \(tensor.type)")
     }
     return numbers
   }

@@ -92,7 +92,7 @@ func stack(
   let from = rowMajorStrides(sizes)
   for (index, tensor) in tensors.enumerated() {
     guard tensor.shape == sizes, tensor.elementType == elementType else {
-      throw .subgraph("a scan output changes from \(elementType)\(sizes) to \(tensor)")
+      throw .subgraph("a scan output changes from \(elementType)\(sizes) to \(tensor.type)")
     }
     let place = isReversed ? tensors.count - 1 - index : index
     StridedCopy(elementType, sizes, from: from, to: strides, toOffset: place &* step)

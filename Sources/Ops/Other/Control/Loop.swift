@@ -4,7 +4,7 @@ import ONNXShape
 
 /// Runs `body` for a number of iterations or until its condition is false. It maps iteration number,
 /// condition and carried values to condition, carried values and scan outputs, which are stacked.
-struct Loop: Operator {
+struct Loop: LoopingOperator {
   static let schema = Schema(
     "Loop",
     [
@@ -97,7 +97,7 @@ struct Loop: Operator {
 
   private func tripCount(_ tensor: Tensor) throws(OperatorError) -> Int {
     guard tensor.count == 1, let count = tensor.integers?.first else {
-      throw .input(0, "expected one int64, got \(tensor)")
+      throw .input(0, "expected one int64, got \(tensor.type)")
     }
     return count
   }

@@ -44,7 +44,7 @@ extension Call {
   ) throws(OperatorError) -> Int {
     let tensor = try tensor(index)
     guard tensor.count == 1, let given = tensor.integers?.first else {
-      throw .input(index, "expected one integer, got \(tensor)")
+      throw .input(index, "expected one integer, got \(tensor.type)")
     }
     let position = given < 0 ? given &+ count : given
     guard position >= 0, position < count || (allowsEnd && position == count) else {

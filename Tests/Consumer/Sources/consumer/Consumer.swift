@@ -8,12 +8,12 @@ struct Consumer {
   static func main() async throws {
     let url = URL(fileURLWithPath: CommandLine.arguments[1])
     let session = try Session(contentsOf: url, options: SessionOptions())
-    let image = Tensor(shape: [1, 1, 28, 28], [Float](repeating: 0, count: 28 * 28))
+    let image = Tensor(zeros: [1, 1, 28, 28])
 
     // Any number of tasks may share the session.
     let results = try await withThrowingTaskGroup(of: [Float].self) { group in
       for _ in 0..<4 {
-        group.addTask { try session.run(["image": image])["logits"]?.array(as: Float.self) ?? [] }
+        group.addTask { try await session.run(image, timeout: .seconds(60)).array() }
       }
       var results: [[Float]] = []
       for try await result in group { results.append(result) }
@@ -35,11 +35,18 @@ struct Consumer {
     defer { try? FileManager.default.removeItem(at: copy) }
     try model.write(to: copy)
     let again = try Session(Model(contentsOf: copy), options: SessionOptions())
-    let repeated = try again.run(["image": image])
-    precondition(repeated["logits"] == logits)
+    let repeated = try await again.run(image)
+    precondition(repeated == logits)
+    // `localizedDescription` is Foundation's.
+    do { _ = try await again.run(["imge": image]) } catch {
+      precondition(error.localizedDescription == "the model has no 'imge'; did you mean 'image'?")
+    }
 
-    do { try SwirlChecks.run() } catch {
-      print("Swirl: \(error)")
+    do {
+      try await ModelChecks.run(session)
+      try SwirlChecks.run()
+    } catch {
+      print("consumer: \(error)")
       exit(1)
     }
   }

@@ -132,7 +132,7 @@ enum SwirlChecks {
   /// A layer of the operator.
   private struct SwirlLayer: Layer {
     func callAsFunction(
-      _ x: Signal, in m: inout ModelBuilder
+      _ x: Signal, in m: ModelBuilder
     ) throws(ModelError) -> Signal {
       try m.node("Swirl", [x], [.float("alpha", SwirlChecks.alpha)], domain: "com.acme")
     }
