@@ -120,7 +120,7 @@ struct EvalRun {
       {
         tensor = try tensor.reshaped(to: [count] + sizes)
       } else {
-        throw Failure("the input \(info.name.quoted) is \(type), the data has \(tensor)")
+        throw Failure("the input \(info.name.quoted) is \(type), the data has \(tensor.type)")
       }
     }
     return try Value.tensor(tensor).cast(to: type.elementType)
