@@ -36,7 +36,10 @@ struct GraphListing {
 
   /// The reader limits the nesting of subgraphs and so the depth of this recursion.
   private mutating func append(_ graph: Graph, indent: String, name: String? = nil) {
-    let inputs = graph.inputs.map(\.text).joined(separator: ", ")
+    // Inputs with a value are listed as initializers.
+    let initializers = Set(graph.initializers.compactMap(\.name))
+    let given = graph.inputs.filter { !initializers.contains($0.name) }
+    let inputs = given.map(\.text).joined(separator: ", ")
     add("\(indent)\(name ?? "graph \(graph.name ?? "")")(\(inputs)) {", indent: 4)
     if name == nil {
       let count = graph.initializers.count

@@ -145,7 +145,9 @@ struct RunCommand: ToolCommand {
       }
 
     var origins: NodeOrigins?
+    var ownOutputs: Set<String> = []
     let session = try openSession(model, arguments, inputs: input) { (model) throws(Failure) in
+      ownOutputs = Set(model.graph.outputs.map(\.name))
       if self.profile { origins = NodeOrigins(model.graph) }
       if !output.isEmpty { model.graph.expose(try model.graph.values(matching: output)) }
     }
@@ -182,7 +184,7 @@ struct RunCommand: ToolCommand {
     let times = RunTimes(
       load: loaded - start, run: end - began, planning: profile?.planning,
       profile: profile.map { ProfileTable($0.events, origins: origins) })
-    let scores = Set(session.results.map(\.name))
+    let scores = ownOutputs.intersection(session.results.map(\.name))
     let names = labels ?? ClassNames.stated(in: session.metadata)
     let checks = expectations.compare(outputs, Tolerance(relative: rtol, absolute: atol))
     if json {

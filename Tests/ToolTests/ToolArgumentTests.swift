@@ -88,7 +88,7 @@ struct ToolArgumentTests {
         // A short line inside a paragraph is a break in the source.
         if !previous.isEmpty, previous.first != " ", line.first?.isLowercase == true {
           let word = line.prefix { $0 != " " }
-          #expect(previous.count + 1 + word.count > 80, "\(tool) \(command): \(previous)")
+          #expect(previous.count + 1 + word.count > 72, "\(tool) \(command): \(previous)")
         }
         previous = line.contains("USAGE:") ? "" : String(line)
       }

@@ -163,7 +163,7 @@ struct ComparisonReport {
       row.comparison.statistics.map { $0.notNumbers != (0, 0) } == true
     }
     var heads: [(name: String, alignment: Table.Alignment)] = [
-      ("value", .left), ("operator", .left), ("largest", .right), ("mean", .right),
+      ("  value", .left), ("operator", .left), ("largest", .right), ("mean", .right),
       ("relative", .right),
     ]
     if hasNaN { heads.append(("NaN", .right)) }

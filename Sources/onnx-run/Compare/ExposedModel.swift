@@ -92,7 +92,7 @@ extension Value {
         outputs: [ValueInfo("y", nil)]),
       operatorSets: [OperatorSetImport(version: 21)])
     do { return try Session(model).run(values: ["x": self])["y"] ?? self } catch {
-      throw Failure("cannot convert \(tensor) to \(type): \(error)")
+      throw Failure("cannot convert \(tensor.type) to \(type): \(error)")
     }
   }
 }

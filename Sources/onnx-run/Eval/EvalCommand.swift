@@ -16,7 +16,7 @@ struct EvalCommand: ToolCommand {
       validation_x, validation_y); a .csv or .tsv table with the label in its last column; a folder \
       with *.pos and *.neg sentences; a file or folder of tagged words for a tagger; and a text for a \
       language model. Classes are matched by the names in the model's metadata 'classes', tokens by \
-      'vocabulary'; 'mean' and 'std' there, numbers separated by commas, normalize pictures.
+      'vocabulary'; pictures are normalized by 'image_mean' and 'image_scale'.
 
       A classifier gets its accuracy, top-5 accuracy, loss (cross entropy) and confusion matrix; a \
       language model its loss and perplexity; a tagger F1, precision and recall; other models the \

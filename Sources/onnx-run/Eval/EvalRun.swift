@@ -69,7 +69,11 @@ struct EvalRun {
       }
       var targets = labels.flatMap { batch.tensors[$0] }
       if let mapping { targets = try targets.map { try mapped($0, mapping) } }
-      try scores.add(result, targets, input: given[inputs[0].name]?.tensor, count: indices.count)
+      // Rows of numbers are classified even if there are as many of them as classes.
+      let hasMaps = batch.tensors.values.contains { $0.shape.count > 2 }
+      try scores.add(
+        result, targets, input: hasMaps ? given[inputs[0].name]?.tensor : nil,
+        count: indices.count)
       scores.examples += indices.count
       progress.update("\(scores.examples) of \(source.count) examples")
     }
@@ -116,7 +120,7 @@ struct EvalRun {
       {
         tensor = try tensor.reshaped(to: [count] + sizes)
       } else {
-        throw Failure("the input \(info.name.quoted) is \(type), the data has \(tensor)")
+        throw Failure("the input \(info.name.quoted) is \(type), the data has \(tensor.type)")
       }
     }
     return try Value.tensor(tensor).cast(to: type.elementType)

@@ -54,7 +54,7 @@ struct EvalScores {
 
   private mutating func addErrors(_ output: Tensor, _ targets: Tensor, rows: Int) throws {
     guard output.count == targets.count, let a = output.numbers, let b = targets.numbers else {
-      throw Failure("expected an output like the targets \(targets), found \(output)")
+      throw Failure("expected an output like the targets \(targets.type), found \(output.type)")
     }
     let all = targets.shape.first ?? 1
     let limit = all > 0 ? targets.count / all * min(rows, all) : 0
@@ -72,12 +72,12 @@ struct EvalScores {
     let limit = all > 0 ? targets.count / all * min(rows, all) : 0
     guard let numbers = output.numbers, targets.count > 0, output.count % targets.count == 0,
       output.shape.first == targets.shape.first
-    else { throw Failure("expected scores for the labels \(targets), found \(output)") }
+    else { throw Failure("expected scores for the labels \(targets.type), found \(output.type)") }
     let classes = output.count / targets.count
     guard output.elementType.isFloatingPoint, classes > 1 else {
       // The output is the class itself.
       guard classes == 1, !output.elementType.isFloatingPoint else {
-        throw Failure("expected scores of at least 2 classes for \(targets), found \(output)")
+        throw Failure("expected scores of at least 2 classes for \(targets.type), found \(output.type)")
       }
       for index in 0..<limit where labels[index] != Loss.ignored {
         counted += 1
@@ -91,7 +91,7 @@ struct EvalScores {
       if !isText, classes <= Self.mostClasses { matrix = ConfusionMatrix(classCount: classes) }
     }
     guard classes == classCount else {
-      throw Failure("expected scores of \(classCount) classes, found \(output)")
+      throw Failure("expected scores of \(classCount) classes, found \(output.type)")
     }
     var row = [Double](repeating: 0, count: classes)
     var predicted: [Int64] = []
