@@ -144,22 +144,23 @@ let package = Package(
       ],
       path: "Sources/Cases"),
     // The header of the C functions, and their implementation.
-    .target(name: "COnnxInterface"),
+    .target(name: "COnnxInterface", exclude: ["exports.map"]),
     .target(name: "ONNXC", dependencies: ["COnnxInterface", "ONNX", "ONNXImages"]),
     .target(
       name: "ToolSupport",
       dependencies: [
         "ONNXFormat", "ONNXOperators", "ONNXDifferentiation", "ONNXInterpreter", "ONNXImages",
-        "ONNXAudio", "ONNXSupport", "COpenBLAS",
+        "ONNXAudio", "ONNXSupport", "ONNXText", "ONNXTraining", "COpenBLAS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "onnx-run",
       dependencies: [
         "CKernels", "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXImages", "ONNXAudio",
-        "ONNXText", "ONNXExplain", "ONNXCases", "ONNXSupport", "ToolSupport",
+        "ONNXText", "ONNXTraining", "ONNXExplain", "ONNXCases", "ONNXSupport", "ToolSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ]),
+      ],
+      resources: [.embedInCode("Compare/onnxruntime_values.py")]),
     .executableTarget(
       name: "onnx-train",
       dependencies: [
@@ -223,7 +224,8 @@ let package = Package(
         "ONNXAudio", "TestFiles", .product(name: "Numerics", package: "swift-numerics"),
       ]),
     .testTarget(
-      name: "InterfaceTests", dependencies: ["COnnxInterface", "ONNX", "ONNXC", "TestThreads"]),
+      name: "InterfaceTests",
+      dependencies: ["COnnxInterface", "ONNX", "ONNXC", "TestFiles", "TestThreads"]),
     // Counts what bound runs allocate. Only optimised code allocates nothing.
     .target(name: "AllocationCounter", path: "Tests/Allocations/CCounter"),
     .executableTarget(

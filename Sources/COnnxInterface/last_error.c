@@ -4,8 +4,10 @@
 #include <string.h>
 
 static _Thread_local char last_error[4096];
+static _Thread_local int32_t last_kind;
 
-void onnxc_set_last_error(const char *message) {
+void onnxc_set_last_error(int32_t kind, const char *message) {
+  last_kind = kind;
   size_t length = strlen(message);
   if (length >= sizeof last_error) {
     length = sizeof last_error - 1;
@@ -17,3 +19,5 @@ void onnxc_set_last_error(const char *message) {
 }
 
 const char *onnx_last_error(void) { return last_error; }
+
+int32_t onnx_last_error_kind(void) { return last_kind; }

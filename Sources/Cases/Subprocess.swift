@@ -1,7 +1,8 @@
 @preconcurrency import Glibc
 import ONNXSupport
 
-/// A child process that runs this program again, so that a crash or a hang does not end this process.
+/// A child process. It runs this program again, so that a crash or a hang does not end this process,
+/// or another program.
 ///
 /// Its standard input and output are pipes. Its standard error is kept in a file or shared with this
 /// process.
@@ -15,10 +16,13 @@ package final class Subprocess {
 
   /// Starts the child.
   /// - Parameters:
+  ///   - program: the name or path of another program; `nil` for this one
   ///   - arguments: its arguments, without the program's name
   ///   - keepsErrors: whether its standard error is kept for `lastError`
   /// - Throws: `Failure` if the system cannot start it
-  package init(arguments: [String], keepsErrors: Bool) throws(Failure) {
+  package init(
+    _ program: String? = nil, arguments: [String], keepsErrors: Bool
+  ) throws(Failure) {
     let toChild = try Self.pipe()
     let fromChild: (read: Int32, write: Int32)
     do { fromChild = try Self.pipe() } catch {
@@ -39,8 +43,9 @@ package final class Subprocess {
     // A backtrace of a crash would take seconds.
     setenv("SWIFT_BACKTRACE", "enable=no", 0)
     var child = pid_t()
-    var strings = ([CommandLine.arguments.first ?? "tool"] + arguments).map { strdup($0) } + [nil]
-    let code = posix_spawn(&child, "/proc/self/exe", &actions, nil, &strings, environ)
+    let name = program ?? CommandLine.arguments.first ?? "tool"
+    var strings = ([name] + arguments).map { strdup($0) } + [nil]
+    let code = posix_spawnp(&child, program ?? "/proc/self/exe", &actions, nil, &strings, environ)
     for string in strings { free(string) }
     posix_spawn_file_actions_destroy(&actions)
     Self.close([toChild.read, fromChild.write])

@@ -49,8 +49,13 @@ public struct LayerSizes: Sendable {
   public init(_ model: Model, types: [String: ValueType]) {
     graph = model.graph
     self.types = types
-    constants = Set(graph.initializers.compactMap(\.name)).union(
-      graph.nodes.filter { $0.operatorType == "Constant" }.flatMap(\.outputs))
+    var constants = Set(graph.initializers.compactMap(\.name))
+    // Weights may come through nodes such as DequantizeLinear and Identity.
+    for node in graph.nodes
+    where !node.hasSubgraph && node.inputs.allSatisfy({ $0.isEmpty || constants.contains($0) }) {
+      constants.formUnion(node.outputs)
+    }
+    self.constants = constants
     for input in graph.inputs where !constants.contains(input.name) {
       let rank = types[input.name]?.tensorType?.shape?.rank ?? 0
       if rank > 2 {

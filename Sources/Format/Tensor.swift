@@ -146,9 +146,9 @@ public struct Tensor: Sendable {
     return try body(UnsafeRawBufferPointer(start: storage.pointer, count: storage.byteCount))
   }
 
-  /// Whether no other tensor shares the memory, nor another owner.
+  /// Whether no other tensor shares the memory, nor another owner who keeps it from being written to.
   package mutating func hasUniqueStorage() -> Bool {
-    isKnownUniquelyReferenced(&storage) && storage.isOwn
+    isKnownUniquelyReferenced(&storage) && storage.isWritable
   }
 
   /// The element type and shape, as the type of a value in a graph.

@@ -12,8 +12,8 @@ package final class TensorStorage: @unchecked Sendable {
   private let stringCount: Int
   /// Returns memory of another owner.
   private let release: (@Sendable () -> Void)?
-  /// Whether the memory was allocated here, and may be written to by whoever holds it alone.
-  package var isOwn: Bool { release == nil }
+  /// Whether whoever holds the memory alone may write to it.
+  package let isWritable: Bool
 
   /// Uninitialised memory.
   /// - Throws: `TensorError.outOfMemory`.
@@ -22,16 +22,19 @@ package final class TensorStorage: @unchecked Sendable {
     self.byteCount = byteCount
     self.stringCount = 0
     self.release = nil
+    isWritable = true
   }
 
   /// Memory of another owner, who gets it back with the last use.
   /// - Parameters:
   ///   - bytes: the memory, with a first byte
   ///   - byteCount: the bytes that elements take
-  init(
+  ///   - isWritable: whether kernels may write to it
+  package init(
     borrowing bytes: UnsafeRawBufferPointer, at start: UnsafeRawPointer, byteCount: Int,
-    _ deallocator: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
+    isWritable: Bool = false, _ deallocator: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
   ) {
+    self.isWritable = isWritable
     pointer = UnsafeMutableRawPointer(mutating: start)
     self.byteCount = byteCount
     stringCount = 0
@@ -48,6 +51,7 @@ package final class TensorStorage: @unchecked Sendable {
     self.byteCount = bytes
     self.stringCount = elementType == .string ? count : 0
     self.release = nil
+    isWritable = true
     if stringCount > 0 {
       pointer.bindMemory(to: String.self, capacity: count).initialize(repeating: "", count: count)
     }
@@ -68,7 +72,7 @@ package final class TensorStorage: @unchecked Sendable {
   /// Returns the whole pages to the system. Their contents become zeros.
   /// - Precondition: nobody reads the elements any more.
   package func discardContents() {
-    guard stringCount == 0, isOwn else { return }
+    guard stringCount == 0, release == nil else { return }
     let page = Int(sysconf(Int32(_SC_PAGESIZE)))
     let start = (Int(bitPattern: pointer) + page - 1) / page * page
     let end = (Int(bitPattern: pointer) + byteCount) / page * page

@@ -14,10 +14,11 @@ public final class BoundSession: Sendable {
   private let inputNumbers: [String: Int32]
   private let outputNumbers: [String: Int32]
   private let isRunning = Atomic<Bool>(false)
+  private let buffers: BoundBuffers?
 
   init(
     _ plan: Plan, inputNames: [String], _ arguments: [Value], outputNames: [String],
-    kept: Set<String>
+    kept: Set<String>, buffers: BoundBuffers? = nil
   ) throws(ModelError) {
     self.plan = plan
     program = plan.program
@@ -38,6 +39,8 @@ public final class BoundSession: Sendable {
       }
     }
     state.set(plan.program.inputs, own)
+    self.buffers = buffers
+    buffers?.place(in: state)
   }
 
   /// Bytes of the memory that holds the values between inputs and outputs.
@@ -55,7 +58,9 @@ public final class BoundSession: Sendable {
   private func runHere() throws(ModelError) {
     defer { isRunning.store(false, ordering: .releasing) }
     context.restart()
+    buffers?.load(state)
     try state.execute(context)
+    buffers?.store(state)
   }
 
   /// Calls `body` with the elements of an input, which it may change for the next run.

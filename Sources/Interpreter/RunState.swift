@@ -65,7 +65,7 @@ final class RunState: @unchecked Sendable {
           if let profile = run.profile {
             let start = ContinuousClock.now
             try execute(step, base, run)
-            profile.record(plan.program.nodes[step.node], from: start)
+            profile.record(plan.program.nodes[step.node], in: plan.program, from: start)
           } else {
             try execute(step, base, run)
           }
@@ -107,6 +107,11 @@ final class RunState: @unchecked Sendable {
     let start = ContinuousClock.now
     try body(buffers)
     step.pace.record(choice, .now - start)
+  }
+
+  /// The memory of a tensor.
+  func address(of number: Int32) -> UnsafeMutableRawPointer? {
+    table[Int(plan.roots[Int(number)])]
   }
 
   /// The value of an output of the program.

@@ -139,8 +139,10 @@ public final class Session: Sendable {
     _ values: [String: Value], profile: Profile?, limit: Duration?,
     deadline: ContinuousClock.Instant?
   ) throws(ModelError) -> [String: Value] {
+    let start = ContinuousClock.now
     let (program, arguments) = try match(values)
     let plan = try program.plans.plan(for: program, inputs: arguments, engine: engine)
+    profile?.recordPlanning(from: start)
     let results = try plan.run(
       arguments, Run(engine, profile: profile, limit: limit, deadline: deadline))
     return Dictionary(zip(outputs.map(\.name), results)) { first, _ in first }

@@ -42,7 +42,9 @@ extension Tensor {
   }
 
   /// Tensors of one type and shape along a new axis (`Concat`).
-  /// - Parameter axis: the new axis of the result, from the end if negative
+  /// - Parameters:
+  ///   - tensors: the tensors, at least one
+  ///   - axis: the new axis of the result, from the end if negative
   /// - Throws: `TensorError.operation` for no tensors, tensors of several types or shapes, and an axis
   ///   out of range
   public static func stacked(_ tensors: [Tensor], axis: Int = 0) throws(TensorError) -> Tensor {
@@ -62,7 +64,9 @@ extension Tensor {
   }
 
   /// Tensors one after the other along an axis (`Concat`).
-  /// - Parameter axis: the axis, from the end if negative
+  /// - Parameters:
+  ///   - tensors: the tensors, at least one
+  ///   - axis: the axis, from the end if negative
   /// - Throws: `TensorError.operation` for no tensors, and tensors that differ in type or in the size of
   ///   another axis
   public static func concatenated(
@@ -81,7 +85,9 @@ extension Tensor {
   }
 
   /// The `k` largest elements along an axis, in descending order, and their indices as int64 (`TopK`).
-  /// - Parameter axis: the axis, from the end if negative
+  /// - Parameters:
+  ///   - k: the number of elements
+  ///   - axis: the axis, from the end if negative
   /// - Throws: `TensorError.operation` for a `k` that is negative or more than the size of the axis, an
   ///   axis out of range, and elements that are not numbers
   public func topK(

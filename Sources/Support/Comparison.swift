@@ -100,6 +100,13 @@ private func difference(
   }
 }
 
+/// Compares tensors of numbers of the same shape, whose element types may differ.
+func numericDifference(
+  _ actual: Tensor, from expected: Tensor, _ tolerance: Tolerance
+) -> String? {
+  TensorComparison(actual: actual, expected: expected, tolerance: tolerance).numbers()
+}
+
 private struct TensorComparison {
   let actual: Tensor
   let expected: Tensor
@@ -130,6 +137,20 @@ private struct TensorComparison {
       return !isClose(x, y, absolute + relative * abs(y))
     } describe: {
       (formatted(value(b[$0]), "%.9g"), formatted(value(a[$0]), "%.9g"))
+    }
+  }
+
+  func numbers() -> String? {
+    guard let a = actual.numbers, let b = expected.numbers else { return nil }
+    var absolute = tolerance.absolute
+    if tolerance.isOfLargest {
+      let sizes = (0..<expected.count).lazy.map { abs(b($0)) }.filter(\.isFinite)
+      absolute *= sizes.max() ?? 0
+    }
+    return first { index in
+      !isClose(a(index), b(index), absolute + tolerance.relative * abs(b(index)))
+    } describe: {
+      (formatted(b($0), "%.9g"), formatted(a($0), "%.9g"))
     }
   }
 

@@ -43,6 +43,14 @@ package struct NormalizationArguments: ParsableArguments {
     }
   }
 
+  /// The given normalization, or else that of a model's metadata, or else none.
+  /// - Throws: `Failure` for text that is not a list of numbers, or both `--scale` and `--std`
+  package func normalization(
+    orStatedIn metadata: [MetadataEntry]
+  ) throws(Failure) -> PictureNormalization {
+    isAny ? try normalization : try .stated(in: metadata) ?? PictureNormalization()
+  }
+
   /// Whether an option was given.
   package var isAny: Bool { mean != nil || scale != nil || std != nil }
 

@@ -8,7 +8,8 @@ package struct ReadingArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The folder of the model's external data. (default: that of the model)", valueName: "folder"))
+      "The folder of the model's external data. (default: that of the model)", valueName: "folder"),
+    completion: .directory)
   package var externalDir: String?
 
   @Flag(help: "Read external data from files that have several hard links.")

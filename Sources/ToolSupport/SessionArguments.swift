@@ -14,8 +14,8 @@ package struct SessionArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The memory limit for weights, values and outputs. (default: 80 % of the free memory)",
-      valueName: "bytes"))
+      "The memory limit for weights, values and outputs, as in 500MB or 2GiB. (default: 80 % of the "
+        + "free memory)", valueName: "size"), transform: parseBytes)
   package var maxMemory: Int?
 
   @Option(
@@ -108,10 +108,13 @@ package struct SessionArguments: ParsableArguments {
 }
 
 /// Reads a model and prepares a session. Reading and preparing together have the time limit of a run.
-/// - Parameter inputs: the `--input` arguments, `NAME=FILE` or `FILE`
+/// - Parameters:
+///   - inputs: the `--input` arguments, `NAME=FILE` or `FILE`
+///   - change: changes the model after reading
 /// - Throws: `Failure`, with the model's path
 package func openSession(
-  _ path: String, _ arguments: SessionArguments, inputs: [String] = []
+  _ path: String, _ arguments: SessionArguments, inputs: [String] = [],
+  changing change: (inout Model) throws(Failure) -> Void = { (_) throws(Failure) in }
 ) throws(Failure) -> Session {
   let start = ContinuousClock.now
   var options = arguments.options
@@ -122,7 +125,8 @@ package func openSession(
   if let limit = options.timeLimit { options.loadDeadline = start + limit }
   options.allowsReplacedInitializers = model.map { mayReplaceInitializers(of: $0, inputs) } ?? true
   return try showing("checking \(path.escaped)") { () throws(Failure) in
-    guard let owned = model.take() else { throw Failure("\(path): the model is gone") }
+    guard var owned = model.take() else { throw Failure("\(path): the model is gone") }
+    do { try change(&owned) } catch { throw Failure(path, error) }
     do { return try Session(owning: consume owned, options: options) } catch {
       throw Failure(path, error)
     }

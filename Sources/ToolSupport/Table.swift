@@ -27,6 +27,18 @@ package struct Table {
   /// Whether the table has only its headers.
   package var isEmpty: Bool { rows.count == 1 }
 
+  /// The headers and rows at most `columns` wide, as far as the middle of the first column's cells can
+  /// be left out for that.
+  package func lines(columns: Int) -> [String] {
+    let widest = lines.map(\.count).max() ?? 0
+    let first = rows.compactMap(\.first?.count).max() ?? 0
+    let room = max(first - (widest - columns), 12)
+    guard widest > columns, room < first else { return lines }
+    var table = self
+    for row in table.rows.indices { table.rows[row][0] = rows[row][0].clippedInside(room) }
+    return table.lines
+  }
+
   /// The headers and rows, without trailing spaces.
   package var lines: [String] {
     let widths = alignments.indices.map { column in

@@ -11,6 +11,10 @@ package struct Terminal: Sendable {
   /// The width in characters; 80 where it is unknown.
   package let columns: Int
 
+  /// The most characters of a line: the width of a terminal, or none for a file or a pipe, which a
+  /// reader may search.
+  package var lineLength: Int { isInteractive ? columns : 1 << 20 }
+
   package static let standardOutput = Terminal(STDOUT_FILENO)
   package static let standardError = Terminal(STDERR_FILENO)
 

@@ -45,7 +45,11 @@ private func unblockSignals() {
 private func status(of name: String, _ root: any ParsableCommand.Type) -> ExitStatus {
   var command: any ParsableCommand
   do {
+    try checkNames(CommandLine.arguments.dropFirst(), root)
     command = try parsed(root)
+  } catch let failure as Failure {
+    printError("\(name): \(failure)")
+    return .stopped
   } catch {
     return endParsing(name, root, error)
   }
@@ -90,7 +94,7 @@ private func endParsing(
     print(root.fullMessage(for: error))
     return .fine
   }
-  let message = oneLine(root.message(for: error))
+  let message = withSuggestion(oneLine(root.message(for: error)))
   printError("\(name): \(message.isEmpty ? "invalid arguments, see --help" : message)")
   return .stopped
 }

@@ -47,8 +47,10 @@ package func readValue(
       throw Failure("\(path): expected one array, found \(arrays.count)")
     }
     tensor = arrays[0].tensor
-  case .picture: throw Failure("\(path): a picture can only be an input")
-  case .sound: throw Failure("\(path): a sound can only be an input")
+  case .picture:
+    throw Failure("\(path): a picture can only be an input; expected a .npy, .npz or .pb file")
+  case .sound:
+    throw Failure("\(path): a sound can only be an input; expected a .npy, .npz or .pb file")
   case .message: return try readMessage(path, type, options)
   }
   do { return .tensor(try narrowed(tensor, to: type?.tensorType?.elementType)) } catch {

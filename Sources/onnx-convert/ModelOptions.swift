@@ -46,7 +46,7 @@ struct ModelOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "A folder of typical inputs: .npz with an array for each input, or .npy for a single input. The default is noise.",
-      valueName: "dir"))
+      valueName: "dir"), completion: .directory)
   var calibrate: String?
 
   @Flag(help: "Skip the runs that compare the model before and after --to.")
@@ -61,7 +61,8 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Write tensors of at least SIZE bytes to a second file, TO.data.", valueName: "size"))
+      "Write tensors of at least SIZE bytes, as in 1KB or 16MB, to a second file, TO.data.",
+      valueName: "size"), transform: parseBytes)
   var external: Int?
 
   @Flag(help: "Write a single file, which is the default.")
@@ -72,10 +73,7 @@ struct ModelOptions: ParsableArguments {
   }
 
   func validate() throws {
-    if let external {
-      guard external >= 0 else {
-        throw ValidationError("--external: expected a size in bytes, got \(external)")
-      }
+    if external != nil {
       guard !merge else { throw ValidationError("--external and --merge exclude each other") }
     }
     if precision == nil, !keep.isEmpty || calibrate != nil || noTrial {

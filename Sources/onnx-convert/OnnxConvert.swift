@@ -9,11 +9,11 @@ struct OnnxConvert: ToolCommand {
     commandName: "onnx-convert",
     abstract: "Converts models and checkpoints.",
     discussion: """
-      FROM is a model (ONNX, its text syntax or protobuf's JSON) or a checkpoint
-      (\(CheckpointFormats.list())). Its content decides. TO is
-      written in the format of its extension: .onnx, .onnxtxt, .json, .dot, .svg, .safetensors or
-      .npz.
+      FROM is a model (ONNX, its text syntax or protobuf's JSON) or a checkpoint \
+      (\(CheckpointFormats.list())). Its content decides. TO is written in the format of its \
+      extension: .onnx, .onnxtxt, .json, .dot, .svg, .safetensors or .npz.
 
+      EXAMPLES:
         onnx-convert model.onnx weights.safetensors
         onnx-convert --to float16 checkpoint.pt weights.safetensors
         onnx-convert --graph model.onnx weights.pt out.onnx
@@ -23,10 +23,14 @@ struct OnnxConvert: ToolCommand {
         onnx-convert model.onnx picture.svg
 
       The exit code is 0 on success and 2 on failure.
-      """)
+      """,
+    version: "onnx-convert \(toolVersion)")
 
-  @Argument(help: "The model or checkpoint to read; - stands for standard input.") var from: String
-  @Argument(help: "The file to write.") var to: String
+  @Argument(
+    help: "The model or checkpoint to read; - stands for standard input.", completion: .file())
+  var from: String
+  @Argument(help: "The file to write.", completion: .file())
+  var to: String
   @OptionGroup var weights: WeightOptions
 
   @OptionGroup var changes: ModelOptions

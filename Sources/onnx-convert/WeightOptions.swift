@@ -8,7 +8,7 @@ struct WeightOptions: ParsableArguments {
   @Option(help: "Bind the weights of FROM to this model.")
   var graph: String?
 
-  @Option(help: "Build this architecture for the weights of FROM: \(ArchitectureName.list).")
+  @Option(help: "Build this architecture for the weights of FROM.")
   var architecture: ArchitectureName?
 
   @Option(

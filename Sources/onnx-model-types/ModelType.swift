@@ -19,12 +19,14 @@ struct ModelType {
   /// The place of the model.
   let weights: Weights
   private let model: Model
-  private let inputs: [Port]
-  private let optionalInputs: [Port]
+  let inputs: [Port]
+  let optionalInputs: [Port]
   private let outputs: [Port]
   private let names: SwiftNames
   /// The name of a local variable that no parameter has.
-  private let values: String
+  let values: String
+  /// The name of the parameter for the time limit of a run, which no input has.
+  let timeout: String
 
   /// Describes the type of a model.
   init(of model: Model, file: String, access: String, weights: Weights) {
@@ -45,13 +47,14 @@ struct ModelType {
     inputs = Array(ports.prefix(required.count))
     optionalInputs = Array(ports.dropFirst(required.count))
     values = names.identifier(for: "values")
+    timeout = names.identifier(for: "timeout")
     self.names = names
     var outputNames = SwiftNames()
     outputs = Port.ports(model.graph.outputs, &outputNames)
   }
 
   /// The modifier in front of declarations.
-  private var modifier: String { access == "internal" ? "" : access + " " }
+  var modifier: String { access == "internal" ? "" : access + " " }
 
   /// The source text of a file.
   var source: String {
@@ -71,13 +74,13 @@ struct ModelType {
       types(&$0, "Outputs", "outputs", outputs)
       classes(&$0)
       results(&$0, "Output", "outputs of a run", outputs.map { ($0, $0.swiftType, read($0)) })
-      run(&$0)
+      tensorCalls(&$0)
       var names = names
       if let form = ArrayForm(inputs: inputs, outputs: outputs, names: &names) {
         results(
           &$0, "ArrayOutput", "elements of the outputs of a run, in row-major order",
           outputs.map { ($0, arrayType($0), readArray($0)) })
-        run(&$0, form)
+        arrayCalls(&$0, form)
       }
       if case .embedded(let text) = weights {
         $0.line()
@@ -165,79 +168,10 @@ struct ModelType {
     return "\(isScalar(port) ? "scalar" : "array")(\(port.literal), as: \(element).self)"
   }
 
-  private func isScalar(_ port: Port) -> Bool { port.type?.tensorType?.shape?.rank == 0 }
+  func isScalar(_ port: Port) -> Bool { port.type?.tensorType?.shape?.rank == 0 }
 
-  private func arrayType(_ port: Port) -> String {
+  func arrayType(_ port: Port) -> String {
     let element = port.type?.tensorType?.swiftElement ?? ""
     return isScalar(port) ? element : "[\(element)]"
-  }
-
-  private func document(
-    _ source: inout SwiftSource, _ title: String, _ parameters: [Port], errors: String
-  ) {
-    source.line()
-    source.line("/// \(title)")
-    if !parameters.isEmpty { source.line("/// - Parameters:") }
-    for port in parameters {
-      let isOptional = optionalInputs.contains { $0.name == port.name }
-      source.comment(
-        "\(port.identifier): \(port.summary)" + (isOptional ? " The model has a default." : ""),
-        first: "  - ", next: "    ")
-    }
-    source.line("/// - Throws: `ModelError` for \(errors), and any error of a node.")
-  }
-
-  private func run(_ source: inout SwiftSource) {
-    document(
-      &source, "Runs the model on tensors.", inputs + optionalInputs,
-      errors: "a tensor of another type or shape")
-    let parameters =
-      inputs.map { "\($0.source): \($0.swiftType)" }
-      + optionalInputs.map {
-        "\($0.source): \($0.swiftType)\($0.swiftType.hasSuffix("?") ? "" : "?") = nil"
-      }
-    let entries = inputs.map { "\($0.literal): \($0.valueExpression)" }
-    source.block(
-      "\(modifier)func callAsFunction(\(parameters.joined(separator: ", "))) "
-        + "throws(ModelError) -> Output"
-    ) {
-      let optional = !optionalInputs.isEmpty
-      $0.line("\(optional ? "var" : "let") \(values): [String: Value] = [")
-      if entries.isEmpty { $0.line("  :") }
-      for entry in entries { $0.line("  \(entry),") }
-      $0.line("]")
-      for port in optionalInputs {
-        $0.line("if let \(port.source) { \(values)[\(port.literal)] = \(port.valueExpression) }")
-      }
-      $0.line("return try Self.Output(OutputValues(self.session.run(values: \(values))))")
-    }
-  }
-
-  private func run(_ source: inout SwiftSource, _ form: ArrayForm) {
-    document(
-      &source, "Runs the model on arrays of elements in row-major order.", inputs,
-      errors: "a number of elements that does not fit the shape")
-    let parameters = inputs.map { "\($0.source): \(arrayType($0))" }
-    func array(_ port: Port) -> String {
-      let elements = isScalar(port) ? "[\(port.source)]" : port.source
-      return "InputArray(\(port.literal), \(elements))"
-    }
-    source.block(
-      "\(modifier)func callAsFunction(\(parameters.joined(separator: ", "))) "
-        + "throws(ModelError) -> ArrayOutput"
-    ) {
-      for size in form.sizes {
-        let others = size.others.joined(separator: ", ")
-        $0.line(
-          "let \(size.variable) = try \(array(inputs[size.input])).size(besides: [\(others)])")
-      }
-      $0.line("let \(values): [String: Value] = [")
-      for (port, shape) in zip(inputs, form.shapes) {
-        let sizes = shape.joined(separator: ", ")
-        $0.line("  \(port.literal): .tensor(try \(array(port)).tensor([\(sizes)])),")
-      }
-      $0.line("]")
-      $0.line("return try Self.ArrayOutput(OutputValues(self.session.run(values: \(values))))")
-    }
   }
 }

@@ -79,7 +79,8 @@ enum SwiftName {
 
   /// Types that the generated source refers to.
   private static let typesInUse: Set<String> = [
-    "Any", "Bool", "Bundle", "Double", "Float", "Float16", "InputArray", "Int", "Int16", "Int32",
+    "Any", "Bool", "Bundle", "Double", "Duration", "Float", "Float16", "InputArray", "Int", "Int16",
+    "Int32",
     "Int64", "Int8", "ModelError", "OutputValues", "Sendable", "SequenceValue", "Session",
     "SessionOptions", "Shape", "StaticString", "String", "Tensor", "TensorType", "UInt16", "UInt32",
     "UInt64", "UInt8", "Value", "ValueType",

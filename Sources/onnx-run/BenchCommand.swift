@@ -16,7 +16,7 @@ struct BenchCommand: ToolCommand {
         onnx-run bench resnet50.onnx --shape data=8x3x224x224 --seconds 10 --json
       """)
 
-  @Argument(help: "The ONNX files.")
+  @Argument(help: "The ONNX files.", completion: .file())
   var models: [String]
 
   @OptionGroup var measurement: MeasurementArguments
@@ -94,7 +94,7 @@ struct MeasurementArguments: ParsableArguments {
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "A file for an input, as for 'run'. Other inputs are filled.",
-      valueName: "[name=]file"))
+      valueName: "[name=]file"), completion: .file())
   var input: [String] = []
 
   @Option(

@@ -9,7 +9,7 @@ struct BenchWorkerCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench-worker", abstract: "Measures a model for 'bench'.", shouldDisplay: false)
 
-  @Argument(help: "The ONNX file.")
+  @Argument(help: "The ONNX file.", completion: .file())
   var model: String
 
   @Option(help: "The start of the process, in nanoseconds of the monotonic clock.")

@@ -19,7 +19,7 @@ struct GenerateCommand: ToolCommand {
         onnx-run generate models/char_gru.onnx --prompt "To be" --temperature 0
       """)
 
-  @Argument(help: "The ONNX file; - stands for standard input.")
+  @Argument(help: "The ONNX file; - stands for standard input.", completion: .file())
   var model: String
 
   @Option(parsing: .unconditional, help: "The text to continue.")

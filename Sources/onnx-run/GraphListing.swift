@@ -8,9 +8,22 @@ struct GraphListing {
   private(set) var totalOperations = 0
   private let types: [String: ValueType]
 
-  /// - Parameter types: the known types of values, by name
-  init(_ model: Model, types: [String: ValueType]) {
+  /// The most characters of a line.
+  private let columns: Int
+  /// Whether to list all initializers.
+  private let isWhole: Bool
+
+  /// Initializers listed of a graph with more.
+  private static let shownInitializers = 12
+
+  /// - Parameters:
+  ///   - types: the known types of values, by name
+  ///   - isWhole: whether to list all initializers
+  ///   - columns: the most characters of a line; longer ones continue on the next
+  init(_ model: Model, types: [String: ValueType], isWhole: Bool, columns: Int) {
     self.types = types
+    self.columns = columns
+    self.isWhole = isWhole
     append(model.graph, indent: "")
     for function in model.functions {
       let arguments = function.inputs.joined(separator: ", ")
@@ -23,22 +36,49 @@ struct GraphListing {
 
   /// The reader limits the nesting of subgraphs and so the depth of this recursion.
   private mutating func append(_ graph: Graph, indent: String, name: String? = nil) {
-    let inputs = graph.inputs.map(\.text).joined(separator: ", ")
-    lines.append("\(indent)\(name ?? "graph \(graph.name ?? "")")(\(inputs)) {".escaped)
-    if name == nil, graph.initializers.count > 0 {
-      for initializer in graph.initializers {
-        let count = String(repeating: " ", count: Self.countWidth)
-        lines.append(
-          "\(count)\(indent)  \(initializer.name ?? ""): \(initializer.tensor.type)".escaped)
+    // Inputs with a value are listed as initializers.
+    let initializers = Set(graph.initializers.compactMap(\.name))
+    let given = graph.inputs.filter { !initializers.contains($0.name) }
+    let inputs = given.map(\.text).joined(separator: ", ")
+    add("\(indent)\(name ?? "graph \(graph.name ?? "")")(\(inputs)) {", indent: 4)
+    if name == nil {
+      let count = graph.initializers.count
+      let shown = isWhole || count <= Self.shownInitializers ? count : Self.shownInitializers - 1
+      let space = String(repeating: " ", count: Self.countWidth)
+      for initializer in graph.initializers.prefix(shown) {
+        add("\(space)\(indent)  \(initializer.name ?? ""): \(initializer.tensor.type)", indent: 15)
+      }
+      if shown < count {
+        lines.append("\(space)\(indent)  … \(count - shown) more initializers; --all lists them")
       }
     }
     for node in graph.nodes { append(node, indent: indent + "  ", isCounted: name == nil) }
     let outputs = graph.outputs.map(\.name).joined(separator: ", ")
-    lines.append("\(String(repeating: " ", count: Self.countWidth))\(indent)  → \(outputs)".escaped)
+    add(
+      "\(String(repeating: " ", count: Self.countWidth))\(indent)  → \(outputs)", indent: 15)
     lines.append("\(indent)}")
   }
 
   private static let countWidth = 9
+
+  /// Adds a line, which continues on further ones where it is too long.
+  /// - Parameter indent: the spaces before a continuation
+  private mutating func add(_ line: String, indent: Int) {
+    var rest = Substring(line.escaped)
+    var limit = columns
+    var space = ""
+    while rest.count > limit {
+      let head = rest.prefix(limit)
+      // The spaces at the start are no place to break.
+      guard let place = head.lastIndex(of: " "), head[..<place].contains(where: { $0 != " " })
+      else { break }
+      lines.append(space + rest[..<place])
+      rest = rest[rest.index(after: place)...].drop { $0 == " " }
+      space = String(repeating: " ", count: min(indent, columns / 2))
+      limit = columns - space.count
+    }
+    lines.append(space + rest)
+  }
 
   private mutating func append(_ node: Node, indent: String, isCounted: Bool) {
     var count = ""
@@ -67,8 +107,8 @@ struct GraphListing {
     line += "\(outputs.joined(separator: ", ")) = \(domain)\(node.operatorType)"
     line += "(\(inputs.joined(separator: ", ")))"
     if !attributes.isEmpty { line += " {\(attributes.joined(separator: ", "))}" }
-    if let name = node.name, !name.isEmpty { line += "  # \(name)" }
-    lines.append(line.escaped)
+    if let name = node.name, !name.isEmpty, name != node.outputs.first { line += "  # \(name)" }
+    add(line, indent: Self.countWidth + indent.count + 4)
     for (name, graph) in graphs { append(graph, indent: indent + "  ", name: name) }
   }
 }

@@ -11,27 +11,32 @@ struct InspectCommand: ToolCommand {
     commandName: "inspect",
     abstract: "Shows a model's inputs, outputs, parameters, operations and graph.",
     discussion: """
-      Types and operations are those for the given shapes; free sizes are 1. The column before each
+      Types and operations are those for the given shapes; free sizes are 1. The column before each \
       node counts its operations: a multiplication with an addition counts as two.
 
-      With --plan the command shows how the model would run instead of the graph: the changes that
+      With --plan the command shows how the model would run instead of the graph: the changes that \
       each optimisation pass made, and the kernel of each node with the reason for it.
 
-      With --sizes it shows the windows, sizes, receptive fields and parameters of convolutions, pools
-      and fully connected layers. The size of an output follows from the input n, the padding p, the
-      dilation d, the kernel k and the stride s: ⌊(n + 2p − d(k − 1) − 1)/s⌋ + 1. A receptive field
-      is the part of the input that an element depends on, borders ignored; the jump is the distance
-      between the fields of neighbours, and the centre is that of the first one. The last columns
-      count the parameters if each window had its own weights, and if the layer were fully connected.
+      With --sizes it shows the windows, sizes, receptive fields and parameters of convolutions, pools \
+      and fully connected layers. The size of an output follows from the input n, the padding p, the \
+      dilation d, the kernel k and the stride s:
+
+        ⌊(n + 2p − d(k − 1) − 1)/s⌋ + 1
+
+      A receptive field is the part of the input that an element depends on, borders ignored; the jump \
+      is the distance between the fields of neighbours, and the centre is that of the first one. The \
+      last columns count the parameters if each window had its own weights, and if the layer were \
+      fully connected.
 
       EXAMPLES:
         onnx-run inspect models/lenet5.onnx
         onnx-run inspect models/lenet5.onnx --sizes
         onnx-run inspect model.onnx --shape tokens=8x100
         onnx-run inspect models/lenet5.onnx --plan
+        onnx-run inspect model.onnx --json | jq .parameters
       """)
 
-  @Argument(help: "The ONNX file; - stands for standard input.")
+  @Argument(help: "The ONNX file; - stands for standard input.", completion: .file())
   var model: String
 
   @Option(
@@ -46,10 +51,21 @@ struct InspectCommand: ToolCommand {
   @Flag(help: "Show sizes, receptive fields and parameters of the layers.")
   var sizes = false
 
+  @Flag(help: "List all initializers and metadata, however many there are.")
+  var all = false
+
+  @Flag(
+    help: """
+      Print one JSON object: model, bytes, ir_version, opsets, producer, metadata, inputs, outputs, \
+      parameters, parameter_bytes, initializers, operations, nodes, and with --sizes layers.
+      """)
+  var json = false
+
   @OptionGroup var reading: ReadingArguments
 
   func validate() throws {
     if plan, sizes { throw ValidationError("--plan and --sizes exclude each other") }
+    if plan, json { throw ValidationError("--plan and --json exclude each other") }
   }
 
   func perform() throws -> ExitStatus {
@@ -67,16 +83,18 @@ struct InspectCommand: ToolCommand {
       } catch { throw Failure(self.model, error) }
       try printHeader(model, inputs)
       print("")
-      PlanListing(description).lines.forEach { print($0) }
+      PlanListing(description).lines(columns: Terminal.standardOutput.lineLength)
+        .forEach { print($0) }
       return .fine
     }
 
-    if sizes {
+    if sizes, !json {
       let types: [String: ValueType]
       do { types = try Self.types(model, inputs, shapes) } catch {
         throw Failure(self.model, error)
       }
-      SizeListing(sizes: LayerSizes(model, types: types)).lines.forEach { print($0) }
+      SizeListing(sizes: LayerSizes(model, types: types))
+        .lines(columns: Terminal.standardOutput.lineLength).forEach { print($0) }
       return .fine
     }
 
@@ -87,7 +105,19 @@ struct InspectCommand: ToolCommand {
     } catch {
       types = .failure(Failure(self.model, error))
     }
-    let listing = GraphListing(model, types: (try? types.get()) ?? [:])
+    if json {
+      let known = (try? types.get()) ?? [:]
+      print(
+        InspectReport(
+          path: self.model, model: model, inputs: inputs, types: known,
+          layers: sizes ? LayerSizes(model, types: known).layers : nil
+        ).json)
+      _ = try types.get()
+      return .fine
+    }
+    let listing = GraphListing(
+      model, types: (try? types.get()) ?? [:], isWhole: all,
+      columns: Terminal.standardOutput.lineLength)
     try printHeader(model, inputs)
     if case .success = types {
       print("operations  \(formattedCount(listing.totalOperations))")
@@ -121,6 +151,9 @@ struct InspectCommand: ToolCommand {
     return sizes
   }
 
+  /// Entries of metadata listed of a model with more.
+  private static let shownMetadata = 8
+
   private func printHeader(_ model: Model, _ inputs: [ValueInfo]) throws(Failure) {
     func line(_ key: String, _ value: String) {
       print((key.padded(to: 12) + value).escaped)
@@ -136,7 +169,13 @@ struct InspectCommand: ToolCommand {
       line("producer", "\(producer) \(model.producerVersion ?? "")")
     }
     for note in model.earlyOperators { line("note", note) }
-    for entry in model.metadata { line("metadata", "\(entry.key) = \(entry.value.shortened)") }
+    let count = model.metadata.count
+    let shown = all || count <= Self.shownMetadata ? count : Self.shownMetadata - 1
+    for entry in model.metadata.prefix(shown) {
+      let value = all ? entry.value : entry.value.shortened
+      line("metadata", "\(entry.key) = \(value)")
+    }
+    if shown < count { line("metadata", "… \(count - shown) more; --all lists them") }
     for input in inputs { line("input", input.text) }
     for output in model.graph.outputs { line("output", output.text) }
     line(

@@ -12,13 +12,19 @@ struct MachineCommand: ToolCommand {
       Prints a JSON object for each number of threads: 'flops', the operations per second in single \
       precision, and 'read', the bytes per second that the threads read from working sets of several \
       sizes.
-      """,
-    shouldDisplay: false)
+
+      EXAMPLES:
+        onnx-run machine
+        onnx-run machine --threads 1 2 4 --bytes 32KiB 1MiB 16MiB --seconds 0.2
+      """)
 
   @Option(parsing: .upToNextOption, help: "The numbers of threads to measure.")
   var threads: [Int] = [1, 2]
 
-  @Option(parsing: .upToNextOption, help: "The sizes of the working sets in bytes.")
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("The sizes of the working sets, as in 32KiB 16MB.", valueName: "size"),
+    transform: parseBytes)
   var bytes: [Int] = (14...27).flatMap { [1 << $0, 3 << ($0 - 1)] } + [1 << 28]
 
   @Option(parsing: .unconditional, help: "The seconds that each measurement takes.")

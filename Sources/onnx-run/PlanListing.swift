@@ -3,7 +3,9 @@ import ToolSupport
 
 /// A plan as text: what each pass changed, then a line for each node with its kernel.
 struct PlanListing {
-  let lines: [String]
+  private let passes: Table
+  private let steps: Table
+  private let end: String
 
   /// Kinds of changes shown for one pass.
   private static let shownChanges = 6
@@ -23,10 +25,12 @@ struct PlanListing {
         step.name.shortened, step.operatorType, outputs, step.notes.joined(separator: "; "),
       ])
     }
-    lines =
-      passes.lines + [""] + steps.lines.map(\.escaped) + [
-        "", "\(plan.steps.count) nodes, \(formattedBytes(plan.arenaBytes)) between them",
-      ]
+    (self.passes, self.steps) = (passes, steps)
+    end = "\(plan.steps.count) nodes, \(formattedBytes(plan.arenaBytes)) between them"
+  }
+
+  func lines(columns: Int) -> [String] {
+    passes.lines + [""] + steps.lines(columns: columns).map(\.escaped) + ["", end]
   }
 
   private static func text(_ changes: [PassReport.Change]) -> String {

@@ -19,7 +19,9 @@ struct RunCommand: ToolCommand {
       JPEG, BMP, TIFF, WebP, JPEG 2000, PBM, PGM, PPM or PAM) or a sound (.wav). The file's first \
       bytes decide. \
       Prints a line for each output, 'NAME TYPE[SHAPE] min mean max', and for one row of scores the \
-      best classes.
+      best classes. With --json it prints one object instead: model, outputs (name, type, shape, min, \
+      mean, max, nan, infinite, classes, values), filled, expected, load_ms, plan_ms, time_ms, nodes; \
+      NaN and infinities are null.
 
       EXAMPLES:
         onnx-run models/lenet5.onnx --input image=models/digits/7.png --top 3
@@ -27,10 +29,12 @@ struct RunCommand: ToolCommand {
         onnx-run model.onnx --input photo.jpg --shape image=1x3x224x224 \\
           --mean 0.485,0.456,0.406 --scale 4.367,4.464,4.444 --labels classes.txt
         onnx-run model.onnx --input audio=hello.wav --sample-rate 16000
-        onnx-run model.onnx --shape tokens=1x100 --output-dir out --output-format npz
+        onnx-run model.onnx --shape tokens=1x100 --output-dir out
+        onnx-run models/char_lstm.onnx --text "To be, or not" --profile
+        onnx-run models/lenet5.onnx --output conv1.conv --values --json
       """)
 
-  @Argument(help: "The ONNX file; - stands for standard input.")
+  @Argument(help: "The ONNX file; - stands for standard input.", completion: .file())
   var model: String
 
   @Option(
@@ -38,14 +42,29 @@ struct RunCommand: ToolCommand {
     help: ArgumentHelp(
       "A file for an input; without NAME= for the next input. Other inputs are filled: with random "
         + "numbers if they are floating point, else with zeros.",
-      valueName: "[name=]file"))
+      valueName: "[name=]file"), completion: .file())
   var input: [String] = []
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "A text for an input of tokens, which the model's metadata 'vocabulary' lists.",
+      valueName: "[name=]text"))
+  var text: [String] = []
 
   @OptionGroup var form: InputFormArguments
 
   @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "Compute these values instead of the outputs: outputs or inner values; * stands for any "
+        + "characters.", valueName: "name"))
+  var output: [String] = []
+
+  @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The folder to write the outputs to.", valueName: "folder"))
+    help: ArgumentHelp("The folder to write the outputs to.", valueName: "folder"),
+    completion: .directory)
   var outputDir: String?
 
   @Option(
@@ -56,7 +75,8 @@ struct RunCommand: ToolCommand {
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "The expected value of an output. Exit code 1 if it differs.", valueName: "[name=]file"))
+      "The expected value of an output. Exit code 1 if it differs.", valueName: "[name=]file"),
+    completion: .file())
   var expect: [String] = []
 
   @Option(
@@ -70,7 +90,11 @@ struct RunCommand: ToolCommand {
   @Flag(help: "Print the elements of the outputs.")
   var values = false
 
-  @Flag(help: "Print the time of each node and operator.")
+  @Flag(help: "Print one JSON object instead of lines.")
+  var json = false
+
+  @Flag(
+    help: "Print the time of each node, with the nodes of the file that it computes, and operator.")
   var profile = false
 
   @Option(
@@ -81,7 +105,8 @@ struct RunCommand: ToolCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Write a trace of the run for chrome://tracing.", valueName: "file"))
+    help: ArgumentHelp("Write a trace of the run for chrome://tracing.", valueName: "file"),
+    completion: .file())
   var trace: String?
 
   @Option(parsing: .unconditional, help: "The number of best classes to print.")
@@ -91,7 +116,7 @@ struct RunCommand: ToolCommand {
     parsing: .unconditional,
     help: ArgumentHelp(
       "A file with the names of the classes, one per line. (default: the model's metadata 'classes')",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var labels: String?
 
   @Flag(help: "Draw input pictures even if standard error is not a terminal.")
@@ -119,9 +144,16 @@ struct RunCommand: ToolCommand {
           .split(whereSeparator: \.isNewline).map(String.init)
       }
 
-    let session = try openSession(model, arguments, inputs: input)
+    var origins: NodeOrigins?
+    var ownOutputs: Set<String> = []
+    let session = try openSession(model, arguments, inputs: input) { (model) throws(Failure) in
+      ownOutputs = Set(model.graph.outputs.map(\.name))
+      if self.profile { origins = NodeOrigins(model.graph) }
+      if !output.isEmpty { model.graph.expose(try model.graph.values(matching: output)) }
+    }
     var inputs = try RunInputs(session, requestedShapes: self.form.shape)
     try inputs.read(input, form)
+    try inputs.read(texts: text, session)
     try inputs.fillMissing(seed: arguments.seed, memoryLimit: session.memoryLimit)
     let expectations = try Expectations(expect, session)
     let loaded = ContinuousClock.now
@@ -142,34 +174,65 @@ struct RunCommand: ToolCommand {
     }
     let end = ContinuousClock.now
 
-    inputs.printFilled(seed: arguments.seed)
+    if !json { inputs.printFilled(seed: arguments.seed) }
     let results = session.outputs.compactMap { info in
       outputs[info.name].map { (name: info.name, value: $0) }
     }
     for picture in inputs.pictures where draw || Terminal.standardError.isInteractive {
       drawing(picture, on: .standardError).forEach(printError)
     }
-    for result in results {
-      print(summary(of: result.value, name: result.name))
-      if values, let tensor = result.value.tensor { print(tensor.elementText) }
+    let times = RunTimes(
+      load: loaded - start, run: end - began, planning: profile?.planning,
+      profile: profile.map { ProfileTable($0.events, origins: origins) })
+    let scores = ownOutputs.intersection(session.results.map(\.name))
+    let names = labels ?? ClassNames.stated(in: session.metadata)
+    let checks = expectations.compare(outputs, Tolerance(relative: rtol, absolute: atol))
+    if json {
+      print(
+        JSON.object([
+          "model": .string(model),
+          "outputs": .array(
+            results.map {
+              outputJSON(
+                $0.name, $0.value, labels: names, top: scores.contains($0.name) ? top : 0,
+                hasValues: values)
+            }),
+          "filled": .array(
+            inputs.filled.map {
+              .object(["name": .string($0.name), "type": .string("\($0.type)")])
+            }),
+          "expected": .array(
+            checks.map { .object(["name": .string($0.name), "difference": $0.comparison.json]) }),
+          "load_ms": .double(times.load.milliseconds),
+          "plan_ms": times.planning.map { .double($0.milliseconds) } ?? .null,
+          "time_ms": .double(times.run.milliseconds),
+          "nodes": self.profile ? times.nodesJSON : .null,
+        ]))
+    } else {
+      for result in results {
+        print(summary(of: result.value, name: result.name))
+        if values, let tensor = result.value.tensor { print(tensor.elementText) }
+      }
+      printTop(results.filter { scores.contains($0.name) }, names)
+      printError(times.line)
     }
-    let scores = Set(session.results.map(\.name))
-    printTop(
-      results.filter { scores.contains($0.name) },
-      labels ?? ClassNames.stated(in: session.metadata))
-    printError(
-      "time \(formatted((end - began).milliseconds, "%.3f")) ms"
-        + " (load \(formatted((loaded - start).milliseconds, "%.3f")) ms)")
 
     warnAboutSlowBLAS()
     arguments.noteMissingPrecision()
 
     if let outputDir { try writeOutputs(results, to: outputDir, outputFormat) }
     if let profile {
-      if self.profile { profileTable(profile.events).forEach { print($0) } }
+      if self.profile, !json {
+        times.lines(columns: Terminal.standardOutput.lineLength).forEach { print($0) }
+      }
       if let trace { try writeText(profile.chromeTrace, to: trace) }
     }
-    return expectations.check(outputs, Tolerance(relative: rtol, absolute: atol))
+    for (name, comparison) in checks {
+      let numbers = comparison.statistics.map { "; \($0.text)" } ?? ""
+      let found = comparison.problem ?? "as expected"
+      printError("onnx-run: output \(name.quoted): \(found)\(numbers)")
+    }
+    return checks.allSatisfy { $0.comparison.problem == nil } ? .fine : .differs
   }
 
   /// Prints the best classes of each output that is one row of scores, under its name if there are

@@ -6,15 +6,16 @@ import ToolSupport
 
 /// Values for the inputs of a model, from files or filled in.
 struct RunInputs {
-  private let required: [ValueInfo]
+  let required: [ValueInfo]
   private let all: [ValueInfo]
   private var shapes: InputShapes
   private(set) var values: [String: Value] = [:]
   /// The pictures among the inputs.
   private(set) var pictures: [Image] = []
-  private var filled: [(name: String, type: ValueType)] = []
-  private var hasSounds = false
-  private let metadata: [MetadataEntry]
+  private(set) var filled: [(name: String, type: ValueType)] = []
+  /// The names of the inputs that are sounds.
+  private var sounds: [String] = []
+  let metadata: [MetadataEntry]
   /// Bytes that the values may take.
   private let memoryLimit: Int
 
@@ -60,7 +61,7 @@ struct RunInputs {
         throw Failure("--input \(path): all inputs of the model have a value already")
       }
     }
-    if form.sampleRate != nil, !hasSounds {
+    if form.sampleRate != nil, sounds.isEmpty {
       throw Failure("--sample-rate: no input is a sound")
     }
   }
@@ -97,7 +98,7 @@ struct RunInputs {
           .tensor(
             tensor(
               sound.resampled(to: rate, sampleLimit: sampleLimit), for: info, shapes: shapes)))
-        hasSounds = true
+        sounds.append(info.name)
       } catch let error as FormatError {
         throw Failure("\(error)")
       } catch {
@@ -157,10 +158,16 @@ struct RunInputs {
   /// Sets the value of an input.
   /// - Throws: `Failure` for an input that has a value already, or a shape other than requested
   mutating func give(_ name: String, _ tensor: Tensor) throws(Failure) {
+    try give(name, .tensor(tensor))
+  }
+
+  /// Sets the value of an input.
+  /// - Throws: `Failure` for an input that has a value already, or a shape other than requested
+  mutating func give(_ name: String, _ value: Value) throws(Failure) {
     guard let info = all.first(where: { $0.name == name }) else {
       throw unknownName(name, "input", among: all.map(\.name))
     }
-    try set(info, .tensor(tensor))
+    try set(info, value)
   }
 
   private mutating func set(_ info: ValueInfo, _ value: Value) throws(Failure) {
@@ -196,10 +203,21 @@ struct RunInputs {
     }
   }
 
-  /// A list of the filled inputs, to append to an error that they may explain.
+  /// A list of the filled inputs and sounds, to append to an error that they may explain.
   var fillingNote: String {
-    if filled.isEmpty { return "" }
+    if filled.isEmpty {
+      // A sound may be too short for the model's windows.
+      guard let name = sounds.first, let shape = values[name]?.tensor?.shape else { return "" }
+      let longer = shape.map { $0 == shape.max() ? "N" : "\($0)" }.joined(separator: "x")
+      return " (the sound \(name.quoted) has the shape \(Shape(shape)); "
+        + "--shape \(name)=\(longer) adds silence up to N samples)"
+    }
     let list = filled.prefix(4).map { "\($0.name.quoted) \($0.type)" }.joined(separator: ", ")
-    return " (filled: \(list)\(filled.count > 4 ? ", …" : ""))"
+    let isFree = required.contains { info in
+      filled.contains { $0.name == info.name }
+        && info.type?.tensorType?.shape?.sizes == nil
+    }
+    return " (filled: \(list)\(filled.count > 4 ? ", …" : "")"
+      + (isFree ? "; --shape sets other sizes)" : ")")
   }
 }

@@ -90,17 +90,13 @@ struct Expectations {
     }
   }
 
-  /// Compares the outputs with the expected values and prints differences to standard error.
-  func check(_ outputs: [String: Value], _ tolerance: Tolerance) -> ExitStatus {
-    var status = ExitStatus.fine
-    for (name, expected) in values {
-      let found =
-        outputs[name].map { difference($0, from: expected, tolerance) }
-        ?? "the model returned no value"
-      guard let found else { continue }
-      printError("onnx-run: output \(name.quoted): \(found)")
-      status = .differs
+  /// Compares the outputs with the expected values.
+  func compare(
+    _ outputs: [String: Value], _ tolerance: Tolerance
+  ) -> [(name: String, comparison: ValueComparison)] {
+    values.compactMap { name, expected in
+      // A run returns all outputs of its session.
+      outputs[name].map { (name, ValueComparison($0, with: expected, tolerance)) }
     }
-    return status
   }
 }

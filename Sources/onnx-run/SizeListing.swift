@@ -6,17 +6,18 @@ import ToolSupport
 struct SizeListing {
   let sizes: LayerSizes
 
-  var lines: [String] {
+  func lines(columns: Int) -> [String] {
     guard !sizes.layers.isEmpty else { return ["no convolutions, pools or fully connected layers"] }
-    let tables = [windows, fields, overlaps].filter { !$0.isEmpty }.map(\.lines)
+    let tables = [windows, formulas, fields, overlaps].filter { !$0.isEmpty }
+      .map { $0.lines(columns: columns) }
     return Array(tables.joined(separator: [""]))
   }
 
-  /// A row for each layer with its window and the size of its output by the formula.
+  /// A row for each layer with its window and the sizes of its maps.
   private var windows: Table {
     var table = Table([
       "layer": .left, "operator": .left, "kernel": .right, "stride": .right, "padding": .right,
-      "dilation": .right, "input": .right, "output": .right, "size of the output": .left,
+      "dilation": .right, "input": .right, "output": .right,
     ])
     for layer in sizes.layers {
       let axes = layer.windows
@@ -25,8 +26,17 @@ struct SizeListing {
         short(axes.map { "\($0.stride)" }),
         short(axes.map { $0.before == $0.after ? "\($0.before)" : "\($0.before)+\($0.after)" }),
         short(axes.map { "\($0.dilation)" }), maps(layer.input), maps(layer.output),
-        same(axes.map(\.formula)) ?? axes.map(\.formula).joined(separator: ", "),
       ])
+    }
+    return table
+  }
+
+  /// A row for each layer with windows: the size of its output by the formula.
+  private var formulas: Table {
+    var table = Table(["layer": .left, "size of the output": .left])
+    for layer in sizes.layers where !layer.windows.isEmpty {
+      let formulas = layer.windows.map(\.formula)
+      table.append([layer.name.escaped, same(formulas) ?? formulas.joined(separator: ", ")])
     }
     return table
   }
@@ -34,7 +44,7 @@ struct SizeListing {
   /// A row for each layer with its receptive field and its numbers of parameters.
   private var fields: Table {
     var table = Table([
-      "layer": .left, "receptive field": .right, "jump": .right, "centre": .right,
+      "layer": .left, "receptive": .right, "jump": .right, "centre": .right,
       "parameters": .right, "not shared": .right, "fully connected": .right,
     ])
     var (parameters, unshared, dense) = (0, 0, 0)
@@ -50,7 +60,7 @@ struct SizeListing {
       unshared = total(unshared, layer.unshared ?? layer.parameters)
       dense = total(dense, layer.dense ?? layer.parameters)
     }
-    table.append(["total of these layers", "", "", "", "\(parameters)", "\(unshared)", "\(dense)"])
+    table.append(["total", "", "", "", "\(parameters)", "\(unshared)", "\(dense)"])
     return table
   }
 

@@ -31,21 +31,21 @@ struct TestCommand: ToolCommand {
         onnx-run test .build/cases/node --mutate 100 --seed 7
       """)
 
-  @Argument(help: "The folders with the cases.")
+  @Argument(help: "The folders with the cases.", completion: .directory)
   var folders: [String]
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Write the results as a JSON array of {case, runner, passed, judged, seconds, message}.",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var json: String?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Write a Markdown table of all operators and the number of cases with them that pass.",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var operators: String?
 
   @Option(

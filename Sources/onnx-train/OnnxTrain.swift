@@ -19,6 +19,7 @@ struct OnnxTrain: ParsableCommand {
 
       Exit code: 0 success, 2 error, 130 interrupted with Ctrl-C.
       """,
+    version: "onnx-train \(toolVersion)",
     subcommands: [NewCommand.self, TuneCommand.self, CompareCommand.self, TimeCommand.self])
 
   static func main() { runTool("onnx-train", OnnxTrain.self) }

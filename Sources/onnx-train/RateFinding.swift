@@ -54,7 +54,12 @@ extension TrainingRun {
       Plot.Series("loss", search.points.map { ($0.rate, $0.loss) }, style: .dots),
       Plot.Series("smoothed", search.points.map { ($0.rate, $0.smoothed) }),
     ]
+    if let rate = search.suggestion {
+      let place = search.points.filter { $0.rate == rate }.map { ($0.rate, $0.smoothed) }
+      plot.series.append(Plot.Series("suggested \(rateText(rate))", place, style: .dots))
+    }
     plot.hasLogarithmicX = true
+    plot.hasLogarithmicY = search.points.allSatisfy { $0.loss > 0 }
     try plot.writeSVGAndPNG(arguments.ratesName)
   }
 }

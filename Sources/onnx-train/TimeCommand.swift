@@ -66,7 +66,8 @@ struct TimeCommand: ToolCommand {
     if profile {
       let events = Profile()
       _ = try trainer.train(on: batch, rate: rate, profile: events)
-      profileTable(events.events).forEach { print($0) }
+      ProfileTable(events.events).lines(columns: Terminal.standardOutput.lineLength)
+        .forEach { print($0) }
     }
     return .fine
   }

@@ -76,9 +76,10 @@ struct TrainingRun {
       trainer, recipe.training, validation: recipe.validation, settings: recipe.settings)
     if let checkpoint { try resume(loop, checkpoint) }
     let firstStep = trainer.batchCount
+    let batches = recipe.training.batchCount
     printError(
       "\(count(trainer)) parameters in \(trainer.parameters.count) tensors, "
-        + "\(recipe.training.batchCount) batches per epoch")
+        + "\(batches) \(batches == 1 ? "batch" : "batches") per epoch")
 
     // What there is is worth waiting for.
     Interruption.watch(patience: 60)

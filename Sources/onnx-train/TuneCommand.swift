@@ -130,10 +130,7 @@ struct TuneCommand: ToolCommand {
     options.frozen = freeze
     options.trained = headOnly ? model.head : trainOnly
     options.accumulation = accumulate
-    let normalization =
-      try self.normalization.isAny
-      ? self.normalization.normalization
-      : .stated(in: model.model.metadata) ?? PictureNormalization()
+    let normalization = try self.normalization.normalization(orStatedIn: model.model.metadata)
     let reader = PictureReader(normalization)
     let data = try data(path, input, reader)
     var settings = TrainingLoop.Settings()

@@ -1,101 +1,114 @@
 import COnnxInterface
+import Glibc
 import ONNX
 import ONNXC
 import Synchronization
 import TestThreads
 import Testing
 
-/// The functions of `onnxc.h`, called as from C.
+/// The functions of `onnxc.h` for sessions, called as from C.
 @Suite struct InterfaceTests {
   @Test func runsAModelAndGivesOutputsInOrder() throws {
     let session = try load(twoOutputs)
     defer { onnx_free(session) }
-    let result = run(session, [("x", ONNX_TENSOR, try tensor([-1, 2]))])
-    #expect(result.error == "")
-    #expect(result.values.map(\.name) == ["y", "z"])
-    #expect(result.values.map(\.kind) == [ONNX_TENSOR, ONNX_TENSOR])
-    #expect(try Value(serialized: result.values[0].data).tensor == floats([0, 2]))
-    #expect(try Value(serialized: result.values[1].data).tensor == floats([1, -2]))
+    let result = run(session, [try value(.tensor(floats([-1, 2])))], outputs: 2)
+    #expect(result.error == "" && result.status == 0)
+    #expect(result.tensors == [floats([0, 2]), floats([1, -2])])
+    #expect(onnx_output(session, "z") == 1 && onnx_input(session, "x") == 0)
+    #expect(onnx_output(session, "zz") == -1)
+    #expect(lastError == "the model has no 'zz'; did you mean 'z'?")
+    #expect(onnx_last_error_kind() == Int32(ONNX_INVALID_ARGUMENT))
   }
 
-  /// A model that passes on one input of each kind.
-  @Test func everyKindOfValuePasses() throws {
-    let sequence = ValueType.sequence(.tensor(.float32, nil))
-    let values: [(kind: Int, type: ValueType, value: Value)] = [
-      (ONNX_TENSOR, .tensor(.string, nil), .tensor(Tensor(shape: [2], ["a", "ß"]))),
-      (ONNX_SEQUENCE, sequence, .sequence(SequenceValue([.tensor(floats([1]))]))),
-      (ONNX_OPTIONAL, .optional(sequence), .optional(nil, type: sequence)),
-    ]
-    for (kind, type, value) in values {
-      let session = try load(
-        model([Node("Identity", inputs: ["x"], outputs: ["y"])], input: type, outputs: ["y"]))
-      defer { onnx_free(session) }
-      let bytes = try value.serialized(name: "y")
-      let result = run(session, [("x", kind, bytes)])
-      #expect(result.error == "")
-      #expect(result.values.map(\.kind) == [kind])
-      #expect(result.values.map(\.data) == [bytes])
-    }
-  }
-
-  @Test func noBytesAreAnEmptySequence() throws {
-    let session = try load(
-      model(
-        [Node("SequenceLength", inputs: ["x"], outputs: ["y"])],
-        input: .sequence(.tensor(.float32, nil)), outputs: ["y"]))
+  @Test func describesInputsOutputsAndModel() throws {
+    var model = identity(.tensor(.float32, Shape([.symbol("N"), .unknown, .size(3)])))
+    model.producerName = "a \"b\""
+    model.metadata = [MetadataEntry(key: "k", value: "v")]
+    let session = try load(model)
     defer { onnx_free(session) }
-    let result = run(session, [("x", ONNX_SEQUENCE, [])])
-    #expect(result.error == "")
-    #expect(try Value(serialized: #require(result.values.first).data).tensor == Tensor(Int64(0)))
+    let type = #""type":"tensor(float)","element_type":1,"shape":["N",null,3]"#
+    #expect(
+      String(cString: onnx_describe(session))
+        == #"{"inputs":[{"name":"x",\#(type)}],"optional_inputs":[],"outputs":[{"name":"y",\#(type)}],"#
+        + #""model":{"producer_name":"a \"b\"","graph_name":"test","domain":"","description":"","#
+        + #""graph_description":"","version":0,"metadata":{"k":"v"}}}"#)
+    #expect(onnx_describe(nil) == nil)
   }
 
   @Test func badModelsAreErrors() throws {
     let good = try twoOutputs.serialized()
-    #expect(onnx_load(nil, 0, nil, 0) == nil)
+    #expect(onnx_load(nil, 0, nil, nil) == nil)
     #expect(lastError == "there are no bytes")
-    #expect(onnx_load(nil, 8, nil, 0) == nil)
+    #expect(onnx_last_error_kind() == Int32(ONNX_INVALID_MODEL))
+    #expect(onnx_load(nil, 8, nil, nil) == nil)
     #expect(lastError == "a pointer argument is NULL")
-    #expect(onnx_load(good, good.count, nil, -1) == nil)
-    #expect(lastError == "expected 0 or more threads, got -1")
-    for length in 1..<good.count where onnx_load(good, length, nil, 1) == nil {
+    for length in 1..<good.count where onnx_load(good, length, nil, "threads=1") == nil {
       #expect(lastError != "")
     }
     var wrong = twoOutputs
     wrong.graph.nodes[0].operatorType = "Rellu"
     let bytes = try wrong.serialized()
-    #expect(onnx_load(bytes, bytes.count, nil, 0) == nil)
+    #expect(onnx_load(bytes, bytes.count, nil, nil) == nil)
     #expect(lastError.contains("Rellu"))
+    #expect(onnx_last_error_kind() == Int32(ONNX_NOT_IMPLEMENTED))
+    #expect(onnx_load_file("/no/such.onnx", nil) == nil)
+    #expect(onnx_last_error_kind() == Int32(ONNX_NO_FILE))
+    #expect(onnx_load_file(nil, nil) == nil)
     // A successful call clears the error.
     onnx_free(try load(twoOutputs))
-    #expect(lastError == "")
+    #expect(lastError == "" && onnx_last_error_kind() == Int32(ONNX_OK))
+  }
+
+  @Test(arguments: [
+    ("threads=-1", "option 'threads': expected an integer from 0, got '-1'"),
+    ("threads", "option 'threads': expected name=value"),
+    ("thread=1", "there is no option 'thread' here; did you mean 'threads'?"),
+    ("seed=1 seed=2", "option 'seed' comes twice"),
+    (
+      "optimization=non",
+      "option 'optimization': expected all, none, got 'non'; did you mean 'none'?"
+    ),
+    ("loss=mse", "there is no option 'loss' here"),
+  ])
+  func badOptionsAreErrors(options: String, expected: String) throws {
+    let bytes = try twoOutputs.serialized()
+    #expect(onnx_load(bytes, bytes.count, nil, options) == nil)
+    #expect(lastError.hasPrefix(expected))
+  }
+
+  @Test func optionsReachTheSession() throws {
+    let bytes = try twoOutputs.serialized()
+    let options = "threads=1 optimization=none convolution=exact batch_invariant=0 seed=3"
+    let session = try #require(onnx_load(bytes, bytes.count, nil, options))
+    defer { onnx_free(session) }
+    #expect(
+      run(session, [try value(.tensor(floats([1, 2])))], outputs: 1).tensors == [floats([1, 2])])
   }
 
   @Test func badInputsAreErrors() throws {
     let session = try load(twoOutputs)
     defer { onnx_free(session) }
-    let x = try tensor([1, 2])
-    let cases: [([(String, Int, [UInt8])], String)] = [
+    func x() throws -> OpaquePointer { try value(.tensor(floats([1, 2]))) }
+    let cases: [([OpaquePointer?], String)] = [
       ([], "input 'x' is missing"),
-      (
-        [("x", ONNX_TENSOR, x), ("x", ONNX_TENSOR, x)],
-        "input 'x': the call passes this input twice"
-      ),
-      ([("x", ONNX_TENSOR, [])], "there are no bytes"),
-      ([("x", ONNX_TENSOR, Array(x.dropLast()))], "input 'x'"),
-      ([("x", 6, x)], "6 is not the kind of a value"),
-      ([("x", ONNX_SEQUENCE, [])], "expected float32[2], got sequence"),
-      ([("x", ONNX_TENSOR, try tensor([1, 2, 3]))], "expected float32[2], got float32[3]"),
-      ([("x", ONNX_TENSOR, x), ("w", ONNX_TENSOR, x)], "the model has no 'w'"),
+      ([nil], "input 'x' is missing"),
+      ([try x(), try x()], "the model has 1 inputs, the call 2"),
+      ([try value(.tensor(floats([1, 2, 3])))], "expected float32[2], got float32[3]"),
+      ([onnx_make_sequence(nil, 0)], "expected float32[2], got sequence"),
     ]
     for (inputs, expected) in cases {
-      let result = run(session, inputs)
-      #expect(result.status == -1 && result.values.isEmpty)
+      let result = run(session, inputs, outputs: 2)
+      #expect(result.status == -1 && result.tensors == [nil, nil])
       #expect(result.error.contains(expected))
     }
-    #expect(onnx_run(session, nil, 0, nil, nil) == -1)
-    #expect(onnx_run(nil, nil, 0, nil, nil) == -1)
+    #expect(run(session, [try x()], outputs: 3).error.contains("the model has 2 outputs"))
+    #expect(onnx_run(session, nil, 1, nil, 0) == -1)
+    #expect(onnx_run(session, nil, 0, nil, 1) == -1)
+    #expect(onnx_run(nil, nil, 0, nil, 0) == -1)
     onnx_free(nil)
-    onnx_free_values(nil)
+    onnx_free_value(nil)
+    onnx_unbind(nil)
+    onnx_free_trainer(nil)
   }
 
   /// Each thread has results and an error of its own.
@@ -103,14 +116,13 @@ import Testing
     let session = Address(try load(twoOutputs))
     defer { onnx_free(session.pointer) }
     let failures = Atomic<Int>(0)
-    let inputs = try (0..<8).map { try tensor([Float($0), -1]) }
     withThreads(8) { number in
       for _ in 0..<20 {
-        let good = run(session.pointer, [("x", ONNX_TENSOR, inputs[number])])
-        let value = try? good.values.first.map { try Value(serialized: $0.data) }
-        let bad = run(session.pointer, [("x", number, inputs[number])])
-        if value?.tensor != floats([Float(number), 0]) || good.error != ""
-          || bad.error.contains("\(number) is not the kind") == (1...5).contains(number)
+        let x = try? value(.tensor(floats([Float(number), -1])))
+        let good = run(session.pointer, [x], outputs: 1)
+        let bad = run(session.pointer, [onnx_make_optional(nil)], outputs: 1)
+        if good.tensors.first != floats([Float(number), 0]) || good.error != ""
+          || !bad.error.contains("expected float32[2], got optional")
         {
           failures.add(1, ordering: .relaxed)
         }
@@ -120,9 +132,10 @@ import Testing
   }
 
   @Test func longErrorsEndWithAWholeCharacter() {
-    onnxc_set_last_error(String(repeating: "ß", count: 4000))
+    onnxc_set_last_error(7, String(repeating: "ß", count: 4000))
     #expect(lastError == String(repeating: "ß", count: 2047))
-    onnxc_set_last_error("a" + String(repeating: "ß", count: 4000))
+    onnxc_set_last_error(7, "a" + String(repeating: "ß", count: 4000))
     #expect(lastError == "a" + String(repeating: "ß", count: 2047))
+    #expect(onnx_last_error_kind() == 7)
   }
 }

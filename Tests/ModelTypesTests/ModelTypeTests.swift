@@ -50,6 +50,14 @@ import Testing
     #expect(text.contains("let values_2: [String: Value] = ["))
   }
 
+  @Test func runsCanBeAwaited() {
+    let text = source([ValueInfo("timeout", .tensor(.float32, [2]))])
+    #expect(text.contains("(timeout: Tensor, timeout_2: Duration? = nil) async throws(ModelError)"))
+    #expect(
+      text.contains("(timeout: [Float], timeout_2: Duration? = nil) async throws(ModelError)"))
+    #expect(text.contains("await self.session.run(values: values, timeout: timeout_2)"))
+  }
+
   @Test func inputsWithADefaultMayBeLeftOut() {
     let inputs = [
       ValueInfo("x", .tensor(.float32, ["N"])), ValueInfo("alpha", .tensor(.float32, [1])),

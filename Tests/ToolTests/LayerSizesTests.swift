@@ -23,12 +23,10 @@ import Testing
     let tool = try Tool("inspect", packageFile("models/lenet5.onnx"), "--sizes")
     #expect(tool.status == 0)
     let rows = tool.lines.map { $0.split(separator: " ").map(String.init) }
-    let outputs = rows.prefix { $0.count != 8 }.dropFirst().prefix(7).map { row in
-      row.count > 6 ? row[7] : row.last
-    }
+    let outputs = rows.dropFirst().prefix(7).map(\.last)
     #expect(outputs == ["6@28×28", "6@14×14", "16@10×10", "16@5×5", "120", "84", "10"])
     #expect(tool.output.contains("⌊(28 + 2·2 − 1·(5 − 1) − 1)/1⌋ + 1 = 28"))
-    #expect(rows.contains(["total", "of", "these", "layers", "61706", "423038", "5634974"]))
+    #expect(rows.contains(["total", "61706", "423038", "5634974"]))
     #expect(
       rows.contains { $0.first == "conv2.conv" && $0.dropFirst().prefix(3) == ["14", "2", "4.50"] })
   }

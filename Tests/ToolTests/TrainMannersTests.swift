@@ -15,8 +15,8 @@ import ToolSupport
 
   /// A linear classifier of features.
   private func linear(classes: Int = 3) throws -> String {
-    var m = ModelBuilder(seed: 1)
-    try m.output("y", Dense(classes)(m.input("x", ["N", 2]), in: &m))
+    let m = ModelBuilder(seed: 1)
+    try m.output("y", Dense(classes)(m.input("x", ["N", 2]), in: m))
     return try folder.write(m.model(name: "linear"), to: "linear.onnx")
   }
 
@@ -138,9 +138,9 @@ import ToolSupport
   }
 
   private func picturesModel() throws -> String {
-    var m = ModelBuilder(seed: 1)
+    let m = ModelBuilder(seed: 1)
     let image = try m.input("image", ["N", 1, 4, 4])
-    try m.output("logits", Dense(2)(Flatten()(image, in: &m), in: &m))
+    try m.output("logits", Dense(2)(Flatten()(image, in: m), in: m))
     return try folder.write(m.model(name: "net"), to: "net.onnx")
   }
 

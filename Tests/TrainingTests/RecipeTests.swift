@@ -90,7 +90,7 @@ import Testing
     #expect(split.training.batchCount < plain.training.batchCount)
     #expect(split.test?.batchCount == plain.test?.batchCount)
     choices.validationShare = 1e-6
-    expectDataError("") { try name.recipe(choices) }
+    expectDataError("1e-06 ") { try name.recipe(choices) }
   }
 
   @Test func picturesHaveTheWantedSizeAndTheirClassesNames() throws {

@@ -44,6 +44,16 @@ import Testing
     #expect(epochs[0].loss == steps[5].mean.loss)
   }
 
+  @Test func resultsDescribeThemselves() {
+    let record = EpochRecord(
+      epoch: 2, rate: 0.1, loss: 0.25, accuracy: 0.5, validationLoss: 0.123456,
+      metrics: ["top 2": 1])
+    #expect("\(record)" == "epoch 2: loss 0.25, accuracy 0.5, validation loss 0.1235, top 2 1")
+    var result = StepResult()
+    (result.loss, result.counted, result.correct) = (2, 4, 3)
+    #expect("\(result)" == "loss 2, accuracy 0.75")
+  }
+
   @Test func aCallbackStopsTheLoopAndItsErrorsPassThrough() throws {
     let loop = TrainingLoop(try trainer(), try data(), settings: settings())
     #expect(try loop.run(onStep: { if $0.step == 2 { loop.stop() } }) == .interrupted)

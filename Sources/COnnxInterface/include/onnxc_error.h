@@ -2,7 +2,9 @@
 #ifndef ONNXC_ERROR_H
 #define ONNXC_ERROR_H
 
-/// Keeps a copy of the message for this thread's `onnx_last_error`, cut to 4095 bytes.
-void onnxc_set_last_error(const char *message);
+#include <stdint.h>
+
+/// Keeps a copy of the message, cut to 4095 bytes, and its kind for this thread's `onnx_last_error`.
+void onnxc_set_last_error(int32_t kind, const char *message);
 
 #endif

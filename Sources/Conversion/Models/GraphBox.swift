@@ -86,7 +86,8 @@ struct GraphBox: Sendable {
   /// The elements of a small constant, or the name and type of a larger one.
   static func text(_ tensor: Tensor, _ name: String) -> String {
     if tensor.count <= 6, tensor.shape.count <= 1, let integers = tensor.integers {
-      return integers.map(String.init).joined(separator: ", ")
+      // The end of a slice to the end.
+      return integers.map { $0 == .max ? "max" : "\($0)" }.joined(separator: ", ")
     }
     if tensor.count == 1, tensor.elementType == .float32,
       let number = try? tensor.array(as: Float.self).first

@@ -232,7 +232,7 @@ extension ValueType {
 
 extension [Value] {
   /// The type that all values share, without sizes.
-  fileprivate var commonType: ValueType? {
+  package var commonType: ValueType? {
     guard let first = self.first?.type else { return nil }
     guard case .tensor(let type) = first.kind else { return first }
     let isCommon = allSatisfy { $0.tensor?.elementType == type.elementType }

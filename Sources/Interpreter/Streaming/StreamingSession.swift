@@ -133,8 +133,8 @@ public final class StreamingSession {
     if used < steps {
       for (name, axis) in axes {
         guard let tensor = chunk[name] else { continue }
-        now[name] = try session.engine.slice(tensor, axis, 0..<used)
-        later[name] = try session.engine.slice(tensor, axis, used..<steps)
+        now[name] = try tensor.slice(axis, 0..<used)
+        later[name] = try tensor.slice(axis, used..<steps)
       }
     }
     let outputs = try stream.run(now)
@@ -170,7 +170,7 @@ public final class StreamingSession {
       }
       steps = tensor.shape[axis]
       if let waiting = pending[info.name] {
-        joined[info.name] = try session.engine.concatenate([waiting, tensor], axis)
+        joined[info.name] = try waiting.followed(by: tensor, axis)
       }
     }
     let waiting = axes.first.flatMap { name, axis in pending[name]?.shape[axis] }
@@ -218,34 +218,29 @@ public final class StreamingSession {
   }
 }
 
-extension Engine {
+extension Tensor {
   /// The elements in a range of one axis.
-  fileprivate func slice(
-    _ tensor: Tensor, _ axis: Int, _ range: Range<Int>
-  ) throws(ModelError) -> Tensor {
+  fileprivate func slice(_ axis: Int, _ range: Range<Int>) throws(ModelError) -> Tensor {
     func vector(_ value: Int) -> Tensor { Tensor(shape: [1], [Int64(value)]) }
-    return try evaluate(
-      Node("Slice", inputs: ["x", "start", "end", "axis"], outputs: ["y"]),
-      [tensor, vector(range.lowerBound), vector(range.upperBound), vector(axis)])
+    return try Node("Slice", inputs: ["x", "start", "end", "axis"], outputs: ["y"])
+      .tensor([self, vector(range.lowerBound), vector(range.upperBound), vector(axis)])
   }
 
-  fileprivate func concatenate(_ tensors: [Tensor], _ axis: Int) throws(ModelError) -> Tensor {
-    try evaluate(
-      Node(
-        "Concat", inputs: tensors.indices.map { "x\($0)" }, outputs: ["y"],
-        attributes: [.int("axis", axis)]),
-      tensors)
+  /// The elements followed by those of another tensor along one axis.
+  fileprivate func followed(by next: Tensor, _ axis: Int) throws(ModelError) -> Tensor {
+    try Node("Concat", inputs: ["a", "b"], outputs: ["y"], attributes: [.int("axis", axis)])
+      .tensor([self, next])
   }
+}
 
-  /// The output of a node of the newest operator set.
-  private func evaluate(_ node: Node, _ inputs: [Tensor]) throws(ModelError) -> Tensor {
+extension Node {
+  /// The output of a node on tensors.
+  fileprivate func tensor(_ inputs: [Tensor]) throws(ModelError) -> Tensor {
     do throws(OperatorError) {
-      let body = try registry.make(node, operatorSet: Registry.newestVersion).operator
-      let call = Call(inputs: inputs.map(Value.tensor), pool: caller, context: Run(self))
-      guard let result = try body.evaluate(call, wanted: [true])[0]?.tensor else {
+      guard let result = try evaluate(inputs.map(Value.tensor))[0]?.tensor else {
         throw .output(0, "is not a tensor")
       }
       return result
-    } catch { throw .node(name: node.operatorType, operatorType: node.operatorType, error) }
+    } catch { throw .node(name: operatorType, operatorType: operatorType, error) }
   }
 }

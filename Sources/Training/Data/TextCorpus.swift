@@ -40,6 +40,7 @@ public struct TextCorpus: Sendable {
       throw DataError(
         "expected a validation share of at least 0 and less than 1, got \(validationShare)")
     }
+    guard !text.isEmpty else { throw DataError("the text is empty") }
     let numbers: [Int32]
     switch vocabulary?.unit ?? unit {
     case .character:

@@ -185,27 +185,6 @@ public final class ModelBuilder {
     try constant(Tensor(shape: [values.count], values.map(Int64.init)), hint: hint)
   }
 
-  /// Adds a constant scalar of the builder's element type.
-  public func scalar(_ value: Double) throws(ModelError) -> Signal {
-    try scalar(value, elementType)
-  }
-
-  /// Adds a constant scalar of an element type.
-  func scalar(_ value: Double, _ type: ElementType) throws(ModelError) -> Signal {
-    switch type {
-    case .float32: return try constant(Tensor(Float(value)))
-    case .float64: return try constant(Tensor(value))
-    case .float16: return try constant(Tensor(Float16(value)))
-    case .bfloat16: return try constant(Tensor(BFloat16(Float(value))))
-    case .int32, .int64:
-      guard let whole = Int64(exactly: value), let narrow = Int32(exactly: whole) else {
-        throw error("\(value) is not a number of type \(type)")
-      }
-      return try constant(type == .int64 ? Tensor(whole) : Tensor(narrow))
-    default: throw error("there are no constant numbers of type \(type)")
-    }
-  }
-
   // MARK: Nodes
 
   /// Adds a node with one output.

@@ -25,14 +25,22 @@ package struct TagScore: Sendable, Equatable {
       guard let labels = inputs.removeValue(forKey: Loss.labels),
         let output = try session.run(inputs)["tags"]
       else { continue }
+      guard output.shape == labels.shape, output.elementType == .int64 else {
+        throw DataError("expected the output 'tags' to be int64\(labels.shape), found \(output.type)")
+      }
       let (wanted, given) = (
         try labels.array(as: Int64.self), try output.array(as: Int64.self)
       )
       let columns = labels.shape[1]
       for row in 0..<labels.shape[0] {
         let places = (row * columns..<(row + 1) * columns).filter { wanted[$0] != Loss.ignored }
-        add(
-          places.map { tags.tokens[Int(wanted[$0])] }, places.map { tags.tokens[Int(given[$0])] })
+        func names(_ numbers: [Int64]) -> [String] {
+          places.map { place in
+            let number = Int(numbers[place])
+            return tags.tokens.indices.contains(number) ? tags.tokens[number] : "?"
+          }
+        }
+        add(names(wanted), names(given))
       }
     }
   }

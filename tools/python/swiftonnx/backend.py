@@ -6,23 +6,28 @@
 
 import numpy as np
 import onnx
-from onnx import helper
+from google.protobuf.message import Message
+from onnx import helper, numpy_helper
 from onnx.backend.base import Backend, BackendRep, Device, DeviceType, namedtupledict
 
-from swiftonnx import values
-from swiftonnx.session import Session
+from swiftonnx.options import SessionOptions
+from swiftonnx.session import InferenceSession
 
 
 class SwiftBackendRep(BackendRep):
     """A model ready to run."""
 
     def __init__(self, model, threads=0):
-        self._session = Session(model.SerializeToString(), threads=threads)
-        constants = {tensor.name for tensor in model.graph.initializer}
-        constants |= {sparse.values.name for sparse in model.graph.sparse_initializer}
-        self._all = list(model.graph.input)
-        self._inputs = [info for info in self._all if info.name not in constants]
-        self._outputs = [info.name for info in model.graph.output]
+        options = SessionOptions()
+        options.intra_op_num_threads = threads
+        self._session = InferenceSession(model, options)
+        self._inputs = [arg.name for arg in self._session.get_inputs()]
+        optional = {arg.name for arg in self._session.get_overridable_initializers()}
+        self._all = [
+            info.name for info in model.graph.input if info.name in {*self._inputs, *optional}
+        ]
+        self._outputs = [arg.name for arg in self._session.get_outputs()]
+        self._sparse = [info.type.HasField("sparse_tensor_type") for info in model.graph.output]
 
     def run(self, inputs, **kwargs):
         """Runs the model on arrays (or lists, dictionaries, None, messages).
@@ -30,24 +35,32 @@ class SwiftBackendRep(BackendRep):
         `inputs` is a dictionary by name, or a list in the order of the graph's inputs, with or
         without those that have an initializer. Returns the outputs, by position or name.
         """
-        if isinstance(inputs, dict):
-            infos = [info for info in self._all if info.name in inputs]
-            unknown = inputs.keys() - {info.name for info in infos}
-            if unknown:
-                raise ValueError(f"the model has no input {sorted(unknown)}")
-            given = [inputs[info.name] for info in infos]
-        else:
+        if not isinstance(inputs, dict):
             given = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-            infos = self._inputs if len(given) <= len(self._inputs) else self._all
-            if len(given) > len(infos):
-                raise ValueError(f"expected {len(infos)} inputs, got {len(given)}")
-        arguments = []
-        for info, value in zip(infos, given, strict=False):
-            kind = values.kind_of(info)
-            arguments.append((info.name, kind, values.message(value, kind).SerializeToString()))
-        outputs = self._session.run(arguments)
-        results = [values.value(data, kind) for _, kind, data in outputs]
-        return namedtupledict("Outputs", self._outputs)(*results)
+            names = self._inputs if len(given) <= len(self._inputs) else self._all
+            if len(given) > len(names):
+                raise ValueError(f"expected {len(names)} inputs, got {len(given)}")
+            inputs = dict(zip(names, given, strict=False))
+        outputs = self._session.run(None, {name: plain(value) for name, value in inputs.items()})
+        for index, is_sparse in enumerate(self._sparse):
+            if is_sparse:
+                outputs[index] = onnx.SparseTensorProto.FromString(outputs[index])
+        return namedtupledict("Outputs", self._outputs)(*outputs)
+
+
+def plain(value):
+    """The arrays, lists and dictionaries in a message of the standard; other values as they are."""
+    if not isinstance(value, Message):
+        return value
+    if isinstance(value, onnx.TensorProto):
+        return numpy_helper.to_array(value)
+    if isinstance(value, onnx.SequenceProto):
+        return numpy_helper.to_list(value)
+    if isinstance(value, onnx.MapProto):
+        return numpy_helper.to_dict(value)
+    if isinstance(value, onnx.OptionalProto):
+        return numpy_helper.to_optional(value)
+    return value.SerializeToString()
 
 
 class SwiftBackend(Backend):

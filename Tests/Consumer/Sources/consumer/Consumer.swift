@@ -43,7 +43,7 @@ struct Consumer {
     }
 
     do {
-      try ModelChecks.run(session)
+      try await ModelChecks.run(session)
       try SwirlChecks.run()
     } catch {
       print("consumer: \(error)")

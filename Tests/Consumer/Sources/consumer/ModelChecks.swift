@@ -2,10 +2,11 @@ import ONNX
 
 /// Checks the types that the plugin ONNXModels makes of the models in this folder.
 enum ModelChecks {
-  static func run(_ session: Session) throws {
+  static func run(_ session: Session) async throws {
     try digits(session)
     try text()
     try oddNames()
+    try await awaitedRuns()
     print("Models of the plugin run")
   }
 
@@ -63,6 +64,19 @@ enum ModelChecks {
     try check(other.default == Tensor(shape: [2], [Float(0), 0]), "scale")
     try check(other.hasElement == Tensor(true) && other.items.count == 1, "element")
     try check(OddNames.classes == ["a \"quote\"", "a \\ and a\nline"], "\(OddNames.classes)")
+  }
+
+  /// Runs that do not block the caller's thread, and end when their time is over.
+  private static func awaitedRuns() async throws {
+    let lenet5 = try Lenet5()
+    let image = Tensor(shape: [1, 1, 28, 28], [Float](repeating: 0.5, count: 28 * 28))
+    let logits = try await lenet5(image: image).logits
+    let scores: [Float] = try await lenet5(image: image.array(), timeout: .seconds(60)).logits
+    try check(try logits.array(as: Float.self) == scores, "other scores")
+    do {
+      _ = try await lenet5(image: image, timeout: .zero)
+      throw CheckFailure(description: "a run without time ended")
+    } catch ModelError.deadline {}
   }
 
   private static func check(_ condition: Bool, _ message: String) throws {

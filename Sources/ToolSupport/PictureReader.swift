@@ -1,10 +1,9 @@
-import ONNX
+import ONNXFormat
 import ONNXImages
 import Synchronization
-import ToolSupport
 
 /// Reads picture files for training, and counts those that it had to convert.
-final class PictureReader: Sendable {
+package final class PictureReader: Sendable {
   private let normalization: PictureNormalization
   private let converted = Mutex<Converted>(Converted())
 
@@ -16,14 +15,14 @@ final class PictureReader: Sendable {
     var size = ""
   }
 
-  init(_ normalization: PictureNormalization = PictureNormalization()) {
+  package init(_ normalization: PictureNormalization = PictureNormalization()) {
     self.normalization = normalization
   }
 
   /// Reads a picture as float32 `[C, H, W]`, normalized.
   /// - Parameter sizes: The channels, height and width to convert the picture to; `nil` for its own,
   ///   without transparency.
-  func read(_ path: String, _ sizes: [Int]?) throws -> Tensor {
+  package func read(_ path: String, _ sizes: [Int]?) throws -> Tensor {
     let image = try Image(contentsOf: path)
     let wanted = sizes ?? [image.channels, image.height, image.width]
     if sizes != nil {
@@ -44,7 +43,7 @@ final class PictureReader: Sendable {
   }
 
   /// A line on the pictures read so far that were converted; `nil` if there are none.
-  var note: String? {
+  package var note: String? {
     converted.withLock {
       let counts = [
         ($0.resized.count, "resized to \($0.size)"),

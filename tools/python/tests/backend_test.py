@@ -1,6 +1,6 @@
 """Runs the standard's own test runner, `onnx.backend.test.BackendTest`, on this library.
 
-    PYTHONPATH=tools/python python tools/python/backend_test.py [--include PATTERN] [--list FILE]
+    python tools/python/tests/backend_test.py [--include PATTERN] [--list FILE]
 
 Prints the number of passing cases of each kind, and every case that fails. Exits with code 1 if a
 case fails that is not listed in KNOWN. The models of known networks come from the onnx package; the
