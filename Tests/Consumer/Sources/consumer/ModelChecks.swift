@@ -76,7 +76,9 @@ enum ModelChecks {
     do {
       _ = try await lenet5(image: image, timeout: .zero)
       throw CheckFailure(description: "a run without time ended")
-    } catch ModelError.deadline {}
+    } catch let error as ModelError {
+      try check("\(error)".contains("deadline exceeded"), "\(error)")
+    }
   }
 
   private static func check(_ condition: Bool, _ message: String) throws {
