@@ -261,7 +261,9 @@ extension SliceOperator {
 }
 
 extension Slice1 {
-  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation { try slices(rank: site.sizes().count).steps(site) }
+  func steps(_ site: StepSite) throws(OperatorError) -> StepRelation {
+    try slices(rank: site.sizes().count).steps(site)
+  }
 }
 
 extension Slices {

@@ -26,7 +26,8 @@ package struct TagScore: Sendable, Equatable {
         let output = try session.run(inputs)["tags"]
       else { continue }
       guard output.shape == labels.shape, output.elementType == .int64 else {
-        throw DataError("expected the output 'tags' to be int64\(labels.shape), found \(output.type)")
+        throw DataError(
+          "expected the output 'tags' to be int64\(labels.shape), found \(output.type)")
       }
       let (wanted, given) = (
         try labels.array(as: Int64.self), try output.array(as: Int64.self)

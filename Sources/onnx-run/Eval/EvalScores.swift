@@ -77,7 +77,8 @@ struct EvalScores {
     guard output.elementType.isFloatingPoint, classes > 1 else {
       // The output is the class itself.
       guard classes == 1, !output.elementType.isFloatingPoint else {
-        throw Failure("expected scores of at least 2 classes for \(targets.type), found \(output.type)")
+        throw Failure(
+          "expected scores of at least 2 classes for \(targets.type), found \(output.type)")
       }
       for index in 0..<limit where labels[index] != Loss.ignored {
         counted += 1
