@@ -7,7 +7,8 @@ import ONNXOperators
 // A run ends when its task is cancelled or its timeout is over: before it has begun, before a node,
 // before an iteration of a loop, or inside a node, where the kernel looks as well before each of its
 // tasks. A kernel that consists of one long task, such as a product by OpenBLAS, is computed to its end
-// first. The call returns when the run has ended: nothing goes on in the background.
+// first. So is the plan of a session that owns a model with fixed input shapes. The call returns when the run
+// has ended: nothing goes on in the background.
 extension Session {
   /// Runs the model on tensors, by input name, without blocking a thread of the caller.
   /// - Parameter timeout: the longest that the run may take, waiting included; `nil` for the time limit of
@@ -33,9 +34,9 @@ extension Session {
   public func run(
     _ input: Tensor, output: String? = nil, timeout: Duration? = nil
   ) async throws(ModelError) -> Tensor {
+    let input = [try onlyInput: Value.tensor(input)]
     let output = try resolved(output)
-    return try tensor(
-      output, of: try await run(values: [onlyInput: .tensor(input)], timeout: timeout))
+    return try tensor(output, of: try await run(values: input, timeout: timeout))
   }
 
   /// Runs the model on tensors for one of its outputs, without blocking a thread of the caller.
@@ -75,13 +76,12 @@ extension Session {
     } onCancel: {
       work.stop()
     }
-    if case .success(let outputs)? = result { return outputs }
-    if Task.isCancelled { throw .cancelled }
-    do throws(ModelError) {
-      guard let result else { throw .deadline(limit: .zero) }
-      return try result.get()
-    } catch .deadline {
+    if case .failure = result ?? .failure(.cancelled), Task.isCancelled { throw .cancelled }
+    switch result {
+    case .failure(.deadline), .failure(.node(_, _, .deadline)), nil:
       throw .deadline(limit: limit ?? .zero)
+    case .failure(let error): throw error
+    case .success(let outputs): return outputs
     }
   }
 }

@@ -65,6 +65,7 @@ public final class BoundSession: Sendable {
 
   /// Calls `body` with the elements of an input, which it may change for the next run.
   /// - Throws: `ModelError` for an unknown name or another element type, and errors of `body`.
+  @discardableResult
   public func withInput<T: Element, R>(
     _ name: String, as type: T.Type,
     _ body: (UnsafeMutableBufferPointer<T>) throws(ModelError) -> R

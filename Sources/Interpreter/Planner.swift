@@ -57,12 +57,17 @@ struct Planner {
     }
     try engine.checkTime()
     log?.begin(program, inference.types)
-    // What kernels are prepared with is kept for later runs, and the memory of constants given back.
+    var planner = Planner(program, isSpecialized: program !== original, engine, inference, log)
+    for index in program.nodes.indices {
+      // A plan that gives the memory of constants back must be finished.
+      if planner.readers == nil, Deadline.isPassed {
+        throw .deadline(limit: engine.options.timeLimit ?? .zero)
+      }
+      // What kernels are prepared with is kept for later runs.
+      try Deadline.ignoring { () throws(ModelError) in try planner.prepare(index) }
+    }
     return try Deadline.ignoring { () throws(ModelError) in
-      var planner = Planner(
-        program, isSpecialized: program !== original, engine, inference, log)
-      for index in program.nodes.indices { try planner.prepare(index) }
-      return try planner.finish(inputs: inputs, captures: captures)
+      try planner.finish(inputs: inputs, captures: captures)
     }
   }
 

@@ -10,8 +10,9 @@ extension Session {
   /// - Throws: `ModelError.inputCount` or `.outputCount`, with the names, for a model with more than one;
   ///   `.unknownName` for an output that the model does not have; and what `run(_:)` throws
   public func run(_ input: Tensor, output: String? = nil) throws(ModelError) -> Tensor {
+    let input = [try onlyInput: Value.tensor(input)]
     let output = try resolved(output)
-    return try tensor(output, of: run(values: [onlyInput: .tensor(input)]))
+    return try tensor(output, of: run(values: input))
   }
 
   /// Runs the model on tensors, by input name, for one of its outputs.

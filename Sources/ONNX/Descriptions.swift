@@ -30,11 +30,16 @@ extension Model: CustomStringConvertible {
 }
 
 extension Session: CustomStringConvertible {
+  /// Files before IR version 4 list every weight as an input.
+  private static let mostOptionalInputs = 5
+
   /// The inputs and outputs, a line each.
   public var description: String {
-    lines(
+    let rest = optionalInputs.count - Self.mostOptionalInputs
+    return lines(
       "session", inputs: inputs, outputs: outputs,
-      optionalInputs.map { "optional input \($0)" })
+      optionalInputs.prefix(Self.mostOptionalInputs).map { "optional input \($0)" }
+        + (rest > 0 ? ["\(rest) more optional inputs"] : []))
   }
 }
 

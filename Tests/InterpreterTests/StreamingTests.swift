@@ -256,6 +256,12 @@ import Testing
     let error = #expect(throws: ModelError.self) { _ = try StreamingSession(model) }
     #expect(error?.description.contains("axis of the steps must be given") == true)
     #expect(throws: ModelError.self) { _ = try StreamingSession(model, axes: ["x": 3]) }
+    #expect(throws: ModelError.self) {
+      _ = try StreamingSession(model, axes: ["x": 0], sizes: ["L": 2])
+    }
+    #expect(try StreamingSession(model, axes: ["x": -3]).axes == ["x": 0])
+    let two = try StreamingSession(model, axes: ["x": 0], sizes: ["K": 2])
+    #expect(try two.push(Tensor(zeros: [1, 2, 3]))?["y"]?.shape == [1, 1, 2, 4])
     let typo = #expect(throws: ModelError.self) { _ = try StreamingSession(model, axes: ["y": 0]) }
     #expect(typo == .unknownName("y", nearest: "x"))
     try check(
@@ -273,6 +279,10 @@ import Testing
       _ = try stream.push(Tensor(shape: [2, 1, 4], [Float](repeating: 0, count: 8)))
     }
     #expect(throws: ModelError.self) { _ = try stream.push(["z": good]) }
+    #expect(throws: ModelError.self) {
+      _ = try stream.push(Tensor(shape: [0, 2, 3], [Float]()))
+    }
+    #expect(try stream.push(good) != first)
     stream.reset()
     #expect(try stream.push(good) == first)
   }

@@ -93,6 +93,8 @@ struct ChunkBuilder {
     for number in program.inputs {
       if let axis = axes[program.names[Int(number)]] {
         dependences[Int(number)] = .steps(SequencePace(), axis: axis)
+        let name = program.names[Int(number)]
+        result.sizes[name] = short.types[Int(number)]?.tensorType?.shape?.sizes
       }
     }
   }

@@ -11,6 +11,8 @@ struct ChunkedModel {
   var initial: [String: Tensor] = [:]
   /// The steps of each output, and the axis along which they lie; `nil` for an output of the last step.
   var outputs: [String: (pace: SequencePace, axis: Int?)] = [:]
+  /// The sizes of the inputs with steps; those of the steps have no meaning.
+  var sizes: [String: [Int]] = [:]
   /// The number of steps of the inputs that the first chunk must have.
   var firstCount = 1
   /// The numbers of steps of all later chunks are multiples of this.

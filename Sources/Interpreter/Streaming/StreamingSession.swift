@@ -48,7 +48,7 @@ public final class StreamingSession {
   /// Checks that a model can run in chunks, and makes it ready.
   ///
   /// - Parameters:
-  ///   - axes: the axis of the steps of each input that has steps, counted from 0. By default it is the
+  ///   - axes: the axis of the steps of each input that has steps, counted from 0, or from the end if negative. By default it is the
   ///     one dimension of an input without a fixed size, apart from one that is called `N` or `batch`.
   ///   - sizes: the sizes of symbolic dimensions other than the steps, by their names. The default is 1.
   ///   - options: the options of the session
@@ -61,6 +61,7 @@ public final class StreamingSession {
     let initializers = Set(model.graph.initializers.compactMap(\.name))
     inputs = model.graph.inputs.filter { !initializers.contains($0.name) }
     self.axes = try Self.axes(axes, of: inputs)
+    try Self.check(sizes, among: inputs)
     chunked = try ChunkBuilder.chunked(
       model, axes: self.axes, sizes: sizes, engine: Engine(options))
     firstCount = chunked.firstCount
@@ -156,12 +157,7 @@ public final class StreamingSession {
     for info in inputs {
       guard let tensor = chunk[info.name] else { throw .missingInput(info.name) }
       guard let axis = axes[info.name] else { continue }
-      guard tensor.elementType == info.type?.tensorType?.elementType,
-        tensor.shape.count == info.type?.tensorType?.shape?.rank
-      else {
-        throw .input(
-          info.name, "expected \(info.type?.description ?? "a tensor"), got \(tensor.type)")
-      }
+      try check(tensor, info, axis)
       guard steps == nil || steps == tensor.shape[axis] else {
         throw .input(
           info.name,
@@ -177,6 +173,25 @@ public final class StreamingSession {
     return (joined, (steps ?? 0) + (waiting ?? 0))
   }
 
+  /// Checks that a chunk fits the input, apart from the number of its steps.
+  private func check(
+    _ tensor: Tensor, _ info: ValueInfo, _ axis: Int
+  ) throws(ModelError) {
+    var expected = Shape(chunked.sizes[info.name] ?? [])
+    expected[axis] = .unknown
+    let fits =
+      tensor.elementType == info.type?.tensorType?.elementType
+      && tensor.shape.count == expected.rank
+      && zip(tensor.shape, expected).allSatisfy { $1.size == nil || $1.size == $0 }
+    guard fits else {
+      let type = TensorType(info.type?.tensorType?.elementType ?? .undefined, expected)
+      throw .input(
+        info.name,
+        "expected \(type), got \(tensor.type); `sizes` of the session sets sizes other than 1 for "
+          + "dimensions that have none")
+    }
+  }
+
   private static func axes(
     _ given: [String: Int]?, of inputs: [ValueInfo]
   ) throws(ModelError) -> [String: Int] {
@@ -187,11 +202,14 @@ public final class StreamingSession {
           throw .unknownName(name, nearest: nearest(name, inputs.map(\.name)))
         }
         guard let axis = given[name], let shape = info.type?.tensorType?.shape,
-          shape.indices.contains(axis)
+          (-shape.rank..<shape.rank).contains(axis)
         else {
-          throw .input(name, "the axis \(given[name] ?? 0) of the steps is not one of its type")
+          throw .input(
+            name,
+            "the axis \(given[name] ?? 0) of the steps is out of range for "
+              + (info.type?.description ?? "an unknown type"))
         }
-        axes[name] = axis
+        axes[name] = axis < 0 ? axis + shape.rank : axis
       }
     } else {
       for info in inputs {
@@ -210,6 +228,25 @@ public final class StreamingSession {
       throw .graph("the axis of the steps must be given: all sizes of the inputs are fixed")
     }
     return axes
+  }
+
+  /// Checks that every name is one of a dimension.
+  private static func check(
+    _ sizes: [String: Int], among inputs: [ValueInfo]
+  ) throws(ModelError) {
+    let symbols = inputs.flatMap { $0.type?.tensorType?.shape?.dimensions ?? [] }.compactMap {
+      if case .symbol(let name) = $0 { name } else { nil }
+    }
+    for (name, size) in sizes.sorted(by: { $0.key < $1.key }) {
+      guard symbols.contains(name) else {
+        throw .graph(
+          "no dimension of the inputs is called \(name.quoted)"
+            + (nearest(name, symbols).map { "; did you mean \($0.quoted)?" } ?? ""))
+      }
+      guard size > 0 else {
+        throw .graph("the size of \(name.quoted) must be positive, got \(size)")
+      }
+    }
   }
 
   private static func isBatch(_ dimension: Dimension) -> Bool {
