@@ -98,6 +98,13 @@ extension ExplainedModel {
   public func classActivation(
     of classes: [String] = [], output: String? = nil, layer: String? = nil
   ) throws(ExplainError) -> ClassActivation {
+    // Tokens have no places in a picture.
+    let readsTokens = model.graph.inputs.contains { info in
+      inputs[info.name]?.tensor.map { $0.integers != nil && !$0.shape.isEmpty } ?? false
+    }
+    guard !readsTokens else {
+      throw .unsuitable("the model has no input of pictures or sounds")
+    }
     let output = try scores(of: output)
     let place = try activationLayer(output, layer)
     let found = try tensors([output, place.maps, place.picture])

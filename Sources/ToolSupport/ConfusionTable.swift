@@ -13,28 +13,23 @@ package struct ConfusionTable {
     self.names = names
   }
 
-  /// The counts, a row for each true class, with recalls at the right and precisions below.
-  package var lines: [String] {
-    let short = names.map { $0.escaped.clipped(14) }
-    var table = Table(
-      columns: [("true \\ predicted", .left)] + short.map { ($0, .right) } + [("recall", .right)])
-    for row in short.indices {
-      table.append(
-        [short[row]] + short.indices.map { "\(matrix[row, $0])" } + [text(matrix.recall(of: row))])
-    }
-    table.append(["precision"] + short.indices.map { text(matrix.precision(of: $0)) } + [""])
-    return table.lines
+  /// The counts, a row for each true class, with recalls at the right and precisions below, in columns that
+  /// fit; the most frequent confusions where none do.
+  package func lines(columns: Int) -> [String] {
+    let tables = [rows("true \\ predicted", width: 14), rows("true", width: 8)]
+    return tables.first { $0.allSatisfy { $0.count <= columns } } ?? confusions(10)
   }
 
-  /// The counts with recalls, in fewer columns.
-  package var shortLines: [String] {
-    let short = names.map { $0.escaped.clipped(8) }
+  private func rows(_ corner: String, width: Int) -> [String] {
+    let short = names.map { $0.escaped.clipped(width) }
     var table = Table(
-      columns: [("true", .left)] + short.map { ($0, .right) } + [("recall", .right)])
+      columns: [(corner, .left)] + short.map { ($0, .right) } + [("recall", .right)])
     for row in short.indices {
       table.append(
         [short[row]] + short.indices.map { "\(matrix[row, $0])" } + [text(matrix.recall(of: row))])
     }
+    table.append(
+      ["precision".clipped(width)] + short.indices.map { text(matrix.precision(of: $0)) } + [""])
     return table.lines
   }
 

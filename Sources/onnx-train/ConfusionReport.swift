@@ -28,7 +28,9 @@ struct ConfusionReport {
     do { try picture.writePNG(to: name + ".confusion.png") } catch {
       throw Failure(name + ".confusion.png", error)
     }
-    if matrix.classCount <= Self.mostRows { table.lines.forEach { printError($0) } }
+    if matrix.classCount <= Self.mostRows {
+      table.lines(columns: Terminal.standardError.columns).forEach { printError($0) }
+    }
     printError("confusion matrix: \(name).confusion.csv, \(name).confusion.png")
   }
 

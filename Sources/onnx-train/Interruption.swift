@@ -1,9 +1,10 @@
 import Glibc
 import Synchronization
 
-/// Handles SIGINT (Ctrl-C) and SIGTERM.
+/// Handles SIGINT (Ctrl-C), SIGTERM, and SIGHUP, which a closed terminal sends.
 enum Interruption {
   private static let flag = Atomic<Bool>(false)
+  private static let signals = [SIGINT, SIGTERM, SIGHUP]
   private static let patience = Atomic<UInt32>(0)
 
   /// Installs the signal handlers. A second signal ends the process at once, and so does the first once
@@ -15,11 +16,12 @@ enum Interruption {
       text.withUTF8Buffer { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
       _exit(130)
     }
-    for number in [SIGINT, SIGTERM] {
+    for number in signals {
       signal(number) { _ in
         Interruption.flag.store(true, ordering: .relaxed)
         signal(SIGINT, SIG_DFL)
         signal(SIGTERM, SIG_DFL)
+        signal(SIGHUP, SIG_DFL)
         let patience = Interruption.patience.load(ordering: .relaxed)
         if patience > 1 {
           let text: StaticString = "\nending after this step; interrupt again to end at once\n"
@@ -33,7 +35,7 @@ enum Interruption {
   /// Lets the signals end the process again.
   static func unwatch() {
     alarm(0)
-    for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+    for number in signals { signal(number, SIG_DFL) }
   }
 
   /// Whether a signal has been received.

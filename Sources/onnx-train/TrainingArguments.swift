@@ -111,6 +111,12 @@ struct TrainingArguments: ParsableArguments {
         throw ValidationError("\(name): expected at least 1, got \(value)")
       }
     }
+    if let kind = [".pt", ".pth", ".h5", ".keras", ".safetensors", ".npz", ".svg", ".dot", ".json"]
+      .first(where: output.lowercased().hasSuffix)
+    {
+      throw ValidationError(
+        "--output: the model is written as ONNX, so its name should end in .onnx, not \(kind)")
+    }
     if let rate, !(rate.isFinite && rate > 0) {
       throw ValidationError("--rate: expected more than 0, got \(rate)")
     }

@@ -26,6 +26,17 @@ enum Models {
       outputs: [ValueInfo("total", vector), ValueInfo("difference", vector)])
   }
 
+  /// The negative and the absolute values of `x`.
+  static var twoOutputs: Model {
+    let vector = ValueType.tensor(.float32, [.symbol("N")])
+    return model(
+      [
+        Node("Neg", inputs: ["x"], outputs: ["negative"]),
+        Node("Abs", inputs: ["x"], outputs: ["absolute"]),
+      ], inputs: [ValueInfo("x", vector)],
+      outputs: [ValueInfo("negative", vector), ValueInfo("absolute", vector)])
+  }
+
   /// A loop of as many iterations as the input says, each of them short.
   static var loop: Model {
     let body = Graph(

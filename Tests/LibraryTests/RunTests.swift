@@ -22,8 +22,8 @@ import Testing
     {
       _ = try session.run(x, output: "total")
     }
-    expect("the model has 2 outputs, not one: 'total', 'difference'; say which one to return") {
-      _ = try session.run(x)
+    expect("the model has 2 outputs, not one: 'negative', 'absolute'; say which one to return") {
+      _ = try Session(Models.twoOutputs).run(x)
     }
   }
 

@@ -1,5 +1,6 @@
 import Foundation
 import ONNX
+import ONNXImages
 import Testing
 
 /// `onnx-run eval`.
@@ -52,6 +53,47 @@ struct EvalTests {
     #expect(found["mean_squared_error"] as? Double == 1)
     #expect(found["mean_absolute_error"] as? Double == 0.5)
     #expect(found["accuracy"] is NSNull)
+  }
+
+  /// A folder of pictures, each with a grey level of its own.
+  private func pictures(_ name: String, _ count: Int) throws {
+    for (index, kind) in ["dark", "light"].enumerated() {
+      _ = try folder.makeFolder("\(name)/\(kind)")
+      for number in 0..<count {
+        let level = UInt8((number * 37 + index * 90) % 256)
+        try Image(
+          width: 4, height: 4, channels: 1, pixels: [UInt8](repeating: level, count: 16)
+        ).writePNG(to: folder.path("\(name)/\(kind)/\(number).png"))
+      }
+    }
+  }
+
+  private func train(_ options: String...) throws -> Tool {
+    try Tool(
+      ["new", "mlp", "--data", folder.path("data"), "--hidden", "8"] + options,
+      path: Tool.path(of: "onnx-train"))
+  }
+
+  @Test func thePartForTestingIsThatOfTraining() throws {
+    try pictures("data", 40)
+    let output = folder.path("net.onnx")
+    let training = try train("--epochs", "2", "--seed", "3", "--output", output)
+    let line = try #require(training.lines.last { $0.contains("accuracy") })
+    let found = try object(
+      try Tool("eval", output, folder.path("data"), "--part", "test", "--seed", "3", "--json"))
+    let accuracy = try #require(found["accuracy"] as? Double)
+    #expect(found["examples"] as? Int == 8)
+    #expect(line.contains(String(format: "%.4f", accuracy)), "\(line), \(accuracy)")
+  }
+
+  @Test func readsDividedFoldersOfPictures() throws {
+    try pictures("data/train", 12)
+    try pictures("data/test", 3)
+    let output = folder.path("net.onnx")
+    _ = try train("--epochs", "1", "--output", output)
+    let found = try object(try Tool("eval", output, folder.path("data"), "--json"))
+    #expect(found["examples"] as? Int == 6)
+    #expect(found["part"] as? String == "test data")
   }
 
   @Test func readsPicturesAndMatchesClassesByName() throws {

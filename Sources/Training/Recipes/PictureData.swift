@@ -50,26 +50,18 @@ package struct PictureData {
       parts = DataParts(training: folder.train, test: folder.test)
       counted = counted ?? folder.classCount
     } else {
-      let folders = try PictureFolders(path)
-      let files = try ImageFolder(folders.training) { try decode($0, nil) }
+      let files = try ImageFolder(PictureFolders(path).training) { try decode($0, nil) }
       var sizes = try wanted ?? files.commonSizes(decode)
       if let size { sizes = [sizes[0]] + size }
       let final = sizes
-      func part(_ folder: String) throws(DataError) -> ImageFolder {
-        try ImageFolder(folder, classNames: files.classNames) { try decode($0, final) }
-      }
-      parts = DataParts(
-        training: try part(folders.training), validation: try folders.validation.map(part),
-        test: try folders.test.map(part))
-      names = files.classNames
+      (parts, names) = try DataParts.pictures(in: path) { try decode($0, final) }
       counted = counted ?? files.classNames.count
     }
     guard let example = try parts.training.batch(of: [0]).tensors[pictures] else {
       throw DataError("expected pictures, found none", in: path)
     }
     if parts.test == nil, parts.validation == nil || isArchive {
-      try parts.setAside(\.test, "test", share: 0.1, seed: seed, byClass: true, atLeast: 0)
-      if parts.test?.count == 0 { parts.test = nil }
+      try parts.setTestAside(seed: seed)
     }
     var sizes = Array(example.shape.dropFirst())
     if sizes.count == 2 { sizes.insert(1, at: 0) }
@@ -93,6 +85,35 @@ package struct PictureData {
     source.batches(size: size, seed: seed, dropsRest: dropsRest).renamed([
       pictures: input, labels: Loss.labels,
     ])
+  }
+}
+
+extension DataParts {
+  /// The pictures of a folder with a subfolder for each class, or with such folders for training and
+  /// for validation or test.
+  /// - Parameter decode: Reads a picture as a tensor `[C, H, W]`.
+  /// - Throws: `DataError` for a folder of another form, or other classes in one of the parts.
+  package static func pictures(
+    in path: String, _ decode: @escaping @Sendable (_ path: String) throws -> Tensor
+  ) throws(DataError) -> (parts: DataParts, classNames: [String]) {
+    let folders = try PictureFolders(path)
+    let training = try ImageFolder(folders.training, decode: decode)
+    func part(_ folder: String?) throws(DataError) -> ImageFolder? {
+      guard let folder else { return nil }
+      return try ImageFolder(folder, classNames: training.classNames, decode: decode)
+    }
+    return (
+      DataParts(
+        training: training, validation: try part(folders.validation),
+        test: try part(folders.test)), training.classNames
+    )
+  }
+
+  /// Sets a tenth of each class aside for testing: the same examples for the same seed. Fewer than ten
+  /// examples of every class give no test data.
+  package mutating func setTestAside(seed: UInt64) throws(DataError) {
+    try setAside(\.test, "test", share: 0.1, seed: seed, byClass: true, atLeast: 0)
+    if test?.count == 0 { test = nil }
   }
 }
 

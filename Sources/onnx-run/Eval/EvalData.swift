@@ -128,9 +128,7 @@ struct EvalData {
               + "\(input?.name.quoted ?? "") is \(input?.type?.description ?? "of unknown type")")
         }
         let sizes = [channels] + (choices.size ?? Array(fixed.suffix(2)))
-        let folder = try ImageFolder(path) { try reader.read($0, sizes) }
-        classNames = folder.classNames
-        parts = DataParts(training: folder)
+        (parts, classNames) = try DataParts.pictures(in: path) { try reader.read($0, sizes) }
       }
       let chosen = try Self.choose(&parts, choices)
       (content, part) = (
@@ -178,10 +176,10 @@ struct EvalData {
   ) throws -> (source: any ExampleSource, name: String) {
     switch choices.part {
     case .test:
-      if parts.test == nil {
-        try parts.setAside(\.test, "test", share: 0.1, seed: choices.seed)
+      if parts.test == nil { try parts.setTestAside(seed: choices.seed) }
+      guard let test = parts.test else {
+        throw Failure("--part test: no class has the 10 examples of which one would be for testing")
       }
-      guard let test = parts.test else { break }
       return (test, name(.test))
     case .validation:
       guard let validation = parts.validation else {
@@ -195,6 +193,7 @@ struct EvalData {
       }
     case nil:
       if let test = parts.test { return (test, name(.test)) }
+      if let validation = parts.validation { return (validation, name(.validation)) }
     }
     return (parts.training, name(.all))
   }

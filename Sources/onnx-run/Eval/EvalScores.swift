@@ -180,10 +180,10 @@ struct EvalScores {
     line("mean squared error", squaredError, "%.6g")
     line("mean absolute error", absoluteError, "%.6g")
     if let matrix, let table {
-      let tables = [table.lines, table.shortLines].filter { lines in
-        matrix.classCount <= Self.mostTableRows && lines.allSatisfy { $0.count <= columns }
-      }
-      lines += [""] + (tables.first ?? table.confusions(10))
+      lines += [""]
+      lines +=
+        matrix.classCount <= Self.mostTableRows
+        ? table.lines(columns: columns) : table.confusions(10)
     }
     return lines
   }
