@@ -49,6 +49,32 @@ struct ModelComparisonTests {
     #expect(rows.dropFirst(2).first?.hasPrefix("sum") == true)
   }
 
+  @Test func outputsThatTheOtherModelLacksAreDifferences() throws {
+    let a = try folder.write(model(), to: "a.onnx")
+    // An output of the same name, but of another shape.
+    var wide = model()
+    wide.graph.nodes.append(
+      Node("Concat", inputs: ["y", "y"], outputs: ["z"], attributes: [.int("axis", 0)]))
+    wide.graph.nodes[2].outputs = ["narrow"]
+    wide.graph.nodes[3].inputs = ["narrow", "narrow"]
+    wide.graph.nodes[3].outputs = ["y"]
+    wide.graph.outputs = [ValueInfo("y", .tensor(.float32, [6]))]
+    let shapes = try Tool("compare", a, try folder.write(wide, to: "b.onnx"))
+    #expect(shapes.status == 1)
+    #expect(shapes.output.contains("value 'y'\n  expected"))
+    // Two outputs against one.
+    var both = model()
+    both.graph.outputs.append(ValueInfo("s", .tensor(.float32, [3])))
+    var other = model(("q", "r"))
+    other.graph.nodes[1].operatorType = "Sub"
+    let tool = try Tool(
+      "compare", try folder.write(both, to: "c.onnx"), try folder.write(other, to: "d.onnx"),
+      "--atol", "100")
+    #expect(tool.status == 1)
+    #expect(tool.output.contains("outputs of A without a counterpart: 's'"))
+    #expect(!tool.output.contains("all within"))
+  }
+
   @Test func matchesValuesByStructure() throws {
     let a = try folder.write(model(), to: "a.onnx")
     var other = model(("one", "two"))

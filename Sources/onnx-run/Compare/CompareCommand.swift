@@ -115,7 +115,8 @@ struct CompareCommand: ToolCommand {
     } else if let peer {
       let values = try showing("running \(peer.rawValue)") { () throws(Failure) in
         try peer.values(
-          of: first, inputs.values, python: python ?? "python3", threads: arguments.threads)
+          of: first, inputs.values, python: python ?? "python3", threads: arguments.threads,
+          timeLimit: arguments.options.timeLimit)
       }
       report = ComparisonReport(
         first.graph, expected: values, actual: own, partners: nil, tolerance)
@@ -141,7 +142,7 @@ struct CompareCommand: ToolCommand {
         bisect: bisect, all: all, columns: Terminal.standardOutput.lineLength)
       lines.forEach { print($0) }
     }
-    return report.firstBeyond == nil ? .fine : .differs
+    return report.isWithin ? .fine : .differs
   }
 
   private func run(

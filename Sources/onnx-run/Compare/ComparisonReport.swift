@@ -57,6 +57,11 @@ struct ComparisonReport {
     self.missing = missing
   }
 
+  /// Whether all outputs have a counterpart, and all values are within the tolerance.
+  var isWithin: Bool { firstBeyond == nil && lostOutputs.isEmpty }
+
+  private var lostOutputs: [String] { matching?.lostOutputs ?? [] }
+
   /// The first value beyond the tolerance.
   var firstBeyond: Row? { rows.first { $0.comparison.problem != nil } }
 
@@ -127,9 +132,13 @@ struct ComparisonReport {
       lines.append(
         "first beyond the tolerance: \(place)value \(row.name.quoted)")
       lines.append("  " + (row.comparison.problem ?? ""))
-    } else {
-      lines.append("all within the tolerance")
     }
+    if !lostOutputs.isEmpty {
+      lines.append(
+        "outputs of A without a counterpart: "
+          + lostOutputs.map(\.quoted).joined(separator: ", "))
+    }
+    if isWithin { lines.append("all within the tolerance") }
     return lines.map(\.escaped)
   }
 
@@ -207,7 +216,8 @@ struct ComparisonReport {
 
   func json(_ first: String, _ second: String, bisect: Bool) -> JSON {
     .object([
-      "a": .string(first), "b": .string(second), "within": .bool(firstBeyond == nil),
+      "a": .string(first), "b": .string(second), "within": .bool(isWithin),
+      "outputs_without_counterpart": .array(lostOutputs.map(JSON.string)),
       "first_beyond": firstBeyond.map { .string($0.name) } ?? .null,
       "values": .array(rows.map(json)),
       "nan_from": .array(

@@ -17,7 +17,8 @@ enum Peer: String, ExpressibleByArgument, CaseIterable {
   /// Runs a model, and returns the values that it exposes.
   /// - Throws: `Failure` where Python, the runtime or the run fails
   func values(
-    of model: ExposedModel, _ inputs: [String: Value], python: String, threads: Int?
+    of model: ExposedModel, _ inputs: [String: Value], python: String, threads: Int?,
+    timeLimit: Duration?
   ) throws(Failure) -> [String: Value] {
     let folder = try WorkFolder()
     for (place, info) in model.session.inputs.enumerated() {
@@ -45,7 +46,7 @@ enum Peer: String, ExpressibleByArgument, CaseIterable {
       return ValueInfo(info.name, .tensor(type, nil as Shape?))
     }
     do { try exposed.write(to: folder.path("model.onnx")) } catch { throw Failure("\(error)") }
-    try run(python, ["-c", Self.script, folder.path, "\(threads ?? 0)"])
+    try run(python, ["-c", Self.script, folder.path, "\(threads ?? 0)"], timeLimit)
     var values: [String: Value] = [:]
     for (place, info) in exposed.graph.outputs.enumerated() {
       let file = folder.path("output_\(place).npy")
@@ -54,7 +55,10 @@ enum Peer: String, ExpressibleByArgument, CaseIterable {
     return values
   }
 
-  private func run(_ python: String, _ arguments: [String]) throws(Failure) {
+  private func run(
+    _ python: String, _ arguments: [String], _ timeLimit: Duration?
+  ) throws(Failure) {
+    let deadline = timeLimit.map { ContinuousClock.now + $0 }
     let process: Subprocess
     do {
       process = try Subprocess(python, arguments: arguments, keepsErrors: true)
@@ -62,7 +66,16 @@ enum Peer: String, ExpressibleByArgument, CaseIterable {
       throw Failure(
         "--peer \(rawValue): \(python): \(error); --python names a Python that has \(rawValue)")
     }
-    while !process.receive().isEmpty {}
+    var isLate = false
+    func look() {
+      guard let deadline, !isLate, ContinuousClock.now > deadline else { return }
+      isLate = true
+      process.end()
+    }
+    while !process.receive(look).isEmpty { look() }
+    if isLate, let timeLimit {
+      throw Failure("--peer \(rawValue): deadline exceeded: the time limit is \(timeLimit)")
+    }
     if let end = process.wait() {
       throw Failure("--peer \(rawValue): \(process.lastError ?? end)")
     }

@@ -11,6 +11,8 @@ struct ValueMatching {
   private(set) var values: [String: Value] = [:]
   /// The values of the second model that have no counterpart.
   private(set) var left = 0
+  /// The outputs of the first model that the second one does not have.
+  private(set) var lostOutputs: [String] = []
 
   private let expected: [String: Value]
   private let actual: [String: Value]
@@ -35,10 +37,19 @@ struct ValueMatching {
     for name in first.graph.outputs.map(\.name) {
       if !match(name, name) { match(name, name + "_quantized") }
     }
+    // Outputs are compared whatever their shapes.
+    for name in first.outputs where second.outputs.contains(name) { pair(name, name) }
     matchByStructure(first.model.graph, second.model.graph)
     if first.outputs.count == second.outputs.count {
       for (name, partner) in zip(first.outputs, second.outputs) where match(name, partner) {
         byStructure.insert(name)
+      }
+    }
+    for (place, name) in first.outputs.enumerated()
+    where partners[name] == nil && expected[name] != nil {
+      guard first.outputs.count == second.outputs.count, pair(name, second.outputs[place]) else {
+        lostOutputs.append(name)
+        continue
       }
     }
     left = second.graph.outputs.count - partners.count
@@ -58,6 +69,18 @@ struct ValueMatching {
       }
       value = .tensor(found)
     }
+    partners[name] = partner
+    origins[partner] = name
+    values[name] = value
+    return true
+  }
+
+  /// Matches two values of any types.
+  @discardableResult
+  private mutating func pair(_ name: String, _ partner: String) -> Bool {
+    guard partners[name] == nil, origins[partner] == nil, expected[name] != nil,
+      let value = actual[partner]
+    else { return false }
     partners[name] = partner
     origins[partner] = name
     values[name] = value

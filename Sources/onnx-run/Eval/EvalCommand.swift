@@ -11,7 +11,7 @@ struct EvalCommand: ToolCommand {
     commandName: "eval",
     abstract: "Measures a model on a data set: accuracy, perplexity or error.",
     discussion: """
-      DATA is what onnx-train reads: a folder with MNIST's IDX files; a folder with a subfolder of \
+      DATA is a folder with MNIST's IDX files; a folder with a subfolder of \
       pictures or .wav files for each class; a .npz file with x and y (and test_x, test_y, \
       validation_x, validation_y); a .csv or .tsv table with the label in its last column; a folder \
       with *.pos and *.neg sentences; a file or folder of tagged words for a tagger; and a text for a \

@@ -186,7 +186,10 @@ struct EvalData {
         throw Failure("--part validation: the data has no validation part")
       }
       return (validation, name(.validation))
-    case .training: return (parts.training, name(.training))
+    case .training:
+      // Data without parts gives a tenth for testing.
+      if parts.test == nil, parts.validation == nil { try parts.setTestAside(seed: choices.seed) }
+      return (parts.training, name(.training))
     case .all:
       guard parts.test == nil, parts.validation == nil else {
         throw Failure("--part all: the data has parts; choose training, validation or test")

@@ -50,10 +50,22 @@ struct EvalRun {
     }
   }
 
+  /// Checks that a batch of the model's size fits the memory limit.
+  private func checkBatch() throws(Failure) {
+    let sizes = inputs.first?.type?.tensorType?.shape?.dimensions.dropFirst().map { $0.size ?? 1 }
+    let count = ([batch] + (sizes ?? [])).elementCount
+    guard batch <= 1 << 20, let count, count <= session.memoryLimit / 8 else {
+      throw Failure(
+        "a batch of \(batch) examples does not fit the memory limit of \(session.memoryLimit) bytes"
+      )
+    }
+  }
+
   private func scores(
     _ source: any ExampleSource, labels: String?, _ mapping: [Int64]?
   ) throws -> EvalScores {
     guard batch > 0 else { throw Failure("the model takes no examples: its batch size is 0") }
+    try checkBatch()
     var scores = EvalScores()
     var progress = Progress()
     for start in stride(from: 0, to: source.count, by: batch) {
