@@ -23,15 +23,13 @@ extension SparseTensor {
     let type = values.tensor.elementType
     let count = values.tensor.count
     let places = try places(count)
-    let result = try Tensor(uninitialized: type, shape: shape)
+    let result = try Tensor(zeroed: type, shape: shape)
     if type == .string {
       let source = values.tensor.elements(as: String.self)
       let target = result.storage.pointer.assumingMemoryBound(to: String.self)
       for (index, place) in places.enumerated() { target[place] = source[index] }
       return result
     }
-    result.storage.pointer.initializeMemory(
-      as: UInt8.self, repeating: 0, count: result.storage.byteCount)
     for (index, place) in places.enumerated() {
       (result.storage.pointer + place * type.stride).copyMemory(
         from: values.tensor.storage.pointer + index * type.stride, byteCount: type.stride)

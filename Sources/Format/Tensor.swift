@@ -68,6 +68,14 @@ public struct Tensor: Sendable {
       storage: try TensorStorage(elementType, count: count), count: count)
   }
 
+  /// A tensor of zeros, or of empty strings.
+  /// - Throws: `TensorError.outOfMemory`; `.shape` for a negative size or more elements than can be.
+  package init(zeroed elementType: ElementType, shape: [Int]) throws(TensorError) {
+    try self.init(uninitialized: elementType, shape: shape)
+    guard elementType != .string else { return }
+    storage.pointer.initializeMemory(as: UInt8.self, repeating: 0, count: storage.byteCount)
+  }
+
   /// A tensor of the elements in `storage`.
   /// - Precondition: there are as many as `shape` has.
   package init(_ storage: TensorStorage, of elementType: ElementType, shape: [Int]) {

@@ -3,12 +3,7 @@ extension Tensor {
   /// - Precondition: no size is negative, and there is enough memory.
   public init(zeros shape: [Int], _ elementType: ElementType = .float32) {
     self = Tensor.made("zeros", shape) { () throws(TensorError) in
-      let tensor = try Tensor(uninitialized: elementType, shape: shape)
-      if elementType != .string {
-        tensor.storage.pointer.initializeMemory(
-          as: UInt8.self, repeating: 0, count: tensor.storage.byteCount)
-      }
-      return tensor
+      try Tensor(zeroed: elementType, shape: shape)
     }
   }
 

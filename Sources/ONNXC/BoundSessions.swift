@@ -48,9 +48,7 @@ public func onnx_bind(
           let (type, sizes) = try outputs[index].type()
           return TensorBuffer(type, sizes, start, owner: session)
         }
-        let tensor = try Tensor(uninitialized: elementType, shape: shape)
-        tensor.storage.pointer.initializeMemory(
-          as: UInt8.self, repeating: 0, count: tensor.storage.byteCount)
+        let tensor = try Tensor(zeroed: elementType, shape: shape)
         made.append((wanted[name] ?? 0, tensor))
         return TensorBuffer(
           elementType, shape, tensor.storage.pointer, owner: tensor.storage)

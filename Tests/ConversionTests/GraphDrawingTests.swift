@@ -5,20 +5,6 @@ import ONNXConversion
 import Testing
 
 @Suite struct GraphDrawingTests {
-  /// `y = relu(x · w) + b`
-  private var dense: Model {
-    model(
-      13, [2, 3],
-      [
-        Node("MatMul", name: "product", inputs: ["x", "w"], outputs: ["p"]),
-        Node("Relu", name: "relu", inputs: ["p"], outputs: ["r"]),
-        Node("Add", name: "sum", inputs: ["r", "b"], outputs: ["y"]),
-      ],
-      constants: [
-        NamedTensor("w", noise([3, 4], seed: 1)), NamedTensor("b", noise([4], seed: 2)),
-      ], output: [2, 4])
-  }
-
   /// The SVG, which must be valid XML, and its width and height.
   private func page(_ model: Model) throws -> (svg: String, width: Double, height: Double) {
     let svg = try GraphDrawing(model).svg()

@@ -36,3 +36,17 @@ extension Model {
   /// The version of `ai.onnx` that the model imports.
   var standardVersion: Int64? { operatorSets.first { ($0.domain ?? "").isEmpty }?.version }
 }
+
+/// `y = relu(x · w) + b`
+var dense: Model {
+  model(
+    13, [2, 3],
+    [
+      Node("MatMul", name: "product", inputs: ["x", "w"], outputs: ["p"]),
+      Node("Relu", name: "relu", inputs: ["p"], outputs: ["r"]),
+      Node("Add", name: "sum", inputs: ["r", "b"], outputs: ["y"]),
+    ],
+    constants: [
+      NamedTensor("w", noise([3, 4], seed: 1)), NamedTensor("b", noise([4], seed: 2)),
+    ], output: [2, 4])
+}

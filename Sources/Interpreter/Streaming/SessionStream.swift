@@ -73,14 +73,9 @@ extension Session {
   /// - Throws: `ModelError` for a tensor beyond the memory limit
   package func zeros(for info: ValueInfo) throws(ModelError) -> Tensor? {
     guard let type = info.type?.tensorType, let shape = type.shape else { return nil }
-    return try zeros(type.elementType, shape.map { $0.size ?? 1 }, name: info.name)
-  }
-
-  private func zeros(
-    _ type: ElementType, _ sizes: [Int], name: String
-  ) throws(ModelError) -> Tensor {
-    guard let zeros = Tensor.zeros(type, sizes, limit: memoryLimit / 8) else {
-      throw .input(name, "not enough memory for \(Shape(sizes))")
+    let sizes = shape.map { $0.size ?? 1 }
+    guard let zeros = Tensor.zeros(type.elementType, sizes, limit: memoryLimit / 8) else {
+      throw .input(info.name, "not enough memory for \(Shape(sizes))")
     }
     return zeros
   }
@@ -89,13 +84,7 @@ extension Session {
 extension Tensor {
   /// Zeros, or empty strings; `nil` for more than `limit` elements or too little memory.
   static func zeros(_ type: ElementType, _ sizes: [Int], limit: Int) -> Tensor? {
-    guard let count = sizes.elementCount, count <= limit,
-      let tensor = try? Tensor(uninitialized: type, shape: sizes)
-    else { return nil }
-    if type != .string {
-      tensor.storage.pointer.initializeMemory(
-        as: UInt8.self, repeating: 0, count: tensor.storage.byteCount)
-    }
-    return tensor
+    guard let count = sizes.elementCount, count <= limit else { return nil }
+    return try? Tensor(zeroed: type, shape: sizes)
   }
 }

@@ -142,10 +142,5 @@ struct UpdateGraph {
 
 /// A tensor of zeros; `nil` if a size is unknown or memory runs out.
 func zeros(_ type: TensorType) -> Tensor? {
-  guard let sizes = type.shape?.sizes,
-    let tensor = try? Tensor(uninitialized: type.elementType, shape: sizes)
-  else { return nil }
-  tensor.storage.pointer.initializeMemory(
-    as: UInt8.self, repeating: 0, count: tensor.storage.byteCount)
-  return tensor
+  type.shape?.sizes.flatMap { try? Tensor(zeroed: type.elementType, shape: $0) }
 }

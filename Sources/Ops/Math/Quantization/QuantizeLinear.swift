@@ -136,9 +136,7 @@ extension QuantizeLinear {
               "output_dtype", "the shape of the scale must be known before operator set 21")
           }
           do throws(TensorError) {
-            let zeros = try Tensor(uninitialized: type, shape: sizes)
-            zeros.storage.pointer.initializeMemory(
-              as: UInt8.self, repeating: 0, count: zeros.storage.byteCount)
+            let zeros = try Tensor(zeroed: type, shape: sizes)
             change.setInput(2, change.constant(zeros, "zero_point"))
           } catch {
             throw OperatorError(error)
