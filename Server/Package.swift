@@ -1,0 +1,55 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// A package of its own, so that nobody who depends on swift-onnx fetches or builds an HTTP server.
+let package = Package(
+  name: "onnx-serve",
+  products: [.executable(name: "onnx-serve", targets: ["onnx-serve"])],
+  dependencies: [
+    .package(name: "swift-onnx", path: ".."),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // Models in a folder, their queues and batches, and the Open Inference Protocol over HTTP.
+    .target(
+      name: "Serving",
+      dependencies: [
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "ONNX", package: "swift-onnx"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ]),
+    // The pages that show a network at work, and what they ask the server for.
+    .target(
+      name: "Playground",
+      dependencies: [
+        "Serving",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "ONNX", package: "swift-onnx"),
+        .product(name: "ONNXConversion", package: "swift-onnx"),
+        .product(name: "ONNXExplain", package: "swift-onnx"),
+        .product(name: "ONNXImages", package: "swift-onnx"),
+      ],
+      resources: [.copy("Web")]),
+    .executableTarget(
+      name: "onnx-serve",
+      dependencies: [
+        "Playground", "Serving",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .testTarget(
+      name: "ServingTests",
+      dependencies: ["Serving", .product(name: "HummingbirdTesting", package: "hummingbird")]),
+    .testTarget(
+      name: "PlaygroundTests",
+      dependencies: ["Playground", .product(name: "HummingbirdTesting", package: "hummingbird")]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,5 @@
+import { el } from "./ui.js";
+
+export function mount(root) {
+  root.append(el("p", { class: "muted" }, "write"));
+}

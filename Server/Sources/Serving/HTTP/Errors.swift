@@ -1,0 +1,42 @@
+import Hummingbird
+import ONNX
+
+extension ServingError: HTTPResponseError {
+  /// The response of the Open Inference Protocol: `{"error": "…"}`.
+  public func response(from request: Request, context: some RequestContext) -> Response {
+    Response(status: status, json: ErrorMessage(error: description))
+  }
+}
+
+private struct ErrorMessage: Encodable {
+  let error: String
+}
+
+/// Answers errors of routes in the form that the Open Inference Protocol states.
+struct ErrorMiddleware: RouterMiddleware {
+  func handle(
+    _ request: Request, context: ServeContext,
+    next: (Request, ServeContext) async throws -> Response
+  ) async throws -> Response {
+    do {
+      return try await next(request, context)
+    } catch let error as ServingError {
+      return error.response(from: request, context: context)
+    } catch let error as HTTPError {
+      return ServingError(error.status, error.body ?? error.status.reasonPhrase.lowercased())
+        .response(from: request, context: context)
+    } catch let error as ModelError {
+      return ServingError(error).response(from: request, context: context)
+    }
+  }
+}
+
+extension ServingError {
+  /// The answer to an error of a run.
+  public init(_ error: ModelError) {
+    switch error {
+    case .deadline: self.init(.gatewayTimeout, "\(error)")
+    default: self.init(.badRequest, "\(error)")
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import Hummingbird
+import Logging
+
+/// What all routes share.
+public struct InferenceServer: Sendable {
+  /// The address and the limits.
+  public let options: ServerOptions
+  /// The models.
+  public let repository: ModelRepository
+  /// Runs the models.
+  public let scheduler: Scheduler
+  /// Where events of the server are recorded.
+  public let logger: Logger
+
+  /// Reads the models of the folder.
+  public init(_ options: ServerOptions, logger: Logger) throws {
+    self.options = options
+    self.logger = logger
+    repository = try ModelRepository(options)
+    scheduler = Scheduler(options)
+  }
+
+  /// A router with the routes of the Open Inference Protocol. Others can be added.
+  public func router() -> Router<ServeContext> {
+    let router = Router(context: ServeContext.self)
+    router.add(middleware: ErrorMiddleware())
+    addInferenceRoutes(to: router)
+    return router
+  }
+
+  /// The application that answers requests until SIGTERM.
+  public func application(_ router: Router<ServeContext>) -> some ApplicationProtocol {
+    Application(
+      router: router,
+      configuration: .init(address: .hostname(options.host, port: options.port)),
+      logger: logger)
+  }
+}

@@ -1,0 +1,57 @@
+import Foundation
+import Hummingbird
+import NIOCore
+
+extension Response {
+  /// A response with a JSON body.
+  public init(status: HTTPResponse.Status = .ok, json: some Encodable) {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+    guard let data = try? encoder.encode(json) else {
+      self.init(status: .internalServerError)
+      return
+    }
+    self.init(
+      status: status, headers: [.contentType: "application/json"],
+      body: .init(byteBuffer: ByteBuffer(bytes: data)))
+  }
+}
+
+extension Request {
+  /// The JSON body of a request.
+  /// - Parameter limit: the most bytes
+  /// - Throws: `ServingError` for a body that is too large or not of this form
+  public func json<T: Decodable>(_ type: T.Type, limit: Int = 1 << 20) async throws -> T {
+    let body = try await bytes(limit: limit)
+    do { return try JSONDecoder().decode(type, from: Data(body.readableBytesView)) } catch {
+      throw ServingError(.badRequest, Self.explanation(error))
+    }
+  }
+
+  /// The body of a request.
+  /// - Throws: `ServingError` for one of more than `limit` bytes
+  public func bytes(limit: Int) async throws -> ByteBuffer {
+    do { return try await body.collect(upTo: limit) } catch is NIOTooManyBytesError {
+      throw ServingError(.contentTooLarge, "the body has more than \(limit) bytes")
+    }
+  }
+
+  private static func explanation(_ error: any Error) -> String {
+    func path(_ context: DecodingError.Context) -> String {
+      let path = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }
+        .joined(separator: ".")
+      return path.isEmpty ? "the body" : "'\(path)'"
+    }
+    switch error {
+    case DecodingError.keyNotFound(let key, let context):
+      return "\(path(context)) lacks '\(key.stringValue)'"
+    case DecodingError.typeMismatch(let type, let context):
+      return "\(path(context)): expected \(type)"
+    case DecodingError.valueNotFound(let type, let context):
+      return "\(path(context)): expected \(type), found null"
+    default: return "the body is not valid JSON of the expected form"
+    }
+  }
+}

@@ -1,0 +1,38 @@
+/// The address, the limits and the timing of a server.
+public struct ServerOptions: Sendable {
+  /// The folder of models.
+  public var folder: String
+  /// The address to listen on. The default is the loopback interface, reachable from this machine only.
+  public var host = "127.0.0.1"
+  /// The port to listen on; 0 for any free one.
+  public var port = 8080
+  /// The bearer token that every request must have; `nil` for none. `/v2/health/…` needs none.
+  public var token: String?
+
+  /// Threads that run models; `nil` for as many as the CPUs that the process may use.
+  public var threads: Int?
+  /// The longest that a request waits for others to join its batch.
+  public var maxDelay = Duration.milliseconds(2)
+  /// The most samples in a batch.
+  public var maxBatch = 32
+  /// The most requests that wait for a model. Further ones are refused with status 429.
+  public var maxQueue = 256
+  /// The longest that a request may take, waiting included.
+  public var timeout = Duration.seconds(30)
+  /// The time after which the state of a text that nobody continues is forgotten.
+  public var stateLifetime = Duration.seconds(300)
+
+  /// The most bytes of a request's body.
+  public var maxBody = 64 << 20
+  /// The most elements of all tensors of a request, and of all its outputs.
+  public var maxElements = 64 << 20
+  /// The most models that are loaded at once.
+  public var maxModels = 64
+  /// The most connections that are open at once.
+  public var maxConnections = 16_384
+  /// The time after which a connection without traffic is closed.
+  public var idleTimeout = Duration.seconds(60)
+
+  /// The default options.
+  public init(folder: String) { self.folder = folder }
+}
