@@ -3,7 +3,9 @@ import Logging
 
 /// The context of a request.
 public struct ServeContext: RequestContext {
+  /// What Hummingbird keeps for each request.
   public var coreContext: CoreRequestContextStorage
 
+  /// Creates the context of a request.
   public init(source: Source) { coreContext = .init(source: source) }
 }
