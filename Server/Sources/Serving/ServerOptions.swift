@@ -29,6 +29,9 @@ public struct ServerOptions: Sendable {
   public var maxBody = 64 << 20
   /// The most elements of all tensors of a request, and of all its outputs.
   public var maxElements = 64 << 20
+  /// The most bytes that the weights of a model and the values of one run may take together; `nil`
+  /// for 80 % of the memory that the machine has left.
+  public var maxMemory: Int?
   /// The most models that are loaded at once.
   public var maxModels = 64
   /// The most connections that are open at once.

@@ -47,14 +47,13 @@ struct OnnxServe: AsyncParsableCommand {
     }
     let router = server.router()
     try PlaygroundServer(server, mnist: mnist).addRoutes(to: router)
-    let application = server.application(router) { port in
+    try await server.run(router) { port in
       let names = server.repository.names
       let host = options.host.contains(":") ? "[\(options.host)]" : options.host
       let models = names.isEmpty ? "no models" : names.joined(separator: ", ")
       print("onnx-serve \(serverVersion) at http://\(host):\(port) serves \(models)")
       fflush(nil)
     }
-    try await application.runService()
   }
 
   private var options: ServerOptions {

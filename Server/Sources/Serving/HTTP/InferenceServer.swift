@@ -1,5 +1,7 @@
+import Foundation
 import Hummingbird
 import Logging
+import NIOCore
 
 /// What all routes share.
 public struct InferenceServer: Sendable {
@@ -40,5 +42,24 @@ public struct InferenceServer: Sendable {
       services: [ModelWatcher(repository: repository, logger: logger)],
       onServerRunning: { channel in onRunning(channel.localAddress?.port ?? options.port) },
       logger: logger)
+  }
+
+  /// Answers requests until SIGTERM.
+  /// - Parameter onRunning: is called with the port once requests are answered
+  /// - Throws: `ServingError` for an address that nobody can listen on
+  public func run(
+    _ router: Router<ServeContext>, onRunning: @escaping @Sendable (Int) -> Void
+  ) async throws {
+    func failure(_ reason: String) -> ServingError {
+      ServingError(
+        .internalServerError, "cannot listen on \(options.host), port \(options.port): \(reason)")
+    }
+    do { try await application(router, onRunning: onRunning).runService() } catch let error
+      as IOError
+    {
+      throw failure(String(cString: strerror(error.errnoCode)))
+    } catch let error as SocketAddressError {
+      throw failure("\(error)")
+    }
   }
 }
