@@ -9,6 +9,13 @@ public struct InferenceServer: Sendable {
   public let repository: ModelRepository
   /// Runs the models.
   public let scheduler: Scheduler
+  /// What is counted.
+  public let metrics: ServerMetrics
+  /// Whether the server is stopping.
+  public let lifetime = Lifetime()
+  /// The states of texts that can be continued.
+  let texts: TextStates
+  let clients = Clients()
   /// Where events of the server are recorded.
   public let logger: Logger
 
@@ -17,14 +24,19 @@ public struct InferenceServer: Sendable {
     self.options = options
     self.logger = logger
     repository = try ModelRepository(options)
-    scheduler = Scheduler(options)
+    metrics = ServerMetrics()
+    scheduler = Scheduler(options, metrics: metrics)
+    texts = TextStates(options)
   }
 
   /// A router with the routes of the Open Inference Protocol. Others can be added.
   public func router() -> Router<ServeContext> {
     let router = Router(context: ServeContext.self)
+    router.add(middleware: RequestMiddleware(server: self))
     router.add(middleware: ErrorMiddleware())
     addInferenceRoutes(to: router)
+    addGenerateRoutes(to: router)
+    addMetricsRoutes(to: router)
     return router
   }
 
@@ -32,6 +44,8 @@ public struct InferenceServer: Sendable {
   public func application(_ router: Router<ServeContext>) -> some ApplicationProtocol {
     Application(
       router: router,
+      server: .http1(
+        configuration: .init(additionalChannelHandlers: [clients.makeHandler()])),
       configuration: .init(address: .hostname(options.host, port: options.port)),
       logger: logger)
   }

@@ -10,6 +10,8 @@ public final class ServedModel: Sendable {
   public let path: String
   /// Runs the model on one thread: the scheduler gives each batch a thread.
   public let session: Session
+  /// Writes text with the session, or the reason why the model cannot.
+  public let generator: Result<TextGenerator, ModelError>
 
   /// Reads a model.
   /// - Throws: `ModelError`
@@ -19,6 +21,8 @@ public final class ServedModel: Sendable {
     self.path = path
     var options = SessionOptions()
     options.threads = 1
-    session = try Session(contentsOf: path, options: options)
+    let session = try Session(contentsOf: path, options: options)
+    self.session = session
+    generator = Result { () throws(ModelError) in try TextGenerator(session) }
   }
 }
