@@ -22,13 +22,16 @@ struct OnnxServe: AsyncParsableCommand {
   @Option(help: "A folder of MNIST for the playground.")
   var mnist: String?
 
+  @OptionGroup(title: "Logs")
+  var logs: LogOptions
+
   func run() async throws {
     var options = ServerOptions(folder: folder)
     options.host = host
     options.port = port
-    let server = try InferenceServer(options, logger: Logger(label: "onnx-serve"))
+    let server = try InferenceServer(options, logger: logs.logger())
     let router = server.router()
     try PlaygroundServer(server, mnist: mnist).addRoutes(to: router)
-    try await server.application(router).runService()
+    try await server.run(server.application(router))
   }
 }
