@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import Logging
 import Playground
 import Serving
 
@@ -34,9 +33,12 @@ struct OnnxServe: AsyncParsableCommand {
   @Option(help: "A folder of MNIST for the playground.")
   var mnist: String?
 
+  @OptionGroup(title: "Logs")
+  var logs: LogOptions
+
   func run() async throws {
     let options = try options
-    let logger = Logger(label: "onnx-serve")
+    let logger = logs.logger()
     let server = try InferenceServer(options, logger: logger)
     if options.token == nil, !options.isLoopback {
       logger.warning("everybody who reaches \(options.host) may use this server: it has no token")

@@ -11,6 +11,13 @@ public struct InferenceServer: Sendable {
   public let repository: ModelRepository
   /// Runs the models.
   public let scheduler: Scheduler
+  /// What is counted.
+  public let metrics: ServerMetrics
+  /// Whether the server is stopping.
+  public let lifetime = Lifetime()
+  /// The states of texts that can be continued.
+  let texts: TextStates
+  let clients = Clients()
   /// Where events of the server are recorded.
   public let logger: Logger
 
@@ -19,15 +26,20 @@ public struct InferenceServer: Sendable {
     self.options = options
     self.logger = logger
     repository = try ModelRepository(options)
-    scheduler = Scheduler(options)
+    metrics = ServerMetrics()
+    scheduler = Scheduler(options, metrics: metrics)
+    texts = TextStates(options)
   }
 
   /// A router with the routes of the Open Inference Protocol. Others can be added.
   public func router() -> Router<ServeContext> {
     let router = Router(context: ServeContext.self)
+    router.add(middleware: RequestMiddleware(server: self))
     router.add(middleware: ErrorMiddleware())
     router.add(middleware: AccessMiddleware(options))
     addInferenceRoutes(to: router)
+    addGenerateRoutes(to: router)
+    addMetricsRoutes(to: router)
     return router
   }
 
@@ -38,13 +50,15 @@ public struct InferenceServer: Sendable {
   ) -> some ApplicationProtocol {
     Application(
       router: router,
+      server: .http1(
+        configuration: .init(additionalChannelHandlers: [clients.makeHandler()])),
       configuration: .init(address: .hostname(options.host, port: options.port)),
       services: [ModelWatcher(repository: repository, logger: logger)],
       onServerRunning: { channel in onRunning(channel.localAddress?.port ?? options.port) },
       logger: logger)
   }
 
-  /// Answers requests until SIGTERM.
+  /// Answers requests until SIGTERM, as `run(_:)` does.
   /// - Parameter onRunning: is called with the port once requests are answered
   /// - Throws: `ServingError` for an address that nobody can listen on
   public func run(
@@ -54,9 +68,7 @@ public struct InferenceServer: Sendable {
       ServingError(
         .internalServerError, "cannot listen on \(options.host), port \(options.port): \(reason)")
     }
-    do { try await application(router, onRunning: onRunning).runService() } catch let error
-      as IOError
-    {
+    do { try await run(application(router, onRunning: onRunning)) } catch let error as IOError {
       throw failure(String(cString: strerror(error.errnoCode)))
     } catch let error as SocketAddressError {
       throw failure("\(error)")

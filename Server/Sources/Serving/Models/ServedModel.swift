@@ -10,6 +10,8 @@ public final class ServedModel: Sendable {
   public let path: String
   /// Runs the model on one thread: the scheduler gives each batch a thread.
   public let session: Session
+  /// Writes text with the session, or the reason why the model cannot.
+  public let generator: Result<TextGenerator, ModelError>
 
   /// Reads a model.
   /// - Parameter memoryLimit: bytes that its weights, and the values of a run, may take; `nil` for 80 %
@@ -26,6 +28,8 @@ public final class ServedModel: Sendable {
     options.memoryLimit = memoryLimit
     // A request with another value for a weight would have the model optimised anew.
     options.allowsReplacedInitializers = false
-    session = try Session(contentsOf: path, options: options)
+    let session = try Session(contentsOf: path, options: options)
+    self.session = session
+    generator = Result { () throws(ModelError) in try TextGenerator(session) }
   }
 }
