@@ -34,6 +34,7 @@ public struct InferenceServer: Sendable {
     let router = Router(context: ServeContext.self)
     router.add(middleware: RequestMiddleware(server: self))
     router.add(middleware: ErrorMiddleware())
+    router.add(middleware: AccessMiddleware(options))
     addInferenceRoutes(to: router)
     addGenerateRoutes(to: router)
     addMetricsRoutes(to: router)
@@ -41,12 +42,17 @@ public struct InferenceServer: Sendable {
   }
 
   /// The application that answers requests until SIGTERM.
-  public func application(_ router: Router<ServeContext>) -> some ApplicationProtocol {
+  /// - Parameter onRunning: is called with the port once requests are answered
+  public func application(
+    _ router: Router<ServeContext>, onRunning: @escaping @Sendable (Int) -> Void = { _ in }
+  ) -> some ApplicationProtocol {
     Application(
       router: router,
       server: .http1(
         configuration: .init(additionalChannelHandlers: [clients.makeHandler()])),
       configuration: .init(address: .hostname(options.host, port: options.port)),
+      services: [ModelWatcher(repository: repository, logger: logger)],
+      onServerRunning: { channel in onRunning(channel.localAddress?.port ?? options.port) },
       logger: logger)
   }
 }
