@@ -4,20 +4,20 @@ import ONNX
 extension InferenceServer {
   /// Adds `/v2/models/{model}/generate` and `…/generate_stream`, with and without a version.
   func addGenerateRoutes(to router: Router<ServeContext>) {
-    for path in ["v2/models/:model", "v2/models/:model/versions/:version"] {
-      router.post("\(path)/generate") { request, context in
-        Response(json: try await text(request, context).whole())
+    for path in ["v2/models/{model}", "v2/models/{model}/versions/{version}"] {
+      let model = router.group(RouterPath(path))
+      model.only(.post, "generate") { request, context in
+        Response(json: try await text(request, try self.model(context)).whole())
       }
-      router.post("\(path)/generate_stream") { request, context in
-        let text = try await text(request, context)
-        return Response.events { events in try await text.send(to: &events) }
+      model.only(.post, "generate_stream") { request, context in
+        let text = try await text(request, try self.model(context))
+        return Response.events(endsWithServer: false) { try await text.send(to: &$0) }
       }
     }
   }
 
-  private func text(_ request: Request, _ context: ServeContext) async throws -> WrittenText {
-    let model = try repository.model(
-      context.parameters.require("model"), version: context.parameters.get("version"))
+  private func text(_ request: Request, _ model: ServedModel) async throws -> WrittenText {
+    try request.checkContent("application/json")
     RequestRecord.current?.note(model: model.name)
     let body = try await request.json(GenerateRequest.self)
     let generator: TextGenerator

@@ -19,7 +19,7 @@ struct RequestMiddleware: RouterMiddleware {
     let given = Self.idHeader.flatMap { request.headers[$0] }
     let record = RequestRecord(
       id: given.flatMap(Self.harmless) ?? RequestID().description,
-      client: server.clients[context.channel])
+      client: server.clients[context.channel], lifetime: server.lifetime)
     var context = context
     context.logger[metadataKey: LineLogHandler.idKey] = .string(record.id)
     let (finalContext, metrics) = (context, server.metrics)

@@ -14,10 +14,12 @@ public final class RequestRecord: Sendable {
   public let id: String
   /// Tells when the client goes away.
   let client: Client?
+  let lifetime: Lifetime
   private let run = Mutex(Run())
 
-  init(id: String, client: Client?) {
+  init(id: String, client: Client?, lifetime: Lifetime) {
     self.id = id
+    self.lifetime = lifetime
     self.client = client
   }
 
