@@ -22,10 +22,14 @@ struct OnnxServe: AsyncParsableCommand {
   @Option(help: "A folder of MNIST for the playground.")
   var mnist: String?
 
+  @OptionGroup(title: "Connections")
+  var connections: ConnectionOptions
+
   func run() async throws {
     var options = ServerOptions(folder: folder)
     options.host = host
     options.port = port
+    connections.apply(to: &options)
     let server = try InferenceServer(options, logger: Logger(label: "onnx-serve"))
     let router = server.router()
     try PlaygroundServer(server, mnist: mnist).addRoutes(to: router)

@@ -32,7 +32,11 @@ public struct InferenceServer: Sendable {
   public func application(_ router: Router<ServeContext>) -> some ApplicationProtocol {
     Application(
       router: router,
-      configuration: .init(address: .hostname(options.host, port: options.port)),
+      server: connections(),
+      configuration: .init(
+        address: .hostname(options.host, port: options.port),
+        backlog: 1024,
+        availableConnectionsDelegate: .maximum(connectionLimit(), logger: logger)),
       logger: logger)
   }
 }
