@@ -21,9 +21,11 @@ let package = Package(
       name: "Serving",
       dependencies: [
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
         .product(name: "ONNX", package: "swift-onnx"),
         .product(name: "ONNXOperators", package: "swift-onnx"),
@@ -50,7 +52,10 @@ let package = Package(
       ]),
     .testTarget(
       name: "ServingTests",
-      dependencies: ["Serving", .product(name: "HummingbirdTesting", package: "hummingbird")]),
+      dependencies: [
+        "Serving", .product(name: "HummingbirdTesting", package: "hummingbird"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ]),
     .testTarget(
       name: "PlaygroundTests",
       dependencies: ["Playground", .product(name: "HummingbirdTesting", package: "hummingbird")]),

@@ -33,6 +33,9 @@ struct OnnxServe: AsyncParsableCommand {
   @Option(help: "A folder of MNIST for the playground.")
   var mnist: String?
 
+  @OptionGroup(title: "Connections")
+  var connections: ConnectionOptions
+
   @OptionGroup(title: "Logs")
   var logs: LogOptions
 
@@ -64,6 +67,7 @@ struct OnnxServe: AsyncParsableCommand {
       try address.set(&options)
       scheduling.set(&options)
       limits.set(&options)
+      connections.set(&options)
       return options
     }
   }

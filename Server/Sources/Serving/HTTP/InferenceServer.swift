@@ -50,9 +50,11 @@ public struct InferenceServer: Sendable {
   ) -> some ApplicationProtocol {
     Application(
       router: router,
-      server: .http1(
-        configuration: .init(additionalChannelHandlers: [clients.makeHandler()])),
-      configuration: .init(address: .hostname(options.host, port: options.port)),
+      server: connections(),
+      configuration: .init(
+        address: .hostname(options.host, port: options.port),
+        backlog: 1024,
+        availableConnectionsDelegate: .maximum(connectionLimit(), logger: logger)),
       services: [ModelWatcher(repository: repository, logger: logger)],
       onServerRunning: { channel in onRunning(channel.localAddress?.port ?? options.port) },
       logger: logger)
