@@ -14,7 +14,7 @@ const path = "/playground/draw/";
 export async function mount(root) {
   await new Promise((resolve) => document.head.append(
     el("link", { rel: "stylesheet", href: "draw.css", onload: resolve, onerror: resolve })));
-  const page = new DrawPage(root);
+  const page = root.page = new DrawPage(root);
   await page.load();
   return { show: () => page.network?.marks.wires() };
 }
