@@ -169,7 +169,7 @@ class DrawPage {
     const sorted = [...this.#latencies].sort((a, b) => a - b);
     const median = sorted[sorted.length >> 1];
     this.latency.dataset.milliseconds = median.toFixed(2);
-    this.latency.textContent = `answered in ${median.toFixed(0)} ms`;
+    this.latency.textContent = `in ${median.toFixed(0)} ms`;
   }
 
   #paint() {
