@@ -18,7 +18,7 @@ extension PlaygroundServer {
       return Response(json: PictureModelDescription(model))
     }
     draw.post("models/{model}/run") { request, context in
-      let model = try await models.model(context.name("model"))
+      let model = try await runs.pass { try await models.model(context.name("model")) }
       let samples = try await request.samples(of: model)
       let values = try await runs.pass { try await model.run(samples) }
       return Response(
@@ -26,7 +26,7 @@ extension PlaygroundServer {
         body: .init(byteBuffer: Self.bytes(values)))
     }
     draw.post("models/{model}/heat") { request, context in
-      let model = try await models.model(context.name("model"))
+      let model = try await runs.pass { try await models.model(context.name("model")) }
       let query = request.uri.queryParameters
       guard let text = query["class"], let index = Int(text) else {
         throw ServingError(.badRequest, "expected the index of a class as 'class'")
