@@ -67,7 +67,7 @@ private struct ModelReady: Encodable {
 extension ServeContext {
   /// A part of the path that is a name.
   /// - Throws: `ServingError` for one with an invalid escape
-  func name(_ parameter: String) throws -> String {
+  public func name(_ parameter: String) throws -> String {
     let text = try parameters.require(parameter)
     guard let name = text.removingPercentEncoding else {
       throw ServingError(.badRequest, "\(quoted(text)) in the path has an invalid escape")
