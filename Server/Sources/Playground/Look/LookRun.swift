@@ -69,7 +69,7 @@ extension LookedModel {
     do {
       let session = try Session(copy, options: .looking)
       outputs = try session.run(values: inputs.mapValues(Value.tensor), profile: profile)
-    } catch { throw ServingError(error) }
+    } catch { throw refusal(error) }
     let time = ContinuousClock.now - start
     let isDetail = request.value != nil
     var values: [LookRunResult.Computed] = []
@@ -112,6 +112,18 @@ extension LookedModel {
   }
 
   private static func name(_ index: Int) -> String { "look:\(index)" }
+
+  /// The answer to an error of a run, with the name that the node has in the model.
+  private func refusal(_ error: ModelError) -> ServingError {
+    guard case .node(let name, let type, let reason) = error, name.hasPrefix("look:"),
+      let index = Int(name.dropFirst(5)), model.graph.nodes.indices.contains(index)
+    else { return ServingError(error) }
+    if case .deadline = reason {
+      return ServingError(.deadline(limit: SessionOptions.looking.timeLimit ?? .zero))
+    }
+    return ServingError(
+      .node(name: model.graph.nodes[index].name ?? "#\(index)", operatorType: type, reason))
+  }
 
   private func times(_ profile: Profile) -> [LookRunResult.Time] {
     var sums: [Int: Double] = [:]

@@ -102,7 +102,8 @@ function compact(layers, root, isLeft) {
   return new Map([...root].map(([vertex, column]) => [vertex, isLeft ? x.get(column) : -x.get(column)]));
 }
 
-/** The mean of the two middle positions, after the layouts are shifted to the side of the narrowest. */
+/** The mean of the two middle positions, after the layouts are shifted to the side of the narrowest. Layouts
+ *  that are much wider, because each block of a deep graph is beside the one before, do not count. */
 function average(vertices, layouts) {
   const ends = layouts.map((layout) => {
     let [left, right] = [Infinity, -Infinity];
@@ -110,12 +111,14 @@ function average(vertices, layouts) {
       left = Math.min(left, x - vertex.width / 2);
       right = Math.max(right, x + vertex.width / 2);
     }
-    return { left, right };
+    return { left, right, width: right - left };
   });
-  const narrow = ends.reduce((a, b) => (b.right - b.left < a.right - a.left ? b : a));
+  const narrow = ends.reduce((a, b) => (b.width < a.width ? b : a));
   const shifts = ends.map(({ left, right }, i) => (i % 2 === 0 ? narrow.left - left : narrow.right - right));
+  const used = layouts.flatMap((layout, i) => (ends[i].width <= 1.5 * narrow.width ? [[layout, shifts[i]]] : []));
+  const middle = (used.length - 1) / 2;
   for (const vertex of vertices) {
-    const list = layouts.map((layout, i) => layout.get(vertex) + shifts[i]).sort((a, b) => a - b);
-    vertex.x = (list[1] + list[2]) / 2;
+    const list = used.map(([layout, shift]) => layout.get(vertex) + shift).sort((a, b) => a - b);
+    vertex.x = (list[Math.floor(middle)] + list[Math.ceil(middle)]) / 2;
   }
 }

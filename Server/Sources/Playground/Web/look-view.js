@@ -160,7 +160,7 @@ export function makeView(stage, handlers) {
   function fit(begin = false) {
     measure();
     const scale = fitScale();
-    view.k = begin && scale < 0.75 ? Math.max(0.5, Math.min(1.1, (place.width - 40) / view.plan.width)) : Math.max(scale, 0.005);
+    view.k = begin && scale < 0.75 ? Math.max(place.width < 500 ? 0.7 : 0.85, Math.min(1.1, (place.width - 40) / view.plan.width)) : Math.max(scale, 0.005);
     if (begin && scale < 0.75) {
       const first = view.scene.boxes.find((box) => box.role === "input") ?? view.scene.boxes[0];
       view.x = place.width / 2 - first.x * view.k;

@@ -57,7 +57,7 @@ export async function mount(root) {
     const plan = layout(scene.boxes, scene.edges, shown ? 34 : 20);
     view.show(scene, plan, boxColor);
     if (!keepsPlace || !before) view.fit(true);
-    choose(keepsPlace && state.selected ? scene.boxes[state.selected.index] ?? null : null, keepsPlace);
+    choose(state.selected && scene.boxes[state.selected.index], true);
     showPath();
     showLegend();
     view.svg.setAttribute("aria-label", `Graph of ${scene.boxes.length} boxes. Arrow keys move along edges, plus and minus zoom, `
@@ -93,6 +93,7 @@ export async function mount(root) {
       type: "button", "aria-current": index === state.path.length - 1 ? "true" : null,
       onclick: () => {
         state.path.length = index + 1;
+        state.selected = null;
         showGraph();
       },
     }, title))));
@@ -164,9 +165,10 @@ export async function mount(root) {
       time: Math.max(1e-9, [...times.values()].reduce((a, b) => a + b, 0)), longest: Math.max(1e-9, ...times.values()),
     };
     colorLabel.hidden = false;
-    const isNew = state.path.length > 1 || !state.scene.run;
+    const keepsPlace = state.path.length === 1 && state.scene.run;
+    if (state.path.length > 1) state.selected = null;
     state.path.length = 1;
-    showGraph(!isNew);
+    showGraph(keepsPlace);
   }
 
   async function load(ask) {
