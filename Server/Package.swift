@@ -41,8 +41,9 @@ let package = Package(
         .product(name: "ONNXConversion", package: "swift-onnx"),
         .product(name: "ONNXExplain", package: "swift-onnx"),
         .product(name: "ONNXImages", package: "swift-onnx"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
-      resources: [.copy("Web")]),
+      resources: [.copy("Digits"), .copy("Web")]),
     .executableTarget(
       name: "onnx-serve",
       dependencies: [
