@@ -4,7 +4,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 SPANS = "document.querySelectorAll('.write-text .c')"
-IS_DONE = "document.getElementById('write-stop').disabled && document.getElementById('write-done').textContent.includes('second')"
+IS_DONE = "document.getElementById('write-done')?.textContent.includes('a second')"
 
 
 def write(page, length, prompt="ROMEO:\n"):
@@ -97,10 +97,14 @@ def test_a_unit_that_follows_line_ends_is_found(open_page):
     page = open_page("write")
     write(page, 300)
     open_tab(page, "memory")
+    found = "document.querySelector('#write-panel-memory .write-caption').textContent"
+    page.wait(f"{found}.includes('the position in the line')", 30)
+    assert caption(page).startswith("Found: unit")
+    page.screenshot("memory-position")
     page.driver.execute_script("document.getElementById('write-feature').value = 'lineEnd'")
     page.click("#write-find")
-    page.wait("document.querySelectorAll('.write-units button').length == 10", 30)
-    assert "Found: unit" in caption(page)
+    page.wait(f"{found}.includes('line ends')", 30)
+    assert len(page.driver.find_elements("css selector", ".write-units button")) == 10
     assert page.wait("document.querySelectorAll('.write-text .marked').length") > 2
     assert colored(page) == 307
     page.screenshot("memory")
@@ -114,6 +118,17 @@ def test_sensitivity_is_painted_for_all_networks(open_page):
     assert len(page.driver.find_elements("css selector", ".write-chart polyline")) == 3
     assert colored(page) == 100
     page.screenshot("sensitivity")
+
+
+def test_all_networks_continue_the_same_prompt(open_page):
+    page = open_page("write")
+    write(page, 100)
+    open_tab(page, "compare")
+    done = "[...document.querySelectorAll('.write-compared p')].filter(p => p.textContent.includes('bits'))"
+    page.wait(done + ".length == 3", 30)
+    texts = page.driver.find_elements("css selector", ".write-compared .write-text")
+    assert texts[1].text == page.find(".write-text").text
+    page.screenshot("compare")
 
 
 def test_unknown_characters_are_explained(open_page):
@@ -138,7 +153,6 @@ def test_the_page_works_on_a_phone_in_the_dark(open_page):
         open_tab(page, name)
         page.wait(ready, 30)
         if name == "memory":
-            page.click("#write-find")
             page.wait("document.querySelectorAll('.write-units button').length == 10", 30)
         assert page.wait("document.documentElement.scrollWidth") <= 390
         page.screenshot("phone-" + name)

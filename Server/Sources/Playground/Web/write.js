@@ -1,5 +1,6 @@
 // A recurrent network that writes, and what goes on in it.
 import { api, el, events, say } from "./ui.js";
+import { compare } from "./write-compare.js";
 import { expectations } from "./write-next.js";
 import { gates } from "./write-gates.js";
 import { memory } from "./write-memory.js";
@@ -21,7 +22,7 @@ class Page {
       onchoose: (index) => { this.chosen = index; this.view.choose?.(); },
       onmark: (text) => this.view.mark?.(text),
     });
-    this.views = [expectations, gates, memory, sensitivity].map((make) => make(this));
+    this.views = [expectations, gates, memory, sensitivity, compare].map((make) => make(this));
     this.view = this.views[0];
   }
 
@@ -100,12 +101,12 @@ function tabs(page) {
 
 /** The controls of the writing. */
 function form(page, prompts) {
-  const model = el("select", { id: "write-model" },
+  const model = el("select", { id: "write-model", onchange: write },
     ...page.models.map(({ name, layers }) => el("option", { value: name },
       layers.length ? `${name} (${layers.length > 1 ? `${layers.length} × ` : ""}${layers[0].kind})` : name)));
   if (page.models.some(({ name }) => name === "char_lstm")) model.value = "char_lstm";
-  const prompt = el("textarea", { id: "write-prompt", rows: "4", spellcheck: "false" });
-  const preset = el("select", { onchange: () => fill(prompts[preset.value]) },
+  const prompt = el("textarea", { id: "write-prompt", rows: "3", spellcheck: "false" });
+  const preset = el("select", { id: "write-preset", onchange: () => { fill(prompts[preset.value]); write(); } },
     ...prompts.map(({ name }, index) => el("option", { value: index }, name)));
   const temperature = slider("write-temperature", "Temperature", 0, 2, 0.05, 0.7, (x) => x.toFixed(2));
   const length = slider("write-length", "Characters to write", 0, 1000, 10, 300, String);
@@ -140,24 +141,26 @@ function form(page, prompts) {
     page.chosen = -1;
     page.steps = [];
     page.text.clear();
+    if (page.view.isLive) page.view.paint();
+    else page.text.paint(() => null);
     stopButton.disabled = false;
     done.textContent = "writing…";
     say("");
-    const wish = {
+    page.wish = {
       model: model.value, prompt: prompt.value, length: length.value,
       temperature: temperature.value, seed: Math.max(0, Math.floor(Number(seed.value) || 0)),
     };
     try {
-      await events("playground/write/text", wish, {
+      await events("playground/write/text", page.wish, {
         token(step) {
           if (running !== own) return;
           page.steps.push(step);
           page.text.append(step.text, step.isPrompt);
-          if (page.view.live) page.view.paintLast?.();
         },
         end({ written, seconds }) {
-          done.textContent = `${written} characters in ${seconds.toFixed(2)} s`
-            + (written ? `, ${Math.round(page.steps.length / seconds).toLocaleString("en")} a second` : "");
+          const count = page.steps.length;
+          done.textContent = `read ${count - written}, wrote ${written}: `
+            + `${Math.round(count / seconds).toLocaleString("en")} characters a second`;
         },
         failure({ error }) { say(error, true); },
       }, { signal: own.signal });
@@ -172,6 +175,7 @@ function form(page, prompts) {
     if (running !== own) return;
     running = null;
     stopButton.disabled = true;
+    page.text.move(Math.max(0, page.steps.findLastIndex(({ isPrompt }) => isPrompt)));
     page.view.update();
   }
 
@@ -180,15 +184,14 @@ function form(page, prompts) {
     class: "panel write-form", onsubmit: (event) => { event.preventDefault(); write(); },
   },
   labelled("Model", model), labelled("Begin with", preset), labelled("Prompt", prompt),
-  temperature.root, length.root,
-  labelled("Seed", seed, dice),
-  el("div", { class: "row" }, start, stopButton), done);
+  temperature.root, length.root, labelled("Seed", seed, dice),
+  el("div", { class: "row write-buttons" }, start, stopButton), done);
   return { root, write, stop };
 }
 
 function labelled(name, control, ...others) {
-  return el("div", { class: "write-field" }, el("label", { for: (control.id ||= `write-${name.replace(" ", "-")}`) }, name),
-    el("div", { class: "row" }, control, ...others));
+  return el("div", { class: `write-field ${control.localName}` },
+    el("label", { for: control.id }, name), el("div", { class: "row" }, control, ...others));
 }
 
 /** A slider with its name and number. */
