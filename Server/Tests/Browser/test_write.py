@@ -1,5 +1,8 @@
 """The page Write: a text, what was expected, gates, a unit that follows something, sensitivity."""
 
+import time
+
+import requests
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -52,7 +55,7 @@ def test_a_network_writes_and_shows_what_it_expected(open_page):
     page.wait("document.querySelectorAll('.write-bars tr').length == 6")
     assert caption(page).startswith("After")
     assert len(page.driver.find_elements("css selector", ".write-strip .column")) > 20
-    page.screenshot("expectations")
+    page.screenshot("guesses")
     write(page, 100)
     assert text(page) == first
 
@@ -118,6 +121,9 @@ def test_sensitivity_is_painted_for_all_networks(open_page):
     assert len(page.driver.find_elements("css selector", ".write-chart polyline")) == 3
     assert colored(page) == 100
     page.screenshot("sensitivity")
+    page.driver.find_elements("css selector", ".write-text .c")[49].click()
+    page.wait("document.querySelectorAll('.write-row:first-child .cell').length == 50", 30)
+    assert colored(page) == 50
 
 
 def test_all_networks_continue_the_same_prompt(open_page):
@@ -129,6 +135,17 @@ def test_all_networks_continue_the_same_prompt(open_page):
     texts = page.driver.find_elements("css selector", ".write-compared .write-text")
     assert texts[1].text == page.find(".write-text").text
     page.screenshot("compare")
+
+
+def test_streams_that_clients_leave_are_ended(address):
+    wish = {"model": "char_lstm", "prompt": "A", "length": 2000, "temperature": 1, "seed": 1}
+    for _ in range(20):
+        with requests.post(address + "/playground/write/text", json=wish, stream=True) as answer:
+            assert answer.status_code == 200
+            assert next(answer.iter_lines()) == b"event: token"
+        time.sleep(0.1)
+    wish["length"] = 1
+    assert requests.post(address + "/playground/write/text", json=wish).status_code == 200
 
 
 def test_unknown_characters_are_explained(open_page):
@@ -144,11 +161,12 @@ def test_unknown_characters_are_explained(open_page):
 def test_the_page_works_on_a_phone_in_the_dark(open_page):
     page = open_page("write", width=390, dark=True)
     write(page, 100)
-    page.screenshot("phone-expectations")
+    page.screenshot("phone-guesses")
     for name, ready in [
         ("gates", "document.querySelector('.write-map canvas').width == 107"),
         ("memory", "true"),
         ("sensitivity", "document.querySelectorAll('.write-row').length == 3"),
+        ("compare", "document.querySelectorAll('.write-compared p')[2]?.textContent.includes('bits')"),
     ]:
         open_tab(page, name)
         page.wait(ready, 30)

@@ -1,6 +1,6 @@
 // The gates and states of a recurrent layer as colours of the text, and all its units as a heat map.
 import { el, paint, values } from "./ui.js";
-import { gateScale } from "./write-colors.js";
+import { gateScale, number } from "./write-colors.js";
 import { spoken } from "./write-text.js";
 
 /** The most characters that the server looks into. */
@@ -12,7 +12,7 @@ export function gates(page) {
   const parts = el("div", { class: "write-choice", role: "radiogroup", "aria-label": "Gate or state" });
   const unit = el("input", {
     type: "number", min: "0", value: "0", class: "write-number",
-    oninput: () => choose(Number(unit.value)),
+    oninput: () => choose(unit.valueAsNumber),
   });
   const order = el("select", { onchange: () => draw() },
     ...[["number", "number"], ["mean", "mean"], ["change", "change"]]
@@ -148,12 +148,12 @@ export function gates(page) {
     line.style.left = `${(100 * at) / pieces.length}%`;
     line.style.width = `${100 / pieces.length}%`;
     caption.textContent = `Unit ${state.unit}, ${parts[state.part].name}, after ${spoken(pieces[at])}: `
-      + value(at).toFixed(3);
+      + number(value(at));
   }
 
-  function choose(number) {
-    if (!state.answer || !Number.isInteger(number)) return;
-    state.unit = Math.max(0, Math.min(state.answer.units - 1, number));
+  function choose(wanted) {
+    if (!state.answer || !Number.isInteger(wanted)) return;
+    state.unit = Math.max(0, Math.min(state.answer.units - 1, wanted));
     show();
   }
 

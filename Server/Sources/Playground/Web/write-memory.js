@@ -1,6 +1,6 @@
 // A unit whose state follows something in the text, found by correlation.
 import { el, values } from "./ui.js";
-import { gateScale } from "./write-colors.js";
+import { gateScale, number } from "./write-colors.js";
 import { spoken } from "./write-text.js";
 
 /** The most and the fewest characters that the server searches. */
@@ -183,7 +183,7 @@ export function memory(page) {
     const { answer, chosen, numbers } = state;
     const at = page.text.cursor;
     if (!answer || at < 0 || at >= answer.feature.length) return;
-    here.textContent = `After ${spoken(answer.pieces[at])}: unit ${numbers[chosen][at].toFixed(3)}, `
+    here.textContent = `After ${spoken(answer.pieces[at])}: unit ${number(numbers[chosen][at])}, `
       + `feature ${answer.feature[at]}.`;
   }
 }

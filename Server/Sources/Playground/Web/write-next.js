@@ -13,8 +13,8 @@ export function bits(steps, i) {
   return p == null ? null : -Math.log2(Math.max(p, 1e-12));
 }
 
-/** The view “Expectations”. */
-export function expectations(page) {
+/** The view “Guesses”. */
+export function guesses(page) {
   const strip = el("div", {
     class: "write-strip", role: "img",
     "aria-label": "The five likeliest next characters below each character of a part of the text",
@@ -96,7 +96,7 @@ export function expectations(page) {
   }
 
   return {
-    id: "next", title: "Expectations", root,
+    id: "next", title: "Guesses", root,
     isLive: true,
     paint: () => page.text.paint((i) => surprise.style(bits(page.steps, i))),
     update() {

@@ -14,6 +14,7 @@ export function sensitivity(page) {
   const chart = el("div", { class: "write-chart" });
   const rows = el("div", { class: "write-rows", tabindex: "0", role: "group", "aria-label": "Coloured texts" });
   const sentences = el("ul", { class: "write-sentences" });
+  const meaning = el("p");
   const scale = new Scale(-4, 0, {
     title: "of the largest gradient", format: (x) => (x === 0 ? "1" : `10${superscript(x)}`),
   });
@@ -23,7 +24,7 @@ export function sensitivity(page) {
       + "backpropagation through time: its norm, relative to the largest. Choose a character of the "
       + "text (click, or Enter) to see what the prediction after it depends on."),
     caption, el("div", { class: "row write-legends" }, scale.legend()),
-    chart, rows, sentences);
+    chart, rows, sentences, meaning);
   const state = { key: "", results: [], end: 0 };
 
   async function update() {
@@ -75,7 +76,8 @@ export function sensitivity(page) {
     chart.replaceChildren(curves(results, count));
     rows.replaceChildren(...results.map(row));
     rows.scrollLeft = rows.scrollWidth;
-    sentences.replaceChildren(...results.map((result) => el("li", {}, told(result))), el("li", {}, lesson()));
+    sentences.replaceChildren(...results.map((result) => el("li", {}, told(result))));
+    meaning.textContent = lesson();
     paintText();
   }
 
@@ -99,7 +101,7 @@ export function sensitivity(page) {
 
   /** Logarithms of the norms on axes: a line for each network. */
   function curves(results, count) {
-    const [width, height, left, bottom] = [960, 280, 56, 34];
+    const [width, height, left, bottom] = [Math.max(280, chart.clientWidth), 280, 40, 34];
     const x = (i) => left + ((i + 0.5) * (width - left - 8)) / count;
     const y = (log) => 8 + (Math.min(decades, -log) * (height - bottom - 8)) / decades;
     const svg = el("svg", {
@@ -110,7 +112,7 @@ export function sensitivity(page) {
       svg.append(el("line", { x1: left, x2: width - 8, y1: y(-d), y2: y(-d), class: "grid" }),
         el("text", { x: left - 8, y: y(-d) + 4, "text-anchor": "end" }, d % 2 ? "" : d ? `10${superscript(-d)}` : "1"));
     }
-    for (let back = 0; back < count; back += count > 60 ? 20 : 10) {
+    for (let back = 0; back < count; back += count > 60 ? 20 : count > 30 ? 10 : 5) {
       svg.append(el("text", { x: x(count - 1 - back), y: height - 12, "text-anchor": "middle" },
         back ? `−${back}` : "last"));
     }
@@ -121,17 +123,18 @@ export function sensitivity(page) {
       }));
     }
     results.forEach(({ kind }, index) => {
-      const px = left + 12 + index * 84;
+      const px = left + 12 + index * 88;
       svg.append(el("line", { x1: px, x2: px + 28, y1: 20, y2: 20, class: `curve ${kind}` }),
         el("text", { x: px + 34, y: 24, class: "name" }, kind));
     });
     return svg;
   }
 
-  function told({ kind, logs }) {
+  function told({ model, kind, logs }) {
+    const layers = page.models.find(({ name }) => name === model).layers.length;
     const back = Math.min(40, logs.length - 1);
     const rate = decay(logs);
-    return `${kind}: ${back} characters back the gradient is ${exact(smoothed(logs, back))} of the `
+    return `${kind}${layers > 1 ? ` (${layers} layers)` : ""}: ${back} characters back the gradient is ${exact(smoothed(logs, back))} of the `
       + `largest; it shrinks by a factor of ten ${rate > 0 ? `every ${(1 / rate).toFixed(0)} characters` : "nowhere"}.`;
   }
 
@@ -147,8 +150,7 @@ export function sensitivity(page) {
       ? "Here it vanishes faster in the RNN, as theory leads one to expect."
       : ratio < 0.8
         ? "Here it vanishes faster in the LSTM: gates allow a long memory, but training decides."
-        : "Here both vanish about equally fast: gates allow a long memory, but training decides, and "
-          + "the next character rarely depends on much more than the last few words.";
+        : "Here both vanish about equally fast: gates allow a long memory, but training decides.";
     return `${theory} ${result}`;
   }
 

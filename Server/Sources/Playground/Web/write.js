@@ -1,9 +1,9 @@
 // A recurrent network that writes, and what goes on in it.
 import { api, el, events, say } from "./ui.js";
 import { compare } from "./write-compare.js";
-import { expectations } from "./write-next.js";
 import { gates } from "./write-gates.js";
 import { memory } from "./write-memory.js";
+import { guesses } from "./write-next.js";
 import { passage } from "./write-prompts.js";
 import { sensitivity } from "./write-sensitivity.js";
 import { TextView } from "./write-text.js";
@@ -22,7 +22,7 @@ class Page {
       onchoose: (index) => { this.chosen = index; this.view.choose?.(); },
       onmark: (text) => this.view.mark?.(text),
     });
-    this.views = [expectations, gates, memory, sensitivity, compare].map((make) => make(this));
+    this.views = [guesses, gates, memory, sensitivity, compare].map((make) => make(this));
     this.view = this.views[0];
   }
 
@@ -109,7 +109,7 @@ function form(page, prompts) {
   const preset = el("select", { id: "write-preset", onchange: () => { fill(prompts[preset.value]); write(); } },
     ...prompts.map(({ name }, index) => el("option", { value: index }, name)));
   const temperature = slider("write-temperature", "Temperature", 0, 2, 0.05, 0.7, (x) => x.toFixed(2));
-  const length = slider("write-length", "Characters to write", 0, 1000, 10, 300, String);
+  const length = slider("write-length", "Length", 0, 1000, 10, 300, String);
   const seed = el("input", {
     id: "write-seed", type: "number", min: "0", step: "1", value: "1", class: "write-number",
   });
