@@ -24,15 +24,21 @@ public struct InferenceServer: Sendable {
   public func router() -> Router<ServeContext> {
     let router = Router(context: ServeContext.self)
     router.add(middleware: ErrorMiddleware())
+    router.add(middleware: AccessMiddleware(options))
     addInferenceRoutes(to: router)
     return router
   }
 
   /// The application that answers requests until SIGTERM.
-  public func application(_ router: Router<ServeContext>) -> some ApplicationProtocol {
+  /// - Parameter onRunning: is called with the port once requests are answered
+  public func application(
+    _ router: Router<ServeContext>, onRunning: @escaping @Sendable (Int) -> Void = { _ in }
+  ) -> some ApplicationProtocol {
     Application(
       router: router,
       configuration: .init(address: .hostname(options.host, port: options.port)),
+      services: [ModelWatcher(repository: repository, logger: logger)],
+      onServerRunning: { channel in onRunning(channel.localAddress?.port ?? options.port) },
       logger: logger)
   }
 }
