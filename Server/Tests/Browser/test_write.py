@@ -103,6 +103,7 @@ def test_a_unit_that_follows_line_ends_is_found(open_page):
     found = "document.querySelector('#write-panel-memory .write-caption').textContent"
     page.wait(f"{found}.includes('the position in the line')", 30)
     assert caption(page).startswith("Found: unit")
+    assert page.wait("document.documentElement.scrollWidth") <= 1400
     page.screenshot("memory-position")
     page.driver.execute_script("document.getElementById('write-feature').value = 'lineEnd'")
     page.click("#write-find")

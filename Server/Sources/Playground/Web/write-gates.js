@@ -46,7 +46,7 @@ export function gates(page) {
     const name = JSON.stringify(wish);
     if (!text) return;
     if (name !== state.key) {
-      const answer = await page.ask("gates", wish);
+      const answer = await page.ask("gates", wish, caption);
       if (!answer || page.view.id !== "gates") return;
       const isOther = answer.kind !== state.answer?.kind || answer.units !== state.answer?.units;
       state.key = name;

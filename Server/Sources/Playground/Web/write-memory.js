@@ -63,13 +63,18 @@ export function memory(page) {
     };
     const key = page.key();
     verdict.textContent = "searching…";
-    const answer = await page.ask("neurons", wish);
+    const answer = await page.ask("neurons", wish, verdict);
     if (key !== page.key() || page.view.id !== "memory") {
       state.key = "";
+      verdict.textContent = "";
       return;
     }
-    verdict.textContent = "";
-    if (!answer) return;
+    if (!answer) {
+      state.answer = null;
+      results.hidden = true;
+      page.text.paint(() => null);
+      return;
+    }
     Object.assign(state, { answer, chosen: 0, key });
     state.numbers = answer.units.map((unit) => values(unit.values));
     draw();
@@ -175,6 +180,8 @@ export function memory(page) {
       marked.value = text;
       feature.value = "substring";
       offer();
+      clearTimeout(state.timer);
+      state.timer = setTimeout(search, 500);
     },
     cursor,
   };

@@ -42,7 +42,7 @@ export function sensitivity(page) {
       state.key = key;
       const found = [];
       for (const model of names) {
-        const answer = await page.ask("sensitivity", { model, text: part.join("") });
+        const answer = await page.ask("sensitivity", { model, text: part.join("") }, caption);
         if (!answer || state.key !== key) return;
         found.push({ model, ...answer, logs: logarithms(values(answer.values)) });
       }
@@ -113,7 +113,7 @@ export function sensitivity(page) {
         el("text", { x: left - 8, y: y(-d) + 4, "text-anchor": "end" }, d % 2 ? "" : d ? `10${superscript(-d)}` : "1"));
     }
     for (let back = 0; back < count; back += count > 60 ? 20 : count > 30 ? 10 : 5) {
-      svg.append(el("text", { x: x(count - 1 - back), y: height - 12, "text-anchor": "middle" },
+      svg.append(el("text", { x: back ? x(count - 1 - back) : width - 8, y: height - 12, "text-anchor": back ? "middle" : "end" },
         back ? `−${back}` : "last"));
     }
     for (const { kind, logs } of results) {

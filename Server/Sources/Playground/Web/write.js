@@ -33,14 +33,15 @@ class Page {
   pieces() { return this.steps.map(({ text }) => text); }
   key() { return `${this.model}\n${this.pieces().join("")}`; }
 
-  /** The answer of the server, or `null` after saying why there is none. */
-  async ask(path, wish) {
+  /** The answer of the server, or `null` after saying why there is none, also in `caption`. */
+  async ask(path, wish, caption) {
     try {
       const answer = await api(`playground/write/${path}`, wish);
       say("");
       return answer;
     } catch (error) {
       say(error.message, true);
+      caption.textContent = `No answer: ${error.message}.`;
       return null;
     }
   }
@@ -108,8 +109,10 @@ function form(page, prompts) {
   const prompt = el("textarea", { id: "write-prompt", rows: "3", spellcheck: "false" });
   const preset = el("select", { id: "write-preset", onchange: () => { fill(prompts[preset.value]); write(); } },
     ...prompts.map(({ name }, index) => el("option", { value: index }, name)));
-  const temperature = slider("write-temperature", "Temperature", 0, 2, 0.05, 0.7, (x) => x.toFixed(2));
-  const length = slider("write-length", "Length", 0, 1000, 10, 300, String);
+  const temperature = slider("write-temperature", "Temperature", 0, 2, 0.05, 0.7,
+    (x) => (x === 0 ? "0: the likeliest" : x.toFixed(2)));
+  const length = slider("write-length", "Length", 0, 1000, 10, 300,
+    (x) => (x === 0 ? "0: only read" : String(x)));
   const seed = el("input", {
     id: "write-seed", type: "number", min: "0", step: "1", value: "1", class: "write-number",
   });
@@ -167,7 +170,7 @@ function form(page, prompts) {
     } catch (error) {
       if (error.name !== "AbortError") {
         say(error.message, true);
-        done.textContent = "";
+        done.textContent = `Nothing is written: ${error.message}.`;
       } else if (running === own) {
         done.textContent = `stopped after ${page.steps.length} characters`;
       }
