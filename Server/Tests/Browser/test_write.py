@@ -94,6 +94,9 @@ def test_gates_colour_the_text(open_page):
     page.find(".write-map").send_keys(Keys.ARROW_DOWN, Keys.ARROW_RIGHT)
     assert "forget gate, after" in caption(page)
     page.screenshot("gates")
+    light = page.wait(f"{SPANS}[20].style.background")
+    page.click("#theme")
+    assert page.wait(f"{SPANS}[20].style.background") != light
 
 
 def test_a_unit_that_follows_line_ends_is_found(open_page):

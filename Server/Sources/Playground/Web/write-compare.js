@@ -15,20 +15,24 @@ export function compare(page) {
       `Every model continues the same prompt with the same seed and temperature, at most ${limit} `
       + "characters, coloured by its own surprise. Below: how surprising each finds the text above."),
     el("div", { class: "row write-legends" }, surprise.legend()), columns);
-  const state = { key: "", running: null };
+  const state = { key: "", running: null, columns: [] };
+
+  function paintText() {
+    page.text.paint((i) => surprise.style(bits(page.steps, i)));
+  }
 
   async function update() {
-    page.text.paint((i) => surprise.style(bits(page.steps, i)));
+    paintText();
     const key = JSON.stringify([page.wish, page.key()]);
     if (key === state.key) return;
     state.key = key;
     state.running?.abort();
     state.running = new AbortController();
     columns.replaceChildren();
-    const others = page.models.map((model) => column(model));
-    columns.append(...others.map(({ root }) => root));
+    state.columns = page.models.map(column);
+    columns.append(...state.columns.map(({ root }) => root));
     try {
-      for (const other of others) await other.run(state.running.signal);
+      for (const other of state.columns) await other.run(state.running.signal);
     } catch (error) {
       if (error.name !== "AbortError") say(error.message, true);
       else if (state.key === key) state.key = "";
@@ -67,8 +71,9 @@ export function compare(page) {
   return {
     id: "compare", title: "Compare", root, update,
     paint() {
-      state.key = "";
-      update();
+      paintText();
+      for (const { text } of state.columns) text.paint(text.shade);
     },
+    stop() { state.running?.abort(); },
   };
 }

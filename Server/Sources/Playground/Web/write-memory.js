@@ -141,16 +141,17 @@ export function memory(page) {
     page.text.paint(
       (i) => (i < numbers[chosen].length ? scale.style(numbers[chosen][i]) : null),
       (i) => isSwitch && answer.feature[i] === 1);
-    drawChart(scale, isSwitch);
+    drawChart(isSwitch);
     cursor();
   }
 
   /** Two lines over the characters: the feature and the state of the unit. */
-  function drawChart(scale, isSwitch) {
+  function drawChart(isSwitch) {
     const { answer, chosen, numbers } = state;
     const count = answer.feature.length;
     const [width, height] = [Math.max(300, Math.min(900, count * 3)), 120];
     const most = Math.max(...answer.feature);
+    const [low, high] = [Math.min(...numbers[chosen]), Math.max(...numbers[chosen])];
     const x = (i) => ((i + 0.5) * width) / count;
     const path = (f) => Array.from({ length: count }, (_, i) => `${x(i)},${f(i).toFixed(1)}`).join(" ");
     const middle = x(answer.half - 0.5);
@@ -166,11 +167,11 @@ export function memory(page) {
       }),
       el("polyline", {
         class: "unit",
-        points: path((i) => height - 4 - ((numbers[chosen][i] - scale.low) / (scale.high - scale.low)) * (height - 8)),
+        points: path((i) => height - 4 - ((numbers[chosen][i] - low) / (high - low || 1)) * (height - 8)),
       })),
       el("p", { class: "muted write-key" },
         el("span", { class: "feature" }, isSwitch ? "feature (underlined in the text)" : `feature (0 to ${most})`),
-        el("span", { class: "unit" }, "unit"), el("span", { class: "half" }, "half of the text")));
+        el("span", { class: "unit" }, `unit (${number(low)} to ${number(high)})`), el("span", { class: "half" }, "half of the text")));
   }
 
   return {

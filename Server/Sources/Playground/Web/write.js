@@ -63,8 +63,16 @@ export async function mount(root) {
     el("div", { class: "write-main" },
       el("div", { class: "panel" }, page.text.root), tabs(page))));
   window.addEventListener("themechange", () => page.view.paint());
+  window.addEventListener("resize", () => {
+    if (page.steps.length && !root.hidden) page.view.update();
+  });
   controls.write();
-  return { hide: controls.stop };
+  return {
+    hide() {
+      controls.stop();
+      page.view.stop?.();
+    },
+  };
 }
 
 /** Tabs: what the colours of the text show. */
