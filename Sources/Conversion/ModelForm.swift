@@ -6,7 +6,7 @@ public enum ModelForm: Sendable, Hashable {
   case onnx
   /// The standard's text syntax.
   case text
-  /// JSON as protobuf writes it.
+  /// JSON as protobuf writes it. A network of ConvNetJS in JSON is read, too.
   case json
 
   /// The form that the extension of a file name asks for: text for `.onnxtxt`, JSON for `.json`, and
@@ -46,6 +46,7 @@ extension Model {
   public init(
     fileInAnyForm path: String, options: ReadingOptions = .init()
   ) throws(ConversionError) {
+    // The file that an error recognises.
     var opened: InputFile?
     do {
       let file = try InputFile(path)
@@ -62,8 +63,9 @@ extension Model {
       if options.externalFolder == nil {
         options.externalFolders = try ExternalData.folders(of: file)
       }
-      self = try Model(
-        inAnyForm: try ByteSource(file).bytes(0..<file.count), options: options)
+      let bytes = try ByteSource(file).bytes(0..<file.count)
+      if Self.isConvNetJS(bytes) { opened = nil }
+      self = try Model(inAnyForm: bytes, options: options)
     } catch let error as ConversionError {
       let sentence = opened.flatMap {
         ForeignFile.sentence(
@@ -89,6 +91,7 @@ extension Model {
         throw ConversionError("\(error)")
       }
     case .text: self = try Model(text: bytes, options: options)
+    case .json where Self.isConvNetJS(bytes): self = try Model(convNetJS: bytes)
     case .json: self = try Model(json: bytes, options: options)
     }
   }

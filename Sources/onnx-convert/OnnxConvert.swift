@@ -9,9 +9,9 @@ struct OnnxConvert: ToolCommand {
     commandName: "onnx-convert",
     abstract: "Converts models and checkpoints.",
     discussion: """
-      FROM is a model (ONNX, its text syntax or protobuf's JSON) or a checkpoint \
-      (\(CheckpointFormats.list())). Its content decides. TO is written in the format of its \
-      extension: .onnx, .onnxtxt, .json, .dot, .svg, .safetensors or .npz.
+      FROM is a model (ONNX, its text syntax, protobuf's JSON or a ConvNetJS network in JSON) or a \
+      checkpoint (\(CheckpointFormats.list())). Its content decides. TO is written in the format of \
+      its extension: .onnx, .onnxtxt, .json, .dot, .svg, .safetensors or .npz.
 
       EXAMPLES:
         onnx-convert model.onnx weights.safetensors
@@ -21,6 +21,7 @@ struct OnnxConvert: ToolCommand {
         onnx-convert --opset 13 --simplify model.onnx older.onnx
         onnx-convert --to int8 model.onnx small.onnx
         onnx-convert model.onnx picture.svg
+        onnx-convert convnetjs.json model.onnx
 
       The exit code is 0 on success and 2 on failure.
       """,

@@ -6,6 +6,9 @@ public struct ServerOptions: Sendable {
   public var host = "127.0.0.1"
   /// The port to listen on; 0 for any free one.
   public var port = 8080
+  /// Names besides those of the loopback interface by which browsers reach the server, such as that of
+  /// a proxy on this machine.
+  public var hostNames: [String] = []
   /// The bearer token that every request must have; `nil` for none. `/v2/health/…` needs none.
   public var token: String?
 

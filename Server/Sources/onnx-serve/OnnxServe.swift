@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Logging
 import Playground
 import Serving
@@ -8,31 +9,65 @@ import Serving
 struct OnnxServe: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "onnx-serve",
-    abstract: "Serves the models of a folder over HTTP, with a playground at /.")
+    abstract: "Serves the models of a folder over HTTP, with a playground at /.",
+    discussion: """
+      The protocol is the Open Inference Protocol, version 2, with binary tensors and the model \
+      repository extension: KServe's and Triton's clients work with it. Models are read when the \
+      server starts and when their files change.
+
+      Example: onnx-serve models --port 8080
+      """,
+    version: "onnx-serve \(serverVersion)")
 
   @Argument(help: "The folder of models: NAME.onnx, or NAME/VERSION/model.onnx.")
   var folder: String
 
-  @Option(help: "The address to listen on.")
-  var host = "127.0.0.1"
+  @OptionGroup(title: "Address")
+  var address: AddressOptions
 
-  @Option(help: "The port to listen on.")
-  var port = 8080
+  @OptionGroup(title: "Scheduling")
+  var scheduling: SchedulingOptions
 
-  @Option(help: "A folder of MNIST for the playground.")
-  var mnist: String?
+  @OptionGroup(title: "Limits")
+  var limits: LimitOptions
 
   @OptionGroup(title: "Connections")
   var connections: ConnectionOptions
 
+  @Option(help: "A folder of MNIST for the playground.")
+  var mnist: String?
+
   func run() async throws {
-    var options = ServerOptions(folder: folder)
-    options.host = host
-    options.port = port
-    connections.apply(to: &options)
-    let server = try InferenceServer(options, logger: Logger(label: "onnx-serve"))
+    let options = try options
+    let logger = Logger(label: "onnx-serve")
+    let server = try InferenceServer(options, logger: logger)
+    if options.token == nil, !options.isLoopback {
+      logger.warning("everybody who reaches \(options.host) may use this server: it has no token")
+    }
+    for entry in server.repository.index {
+      guard let reason = entry.reason else { continue }
+      logger.warning("\(entry.name), version \(entry.version), cannot be loaded: \(reason)")
+    }
     let router = server.router()
     try PlaygroundServer(server, mnist: mnist).addRoutes(to: router)
-    try await server.application(router).runService()
+    let application = server.application(router) { port in
+      let names = server.repository.names
+      let host = options.host.contains(":") ? "[\(options.host)]" : options.host
+      let models = names.isEmpty ? "no models" : names.joined(separator: ", ")
+      print("onnx-serve \(serverVersion) at http://\(host):\(port) serves \(models)")
+      fflush(nil)
+    }
+    try await application.runService()
+  }
+
+  private var options: ServerOptions {
+    get throws {
+      var options = ServerOptions(folder: folder)
+      try address.set(&options)
+      scheduling.set(&options)
+      limits.set(&options)
+      connections.set(&options)
+      return options
+    }
   }
 }

@@ -1,10 +1,7 @@
-"""A server and a browser for the tests of the playground: see tools/serve_test."""
+"""A browser for the tests of the playground: see tools/serve_test."""
 
 import os
-import socket
-import subprocess
 import time
-import urllib.request
 
 import pytest
 from selenium import webdriver
@@ -15,31 +12,10 @@ ROOT = os.path.dirname(os.path.abspath(__file__)) + "/../../.."
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
-def address():
+def address(serve):
     """The address of a server of the repository's models."""
-    binary = os.environ.get("ONNX_SERVE", ROOT + "/Server/.build/debug/onnx-serve")
-    port = free_port()
-    process = subprocess.Popen([binary, ROOT + "/models", "--port", str(port)])
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(200):
-            assert process.poll() is None, "onnx-serve ended"
-            try:
-                urllib.request.urlopen(address + "/v2/health/live").read()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield address
-    finally:
-        process.terminate()
-        assert process.wait(20) == 0
+    return serve(ROOT + "/models")
 
 
 class Page:

@@ -5,7 +5,7 @@ import struct
 import threading
 import time
 
-from conftest import BODY, IDLE, INFER, TRANSFER, read_all, request
+from attack import BODY, IDLE, INFER, TRANSFER, read_all, request
 
 
 def seconds_until_closed(connection, drip=None):

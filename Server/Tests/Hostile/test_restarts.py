@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from conftest import request, read_all
+from attack import request, read_all
 
 
 def files(folder):

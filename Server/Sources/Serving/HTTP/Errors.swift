@@ -22,11 +22,16 @@ struct ErrorMiddleware: RouterMiddleware {
       return try await next(request, context)
     } catch let error as ServingError {
       return error.response(from: request, context: context)
+    } catch let error as HTTPError where error.status == .notFound && error.body == nil {
+      return ServingError(.notFound, "there is no \(request.method) \(quoted(request.uri.path))")
+        .response(from: request, context: context)
     } catch let error as HTTPError {
       return ServingError(error.status, error.body ?? error.status.reasonPhrase.lowercased())
         .response(from: request, context: context)
     } catch let error as ModelError {
       return ServingError(error).response(from: request, context: context)
+    } catch let error as TensorError {
+      return ServingError(.badRequest, "\(error)").response(from: request, context: context)
     }
   }
 }
@@ -35,7 +40,7 @@ extension ServingError {
   /// The answer to an error of a run.
   public init(_ error: ModelError) {
     switch error {
-    case .deadline: self.init(.gatewayTimeout, "\(error)")
+    case .deadline, .node(_, _, .deadline): self.init(.gatewayTimeout, "\(error)")
     default: self.init(.badRequest, "\(error)")
     }
   }

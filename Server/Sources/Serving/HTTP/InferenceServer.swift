@@ -24,12 +24,16 @@ public struct InferenceServer: Sendable {
   public func router() -> Router<ServeContext> {
     let router = Router(context: ServeContext.self)
     router.add(middleware: ErrorMiddleware())
+    router.add(middleware: AccessMiddleware(options))
     addInferenceRoutes(to: router)
     return router
   }
 
   /// The application that answers requests until SIGTERM.
-  public func application(_ router: Router<ServeContext>) -> some ApplicationProtocol {
+  /// - Parameter onRunning: is called with the port once requests are answered
+  public func application(
+    _ router: Router<ServeContext>, onRunning: @escaping @Sendable (Int) -> Void = { _ in }
+  ) -> some ApplicationProtocol {
     Application(
       router: router,
       server: connections(),
@@ -37,6 +41,8 @@ public struct InferenceServer: Sendable {
         address: .hostname(options.host, port: options.port),
         backlog: 1024,
         availableConnectionsDelegate: .maximum(connectionLimit(), logger: logger)),
+      services: [ModelWatcher(repository: repository, logger: logger)],
+      onServerRunning: { channel in onRunning(channel.localAddress?.port ?? options.port) },
       logger: logger)
   }
 }

@@ -19,6 +19,8 @@ public final class ServedModel: Sendable {
     self.path = path
     var options = SessionOptions()
     options.threads = 1
+    // A request with another value for a weight would have the model optimised anew.
+    options.allowsReplacedInitializers = false
     session = try Session(contentsOf: path, options: options)
   }
 }
