@@ -115,3 +115,13 @@ def read_all(connection):
     except ConnectionError:
         pass
     return received
+
+
+def check_costs(server, descriptors, memory):
+    """The server soon needs as little as it did before the attack."""
+    end = time.monotonic() + IDLE + 8
+    while server.descriptors() > descriptors or server.memory() > memory + 24:
+        assert time.monotonic() < end, (
+            f"{server.descriptors() - descriptors} descriptors and "
+            f"{server.memory() - memory:.0f} MB more than before")
+        time.sleep(0.05)

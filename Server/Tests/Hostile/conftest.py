@@ -1,10 +1,9 @@
 """Servers for attacks, and what an attack may cost afterwards."""
 
 import resource
-import time
 
 import pytest
-from attack import IDLE, Server
+from attack import Server, check_costs
 
 
 def pytest_addoption(parser):
@@ -36,11 +35,7 @@ def server(shared):
     descriptors, memory = shared.descriptors(), shared.memory()
     yield shared
     assert shared.latency() < 100
-    end = time.monotonic() + IDLE + 3
-    while shared.descriptors() > descriptors:
-        assert time.monotonic() < end, "descriptors stay open"
-        time.sleep(0.05)
-    assert shared.memory() < memory + 64
+    check_costs(shared, descriptors, memory)
 
 
 @pytest.fixture

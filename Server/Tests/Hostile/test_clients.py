@@ -5,7 +5,7 @@ import struct
 import threading
 import time
 
-from attack import BODY, IDLE, INFER, TRANSFER, read_all, request
+from attack import BODY, IDLE, INFER, TRANSFER, check_costs, read_all, request
 
 
 def seconds_until_closed(connection, drip=None):
@@ -49,9 +49,10 @@ def test_a_body_that_trickles_is_answered_with_408(server):
 
 
 def test_many_bodies_that_trickle_hold_up_nobody(server, many):
-    connections = [server.connect() for _ in range(many)]
-    for connection in connections:
-        connection.sendall(request()[:-10])
+    connections = []
+    for _ in range(min(many, 1000)):
+        connections.append(server.connect())
+        connections[-1].sendall(request()[:-10])
     assert server.latency() < 100
     for connection in connections:
         assert read_all(connection).startswith(b"HTTP/1.1 408")
@@ -119,10 +120,7 @@ def test_idle_connections_cost_little_and_are_closed(start_server, many, capsys)
     assert time.monotonic() - start < idle + 2
     for connection in connections:
         connection.close()
-    time.sleep(0.2)
-    assert server.descriptors() <= descriptors
-    with capsys.disabled():
-        print(f"afterwards {server.memory() - memory:.1f} MB more than before")
+    check_costs(server, descriptors, memory)
 
 
 def test_connections_beyond_the_limit_wait(start_server):
