@@ -28,6 +28,7 @@ let package = Package(
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
         .product(name: "ONNX", package: "swift-onnx"),
+        .product(name: "ONNXOperators", package: "swift-onnx"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
     // The pages that show a network at work, and what they ask the server for.
@@ -40,13 +41,15 @@ let package = Package(
         .product(name: "ONNXConversion", package: "swift-onnx"),
         .product(name: "ONNXExplain", package: "swift-onnx"),
         .product(name: "ONNXImages", package: "swift-onnx"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
-      resources: [.copy("Web")]),
+      resources: [.copy("Digits"), .copy("Web")]),
     .executableTarget(
       name: "onnx-serve",
       dependencies: [
         "Playground", "Serving",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ]),
     .testTarget(
       name: "ServingTests",

@@ -48,3 +48,18 @@ def serve():
         process.terminate()
     assert all(running)
     assert all(process.wait(20) == 0 for process in processes)
+
+
+# Figures that tests measure, by name. They are printed, never asserted: they depend on the machine.
+FIGURES = {}
+
+
+@pytest.fixture(scope="session")
+def figures():
+    """Takes figures for the summary: `figures["first paint, ms"] = 120`."""
+    return FIGURES
+
+
+def pytest_terminal_summary(terminalreporter):
+    for name, value in FIGURES.items():
+        terminalreporter.write_line(f"{name}: {value:.4g}")

@@ -89,8 +89,9 @@ def test_a_client_that_does_not_read_is_given_up(server):
         assert server.memory() < memory + 32
 
 
-def test_a_client_that_has_ended_its_side_is_answered(server):
-    assert server.send(request(), half_close=True).startswith(b"HTTP/1.1 200")
+def test_a_client_that_has_ended_its_side_is_not_waited_for(server):
+    """It counts as gone: its run is ended if it is not answered yet."""
+    assert server.send(request(), half_close=True)[9:12] in (b"200", b"499")
 
 
 def test_clients_that_go_away_leave_nothing(server, many):

@@ -12,7 +12,7 @@ final class ConnectionLimits: Sendable {
   /// The longest that a connection stays open after its last response, for the client to read it.
   let lingerTimeout = Duration.seconds(2)
   /// How long a connection without requests stays open after the server has been asked to stop.
-  let stopDelay = Duration.milliseconds(200)
+  let stopDelay = Duration.milliseconds(100)
   /// The most bytes of a request's body.
   let maxBody: Int
   private let maxBodies: Int
@@ -21,7 +21,7 @@ final class ConnectionLimits: Sendable {
 
   init(_ options: ServerOptions) {
     transferTimeout = options.transferTimeout
-    stopTimeout = options.timeout
+    stopTimeout = options.stopTimeout
     maxBody = options.maxBody
     maxBodies = options.maxBodies
   }
@@ -37,7 +37,8 @@ final class ConnectionLimits: Sendable {
     release(bytes)
     throw ServingError(
       .serviceUnavailable,
-      "the bodies of the requests that are being answered have more than \(maxBodies) bytes")
+      "the bodies of the requests that are being answered have more than \(maxBodies) bytes",
+      retryAfter: 1)
   }
 
   /// Counts the end of a request.

@@ -13,7 +13,7 @@ extension InferenceServer {
     let limits = ConnectionLimits(options)
     return .http1(
       configuration: .init(
-        additionalChannelHandlers: [ConnectionGuard(limits)],
+        additionalChannelHandlers: [ConnectionGuard(limits), clients.makeHandler()],
         idleTimeout: TimeAmount(options.idleTimeout),
         httpDecoderConfiguration: Self.headLimits))
   }
