@@ -21,9 +21,11 @@ let package = Package(
       name: "Serving",
       dependencies: [
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
         .product(name: "ONNX", package: "swift-onnx"),
         .product(name: "ONNXOperators", package: "swift-onnx"),
@@ -39,8 +41,9 @@ let package = Package(
         .product(name: "ONNXConversion", package: "swift-onnx"),
         .product(name: "ONNXExplain", package: "swift-onnx"),
         .product(name: "ONNXImages", package: "swift-onnx"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
-      resources: [.copy("Web")]),
+      resources: [.copy("Digits"), .copy("Web")]),
     .executableTarget(
       name: "onnx-serve",
       dependencies: [
@@ -50,7 +53,10 @@ let package = Package(
       ]),
     .testTarget(
       name: "ServingTests",
-      dependencies: ["Serving", .product(name: "HummingbirdTesting", package: "hummingbird")]),
+      dependencies: [
+        "Serving", .product(name: "HummingbirdTesting", package: "hummingbird"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ]),
     .testTarget(
       name: "PlaygroundTests",
       dependencies: ["Playground", .product(name: "HummingbirdTesting", package: "hummingbird")]),

@@ -39,14 +39,24 @@ public struct ServerOptions: Sendable {
 
   /// The most bytes of a request's body.
   public var maxBody = 64 << 20
+  /// The most bytes of the bodies of all requests that are not answered yet. A further body is
+  /// refused with status 503.
+  public var maxBodies = 1 << 30
   /// The most elements of all tensors of a request, and of all its outputs.
   public var maxElements = 64 << 20
+  /// The most bytes that the weights of a model and the values of one run may take together; `nil`
+  /// for 80 % of the memory that the machine has left.
+  public var maxMemory: Int?
   /// The most models that are loaded at once.
   public var maxModels = 64
   /// The most connections that are open at once.
   public var maxConnections = 16_384
   /// The time after which a connection without traffic is closed.
   public var idleTimeout = Duration.seconds(60)
+
+  /// The longest that a request's body may take to arrive, and that a response may wait for its
+  /// client to read.
+  public var transferTimeout = Duration.seconds(60)
 
   /// The default options.
   public init(folder: String) { self.folder = folder }

@@ -43,6 +43,7 @@ extension ServingError {
   public init(_ error: ModelError) {
     switch error {
     case .deadline, .node(_, _, .deadline): self.init(.gatewayTimeout, "\(error)")
+    case .memory, .node(_, _, .memory): self.init(.contentTooLarge, "\(error)")
     default: self.init(.badRequest, "\(error)")
     }
   }

@@ -1,5 +1,7 @@
+import Foundation
 import Hummingbird
 import Logging
+import NIOCore
 
 /// What all routes share.
 public struct InferenceServer: Sendable {
@@ -49,11 +51,30 @@ public struct InferenceServer: Sendable {
   ) -> some ApplicationProtocol {
     Application(
       router: router,
-      server: .http1(
-        configuration: .init(additionalChannelHandlers: [clients.makeHandler()])),
-      configuration: .init(address: .hostname(options.host, port: options.port)),
+      server: connections(),
+      configuration: .init(
+        address: .hostname(options.host, port: options.port),
+        backlog: 1024,
+        availableConnectionsDelegate: .maximum(connectionLimit(), logger: logger)),
       services: [ModelWatcher(repository: repository, logger: logger)],
       onServerRunning: { channel in onRunning(channel.localAddress?.port ?? options.port) },
       logger: logger)
+  }
+
+  /// Answers requests until SIGTERM, as `run(_:)` does.
+  /// - Parameter onRunning: is called with the port once requests are answered
+  /// - Throws: `ServingError` for an address that nobody can listen on
+  public func run(
+    _ router: Router<ServeContext>, onRunning: @escaping @Sendable (Int) -> Void
+  ) async throws {
+    func failure(_ reason: String) -> ServingError {
+      ServingError(
+        .internalServerError, "cannot listen on \(options.host), port \(options.port): \(reason)")
+    }
+    do { try await run(application(router, onRunning: onRunning)) } catch let error as IOError {
+      throw failure(String(cString: strerror(error.errnoCode)))
+    } catch let error as SocketAddressError {
+      throw failure("\(error)")
+    }
   }
 }
