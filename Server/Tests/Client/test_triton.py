@@ -134,7 +134,7 @@ def test_models_are_described(client):
 
 def test_the_index_lists_what_is_ready_and_why_others_are_not(client):
     index = {entry["name"]: entry for entry in client.get_model_repository_index()}
-    assert index["add"] == {"name": "add", "version": "1", "state": "READY"}
+    assert index["add"] == {"name": "add", "version": "1", "state": "READY", "reason": ""}
     assert index["broken"]["state"] == "UNAVAILABLE" and index["broken"]["reason"]
 
 

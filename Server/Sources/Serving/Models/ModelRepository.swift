@@ -81,7 +81,7 @@ public final class ModelRepository: Sendable {
       versions.sorted { $0.key < $1.key }.map { version, entry in
         IndexEntry(
           name: name, version: "\(version)", state: entry.model == nil ? "UNAVAILABLE" : "READY",
-          reason: entry.problem)
+          reason: entry.problem ?? "")
       }
     }
   }
@@ -94,8 +94,9 @@ public final class ModelRepository: Sendable {
     public let version: String
     /// `READY` or `UNAVAILABLE`.
     public let state: String
-    /// The reason why the version is not available, or why its file is newer than what is loaded.
-    public let reason: String?
+    /// The reason why the version is not available, or why its file is newer than what is loaded; empty
+    /// if there is none.
+    public let reason: String
   }
 
   /// Looks for changes in the folder, and makes them.
