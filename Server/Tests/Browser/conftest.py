@@ -1,5 +1,6 @@
 """A browser for the tests of the playground: see tools/serve_test."""
 
+import base64
 import os
 import time
 
@@ -46,7 +47,18 @@ class Page:
         """Writes the whole page, not only what the window shows."""
         if SCREENSHOTS:
             os.makedirs(SCREENSHOTS, exist_ok=True)
-            self.find("body").screenshot(f"{SCREENSHOTS}/{self.name}-{name}.png")
+            width, height = self.driver.execute_script(
+                "const e = document.documentElement; return [e.scrollWidth, e.scrollHeight]"
+            )
+            picture = self.driver.execute_cdp_cmd(
+                "Page.captureScreenshot",
+                {
+                    "captureBeyondViewport": True,
+                    "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1},
+                },
+            )
+            with open(f"{SCREENSHOTS}/{self.name}-{name}.png", "wb") as file:
+                file.write(base64.b64decode(picture["data"]))
 
     def errors(self):
         return [entry for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]

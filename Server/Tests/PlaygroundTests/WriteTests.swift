@@ -29,6 +29,25 @@ struct WriteTests {
     }
   }
 
+  @Test func promptsAreSmallFilesOfTheFolderItself() async throws {
+    let folder = try TemporaryModels([:])
+    let manager = FileManager.default
+    let prompts = folder.path + "/prompts"
+    try manager.createDirectory(atPath: prompts, withIntermediateDirectories: true)
+    for (name, text) in [
+      ("a.txt", "A text"), ("b.md", "?"), ("c.txt", String(repeating: "c", count: 5000)),
+    ] {
+      try text.write(toFile: "\(prompts)/\(name)", atomically: false, encoding: .utf8)
+    }
+    try manager.createSymbolicLink(
+      atPath: "\(prompts)/d.txt", withDestinationPath: "/etc/hostname")
+    let models = LanguageModels(try WriteServer(folder: folder.path).server)
+    #expect(models.catalog().prompts.map(\.text) == ["A text"])
+    try manager.moveItem(atPath: prompts, toPath: folder.path + "/other")
+    try manager.createSymbolicLink(atPath: prompts, withDestinationPath: "other")
+    #expect(models.catalog().prompts.isEmpty)
+  }
+
   @Test(arguments: [0, 0.7, 1.5])
   func theSameSeedGivesTheTextOfTheGeneratorAlone(temperature: Double) async throws {
     let generator = try lstm()
@@ -138,6 +157,9 @@ struct WriteTests {
     #expect(error?.status == .tooManyRequests)
     places.removeLast()
     places.append(try desk.enter())
+    places[1].leave()
+    places[1] = try desk.enter()
+    #expect(throws: ServingError.self) { try desk.enter() }
     #expect(try await places[0].run { 3 } == 3)
   }
 }

@@ -17,9 +17,14 @@ function ink(rgb) {
 
 const mixed = (from, to, x) => from.map((c, i) => Math.round(c + (to[i] - c) * x));
 
+/** A number in about three digits. */
+export function number(x) {
+  return (x < 0 ? "−" : "") + Math.abs(x).toFixed(Math.abs(x) >= 10 ? 1 : Math.abs(x) >= 1 ? 2 : 3);
+}
+
 /** Colours of the numbers from `low` to `high`. One with `middle` has two sides. */
 export class Scale {
-  constructor(low, high, { middle, format = (x) => x.toFixed(2), title = "" } = {}) {
+  constructor(low, high, { middle, format = number, title = "" } = {}) {
     Object.assign(this, { low, high, middle, format, title });
   }
 
@@ -56,11 +61,13 @@ export class Scale {
   }
 }
 
+const short = (x) => (x < 0 ? `−${-x}` : `${x}`);
+
 /** A scale for a gate (0 to 1), a candidate or hidden state (-1 to 1), or cells of any size. */
 export function gateScale(letter, values, title) {
-  if (["i", "f", "o", "z", "r"].includes(letter)) return new Scale(0, 1, { middle: 0.5, title });
-  if (letter !== "C") return new Scale(-1, 1, { middle: 0, title });
+  if (["i", "f", "o", "z", "r"].includes(letter)) return new Scale(0, 1, { middle: 0.5, title, format: short });
+  if (letter !== "C") return new Scale(-1, 1, { middle: 0, title, format: short });
   let most = 1;
   for (const x of values) most = Math.max(most, Math.abs(x));
-  return new Scale(-most, most, { middle: 0, title });
+  return new Scale(-most, most, { middle: 0, title, format: (x) => (x ? number(x) : "0") });
 }

@@ -1,6 +1,6 @@
 // The gates and states of a recurrent layer as colours of the text, and all its units as a heat map.
 import { el, paint, values } from "./ui.js";
-import { gateScale } from "./write-colors.js";
+import { gateScale, number } from "./write-colors.js";
 import { spoken } from "./write-text.js";
 
 /** The most characters that the server looks into. */
@@ -12,8 +12,11 @@ export function gates(page) {
   const parts = el("div", { class: "write-choice", role: "radiogroup", "aria-label": "Gate or state" });
   const unit = el("input", {
     type: "number", min: "0", value: "0", class: "write-number",
-    oninput: () => choose(Number(unit.value)),
+    oninput: () => choose(unit.valueAsNumber),
   });
+  const order = el("select", { onchange: () => draw() },
+    ...[["number", "number"], ["mean", "mean"], ["change", "change"]]
+      .map(([value, name]) => el("option", { value }, name)));
   const legend = el("div");
   const canvas = el("canvas", { role: "img" });
   const row = el("div", { class: "write-map-row" });
@@ -26,12 +29,12 @@ export function gates(page) {
   const layerLabel = el("label", {}, "Layer", layer);
   const note = el("p", { class: "muted" });
   const root = el("div", {}, note,
-    el("div", { class: "row" }, layerLabel, parts, el("label", {}, "Unit", unit)),
+    el("div", { class: "row" }, layerLabel, parts, el("label", {}, "Unit", unit), el("label", {}, "Rows by", order)),
     el("div", { class: "row write-legends" }, legend, caption),
     el("p", { class: "muted" }, "All units, one row each; a column is a character. Click a row to see "
       + "it in the text, or use the arrow keys."),
     map);
-  const state = { answer: null, numbers: [], part: 0, unit: 0, key: "" };
+  const state = { answer: null, numbers: [], part: 0, unit: 0, key: "", rows: [] };
 
   async function load() {
     const text = page.pieces().slice(0, limit).join("");
@@ -43,15 +46,16 @@ export function gates(page) {
     const name = JSON.stringify(wish);
     if (!text) return;
     if (name !== state.key) {
-      const answer = await page.ask("gates", wish);
-      if (!answer) return;
+      const answer = await page.ask("gates", wish, caption);
+      if (!answer || page.view.id !== "gates") return;
       const isOther = answer.kind !== state.answer?.kind || answer.units !== state.answer?.units;
       state.key = name;
       state.answer = answer;
       state.numbers = answer.parts.map((part) => values(part.values));
       if (isOther) {
         state.part = answer.parts.findIndex(({ letter }) => ["C", "H"].includes(letter));
-        state.unit = liveliest();
+        const change = statistics().map((unit) => unit.change);
+        state.unit = change.indexOf(Math.max(...change));
         unit.max = answer.units - 1;
         unit.value = state.unit;
       }
@@ -60,13 +64,11 @@ export function gates(page) {
     draw();
   }
 
-  /** The unit whose values vary most. */
-  function liveliest() {
+  /** The mean of each unit, and how much it changes from its mean. */
+  function statistics() {
     const { units, pieces } = state.answer;
     const numbers = state.numbers[state.part];
-    let best = 0;
-    let most = -1;
-    for (let u = 0; u < units; u++) {
+    return Array.from({ length: units }, (_, u) => {
       let sum = 0;
       let squares = 0;
       for (let t = 0; t < pieces.length; t++) {
@@ -74,10 +76,17 @@ export function gates(page) {
         sum += x;
         squares += x * x;
       }
-      const variance = squares - (sum * sum) / pieces.length;
-      if (variance > most) [most, best] = [variance, u];
-    }
-    return best;
+      const mean = sum / pieces.length;
+      return { mean, change: squares / pieces.length - mean * mean };
+    });
+  }
+
+  /** The units from the first row to the last. */
+  function sorted() {
+    const units = Array.from({ length: state.answer.units }, (_, u) => u);
+    if (order.value === "number") return units;
+    const found = statistics();
+    return units.sort((a, b) => found[b][order.value] - found[a][order.value]);
   }
 
   function offerParts() {
@@ -101,12 +110,13 @@ export function gates(page) {
     note.textContent = page.pieces().length > limit
       ? `The first ${limit} characters, read by the ${kind}.` : "";
     legend.replaceChildren(colors.legend());
+    state.rows = sorted();
     const numbers = new Float32Array(units * pieces.length);
-    for (let t = 0; t < pieces.length; t++) {
-      for (let u = 0; u < units; u++) {
-        numbers[u * pieces.length + t] = colors.position(state.numbers[state.part][t * units + u]);
+    state.rows.forEach((u, place) => {
+      for (let t = 0; t < pieces.length; t++) {
+        numbers[place * pieces.length + t] = colors.position(state.numbers[state.part][t * units + u]);
       }
-    }
+    });
     paint(canvas, numbers, units, pieces.length, 1);
     map.setAttribute("aria-valuemax", units - 1);
     show();
@@ -117,7 +127,7 @@ export function gates(page) {
     const { name } = parts[state.part];
     const colors = scale();
     page.text.paint((i) => (i < pieces.length ? colors.style(value(i)) : null));
-    row.style.top = `${(100 * state.unit) / units}%`;
+    row.style.top = `${(100 * state.rows.indexOf(state.unit)) / units}%`;
     row.style.height = `${100 / units}%`;
     map.setAttribute("aria-valuenow", state.unit);
     map.setAttribute("aria-valuetext", `unit ${state.unit}`);
@@ -138,12 +148,12 @@ export function gates(page) {
     line.style.left = `${(100 * at) / pieces.length}%`;
     line.style.width = `${100 / pieces.length}%`;
     caption.textContent = `Unit ${state.unit}, ${parts[state.part].name}, after ${spoken(pieces[at])}: `
-      + value(at).toFixed(3);
+      + number(value(at));
   }
 
-  function choose(number) {
-    if (!state.answer || !Number.isInteger(number)) return;
-    state.unit = Math.max(0, Math.min(state.answer.units - 1, number));
+  function choose(wanted) {
+    if (!state.answer || !Number.isInteger(wanted)) return;
+    state.unit = Math.max(0, Math.min(state.answer.units - 1, wanted));
     show();
   }
 
@@ -152,15 +162,17 @@ export function gates(page) {
     const box = canvas.getBoundingClientRect();
     const { units, pieces } = state.answer;
     page.text.move(Math.floor(((event.clientX - box.left) / box.width) * pieces.length));
-    choose(Math.floor(((event.clientY - box.top) / box.height) * units));
+    choose(state.rows[Math.floor(((event.clientY - box.top) / box.height) * units)]);
     unit.value = state.unit;
   }
 
   function key(event) {
     const steps = { ArrowUp: -1, ArrowDown: 1, PageUp: -10, PageDown: 10 };
     const moves = { ArrowLeft: -1, ArrowRight: 1 };
-    if (event.key in steps) choose(state.unit + steps[event.key]);
-    else if (event.key in moves) page.text.move(page.text.cursor + moves[event.key]);
+    if (event.key in steps) {
+      const place = state.rows.indexOf(state.unit) + steps[event.key];
+      choose(state.rows[Math.max(0, Math.min(state.rows.length - 1, place))]);
+    } else if (event.key in moves) page.text.move(page.text.cursor + moves[event.key]);
     else return;
     unit.value = state.unit;
     event.preventDefault();

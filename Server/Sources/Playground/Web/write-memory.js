@@ -1,7 +1,7 @@
 // A unit whose state follows something in the text, found by correlation.
 import { el, values } from "./ui.js";
-import { gateScale } from "./write-colors.js";
-import { shown, spoken } from "./write-text.js";
+import { gateScale, number } from "./write-colors.js";
+import { spoken } from "./write-text.js";
 
 /** The most and the fewest characters that the server searches. */
 const limits = [40, 2000];
@@ -24,7 +24,7 @@ const signed = (x) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(2);
 
 /** The view “Memory”. */
 export function memory(page) {
-  const feature = el("select", { id: "write-feature", onchange: () => offer() },
+  const feature = el("select", { id: "write-feature", onchange: pickFeature },
     ...features.map(([value, name]) => el("option", { value }, name)));
   const marked = el("input", { maxlength: "60", spellcheck: "false", size: "16" });
   const markedLabel = el("label", {}, "Marked text", marked);
@@ -33,8 +33,9 @@ export function memory(page) {
   const legend = el("div");
   const list = el("table", { class: "write-units" });
   const chart = el("div", { class: "write-chart" });
+  const here = el("p", { class: "muted write-here" });
   const results = el("div", { class: "columns write-found", hidden: true },
-    el("div", {}, legend, chart), list);
+    el("div", {}, legend, here, chart), list);
   const root = el("div", {},
     el("p", { class: "muted" },
       "Does a unit keep track of something? Choose what, or mark a few characters of the text. The "
@@ -43,6 +44,12 @@ export function memory(page) {
     el("div", { class: "row" }, el("label", {}, "Follow", feature), markedLabel, find),
     verdict, results);
   const state = { answer: null, chosen: 0, numbers: [], key: "" };
+
+  function pickFeature() {
+    offer();
+    if (feature.value !== "substring") search();
+    else marked.focus();
+  }
 
   function offer() {
     markedLabel.hidden = feature.value !== "substring";
@@ -54,29 +61,40 @@ export function memory(page) {
       model: page.model, text, feature: feature.value,
       substring: feature.value === "substring" ? marked.value : undefined,
     };
-    find.disabled = true;
-    const answer = await page.ask("neurons", wish);
-    find.disabled = false;
-    if (!answer) return;
-    Object.assign(state, { answer, chosen: 0, key: page.key() });
+    const key = page.key();
+    verdict.textContent = "searching…";
+    const answer = await page.ask("neurons", wish, verdict);
+    if (key !== page.key() || page.view.id !== "memory") {
+      state.key = "";
+      verdict.textContent = "";
+      return;
+    }
+    if (!answer) {
+      state.answer = null;
+      results.hidden = true;
+      page.text.paint(() => null);
+      return;
+    }
+    Object.assign(state, { answer, chosen: 0, key });
     state.numbers = answer.units.map((unit) => values(unit.values));
     draw();
   }
 
-  /** Forgets what was found in another text. */
+  /** Searches in a text that is new, and shows what was found before in others. */
   function update() {
     offer();
-    const isOld = state.key !== page.key();
-    if (isOld) {
-      state.answer = null;
-      results.hidden = true;
-      const count = page.pieces().length;
-      verdict.textContent = count < limits[0]
-        ? `The text has ${count} characters; a search needs at least ${limits[0]}.` : "";
+    const count = page.pieces().length;
+    find.disabled = count < limits[0];
+    if (state.key === page.key()) {
+      if (state.answer) show();
+      return;
     }
-    find.disabled = page.pieces().length < limits[0];
-    if (state.answer) show();
-    else page.text.paint(() => null);
+    Object.assign(state, { answer: null, key: page.key() });
+    results.hidden = true;
+    page.text.paint(() => null);
+    verdict.textContent = find.disabled
+      ? `The text has ${count} characters; a search needs at least ${limits[0]}.` : "";
+    if (!find.disabled && feature.value !== "substring") search();
   }
 
   const name = (unit) => `unit ${unit.unit} (${unit.part}`
@@ -123,15 +141,17 @@ export function memory(page) {
     page.text.paint(
       (i) => (i < numbers[chosen].length ? scale.style(numbers[chosen][i]) : null),
       (i) => isSwitch && answer.feature[i] === 1);
-    drawChart(scale, isSwitch);
+    drawChart(isSwitch);
+    cursor();
   }
 
   /** Two lines over the characters: the feature and the state of the unit. */
-  function drawChart(scale, isSwitch) {
+  function drawChart(isSwitch) {
     const { answer, chosen, numbers } = state;
     const count = answer.feature.length;
     const [width, height] = [Math.max(300, Math.min(900, count * 3)), 120];
     const most = Math.max(...answer.feature);
+    const [low, high] = [Math.min(...numbers[chosen]), Math.max(...numbers[chosen])];
     const x = (i) => ((i + 0.5) * width) / count;
     const path = (f) => Array.from({ length: count }, (_, i) => `${x(i)},${f(i).toFixed(1)}`).join(" ");
     const middle = x(answer.half - 0.5);
@@ -147,11 +167,11 @@ export function memory(page) {
       }),
       el("polyline", {
         class: "unit",
-        points: path((i) => height - 4 - ((numbers[chosen][i] - scale.low) / (scale.high - scale.low)) * (height - 8)),
+        points: path((i) => height - 4 - ((numbers[chosen][i] - low) / (high - low || 1)) * (height - 8)),
       })),
       el("p", { class: "muted write-key" },
         el("span", { class: "feature" }, isSwitch ? "feature (underlined in the text)" : `feature (0 to ${most})`),
-        el("span", { class: "unit" }, "unit"), el("span", { class: "half" }, "half of the text")));
+        el("span", { class: "unit" }, `unit (${number(low)} to ${number(high)})`), el("span", { class: "half" }, "half of the text")));
   }
 
   return {
@@ -161,12 +181,17 @@ export function memory(page) {
       marked.value = text;
       feature.value = "substring";
       offer();
+      clearTimeout(state.timer);
+      state.timer = setTimeout(search, 500);
     },
-    cursor() {
-      const { answer, chosen, numbers } = state;
-      const at = page.text.cursor;
-      if (!answer || at < 0 || at >= answer.feature.length) return;
-      legend.title = `after ${spoken(shown(answer.pieces[at]))}: ${numbers[chosen][at].toFixed(3)}`;
-    },
+    cursor,
   };
+
+  function cursor() {
+    const { answer, chosen, numbers } = state;
+    const at = page.text.cursor;
+    if (!answer || at < 0 || at >= answer.feature.length) return;
+    here.textContent = `After ${spoken(answer.pieces[at])}: unit ${number(numbers[chosen][at])}, `
+      + `feature ${answer.feature[at]}.`;
+  }
 }

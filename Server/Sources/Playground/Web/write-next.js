@@ -3,12 +3,18 @@ import { el } from "./ui.js";
 import { Scale } from "./write-colors.js";
 import { shown, spoken } from "./write-text.js";
 
-const percent = (x) => (x >= 0.995 ? "100 %" : x >= 0.1 ? `${(100 * x).toFixed(0)} %` : `${(100 * x).toFixed(1)} %`);
-const surprise = new Scale(0, 8, { title: "surprise in bits", format: (x) => `${x}` });
+const percent = (x) => `${x > 0 && x < 0.1 ? (100 * x).toFixed(1) : Math.round(100 * x)} %`;
+export const surprise = new Scale(0, 8, { title: "surprise in bits", format: (x) => `${x}` });
 const probable = new Scale(0, 1, { title: "probability", format: percent });
 
-/** The view “Expectations”. */
-export function expectations(page) {
+/** How surprising a model found a character, in bits; `null` for the first. */
+export function bits(steps, i) {
+  const p = steps[i]?.probability;
+  return p == null ? null : -Math.log2(Math.max(p, 1e-12));
+}
+
+/** The view “Guesses”. */
+export function guesses(page) {
   const strip = el("div", {
     class: "write-strip", role: "img",
     "aria-label": "The five likeliest next characters below each character of a part of the text",
@@ -25,11 +31,6 @@ export function expectations(page) {
     legends, strip,
     el("div", { class: "columns write-detail" }, el("div", {}, caption, bars), total));
   let first = 0;
-
-  const bits = (i) => {
-    const p = page.steps[i]?.probability;
-    return p == null ? null : -Math.log2(Math.max(p, 1e-12));
-  };
 
   function column(i) {
     const step = page.steps[i];
@@ -83,7 +84,7 @@ export function expectations(page) {
 
   function drawTotal() {
     const parts = [["read", true], ["written", false]].map(([name, isPrompt]) => {
-      const all = page.steps.map((step, i) => (step.isPrompt === isPrompt ? bits(i) : null))
+      const all = page.steps.map((step, i) => (step.isPrompt === isPrompt ? bits(page.steps, i) : null))
         .filter((x) => x !== null);
       const mean = all.reduce((sum, x) => sum + x, 0) / all.length;
       return all.length ? `${mean.toFixed(2)} bits per character ${name}` : null;
@@ -95,9 +96,9 @@ export function expectations(page) {
   }
 
   return {
-    id: "next", title: "Expectations", root,
-    live: true,
-    paint: () => page.text.paint((i) => surprise.style(bits(i))),
+    id: "next", title: "Guesses", root,
+    isLive: true,
+    paint: () => page.text.paint((i) => surprise.style(bits(page.steps, i))),
     update() {
       this.paint();
       drawStrip();

@@ -6,7 +6,7 @@ import { shown, spoken } from "./write-text.js";
 /** The most characters before the prediction. */
 const window = 100;
 /** The decades of the chart. */
-const decades = 6;
+const decades = 8;
 
 /** The view “Sensitivity”. */
 export function sensitivity(page) {
@@ -14,6 +14,7 @@ export function sensitivity(page) {
   const chart = el("div", { class: "write-chart" });
   const rows = el("div", { class: "write-rows", tabindex: "0", role: "group", "aria-label": "Coloured texts" });
   const sentences = el("ul", { class: "write-sentences" });
+  const meaning = el("p");
   const scale = new Scale(-4, 0, {
     title: "of the largest gradient", format: (x) => (x === 0 ? "1" : `10${superscript(x)}`),
   });
@@ -23,7 +24,7 @@ export function sensitivity(page) {
       + "backpropagation through time: its norm, relative to the largest. Choose a character of the "
       + "text (click, or Enter) to see what the prediction after it depends on."),
     caption, el("div", { class: "row write-legends" }, scale.legend()),
-    chart, rows, sentences);
+    chart, rows, sentences, meaning);
   const state = { key: "", results: [], end: 0 };
 
   async function update() {
@@ -32,22 +33,23 @@ export function sensitivity(page) {
     const part = pieces.slice(Math.max(0, at + 1 - window), at + 1);
     const names = comparable();
     const key = JSON.stringify([part, names]);
-    state.end = at;
     if (part.length < 2) {
       caption.textContent = "Choose a character with others before it.";
+      page.text.paint(() => null);
       return;
     }
     if (key !== state.key) {
       state.key = key;
       const found = [];
       for (const model of names) {
-        const answer = await page.ask("sensitivity", { model, text: part.join("") });
+        const answer = await page.ask("sensitivity", { model, text: part.join("") }, caption);
         if (!answer || state.key !== key) return;
         found.push({ model, ...answer, logs: logarithms(values(answer.values)) });
       }
       state.results = found;
     }
-    draw();
+    state.end = at;
+    if (page.view.id === "sensitivity") draw();
   }
 
   /** The chosen model first, then the others of the same vocabulary, at most one of each kind. */
@@ -74,7 +76,8 @@ export function sensitivity(page) {
     chart.replaceChildren(curves(results, count));
     rows.replaceChildren(...results.map(row));
     rows.scrollLeft = rows.scrollWidth;
-    sentences.replaceChildren(...results.map((result) => el("li", {}, told(result))), el("li", {}, lesson()));
+    sentences.replaceChildren(...results.map((result) => el("li", {}, told(result))));
+    meaning.textContent = lesson();
     paintText();
   }
 
@@ -98,60 +101,57 @@ export function sensitivity(page) {
 
   /** Logarithms of the norms on axes: a line for each network. */
   function curves(results, count) {
-    const [width, height, left, bottom] = [960, 260, 56, 34];
-    const x = (i) => left + ((i + 0.5) * (width - left - 64)) / count;
+    const [width, height, left, bottom] = [Math.max(280, chart.clientWidth), 280, 40, 34];
+    const x = (i) => left + ((i + 0.5) * (width - left - 8)) / count;
     const y = (log) => 8 + (Math.min(decades, -log) * (height - bottom - 8)) / decades;
     const svg = el("svg", {
       viewBox: `0 0 ${width} ${height}`, role: "img",
       "aria-label": results.map(told).join(" "),
     });
     for (let d = 0; d <= decades; d++) {
-      svg.append(el("line", { x1: left, x2: width - 64, y1: y(-d), y2: y(-d), class: "grid" }),
-        el("text", { x: left - 8, y: y(-d) + 4, "text-anchor": "end" }, d ? `10${superscript(-d)}` : "1"));
+      svg.append(el("line", { x1: left, x2: width - 8, y1: y(-d), y2: y(-d), class: "grid" }),
+        el("text", { x: left - 8, y: y(-d) + 4, "text-anchor": "end" }, d % 2 ? "" : d ? `10${superscript(-d)}` : "1"));
     }
-    for (let back = 0; back < count; back += count > 60 ? 20 : 10) {
-      svg.append(el("text", { x: x(count - 1 - back), y: height - 12, "text-anchor": "middle" },
+    for (let back = 0; back < count; back += count > 60 ? 20 : count > 30 ? 10 : 5) {
+      svg.append(el("text", { x: back ? x(count - 1 - back) : width - 8, y: height - 12, "text-anchor": back ? "middle" : "end" },
         back ? `−${back}` : "last"));
     }
-    const ends = [];
     for (const { kind, logs } of results) {
-      const line = el("polyline", {
-        class: `curve ${kind}`, points: logs.map((log, i) => `${x(i).toFixed(1)},${y(log).toFixed(1)}`).join(" "),
-      });
-      let at = y(smoothed(logs, 0));
-      for (const other of ends) if (Math.abs(other - at) < 16) at = other + (at < other ? -16 : 16);
-      ends.push(at);
-      svg.append(line);
+      svg.append(el("polyline", {
+        class: `curve ${kind}`,
+        points: logs.map((log, i) => `${x(i).toFixed(1)},${y(log).toFixed(1)}`).join(" "),
+      }));
     }
     results.forEach(({ kind }, index) => {
-      const px = left + 12 + index * 84;
+      const px = left + 12 + index * 88;
       svg.append(el("line", { x1: px, x2: px + 28, y1: 20, y2: 20, class: `curve ${kind}` }),
         el("text", { x: px + 34, y: 24, class: "name" }, kind));
     });
     return svg;
   }
 
-  function told({ kind, logs }) {
-    const count = logs.length;
-    const reach = distance(logs, -2);
-    const start = smoothed(logs, 0);
-    return `${kind}: ${reach === null
-      ? `stays above a hundredth over all ${count} characters`
-      : `falls below a hundredth ${reach} characters back`}; at the first of ${count} characters it is `
-      + `${exact(start)} of the largest.`;
+  function told({ model, kind, logs }) {
+    const layers = page.models.find(({ name }) => name === model).layers.length;
+    const back = Math.min(40, logs.length - 1);
+    const rate = decay(logs);
+    return `${kind}${layers > 1 ? ` (${layers} layers)` : ""}: ${back} characters back the gradient is ${exact(smoothed(logs, back))} of the `
+      + `largest; it shrinks by a factor of ten ${rate > 0 ? `every ${(1 / rate).toFixed(0)} characters` : "nowhere"}.`;
   }
 
+  /** What the lines mean, and what they show here, which need not be what theory leads one to expect. */
   function lesson() {
-    const { results } = state;
-    const [lstm, rnn] = ["LSTM", "RNN"].map((kind) => results.find((result) => result.kind === kind));
-    if (!lstm || !rnn) return "Each step back multiplies the gradient once more by the layer's Jacobian.";
-    const [a, b] = [smoothed(lstm.logs, 0), smoothed(rnn.logs, 0)];
-    const factor = Math.abs(a - b);
-    const times = factor < 0.3 ? "about as much as" : `${rounded(10 ** factor)} times ${a > b ? "more" : "less"} than`;
-    return "Each step back multiplies the gradient of a plain RNN by its recurrent weights and the "
-      + "slope of tanh, so that it vanishes exponentially; the cell of an LSTM is carried on by its "
-      + `forget gate instead. Here the first character still counts ${times} in the LSTM compared `
-      + "with the RNN, each relative to its own largest.";
+    const theory = "Each character back multiplies the gradient once more: in a plain RNN by its "
+      + "recurrent weights and the slope of tanh, along the cell of an LSTM by the forget gate. "
+      + "Factors below 1 make it vanish exponentially, a straight line on this axis.";
+    const [lstm, rnn] = ["LSTM", "RNN"].map((kind) => state.results.find((x) => x.kind === kind));
+    if (!lstm || !rnn) return theory;
+    const ratio = decay(rnn.logs) / decay(lstm.logs);
+    const result = ratio > 1.25
+      ? "Here it vanishes faster in the RNN, as theory leads one to expect."
+      : ratio < 0.8
+        ? "Here it vanishes faster in the LSTM: gates allow a long memory, but training decides."
+        : "Here both vanish about equally fast: gates allow a long memory, but training decides.";
+    return `${theory} ${result}`;
   }
 
   return {
@@ -167,17 +167,20 @@ function logarithms(numbers) {
   return Array.from(numbers, (x) => (x > 0 && most > 0 ? Math.max(-12, Math.log10(x / most)) : -12));
 }
 
-/** The mean of the logarithms of five characters from `start` on. */
-function smoothed(logs, start) {
-  const part = logs.slice(start, start + 5);
+/** The mean of the logarithms of the five characters around the one that is `back` before the last. */
+function smoothed(logs, back) {
+  const at = logs.length - 1 - back;
+  const part = logs.slice(Math.max(0, at - 2), at + 3);
   return part.reduce((sum, x) => sum + x, 0) / part.length;
 }
 
-/** How many characters back all earlier ones stay below a threshold; `null` for never. */
-function distance(logs, threshold) {
-  let first = logs.findIndex((log) => log >= threshold);
-  if (first < 0) first = logs.length - 1;
-  return first === 0 ? null : logs.length - first;
+/** Decades that the line falls for each character back: the slope of the best straight line. */
+function decay(logs) {
+  const points = logs.map((log, i) => [i, log]).filter(([, log]) => log > -12);
+  const mean = (f) => points.reduce((sum, point) => sum + f(point), 0) / points.length;
+  const [x, y] = [mean((point) => point[0]), mean((point) => point[1])];
+  const spread = mean((point) => (point[0] - x) ** 2);
+  return spread > 0 ? mean((point) => (point[0] - x) * (point[1] - y)) / spread : 0;
 }
 
 function superscript(x) {

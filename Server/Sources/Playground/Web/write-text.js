@@ -26,7 +26,7 @@ export class TextView {
       onclick: (event) => this.#point(event, true),
       onfocus: () => { if (this.cursor < 0) this.move(0); },
     });
-    document.addEventListener("selectionchange", () => this.#select());
+    if (onmark) document.addEventListener("selectionchange", () => this.#select());
   }
 
   clear() {

@@ -1,8 +1,9 @@
 // A recurrent network that writes, and what goes on in it.
 import { api, el, events, say } from "./ui.js";
-import { expectations } from "./write-next.js";
+import { compare } from "./write-compare.js";
 import { gates } from "./write-gates.js";
 import { memory } from "./write-memory.js";
+import { guesses } from "./write-next.js";
 import { passage } from "./write-prompts.js";
 import { sensitivity } from "./write-sensitivity.js";
 import { TextView } from "./write-text.js";
@@ -21,7 +22,7 @@ class Page {
       onchoose: (index) => { this.chosen = index; this.view.choose?.(); },
       onmark: (text) => this.view.mark?.(text),
     });
-    this.views = [expectations, gates, memory, sensitivity].map((make) => make(this));
+    this.views = [guesses, gates, memory, sensitivity, compare].map((make) => make(this));
     this.view = this.views[0];
   }
 
@@ -32,14 +33,15 @@ class Page {
   pieces() { return this.steps.map(({ text }) => text); }
   key() { return `${this.model}\n${this.pieces().join("")}`; }
 
-  /** The answer of the server, or `null` after saying why there is none. */
-  async ask(path, wish) {
+  /** The answer of the server, or `null` after saying why there is none, also in `caption`. */
+  async ask(path, wish, caption) {
     try {
       const answer = await api(`playground/write/${path}`, wish);
       say("");
       return answer;
     } catch (error) {
       say(error.message, true);
+      caption.textContent = `No answer: ${error.message}.`;
       return null;
     }
   }
@@ -61,8 +63,16 @@ export async function mount(root) {
     el("div", { class: "write-main" },
       el("div", { class: "panel" }, page.text.root), tabs(page))));
   window.addEventListener("themechange", () => page.view.paint());
+  window.addEventListener("resize", () => {
+    if (page.steps.length && !root.hidden) page.view.update();
+  });
   controls.write();
-  return { hide: controls.stop };
+  return {
+    hide() {
+      controls.stop();
+      page.view.stop?.();
+    },
+  };
 }
 
 /** Tabs: what the colours of the text show. */
@@ -100,15 +110,17 @@ function tabs(page) {
 
 /** The controls of the writing. */
 function form(page, prompts) {
-  const model = el("select", { id: "write-model" },
+  const model = el("select", { id: "write-model", onchange: write },
     ...page.models.map(({ name, layers }) => el("option", { value: name },
       layers.length ? `${name} (${layers.length > 1 ? `${layers.length} × ` : ""}${layers[0].kind})` : name)));
   if (page.models.some(({ name }) => name === "char_lstm")) model.value = "char_lstm";
-  const prompt = el("textarea", { id: "write-prompt", rows: "4", spellcheck: "false" });
-  const preset = el("select", { onchange: () => fill(prompts[preset.value]) },
+  const prompt = el("textarea", { id: "write-prompt", rows: "3", spellcheck: "false" });
+  const preset = el("select", { id: "write-preset", onchange: () => { fill(prompts[preset.value]); write(); } },
     ...prompts.map(({ name }, index) => el("option", { value: index }, name)));
-  const temperature = slider("write-temperature", "Temperature", 0, 2, 0.05, 0.7, (x) => x.toFixed(2));
-  const length = slider("write-length", "Characters to write", 0, 1000, 10, 300, String);
+  const temperature = slider("write-temperature", "Temperature", 0, 2, 0.05, 0.7,
+    (x) => (x === 0 ? "0: the likeliest" : x.toFixed(2)));
+  const length = slider("write-length", "Length", 0, 1000, 10, 300,
+    (x) => (x === 0 ? "0: only read" : String(x)));
   const seed = el("input", {
     id: "write-seed", type: "number", min: "0", step: "1", value: "1", class: "write-number",
   });
@@ -140,31 +152,33 @@ function form(page, prompts) {
     page.chosen = -1;
     page.steps = [];
     page.text.clear();
+    if (page.view.isLive) page.view.paint();
+    else page.text.paint(() => null);
     stopButton.disabled = false;
     done.textContent = "writing…";
     say("");
-    const wish = {
+    page.wish = {
       model: model.value, prompt: prompt.value, length: length.value,
       temperature: temperature.value, seed: Math.max(0, Math.floor(Number(seed.value) || 0)),
     };
     try {
-      await events("playground/write/text", wish, {
+      await events("playground/write/text", page.wish, {
         token(step) {
           if (running !== own) return;
           page.steps.push(step);
           page.text.append(step.text, step.isPrompt);
-          if (page.view.live) page.view.paintLast?.();
         },
         end({ written, seconds }) {
-          done.textContent = `${written} characters in ${seconds.toFixed(2)} s`
-            + (written ? `, ${Math.round(page.steps.length / seconds).toLocaleString("en")} a second` : "");
+          const count = page.steps.length;
+          done.textContent = `read ${count - written}, wrote ${written}: `
+            + `${Math.round(count / seconds).toLocaleString("en")} characters a second`;
         },
         failure({ error }) { say(error, true); },
       }, { signal: own.signal });
     } catch (error) {
       if (error.name !== "AbortError") {
         say(error.message, true);
-        done.textContent = "";
+        done.textContent = `Nothing is written: ${error.message}.`;
       } else if (running === own) {
         done.textContent = `stopped after ${page.steps.length} characters`;
       }
@@ -172,6 +186,7 @@ function form(page, prompts) {
     if (running !== own) return;
     running = null;
     stopButton.disabled = true;
+    page.text.move(Math.max(0, page.steps.findLastIndex(({ isPrompt }) => isPrompt)));
     page.view.update();
   }
 
@@ -180,15 +195,14 @@ function form(page, prompts) {
     class: "panel write-form", onsubmit: (event) => { event.preventDefault(); write(); },
   },
   labelled("Model", model), labelled("Begin with", preset), labelled("Prompt", prompt),
-  temperature.root, length.root,
-  labelled("Seed", seed, dice),
-  el("div", { class: "row" }, start, stopButton), done);
+  temperature.root, length.root, labelled("Seed", seed, dice),
+  el("div", { class: "row write-buttons" }, start, stopButton), done);
   return { root, write, stop };
 }
 
 function labelled(name, control, ...others) {
-  return el("div", { class: "write-field" }, el("label", { for: (control.id ||= `write-${name.replace(" ", "-")}`) }, name),
-    el("div", { class: "row" }, control, ...others));
+  return el("div", { class: `write-field ${control.localName}` },
+    el("label", { for: control.id }, name), el("div", { class: "row" }, control, ...others));
 }
 
 /** A slider with its name and number. */

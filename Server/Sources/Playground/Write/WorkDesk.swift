@@ -10,7 +10,7 @@ final class WorkDesk: Sendable {
 
   init(places: Int) { self.places = places }
 
-  /// Takes a place, which is given back when it is released.
+  /// Takes a place, which is free again when nobody refers to it any more.
   /// - Throws: `ServingError` with status 429 if all are taken
   func enter() throws(ServingError) -> Place {
     let isFree = taken.withLock { taken in
@@ -27,10 +27,20 @@ final class WorkDesk: Sendable {
   /// A place at the desk.
   final class Place: Sendable {
     private let desk: WorkDesk
+    private let isLeft = Mutex(false)
 
     fileprivate init(_ desk: WorkDesk) { self.desk = desk }
 
-    deinit { desk.taken.withLock { $0 -= 1 } }
+    deinit { leave() }
+
+    /// Gives the place back.
+    func leave() {
+      let isFirst = isLeft.withLock { isLeft in
+        defer { isLeft = true }
+        return !isLeft
+      }
+      if isFirst { desk.taken.withLock { $0 -= 1 } }
+    }
 
     /// Computes on a thread of its own.
     func run<Result: Sendable>(

@@ -47,6 +47,8 @@ struct Writing: Sendable {
   static let promptLimit = 2000
   static let lengthLimit = 2000
   static let guesses = 5
+  /// The longest that a text may take, and that a client that does not read takes up a place.
+  private static let timeout = Duration.seconds(60)
 
   private let wish: Wish
   private let prompt: [Int32]
@@ -74,7 +76,12 @@ struct Writing: Sendable {
   func send(to events: inout EventWriter, on place: WorkDesk.Place) async throws {
     let clock = ContinuousClock()
     let start = clock.now
-    let end = start + .seconds(60)
+    let end = start + Self.timeout
+    let timer = Task {
+      try await Task.sleep(for: Self.timeout)
+      place.leave()
+    }
+    defer { timer.cancel() }
     var pen = pen
     var written = 0
     var reason = "length"
