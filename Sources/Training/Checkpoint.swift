@@ -74,11 +74,19 @@ public struct Checkpoint: Sendable {
   /// - Throws: `TrainingError.file` if the file is not a model, `TrainingError.checkpoint` if the model
   ///   is not a checkpoint.
   public init(contentsOf path: String) throws(TrainingError) {
+    let model: Model
     do throws(FormatError) { model = try Model(contentsOf: path) } catch { throw .file(error) }
+    try self.init(model)
+  }
+
+  /// A checkpoint that a model holds, such as one read from bytes.
+  /// - Throws: `TrainingError.checkpoint` if the model is not a checkpoint.
+  public init(_ model: Model) throws(TrainingError) {
     progress = try TrainingProgress(model)
     guard model.trainingInfos.first?.algorithm != nil else {
       throw .checkpoint("the model has no training info")
     }
+    self.model = model
   }
 
   /// The configuration that the checkpoint was created with.

@@ -7,26 +7,26 @@ extension PlaygroundServer {
   func addDrawRoutes(to group: RouterGroup<ServeContext>) {
     let models = PictureModels(server.repository)
     let heatMaps = HeatMaps()
-    let (runs, slow) = (Gate(64), Gate(8))
+    let (runs, slow, files) = (Gate(64), Gate(8), Gate(2))
     let examples = PictureFiles.examples(in: server.options.folder)
     let draw = group.group("draw")
 
     draw.get("models") { _, _ in Response(json: models.list()) }
     draw.get("examples") { _, _ in Response(json: examples) }
-    draw.get("models/:name") { _, context in
-      let model = try await slow.pass { try await models.model(context.parameters.require("name")) }
+    draw.get("models/{model}") { _, context in
+      let model = try await slow.pass { try await models.model(context.name("model")) }
       return Response(json: PictureModelDescription(model))
     }
-    draw.post("models/:name/run") { request, context in
-      let model = try await models.model(context.parameters.require("name"))
+    draw.post("models/{model}/run") { request, context in
+      let model = try await runs.pass { try await models.model(context.name("model")) }
       let samples = try await request.samples(of: model)
       let values = try await runs.pass { try await model.run(samples) }
       return Response(
         status: .ok, headers: [.contentType: "application/octet-stream"],
         body: .init(byteBuffer: Self.bytes(values)))
     }
-    draw.post("models/:name/heat") { request, context in
-      let model = try await models.model(context.parameters.require("name"))
+    draw.post("models/{model}/heat") { request, context in
+      let model = try await runs.pass { try await models.model(context.name("model")) }
       let query = request.uri.queryParameters
       guard let text = query["class"], let index = Int(text) else {
         throw ServingError(.badRequest, "expected the index of a class as 'class'")
@@ -41,7 +41,7 @@ extension PlaygroundServer {
     }
     draw.post("picture") { request, _ in
       let body = try await request.bytes(limit: PictureFiles.maxBytes)
-      let png = try await slow.pass { try PictureFiles.square(Array(body.readableBytesView)) }
+      let png = try await files.pass { try PictureFiles.square(Array(body.readableBytesView)) }
       return Response(
         status: .ok, headers: [.contentType: "image/png"],
         body: .init(byteBuffer: ByteBuffer(bytes: png)))

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import Logging
 import Playground
 import Serving
 
@@ -34,9 +33,15 @@ struct OnnxServe: AsyncParsableCommand {
   @Option(help: "A folder of MNIST for the playground.")
   var mnist: String?
 
+  @OptionGroup(title: "Connections")
+  var connections: ConnectionOptions
+
+  @OptionGroup(title: "Logs")
+  var logs: LogOptions
+
   func run() async throws {
     let options = try options
-    let logger = Logger(label: "onnx-serve")
+    let logger = logs.logger()
     let server = try InferenceServer(options, logger: logger)
     if options.token == nil, !options.isLoopback {
       logger.warning("everybody who reaches \(options.host) may use this server: it has no token")
@@ -47,14 +52,13 @@ struct OnnxServe: AsyncParsableCommand {
     }
     let router = server.router()
     try PlaygroundServer(server, mnist: mnist).addRoutes(to: router)
-    let application = server.application(router) { port in
+    try await server.run(router) { port in
       let names = server.repository.names
       let host = options.host.contains(":") ? "[\(options.host)]" : options.host
       let models = names.isEmpty ? "no models" : names.joined(separator: ", ")
       print("onnx-serve \(serverVersion) at http://\(host):\(port) serves \(models)")
       fflush(nil)
     }
-    try await application.runService()
   }
 
   private var options: ServerOptions {
@@ -63,6 +67,7 @@ struct OnnxServe: AsyncParsableCommand {
       try address.set(&options)
       scheduling.set(&options)
       limits.set(&options)
+      connections.set(&options)
       return options
     }
   }

@@ -120,18 +120,26 @@ struct LimitOptions: ParsableArguments {
       valueName: "elements"))
   var maxElements = 64 << 20
 
+  @Option(
+    help: ArgumentHelp(
+      "The most bytes that the weights of a model and the values of one run may take together; 80 % "
+        + "of the memory that the machine has left if not given.", valueName: "bytes"))
+  var maxMemory: Int?
+
   @Option(help: ArgumentHelp("The most models that are loaded at once.", valueName: "models"))
   var maxModels = 64
 
   func validate() throws {
     try check(maxBody, in: 1024...(1 << 40), "--max-body")
     try check(maxElements, in: 1...(1 << 40), "--max-elements")
+    if let maxMemory { try check(maxMemory, in: (1 << 20)...(1 << 50), "--max-memory") }
     try check(maxModels, in: 1...100_000, "--max-models")
   }
 
   func set(_ options: inout ServerOptions) {
     options.maxBody = maxBody
     options.maxElements = maxElements
+    options.maxMemory = maxMemory
     options.maxModels = maxModels
   }
 }

@@ -212,6 +212,34 @@ struct InferTests {
     }
   }
 
+  @Test func aRunMayNotTakeMoreMemoryThanTheLimit() async throws {
+    let folder = try TestFolder()
+    try folder.write(
+      "m.onnx", .int64, [1], .float32, [.unknown],
+      [Node("ConstantOfShape", inputs: ["x"], outputs: ["y"])])
+    var options = folder.options
+    options.maxMemory = 1 << 20
+    try await withServer(options) { server in
+      for (size, status) in [("1000", 200), ("1000000", 413), ("1000000000000", 413), ("-1", 400)] {
+        let response = try await server.post(
+          "/v2/models/m/infer", input("INT64", "[1]", "[\(size)]"))
+        #expect(response.status.code == status, "\(response.text.prefix(200))")
+      }
+    }
+  }
+
+  @Test func longNamesAreCutInErrors() async throws {
+    let folder = try TestFolder()
+    try folder.identity("m.onnx", .float32)
+    let name = String(repeating: "e\u{301}", count: 100_000)
+    try await withServer(folder.options) { server in
+      let response = try await server.post(
+        "/v2/models/m/infer", #"{"inputs":[{"name":"\#(name)","datatype":"X"}]}"#)
+      #expect(response.status == .badRequest)
+      #expect(response.text.utf8.count < 1000)
+    }
+  }
+
   /// 500 bodies with a few bytes changed, moved or cut are each answered, none with a status of 5xx.
   @Test func mutatedBodiesAreAnswered() async throws {
     let folder = try TestFolder()

@@ -63,6 +63,8 @@ struct HeatMap: Encodable, Sendable {
         score = result.chosen.score
         map = Values(shape: Array(model.shape.dropFirst()), result.map)
       }
+    } catch .model(let error) {
+      throw ServingError(error)
     } catch {
       throw ServingError(.badRequest, "the heat map of '\(model.name)' failed: \(error)")
     }

@@ -8,7 +8,7 @@ enum PictureFiles {
   /// The most bytes of a file.
   static let maxBytes = 8 << 20
   /// The most pixels of a file.
-  static let maxPixels = 24_000_000
+  static let maxPixels = 16_000_000
   /// The most rows and columns of a picture on the board.
   static let maxSide = 560
 
@@ -20,9 +20,11 @@ enum PictureFiles {
       let side = min(image.width, image.height)
       let (left, top) = ((image.width - side) / 2, (image.height - side) / 2)
       let row = side * image.channels
-      let pixels = (0..<side).flatMap { y in
-        let start = ((top + y) * image.width + left) * image.channels
-        return image.pixels[start..<start + row]
+      var pixels: [UInt8] = []
+      pixels.reserveCapacity(side * row)
+      for y in top..<top + side {
+        let start = (y * image.width + left) * image.channels
+        pixels += image.pixels[start..<start + row]
       }
       let middle = Image(width: side, height: side, channels: image.channels, pixels: pixels)
       if side <= maxSide { return try middle.pngData() }

@@ -4,7 +4,7 @@ import Serving
 /// The models of the page Draw that were used last, each prepared once.
 actor PictureModels {
   /// The most models kept.
-  private static let capacity = 8
+  private static let capacity = 4
 
   private let repository: ModelRepository
   private var models: [(served: ServedModel, model: PictureModel)] = []

@@ -10,9 +10,10 @@ const maxTiles = 64;
 /** The tiles of a step: how many in a row, and how wide. */
 function layout({ shape }) {
   const tiles = Math.min(shape[0], maxTiles);
+  if (shape[1] * shape[2] === 1) return { tiles, across: Math.ceil(tiles / 16), width: 24 };
   if (tiles === 1) return { tiles, across: 1, width: 112 };
   if (tiles <= 8) return { tiles, across: 1, width: 56 };
-  if (tiles <= 16) return { tiles, across: 2, width: 56 };
+  if (tiles <= 16) return { tiles, across: 2, width: 50 };
   return { tiles, across: tiles <= 32 ? 4 : 8, width: tiles <= 32 ? 40 : 28 };
 }
 
@@ -20,7 +21,7 @@ function layout({ shape }) {
 function cells(count) {
   if (count <= 20) return { rows: count, columns: 1, size: 24 };
   const columns = Math.ceil(count / 60);
-  return { rows: Math.ceil(count / columns), columns, size: 8 };
+  return { rows: Math.ceil(count / columns), columns, size: 7 };
 }
 
 /** A network that calls `pointed(step, element)` for the element that the user points at. */

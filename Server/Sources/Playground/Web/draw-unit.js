@@ -102,7 +102,7 @@ export class Unit {
     const { parts: [part], chosen, result } = found;
     const { row, column } = placeOf(model.steps[part.step], part.cells[chosen]);
     return [
-      this.#pool(found, model, values, "max"),
+      this.#pool(found, model, values),
       el("p", { class: "equation" }, `max = ${short(result, 4)}: the pool chose row ${row}, column `
         + `${column} of the map. The dots are what it chose from all windows.`),
     ];
@@ -111,14 +111,14 @@ export class Unit {
   average(found, model, values) {
     const { sum, count, result } = found;
     return [
-      this.#pool(found, model, values, "mean"),
+      this.#pool(found, model, values),
       el("p", { class: "equation" }, `mean: ${short(sum, 4)} / ${count} = ${short(result, 4)}. `
         + "Every cell counts alike; a max pool would have chosen one."),
     ];
   }
 
   /** The map before a pool, the window, and the map behind it. */
-  #pool(found, model, values, name) {
+  #pool(found, model, values) {
     const { parts: [part], step, index, element, chosen = -1, place } = found;
     const source = model.steps[part.step];
     const size = (step) => step.shape[1] * step.shape[2];
@@ -133,12 +133,13 @@ export class Unit {
       return paintZoom(el("canvas", { role: "img", "aria-label": `a map of ${step.name}` }), map,
         step.shape[1], step.shape[2], largest(numbers), options);
     };
+    const window = part.cells.length > 49 ? []
+      : [figure("window", grid(part, part.values, largest(values[part.step]),
+        { mark: chosen, isOutside: (i) => part.cells[i] < 0 })), sign("→")];
     return el("div", { class: "grids" },
       figure(nameOf(model, part),
         zoom(source, values[part.step], start.before, { cells: inside, dots })),
-      sign("→"), figure("window", grid(part, part.values, largest(values[part.step]),
-        { mark: chosen, isOutside: (i) => part.cells[i] < 0 })),
-      sign(`${name} →`), figure(nameOf(model, { step: index, map: place.map }),
+      sign("→"), ...window, figure(nameOf(model, { step: index, map: place.map }),
         zoom(step, values[index], start.after, { cells: [element - start.after] })));
   }
 

@@ -14,9 +14,9 @@ const path = "/playground/draw/";
 export async function mount(root) {
   await new Promise((resolve) => document.head.append(
     el("link", { rel: "stylesheet", href: "draw.css", onload: resolve, onerror: resolve })));
-  const page = new DrawPage(root);
+  const page = root.page = new DrawPage(root);
   await page.load();
-  return { show: () => page.network?.marks.wires() };
+  return { show: () => page.shown() };
 }
 
 class DrawPage {
@@ -62,13 +62,9 @@ class DrawPage {
     window.addEventListener("themechange", () => this.#paint());
   }
 
-  /** Reads the list of models and shows the first with classes. */
+  /** Reads the examples and the list of models, and shows one. */
   async load() {
-    const [models, examples] = await Promise.all([api(`${path}models`), api(`${path}examples`)]);
-    for (const { name, reason } of models) {
-      this.select.append(el("option", { value: name, disabled: Boolean(reason), title: reason },
-        reason ? `${name} – ${reason}` : name));
-    }
+    const [models, examples] = await Promise.all([this.#list(), api(`${path}examples`)]);
     this.examples.append(...examples.map(({ name, pixels }) => el("button", {
       type: "button", class: "example", "aria-label": `Example ${name}`,
       onclick: () => this.board.show(example(values(pixels), ...pixels.shape)),
@@ -81,6 +77,23 @@ class DrawPage {
     const small = drawable.find(({ name }) => name === "lenet5") ?? drawable[0];
     this.select.value = small.name;
     await this.#choose();
+  }
+
+  /** Reads the list of models, which may change while the server runs. */
+  async #list() {
+    const models = await api(`${path}models`);
+    const { value } = this.select;
+    this.select.replaceChildren(...models.map(({ name, reason }) =>
+      el("option", { value: name, disabled: Boolean(reason), title: reason },
+        reason ? `${name} – ${reason}` : name)));
+    if (value) this.select.value = value;
+    return models;
+  }
+
+  /** The page is visible again. */
+  shown() {
+    this.network?.marks.wires();
+    if (this.model) this.#list().catch((error) => say(error.message, true));
   }
 
   async #choose() {
@@ -96,6 +109,7 @@ class DrawPage {
       this.network = new Network(this.wide, model, (index, element) => this.#pointed(index, element));
       this.bars.become(model.classes);
       this.unit.rest();
+      this.board.frame();
       say("");
       this.#changed(performance.now());
     } catch (error) {
@@ -169,7 +183,7 @@ class DrawPage {
     const sorted = [...this.#latencies].sort((a, b) => a - b);
     const median = sorted[sorted.length >> 1];
     this.latency.dataset.milliseconds = median.toFixed(2);
-    this.latency.textContent = `answered in ${median.toFixed(0)} ms`;
+    this.latency.textContent = `in ${median.toFixed(0)} ms`;
   }
 
   #paint() {

@@ -1,5 +1,246 @@
-import { el } from "./ui.js";
+// The page Train: a network that trains on the server while the page shows it.
+import { api, el, events, say } from "./ui.js";
+import { curves, short } from "./train-curves.js";
+import { cloudView } from "./train-cloud.js";
+import { examplesView } from "./train-examples.js";
+import { layerList } from "./train-layers.js";
+import { dataChoice, family, inputShape, settings } from "./train-settings.js";
 
-export function mount(root) {
-  root.append(el("p", { class: "muted" }, "train"));
+const base = "/playground/train";
+const rates = [0.00001, 0.0001, 0.0003, 0.001, 0.002, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10];
+const paces = [[10, "10 steps/s"], [100, "100 steps/s"], [500, "500 steps/s"], [0, "as fast as possible"]];
+const most = 1200;
+
+export async function mount(root) {
+  const link = el("link", { rel: "stylesheet", href: "train.css" });
+  const styled = new Promise((done) => link.addEventListener("load", done, { once: true }));
+  document.head.append(link);
+  const [choices] = await Promise.all([api(`${base}/choices`), styled]);
+
+  // What the page has.
+  const start = el("button", { type: "button", class: "primary start" }, "▶ Start");
+  const step = el("button", { type: "button", title: "Train on one batch" }, "Step");
+  const reset = el("button", { type: "button", title: "Begin again with the first weights" }, "Reset");
+  const preset = el("select", { class: "preset" },
+    ...choices.presets.map(({ name }, index) => el("option", { value: index }, name)),
+    el("option", { value: "", hidden: true }, "my own"));
+  const rate = el("select", { class: "rate" },
+    ...rates.map((value) => el("option", { value }, String(value))));
+  const pace = el("select", { class: "pace" },
+    ...paces.map(([value, text]) => el("option", { value }, text)));
+  const figures = {};
+  const figure = (key, name) => {
+    figures[key] = el("dd", { class: key }, "–");
+    return el("div", {}, el("dt", {}, name), figures[key]);
+  };
+  const problem = el("p", { class: "problem", role: "alert" });
+  const bar = el("section", { class: "panel controls", "aria-label": "Training controls" },
+    el("div", { class: "row" }, start, step, reset,
+      el("label", {}, "example", preset), el("label", {}, "learning rate", rate),
+      el("label", {}, "speed", pace)),
+    el("dl", { class: "figures" },
+      figure("accuracy", "validation accuracy"), figure("loss", "validation loss"),
+      figure("step", "steps"), figure("epoch", "epochs"), figure("steps", "steps/s"),
+      figure("examples", "examples/s")), problem);
+  const data = dataChoice(choices.data, dataChanged);
+  const layers = layerList(changed);
+  const others = settings(choices.optimizers, changed);
+  const file = el("input", { type: "file", accept: ".json,.onnx", hidden: true, id: "train-file" });
+  const load = el("button", { type: "button" }, "Load…");
+  const saveModel = el("a", { class: "button", download: "trained.onnx" }, "Save ONNX");
+  const saveRun = el("a", { class: "button", download: "training.json" }, "Save JSON");
+  const design = el("section", { class: "panel design", "aria-label": "Data and network" },
+    data.node, el("fieldset", {}, el("legend", {}, "Network"), layers.node), others.node,
+    el("fieldset", {}, el("legend", {}, "Save and load"),
+      el("div", { class: "row" }, saveModel, saveRun, load, file),
+      el("p", { class: "muted" }, "Both files hold the whole run; training continues from them.")));
+  const lossCurve = curves("Loss", "loss", "validationLoss", (x) => +x.toPrecision(2) + "");
+  const accuracyCurve = curves(
+    "Accuracy", "accuracy", "validationAccuracy", (x) => `${Math.round(100 * x)} %`, 1);
+  const cloud = cloudView();
+  const examples = examplesView((shown) => change({ shown }));
+  const live = el("div", { class: "live" },
+    cloud.plane,
+    el("section", { class: "panel charts" }, lossCurve.node, accuracyCurve.node),
+    cloud.layers, examples.node);
+  root.append(el("div", { class: "training" }, bar, design, live));
+
+  // What the page knows of the run.
+  let run;
+  let frame;
+  let points = [];
+  let stream;
+  let checking = 0;
+  let timer;
+
+  const current = () => ({
+    data: data.value, layers: layers.layers, rate: Number(rate.value), ...others.value,
+  });
+
+  function setDesign(design) {
+    data.set(design.data);
+    layers.set(design.layers);
+    others.set(design);
+    setRate(design.rate);
+  }
+
+  function setRate(value) {
+    if (![...rate.options].some((option) => Number(option.value) === value)) {
+      rate.append(el("option", { value }, String(value)));
+    }
+    rate.value = String(value);
+  }
+
+  function usePreset(index) {
+    preset.value = index;
+    setDesign(choices.presets[index].design);
+    pace.value = family(data.value.kind) === "cloud" ? "500" : "0";
+    changed();
+  }
+
+  function dataChanged(before) {
+    const wanted = family(data.value.kind);
+    if (wanted === family(before)) return changed();
+    const index = choices.presets.findIndex(({ design }) => family(design.data.kind) === wanted);
+    const kind = data.value.kind;
+    preset.value = index;
+    setDesign({ ...choices.presets[index].design, data: { ...data.value, kind } });
+    pace.value = wanted === "cloud" ? "500" : "0";
+    changed();
+  }
+
+  /** Something was changed: asks the server what it thinks, and begins a run of it. */
+  function changed() {
+    const isPreset = preset.value !== "" && JSON.stringify(comparable(current()))
+      === JSON.stringify(comparable(choices.presets[preset.value].design));
+    if (!isPreset) preset.value = "";
+    const mine = ++checking;
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      try {
+        const report = await api(`${base}/check`, current());
+        if (mine !== checking) return;
+        layers.report(report.layers, report.problem, inputShape[family(data.value.kind)]);
+        for (const button of [start, step, reset]) button.disabled = Boolean(report.problem);
+        if (!report.problem) await create();
+      } catch (error) { say(error.message, true); }
+    }, 150);
+  }
+
+  async function create() {
+    const mine = checking;
+    const description = await api(`${base}/runs`, current());
+    if (mine !== checking) return remove(description.run);
+    open(description);
+  }
+
+  function remove(name) { fetch(`${base}/runs/${name}`, { method: "DELETE" }).catch(() => {}); }
+
+  function open(description) {
+    stream?.abort();
+    if (run) remove(run.run);
+    run = description;
+    points = [];
+    const isCloud = Boolean(run.points);
+    cloud.plane.hidden = cloud.layers.hidden = !isCloud;
+    examples.node.hidden = isCloud;
+    live.classList.toggle("plain", isCloud);
+    if (isCloud) cloud.open(run.points);
+    examples.open(run);
+    saveModel.href = `${base}/runs/${run.run}/onnx`;
+    saveRun.href = `${base}/runs/${run.run}/snapshot`;
+    say(`${run.trainCount.toLocaleString("en")} examples to train on, `
+      + `${run.validationCount.toLocaleString("en")} to validate with.`);
+    setPace();
+    listen(run.run);
+  }
+
+  async function listen(name) {
+    stream = new AbortController();
+    const { signal } = stream;
+    try {
+      await events(`${base}/runs/${name}/events`, undefined, { frame: show }, { signal });
+      if (!signal.aborted) forget("The server has forgotten the run.");
+    } catch (error) {
+      if (!signal.aborted) forget(error.message);
+    }
+  }
+
+  function forget(sentence) {
+    run = undefined;
+    showState(false);
+    say(`${sentence} Start begins a new one.`, true);
+  }
+
+  function show(next) {
+    if (next.replacesPoints) points = [];
+    points.push(...next.points);
+    if (points.length > 2 * most) points = points.filter((_, index) => index % 2);
+    next.validation ??= frame?.validation;
+    frame = next;
+    showState(next.isRunning);
+    draw();
+  }
+
+  function showState(isRunning) {
+    start.textContent = isRunning ? "❚❚ Pause" : "▶ Start";
+    start.dataset.running = isRunning;
+    root.dataset.steps = frame?.step ?? 0;
+  }
+
+  function draw() {
+    if (!frame || !run) return;
+    const { validation } = frame;
+    const shown = {
+      accuracy: `${(100 * validation.accuracy).toFixed(1)} %`,
+      loss: validation.loss < 0.001 ? validation.loss.toExponential(1) : validation.loss.toFixed(3),
+      step: frame.step.toLocaleString("en"),
+      epoch: frame.epoch.toFixed(1),
+      steps: short(frame.stepsPerSecond), examples: short(frame.examplesPerSecond),
+    };
+    for (const [key, text] of Object.entries(shown)) figures[key].textContent = text;
+    problem.textContent = frame.problem ?? "";
+    lossCurve.update(points);
+    accuracyCurve.update(points);
+    if (frame.cloud) cloud.update(frame.cloud, validation.accuracy);
+    else examples.update(frame);
+  }
+
+  async function change(body) {
+    try {
+      if (!run) await create();
+      await api(`${base}/runs/${run.run}/set`, body);
+    } catch (error) { say(error.message, true); }
+  }
+
+  const setPace = () => change({ pace: Number(pace.value) });
+  start.addEventListener("click", () => change({ isRunning: start.dataset.running !== "true" }));
+  step.addEventListener("click", () => change({ steps: 1 }));
+  reset.addEventListener("click", () => change({ resets: true }));
+  rate.addEventListener("change", () => change({ rate: Number(rate.value) }));
+  pace.addEventListener("change", setPace);
+  preset.addEventListener("change", () => usePreset(Number(preset.value)));
+  load.addEventListener("click", () => file.click());
+  file.addEventListener("change", async () => {
+    if (!file.files.length) return;
+    try {
+      const description = await api(`${base}/load`, file.files[0]);
+      checking++;
+      preset.value = "";
+      setDesign({ ...description.design, rate: description.rate });
+      layers.report(description.layers, undefined, inputShape[family(data.value.kind)]);
+      open(description);
+      say(`Loaded ${file.files[0].name}.`);
+    } catch (error) { say(error.message, true); }
+    file.value = "";
+  });
+  window.addEventListener("themechange", draw);
+  usePreset(0);
+  return { hide() { if (start.dataset.running === "true") change({ isRunning: false }); } };
+}
+
+/** A design without its seeds and rate, in an order of its own. */
+function comparable({ data, layers, optimizer, batch, decay }) {
+  return [data.kind, data.noise, optimizer, batch, decay,
+    layers.map((layer) => Object.entries(layer).sort())];
 }

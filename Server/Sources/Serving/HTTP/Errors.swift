@@ -4,7 +4,9 @@ import ONNX
 extension ServingError: HTTPResponseError {
   /// The response of the Open Inference Protocol: `{"error": "…"}`.
   public func response(from request: Request, context: some RequestContext) -> Response {
-    Response(status: status, json: ErrorMessage(error: description))
+    var response = Response(status: status, json: ErrorMessage(error: description))
+    if let retryAfter { response.headers[.retryAfter] = "\(retryAfter)" }
+    return response
   }
 }
 
@@ -41,6 +43,7 @@ extension ServingError {
   public init(_ error: ModelError) {
     switch error {
     case .deadline, .node(_, _, .deadline): self.init(.gatewayTimeout, "\(error)")
+    case .memory, .node(_, _, .memory): self.init(.contentTooLarge, "\(error)")
     default: self.init(.badRequest, "\(error)")
     }
   }

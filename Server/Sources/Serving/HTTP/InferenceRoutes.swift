@@ -8,7 +8,10 @@ extension InferenceServer {
     let v2 = router.group("v2")
     v2.only(.get, "") { _, _ in Response(json: ServerMetadata()) }
     v2.only(.get, "health/live") { _, _ in Response(json: ["live": true]) }
-    v2.only(.get, "health/ready") { _, _ in Response(json: ["ready": true]) }
+    v2.only(.get, "health/ready") { _, _ in
+      let isReady = !lifetime.isStopping
+      return Response(status: isReady ? .ok : .serviceUnavailable, json: ["ready": isReady])
+    }
     for path in ["models/{model}", "models/{model}/versions/{version}"] {
       let model = v2.group(RouterPath(path))
       model.only(.get, "") { _, context in Response(json: try metadata(try self.model(context))) }
@@ -51,8 +54,7 @@ extension InferenceServer {
       throw ServingError(
         .badRequest, "the model \(quoted(model.name)) has no output \(quoted(output.name))")
     }
-    let timeout = [wanted.timeout, options.timeout].compactMap(\.self).min()
-    let results = try await scheduler.run(model, wanted.inputs, timeout: timeout)
+    let results = try await scheduler.run(model, wanted.inputs, timeout: wanted.timeout)
     return try InferResponse(wanted, model, results, maxElements: options.maxElements).response
   }
 }
@@ -65,7 +67,7 @@ private struct ModelReady: Encodable {
 extension ServeContext {
   /// A part of the path that is a name.
   /// - Throws: `ServingError` for one with an invalid escape
-  func name(_ parameter: String) throws -> String {
+  public func name(_ parameter: String) throws -> String {
     let text = try parameters.require(parameter)
     guard let name = text.removingPercentEncoding else {
       throw ServingError(.badRequest, "\(quoted(text)) in the path has an invalid escape")

@@ -200,7 +200,8 @@ public final class ModelRepository: Sendable {
       return failed("\(options.maxModels) models are loaded, which is the limit")
     }
     do {
-      let model = try ServedModel(name: name, version: "\(version)", path: file.path)
+      let model = try ServedModel(
+        name: name, version: "\(version)", path: file.path, memoryLimit: options.maxMemory)
       for input in model.session.inputs {
         guard let type = input.type?.tensorType, Datatype(type.elementType) != nil else {
           let type = input.type.map { "\($0)" } ?? "of unknown type"

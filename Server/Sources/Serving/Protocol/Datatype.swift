@@ -58,7 +58,11 @@ enum Datatype: String, CaseIterable, Sendable {
 }
 
 /// A text from a request in an error: in quotes, and cut where it is long.
-func quoted(_ text: String) -> String { "'\(text.prefix(100))\(text.count > 100 ? "…" : "")'" }
+func quoted(_ text: String) -> String {
+  let scalars = text.unicodeScalars
+  let start = scalars.prefix(100)
+  return "'\(String(start))\(start.endIndex == scalars.endIndex ? "" : "…")'"
+}
 
 /// Does something, and names what it was about in its error.
 func about<R>(_ subject: @autoclosure () -> String, _ body: () throws -> R) throws -> R {

@@ -19,7 +19,7 @@ extension JSONScanner {
       position = start
       throw failure("an integer")
     }
-    if position < bytes.count, [".", "e", "E"].contains(UnicodeScalar(bytes[position])) {
+    if word(".") || word("e") || word("E") {
       throw failure("an integer, without a fraction or an exponent")
     }
     let value: T? =

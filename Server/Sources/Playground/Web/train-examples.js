@@ -1,0 +1,146 @@
+// Filters, the maps of one example, mistakes and the confusion matrix.
+import { el } from "./ui.js";
+import { paintPicture, tileRow } from "./train-tiles.js";
+
+const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+
+/** The names of layers as the page writes them. */
+export const layerNames = {
+  convolution: "convolution", maxPool: "max pool", averagePool: "average pool", dense: "dense",
+  relu: "ReLU", leakyRelu: "leaky ReLU", tanh: "tanh", sigmoid: "sigmoid", maxout: "maxout",
+  dropout: "dropout", normalization: "batch normalization", rnn: "RNN", lstm: "LSTM", gru: "GRU",
+};
+
+/** A view with `open(description)` and `update(frame)`; `show(example)` asks for another one. */
+export function examplesView(show) {
+  const picture = el("canvas", { class: "digit", role: "img" });
+  const text = el("p", { class: "bits" });
+  const answer = el("p", {});
+  const bars = el("div", { class: "bars" });
+  const layers = el("div", { class: "layers" });
+  const filters = el("div", {});
+  const filtersTitle = el("h2", {}, "Filters");
+  const mistakes = el("div", { class: "mistakes" });
+  const mistakesTitle = el("h2", {}, "Mistakes");
+  const confusion = el("div", { class: "confusion" });
+  const previous = el("button", { type: "button", "aria-label": "the example before" }, "‹");
+  const next = el("button", { type: "button", "aria-label": "the next example" }, "›");
+  const node = el("div", { class: "examples columns" },
+    el("section", { class: "panel" },
+      el("h2", {}, "One example, layer by layer"),
+      el("div", { class: "row example" },
+        el("div", {}, picture, text, el("div", { class: "row" }, previous, next)),
+        el("div", { class: "answer" }, answer, bars)),
+      layers),
+    el("div", { class: "columns" },
+      el("section", { class: "panel" }, filtersTitle, filters),
+      el("section", { class: "panel" },
+        mistakesTitle,
+        el("p", { class: "muted" }, "Validation examples that the network takes for another class,",
+          " the surest first. Choose one to see its layers."),
+        mistakes),
+      el("section", { class: "panel" }, el("h2", {}, "Confusion matrix"), confusion)));
+  let [run, shown, seen, filterRow, layerRows] = [{}, 0, "", undefined, []];
+  const step = (by) => show((shown + by + run.validationCount) % run.validationCount);
+  previous.addEventListener("click", () => step(-1));
+  next.addEventListener("click", () => step(1));
+
+  function open(description) {
+    run = description;
+    [seen, filterRow, layerRows] = ["", undefined, []];
+    for (const part of [layers, filters, mistakes, confusion, bars]) part.replaceChildren();
+    bars.append(...run.classes.map((name) => el("div", { class: "bar" },
+      el("span", {}, name), el("span", { class: "track" }, el("span", { class: "fill" })),
+      el("span", { class: "value" }))));
+  }
+
+  function updateShown(view) {
+    shown = view.example;
+    const key = `${view.example} ${document.documentElement.dataset.theme}`;
+    if (key !== seen) {
+      seen = key;
+      picture.hidden = !view.picture;
+      if (view.picture) paintPicture(picture, view.picture);
+      picture.setAttribute("aria-label", `validation example ${shown}: ${run.classes[view.label]}`);
+      text.textContent = view.text ?? "";
+    }
+    const best = view.probabilities.indexOf(Math.max(...view.probabilities));
+    answer.replaceChildren(`Is ${run.classes[view.label]}, taken for `,
+      el("strong", {}, run.classes[best]), best === view.label ? " ✓" : " ✗");
+    view.probabilities.forEach((share, index) => {
+      const bar = bars.children[index];
+      bar.classList.toggle("is", index === view.label);
+      bar.children[1].firstChild.style.width = `${100 * share}%`;
+      bar.children[2].textContent = percent(share);
+    });
+    view.layers.forEach((layer, index) => {
+      const name = `Layer ${layer.layer + 1}, ${layerNames[layer.kind] ?? layer.kind}`;
+      if (!layerRows[index]) {
+        layerRows[index] = tileRow(name);
+        layers.append(
+          el("h3", {}, name, el("span", { class: "muted" }, ` ${layer.tiles.shape.join(" × ")}`)),
+          layerRows[index].node);
+      }
+      layerRows[index].update(layer.tiles);
+    });
+  }
+
+  function updateFilters(view) {
+    if (!filterRow) {
+      const [kind, position] = [layerNames[view.kind] ?? view.kind, view.layer + 1];
+      filtersTitle.textContent = view.kind === "convolution"
+        ? `Filters of layer ${position}` : `Weights of layer ${position}, ${kind}`;
+      filterRow = tileRow(filtersTitle.textContent);
+      filterRow.node.classList.add("filters");
+      filters.append(filterRow.node);
+    }
+    filterRow.update(view.tiles);
+  }
+
+  function updateMistakes(view) {
+    const wrong = Math.round((1 - view.accuracy) * view.count);
+    mistakesTitle.textContent = `Mistakes: ${wrong} of ${view.count}`;
+    mistakes.replaceChildren(...view.mistakes.map((mistake) => {
+      const [is, seems] = [run.classes[mistake.label], run.classes[mistake.predicted]];
+      const button = el("button", {
+        type: "button", onclick: () => show(mistake.example),
+        "aria-label": `${is} taken for ${seems}, ${percent(mistake.probability)}: show its layers`,
+        title: `${percent(mistake.probability)} sure`,
+      });
+      if (mistake.picture) {
+        const canvas = el("canvas", { "aria-hidden": "true" });
+        paintPicture(canvas, mistake.picture);
+        button.append(canvas);
+      } else button.append(el("span", { class: "bits" }, mistake.text ?? ""));
+      button.append(el("span", {}, `${is} → ${seems}`));
+      return button;
+    }));
+  }
+
+  function updateConfusion(view) {
+    const n = run.classes.length;
+    const most = Math.max(1, ...view.confusion);
+    const head = el("tr", {}, el("th", { scope: "col" }, "is \\ taken for"),
+      ...run.classes.map((name) => el("th", { scope: "col" }, name)));
+    const rows = run.classes.map((name, row) => el("tr", {}, el("th", { scope: "row" }, name),
+      ...run.classes.map((_, column) => {
+        const count = view.confusion[row * n + column];
+        const share = Math.sqrt(count / most) * 55;
+        const tint = row === column ? "--negative" : "--positive";
+        return el("td", {
+          style: count ? `background: color-mix(in srgb, var(${tint}) ${share}%, transparent)` : null,
+        }, count ? String(count) : "");
+      })));
+    confusion.replaceChildren(el("table", {}, el("tbody", {}, head, ...rows)));
+  }
+
+  function update(frame) {
+    if (frame.shown) updateShown(frame.shown);
+    if (frame.filters) updateFilters(frame.filters);
+    if (frame.validation) {
+      updateMistakes(frame.validation);
+      updateConfusion(frame.validation);
+    }
+  }
+  return { node, open, update };
+}
