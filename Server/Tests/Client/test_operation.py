@@ -11,9 +11,9 @@ import time
 import onnx
 import pytest
 import requests
-from conftest import BINARY, free_port
 from onnx import TensorProto, helper
 from prometheus_client.parser import text_string_to_metric_families
+from servers import BINARY, free_port
 
 MODELS = os.path.dirname(os.path.abspath(__file__)) + "/../../../models"
 LENET = {
