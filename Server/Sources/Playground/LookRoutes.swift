@@ -15,28 +15,34 @@ extension PlaygroundServer {
       let bytes = Array(try await request.bytes(limit: options.maxBody).readableBytesView)
       return Response(json: try await work.perform { try store.upload(bytes).graph })
     }
-    look.get("models/:id") { _, context in
+    // The model that a request names, with `?simplified` without needless nodes.
+    @Sendable func model(
+      _ request: Request, _ context: ServeContext
+    ) throws -> @Sendable () throws -> LookedModel {
       let id = try context.parameters.require("id")
-      return Response(json: try await work.perform { try store.model(id).graph })
+      let isSimplified = request.uri.queryParameters["simplified"] != nil
+      return { try store.model(id, simplified: isSimplified) }
     }
-    look.get("models/:id/constants/:value") { _, context in
-      let id = try context.parameters.require("id")
+    look.get("models/:id") { request, context in
+      let model = try model(request, context)
+      return Response(json: try await work.perform { try model().graph })
+    }
+    look.get("models/:id/constants/:value") { request, context in
+      let model = try model(request, context)
       let text = try context.parameters.require("value")
       let summary = try await work.perform {
-        guard let tensor = Int(text).flatMap({ value in try? store.model(id).constants[value] })
-        else {
-          // The model's own error comes first.
-          _ = try store.model(id)
-          throw ServingError(.notFound, "'\(id)' has no constant \(text.shortened(40))")
+        let model = try model()
+        guard let tensor = Int(text).flatMap({ model.constants[$0] }) else {
+          throw ServingError(.notFound, "'\(model.id)' has no constant \(text.shortened(40))")
         }
         return TensorSummary(tensor, bins: 48, tiles: 64, side: 96, first: 64)
       }
       return Response(json: summary)
     }
     look.post("models/:id/run") { request, context in
-      let id = try context.parameters.require("id")
+      let model = try model(request, context)
       let wanted = try await request.json(LookRunRequest.self, limit: options.maxBody)
-      return Response(json: try await work.perform { try store.model(id).run(wanted) })
+      return Response(json: try await work.perform { try model().run(wanted) })
     }
   }
 }

@@ -70,6 +70,26 @@ def test_the_graph_is_moved_and_zoomed_by_keys_and_buttons(open_page):
     assert heading(page) == "lenet5"
 
 
+def test_a_tall_graph_is_folded_into_columns(open_page):
+    page = open_look(open_page)
+    places = f"new Set({BOXES}.map(b => b.getAttribute('transform').split(' ')[0].slice(0, 12))).size"
+    before = page.wait(places)
+    page.driver.execute_script(
+        "[...document.querySelectorAll('.look-tools button')].at(-1).click()")
+    page.wait(f"{places} > {before}")
+    page.screenshot("columns")
+
+
+def test_a_served_model_is_simplified(open_page):
+    page = open_page("look/char_lstm")
+    page.wait(f"{BOXES}.length > 4")
+    page.click(".look-bar input[type=checkbox]")
+    page.wait(f"{BOXES}.some(b => b.textContent.includes('LSTM'))")
+    choose(page, "LSTM")
+    page.click(".look-entry summary")
+    page.wait("document.querySelector('.look-summary .tiles canvas')")
+
+
 def test_a_node_is_found_by_its_name(open_page):
     page = open_look(open_page)
     page.find("input[type=search]").send_keys("fc2", Keys.ENTER)

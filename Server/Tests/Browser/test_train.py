@@ -89,6 +89,7 @@ def test_filters_and_maps_change_while_digits_are_learned(open_page):
     assert pixels(page, ".layers canvas") != maps
     page.click(".start")
     page.wait("document.querySelector('.start').textContent.includes('Start')")
+    time.sleep(0.5)
     mistake = page.find(".mistakes button")
     label = mistake.get_attribute("aria-label")
     mistake.click()

@@ -136,6 +136,18 @@ import Testing
     }
   }
 
+  @Test func aServedModelIsSimplified() async throws {
+    try await ask { client in
+      let path = "/playground/look/models/char_lstm?simplified"
+      let graph = try decode(Graph.self, try await client.execute(uri: path, method: .get))
+      #expect(graph.main.nodes.contains { $0.op == "LSTM" })
+      let uploaded = try decode(Graph.self, try await upload(chain(2), client))
+      let response = try await client.execute(
+        uri: "/playground/look/models/\(uploaded.id)?simplified", method: .get)
+      #expect(refusal(response, .badRequest).contains("only served models are simplified"))
+    }
+  }
+
   @Test func theSameSeedGivesTheSameValues() async throws {
     try await ask { client in
       var means: [[Double?]] = []

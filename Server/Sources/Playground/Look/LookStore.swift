@@ -74,25 +74,33 @@ final class LookStore: Sendable {
   init(_ server: InferenceServer) { self.server = server }
 
   /// A served model by its name, or an uploaded one by its identifier.
+  /// - Parameter simplified: whether constants are computed and needless nodes removed, in a served
+  ///   model; uploaded ones could take any time for it
   /// - Throws: `ServingError` with status 404 for one that is not known (any more)
-  func model(_ id: String) throws(ServingError) -> LookedModel {
-    if id.hasPrefix("upload-") {
-      guard let model = find(id) else {
-        throw ServingError(.notFound, "the uploaded model is no longer kept: open the file again")
+  func model(_ id: String, simplified: Bool = false) throws(ServingError) -> LookedModel {
+    if let uploaded = find(id) {
+      guard !simplified else {
+        throw ServingError(.badRequest, "only served models are simplified")
       }
-      return model
+      return uploaded
     }
-    let served = try server.repository.model(id)
+    let served: ServedModel
+    do { served = try server.repository.model(id) } catch {
+      guard id.hasPrefix("upload-") else { throw error }
+      throw ServingError(.notFound, "the uploaded model is no longer kept: open the file again")
+    }
     let attributes = try? FileManager.default.attributesOfItem(atPath: served.path)
     let bytes = attributes?[.size] as? Int ?? 0
     guard bytes <= Self.mostBytes else {
       throw ServingError(
         .contentTooLarge, "the file of '\(id)' has more than \(Self.mostBytes >> 20) MB")
     }
-    let key = "\(served.path) \(attributes?[.modificationDate] as? Date ?? .distantPast) \(bytes)"
+    let key =
+      "\(served.path) \(attributes?[.modificationDate] as? Date ?? .distantPast) \(bytes) \(simplified)"
     if let known = find(key) { return known }
     do {
-      return keep(key, try LookedModel(id: id, try Model(contentsOf: served.path)))
+      let model = try Model(contentsOf: served.path)
+      return keep(key, try LookedModel(id: id, simplified ? model.simplified() : model))
     } catch let error as ServingError { throw error } catch {
       throw ServingError(.badRequest, "the file of '\(id)' cannot be read: \(error)")
     }

@@ -1,7 +1,7 @@
 // The panel about the selected box, or about the model.
 import { api, el } from "./ui.js";
 import { kinds } from "./look-kinds.js";
-import { short } from "./look-scene.js";
+import { pathOf, short } from "./look-scene.js";
 import { histogram, tiles } from "./look-pictures.js";
 import { timeText } from "./look-draw.js";
 
@@ -43,7 +43,7 @@ export function modelView(state) {
   const place = state.path.at(-1);
   const graph = model.graphs[place.graph];
   const counts = new Map();
-  for (const node of graph.nodes) counts.set(node.op, (counts.get(node.op) ?? 0) + 1);
+  for (const node of graph.nodes) if (node.op !== "Constant") counts.set(node.op, (counts.get(node.op) ?? 0) + 1);
   const list = [...counts].sort((a, b) => b[1] - a[1]);
   const value = (number) => `${model.values[number].name}: ${model.values[number].type ?? "?"}`;
   return el("div", {},
@@ -75,6 +75,7 @@ export function boxView(state, box) {
   }
   const { node } = box;
   const names = (list) => list.filter((value) => value >= 0);
+  const outputs = section("Outputs", ...names(node.outputs).map((value) => valueView(state, value, true, true)));
   return el("div", {},
     el("p", { class: `look-kind ${box.kind}` }, kinds[box.kind] + (node.domain ? ` · ${node.domain}` : "")),
     el("h2", {}, node.op),
@@ -84,9 +85,10 @@ export function boxView(state, box) {
     ...node.graphs.map((graph) => el("p", {}, el("button", {
       type: "button", class: "primary", onclick: () => state.openGraph(graph, node),
     }, `Open ${model.graphs[graph].title || "the graph"} (${model.graphs[graph].nodes.length} nodes)`))),
+    ...(scene.run ? [outputs] : []),
     ...(node.attributes.length ? [section("Attributes", table(node.attributes.map(({ name, text }) => [name, text])))] : []),
     section(node.inputs.length ? "Inputs" : "No inputs", ...names(node.inputs).map((value) => valueView(state, value, true))),
-    section("Outputs", ...names(node.outputs).map((value) => valueView(state, value, true, true))),
+    ...(scene.run ? [] : [outputs]),
   );
 }
 
@@ -130,7 +132,7 @@ function constantView(state, number) {
   const value = state.model.values[number];
   if (value.number != null) return el("p", {}, `= ${short(value.number)}`);
   return lazily("values", async () => summaryView(
-    await api(`/playground/look/models/${encodeURIComponent(state.model.id)}/constants/${number}`), value.name));
+    await api(pathOf(state.model, `/constants/${number}`)), value.name));
 }
 
 function computedView(state, number, run, isOpen) {
@@ -138,8 +140,7 @@ function computedView(state, number, run, isOpen) {
   const value = state.model.values[number];
   if (summary.count === 1) return el("p", {}, `= ${short(summary.mean ?? summary.min)}`);
   const details = lazily("values of the run", async () => {
-    const answer = await api(`/playground/look/models/${encodeURIComponent(state.model.id)}/run`,
-      { ...state.scene.run.request, value: number });
+    const answer = await api(pathOf(state.model, "/run"), { ...state.scene.run.request, value: number });
     return summaryView(answer.values[0].summary, value.name);
   });
   details.open = isOpen;

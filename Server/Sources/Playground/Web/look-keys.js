@@ -41,9 +41,19 @@ export function addGestures({ svg, view, zoom, update, fit }, state) {
   // A drag is no click on the box where it ends.
   svg.addEventListener("click", (event) => {
     if (hasMoved) event.stopPropagation();
-    else if (event.target === svg) state.select(null);
+    else if (!event.target.closest(".look-box")) state.select(boxAt(...local(event)));
     hasMoved = false;
   }, true);
+  svg.addEventListener("dblclick", (event) => {
+    if (!event.target.closest(".look-box")) zoom(view.k < 0.3 ? 0.8 / view.k : 1.6, ...local(event));
+  });
+
+  /** The box at a point, which from far away has no element of its own. */
+  function boxAt(px, py) {
+    const [x, y] = [(px - view.x) / view.k, (py - view.y) / view.k];
+    return view.scene.boxes.find((box) =>
+      Math.abs(box.x - x) <= box.width / 2 && Math.abs(box.y - y) <= box.height / 2) ?? null;
+  }
 
   function pinch(before, now, other) {
     const distance = (point) => Math.max(1, Math.hypot(point[0] - other[0], point[1] - other[1]));

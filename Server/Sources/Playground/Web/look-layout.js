@@ -1,20 +1,24 @@
 // A layered layout (Sugiyama, Tagawa and Toda 1981): layers by the longest path, order within a layer by
 // barycenters. Edges go downwards.
 import { placeColumns } from "./look-columns.js";
+import { around, fold } from "./look-fold.js";
 
 const mostVertices = 120000;
 
 /** Places boxes: sets `x` and `y` of their centres and `layer`. Returns the links between them, of which
- *  a value's run along one way, and the size of the whole. Links begin straight for the height of a label. */
-export function layout(boxes, edges, labelHeight) {
+ *  a value's run along one way, and the size of the whole. Links begin straight for the height of a label. With an
+ *  `aspect`, a tall graph is folded into columns. */
+export function layout(boxes, edges, labelHeight, aspect) {
   const vertices = boxes.map((box) => ({ box, width: box.width, height: box.height, above: [], below: [] }));
   const forward = assignLayers(vertices, edges);
   const links = makeLinks(vertices, forward);
   const layers = [];
   for (const vertex of vertices) (layers[vertex.layer] ??= []).push(vertex);
   order(layers);
-  const height = placeRows(layers, labelHeight + 34);
-  const width = placeColumns(layers);
+  let height = placeRows(layers, labelHeight + 34);
+  let width = placeColumns(layers);
+  const folded = aspect ? fold(layers, links, width, aspect) : null;
+  if (folded) ({ width, height } = folded);
   for (const { box, x, y, layer } of vertices) if (box) Object.assign(box, { x, y, layer });
   spreadEnds(vertices);
   for (const link of links) draw(link, labelHeight);
@@ -159,10 +163,12 @@ function draw(link, labelHeight) {
   const end = Math.max(to.y - to.half, start);
   const middle = (start + end) / 2;
   const r = (x) => Math.round(x * 10) / 10;
-  link.path = `M${r(x0)} ${r(y0)}V${r(start)}C${r(x0)} ${r(middle)} ${r(x1)} ${r(middle)} ${r(x1)} ${r(end)}`
-    + `V${r(y1)}${to.box ? "" : `V${r(to.y + to.half)}`}`;
+  const isFolded = link.track !== undefined;
+  const way = isFolded ? around(link, r(x1)) : `V${r(start)}C${r(x0)} ${r(middle)} ${r(x1)} ${r(middle)} ${r(x1)} ${r(end)}`;
+  link.path = `M${r(x0)} ${r(y0)}${way}V${r(y1)}${to.box ? "" : `V${r(to.y + to.half)}`}`;
   if (to.box) link.arrow = `M${r(x1 - 4)} ${r(y1 - 2)}l4 7l4 -7z`;
   Object.assign(link, {
-    left: Math.min(x0, x1), right: Math.max(x0, x1), top: y0, bottom: to.y + to.half,
+    left: Math.min(x0, x1), right: Math.max(x0, x1),
+    top: isFolded ? 0 : y0, bottom: isFolded ? Infinity : to.y + to.half,
   });
 }

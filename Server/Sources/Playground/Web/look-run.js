@@ -1,5 +1,6 @@
 // The form of a run: what the inputs hold.
 import { api, el } from "./ui.js";
+import { pathOf } from "./look-scene.js";
 import { timeText } from "./look-draw.js";
 
 const pictureSizes = 224;
@@ -45,8 +46,7 @@ export function runForm(model, done) {
     note.textContent = "Running …";
     try {
       const request = await makeRequest();
-      const path = `/playground/look/models/${encodeURIComponent(model.id)}/run`;
-      const result = await api(path, request);
+      const result = await api(pathOf(model, "/run"), request);
       note.textContent = `${timeText(1000 * result.milliseconds)} on one thread, every value kept`;
       done(result, request);
     } catch (error) {

@@ -1,6 +1,11 @@
 // A graph as boxes and edges. Constants are lines of the boxes that use them.
 import { kindOf } from "./look-kinds.js";
 
+/** The path of an endpoint of a model. */
+export function pathOf({ id, simplified }, rest = "") {
+  return `/playground/look/models/${encodeURIComponent(id)}${rest}${simplified ? "?simplified" : ""}`;
+}
+
 /** Sizes as text: `6×1×5×5`; nothing for an unknown shape. */
 export function sizes(shape) {
   if (!shape) return "";

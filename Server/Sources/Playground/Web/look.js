@@ -2,7 +2,7 @@
 // #look/lenet5 is a served one, #look/from/PATH one that a path below /playground/ answers with.
 import { api, el, say } from "./ui.js";
 import { kinds } from "./look-kinds.js";
-import { clipped, makeScene } from "./look-scene.js";
+import { clipped, makeScene, pathOf } from "./look-scene.js";
 import { layout } from "./look-layout.js";
 import { makeView } from "./look-view.js";
 import { addGestures } from "./look-keys.js";
@@ -23,22 +23,33 @@ export async function mount(root) {
   const path = el("nav", { class: "look-path", "aria-label": "Graph" });
   const color = el("select", {}, el("option", { value: "kind" }, "kind"), el("option", { value: "time" }, "time"));
   const colorLabel = el("label", { hidden: true }, "Colour by", color);
+  const simple = el("input", { type: "checkbox" });
+  const simpleLabel = el("label", { title: "Without what depends on constants alone, and needless nodes" }, simple, "Simplified");
   const stage = el("div", { class: "panel look-stage" });
   const legend = el("ul", { class: "look-legend", "aria-label": "Colours" });
-  const detail = el("div", { class: "panel look-detail", tabindex: -1, "aria-live": "polite" });
+  const detail = el("div", { class: "panel look-detail", tabindex: -1 });
   const run = el("div", { class: "panel" });
 
   root.append(
     el("div", { class: "panel row look-bar" },
       el("label", {}, "Model", select), el("label", { class: "look-file" }, file, el("span", {}, "Open a file …")),
-      path, colorLabel, el("div", { class: "look-search" }, search, results)),
+      simpleLabel, path, colorLabel, el("div", { class: "look-search" }, search, results)),
     el("div", { class: "columns look-columns" }, stage, el("div", { class: "look-side" }, run, detail)));
 
   const view = makeView(stage, { select: (box) => state.select(box), open: (box) => state.open(box) });
+  const columns = el("button", {
+    type: "button", "aria-pressed": "false", title: "A tall graph as columns beside each other",
+    onclick: () => {
+      state.isFolded = !state.isFolded;
+      columns.setAttribute("aria-pressed", String(state.isFolded));
+      showGraph();
+      if (state.isFolded) view.fit();
+    },
+  }, "Columns");
   const tool = (label, text, onclick) => el("button", { type: "button", "aria-label": label, title: label, onclick }, text);
   stage.append(legend, el("div", { class: "look-tools" },
     tool("Zoom in", "+", () => view.zoom(1.4)), tool("Zoom out", "−", () => view.zoom(1 / 1.4)),
-    tool("Show all", "Fit", () => view.fit())));
+    tool("Show all", "Fit", () => view.fit()), columns));
   Object.assign(state, {
     select: choose, open, openGraph, search: find,
     focusDetail: () => detail.focus(),
@@ -54,9 +65,9 @@ export async function mount(root) {
     const scene = makeScene(state.model, state.model.graphs[graph], shown, stripHeight);
     const before = state.scene && view.view.plan && { ...view.view };
     state.scene = scene;
-    const plan = layout(scene.boxes, scene.edges, shown ? 34 : 20);
+    const plan = layout(scene.boxes, scene.edges, shown ? 34 : 20, state.isFolded && stage.clientWidth / stage.clientHeight);
     view.show(scene, plan, boxColor);
-    if (!keepsPlace || !before) view.fit(true);
+    if (!keepsPlace || !before) view.fit(!state.isFolded);
     choose(state.selected && scene.boxes[state.selected.index], true);
     showPath();
     showLegend();
@@ -74,7 +85,14 @@ export async function mount(root) {
     state.selected = box;
     view.select(box, moves);
     detail.replaceChildren(box ? boxView(state, box) : modelView(state));
-    detail.scrollTop = 0;
+    detail.parentElement.scrollTop = 0;
+    if (moves && box) say(described(box));
+  }
+
+  /** A box in a sentence, for users of screen readers. */
+  function described(box) {
+    const value = state.model.values[box.node ? box.node.outputs.find((value) => value >= 0) : box.value];
+    return [box.node ? box.node.op : box.role, box.node ? box.node.name : value?.name, value?.type].filter(Boolean).join(", ");
   }
 
   function open(box) {
@@ -154,6 +172,8 @@ export async function mount(root) {
     search.value = "";
     view.view.found = [];
     results.hidden = true;
+    select.value = names.includes(model.id) ? model.id : "";
+    simpleLabel.hidden = !select.value;
     run.replaceChildren(runForm(model, showRun));
     showGraph();
   }
@@ -181,12 +201,21 @@ export async function mount(root) {
     }
   }
 
+  const loadServed = (id) => load(async () => {
+    const model = { id, simplified: simple.checked };
+    return { ...(await api(pathOf(model))), simplified: model.simplified };
+  });
   const upload = (blob) => load(() => api("/playground/look/models", blob));
-  select.addEventListener("change", () => { location.hash = `#look/${encodeURIComponent(select.value)}`; });
+  select.addEventListener("change", () => {
+    const hash = `#look/${encodeURIComponent(select.value)}`;
+    if (location.hash === hash) loadServed(select.value);
+    else location.hash = hash;
+  });
   file.addEventListener("change", () => {
     if (file.files.length) upload(file.files[0]);
     file.value = "";
   });
+  simple.addEventListener("change", () => loadServed(state.model.id));
   color.addEventListener("change", () => {
     state.color = color.value;
     showGraph(true);
@@ -203,14 +232,22 @@ export async function mount(root) {
   });
   window.addEventListener("themechange", () => view.redraw());
 
+  function decoded(text) {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      return text;
+    }
+  }
+
   let shown = "";
   function show() {
     view.measure();
     const [, name = "", source] = location.hash.slice(1).split("/");
     const address = source ? `${name}/${source}` : name;
-    if (state.model && (address === shown || !address)) return;
+    if (state.model && (!address || (address === shown && name !== "from"))) return;
     shown = address;
-    const from = source && decodeURIComponent(source);
+    const from = source && decoded(source);
     if (name === "from" && from?.startsWith("/playground/")) {
       load(async () => {
         const response = await fetch(from);
@@ -218,9 +255,9 @@ export async function mount(root) {
         return api("/playground/look/models", await response.blob());
       });
     } else if (names.length || name) {
-      const wanted = name ? decodeURIComponent(name) : names.includes("lenet5") ? "lenet5" : names[0];
+      const wanted = name ? decoded(name) : names.includes("lenet5") ? "lenet5" : names[0];
       select.value = wanted;
-      load(() => api(`/playground/look/models/${encodeURIComponent(wanted)}`));
+      loadServed(wanted);
     } else say("The server has no models: open a file.");
   }
   return { show };

@@ -100,21 +100,29 @@ export function examplesView(show) {
   function updateMistakes(view) {
     const wrong = Math.round((1 - view.accuracy) * view.count);
     mistakesTitle.textContent = `Mistakes: ${wrong} of ${view.count}`;
-    mistakes.replaceChildren(...view.mistakes.map((mistake) => {
+    // The buttons stay the same, so that the focus does.
+    while (mistakes.children.length > view.mistakes.length) mistakes.lastChild.remove();
+    while (mistakes.children.length < view.mistakes.length) mistakes.append(mistakeButton());
+    view.mistakes.forEach((mistake, index) => {
+      const button = mistakes.children[index];
       const [is, seems] = [run.classes[mistake.label], run.classes[mistake.predicted]];
-      const button = el("button", {
-        type: "button", onclick: () => show(mistake.example),
-        "aria-label": `${is} taken for ${seems}, ${percent(mistake.probability)}: show its layers`,
-        title: `${percent(mistake.probability)} sure`,
-      });
-      if (mistake.picture) {
-        const canvas = el("canvas", { "aria-hidden": "true" });
-        paintPicture(canvas, mistake.picture);
-        button.append(canvas);
-      } else button.append(el("span", { class: "bits" }, mistake.text ?? ""));
-      button.append(el("span", {}, `${is} → ${seems}`));
-      return button;
-    }));
+      const [canvas, bits, caption] = button.children;
+      button.dataset.example = mistake.example;
+      button.title = `${percent(mistake.probability)} sure`;
+      button.setAttribute("aria-label",
+        `${is} taken for ${seems}, ${percent(mistake.probability)}: show its layers`);
+      canvas.hidden = !mistake.picture;
+      if (mistake.picture) paintPicture(canvas, mistake.picture);
+      bits.textContent = mistake.text ?? "";
+      caption.textContent = `${is} → ${seems}`;
+    });
+  }
+
+  function mistakeButton() {
+    const button = el("button", { type: "button" },
+      el("canvas", { "aria-hidden": "true" }), el("span", { class: "bits" }), el("span", {}));
+    button.addEventListener("click", () => show(Number(button.dataset.example)));
+    return button;
   }
 
   function updateConfusion(view) {

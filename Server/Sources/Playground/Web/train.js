@@ -49,10 +49,11 @@ export async function mount(root) {
   const load = el("button", { type: "button" }, "Load…");
   const saveModel = el("a", { class: "button", download: "trained.onnx" }, "Save ONNX");
   const saveRun = el("a", { class: "button", download: "training.json" }, "Save JSON");
+  const look = el("a", { class: "button", title: "The graph and its values on the page Look" }, "Look");
   const design = el("section", { class: "panel design", "aria-label": "Data and network" },
     data.node, el("fieldset", {}, el("legend", {}, "Network"), layers.node), others.node,
     el("fieldset", {}, el("legend", {}, "Save and load"),
-      el("div", { class: "row" }, saveModel, saveRun, load, file),
+      el("div", { class: "row" }, saveModel, saveRun, load, look, file),
       el("p", { class: "muted" }, "Both files hold the whole run; training continues from them.")));
   const lossCurve = curves("Loss", "loss", "validationLoss", (x) => +x.toPrecision(2) + "");
   const accuracyCurve = curves(
@@ -77,7 +78,13 @@ export async function mount(root) {
     data: data.value, layers: layers.layers, rate: Number(rate.value), ...others.value,
   });
 
+  /** Whether the network is one that the page cannot build anew. */
+  function setFixed(value) {
+    layers.isFixed = others.node.disabled = value;
+  }
+
   function setDesign(design) {
+    setFixed(false);
     data.set(design.data);
     layers.set(design.layers);
     others.set(design);
@@ -100,7 +107,7 @@ export async function mount(root) {
 
   function dataChanged(before) {
     const wanted = family(data.value.kind);
-    if (wanted === family(before)) return changed();
+    if (wanted === family(before) && !others.node.disabled) return changed();
     const index = choices.presets.findIndex(({ design }) => family(design.data.kind) === wanted);
     const kind = data.value.kind;
     preset.value = index;
@@ -149,6 +156,7 @@ export async function mount(root) {
     examples.open(run);
     saveModel.href = `${base}/runs/${run.run}/onnx`;
     saveRun.href = `${base}/runs/${run.run}/snapshot`;
+    look.href = `#look/from/${encodeURIComponent(`${base}/runs/${run.run}/onnx`)}`;
     say(`${run.trainCount.toLocaleString("en")} examples to train on, `
       + `${run.validationCount.toLocaleString("en")} to validate with.`);
     setPace();
@@ -208,6 +216,7 @@ export async function mount(root) {
 
   async function change(body) {
     try {
+      if (!run && others.node.disabled) throw new Error("Load the network again to train it.");
       if (!run) await create();
       await api(`${base}/runs/${run.run}/set`, body);
     } catch (error) { say(error.message, true); }
@@ -228,7 +237,10 @@ export async function mount(root) {
       checking++;
       preset.value = "";
       setDesign({ ...description.design, rate: description.rate });
-      layers.report(description.layers, undefined, inputShape[family(data.value.kind)]);
+      if (description.design.imported) {
+        setFixed(true);
+        layers.showFixed(description.kinds, description.layers);
+      } else layers.report(description.layers, undefined, inputShape[family(data.value.kind)]);
       open(description);
       say(`Loaded ${file.files[0].name}.`);
     } catch (error) { say(error.message, true); }
