@@ -291,7 +291,7 @@ def test_external_data_may_arrive_after_its_model(client, folder, tmp_path, wher
         ("FP32", [tensor("x", np.int32([1]))], "expected float32"),
         ("FP32", [tensor("x", np.float32([[1]]))], "expected float32"),
         ("add", [tensor("a", np.zeros((1, 3), np.float32))], "'b' is missing"),
-        ("add", [tensor("a", np.zeros((1, 4), np.float32))] * 2, "there twice"),
+        ("add", [tensor("a", np.zeros((1, 4), np.float32))] * 2, "given twice"),
     ],
 )
 def test_wrong_inputs_are_refused_with_the_reason(client, name, inputs, message):
