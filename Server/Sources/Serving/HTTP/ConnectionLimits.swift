@@ -76,6 +76,8 @@ private struct Crowd {
 /// Gives unused memory back to the system. The allocator of glibc keeps it otherwise.
 private func releaseMemory() {
   #if canImport(Glibc)
-    malloc_trim(0)
+    // Swift's module of glibc lacks malloc.h.
+    typealias Trim = @convention(c) (Int) -> CInt
+    if let address = dlsym(nil, "malloc_trim") { _ = unsafeBitCast(address, to: Trim.self)(0) }
   #endif
 }
