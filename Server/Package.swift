@@ -11,6 +11,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
@@ -20,10 +21,14 @@ let package = Package(
       name: "Serving",
       dependencies: [
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
         .product(name: "ONNX", package: "swift-onnx"),
+        .product(name: "ONNXOperators", package: "swift-onnx"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
     // The pages that show a network at work, and what they ask the server for.
@@ -44,10 +49,14 @@ let package = Package(
       dependencies: [
         "Playground", "Serving",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ]),
     .testTarget(
       name: "ServingTests",
-      dependencies: ["Serving", .product(name: "HummingbirdTesting", package: "hummingbird")]),
+      dependencies: [
+        "Serving", .product(name: "HummingbirdTesting", package: "hummingbird"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ]),
     .testTarget(
       name: "PlaygroundTests",
       dependencies: ["Playground", .product(name: "HummingbirdTesting", package: "hummingbird")]),

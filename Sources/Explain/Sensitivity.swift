@@ -11,7 +11,7 @@ public struct Sensitivity: Sendable {
   public let node: String
   /// The name of the scores.
   public let output: String
-  /// The steps of the output; 1 for an output without steps.
+  /// The explained steps of the output; 1 for an output without steps.
   public let rows: Int
   /// The steps of the layer's input.
   public let columns: Int
@@ -57,10 +57,14 @@ extension ExplainedModel {
 
   /// The sensitivity of the model's scores to a recurrent layer's input, for the first sequence of a
   /// batch.
-  /// - Parameter name: the name of an `LSTM`, `GRU` or `RNN` node or of its output; `nil` for the first
+  /// - Parameters:
+  ///   - name: the name of an `LSTM`, `GRU` or `RNN` node or of its output; `nil` for the first
+  ///   - steps: the steps of the output to explain, as each needs a run of the gradient; `nil` for all
   /// - Throws: `ExplainError` if there is no such node, a node on the way has no gradient, or a run
   ///   fails
-  public func sensitivity(of name: String? = nil) throws(ExplainError) -> Sensitivity {
+  public func sensitivity(
+    of name: String? = nil, steps chosen: Range<Int>? = nil
+  ) throws(ExplainError) -> Sensitivity {
     let node = try node(name, "recurrent layer", where: Self.isRecurrent)
     let output = try scores()
     let found = try tensors([output, node.inputs[0]])
@@ -73,7 +77,8 @@ extension ExplainedModel {
     guard steps <= Self.stepLimit else {
       throw .unsuitable("expected at most \(Self.stepLimit) steps, found \(steps)")
     }
-    let best = try bestScores(scores, output, steps: steps)
+    let all = try bestScores(scores, output, steps: steps)
+    let best = Array(all[(chosen ?? all.indices).clamped(to: all.indices)])
     let gradient = try gradient(of: output, by: node.inputs[0])
     var values: [Float] = []
     for place in best {

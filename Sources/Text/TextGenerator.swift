@@ -20,14 +20,20 @@ public struct TextGenerator: Sendable {
   /// Prepares a language model.
   /// - Throws: `ModelError` for a model of another kind
   public init(_ model: Model, options: SessionOptions = SessionOptions()) throws(ModelError) {
+    try self.init(try Session(model, options: options))
+  }
+
+  /// Uses a session of a language model.
+  /// - Throws: `ModelError` for a model of another kind
+  public init(_ session: Session) throws(ModelError) {
     let key = Vocabulary.metadataKey
-    guard let json = model.metadataValue(key) else {
+    guard let json = session.metadata.first(where: { $0.key == key })?.value else {
       throw .graph("the model has no metadata '\(key)' with its tokens")
     }
     do { vocabulary = try Vocabulary(json: json) } catch {
       throw .graph("metadata '\(key)': \(error)")
     }
-    session = try Session(model, options: options)
+    self.session = session
     let states = session.states
     let others = session.inputs.filter { input in !states.contains { $0.name == input.name } }
     guard others.count == 1, let tokens = others[0].type?.tensorType,

@@ -6,10 +6,13 @@ public struct ServingError: Error, Sendable, CustomStringConvertible {
   public let status: HTTPResponse.Status
   /// The reason, in one sentence.
   public let description: String
+  /// The seconds after which the client may try again.
+  public let retryAfter: Int?
 
   /// Creates an error.
-  public init(_ status: HTTPResponse.Status, _ description: String) {
+  public init(_ status: HTTPResponse.Status, _ description: String, retryAfter: Int? = nil) {
     self.status = status
     self.description = description
+    self.retryAfter = retryAfter
   }
 }

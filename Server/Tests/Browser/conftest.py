@@ -1,10 +1,8 @@
-"""A server and a browser for the tests of the playground: see tools/serve_test."""
+"""A browser for the tests of the playground: see tools/serve_test."""
 
+import base64
 import os
-import socket
-import subprocess
 import time
-import urllib.request
 
 import pytest
 from selenium import webdriver
@@ -15,31 +13,10 @@ ROOT = os.path.dirname(os.path.abspath(__file__)) + "/../../.."
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
-def address():
+def address(serve):
     """The address of a server of the repository's models."""
-    binary = os.environ.get("ONNX_SERVE", ROOT + "/Server/.build/debug/onnx-serve")
-    port = free_port()
-    process = subprocess.Popen([binary, ROOT + "/models", "--port", str(port)])
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(200):
-            assert process.poll() is None, "onnx-serve ended"
-            try:
-                urllib.request.urlopen(address + "/v2/health/live").read()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield address
-    finally:
-        process.terminate()
-        assert process.wait(20) == 0
+    return serve(ROOT + "/models")
 
 
 class Page:
@@ -70,7 +47,18 @@ class Page:
         """Writes the whole page, not only what the window shows."""
         if SCREENSHOTS:
             os.makedirs(SCREENSHOTS, exist_ok=True)
-            self.find("body").screenshot(f"{SCREENSHOTS}/{self.name}-{name}.png")
+            width, height = self.driver.execute_script(
+                "const e = document.documentElement; return [e.scrollWidth, e.scrollHeight]"
+            )
+            picture = self.driver.execute_cdp_cmd(
+                "Page.captureScreenshot",
+                {
+                    "captureBeyondViewport": True,
+                    "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1},
+                },
+            )
+            with open(f"{SCREENSHOTS}/{self.name}-{name}.png", "wb") as file:
+                file.write(base64.b64decode(picture["data"]))
 
     def errors(self):
         return [entry for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]

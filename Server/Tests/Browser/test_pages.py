@@ -4,14 +4,13 @@ PAGES = ["draw", "train", "write", "look"]
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_opens_and_is_painted_within_half_a_second(open_page, name):
+def test_a_page_opens(open_page, figures, name):
     page = open_page(name)
     page.wait("document.querySelector('main section:not([hidden])')?.childElementCount")
-    paint = page.wait(
+    figures[f"first paint of {name}, ms"] = page.wait(
         "performance.getEntriesByType('paint')"
         ".find(e => e.name == 'first-contentful-paint')?.startTime"
     )
-    assert paint < 500
     page.screenshot("desk")
 
 

@@ -127,24 +127,34 @@ public enum Deadline {
 }
 
 /// A flag that tells the work of a thread to end early: `Deadline.isPassed` is then true for it.
-package final class StopFlag: @unchecked Sendable {
+///
+/// A scheduler that runs sessions on threads of its own ends a run with it:
+///
+/// ```swift
+/// let flag = StopFlag()
+/// let result = flag.run { Result { try session.run(inputs) } }  // on one thread
+/// flag.set()                                                    // on another
+/// ```
+public final class StopFlag: @unchecked Sendable {
   private let flag: UnsafeMutablePointer<Int32>
 
-  package init() {
+  /// A flag that is not set.
+  public init() {
     flag = .allocate(capacity: 1)
     flag.initialize(to: 0)
   }
 
   deinit { flag.deallocate() }
 
-  /// Tells the work to end.
-  package func set() { ck_flag_set(flag) }
+  /// Tells the work to end. A run then throws `ModelError.deadline`, or that error of a node, where it
+  /// looks at the flag: before each node, and before each task of a kernel.
+  public func set() { ck_flag_set(flag) }
 
   /// Whether the work was told to end.
-  package var isSet: Bool { ck_flag_is_set(flag) != 0 }
+  public var isSet: Bool { ck_flag_is_set(flag) != 0 }
 
   /// Runs work on this thread that looks at the flag.
-  package func run<R>(_ body: () -> R) -> R {
+  public func run<R>(_ body: () -> R) -> R {
     ck_set_stop_flag(flag)
     defer { ck_set_stop_flag(nil) }
     return body()

@@ -49,10 +49,11 @@ export async function mount(root) {
   const load = el("button", { type: "button" }, "Load…");
   const saveModel = el("a", { class: "button", download: "trained.onnx" }, "Save ONNX");
   const saveRun = el("a", { class: "button", download: "training.json" }, "Save JSON");
+  const look = el("a", { class: "button", title: "The graph and its values on the page Look" }, "Look");
   const design = el("section", { class: "panel design", "aria-label": "Data and network" },
     data.node, el("fieldset", {}, el("legend", {}, "Network"), layers.node), others.node,
     el("fieldset", {}, el("legend", {}, "Save and load"),
-      el("div", { class: "row" }, saveModel, saveRun, load, file),
+      el("div", { class: "row" }, saveModel, saveRun, load, look, file),
       el("p", { class: "muted" },
         "Both files hold the whole run; training continues from them. Networks of ConvNetJS are",
         " loaded, too.")));
@@ -157,6 +158,7 @@ export async function mount(root) {
     examples.open(run);
     saveModel.href = `${base}/runs/${run.run}/onnx`;
     saveRun.href = `${base}/runs/${run.run}/snapshot`;
+    look.href = `#look/from/${encodeURIComponent(`${base}/runs/${run.run}/onnx`)}`;
     say(`${run.trainCount.toLocaleString("en")} examples to train on, `
       + `${run.validationCount.toLocaleString("en")} to validate with.`);
     setPace();

@@ -4,12 +4,22 @@ import Hummingbird
 /// Writes server-sent events: a line of JSON each.
 public struct EventWriter: ~Copyable {
   private var writer: any ResponseBodyWriter
+  /// The end of the server, where the stream ends with it.
+  private let lifetime: Lifetime?
 
-  fileprivate init(_ writer: any ResponseBodyWriter) { self.writer = writer }
+  fileprivate init(_ writer: any ResponseBodyWriter, _ lifetime: Lifetime?) {
+    self.writer = writer
+    self.lifetime = lifetime
+  }
 
   /// Sends an event.
-  /// - Throws: an error once the client has gone away
+  /// - Throws: an error once the client has gone away, or the server is stopping
   public mutating func send(_ name: String? = nil, _ value: some Encodable) async throws {
+    if let lifetime, lifetime.isStopping { throw ServingError.stopping }
+    try await write(name, value)
+  }
+
+  fileprivate mutating func write(_ name: String?, _ value: some Encodable) async throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .withoutEscapingSlashes
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
@@ -25,16 +35,26 @@ public struct EventWriter: ~Copyable {
 
 extension Response {
   /// A response of server-sent events.
-  /// - Parameter body: sends the events; the response ends when it returns
+  ///
+  /// When the server stops, the last event of the stream is an error that says so.
+  /// - Parameters:
+  ///   - endsWithServer: whether the stream ends at its next event once the server is stopping
+  ///   - body: sends the events; the response ends when it returns
   public static func events(
+    endsWithServer: Bool = true,
     _ body: @escaping @Sendable (inout EventWriter) async throws -> Void
   ) -> Response {
     Response(
       status: .ok,
       headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
       body: ResponseBody { writer in
-        var events = EventWriter(writer)
-        try await body(&events)
+        let lifetime = RequestRecord.current?.lifetime
+        var events = EventWriter(writer, endsWithServer ? lifetime : nil)
+        do {
+          try await body(&events)
+        } catch let error as ServingError where lifetime?.isStopping == true {
+          try await events.write(nil, ["error": error.description])
+        }
         try await writer.finish(nil)
       })
   }

@@ -1,5 +1,7 @@
+import Foundation
 import Hummingbird
 import Logging
+import NIOCore
 
 /// What all routes share.
 public struct InferenceServer: Sendable {
@@ -9,6 +11,13 @@ public struct InferenceServer: Sendable {
   public let repository: ModelRepository
   /// Runs the models.
   public let scheduler: Scheduler
+  /// What is counted.
+  public let metrics: ServerMetrics
+  /// Whether the server is stopping.
+  public let lifetime = Lifetime()
+  /// The states of texts that can be continued.
+  let texts: TextStates
+  let clients: Clients
   /// Where events of the server are recorded.
   public let logger: Logger
 
@@ -17,22 +26,55 @@ public struct InferenceServer: Sendable {
     self.options = options
     self.logger = logger
     repository = try ModelRepository(options)
-    scheduler = Scheduler(options)
+    metrics = ServerMetrics()
+    scheduler = Scheduler(options, metrics: metrics)
+    texts = TextStates(options)
+    clients = Clients(drainDelay: options.drainDelay)
   }
 
   /// A router with the routes of the Open Inference Protocol. Others can be added.
   public func router() -> Router<ServeContext> {
     let router = Router(context: ServeContext.self)
+    router.add(middleware: RequestMiddleware(server: self))
     router.add(middleware: ErrorMiddleware())
+    router.add(middleware: AccessMiddleware(options))
     addInferenceRoutes(to: router)
+    addGenerateRoutes(to: router)
+    addMetricsRoutes(to: router)
     return router
   }
 
   /// The application that answers requests until SIGTERM.
-  public func application(_ router: Router<ServeContext>) -> some ApplicationProtocol {
+  /// - Parameter onRunning: is called with the port once requests are answered
+  public func application(
+    _ router: Router<ServeContext>, onRunning: @escaping @Sendable (Int) -> Void = { _ in }
+  ) -> some ApplicationProtocol {
     Application(
       router: router,
-      configuration: .init(address: .hostname(options.host, port: options.port)),
+      server: connections(),
+      configuration: .init(
+        address: .hostname(options.host, port: options.port),
+        backlog: 1024,
+        availableConnectionsDelegate: .maximum(connectionLimit(), logger: logger)),
+      services: [ModelWatcher(repository: repository, logger: logger)],
+      onServerRunning: { channel in onRunning(channel.localAddress?.port ?? options.port) },
       logger: logger)
+  }
+
+  /// Answers requests until SIGTERM, as `run(_:)` does.
+  /// - Parameter onRunning: is called with the port once requests are answered
+  /// - Throws: `ServingError` for an address that nobody can listen on
+  public func run(
+    _ router: Router<ServeContext>, onRunning: @escaping @Sendable (Int) -> Void
+  ) async throws {
+    func failure(_ reason: String) -> ServingError {
+      ServingError(
+        .internalServerError, "cannot listen on \(options.host), port \(options.port): \(reason)")
+    }
+    do { try await run(application(router, onRunning: onRunning)) } catch let error as IOError {
+      throw failure(String(cString: strerror(error.errnoCode)))
+    } catch is SocketAddressError.UnknownHost {
+      throw failure("no such host")
+    }
   }
 }

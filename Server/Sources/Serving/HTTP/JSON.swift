@@ -33,6 +33,9 @@ extension Request {
   /// The body of a request.
   /// - Throws: `ServingError` for one of more than `limit` bytes
   public func bytes(limit: Int) async throws -> ByteBuffer {
+    if let length = headers[.contentLength].flatMap({ Int($0) }), length > limit {
+      throw ServingError(.contentTooLarge, "the body has \(length) bytes, more than \(limit)")
+    }
     do { return try await body.collect(upTo: limit) } catch is NIOTooManyBytesError {
       throw ServingError(.contentTooLarge, "the body has more than \(limit) bytes")
     }

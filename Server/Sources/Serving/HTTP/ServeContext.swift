@@ -6,6 +6,12 @@ public struct ServeContext: RequestContext {
   /// What Hummingbird keeps for each request.
   public var coreContext: CoreRequestContextStorage
 
+  /// Identifies the connection.
+  let channel: ObjectIdentifier
+
   /// Creates the context of a request.
-  public init(source: Source) { coreContext = .init(source: source) }
+  public init(source: Source) {
+    coreContext = .init(source: source)
+    channel = ObjectIdentifier(source.channel)
+  }
 }

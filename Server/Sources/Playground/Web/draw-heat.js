@@ -1,0 +1,107 @@
+// Heat maps over the drawing: where the network looks for a class.
+import { api, el, say, values } from "./ui.js";
+import { paintGlow } from "./draw-paint.js";
+import { side } from "./draw-picture.js";
+
+/** The choice of a heat map; `changed()` is called when another is wanted. */
+export class Heat {
+  #board;
+  #sheet = document.createElement("canvas");
+  #timer;
+  #number = 0;
+
+  constructor(board, changed) {
+    this.#board = board;
+    this.method = el("select", { id: "heat-method", "aria-label": "Heat map", onchange: changed },
+      el("option", { value: "" }, "no heat map"),
+      el("option", { value: "activation" }, "class activation"),
+      el("option", { value: "saliency" }, "saliency"));
+    this.opacity = el("input", {
+      type: "range", id: "heat-opacity", min: 0, max: 100, value: 75, title: "Opacity",
+      "aria-label": "Opacity of the heat map", oninput: () => this.#fade(),
+    });
+    this.sentence = el("p", { class: "muted", "aria-live": "polite", id: "heat-sentence" });
+    this.element = el("div", { class: "heat" },
+      el("div", { class: "row" }, this.method, this.opacity),
+      this.sentence);
+    this.#fade();
+  }
+
+  #fade() { this.#board.overlay.style.opacity = this.opacity.value / 100; }
+
+  /** Removes the map. */
+  clear() {
+    clearTimeout(this.#timer);
+    this.#number++;
+    this.#paint();
+    this.sentence.textContent = "";
+  }
+
+  /** Asks for the map of a class once the drawing rests. */
+  ask(model, picture, index) {
+    clearTimeout(this.#timer);
+    if (!this.method.value || !model.classes.length || index === undefined) return this.clear();
+    this.#timer = setTimeout(() => this.#fetch(model, picture, index), 60);
+  }
+
+  async #fetch(model, picture, index) {
+    const number = ++this.#number;
+    const query = new URLSearchParams({ class: index, method: this.method.value });
+    const path = `/playground/draw/models/${encodeURIComponent(model.name)}/heat?${query}`;
+    try {
+      const heat = await api(path, picture.samples);
+      if (number !== this.#number) return;
+      const numbers = values(heat.map);
+      this.#paint(numbers, heat.map.shape, picture.place, model.shape);
+      this.sentence.textContent = sentence(heat, numbers, model);
+    } catch (error) {
+      if (number === this.#number) this.clear();
+      say(error.message, true);
+    }
+  }
+
+  /** Draws the map where the picture is on the board. */
+  #paint(numbers, shape, place, [, rows, columns] = []) {
+    const { overlay } = this.#board;
+    const context = overlay.getContext("2d");
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, overlay.width, overlay.height);
+    overlay.dataset.heat = numbers ? "shown" : "";
+    if (!numbers) return;
+    paintGlow(this.#sheet, numbers, shape[0], shape[1]);
+    const scale = overlay.width / side;
+    context.imageSmoothingEnabled = true;
+    context.imageSmoothingQuality = "high";
+    context.drawImage(
+      this.#sheet, -place.x / place.scaleX * scale, -place.y / place.scaleY * scale,
+      columns / place.scaleX * scale, rows / place.scaleY * scale);
+  }
+}
+
+const thirds = [["upper left", "top", "upper right"], ["left", "middle", "right"],
+  ["lower left", "bottom", "lower right"]];
+
+/** What one sees, in words. */
+function sentence(heat, numbers, model) {
+  const name = model.classes[heat.class];
+  const [rows, columns] = heat.map.shape;
+  let [total, most, cells] = [0, 0, Array(9).fill(0)];
+  numbers.forEach((x, i) => {
+    const weight = Math.max(0, x);
+    const [y, x3] = [Math.floor(i / columns) * 3 / rows, i % columns * 3 / columns].map(Math.floor);
+    total += weight;
+    cells[3 * y + x3] += weight;
+    most = Math.max(most, weight);
+  });
+  if (total === 0) {
+    return `No part of the picture speaks for ${name}: the map of ${heat.method} is 0 everywhere.`;
+  }
+  const best = cells.indexOf(Math.max(...cells));
+  const share = Math.round(100 * cells[best] / total);
+  const where = thirds[Math.floor(best / 3)][best % 3];
+  return heat.method === "saliency"
+    ? `Bright pixels are those whose change would change the score of ${name} most; `
+      + `${share} % of that is in the ${where}.`
+    : `The glow (${heat.method}) marks what raises the score of ${name} `
+      + `(${heat.score.toFixed(2)}); ${share} % of it is in the ${where}.`;
+}

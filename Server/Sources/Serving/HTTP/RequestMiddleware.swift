@@ -1,0 +1,93 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+
+/// Gives each request an identifier, and records it: a line in the log, and metrics.
+///
+/// Requests that succeed are logged at level `debug`, those with an error of the client at `info`, and
+/// those with an error of the server at `warning`.
+struct RequestMiddleware: RouterMiddleware {
+  private static let idHeader = HTTPField.Name("X-Request-Id")
+
+  let server: InferenceServer
+
+  func handle(
+    _ request: Request, context: ServeContext,
+    next: (Request, ServeContext) async throws -> Response
+  ) async throws -> Response {
+    let start = ContinuousClock.now
+    let given = Self.idHeader.flatMap { request.headers[$0] }
+    let record = RequestRecord(
+      id: given.flatMap(Self.harmless) ?? RequestID().description,
+      client: server.clients[context.channel], lifetime: server.lifetime)
+    var context = context
+    context.logger[metadataKey: LineLogHandler.idKey] = .string(record.id)
+    let (finalContext, metrics) = (context, server.metrics)
+    metrics.active.increment()
+    var response: Response
+    do {
+      response = try await RequestRecord.$current.withValue(record) {
+        try await next(request, finalContext)
+      }
+    } catch {
+      finalContext.logger.error("a route failed", metadata: ["error": "\(error)"])
+      response = ServingError(.internalServerError, "the request failed")
+        .response(from: request, context: finalContext)
+    }
+    if let header = Self.idHeader { response.headers[header] = record.id }
+    if server.lifetime.isStopping { response.headers[.connection] = "close" }
+    let status = response.status
+    let end: @Sendable (Int?) -> Void = { bytes in
+      metrics.active.decrement()
+      report(request, status, record, bytes, ContinuousClock.now - start, finalContext.logger)
+    }
+    if let length = response.body.contentLength {
+      end(length)
+    } else {
+      // A stream ends when it is written.
+      let body = response.body
+      response.body = ResponseBody { writer in
+        defer { end(nil) }
+        let unwritten = writer
+        try await RequestRecord.$current.withValue(record) { try await body.write(unwritten) }
+      }
+    }
+    return response
+  }
+
+  private func report(
+    _ request: Request, _ status: HTTPResponse.Status, _ record: RequestRecord, _ bytes: Int?,
+    _ duration: Duration, _ logger: Logger
+  ) {
+    let run = record.lastRun
+    server.metrics.count(run.model, status: status.code, duration)
+    let level: Logger.Level =
+      status.code >= 500 ? .warning : status.code >= 400 ? .info : .debug
+    guard logger.logLevel <= level else { return }
+    var metadata: Logger.Metadata = [
+      "method": .string(request.method.rawValue),
+      "path": .string(String(request.uri.path.prefix(200))),
+      "status": .stringConvertible(status.code),
+      "ms": .stringConvertible((duration / .microseconds(1)).rounded() / 1000),
+    ]
+    if let bytes { metadata["bytes"] = .stringConvertible(bytes) }
+    if let model = run.model { metadata["model"] = .string(model) }
+    if run.batchSize > 0 { metadata["batch"] = .stringConvertible(run.batchSize) }
+    logger.log(level: level, "request", metadata: metadata)
+  }
+
+  /// The identifier that a client gave, if it is short and has only letters, digits and `-_.:`.
+  static func harmless(_ id: String) -> String? {
+    let isHarmless =
+      (1...128).contains(id.utf8.count)
+      && id.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"):
+          true
+        default: "-_.:".utf8.contains(byte)
+        }
+      }
+    return isHarmless ? id : nil
+  }
+}
