@@ -64,8 +64,11 @@ enum ImportedNetwork {
         .badRequest, "the model is not a network of ConvNetJS: it has a node \(other.operatorType)")
     }
     let types: [String: ValueType]
+    // Passes would leave out values between nodes.
+    var options = Network.sessionOptions
+    options.passes = []
     do {
-      types = try Session(model, options: Network.sessionOptions)
+      types = try Session(model, options: options)
         .types(shapes: [Network.input: [1] + shape])
     } catch { throw ServingError(error) }
     let classes = design.data.classes.count
@@ -79,10 +82,14 @@ enum ImportedNetwork {
     var budget = LayerBudget(batch: design.batch, input: shape)
     for node in model.graph.nodes {
       guard let value = node.outputs.first,
-        let sizes = types[value]?.tensorType?.shape?.sizes,
+        let type = types[value]?.tensorType, type.elementType == .float32,
+        let sizes = type.shape?.sizes,
         sizes.reduce(1, { $0 * Double($1) }) <= Double(LayerBudget.mostValues)
       else {
-        throw ServingError(.badRequest, "a layer of the network has an output that is too large")
+        throw ServingError(
+          .badRequest,
+          "node '\(node.outputs.first ?? "")' of the network has an output that is too large or not float32"
+        )
       }
       let weights = model.graph.initializers.filter {
         node.inputs.contains($0.name ?? "") && $0.tensor.elementType == .float32

@@ -142,7 +142,8 @@ extension Training {
         boundary.append(probabilities[1] - probabilities[0])
       }
       for (index, layer) in shownLayers.enumerated() {
-        guard let tensor = values[layer.element.value] else { continue }
+        guard let tensor = values[layer.element.value], tensor.shape.first == part.count * side
+        else { continue }
         let numbers = tensor.elements(as: Float.self)
         let size = tensor.shape.dropFirst().reduce(1, *)
         for row in part.indices where row % Self.unitStride == 1 {
@@ -200,7 +201,9 @@ extension Training {
       probabilities: network.probabilities(scores), picture: examples.picture(shown),
       text: examples.text(shown),
       layers: shownLayers.compactMap { index, layer in
-        guard let tensor = values[layer.shown ?? layer.value] else { return nil }
+        guard let tensor = values[layer.shown ?? layer.value], !tensor.shape.isEmpty else {
+          return nil
+        }
         let shape =
           layer.shown == nil
           ? Array(tensor.shape.dropFirst()) : [tensor.shape[0], tensor.shape[3]]

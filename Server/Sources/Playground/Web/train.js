@@ -54,7 +54,9 @@ export async function mount(root) {
     data.node, el("fieldset", {}, el("legend", {}, "Network"), layers.node), others.node,
     el("fieldset", {}, el("legend", {}, "Save and load"),
       el("div", { class: "row" }, saveModel, saveRun, load, look, file),
-      el("p", { class: "muted" }, "Both files hold the whole run; training continues from them.")));
+      el("p", { class: "muted" },
+        "Both files hold the whole run; training continues from them. Networks of ConvNetJS are",
+        " loaded, too.")));
   const lossCurve = curves("Loss", "loss", "validationLoss", (x) => +x.toPrecision(2) + "");
   const accuracyCurve = curves(
     "Accuracy", "accuracy", "validationAccuracy", (x) => `${Math.round(100 * x)} %`, 1);
