@@ -83,8 +83,9 @@ def test_a_tall_graph_is_folded_into_columns(open_page):
 def test_a_served_model_is_simplified(open_page):
     page = open_page("look/char_lstm")
     page.wait(f"{BOXES}.length > 4")
+    page.driver.execute_script(f"{BOXES}.forEach(b => {{ b.dataset.old = 'yes'; }})")
     page.click(".look-bar input[type=checkbox]")
-    page.wait(f"{BOXES}.some(b => b.textContent.includes('LSTM'))")
+    page.wait(f"{BOXES}.length > 4 && {BOXES}.every(b => !b.dataset.old)")
     choose(page, "LSTM")
     page.click(".look-entry summary")
     page.wait("document.querySelector('.look-summary .tiles canvas')")
@@ -108,6 +109,14 @@ def test_a_file_is_opened_and_an_other_one_refused(open_page, tmp_path):
     page.wait("document.querySelector('#status.error')?.textContent.length > 10")
     # The browser itself logs the status of the answer.
     assert all("400" in error["message"] for error in page.errors())
+
+
+def test_the_network_of_train_is_looked_at(open_page):
+    page = open_page("train")
+    page.wait("document.querySelector('a[href^=\"#look/from/\"]')")
+    page.driver.execute_script("document.querySelector('a[href^=\"#look/from/\"]').click()")
+    page.wait(f"{BOXES}.some(b => b.textContent.includes('Gemm'))")
+    assert heading(page) == "playground"
 
 
 def test_a_phone_shows_the_graph_in_the_dark(open_page):

@@ -10,8 +10,8 @@ import subprocess
 import time
 import urllib.request
 
-ROOT = pathlib.Path(__file__).parents[3]
-BINARY = os.environ.get("ONNX_SERVE", ROOT / "Server/.build/debug/onnx-serve")
+from servers import BINARY, ROOT, free_port
+
 # The limits of the servers, in seconds.
 IDLE, TRANSFER = 2, 1
 BODY = json.dumps({"inputs": [{"name": "image", "shape": [1, 1, 28, 28], "datatype": "FP32",
@@ -34,9 +34,7 @@ class Server:
         if not self.models.exists():
             self.models.mkdir()
             shutil.copy(ROOT / "models/lenet5.onnx", self.models)
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            self.port = listener.getsockname()[1]
+        self.port = free_port()
         limits = {"--idle-timeout": IDLE, "--transfer-timeout": TRANSFER}
         limits |= dict(zip(options[::2], options[1::2]))
         self.options = [str(part) for limit in limits.items() for part in limit]

@@ -231,9 +231,10 @@ struct TrainTests {
     let run = try await TrainingRun.start { try Training(design, examples) }
     run.enter()
     run.pace = 20
+    let start = ContinuousClock.now
     run.isRunning = true
-    try await Task.sleep(for: .milliseconds(500))
-    #expect((1...13).contains(try await run.perform { $0.step }))
+    while try await run.perform({ $0.step }) < 5 { try await Task.sleep(for: .milliseconds(5)) }
+    #expect(ContinuousClock.now - start > .milliseconds(150), "four pauses of 50 ms")
     run.end()
   }
 

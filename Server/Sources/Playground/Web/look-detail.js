@@ -57,9 +57,10 @@ export function modelView(state) {
         ["parameters", model.parameters.toLocaleString("en")],
         ["operator sets", model.operatorSets.join(", ")],
         ...(model.producer ? [["producer", model.producer]] : []),
-        ...model.metadata.map(({ name, text }) => [name, text]),
       ]),
     ]),
+    ...(place.graph || !model.metadata.length ? [] : [el("details", { class: "look-metadata" }, el("summary", {}, "metadata"),
+      table(model.metadata.map(({ name, text }) => [name, text])))]),
     section("Operators", el("ul", { class: "look-counts" }, ...list.slice(0, 40).map(([op, count]) =>
       el("li", {}, el("button", { type: "button", onclick: () => state.search(op) }, `${op} `, el("b", {}, count)))))),
   );

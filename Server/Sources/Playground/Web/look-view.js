@@ -6,6 +6,7 @@ import { minimap } from "./look-minimap.js";
 
 const far = 0.3;
 const mostDetailed = 260;
+const legendWidth = 200;
 const round = (x) => Math.round(x * 10) / 10;
 
 /** A view in an element. `handlers`: `select(box)`, `open(box)`. */
@@ -166,7 +167,9 @@ export function makeView(stage, handlers) {
       view.x = place.width / 2 - first.x * view.k;
       view.y = 40 - (first.y - first.height / 2) * view.k;
     } else {
-      view.x = (place.width - view.plan.width * view.k) / 2;
+      const rest = place.width - view.plan.width * view.k;
+      // Beside the legend, where there is room.
+      view.x = Math.max(rest / 2, Math.min(legendWidth, rest - 20));
       view.y = (place.height - view.plan.height * view.k) / 2;
     }
     update();

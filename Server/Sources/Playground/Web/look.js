@@ -16,7 +16,8 @@ export async function mount(root) {
   const names = await api("/playground/look/models");
   const state = { model: null, scene: null, selected: null, path: [], run: null, color: "kind" };
 
-  const select = el("select", { "aria-label": "Model" }, ...names.map((name) => el("option", { value: name }, name)));
+  const select = el("select", { "aria-label": "Model" }, ...names.map((name) => el("option", { value: name }, name)),
+    el("option", { value: "", hidden: true }, "a file"));
   const file = el("input", { type: "file", accept: ".onnx,.onnxtxt,.json", "aria-label": "Open a model's file" });
   const search = el("input", { type: "search", placeholder: "Name or operator", "aria-label": "Search nodes", autocomplete: "off" });
   const results = el("div", { class: "panel look-results", hidden: true });

@@ -32,11 +32,7 @@ final class Client: Sendable {
 
 /// The clients of all open connections.
 final class Clients: Sendable {
-  private let drainDelay: TimeAmount
   private let clients = Mutex<[ObjectIdentifier: Client]>([:])
-
-  /// - Parameter drainDelay: how long a connection without a request stays open when the server stops
-  init(drainDelay: Duration) { self.drainDelay = TimeAmount(drainDelay) }
 
   /// The connections that are open.
   var count: Int { clients.withLock(\.count) }
@@ -72,14 +68,7 @@ final class Clients: Sendable {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
       if event as? ChannelEvent == .inputClosed { client.leave() }
-      // A connection without a request is closed now. The client may have sent one that was not read yet.
-      guard event is ChannelShouldQuiesceEvent else {
-        return context.fireUserInboundEventTriggered(event)
-      }
-      let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-      context.eventLoop.scheduleTask(in: clients.drainDelay) {
-        bound.value.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
-      }
+      context.fireUserInboundEventTriggered(event)
     }
   }
 }

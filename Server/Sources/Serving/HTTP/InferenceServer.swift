@@ -17,7 +17,7 @@ public struct InferenceServer: Sendable {
   public let lifetime = Lifetime()
   /// The states of texts that can be continued.
   let texts: TextStates
-  let clients: Clients
+  let clients = Clients()
   /// Where events of the server are recorded.
   public let logger: Logger
 
@@ -29,7 +29,6 @@ public struct InferenceServer: Sendable {
     metrics = ServerMetrics()
     scheduler = Scheduler(options, metrics: metrics)
     texts = TextStates(options)
-    clients = Clients(drainDelay: options.drainDelay)
   }
 
   /// A router with the routes of the Open Inference Protocol. Others can be added.

@@ -28,7 +28,7 @@ public final class ModelRepository: Sendable {
   /// A version of a model, loaded or not.
   private struct Entry {
     var model: ServedModel?
-    var stamp: ModelFolder.Stamp?
+    var stamps: [ModelFolder.Stamp] = []
     /// The reason why the file is not what is loaded.
     var problem: String?
   }
@@ -175,8 +175,8 @@ public final class ModelRepository: Sendable {
           state.withLock { $0.models[name, default: [:]][version] = Self.unloaded }
           continue
         }
-        if let old, old.stamp == file.stamp, old.model != nil || retrying == nil,
-          old.stamp != nil || old.problem == file.problem
+        if let old, old.stamps == file.stamps, old.model != nil || retrying == nil,
+          !old.stamps.isEmpty || old.problem == file.problem
         {
           continue
         }
@@ -194,7 +194,7 @@ public final class ModelRepository: Sendable {
     _ name: String, _ version: Int, _ file: ModelFolder.File, replacing old: Entry?
   ) -> Entry {
     func failed(_ problem: String) -> Entry {
-      Entry(model: old?.model, stamp: file.stamp, problem: problem)
+      Entry(model: old?.model, stamps: file.stamps, problem: problem)
     }
     if let problem = file.problem { return failed(problem) }
     guard old?.model != nil || state.withLock(\.loadedCount) < options.maxModels else {
@@ -209,7 +209,7 @@ public final class ModelRepository: Sendable {
           return failed("input \(quoted(input.name)) is \(type), which the protocol cannot carry")
         }
       }
-      return Entry(model: model, stamp: file.stamp)
+      return Entry(model: model, stamps: file.stamps)
     } catch {
       return failed("\(error)")
     }

@@ -275,13 +275,4 @@ struct DrawTests {
       }
     }
   }
-
-  @Test func aGateRefusesMoreThanItsLimit() async throws {
-    let gate = Gate(1)
-    try await gate.pass {
-      await #expect(throws: ServingError.self) { try await gate.pass {} }
-      return
-    }
-    try await gate.pass {}
-  }
 }
