@@ -1,22 +1,12 @@
 """Servers for the tests."""
 
 import os
-import socket
 import subprocess
 import time
 import urllib.request
 
 import pytest
-
-BINARY = os.environ.get(
-    "ONNX_SERVE", os.path.dirname(os.path.abspath(__file__)) + "/../.build/debug/onnx-serve"
-)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+from servers import BINARY, free_port
 
 
 @pytest.fixture(scope="session")

@@ -6,27 +6,30 @@ extension PlaygroundServer {
   /// Adds the routes of the page Draw.
   func addDrawRoutes(to group: RouterGroup<ServeContext>) {
     let models = PictureModels(server.repository)
-    let heatMaps = HeatMaps()
-    let (runs, slow, files) = (Gate(64), Gate(8), Gate(2))
+    let runs = WorkDesk(places: 64, kind: "drawings")
+    let heatMaps = WorkDesk(places: 8, kind: "heat maps")
+    let pictures = WorkDesk(places: 2, kind: "pictures")
     let examples = PictureFiles.examples(in: server.options.folder)
     let draw = group.group("draw")
 
     draw.get("models") { _, _ in Response(json: models.list()) }
     draw.get("examples") { _, _ in Response(json: examples) }
     draw.get("models/{model}") { _, context in
-      let model = try await slow.pass { try await models.model(context.name("model")) }
+      let model = try await models.model(context.name("model"))
       return Response(json: PictureModelDescription(model))
     }
     draw.post("models/{model}/run") { request, context in
-      let model = try await runs.pass { try await models.model(context.name("model")) }
+      let model = try await models.model(context.name("model"))
       let samples = try await request.samples(of: model)
-      let values = try await runs.pass { try await model.run(samples) }
+      let place = try runs.enter()
+      defer { place.leave() }
+      let values = try await model.run(samples)
       return Response(
         status: .ok, headers: [.contentType: "application/octet-stream"],
         body: .init(byteBuffer: Self.bytes(values)))
     }
     draw.post("models/{model}/heat") { request, context in
-      let model = try await runs.pass { try await models.model(context.name("model")) }
+      let model = try await models.model(context.name("model"))
       let query = request.uri.queryParameters
       guard let text = query["class"], let index = Int(text) else {
         throw ServingError(.badRequest, "expected the index of a class as 'class'")
@@ -35,13 +38,16 @@ extension PlaygroundServer {
         throw ServingError(.badRequest, "expected 'method' to be 'activation' or 'saliency'")
       }
       let samples = try await request.samples(of: model)
-      return try await slow.pass {
-        Response(json: try await heatMaps.map(model, samples, method, class: index))
+      let map = try await heatMaps.enter().run {
+        try HeatMap(model, samples, method, class: index)
       }
+      return Response(json: map)
     }
     draw.post("picture") { request, _ in
       let body = try await request.bytes(limit: PictureFiles.maxBytes)
-      let png = try await files.pass { try PictureFiles.square(Array(body.readableBytesView)) }
+      let png = try await pictures.enter().run {
+        try PictureFiles.square(Array(body.readableBytesView))
+      }
       return Response(
         status: .ok, headers: [.contentType: "image/png"],
         body: .init(byteBuffer: ByteBuffer(bytes: png)))

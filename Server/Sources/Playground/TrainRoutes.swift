@@ -15,18 +15,25 @@ extension PlaygroundServer {
       Response(json: NetworkReport(try await request.json(TrainDesign.self)))
     }
     train.post("runs") { request, _ in
-      let design = try await request.json(TrainDesign.self)
+      var design = try await request.json(TrainDesign.self)
+      design.imported = nil
       try design.check()
       let examples = try data.examples(design.data)
-      let run = try await runs.start { try Training(design, examples) }
+      let run = try await runs.start { [design] in try Training(design, examples) }
       return Response(json: try await RunDescription(run))
     }
     train.post("load") { request, _ in
-      let bytes = try await request.bytes(limit: Self.mostFileBytes)
-      let snapshot = try TrainSnapshot(Array(bytes.readableBytesView))
-      try snapshot.design.check()
-      let examples = try data.examples(snapshot.design.data)
-      let run = try await runs.start { try Training(snapshot, examples) }
+      let bytes = Array(try await request.bytes(limit: Self.mostFileBytes).readableBytesView)
+      let run: TrainingRun
+      if let (design, model) = try ImportedNetwork.read(bytes) {
+        let examples = try data.examples(design.data)
+        run = try await runs.start { try Training(design, examples, imported: model) }
+      } else {
+        let snapshot = try TrainSnapshot(bytes)
+        try snapshot.design.check()
+        let examples = try data.examples(snapshot.design.data)
+        run = try await runs.start { try Training(snapshot, examples) }
+      }
       return Response(json: try await RunDescription(run))
     }
     let one = train.group("runs/:id")
@@ -37,7 +44,7 @@ extension PlaygroundServer {
     one.post("set") { request, context in
       let run = try runs.run(context.parameters.require("id"))
       let change = try await request.json(RunChange.self)
-      try await change.apply(to: run)
+      try await change.apply(to: run, of: runs)
       return Response(json: ["isRunning": run.isRunning])
     }
     one.get("onnx") { _, context in
@@ -92,7 +99,7 @@ extension PlaygroundServer {
         try await events.send("frame", frame)
       } else {
         quiet += 1
-        if quiet % 100 == 0 { try await events.send("ping", quiet) }
+        if quiet % 10 == 0 { try await events.send("ping", quiet) }
       }
       let cost = ContinuousClock.now - start
       try await Task.sleep(for: max(.milliseconds(100) - cost, cost * 4))
@@ -129,6 +136,8 @@ private struct RunDescription: Encodable {
   let design: TrainDesign
   let rate: Double
   let layers: [LayerFacts]
+  /// The kinds of the layers.
+  let kinds: [String]
   let classes: [String]
   let trainCount: Int
   let validationCount: Int
@@ -147,7 +156,7 @@ private struct RunDescription: Encodable {
     self.run = run.identifier
     (design, rate) = try await run.perform { ($0.design, $0.rate) }
     let examples = try await run.perform { $0.examples }
-    layers = try design.facts()
+    (layers, kinds) = try await run.perform { ($0.network.facts, $0.network.layers.map(\.kind)) }
     classes = examples.choice.classes
     trainCount = examples.train.count
     validationCount = examples.validation.count
@@ -172,7 +181,7 @@ private struct RunChange: Decodable {
   /// The validation example whose maps are shown.
   var shown: Int?
 
-  func apply(to run: TrainingRun) async throws {
+  func apply(to run: TrainingRun, of runs: TrainingRuns) async throws {
     if let rate {
       guard TrainDesign.rates.contains(rate) else {
         throw ServingError(
@@ -212,6 +221,10 @@ private struct RunChange: Decodable {
         try training.catchUp()
       }
     }
-    if let isRunning { run.isRunning = isRunning }
+    switch isRunning {
+    case true?: try runs.train(run)
+    case false?: run.isRunning = false
+    case nil: break
+    }
   }
 }

@@ -53,7 +53,6 @@ public struct ServerOptions: Sendable {
   public var maxConnections = 16_384
   /// The time after which a connection without traffic is closed.
   public var idleTimeout = Duration.seconds(60)
-
   /// The longest that a request's body may take to arrive, and that a response may wait for its
   /// client to read.
   public var transferTimeout = Duration.seconds(60)

@@ -1,32 +1,41 @@
 import ArgumentParser
 import Serving
 
-/// The limits of connections on the command line.
+/// What connections may cost.
 struct ConnectionOptions: ParsableArguments {
-  @Option(help: "The most connections that are open at once; further ones wait.")
-  var maxConnections: Int?
+  @Option(
+    help: ArgumentHelp(
+      "The most connections that are open at once; further ones wait.", valueName: "connections"))
+  var maxConnections = 16_384
 
-  @Option(help: "Seconds after which a connection without traffic is closed.")
-  var idleTimeout: Double?
+  @Option(
+    help: ArgumentHelp(
+      "The time after which a connection without traffic is closed.", valueName: "seconds"))
+  var idleTimeout = 60.0
 
-  @Option(help: "Seconds that a request may take to arrive, and a response to be read.")
-  var transferTimeout: Double?
+  @Option(
+    help: ArgumentHelp(
+      "The longest that a request may take to arrive, and that a response may wait for its client.",
+      valueName: "seconds"))
+  var transferTimeout = 60.0
+
+  @Option(
+    help: ArgumentHelp(
+      "The most bytes of the bodies of all requests that are not answered yet; further bodies are "
+        + "refused.", valueName: "bytes"))
+  var maxBodies = 1 << 30
 
   func validate() throws {
-    if let maxConnections, maxConnections < 1 {
-      throw ValidationError("--max-connections \(maxConnections) is less than 1")
-    }
-    for (name, seconds) in [("idle", idleTimeout), ("transfer", transferTimeout)] {
-      if let seconds, !(0.001...86_400).contains(seconds) {
-        throw ValidationError("--\(name)-timeout \(seconds) is not between 0.001 and 86400 seconds")
-      }
-    }
+    try check(maxConnections, in: 1...10_000_000, "--max-connections")
+    try check(idleTimeout, in: 0.001...86_400, "--idle-timeout")
+    try check(transferTimeout, in: 0.001...86_400, "--transfer-timeout")
+    try check(maxBodies, in: 1024...(1 << 50), "--max-bodies")
   }
 
-  /// Sets the limits that were given.
   func set(_ options: inout ServerOptions) {
-    if let maxConnections { options.maxConnections = maxConnections }
-    if let idleTimeout { options.idleTimeout = .seconds(idleTimeout) }
-    if let transferTimeout { options.transferTimeout = .seconds(transferTimeout) }
+    options.maxConnections = maxConnections
+    options.idleTimeout = .seconds(idleTimeout)
+    options.transferTimeout = .seconds(transferTimeout)
+    options.maxBodies = maxBodies
   }
 }

@@ -46,9 +46,8 @@ struct OnnxServe: AsyncParsableCommand {
     if options.token == nil, !options.isLoopback {
       logger.warning("everybody who reaches \(options.host) may use this server: it has no token")
     }
-    for entry in server.repository.index {
-      guard let reason = entry.reason else { continue }
-      logger.warning("\(entry.name), version \(entry.version), cannot be loaded: \(reason)")
+    for entry in server.repository.index where !entry.reason.isEmpty {
+      logger.warning("\(entry.name), version \(entry.version), cannot be loaded: \(entry.reason)")
     }
     let router = server.router()
     try PlaygroundServer(server, mnist: mnist).addRoutes(to: router)

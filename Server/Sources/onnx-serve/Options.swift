@@ -144,7 +144,7 @@ struct LimitOptions: ParsableArguments {
   }
 }
 
-private func check<T: Comparable>(_ value: T, in range: ClosedRange<T>, _ flag: String) throws {
+func check<T: Comparable>(_ value: T, in range: ClosedRange<T>, _ flag: String) throws {
   guard range.contains(value) else {
     throw ValidationError(
       "\(flag): expected \(range.lowerBound) to \(range.upperBound), found \(value)")

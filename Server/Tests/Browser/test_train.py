@@ -1,4 +1,5 @@
 import json
+import random
 import time
 import urllib.request
 
@@ -89,11 +90,14 @@ def test_filters_and_maps_change_while_digits_are_learned(open_page):
     assert pixels(page, ".layers canvas") != maps
     page.click(".start")
     page.wait("document.querySelector('.start').textContent.includes('Start')")
+    time.sleep(0.5)
     mistake = page.find(".mistakes button")
     label = mistake.get_attribute("aria-label")
     mistake.click()
     page.wait(f"document.querySelector('.answer p').textContent.startsWith('Is {label[0]}, ')")
-    assert sum(int(c.text or 0) for c in page.driver.find_elements("css selector", ".confusion td")) == 250
+    page.wait(
+        "[...document.querySelectorAll('.confusion td')].reduce((n, c) => n + +c.textContent, 0) == 250"
+    )
     page.screenshot("digits")
 
 
@@ -137,3 +141,53 @@ def test_the_page_is_legible_on_a_dark_phone(open_page):
     time.sleep(3)
     assert page.wait("document.documentElement.scrollWidth") <= 390
     page.screenshot("phone-spirals")
+
+
+def convnetjs_digits():
+    """The network of ConvNetJS's demonstration with digits, with random weights."""
+    draw = random.Random(1)
+
+    def volume(sx, depth, scale=0.0):
+        count = sx * sx * depth
+        return {"sx": sx, "sy": sx, "depth": depth, "w": [draw.gauss(0, scale) for _ in range(count)]}
+
+    def layer(kind, size, depth, **more):
+        return {"layer_type": kind, "out_sx": size, "out_sy": size, "out_depth": depth, **more}
+
+    def filters(count, sx, depth):
+        scale = (1 / (sx * sx * depth)) ** 0.5
+        return {
+            "filters": [volume(sx, depth, scale) for _ in range(count)],
+            "biases": {"sx": 1, "sy": 1, "depth": count, "w": [0.1] * count},
+        }
+
+    window = {"sx": 5, "sy": 5, "stride": 1, "pad": 2}
+    return {
+        "layers": [
+            layer("input", 24, 1),
+            layer("conv", 24, 8, in_depth=1, **window, **filters(8, 5, 1)),
+            layer("relu", 24, 8),
+            layer("pool", 12, 8, sx=2, sy=2, stride=2, pad=0, in_depth=8),
+            layer("conv", 12, 16, in_depth=8, **window, **filters(16, 5, 8)),
+            layer("relu", 12, 16),
+            layer("pool", 4, 16, sx=3, sy=3, stride=3, pad=0, in_depth=16),
+            layer("fc", 1, 10, num_inputs=256, **filters(10, 4, 16)),
+            layer("softmax", 1, 10, num_inputs=10),
+        ]
+    }
+
+
+def test_a_network_of_convnetjs_is_trained_further(open_page, tmp_path):
+    page = open_page("train")
+    ready(page)
+    (tmp_path / "net.json").write_text(json.dumps(convnetjs_digits()))
+    page.find("#train-file").send_keys(str(tmp_path / "net.json"))
+    page.wait("document.getElementById('status').textContent.includes('Loaded net.json')")
+    page.wait("document.querySelectorAll('.filters canvas').length == 8")
+    assert len(page.driver.find_elements("css selector", ".layer-list li")) == 7
+    page.click(".start")
+    page.wait(
+        "parseFloat(document.querySelector('.figures .accuracy').textContent) > 50", seconds=60
+    )
+    page.click(".start")
+    page.screenshot("convnetjs")

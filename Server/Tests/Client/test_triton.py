@@ -1,6 +1,7 @@
 """Triton's HTTP client, as its users call it, against a server."""
 
 import os
+import shutil
 import time
 
 import ml_dtypes
@@ -9,7 +10,7 @@ import onnx
 import pytest
 import requests
 import tritonclient.http as triton
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from tritonclient.utils import InferenceServerException
 
 # Triton's names of the data types, NumPy's, and values at their limits.
@@ -59,7 +60,7 @@ def scale_model(path, factor):
         [helper.make_node("Mul", ["x", "f"], ["y"])],
         [("x", TensorProto.FLOAT, ["N"])],
         [("y", TensorProto.FLOAT, ["N"])],
-        [helper.make_tensor("f", TensorProto.FLOAT, [], [factor])],
+        [numpy_helper.from_array(np.float32(factor), "f")],
     )
 
 
@@ -134,7 +135,7 @@ def test_models_are_described(client):
 
 def test_the_index_lists_what_is_ready_and_why_others_are_not(client):
     index = {entry["name"]: entry for entry in client.get_model_repository_index()}
-    assert index["add"] == {"name": "add", "version": "1", "state": "READY"}
+    assert index["add"] == {"name": "add", "version": "1", "state": "READY", "reason": ""}
     assert index["broken"]["state"] == "UNAVAILABLE" and index["broken"]["reason"]
 
 
@@ -260,6 +261,28 @@ def test_files_are_watched(client, folder):
     wait(lambda: not client.is_model_ready("watched"))
 
 
+@pytest.mark.parametrize("where", ["{}.onnx", "{}/1/model.onnx"])
+def test_external_data_may_arrive_after_its_model(client, folder, tmp_path, where):
+    name = "external" + str(len(where))
+    model = str(tmp_path / where.format(name))
+    scale_model(model, 7)
+    onnx.save(
+        onnx.load(model),
+        model,
+        save_as_external_data=True,
+        location=os.path.basename(model) + ".data",
+        size_threshold=0,
+    )
+    target = f"{folder}/{where.format(name)}"
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    shutil.copy(model, target)
+    wait(lambda: name in [entry["name"] for entry in client.get_model_repository_index()])
+    assert not client.is_model_ready(name)
+    shutil.copy(model + ".data", target + ".data")
+    wait(lambda: client.is_model_ready(name))
+    assert scaled(client, name) == [7, 14]
+
+
 @pytest.mark.parametrize(
     "name, inputs, message",
     [
@@ -268,7 +291,7 @@ def test_files_are_watched(client, folder):
         ("FP32", [tensor("x", np.int32([1]))], "expected float32"),
         ("FP32", [tensor("x", np.float32([[1]]))], "expected float32"),
         ("add", [tensor("a", np.zeros((1, 3), np.float32))], "'b' is missing"),
-        ("add", [tensor("a", np.zeros((1, 4), np.float32))] * 2, "there twice"),
+        ("add", [tensor("a", np.zeros((1, 4), np.float32))] * 2, "given twice"),
     ],
 )
 def test_wrong_inputs_are_refused_with_the_reason(client, name, inputs, message):

@@ -5,7 +5,7 @@ import struct
 import threading
 import time
 
-from conftest import BODY, IDLE, INFER, TRANSFER, read_all, request
+from attack import BODY, IDLE, INFER, TRANSFER, check_costs, read_all, request
 
 
 def seconds_until_closed(connection, drip=None):
@@ -49,9 +49,10 @@ def test_a_body_that_trickles_is_answered_with_408(server):
 
 
 def test_many_bodies_that_trickle_hold_up_nobody(server, many):
-    connections = [server.connect() for _ in range(many)]
-    for connection in connections:
-        connection.sendall(request()[:-10])
+    connections = []
+    for _ in range(min(many, 1000)):
+        connections.append(server.connect())
+        connections[-1].sendall(request()[:-10])
     assert server.latency() < 100
     for connection in connections:
         assert read_all(connection).startswith(b"HTTP/1.1 408")
@@ -88,8 +89,9 @@ def test_a_client_that_does_not_read_is_given_up(server):
         assert server.memory() < memory + 32
 
 
-def test_a_client_that_has_ended_its_side_is_answered(server):
-    assert server.send(request(), half_close=True).startswith(b"HTTP/1.1 200")
+def test_a_client_that_has_ended_its_side_is_not_waited_for(server):
+    """It counts as gone: its run is ended if it is not answered yet."""
+    assert server.send(request(), half_close=True)[9:12] in (b"200", b"499")
 
 
 def test_clients_that_go_away_leave_nothing(server, many):
@@ -119,10 +121,7 @@ def test_idle_connections_cost_little_and_are_closed(start_server, many, capsys)
     assert time.monotonic() - start < idle + 2
     for connection in connections:
         connection.close()
-    time.sleep(0.2)
-    assert server.descriptors() <= descriptors
-    with capsys.disabled():
-        print(f"afterwards {server.memory() - memory:.1f} MB more than before")
+    check_costs(server, descriptors, memory)
 
 
 def test_connections_beyond_the_limit_wait(start_server):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import BODY, INFER, request
+from attack import BODY, INFER, request
 
 HEAD = b"POST " + INFER.encode() + b" HTTP/1.1\r\nHost: localhost\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"

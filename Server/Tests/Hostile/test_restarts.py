@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from conftest import request, read_all
+from attack import request, read_all
 
 
 def files(folder):
@@ -48,7 +48,6 @@ def test_sigterm_answers_what_was_accepted(start_server):
     connections = [server.connect() for _ in range(32)]
     for connection in connections:
         connection.sendall(request())
-    time.sleep(0.02)
     idle = server.connect()
     os.kill(server.process.pid, signal.SIGTERM)
     for connection in connections:

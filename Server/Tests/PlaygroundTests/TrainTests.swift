@@ -112,7 +112,7 @@ struct TrainTests {
         design(.xor, LayerDesign(.convolution, units: 8, size: 3))
       ),
       (
-        "layer 2 (maxPool): its window of 9 × 9 is larger than the map of 1 × 1",
+        "layer 2 (maxPool): its window of 9 × 9 is larger than the map of 1 × 1 × 1",
         design(
           .digits, LayerDesign(.convolution, units: 1, size: 28), LayerDesign(.maxPool, size: 9))
       ),
@@ -134,14 +134,14 @@ struct TrainTests {
         design(.xor, LayerDesign(.dropout, ratio: 1))
       ),
       (
-        "layer 4 (dense): the network would have 2102272 parameters; the most is 2000000",
+        "layer 5 (dense): the network would have 2105345 parameters; the most is 2000000",
         design(
           .xor, LayerDesign(.dense, units: 1024), LayerDesign(.dense, units: 1024),
           LayerDesign(.dense, units: 1), LayerDesign(.dense, units: 1024),
           LayerDesign(.dense, units: 1024))
       ),
       (
-        "layer 1 (convolution): a batch of 32 would take 160579584 multiplications each, "
+        "layer 1 (convolution): a batch of 32 would take 168792064 multiplications each, "
           + "more than 1500000000 in all",
         design(.digits, LayerDesign(.convolution, units: 256, size: 28, padding: 14))
       ),
@@ -231,31 +231,35 @@ struct TrainTests {
     let run = try await TrainingRun.start { try Training(design, examples) }
     run.enter()
     run.pace = 20
+    let start = ContinuousClock.now
     run.isRunning = true
-    try await Task.sleep(for: .milliseconds(500))
-    #expect((1...13).contains(try await run.perform { $0.step }))
+    while try await run.perform({ $0.step }) < 5 { try await Task.sleep(for: .milliseconds(5)) }
+    #expect(ContinuousClock.now - start > .milliseconds(150), "four pauses of 50 ms")
     run.end()
   }
 
-  @Test func theRunThatIsIdleForLongestMakesRoom() async throws {
+  @Test func aRunThatNobodyLooksAtMakesRoom() async throws {
     let runs = TrainingRuns()
     let design = TrainDesign(data: DataChoice(kind: .xor), layers: [])
     let examples = try Self.data.examples(design.data)
-    let first = try await runs.start { try Training(design, examples) }
-    var others: [TrainingRun] = []
-    for _ in 1..<TrainingRuns.most {
+    var all: [TrainingRun] = []
+    for index in 0..<TrainingRuns.most {
       let run = try await runs.start { try Training(design, examples) }
-      run.enter()
-      others.append(run)
+      if index != 1 { run.enter() }
+      all.append(run)
     }
-    let next = try await runs.start { try Training(design, examples) }
-    next.enter()
-    #expect(first.hasEnded)
-    #expect(throws: ServingError.self) { try runs.run(first.identifier) }
-    let error = await #expect(throws: ServingError.self) {
-      try await runs.start { try Training(design, examples) }
-    }
+    for run in all.prefix(4) { try runs.train(run) }
+    let error = #expect(throws: ServingError.self) { try runs.train(all[4]) }
     #expect(error?.status == .tooManyRequests)
-    for run in others + [next] { runs.end(run) }
+    all[1].isRunning = false
+    try runs.train(all[4])
+
+    all.append(try await runs.start { try Training(design, examples) })
+    #expect(all.map(\.hasEnded) == all.indices.map { $0 == 1 })
+    #expect(throws: ServingError.self) { try runs.run(all[1].identifier) }
+    all[8].enter()
+    all.append(try await runs.start { try Training(design, examples) })
+    #expect(all[5].hasEnded, "of those that are looked at, the one that was not used for longest")
+    for run in all { runs.end(run) }
   }
 }

@@ -125,6 +125,7 @@ struct ConnectionGuardTests {
     try connection.receive(body: 60)
     #expect(connection.limits.bytesHeld == 60)
     try connection.channel.close().wait()
+    connection.advance(0)
     #expect(connection.limits.bytesHeld == 0)
   }
 
@@ -168,6 +169,17 @@ struct ConnectionGuardTests {
     }
     #expect(head.headerFields[.contentLength] == "\(body.readableBytes)")
     #expect(String(buffer: body).hasPrefix("{\"error\":\"the "))
+    connection.advance(2)
+    #expect(!connection.channel.isActive)
+  }
+
+  @Test func aRequestThatIsOnItsWayWhenTheServerStopsIsAnswered() throws {
+    let connection = try Connection()
+    connection.channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+    try connection.receive(head: [:])
+    try connection.receive(.end(nil))
+    try connection.respond()
+    #expect(try connection.nextHead()?.headerFields[.connection] == "close")
     connection.advance(2)
     #expect(!connection.channel.isActive)
   }

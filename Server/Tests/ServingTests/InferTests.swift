@@ -77,6 +77,18 @@ struct InferTests {
     }
   }
 
+  @Test func nullIsAsGoodAsNothing() async throws {
+    let folder = try TestFolder()
+    try folder.identity("m.onnx", .int64)
+    try await withServer(folder.options) { server in
+      let body =
+        #"{"id":null,"parameters":null,"inputs":[{"name":"x","datatype":"INT64","shape":[1],"#
+        + #""data":[1],"parameters":null}],"outputs":null}"#
+      let response = try await server.post("/v2/models/m/infer", body)
+      #expect(response.text.hasSuffix(#""shape":[1],"data":[1]}]}"#))
+    }
+  }
+
   @Test func classesAreTheHighestValues() async throws {
     let folder = try TestFolder()
     try folder.identity("m.onnx", .float32, [.unknown, .unknown])
@@ -109,9 +121,9 @@ struct InferTests {
     (#"{"inputs":[]}"#, "'x' is missing"),
     (#"{"input":[]}"#, "has no 'input'"),
     (#"{"inputs":[{}]}"#, "lacks 'name'"),
-    (#"{"inputs":[{"name":"x"}]}"#, "no 'datatype'"),
-    (#"{"inputs":[{"name":"x","datatype":"FP32"}]}"#, "no 'shape'"),
-    (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[1]}]}"#, "neither 'data' nor"),
+    (#"{"inputs":[{"name":"x"}]}"#, "'datatype' is missing"),
+    (#"{"inputs":[{"name":"x","datatype":"FP32"}]}"#, "'shape' is missing"),
+    (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[1]}]}"#, "'data' or the parameter"),
     (#"{"inputs":[{"name":"x","datatype":"INT4","shape":[1]}]}"#, "'INT4' is none of BOOL"),
     (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[-1],"data":[1]}]}"#, "the size -1"),
     (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[2],"data":[1]}]}"#, "1 elements"),

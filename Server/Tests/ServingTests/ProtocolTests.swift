@@ -32,7 +32,7 @@ struct ProtocolTests {
         + #""name":"y"}],"platform":"onnx"}"#,
       "/v2/models/m/ready": #"{"name":"m","ready":true}"#,
       "/v2/models/m/versions/2": #"{"error":"no model 'm' of version '2' is loaded"}"#,
-      "/v2/health/ready": #"{"ready":true}"#,
+      "/v2/health/ready": #"{"live":true,"ready":true}"#,
     ]
     try await withServer(folder.options) { server in
       for (path, text) in expected {

@@ -141,7 +141,7 @@ struct SchedulerTests {
     }
     let answer = try await thread.scheduler.run(model, ["x": Tensor(Int64(3))])
     #expect(answer["y"] == Tensor(Int64(3)))
-    #expect(ContinuousClock.now - start < .seconds(5))
+    #expect(ContinuousClock.now - start < .seconds(15))
   }
 
   @Test func aCancelledTaskEndsItsRun() async throws {

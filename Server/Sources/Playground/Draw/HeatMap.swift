@@ -70,12 +70,3 @@ struct HeatMap: Encodable, Sendable {
     }
   }
 }
-
-/// Computes heat maps one at a time: each needs a gradient's graph.
-actor HeatMaps {
-  func map(
-    _ model: PictureModel, _ samples: [Float], _ method: HeatMap.Method, class index: Int
-  ) throws(ServingError) -> HeatMap {
-    try HeatMap(model, samples, method, class: index)
-  }
-}

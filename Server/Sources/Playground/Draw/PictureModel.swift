@@ -15,7 +15,8 @@ struct PictureModel: Sendable {
   /// The most weights.
   static let maxWeights = 4 << 20
 
-  let name: String
+  /// The model that the server has loaded.
+  let served: ServedModel
   /// The name of the picture.
   let input: String
   /// The shape of the picture, `[C, H, W]`.
@@ -29,6 +30,9 @@ struct PictureModel: Sendable {
   /// The model, for gradients.
   let model: Model
   private let session: Session
+
+  /// The name of the model.
+  var name: String { served.name }
 
   /// The options of all runs of a picture.
   static var options: SessionOptions {
@@ -104,7 +108,7 @@ struct PictureModel: Sendable {
           ? "its steps have \(values) values, and the page shows at most \(Self.maxValues)"
           : "none of its nodes computes float32 values of one picture")
     }
-    name = served.name
+    self.served = served
     self.input = input
     self.shape = shape
     self.model = model

@@ -27,15 +27,16 @@ struct Evaluation: Sendable {
   /// - Parameters:
   ///   - scores: a row for each example
   ///   - labels: the class of each example
-  init(step: Int, scores: [Float], labels: [Int], classes: Int) {
+  init(step: Int, scores: [Float], labels: [Int], classes: Int, _ network: Network) {
     self.step = step
     count = labels.count
     confusion = ConfusionMatrix(classCount: classes)
     var (right, all) = (0, [Mistake]())
     for (example, label) in labels.enumerated() where (example + 1) * classes <= scores.count {
-      let probabilities = Self.softmax(scores[example * classes..<(example + 1) * classes])
+      let row = Array(scores[example * classes..<(example + 1) * classes])
+      let probabilities = network.probabilities(row)
       let predicted = probabilities.indices.max { probabilities[$0] < probabilities[$1] } ?? 0
-      loss -= log(Double(max(probabilities[label], 1e-30)))
+      loss += Self.loss(row, probabilities[label], label, network.scores)
       confusion.add(labels: [Int64(label)], predicted: [Int64(predicted)])
       if predicted == label {
         right += 1
@@ -49,6 +50,20 @@ struct Evaluation: Sendable {
     loss /= Double(max(count, 1))
     accuracy = Double(right) / Double(max(count, 1))
     mistakes = Array(all.sorted { $0.probability > $1.probability }.prefix(Self.mostMistakes))
+  }
+
+  /// The loss of an example, as the trainer computes it.
+  private static func loss(
+    _ row: [Float], _ probability: Float, _ label: Int, _ scores: Network.Scores
+  ) -> Double {
+    switch scores {
+    case .logits, .softmax: -log(Double(max(probability, 1e-30)))
+    case .svm:
+      row.indices.reduce(0) { $0 + ($1 == label ? 0 : Double(max(0, row[$1] - row[label] + 1))) }
+    case .regression:
+      row.indices.reduce(0) { $0 + pow(Double(row[$1]) - ($1 == label ? 1 : 0), 2) }
+        / Double(row.count)
+    }
   }
 
   /// `eˣ / Σ eˣ`.

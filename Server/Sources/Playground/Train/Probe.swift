@@ -10,25 +10,25 @@ struct Probe: Sendable {
   /// The most examples that are run at once.
   let most: Int
 
-  /// - Parameter size: the numbers that the layers compute from one example
   /// - Throws: `ModelError`
-  init(_ network: Network, size: Int) throws(ModelError) {
+  init(_ network: Network) throws(ModelError) {
     var model = network.model
     let (floats, others) = (
       model.graph.initializers.filter { $0.tensor.elementType == .float32 },
       model.graph.initializers.filter { $0.tensor.elementType != .float32 }
     )
     parameters = Set(floats.compactMap(\.name))
-    let inputs = model.graph.inputs.filter { $0.name == network.input }
+    let inputs = model.graph.inputs.filter { $0.name == Network.input }
     model.graph.initializers = others
     model.graph.inputs =
       inputs + floats.map { ValueInfo($0.name ?? "", .tensor($0.tensor.type)) }
-    model.graph.outputs = [ValueInfo(network.scores, nil)]
-    scores = try Session(model, options: TrainDesign.sessionOptions)
+    model.graph.outputs = [ValueInfo(network.output, nil)]
+    scores = try Session(model, options: Network.sessionOptions)
     let names = Set(network.layers.flatMap { [$0.value, $0.shown ?? $0.value] })
-      .union([network.scores])
+      .union([network.output])
     model.graph.outputs = names.sorted().map { ValueInfo($0, nil) }
-    all = try Session(model, options: TrainDesign.sessionOptions)
+    all = try Session(model, options: Network.sessionOptions)
+    let size = network.facts.reduce(0) { $0 + $1.shape.reduce(1, *) }
     most = max(1, min(256, 1_000_000 / max(size, 1)))
     self.network = network
   }
@@ -38,7 +38,7 @@ struct Probe: Sendable {
   func scores(
     of input: Tensor, _ model: Model
   ) throws(ModelError) -> [Float] {
-    guard let output = try scores.run(inputs(input, model))[network.scores] else { return [] }
+    guard let output = try scores.run(inputs(input, model))[network.output] else { return [] }
     return Array(output.elements(as: Float.self))
   }
 
@@ -51,7 +51,7 @@ struct Probe: Sendable {
   }
 
   private func inputs(_ input: Tensor, _ model: Model) -> [String: Tensor] {
-    var inputs = [network.input: input]
+    var inputs = [Network.input: input]
     for initializer in model.graph.initializers {
       if let name = initializer.name, parameters.contains(name) {
         inputs[name] = initializer.tensor

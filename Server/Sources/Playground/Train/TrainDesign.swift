@@ -21,15 +21,12 @@ struct TrainDesign: Codable, Sendable, Equatable {
   var decay = 0.0
   /// Determines the initial parameters, the order of the examples and what dropout drops.
   var seed = 1
+  /// For a network that the page has not designed, what its scores mean. It has no `layers`.
+  var imported: Network.Scores?
 }
 
 extension TrainDesign {
   static let mostLayers = 24
-  static let mostParameters = 2_000_000
-  /// The most numbers that the layers compute from one batch.
-  static let mostValues = 8_000_000
-  /// The most multiplications of a batch, forwards.
-  static let mostProducts = 1_500_000_000
   static let rates = 0.0...100.0
   static let seeds = 0...Int(Int32.max)
 
@@ -41,29 +38,13 @@ extension TrainDesign {
         sentence: "a network has at most \(Self.mostLayers) layers, found \(layers.count)")
     }
     var (shape, facts) = (data.shape, [LayerFacts]())
-    var (parameters, values, products) = (0, shape.reduce(1, *), 0)
+    var budget = LayerBudget(batch: batch, input: shape)
     let all = layers + [LayerDesign(.dense, units: data.classes.count)]
     for (index, layer) in all.enumerated() {
       let number = index < layers.count ? "layer \(index + 1)" : "the output layer"
       do throws(Sentence) {
         let next = try layer.facts(after: shape, isLastRecurrent: isLastRecurrent(index))
-        parameters += next.parameters
-        values += next.shape.reduce(1, *)
-        products += next.products
-        guard parameters <= Self.mostParameters else {
-          throw Sentence(
-            "the network would have \(parameters) parameters; the most is \(Self.mostParameters)")
-        }
-        guard values <= Self.mostValues / max(batch, 1) else {
-          throw Sentence(
-            "a batch of \(batch) would take \(values) numbers each, more than "
-              + "\(Self.mostValues) in all")
-        }
-        guard products <= Self.mostProducts / max(batch, 1) else {
-          throw Sentence(
-            "a batch of \(batch) would take \(products) multiplications each, more than "
-              + "\(Self.mostProducts) in all")
-        }
+        try budget.add(next)
         shape = next.shape
         facts.append(next)
       } catch {
@@ -99,38 +80,12 @@ extension TrainDesign {
     do { _ = try facts() } catch { throw ServingError(.badRequest, error.sentence) }
   }
 
-  /// The options of a trainer.
-  var options: TrainingOptions {
-    var options = TrainingOptions()
-    options.optimizer =
-      switch optimizer {
-      case .sgd: SGD(weightDecay: decay)
-      case .momentum: SGD(momentum: 0.9, weightDecay: decay)
-      case .nesterov: SGD(momentum: 0.9, nesterov: true, weightDecay: decay)
-      case .adagrad: Adagrad(weightDecay: decay)
-      case .adadelta: Adadelta(weightDecay: decay)
-      case .rmsprop: RMSProp(weightDecay: decay)
-      case .adam: Adam(weightDecay: decay)
-      }
-    options.seed = UInt64(seed)
-    options.session = Self.sessionOptions
-    return options
-  }
-
-  /// The options of all sessions of a run, which has one thread.
-  static var sessionOptions: SessionOptions {
-    var options = SessionOptions()
-    options.threads = 1
-    options.memoryLimit = 1 << 30
-    options.isBatchInvariant = false
-    options.maxPlans = 8
-    return options
-  }
-
-  /// Builds the network. Values of the layers, in order, are named as `layerNames` says.
-  func network() throws(ModelError) -> Network {
+  /// Builds the network.
+  /// - Throws: `ModelError`, `LayerProblem`
+  func network() throws -> Network {
+    let facts = try facts()
     let m = ModelBuilder(seed: UInt64(seed))
-    var x = try m.input(TrainExamples.input, Shape([.symbol("N")] + data.shape.map(Dimension.size)))
+    var x = try m.input(Network.input, Shape([.symbol("N")] + data.shape.map(Dimension.size)))
     var values: [String] = []
     for (index, layer) in layers.enumerated() {
       x = try m.scope("\(index + 1)_\(layer.kind)") { m throws(ModelError) in
@@ -144,31 +99,13 @@ extension TrainDesign {
     try m.output("scores", scores, shape: ["N", .size(data.classes.count)])
     let model = try m.model(name: "playground")
     return Network(
-      model: model,
+      model: model, shape: data.shape, output: "scores", scores: .logits,
       layers: zip(layers, values).enumerated().map { index, layer in
         let steps = model.graph.nodes.first {
-          $0.operatorType.lowercased() == layer.0.kind.rawValue && layer.0.kind.isRecurrent
+          layer.0.kind.isRecurrent && $0.operatorType.lowercased() == layer.0.kind.rawValue
             && $0.outputs[0].hasPrefix("\(index + 1)_")
         }
         return .init(kind: layer.0.kind.rawValue, value: layer.1, shown: steps?.outputs[0])
-      })
+      }, facts: facts)
   }
-}
-
-/// A model to train, and the names of the values that the page shows.
-struct Network: Sendable {
-  struct Layer: Sendable {
-    let kind: String
-    /// The name of the layer's output.
-    let value: String
-    /// The name of another value that says more: the outputs of all steps, `[steps, 1, N, units]`.
-    let shown: String?
-  }
-
-  var model: Model
-  /// The name of the input.
-  var input = TrainExamples.input
-  /// The name of the output, a score for each class.
-  var scores = "scores"
-  let layers: [Layer]
 }

@@ -8,14 +8,14 @@ struct TrainExamples: Sendable {
   let choice: DataChoice
   let train: TensorDataset
   let validation: TensorDataset
-
-  /// The name of the column of inputs.
-  static let input = "input"
+  /// The shape of an example as the network reads it: with other axes, or the middle of a picture.
+  private(set) var shape: [Int]
 
   private init(_ choice: DataChoice, train: TensorDataset, validation: TensorDataset) {
     self.choice = choice
     self.train = train
     self.validation = validation
+    shape = choice.shape
   }
 
   /// Examples that are made.
@@ -23,7 +23,7 @@ struct TrainExamples: Sendable {
   init(making choice: DataChoice) throws(DataError) {
     func dataset(_ values: [Float], _ labels: [Int64]) throws(DataError) -> TensorDataset {
       try TensorDataset([
-        .init(Self.input, Tensor(shape: [labels.count] + choice.shape, values)),
+        .init(Network.input, Tensor(shape: [labels.count] + choice.shape, values)),
         .init(Loss.labels, Tensor(shape: [labels.count], labels)),
       ])
     }
@@ -51,7 +51,7 @@ struct TrainExamples: Sendable {
   ) throws(DataError) {
     func dataset(_ source: TensorDataset, first count: Int) throws(DataError) -> TensorDataset {
       var columns = source.columns
-      columns[0].name = Self.input
+      columns[0].name = Network.input
       columns[1].name = Loss.labels
       guard count < source.count else { return try TensorDataset(columns) }
       for index in columns.indices { columns[index].tensor = columns[index].tensor.first(count) }
@@ -67,10 +67,41 @@ struct TrainExamples: Sendable {
     }
   }
 
+  /// The same examples for a network that reads another shape, which has as many numbers or is a
+  /// smaller picture.
+  func fitted(to shape: [Int]) -> TrainExamples {
+    var copy = self
+    copy.shape = shape
+    return copy
+  }
+
+  /// The batches to train on.
+  func trainBatches(size: Int, seed: UInt64) -> MappedBatches {
+    MappedBatches(train.batches(size: size, seed: seed)) { batch, _, _ in
+      batch.tensors[Network.input] = try batch.tensors[Network.input].map(fit)
+    }
+  }
+
   /// The inputs of validation examples, as float32.
-  /// - Throws: `DataError`
-  func inputs(_ examples: [Int]) throws(DataError) -> Tensor {
-    try validation.batch(of: examples).tensors[Self.input] ?? Tensor(shape: [0], [Float]())
+  func inputs(_ examples: [Int]) throws -> Tensor {
+    try validation.batch(of: examples).tensors[Network.input].map(fit)
+      ?? Tensor(shape: [0], [Float]())
+  }
+
+  private func fit(_ tensor: Tensor) throws -> Tensor {
+    let stored = tensor.shape.dropFirst()
+    if stored == shape[...] { return tensor }
+    if stored.reduce(1, *) == shape.reduce(1, *) {
+      return try tensor.reshaped(to: [tensor.shape[0]] + shape)
+    }
+    let (side, kept) = (choice.shape[1], shape[1])
+    let (margin, pixels) = ((side - kept) / 2, tensor.elements(as: Float.self))
+    return Tensor(
+      shape: [tensor.shape[0]] + shape,
+      (0..<tensor.shape[0] * kept * kept).map { index in
+        let (row, column) = (index / kept % kept, index % kept)
+        return pixels[(index / (kept * kept) * side + margin + row) * side + margin + column]
+      })
   }
 
   /// The classes of the validation examples.

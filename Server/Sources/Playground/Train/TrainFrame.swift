@@ -135,16 +135,17 @@ extension Training {
       let part = places[first..<min(first + rows, side)]
       let points = part.flatMap { y in places.flatMap { [$0, y] } }
       let values = try probe.values(
-        of: Tensor(shape: [part.count * side, 2], points), model)
-      let scores = values[network.scores].map { Array($0.elements(as: Float.self)) } ?? []
+        of: Tensor(shape: [part.count * side] + network.shape, points), model)
+      let scores = values[network.output].map { Array($0.elements(as: Float.self)) } ?? []
       for row in 0..<scores.count / 2 {
-        let probabilities = Evaluation.softmax(scores[2 * row..<2 * row + 2])
+        let probabilities = network.probabilities(scores[2 * row..<2 * row + 2])
         boundary.append(probabilities[1] - probabilities[0])
       }
       for (index, layer) in shownLayers.enumerated() {
-        guard let tensor = values[layer.element.value] else { continue }
+        guard let tensor = values[layer.element.value], tensor.shape.first == part.count * side
+        else { continue }
         let numbers = tensor.elements(as: Float.self)
-        let size = tensor.shape[1]
+        let size = tensor.shape.dropFirst().reduce(1, *)
         for row in part.indices where row % Self.unitStride == 1 {
           for column in stride(from: 1, to: side, by: Self.unitStride) {
             let start = ((row - first) * side + column) * size
@@ -194,13 +195,15 @@ extension Training {
   private func example(_ model: Model) throws -> ExampleView {
     let input = try examples.inputs([shown])
     let values = try probe.values(of: input, model)
-    let scores = values[network.scores].map { Array($0.elements(as: Float.self)) } ?? []
+    let scores = values[network.output].map { Array($0.elements(as: Float.self)) } ?? []
     return ExampleView(
       example: shown, label: examples.validationLabels[shown],
-      probabilities: Evaluation.softmax(scores), picture: examples.picture(shown),
+      probabilities: network.probabilities(scores), picture: examples.picture(shown),
       text: examples.text(shown),
       layers: shownLayers.compactMap { index, layer in
-        guard let tensor = values[layer.shown ?? layer.value] else { return nil }
+        guard let tensor = values[layer.shown ?? layer.value], !tensor.shape.isEmpty else {
+          return nil
+        }
         let shape =
           layer.shown == nil
           ? Array(tensor.shape.dropFirst()) : [tensor.shape[0], tensor.shape[3]]

@@ -11,6 +11,15 @@ struct TrainSnapshot: Sendable {
   let history: TrainHistory
   let checkpoint: Checkpoint
 
+  /// The model of a network that the page has not designed.
+  var imported: Model? {
+    guard design.imported != nil else { return nil }
+    var model = checkpoint.model
+    model.trainingInfos = []
+    model.metadata = []
+    return model
+  }
+
   private static let format = "onnx-playground-training-1"
 
   /// The part of the file that is not the model.

@@ -8,7 +8,7 @@ final class Training {
   let network: Network
   let probe: Probe
   private(set) var trainer: Trainer
-  private let batches: ShuffledBatches
+  private let batches: MappedBatches
   private let labels: [Int]
 
   /// The learning rate of the next steps.
@@ -31,14 +31,18 @@ final class Training {
 
   /// Builds the network, which must have passed `TrainDesign.facts`.
   /// - Throws: `ModelError`, `TrainingError`
-  init(_ design: TrainDesign, _ examples: TrainExamples) throws {
+  init(
+    _ design: TrainDesign, _ examples: TrainExamples, imported model: Model? = nil
+  ) throws {
     self.design = design
-    self.examples = examples
-    network = try design.network()
-    let size = try design.facts().reduce(0) { $0 + $1.shape.reduce(1, *) }
-    probe = try Probe(network, size: size)
-    trainer = try Trainer(network.model, design.options)
-    batches = examples.train.batches(size: design.batch, seed: UInt64(design.seed))
+    network =
+      try model.map { model throws in try ImportedNetwork.network(model, design) }
+      ?? design.network()
+    self.examples = examples.fitted(to: network.shape)
+    probe = try Probe(network)
+    let classes = examples.choice.classes.count
+    trainer = try Trainer(network.model, network.options(design, classes: classes))
+    batches = self.examples.trainBatches(size: design.batch, seed: UInt64(design.seed))
     labels = examples.validationLabels
     rate = design.rate
     try begin()
@@ -47,7 +51,7 @@ final class Training {
   /// Continues from a snapshot.
   /// - Throws: `TrainingError` for a checkpoint of another design
   convenience init(_ snapshot: TrainSnapshot, _ examples: TrainExamples) throws {
-    try self.init(snapshot.design, examples)
+    try self.init(snapshot.design, examples, imported: snapshot.imported)
     try snapshot.checkpoint.restore(trainer)
     rate = snapshot.rate
     history = snapshot.history
@@ -79,7 +83,7 @@ final class Training {
 
   /// Begins again with the first parameters.
   func reset() throws {
-    trainer = try Trainer(network.model, design.options)
+    trainer = try Trainer(network.model, trainer.options)
     (sum, pace, stepsPerSecond) = (StepResult(), [], 0)
     try begin()
   }
@@ -105,7 +109,7 @@ final class Training {
     if isDue { try evaluate() }
     history.add(
       CurvePoint(
-        step: step, loss: sum.loss, accuracy: sum.accuracy,
+        step: step, loss: sum.counted > 0 ? sum.loss : nil, accuracy: sum.accuracy,
         validationLoss: isDue ? evaluation?.loss : nil,
         validationAccuracy: isDue ? evaluation?.accuracy : nil))
     sum = StepResult()
@@ -120,7 +124,7 @@ final class Training {
       scores += try probe.scores(of: examples.inputs(part), model)
     }
     evaluation = Evaluation(
-      step: step, scores: scores, labels: labels, classes: examples.choice.classes.count)
+      step: step, scores: scores, labels: labels, classes: examples.choice.classes.count, network)
     lastEvaluation = ContinuousClock.now
     evaluationCost = lastEvaluation - start
   }

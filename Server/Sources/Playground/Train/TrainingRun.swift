@@ -69,8 +69,8 @@ final class TrainingRun: Sendable {
     while true {
       let now = ContinuousClock.now
       let (jobs, isRunning, hasEnded, pace) = state.withLock { state in
-        if state.listeners > 0 || !state.jobs.isEmpty { state.lastUse = now }
-        let idle = now - state.lastUse
+        if state.isRunning && state.listeners > 0 || !state.jobs.isEmpty { state.lastUse = now }
+        let idle = state.listeners > 0 ? .zero : now - state.lastUse
         if idle > Self.patience { state.isRunning = false }
         if idle > Self.lifetime { state.hasEnded = true }
         defer { state.jobs = [] }
@@ -149,9 +149,9 @@ final class TrainingRun: Sendable {
   var changes: Int { state.withLock { $0.changes } }
   /// Whether the run has been forgotten.
   var hasEnded: Bool { state.withLock { $0.hasEnded } }
-  /// When a run that neither trains nor is looked at was last used; `nil` for any other.
-  var idleSince: ContinuousClock.Instant? {
-    state.withLock { $0.isRunning || $0.listeners > 0 ? nil : $0.lastUse }
+  /// For a run that does not train, whether a page looks at it, and when it was last used.
+  var idle: (isSeen: Bool, since: ContinuousClock.Instant)? {
+    state.withLock { $0.isRunning ? nil : ($0.listeners > 0, $0.lastUse) }
   }
 
   /// Counts a page that looks at the run until `leave`.
@@ -174,56 +174,5 @@ final class TrainingRun: Sendable {
 
   private static func answer(_ error: any Error) -> any Error {
     error as? ServingError ?? ServingError(.badRequest, "\(error)")
-  }
-}
-
-/// The runs of all pages.
-final class TrainingRuns: Sendable {
-  /// The most runs at once.
-  static let most = 4
-
-  private struct State {
-    var runs: [String: TrainingRun] = [:]
-    /// Runs that are being built.
-    var coming = 0
-  }
-
-  private let state = Mutex(State())
-
-  /// Starts a run. The one that has been idle for longest makes room.
-  /// - Throws: `ServingError`
-  func start(_ make: @escaping @Sendable () throws -> Training) async throws -> TrainingRun {
-    try state.withLock { state in
-      for (name, run) in state.runs where run.hasEnded { state.runs[name] = nil }
-      if state.runs.count + state.coming >= Self.most {
-        let idle = state.runs.values.compactMap { run in run.idleSince.map { (run, $0) } }
-        guard let oldest = idle.min(by: { $0.1 < $1.1 })?.0 else {
-          throw ServingError(
-            .tooManyRequests, "\(Self.most) networks are being trained; try again later")
-        }
-        oldest.end()
-        state.runs[oldest.identifier] = nil
-      }
-      state.coming += 1
-    }
-    defer { state.withLock { $0.coming -= 1 } }
-    let run = try await TrainingRun.start(make)
-    state.withLock { $0.runs[run.identifier] = run }
-    return run
-  }
-
-  /// The run of an identifier.
-  /// - Throws: `ServingError` with status 404
-  func run(_ identifier: String) throws(ServingError) -> TrainingRun {
-    guard let run = state.withLock({ $0.runs[identifier] }), !run.hasEnded else {
-      throw ServingError(.notFound, "there is no such training run; it may have been forgotten")
-    }
-    return run
-  }
-
-  /// Ends a run.
-  func end(_ run: TrainingRun) {
-    run.end()
-    state.withLock { $0.runs[run.identifier] = nil }
   }
 }

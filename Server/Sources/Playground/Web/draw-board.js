@@ -10,6 +10,7 @@ export class Board {
   #changed;
   #cursor = { x: side / 2, y: side / 4, isDown: false, isShown: false };
   #keys = new Set();
+  #frame;
 
   constructor(changed) {
     this.#changed = changed;
@@ -72,8 +73,16 @@ export class Board {
 
   #extend(points, time) {
     this.items.at(-1).push(...points);
-    this.paint();
+    this.#paintSoon();
     this.#changed(time);
+  }
+
+  /** Draws the board with the next frame: a pen may move several times before. */
+  #paintSoon() {
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = undefined;
+      this.paint();
+    });
   }
 
   #listen() {
@@ -92,7 +101,9 @@ export class Board {
       this.#cursor.isShown = this.#cursor.isDown = false;
       this.#begin(...point(event), event.timeStamp);
     });
-    canvas.addEventListener("pointermove", (event) => {
+    // Raw events come at once, others with the next frame.
+    const move = "onpointerrawupdate" in canvas ? "pointerrawupdate" : "pointermove";
+    canvas.addEventListener(move, (event) => {
       if (event.pointerId !== pointer) return;
       const all = event.getCoalescedEvents?.() ?? [];
       this.#extend((all.length ? all : [event]).flatMap(point), event.timeStamp);

@@ -12,6 +12,7 @@ function layout({ shape }) {
   const tiles = Math.min(shape[0], maxTiles);
   if (shape[1] * shape[2] === 1) return { tiles, across: Math.ceil(tiles / 16), width: 24 };
   if (tiles === 1) return { tiles, across: 1, width: 112 };
+  if (tiles <= 3) return { tiles, across: 1, width: 84 };
   if (tiles <= 8) return { tiles, across: 1, width: 56 };
   if (tiles <= 16) return { tiles, across: 2, width: 50 };
   return { tiles, across: tiles <= 32 ? 4 : 8, width: tiles <= 32 ? 40 : 28 };

@@ -61,8 +61,10 @@ export function short(x, digits = 2) {
 export function paintGrid(canvas, numbers, rows, columns, most, options = {}) {
   const { isGrey = false, mark = -1, isOutside = () => false } = options;
   const isText = options.isText ?? rows * columns <= 49;
-  const [width, height] = isText ? [columns > 5 ? 31 : columns > 3 ? 36 : 52, columns > 3 ? 22 : 34]
-    : [options.cell ?? 8, options.cell ?? 8];
+  const isNarrow = columns > 3 && window.innerWidth < 720;
+  const cell = options.cell ?? 8;
+  const [width, height] = !isText ? [cell, cell] : isNarrow ? [95 / columns, 18]
+    : columns > 3 ? [180 / columns, 22] : [52, 34];
   const ratio = window.devicePixelRatio || 1;
   canvas.width = columns * width * ratio;
   canvas.height = rows * height * ratio;
@@ -70,7 +72,7 @@ export function paintGrid(canvas, numbers, rows, columns, most, options = {}) {
   canvas.style.height = `${rows * height}px`;
   const context = canvas.getContext("2d");
   context.scale(ratio, ratio);
-  context.font = "11px system-ui, sans-serif";
+  context.font = `${isNarrow ? 8 : columns > 5 ? 9 : 11}px system-ui, sans-serif`;
   context.textAlign = "center";
   context.textBaseline = "middle";
   const colors = palette(isGrey);
@@ -92,9 +94,11 @@ export function paintGrid(canvas, numbers, rows, columns, most, options = {}) {
     }
     if (!isText) continue;
     context.fillStyle = ink;
-    context.fillText(short(numbers[i]), x + width / 2, y + height / 2 + 0.5);
+    context.fillText(short(numbers[i], isNarrow ? 1 : 2), x + width / 2, y + height / 2 + 0.5);
   }
-  if (mark >= 0) frame(context, mark % columns * width, Math.floor(mark / columns) * height, width, height);
+  if (mark >= 0) {
+    frame(context, mark % columns * width, Math.floor(mark / columns) * height, width, height);
+  }
   return canvas;
 }
 

@@ -108,6 +108,7 @@ class DrawPage {
       this.model = model;
       this.network = new Network(this.wide, model, (index, element) => this.#pointed(index, element));
       this.bars.become(model.classes);
+      this.heat.element.hidden = !model.classes.length;
       this.unit.rest();
       this.board.frame();
       say("");

@@ -12,7 +12,7 @@ export function cloudView() {
     el("h2", {}, "What the network answers"),
     el("div", { class: "plane" }, heat, dots),
     el("p", { class: "muted legend" },
-      mark("circle"), "blue", mark("square"), "orange;",
+      mark("circle"), "blue ", mark("square"), "orange;",
       " filled: to train on, hollow: to validate with"));
   const layers = el("section", { class: "panel" },
     el("h2", {}, "What each unit answers"), units);

@@ -11,6 +11,12 @@ export const layerNames = {
   dropout: "dropout", normalization: "batch normalization", rnn: "RNN", lstm: "LSTM", gru: "GRU",
 };
 
+/** The sizes of what a layer computes. */
+function sizes({ kind, tiles: { shape } }) {
+  return ["rnn", "lstm", "gru"].includes(kind)
+    ? `${shape[0]} steps, downwards, of ${shape[1]} units` : shape.join(" × ");
+}
+
 /** A view with `open(description)` and `update(frame)`; `show(example)` asks for another one. */
 export function examplesView(show) {
   const picture = el("canvas", { class: "digit", role: "img" });
@@ -22,6 +28,8 @@ export function examplesView(show) {
   const filtersTitle = el("h2", {}, "Filters");
   const mistakes = el("div", { class: "mistakes" });
   const mistakesTitle = el("h2", {}, "Mistakes");
+  const mistakesHint = el("p", { class: "muted" }, "Validation examples that the network takes for",
+    " another class, the surest first. Choose one to see its layers.");
   const confusion = el("div", { class: "confusion" });
   const previous = el("button", { type: "button", "aria-label": "the example before" }, "‹");
   const next = el("button", { type: "button", "aria-label": "the next example" }, "›");
@@ -36,9 +44,7 @@ export function examplesView(show) {
       el("section", { class: "panel" }, filtersTitle, filters),
       el("section", { class: "panel" },
         mistakesTitle,
-        el("p", { class: "muted" }, "Validation examples that the network takes for another class,",
-          " the surest first. Choose one to see its layers."),
-        mistakes),
+        mistakesHint, mistakes),
       el("section", { class: "panel" }, el("h2", {}, "Confusion matrix"), confusion)));
   let [run, shown, seen, filterRow, layerRows] = [{}, 0, "", undefined, []];
   const step = (by) => show((shown + by + run.validationCount) % run.validationCount);
@@ -49,6 +55,7 @@ export function examplesView(show) {
     run = description;
     [seen, filterRow, layerRows] = ["", undefined, []];
     for (const part of [layers, filters, mistakes, confusion, bars]) part.replaceChildren();
+    confusion.append(confusionTable());
     bars.append(...run.classes.map((name) => el("div", { class: "bar" },
       el("span", {}, name), el("span", { class: "track" }, el("span", { class: "fill" })),
       el("span", { class: "value" }))));
@@ -78,7 +85,7 @@ export function examplesView(show) {
       if (!layerRows[index]) {
         layerRows[index] = tileRow(name);
         layers.append(
-          el("h3", {}, name, el("span", { class: "muted" }, ` ${layer.tiles.shape.join(" × ")}`)),
+          el("h3", {}, name, el("span", { class: "muted" }, ` ${sizes(layer)}`)),
           layerRows[index].node);
       }
       layerRows[index].update(layer.tiles);
@@ -100,38 +107,49 @@ export function examplesView(show) {
   function updateMistakes(view) {
     const wrong = Math.round((1 - view.accuracy) * view.count);
     mistakesTitle.textContent = `Mistakes: ${wrong} of ${view.count}`;
-    mistakes.replaceChildren(...view.mistakes.map((mistake) => {
+    mistakesHint.hidden = wrong === 0;
+    // The buttons stay the same, so that the focus does.
+    while (mistakes.children.length > view.mistakes.length) mistakes.lastChild.remove();
+    while (mistakes.children.length < view.mistakes.length) mistakes.append(mistakeButton());
+    view.mistakes.forEach((mistake, index) => {
+      const button = mistakes.children[index];
       const [is, seems] = [run.classes[mistake.label], run.classes[mistake.predicted]];
-      const button = el("button", {
-        type: "button", onclick: () => show(mistake.example),
-        "aria-label": `${is} taken for ${seems}, ${percent(mistake.probability)}: show its layers`,
-        title: `${percent(mistake.probability)} sure`,
-      });
-      if (mistake.picture) {
-        const canvas = el("canvas", { "aria-hidden": "true" });
-        paintPicture(canvas, mistake.picture);
-        button.append(canvas);
-      } else button.append(el("span", { class: "bits" }, mistake.text ?? ""));
-      button.append(el("span", {}, `${is} → ${seems}`));
-      return button;
-    }));
+      const [canvas, bits, caption] = button.children;
+      button.dataset.example = mistake.example;
+      button.title = `${percent(mistake.probability)} sure`;
+      button.setAttribute("aria-label",
+        `${is} taken for ${seems}, ${percent(mistake.probability)}: show its layers`);
+      canvas.hidden = !mistake.picture;
+      if (mistake.picture) paintPicture(canvas, mistake.picture);
+      bits.textContent = mistake.text ?? "";
+      caption.textContent = `${is} → ${seems}`;
+    });
+  }
+
+  function mistakeButton() {
+    const button = el("button", { type: "button" },
+      el("canvas", { "aria-hidden": "true" }), el("span", { class: "bits" }), el("span", {}));
+    button.addEventListener("click", () => show(Number(button.dataset.example)));
+    return button;
+  }
+
+  function confusionTable() {
+    const head = el("tr", {}, el("th", { scope: "col" }, "is \\ taken for"),
+      ...run.classes.map((name) => el("th", { scope: "col" }, name)));
+    return el("table", {}, el("tbody", {}, head, ...run.classes.map((name) => el("tr", {},
+      el("th", { scope: "row" }, name), ...run.classes.map(() => el("td", {}))))));
   }
 
   function updateConfusion(view) {
     const n = run.classes.length;
     const most = Math.max(1, ...view.confusion);
-    const head = el("tr", {}, el("th", { scope: "col" }, "is \\ taken for"),
-      ...run.classes.map((name) => el("th", { scope: "col" }, name)));
-    const rows = run.classes.map((name, row) => el("tr", {}, el("th", { scope: "row" }, name),
-      ...run.classes.map((_, column) => {
-        const count = view.confusion[row * n + column];
-        const share = Math.sqrt(count / most) * 55;
-        const tint = row === column ? "--negative" : "--positive";
-        return el("td", {
-          style: count ? `background: color-mix(in srgb, var(${tint}) ${share}%, transparent)` : null,
-        }, count ? String(count) : "");
-      })));
-    confusion.replaceChildren(el("table", {}, el("tbody", {}, head, ...rows)));
+    confusion.querySelectorAll("td").forEach((cell, index) => {
+      const count = view.confusion[index];
+      const tint = index % n === Math.floor(index / n) ? "--negative" : "--positive";
+      cell.textContent = count ? String(count) : "";
+      cell.style.background = count
+        ? `color-mix(in srgb, var(${tint}) ${55 * Math.sqrt(count / most)}%, transparent)` : "";
+    });
   }
 
   function update(frame) {

@@ -22,8 +22,8 @@ export function layerList(changed) {
   const problem = el("p", { class: "problem", role: "alert" });
   const kind = el("select", { "aria-label": "kind of the new layer" }, ...options("dense"));
   const add = el("button", { type: "button" }, "Add layer");
-  const node = el("div", {}, input, list, output, problem,
-    el("div", { class: "row" }, kind, add));
+  const adding = el("div", { class: "row" }, kind, add);
+  const node = el("div", {}, input, list, output, problem, adding);
   let layers = [];
 
   add.addEventListener("click", () => {
@@ -102,7 +102,21 @@ export function layerList(changed) {
       : "";
     problem.textContent = wrong?.sentence ?? "";
   }
-  return { node, set, report, get layers() { return layers; } };
+  /** Shows a network that was not designed here, and lets nobody edit it. */
+  function showFixed(kinds, facts) {
+    layers = [];
+    input.textContent = "A network of ConvNetJS. Another example begins a new one.";
+    list.replaceChildren(...kinds.map((kind, index) => el("li", {},
+      el("div", { class: "row head" }, layerNames[kind] ?? kind),
+      el("p", { class: "muted facts" }, describe(facts[index])))));
+    output.textContent = problem.textContent = "";
+  }
+
+  return {
+    node, set, report, showFixed,
+    get layers() { return layers; },
+    set isFixed(value) { adding.hidden = value; },
+  };
 }
 
 function describe({ shape, parameters }) {

@@ -54,7 +54,9 @@ export async function mount(root) {
     data.node, el("fieldset", {}, el("legend", {}, "Network"), layers.node), others.node,
     el("fieldset", {}, el("legend", {}, "Save and load"),
       el("div", { class: "row" }, saveModel, saveRun, load, look, file),
-      el("p", { class: "muted" }, "Both files hold the whole run; training continues from them.")));
+      el("p", { class: "muted" },
+        "Both files hold the whole run; training continues from them. Networks of ConvNetJS are",
+        " loaded, too.")));
   const lossCurve = curves("Loss", "loss", "validationLoss", (x) => +x.toPrecision(2) + "");
   const accuracyCurve = curves(
     "Accuracy", "accuracy", "validationAccuracy", (x) => `${Math.round(100 * x)} %`, 1);
@@ -78,7 +80,13 @@ export async function mount(root) {
     data: data.value, layers: layers.layers, rate: Number(rate.value), ...others.value,
   });
 
+  /** Whether the network is one that the page cannot build anew. */
+  function setFixed(value) {
+    layers.isFixed = others.node.disabled = value;
+  }
+
   function setDesign(design) {
+    setFixed(false);
     data.set(design.data);
     layers.set(design.layers);
     others.set(design);
@@ -101,7 +109,7 @@ export async function mount(root) {
 
   function dataChanged(before) {
     const wanted = family(data.value.kind);
-    if (wanted === family(before)) return changed();
+    if (wanted === family(before) && !others.node.disabled) return changed();
     const index = choices.presets.findIndex(({ design }) => family(design.data.kind) === wanted);
     const kind = data.value.kind;
     preset.value = index;
@@ -210,6 +218,7 @@ export async function mount(root) {
 
   async function change(body) {
     try {
+      if (!run && others.node.disabled) throw new Error("Load the network again to train it.");
       if (!run) await create();
       await api(`${base}/runs/${run.run}/set`, body);
     } catch (error) { say(error.message, true); }
@@ -230,7 +239,10 @@ export async function mount(root) {
       checking++;
       preset.value = "";
       setDesign({ ...description.design, rate: description.rate });
-      layers.report(description.layers, undefined, inputShape[family(data.value.kind)]);
+      if (description.design.imported) {
+        setFixed(true);
+        layers.showFixed(description.kinds, description.layers);
+      } else layers.report(description.layers, undefined, inputShape[family(data.value.kind)]);
       open(description);
       say(`Loaded ${file.files[0].name}.`);
     } catch (error) { say(error.message, true); }

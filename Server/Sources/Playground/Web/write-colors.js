@@ -65,7 +65,9 @@ const short = (x) => (x < 0 ? `−${-x}` : `${x}`);
 
 /** A scale for a gate (0 to 1), a candidate or hidden state (-1 to 1), or cells of any size. */
 export function gateScale(letter, values, title) {
-  if (["i", "f", "o", "z", "r"].includes(letter)) return new Scale(0, 1, { middle: 0.5, title, format: short });
+  if (["i", "f", "o", "z", "r"].includes(letter)) {
+    return new Scale(0, 1, { middle: 0.5, title, format: short });
+  }
   if (letter !== "C") return new Scale(-1, 1, { middle: 0, title, format: short });
   let most = 1;
   for (const x of values) most = Math.max(most, Math.abs(x));

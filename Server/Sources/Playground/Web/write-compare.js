@@ -13,7 +13,7 @@ export function compare(page) {
   const root = el("div", {},
     el("p", { class: "muted" },
       `Every model continues the same prompt with the same seed and temperature, at most ${limit} `
-      + "characters, coloured by its own surprise. Below: how surprising each finds the text above."),
+      + "characters, coloured by its own surprise. Below: how surprising it finds the text above."),
     el("div", { class: "row write-legends" }, surprise.legend()), columns);
   const state = { key: "", running: null, columns: [] };
 
@@ -55,7 +55,7 @@ export function compare(page) {
           steps.push(step);
           text.append(step.text, step.isPrompt);
         },
-        end({ seconds }) { speed = `${Math.round(steps.length / seconds).toLocaleString("en")} characters a second`; },
+        end({ seconds }) { speed = Math.round(steps.length / seconds).toLocaleString("en"); },
       }, { signal });
       const read = [];
       await events("playground/write/text", {
@@ -63,7 +63,8 @@ export function compare(page) {
       }, { token: (step) => read.push(step) }, { signal });
       const all = read.map((_, i) => bits(read, i)).filter((x) => x !== null);
       const mean = all.reduce((sum, x) => sum + x, 0) / Math.max(1, all.length);
-      result.textContent = `The text above: ${mean.toFixed(2)} bits per character. ${speed}.`;
+      result.textContent = `The text above: ${mean.toFixed(2)} bits per character. `
+        + `${speed} characters a second.`;
     }
     return { root: el("div", {}, el("h3", {}, name), text.root, result), run, text };
   }

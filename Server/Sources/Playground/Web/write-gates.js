@@ -1,4 +1,4 @@
-// The gates and states of a recurrent layer as colours of the text, and all its units as a heat map.
+// The gates and states of a recurrent layer as colours of the text, and a heat map of all units.
 import { el, paint, values } from "./ui.js";
 import { gateScale, number } from "./write-colors.js";
 import { spoken } from "./write-text.js";
@@ -9,14 +9,15 @@ const limit = 500;
 /** The view “Gates”. */
 export function gates(page) {
   const layer = el("select", { onchange: () => load() });
-  const parts = el("div", { class: "write-choice", role: "radiogroup", "aria-label": "Gate or state" });
+  const parts = el("div", {
+    class: "write-choice", role: "radiogroup", "aria-label": "Gate or state",
+  });
   const unit = el("input", {
     type: "number", min: "0", value: "0", class: "write-number",
     oninput: () => choose(unit.valueAsNumber),
   });
   const order = el("select", { onchange: () => draw() },
-    ...[["number", "number"], ["mean", "mean"], ["change", "change"]]
-      .map(([value, name]) => el("option", { value }, name)));
+    ...["number", "mean", "change"].map((name) => el("option", { value: name }, name)));
   const legend = el("div");
   const canvas = el("canvas", { role: "img" });
   const row = el("div", { class: "write-map-row" });
@@ -29,10 +30,11 @@ export function gates(page) {
   const layerLabel = el("label", {}, "Layer", layer);
   const note = el("p", { class: "muted" });
   const root = el("div", {}, note,
-    el("div", { class: "row" }, layerLabel, parts, el("label", {}, "Unit", unit), el("label", {}, "Rows by", order)),
+    el("div", { class: "row" }, layerLabel, parts, el("label", {}, "Unit", unit),
+      el("label", {}, "Rows by", order)),
     el("div", { class: "row write-legends" }, legend, caption),
-    el("p", { class: "muted" }, "All units, one row each; a column is a character. Click a row to see "
-      + "it in the text, or use the arrow keys."),
+    el("p", { class: "muted" }, "All units, one row each; a column is a character. Click a row to "
+      + "see it in the text, or use the arrow keys."),
     map);
   const state = { answer: null, numbers: [], part: 0, unit: 0, key: "", rows: [] };
 
@@ -47,7 +49,7 @@ export function gates(page) {
     if (!text) return;
     if (name !== state.key) {
       const answer = await page.ask("gates", wish, caption);
-      if (!answer || page.view.id !== "gates") return;
+      if (!answer) return;
       const isOther = answer.kind !== state.answer?.kind || answer.units !== state.answer?.units;
       state.key = name;
       state.answer = answer;
@@ -112,9 +114,10 @@ export function gates(page) {
     legend.replaceChildren(colors.legend());
     state.rows = sorted();
     const numbers = new Float32Array(units * pieces.length);
+    const all = state.numbers[state.part];
     state.rows.forEach((u, place) => {
       for (let t = 0; t < pieces.length; t++) {
-        numbers[place * pieces.length + t] = colors.position(state.numbers[state.part][t * units + u]);
+        numbers[place * pieces.length + t] = colors.position(all[t * units + u]);
       }
     });
     paint(canvas, numbers, units, pieces.length, 1);
@@ -147,8 +150,8 @@ export function gates(page) {
     }
     line.style.left = `${(100 * at) / pieces.length}%`;
     line.style.width = `${100 / pieces.length}%`;
-    caption.textContent = `Unit ${state.unit}, ${parts[state.part].name}, after ${spoken(pieces[at])}: `
-      + number(value(at));
+    caption.textContent = `Unit ${state.unit}, ${parts[state.part].name}, `
+      + `after ${spoken(pieces[at])}: ${number(value(at))}`;
   }
 
   function choose(wanted) {

@@ -3,7 +3,7 @@ import { el, values } from "./ui.js";
 import { gateScale, number } from "./write-colors.js";
 import { spoken } from "./write-text.js";
 
-/** The most and the fewest characters that the server searches. */
+/** The fewest and the most characters that the server searches. */
 const limits = [40, 2000];
 
 /** What a unit may follow: the server's name, the name on the page, and the name in a sentence. */
@@ -43,7 +43,7 @@ export function memory(page) {
       + "the text; the second half, which had no part in the choice, shows whether that holds."),
     el("div", { class: "row" }, el("label", {}, "Follow", feature), markedLabel, find),
     verdict, results);
-  const state = { answer: null, chosen: 0, numbers: [], key: "" };
+  const state = { answer: null, chosen: 0, numbers: [], key: "", what: "", timer: 0 };
 
   function pickFeature() {
     offer();
@@ -61,21 +61,20 @@ export function memory(page) {
       model: page.model, text, feature: feature.value,
       substring: feature.value === "substring" ? marked.value : undefined,
     };
-    const key = page.key();
+    clearTimeout(state.timer);
+    const [, , what] = features.find(([value]) => value === feature.value);
+    state.key = "";
     verdict.textContent = "searching…";
     const answer = await page.ask("neurons", wish, verdict);
-    if (key !== page.key() || page.view.id !== "memory") {
-      state.key = "";
-      verdict.textContent = "";
-      return;
-    }
+    if (answer === undefined) return;
+    state.key = page.key();
+    state.answer = answer;
     if (!answer) {
-      state.answer = null;
       results.hidden = true;
       page.text.paint(() => null);
       return;
     }
-    Object.assign(state, { answer, chosen: 0, key });
+    Object.assign(state, { chosen: 0, what });
     state.numbers = answer.units.map((unit) => values(unit.values));
     draw();
   }
@@ -101,8 +100,7 @@ export function memory(page) {
     + `${page.layers.length > 1 ? ` of ${unit.layer}` : ""})`;
 
   function sentence() {
-    const { units: [best], verdict, candidates } = state.answer;
-    const what = features.find(([value]) => value === feature.value)[2];
+    const { what, answer: { units: [best], verdict, candidates } } = state;
     const found = `${name(best)}, the best of ${candidates} states: correlation `
       + `${signed(best.first)} in the first half, ${signed(best.second)} in the second`;
     if (verdict === "follows") return `Found: ${found}. It follows ${what}.`;
@@ -115,14 +113,21 @@ export function memory(page) {
     verdict.textContent = sentence();
     results.hidden = false;
     list.replaceChildren(el("caption", { class: "muted" }, "Correlation with the feature"),
-      el("tr", {}, ...["unit", "1st half", "2nd half"].map((title) => el("th", { scope: "col" }, title))),
+      el("tr", {}, ...["unit", "1st half", "2nd half"]
+        .map((title) => el("th", { scope: "col" }, title))),
       ...state.answer.units.map((unit, index) => el("tr", {},
         el("th", { scope: "row" }, el("button", {
           type: "button", "aria-pressed": index === state.chosen ? "true" : "false",
-          onclick: () => { state.chosen = index; draw(); list.querySelectorAll("button")[index].focus(); },
+          onclick: () => pick(index),
         }, `${unit.letter} ${unit.unit}`), page.layers.length > 1 ? ` ${unit.layer}` : ""),
         correlation(unit.first), correlation(unit.second))));
     show();
+  }
+
+  function pick(index) {
+    state.chosen = index;
+    draw();
+    list.querySelectorAll("button")[index].focus();
   }
 
   function correlation(x) {
@@ -153,25 +158,26 @@ export function memory(page) {
     const most = Math.max(...answer.feature);
     const [low, high] = [Math.min(...numbers[chosen]), Math.max(...numbers[chosen])];
     const x = (i) => ((i + 0.5) * width) / count;
-    const path = (f) => Array.from({ length: count }, (_, i) => `${x(i)},${f(i).toFixed(1)}`).join(" ");
+    /** The points of a line through numbers between 0 and 1. */
+    const path = (f) => Array.from({ length: count }, (_, i) => (
+      `${x(i).toFixed(1)},${(height - 4 - f(i) * (height - 8)).toFixed(1)}`)).join(" ");
     const middle = x(answer.half - 0.5);
     chart.replaceChildren(
       el("svg", {
         viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img",
-        "aria-label": `The feature and the state of ${name(answer.units[chosen])} at ${count} characters`,
+        "aria-label": `The feature and the state of ${name(answer.units[chosen])} at ${count} `
+          + "characters",
       },
       el("line", { x1: middle, x2: middle, y1: 0, y2: height, class: "half" }),
+      el("polyline", { class: "feature", points: path((i) => answer.feature[i] / most) }),
       el("polyline", {
-        class: "feature",
-        points: path((i) => height - 4 - (answer.feature[i] / most) * (height - 8)),
-      }),
-      el("polyline", {
-        class: "unit",
-        points: path((i) => height - 4 - ((numbers[chosen][i] - low) / (high - low || 1)) * (height - 8)),
+        class: "unit", points: path((i) => (numbers[chosen][i] - low) / (high - low || 1)),
       })),
       el("p", { class: "muted write-key" },
-        el("span", { class: "feature" }, isSwitch ? "feature (underlined in the text)" : `feature (0 to ${most})`),
-        el("span", { class: "unit" }, `unit (${number(low)} to ${number(high)})`), el("span", { class: "half" }, "half of the text")));
+        el("span", { class: "feature" },
+          isSwitch ? "feature (underlined in the text)" : `feature (0 to ${most})`),
+        el("span", { class: "unit" }, `unit (${number(low)} to ${number(high)})`),
+        el("span", { class: "half" }, "half of the text")));
   }
 
   return {

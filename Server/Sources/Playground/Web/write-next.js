@@ -25,9 +25,9 @@ export function guesses(page) {
   const legends = el("div", { class: "row write-legends" }, surprise.legend(), probable.legend());
   const root = el("div", {},
     el("p", { class: "muted" },
-      "The text is coloured by surprise: how unlikely the model found each character before it read "
-      + "it. Below each character of the strip stand the five that the model thought likeliest to "
-      + "come next; the one that came has a frame."),
+      "The text is coloured by surprise: how unlikely the model found each character before it "
+      + "read it. Below each character of the strip stand the five that the model thought likeliest "
+      + "to come next; the one that came has a frame."),
     legends, strip,
     el("div", { class: "columns write-detail" }, el("div", {}, caption, bars), total));
   let first = 0;
@@ -67,8 +67,8 @@ export function guesses(page) {
     const came = page.steps[page.text.cursor + 1];
     caption.textContent = `After ${spoken(step.text)}`
       + (came ? ` came ${spoken(came.text)}, with probability ${percent(came.probability)}.` : ":");
-    bars.append(el("tr", {}, el("th", { scope: "col" }, "next"), el("th", { scope: "col" }, "model"),
-      el("th", { scope: "col" }, `at temperature ${page.temperature}`)));
+    bars.append(el("tr", {}, ...["next", "model", `at temperature ${page.temperature}`]
+      .map((title) => el("th", { scope: "col" }, title))));
     for (const guess of step.next) {
       bars.append(el("tr", { class: guess.text === came?.text ? "came" : "" },
         el("th", { scope: "row" }, shown(guess.text)),
@@ -84,8 +84,8 @@ export function guesses(page) {
 
   function drawTotal() {
     const parts = [["read", true], ["written", false]].map(([name, isPrompt]) => {
-      const all = page.steps.map((step, i) => (step.isPrompt === isPrompt ? bits(page.steps, i) : null))
-        .filter((x) => x !== null);
+      const all = page.steps.map((_, i) => bits(page.steps, i))
+        .filter((x, i) => x !== null && page.steps[i].isPrompt === isPrompt);
       const mean = all.reduce((sum, x) => sum + x, 0) / all.length;
       return all.length ? `${mean.toFixed(2)} bits per character ${name}` : null;
     }).filter(Boolean);

@@ -4,7 +4,7 @@ import { Scale } from "./write-colors.js";
 import { shown, spoken } from "./write-text.js";
 
 /** The most characters before the prediction. */
-const window = 100;
+const reach = 100;
 /** The decades of the chart. */
 const decades = 8;
 
@@ -12,7 +12,9 @@ const decades = 8;
 export function sensitivity(page) {
   const caption = el("p", { class: "write-caption", "aria-live": "polite" });
   const chart = el("div", { class: "write-chart" });
-  const rows = el("div", { class: "write-rows", tabindex: "0", role: "group", "aria-label": "Coloured texts" });
+  const rows = el("div", {
+    class: "write-rows", tabindex: "0", role: "group", "aria-label": "Coloured texts",
+  });
   const sentences = el("ul", { class: "write-sentences" });
   const meaning = el("p");
   const scale = new Scale(-4, 0, {
@@ -21,8 +23,8 @@ export function sensitivity(page) {
   const root = el("div", {},
     el("p", { class: "muted" },
       "The gradient of the best next character's score by each earlier input, computed by "
-      + "backpropagation through time: its norm, relative to the largest. Choose a character of the "
-      + "text (click, or Enter) to see what the prediction after it depends on."),
+      + "backpropagation through time: its norm, relative to the largest. Choose a character of "
+      + "the text (click, or Enter) to see what the prediction after it depends on."),
     caption, el("div", { class: "row write-legends" }, scale.legend()),
     chart, rows, sentences, meaning);
   const state = { key: "", results: [], end: 0 };
@@ -30,7 +32,7 @@ export function sensitivity(page) {
   async function update() {
     const pieces = page.pieces();
     const at = page.chosen >= 0 ? page.chosen : pieces.length - 1;
-    const part = pieces.slice(Math.max(0, at + 1 - window), at + 1);
+    const part = pieces.slice(Math.max(0, at + 1 - reach), at + 1);
     const names = comparable();
     const key = JSON.stringify([part, names]);
     if (part.length < 2) {
@@ -39,33 +41,27 @@ export function sensitivity(page) {
       return;
     }
     if (key !== state.key) {
-      state.key = key;
+      state.key = "";
       const found = [];
       for (const model of names) {
         const answer = await page.ask("sensitivity", { model, text: part.join("") }, caption);
-        if (!answer || state.key !== key) return;
+        if (!answer) return;
         found.push({ model, ...answer, logs: logarithms(values(answer.values)) });
       }
-      state.results = found;
+      Object.assign(state, { key, results: found });
     }
     state.end = at;
-    if (page.view.id === "sensitivity") draw();
+    draw();
   }
 
-  /** The chosen model first, then the others of the same vocabulary, at most one of each kind. */
+  /** The first model of each kind of layer that has the vocabulary of the chosen model. */
   function comparable() {
     const own = page.models.find(({ name }) => name === page.model);
-    const kinds = new Set();
-    return [own, ...page.models].filter((model) => {
-      const kind = model.layers[0]?.kind;
-      if (!kind || kinds.has(kind) || model.vocabulary.join() !== own.vocabulary.join()) return false;
-      return kinds.add(kind);
-    }).map(({ name }) => name)
-      .sort((a, b) => order(a) - order(b));
+    const same = [own, ...page.models]
+      .filter(({ vocabulary }) => vocabulary.join() === own.vocabulary.join());
+    return ["LSTM", "GRU", "RNN"]
+      .map((kind) => same.find(({ layers }) => layers[0]?.kind === kind)?.name).filter(Boolean);
   }
-
-  const order = (name) => ["LSTM", "GRU", "RNN"]
-    .indexOf(page.models.find((model) => model.name === name).layers[0].kind);
 
   function draw() {
     const { results } = state;
@@ -85,7 +81,8 @@ export function sensitivity(page) {
     const own = state.results.find(({ model }) => model === page.model) ?? state.results[0];
     if (!own) return;
     const start = state.end + 1 - own.logs.length;
-    page.text.paint((i) => (i >= start && i <= state.end ? scale.style(own.logs[i - start]) : null));
+    page.text.paint((i) => (
+      i >= start && i <= state.end ? scale.style(own.logs[i - start]) : null));
   }
 
   function row({ kind, pieces, logs }) {
@@ -110,11 +107,15 @@ export function sensitivity(page) {
     });
     for (let d = 0; d <= decades; d++) {
       svg.append(el("line", { x1: left, x2: width - 8, y1: y(-d), y2: y(-d), class: "grid" }),
-        el("text", { x: left - 8, y: y(-d) + 4, "text-anchor": "end" }, d % 2 ? "" : d ? `10${superscript(-d)}` : "1"));
+        el("text", { x: left - 8, y: y(-d) + 4, "text-anchor": "end" },
+          d % 2 ? "" : d ? `10${superscript(-d)}` : "1"));
     }
-    for (let back = 0; back < count; back += count > 60 ? 20 : count > 30 ? 10 : 5) {
-      svg.append(el("text", { x: back ? x(count - 1 - back) : width - 8, y: height - 12, "text-anchor": back ? "middle" : "end" },
-        back ? `−${back}` : "last"));
+    const last = { x: width - 8, y: height - 12, "text-anchor": "end" };
+    svg.append(el("text", last, "last"));
+    const step = count > 60 ? 20 : count > 30 ? 10 : 5;
+    for (let back = step; back < count; back += step) {
+      const place = { ...last, x: x(count - 1 - back), "text-anchor": "middle" };
+      svg.append(el("text", place, `−${back}`));
     }
     for (const { kind, logs } of results) {
       svg.append(el("polyline", {
@@ -134,17 +135,18 @@ export function sensitivity(page) {
     const layers = page.models.find(({ name }) => name === model).layers.length;
     const back = Math.min(40, logs.length - 1);
     const rate = decay(logs);
-    return `${kind}${layers > 1 ? ` (${layers} layers)` : ""}: ${back} characters back the gradient is ${exact(smoothed(logs, back))} of the `
-      + `largest; it shrinks by a factor of ten ${rate > 0 ? `every ${(1 / rate).toFixed(0)} characters` : "nowhere"}.`;
+    return `${kind}${layers > 1 ? ` (${layers} layers)` : ""}: ${back} characters back the `
+      + `gradient is ${exact(smoothed(logs, back))} of the largest`
+      + (rate > 0 ? `; it shrinks tenfold every ${(1 / rate).toFixed(0)} characters.` : ".");
   }
 
-  /** What the lines mean, and what they show here, which need not be what theory leads one to expect. */
+  /** What the lines mean, and what they show here, be it what theory lets one expect or not. */
   function lesson() {
     const theory = "Each character back multiplies the gradient once more: in a plain RNN by its "
       + "recurrent weights and the slope of tanh, along the cell of an LSTM by the forget gate. "
       + "Factors below 1 make it vanish exponentially, a straight line on this axis.";
     const [lstm, rnn] = ["LSTM", "RNN"].map((kind) => state.results.find((x) => x.kind === kind));
-    if (!lstm || !rnn) return theory;
+    if (!lstm || !rnn || lstm.logs.length < 20 || decay(lstm.logs) <= 0) return theory;
     const ratio = decay(rnn.logs) / decay(lstm.logs);
     const result = ratio > 1.25
       ? "Here it vanishes faster in the RNN, as theory leads one to expect."
@@ -164,10 +166,10 @@ export function sensitivity(page) {
 /** Base-10 logarithms relative to the largest; -12 for zeros. */
 function logarithms(numbers) {
   const most = Math.max(...numbers);
-  return Array.from(numbers, (x) => (x > 0 && most > 0 ? Math.max(-12, Math.log10(x / most)) : -12));
+  return Array.from(numbers, (x) => (x > 0 ? Math.max(-12, Math.log10(x / most)) : -12));
 }
 
-/** The mean of the logarithms of the five characters around the one that is `back` before the last. */
+/** The mean of the logarithms of five characters, the third of them `back` before the last. */
 function smoothed(logs, back) {
   const at = logs.length - 1 - back;
   const part = logs.slice(Math.max(0, at - 2), at + 3);

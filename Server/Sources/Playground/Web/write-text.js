@@ -9,8 +9,8 @@ export function spoken(piece) {
   return piece === "\n" ? "line end" : piece === " " ? "space" : `“${shown(piece)}”`;
 }
 
-/** A text. `oncursor(index)` is told where the cursor is, `onchoose(index)` of clicks and Enter, and
- *  `onmark(text)` of a part that the reader selects. */
+/** A text. `oncursor(index)` is told where the cursor is, `onchoose(index)` of clicks and Enter,
+ *  and `onmark(text)` of a part that the reader selects. */
 export class TextView {
   constructor({ oncursor, onchoose, onmark }) {
     this.hooks = { oncursor, onchoose, onmark };

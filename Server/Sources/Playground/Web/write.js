@@ -33,13 +33,20 @@ class Page {
   pieces() { return this.steps.map(({ text }) => text); }
   key() { return `${this.model}\n${this.pieces().join("")}`; }
 
-  /** The answer of the server, or `null` after saying why there is none, also in `caption`. */
+  /** The answer of the server; `null` after saying why there is none, also in `caption`;
+   *  `undefined` if the reader has gone on to another text, view or question meanwhile. */
   async ask(path, wish, caption) {
+    const question = { key: this.key(), view: this.view };
+    this.question = question;
+    const isOld = () => this.question !== question || this.view !== question.view
+      || this.key() !== question.key;
     try {
       const answer = await api(`playground/write/${path}`, wish);
+      if (isOld()) return undefined;
       say("");
       return answer;
     } catch (error) {
+      if (isOld()) return undefined;
       say(error.message, true);
       caption.textContent = `No answer: ${error.message}.`;
       return null;
@@ -53,8 +60,8 @@ export async function mount(root) {
   const catalog = await api("playground/write/models");
   page.models = catalog.models;
   if (!page.models.length) {
-    root.append(el("p", {}, "The folder has no language model: one with an input of tokens, an output "
-      + "of logits, and its characters in the metadata “vocabulary”."));
+    root.append(el("p", {}, "The folder has no language model: one with an input of tokens, an "
+      + "output of logits, and its characters in the metadata “vocabulary”."));
     return {};
   }
   const prompts = [...catalog.prompts, passage];
@@ -77,12 +84,15 @@ export async function mount(root) {
 
 /** Tabs: what the colours of the text show. */
 function tabs(page) {
-  const list = el("div", { class: "write-tabs", role: "tablist", "aria-label": "What the colours show" });
+  const list = el("div", {
+    class: "write-tabs", role: "tablist", "aria-label": "What the colours show",
+  });
   const panels = page.views.map((view) => el("div", {
     role: "tabpanel", id: `write-panel-${view.id}`, "aria-labelledby": `write-tab-${view.id}`,
   }, view.root));
   const buttons = page.views.map((view, index) => el("button", {
-    type: "button", role: "tab", id: `write-tab-${view.id}`, "aria-controls": `write-panel-${view.id}`,
+    type: "button", role: "tab", id: `write-tab-${view.id}`,
+    "aria-controls": `write-panel-${view.id}`,
     onclick: () => open(index),
     onkeydown: (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -112,10 +122,10 @@ function tabs(page) {
 function form(page, prompts) {
   const model = el("select", { id: "write-model", onchange: write },
     ...page.models.map(({ name, layers }) => el("option", { value: name },
-      layers.length ? `${name} (${layers.length > 1 ? `${layers.length} × ` : ""}${layers[0].kind})` : name)));
+      `${name}${layers.length ? ` (${layers.map(({ kind }) => kind).join(", ")})` : ""}`)));
   if (page.models.some(({ name }) => name === "char_lstm")) model.value = "char_lstm";
   const prompt = el("textarea", { id: "write-prompt", rows: "3", spellcheck: "false" });
-  const preset = el("select", { id: "write-preset", onchange: () => { fill(prompts[preset.value]); write(); } },
+  const preset = el("select", { id: "write-preset", onchange: begin },
     ...prompts.map(({ name }, index) => el("option", { value: index }, name)));
   const temperature = slider("write-temperature", "Temperature", 0, 2, 0.05, 0.7,
     (x) => (x === 0 ? "0: the likeliest" : x.toFixed(2)));
@@ -129,7 +139,9 @@ function form(page, prompts) {
     onclick: () => { seed.value = Math.floor(Math.random() * 10000); write(); },
   }, "⚄");
   const start = el("button", { type: "submit", class: "primary", id: "write-start" }, "Write");
-  const stopButton = el("button", { type: "button", id: "write-stop", disabled: true, onclick: stop }, "Stop");
+  const stopButton = el("button", {
+    type: "button", id: "write-stop", disabled: true, onclick: stop,
+  }, "Stop");
   const done = el("p", { class: "muted", id: "write-done", "aria-live": "polite" });
   const presetIndex = Math.max(0, prompts.findIndex(({ name }) => name === "romeo"));
   preset.value = presetIndex;
@@ -139,6 +151,11 @@ function form(page, prompts) {
     prompt.value = text;
     if (count !== undefined) length.set(count);
     else if (length.value === 0) length.set(300);
+  }
+
+  function begin() {
+    fill(prompts[preset.value]);
+    write();
   }
 
   function stop() { running?.abort(); }
@@ -173,7 +190,10 @@ function form(page, prompts) {
           done.textContent = `read ${count - written}, wrote ${written}: `
             + `${Math.round(count / seconds).toLocaleString("en")} characters a second`;
         },
-        failure({ error }) { say(error, true); },
+        failure({ error }) {
+          say(error, true);
+          done.textContent = `stopped: ${error}`;
+        },
       }, { signal: own.signal });
     } catch (error) {
       if (error.name !== "AbortError") {

@@ -2,13 +2,18 @@ import Dispatch
 import Serving
 import Synchronization
 
-/// Places for work that takes long, such as gates of a whole text. It computes on threads of its own,
+/// Places for work that takes long, such as gates of a whole text or a heat map. It computes on threads of its own,
 /// so that the threads of Swift's concurrency stay free.
 final class WorkDesk: Sendable {
   private let places: Int
+  private let kind: String
   private let taken = Mutex(0)
 
-  init(places: Int) { self.places = places }
+  /// - Parameter kind: what is worked on, for the error
+  init(places: Int, kind: String = "texts") {
+    self.places = places
+    self.kind = kind
+  }
 
   /// Takes a place, which is free again when nobody refers to it any more.
   /// - Throws: `ServingError` with status 429 if all are taken
@@ -19,7 +24,7 @@ final class WorkDesk: Sendable {
       return true
     }
     guard isFree else {
-      throw ServingError(.tooManyRequests, "\(places) texts are being worked on; try again soon")
+      throw ServingError(.tooManyRequests, "\(places) \(kind) are being worked on; try again soon")
     }
     return Place(self)
   }

@@ -27,11 +27,15 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   private var arrival: Scheduled<Void>?
   private var departure: Scheduled<Void>?
   private var end: Scheduled<Void>?
+  private var stop: Scheduled<Void>?
 
   init(_ limits: ConnectionLimits) { self.limits = limits }
 
+  func handlerAdded(context: ChannelHandlerContext) { limits.connectionOpened() }
+
   func handlerRemoved(context: ChannelHandlerContext) {
-    for timer in [arrival, departure, end] { timer?.cancel() }
+    limits.connectionClosed()
+    for timer in [arrival, departure, end, stop] { timer?.cancel() }
     limits.release(bodies.reduce(0, +))
     bodies = []
   }
@@ -187,11 +191,16 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    if event is ChannelShouldQuiesceEvent {
-      isStopping = true
-      if end == nil { closeLater(in: limits.stopTimeout, context: context) }
+    guard event is ChannelShouldQuiesceEvent else {
+      context.fireUserInboundEventTriggered(event)
+      return
     }
-    context.fireUserInboundEventTriggered(event)
+    isStopping = true
+    if end == nil { closeLater(in: limits.stopTimeout, context: context) }
+    // Hummingbird's handler closes a connection without requests. One may be on its way.
+    stop = schedule(in: limits.stopDelay, context: context) { _, context in
+      context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+    }
   }
 
   private func schedule(

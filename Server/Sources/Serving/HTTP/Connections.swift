@@ -11,11 +11,12 @@ extension InferenceServer {
   /// HTTP/1.1 with limits on each connection.
   func connections() -> HTTPServerBuilder {
     let limits = ConnectionLimits(options)
-    return .http1(
-      configuration: .init(
-        additionalChannelHandlers: [ConnectionGuard(limits), clients.makeHandler()],
-        idleTimeout: TimeAmount(options.idleTimeout),
-        httpDecoderConfiguration: Self.headLimits))
+    let configuration = HTTP1Channel.Configuration(
+      additionalChannelHandlers: [ConnectionGuard(limits), clients.makeHandler()],
+      idleTimeout: TimeAmount(options.idleTimeout), httpDecoderConfiguration: Self.headLimits)
+    return HTTPServerBuilder { responder in
+      AcceptedChannel(http: HTTP1Channel(responder: responder, configuration: configuration))
+    }
   }
 
   /// The most connections that are open at once: further ones wait until one is closed.

@@ -1,4 +1,5 @@
 import Hummingbird
+import NIOHTTP1
 import ONNX
 
 extension ServingError: HTTPResponseError {
@@ -29,6 +30,9 @@ struct ErrorMiddleware: RouterMiddleware {
         .response(from: request, context: context)
     } catch let error as HTTPError {
       return ServingError(error.status, error.body ?? error.status.reasonPhrase.lowercased())
+        .response(from: request, context: context)
+    } catch let error as HTTPParserError {
+      return ServingError(.badRequest, "the request is not valid HTTP/1.1: \(error)")
         .response(from: request, context: context)
     } catch let error as ModelError {
       return ServingError(error).response(from: request, context: context)

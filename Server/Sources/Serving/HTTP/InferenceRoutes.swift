@@ -10,7 +10,9 @@ extension InferenceServer {
     v2.only(.get, "health/live") { _, _ in Response(json: ["live": true]) }
     v2.only(.get, "health/ready") { _, _ in
       let isReady = !lifetime.isStopping
-      return Response(status: isReady ? .ok : .serviceUnavailable, json: ["ready": isReady])
+      // KServe's text has `live` here, its OpenAPI description `ready`.
+      return Response(
+        status: isReady ? .ok : .serviceUnavailable, json: ["live": true, "ready": isReady])
     }
     for path in ["models/{model}", "models/{model}/versions/{version}"] {
       let model = v2.group(RouterPath(path))

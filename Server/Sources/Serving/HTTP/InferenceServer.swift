@@ -72,8 +72,8 @@ public struct InferenceServer: Sendable {
     }
     do { try await run(application(router, onRunning: onRunning)) } catch let error as IOError {
       throw failure(String(cString: strerror(error.errnoCode)))
-    } catch let error as SocketAddressError {
-      throw failure("\(error)")
+    } catch is SocketAddressError.UnknownHost {
+      throw failure("no such host")
     }
   }
 }

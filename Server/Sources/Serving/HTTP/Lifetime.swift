@@ -13,7 +13,7 @@ public final class Lifetime: Sendable {
   func stop() { flag.store(true, ordering: .relaxed) }
 }
 
-/// Ends before the HTTP server does: announces the end and gives clients time to notice it.
+/// Ends before the HTTP server does: announces the end and gives load balancers time to notice it.
 private struct Drain: Service {
   let lifetime: Lifetime
   let delay: Duration
@@ -28,9 +28,9 @@ private struct Drain: Service {
 extension InferenceServer {
   /// Answers requests until SIGTERM or SIGINT.
   ///
-  /// Then `/v2/health/ready` has status 503, and responses tell clients to close their connections. After
-  /// `ServerOptions.drainDelay` no more connections are accepted, those without a request are closed, and
-  /// requests that were accepted are answered. Streams end with a last event.
+  /// Then `/v2/health/ready` has status 503. After `ServerOptions.drainDelay` no more connections are
+  /// accepted, and those that are open close with their next response, or soon if they have no request.
+  /// Streams end with a last event.
   /// - Parameter application: that of `application(_:)`
   public func run(_ application: some Service) async throws {
     var configuration = ServiceGroupConfiguration(
@@ -38,5 +38,7 @@ extension InferenceServer {
       gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     configuration.maximumGracefulShutdownDuration = options.stopTimeout
     try await ServiceGroup(configuration: configuration).run()
+    // Connections that were accepted at the last moment may still be answered.
+    for _ in 0..<100 where clients.count > 0 { try await Task.sleep(for: .milliseconds(10)) }
   }
 }

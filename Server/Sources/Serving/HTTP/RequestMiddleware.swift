@@ -35,7 +35,6 @@ struct RequestMiddleware: RouterMiddleware {
         .response(from: request, context: finalContext)
     }
     if let header = Self.idHeader { response.headers[header] = record.id }
-    if server.lifetime.isStopping { response.headers[.connection] = "close" }
     let status = response.status
     let end: @Sendable (Int?) -> Void = { bytes in
       metrics.active.decrement()

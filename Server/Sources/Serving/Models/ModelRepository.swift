@@ -28,7 +28,7 @@ public final class ModelRepository: Sendable {
   /// A version of a model, loaded or not.
   private struct Entry {
     var model: ServedModel?
-    var stamp: ModelFolder.Stamp?
+    var stamps: [ModelFolder.Stamp] = []
     /// The reason why the file is not what is loaded.
     var problem: String?
   }
@@ -81,7 +81,7 @@ public final class ModelRepository: Sendable {
       versions.sorted { $0.key < $1.key }.map { version, entry in
         IndexEntry(
           name: name, version: "\(version)", state: entry.model == nil ? "UNAVAILABLE" : "READY",
-          reason: entry.problem)
+          reason: entry.problem ?? "")
       }
     }
   }
@@ -94,8 +94,9 @@ public final class ModelRepository: Sendable {
     public let version: String
     /// `READY` or `UNAVAILABLE`.
     public let state: String
-    /// The reason why the version is not available, or why its file is newer than what is loaded.
-    public let reason: String?
+    /// The reason why the version is not available, or why its file is newer than what is loaded; empty
+    /// if there is none.
+    public let reason: String
   }
 
   /// Looks for changes in the folder, and makes them.
@@ -174,8 +175,8 @@ public final class ModelRepository: Sendable {
           state.withLock { $0.models[name, default: [:]][version] = Self.unloaded }
           continue
         }
-        if let old, old.stamp == file.stamp, old.model != nil || retrying == nil,
-          old.stamp != nil || old.problem == file.problem
+        if let old, old.stamps == file.stamps, old.model != nil || retrying == nil,
+          !old.stamps.isEmpty || old.problem == file.problem
         {
           continue
         }
@@ -193,7 +194,7 @@ public final class ModelRepository: Sendable {
     _ name: String, _ version: Int, _ file: ModelFolder.File, replacing old: Entry?
   ) -> Entry {
     func failed(_ problem: String) -> Entry {
-      Entry(model: old?.model, stamp: file.stamp, problem: problem)
+      Entry(model: old?.model, stamps: file.stamps, problem: problem)
     }
     if let problem = file.problem { return failed(problem) }
     guard old?.model != nil || state.withLock(\.loadedCount) < options.maxModels else {
@@ -208,7 +209,7 @@ public final class ModelRepository: Sendable {
           return failed("input \(quoted(input.name)) is \(type), which the protocol cannot carry")
         }
       }
-      return Entry(model: model, stamp: file.stamp)
+      return Entry(model: model, stamps: file.stamps)
     } catch {
       return failed("\(error)")
     }

@@ -65,7 +65,7 @@ private struct InferRequestReader {
 
   mutating func read() throws -> InferRequest {
     var scanner = JSONScanner(json.assumingMemoryBound(to: UInt8.self))
-    try scanner.object { scanner, key in
+    try scanner.members { scanner, key in
       switch key {
       case "id": request.id = try about("'id'") { try scanner.string() }
       case "parameters": try readParameters(&scanner)
@@ -82,7 +82,7 @@ private struct InferRequestReader {
   }
 
   private mutating func readParameters(_ scanner: inout JSONScanner) throws {
-    try scanner.object { scanner, key in
+    try scanner.members { scanner, key in
       try about("the parameter \(quoted(key))") {
         switch key {
         case "binary_data_output": request.isBinary = try scanner.bool()
@@ -104,11 +104,11 @@ private struct InferRequestReader {
 
   private mutating func readOutput(_ scanner: inout JSONScanner) throws {
     var output = RequestedOutput(name: "")
-    try scanner.object { scanner, key in
+    try scanner.members { scanner, key in
       switch key {
       case "name": output.name = try scanner.string()
       case "parameters":
-        try scanner.object { scanner, key in
+        try scanner.members { scanner, key in
           try about("the parameter \(quoted(key)) of an output") {
             switch key {
             case "binary_data": output.isBinary = try scanner.bool()
@@ -138,7 +138,7 @@ private struct InferRequestReader {
 
   private mutating func readInput(_ scanner: inout JSONScanner) throws {
     var input = InputTensor()
-    try scanner.object { scanner, key in
+    try scanner.members { scanner, key in
       try about("input \(quoted(input.name ?? "\(request.inputs.count)"))") {
         switch key {
         case "name": input.name = try scanner.string()
@@ -155,7 +155,7 @@ private struct InferRequestReader {
             try scanner.skip()
           }
         case "parameters":
-          try scanner.object { scanner, key in
+          try scanner.members { scanner, key in
             try about("the parameter \(quoted(key))") {
               guard key == "binary_data_size" else { throw Self.unknownParameter(key) }
               input.binarySize = try scanner.integer()
@@ -175,24 +175,27 @@ private struct InferRequestReader {
   }
 
   private static func twice(_ key: String) -> ServingError {
-    ServingError(.badRequest, "\(quoted(key)) is there twice")
+    ServingError(.badRequest, "\(quoted(key)) is given twice")
   }
 
   /// The tensor of an input whose members have all been read.
   private mutating func tensor(_ input: InputTensor, _ scanner: JSONScanner) throws -> Tensor {
-    guard let datatype = input.datatype else { throw ServingError(.badRequest, "no 'datatype'") }
-    guard let shape = input.shape else { throw ServingError(.badRequest, "no 'shape'") }
+    guard let datatype = input.datatype else {
+      throw ServingError(.badRequest, "'datatype' is missing")
+    }
+    guard let shape = input.shape else { throw ServingError(.badRequest, "'shape' is missing") }
     guard let size = input.binarySize else {
       if let tensor = input.tensor { return tensor }
       guard let position = input.dataPosition else {
-        throw ServingError(.badRequest, "neither 'data' nor a 'binary_data_size'")
+        throw ServingError(.badRequest, "'data' or the parameter 'binary_data_size' is missing")
       }
       var scanner = scanner
       scanner.position = position
       return try readData(&scanner, datatype.type, shape)
     }
     guard input.tensor == nil, input.dataPosition == nil else {
-      throw ServingError(.badRequest, "both 'data' and a 'binary_data_size'")
+      throw ServingError(
+        .badRequest, "'data' and the parameter 'binary_data_size' exclude each other")
     }
     guard 0...binary.count ~= size else {
       throw ServingError(

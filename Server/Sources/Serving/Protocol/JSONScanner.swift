@@ -47,6 +47,15 @@ struct JSONScanner {
     end()
   }
 
+  /// Reads an object in which a member of value `null` is as good as none.
+  /// - Parameter member: reads the value of a key
+  mutating func members(_ member: (inout JSONScanner, String) throws -> Void) throws {
+    try object { scanner, key in
+      _ = scanner.next()
+      if !scanner.word("null") { try member(&scanner, key) }
+    }
+  }
+
   /// Reads an array.
   /// - Parameter element: reads an element
   mutating func array(_ element: (inout JSONScanner) throws -> Void) throws {

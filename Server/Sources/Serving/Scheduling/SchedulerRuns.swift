@@ -104,10 +104,11 @@ extension SchedulerCore {
     // The requests of a lane keep its model.
     guard let session = lane.model?.session else { return .failure(.cancelled) }
     let start = ContinuousClock.now
-    defer {
+    let result = Result { () throws(ModelError) in try session.run(inputs) }
+    if case .success = result {
       lane.metrics.run.record(duration: ContinuousClock.now - start)
       lane.metrics.batch.record(samples)
     }
-    return Result { () throws(ModelError) in try session.run(inputs) }
+    return result
   }
 }
