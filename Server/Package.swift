@@ -49,6 +49,7 @@ let package = Package(
       dependencies: [
         "Playground", "Serving",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "Logging", package: "swift-log"),
       ]),
     .testTarget(

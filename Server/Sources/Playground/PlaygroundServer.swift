@@ -1,3 +1,4 @@
+import Foundation
 import Hummingbird
 import Serving
 
@@ -8,7 +9,11 @@ public struct PlaygroundServer: Sendable {
   private let files: WebFiles
 
   /// - Parameter mnist: a folder of MNIST's four files
+  /// - Throws: `ServingError` for files that are missing
   public init(_ server: InferenceServer, mnist: String? = nil) throws {
+    if let mnist, !FileManager.default.fileExists(atPath: mnist) {
+      throw ServingError(.internalServerError, "the folder of MNIST, '\(mnist)', does not exist")
+    }
     self.server = server
     self.mnist = mnist
     files = try WebFiles()

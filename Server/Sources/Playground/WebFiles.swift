@@ -17,7 +17,9 @@ struct WebFiles: Sendable {
 
   init() throws {
     guard let folder = Bundle.module.url(forResource: "Web", withExtension: nil) else {
-      throw ServingError(.internalServerError, "the folder of the playground's pages is missing")
+      throw ServingError(
+        .internalServerError,
+        "the folder 'onnx-serve_Playground.resources' is missing; it belongs beside the program")
     }
     for url in try FileManager.default.contentsOfDirectory(
       at: folder, includingPropertiesForKeys: nil)

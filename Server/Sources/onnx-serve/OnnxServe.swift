@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import NIOCore
 import Playground
 import Serving
 
@@ -43,6 +44,9 @@ struct OnnxServe: AsyncParsableCommand {
   var logs: LogOptions
 
   func run() async throws {
+    // A loop for each two CPUs: reading and writing takes less time than the rest of an answer, and more
+    // loops cost switches between threads.
+    NIOSingletons.groupLoopCountSuggestion = max(1, NIOSingletons.groupLoopCountSuggestion / 2)
     let options = try options
     let logger = logs.logger()
     let server = try InferenceServer(options, logger: logger)

@@ -37,7 +37,7 @@ struct RepositoryTests {
 
     try folder.identity("m.onnx", .int64)
     try folder.identity("n.onnx", .int64)
-    #expect(await repository.refresh() == ["loaded m, version 1", "loaded n, version 1"])
+    #expect(await repository.refresh().map(\.description) == ["loaded m, version 1", "loaded n, version 1"])
     #expect(try repository.model("m") !== first)
 
     try folder.write("m.onnx", text: "no model")
@@ -48,7 +48,7 @@ struct RepositoryTests {
     #expect(entry.state == "READY" && !entry.reason.isEmpty)
 
     try FileManager.default.removeItem(atPath: folder.path + "/m.onnx")
-    #expect(await repository.refresh() == ["removed m, version 1"])
+    #expect(await repository.refresh().map(\.description) == ["removed m, version 1"])
     #expect(repository.names == ["n"])
   }
 

@@ -7,6 +7,19 @@ struct GenerateRequest: Decodable {
     var temperature: Double?
     var seed: UInt64?
     var stop: Stop?
+
+    enum CodingKeys: CodingKey, CaseIterable {
+      case max_tokens, temperature, seed, stop
+    }
+
+    init(from decoder: any Decoder) throws {
+      try decoder.checkMembers(CodingKeys.self, of: "'parameters'")
+      let values = try decoder.container(keyedBy: CodingKeys.self)
+      max_tokens = try values.decodeIfPresent(Int.self, forKey: .max_tokens)
+      temperature = try values.decodeIfPresent(Double.self, forKey: .temperature)
+      seed = try values.decodeIfPresent(UInt64.self, forKey: .seed)
+      stop = try values.decodeIfPresent(Stop.self, forKey: .stop)
+    }
   }
 
   /// A string or several.
@@ -27,6 +40,18 @@ struct GenerateRequest: Decodable {
   /// `new` for a text that later requests continue, then the identifier in the response.
   var session: String?
   var parameters: Parameters?
+
+  enum CodingKeys: CodingKey, CaseIterable {
+    case text_input, session, parameters
+  }
+
+  init(from decoder: any Decoder) throws {
+    try decoder.checkMembers(CodingKeys.self, of: "a request for text")
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    text_input = try values.decode(String.self, forKey: .text_input)
+    session = try values.decodeIfPresent(String.self, forKey: .session)
+    parameters = try values.decodeIfPresent(Parameters.self, forKey: .parameters)
+  }
 
   /// The text to write.
   /// - Throws: `ServingError` for a value out of its range
@@ -66,4 +91,28 @@ struct GenerateResponse: Encodable, Sendable {
   var finish_reason: String?
   var prompt_tokens: Int?
   var tokens: Int?
+}
+
+/// A key of any name.
+private struct AnyKey: CodingKey {
+  let stringValue: String
+  var intValue: Int? { nil }
+
+  init(stringValue: String) { self.stringValue = stringValue }
+  init?(intValue: Int) { nil }
+}
+
+extension Decoder {
+  /// Refuses members that nobody reads.
+  /// - Throws: `ServingError` with the first of them
+  fileprivate func checkMembers<Keys: CodingKey & CaseIterable>(
+    _ keys: Keys.Type, of owner: String
+  ) throws {
+    let known = Keys.allCases.map(\.stringValue)
+    let found = try container(keyedBy: AnyKey.self).allKeys.map(\.stringValue).sorted()
+    guard let unknown = found.first(where: { !known.contains($0) }) else { return }
+    throw ServingError(
+      .badRequest,
+      "\(owner) has no \(quoted(unknown)); expected \(known.joined(separator: ", "))")
+  }
 }

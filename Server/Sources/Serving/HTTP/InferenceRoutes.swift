@@ -99,12 +99,20 @@ extension Request {
 }
 
 extension RouterMethods where Context == ServeContext {
-  /// Adds a route that has this method only; others are refused with status 405.
+  /// Adds a route that has this method only, and HEAD where that is GET; others are refused with
+  /// status 405.
   func only(
     _ method: HTTPRequest.Method, _ path: RouterPath,
     _ body: @escaping @Sendable (Request, ServeContext) async throws -> Response
   ) {
     on(path, method: method, use: body)
+    if method == .get {
+      on(path, method: .head) { request, context in
+        var response = try await body(request, context)
+        response.body = ResponseBody()
+        return response
+      }
+    }
     for other: HTTPRequest.Method in [.get, .post, .put, .patch, .delete] where other != method {
       on(path, method: other) { request, _ in
         var response = Response(

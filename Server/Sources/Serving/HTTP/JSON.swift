@@ -25,7 +25,11 @@ extension Request {
   /// - Throws: `ServingError` for a body that is too large or not of this form
   public func json<T: Decodable>(_ type: T.Type, limit: Int = 1 << 20) async throws -> T {
     let body = try await bytes(limit: limit)
-    do { return try JSONDecoder().decode(type, from: Data(body.readableBytesView)) } catch {
+    do {
+      return try JSONDecoder().decode(type, from: Data(body.readableBytesView))
+    } catch let error as ServingError {
+      throw error
+    } catch {
       throw ServingError(.badRequest, Self.explanation(error))
     }
   }

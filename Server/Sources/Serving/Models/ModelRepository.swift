@@ -17,6 +17,8 @@ public final class ModelRepository: Sendable {
     var models: [String: [Int: Entry]] = [:]
     /// The names of models that are not loaded until somebody asks for it.
     var unloaded: Set<String> = []
+    /// Whether the folder could not be listed.
+    var isLost = false
 
     var loadedCount: Int {
       models.values.reduce(0) { count, versions in
@@ -99,11 +101,27 @@ public final class ModelRepository: Sendable {
     public let reason: String
   }
 
-  /// Looks for changes in the folder, and makes them.
-  /// - Returns: what changed, in a sentence each
-  public func refresh() async -> [String] {
+  /// A change of the folder, in a sentence.
+  struct Change: Sendable, CustomStringConvertible {
+    let description: String
+    /// Whether something is not as the folder would have it.
+    var isProblem = false
+  }
+
+  /// Looks for changes in the folder, and makes them. That the folder cannot be listed is told once.
+  func refresh() async -> [Change] {
     await onQueue { [self] in
-      do { return update(try folder.files()) } catch { return ["\(error)"] }
+      do {
+        let files = try folder.files()
+        state.withLock { $0.isLost = false }
+        return update(files)
+      } catch {
+        let isKnown = state.withLock { state in
+          defer { state.isLost = true }
+          return state.isLost
+        }
+        return isKnown ? [] : [Change(description: "\(error)", isProblem: true)]
+      }
     }
   }
 
@@ -155,9 +173,9 @@ public final class ModelRepository: Sendable {
   /// - Parameter retrying: the only model that the files are of; it is loaded even where an attempt
   ///   with the same file has failed
   private func update(_ files: [String: [Int: ModelFolder.File]], retrying: String? = nil)
-    -> [String]
+    -> [Change]
   {
-    var changes: [String] = []
+    var changes: [Change] = []
     let before = state.withLock(\.models)
     for (name, versions) in before where retrying == nil || retrying == name {
       for version in versions.keys.sorted() where files[name]?[version] == nil {
@@ -165,7 +183,7 @@ public final class ModelRepository: Sendable {
           state.models[name]?[version] = nil
           if state.models[name]?.isEmpty == true { state.models[name] = nil }
         }
-        changes.append("removed \(name), version \(version)")
+        changes.append(Change(description: "removed \(name), version \(version)"))
       }
     }
     for (name, versions) in files.sorted(by: { $0.key < $1.key }) {
@@ -183,8 +201,10 @@ public final class ModelRepository: Sendable {
         let entry = entry(name, version, file, replacing: old)
         state.withLock { $0.models[name, default: [:]][version] = entry }
         changes.append(
-          entry.problem.map { "\(name), version \(version), cannot be loaded: \($0)" }
-            ?? "loaded \(name), version \(version)")
+          Change(
+            description: entry.problem.map { "\(name), version \(version), cannot be loaded: \($0)" }
+              ?? "loaded \(name), version \(version)",
+            isProblem: entry.problem != nil))
       }
     }
     return changes

@@ -10,7 +10,9 @@ struct ModelWatcher: Service {
     try? await cancelWhenGracefulShutdown {
       while true {
         try await Task.sleep(for: .seconds(1))
-        for change in await repository.refresh() { logger.notice("\(change)") }
+        for change in await repository.refresh() {
+          logger.log(level: change.isProblem ? .warning : .notice, "\(change)")
+        }
       }
     }
   }

@@ -8,7 +8,7 @@ struct ServerMetadata: Encodable {
   var name = "onnx-serve"
   var version = serverVersion
   var extensions = [
-    "binary_tensor_data", "classification", "model_configuration", "model_repository",
+    "binary_tensor_data", "classification", "generate", "model_configuration", "model_repository",
   ]
 }
 
