@@ -13,6 +13,7 @@ import { runForm } from "./look-run.js";
 /** Builds the page. */
 export async function mount(root) {
   document.head.append(el("link", { rel: "stylesheet", href: "look.css" }));
+  root.classList.add("look");
   const names = await api("/playground/look/models");
   const state = { model: null, scene: null, selected: null, path: [], run: null, color: "kind" };
 
