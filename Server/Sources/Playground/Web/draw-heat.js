@@ -53,7 +53,7 @@ export class Heat {
       if (number !== this.#number) return;
       const numbers = values(heat.map);
       this.#paint(numbers, heat.map.shape, picture.place, model.shape);
-      this.sentence.textContent = sentence(heat, numbers, model);
+      this.sentence.textContent = sentence(heat, numbers, model, picture.place);
     } catch (error) {
       if (number === this.#number) this.clear();
       say(error.message, true);
@@ -81,27 +81,31 @@ export class Heat {
 const thirds = [["upper left", "top", "upper right"], ["left", "middle", "right"],
   ["lower left", "bottom", "lower right"]];
 
-/** What one sees, in words. */
-function sentence(heat, numbers, model) {
+/** What one sees, in words: the map is counted where it is on the board, not in the picture. */
+function sentence(heat, numbers, model, place) {
   const name = model.classes[heat.class];
   const [rows, columns] = heat.map.shape;
-  let [total, most, cells] = [0, 0, Array(9).fill(0)];
-  numbers.forEach((x, i) => {
-    const weight = Math.max(0, x);
-    const [y, x3] = [Math.floor(i / columns) * 3 / rows, i % columns * 3 / columns].map(Math.floor);
+  let total = 0;
+  const cells = Array(9).fill(0);
+  numbers.forEach((number, i) => {
+    const weight = Math.max(0, number);
+    const x = ((i % columns + 0.5) * model.shape[2] / columns - place.x) / place.scaleX;
+    const y = ((Math.floor(i / columns) + 0.5) * model.shape[1] / rows - place.y) / place.scaleY;
+    if (Math.min(x, y) < 0 || Math.max(x, y) >= side) return;
     total += weight;
-    cells[3 * y + x3] += weight;
-    most = Math.max(most, weight);
+    cells[3 * Math.floor(3 * y / side) + Math.floor(3 * x / side)] += weight;
   });
   if (total === 0) {
     return `No part of the picture speaks for ${name}: the map of ${heat.method} is 0 everywhere.`;
   }
   const best = cells.indexOf(Math.max(...cells));
   const share = Math.round(100 * cells[best] / total);
-  const where = thirds[Math.floor(best / 3)][best % 3];
+  const third = thirds[Math.floor(best / 3)][best % 3];
+  const where = share < 50 ? `it is spread, with ${share} % in the ${third}`
+    : `${share} % of it is in the ${third}`;
   return heat.method === "saliency"
     ? `Bright pixels are those whose change would change the score of ${name} most; `
-      + `${share} % of that is in the ${where}.`
+      + `${where}.`
     : `The glow (${heat.method}) marks what raises the score of ${name} `
-      + `(${heat.score.toFixed(2)}); ${share} % of it is in the ${where}.`;
+      + `(${heat.score.toFixed(2)}); ${where}.`;
 }

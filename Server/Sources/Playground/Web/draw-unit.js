@@ -45,13 +45,17 @@ export class Unit {
   }
 
   /** The result compared with the server's value. */
-  #check({ result, value }) {
+  #check({ result, value, parts, step }) {
     if (result === undefined) return "";
     const difference = Math.abs(result - value);
     this.element.dataset.difference = difference;
-    const isEqual = difference < 1e-4 * Math.max(1, Math.abs(value));
+    // Terms may cancel in a sum, so that its error is one of the terms; a quotient has its own.
+    const terms = step.kind === "softmax" ? []
+      : parts.flatMap((part) => part.products ?? part.values);
+    const size = Math.max(1e-30, Math.abs(value), largest(terms));
+    const isEqual = difference < 1e-4 * size;
     return el("p", { class: "muted check" },
-      `${isEqual ? "✓" : "✗"} the server computed ${short(value, 5)}; `
+      `${isEqual ? "✓" : "✗"} the server computed ${precise(value)}; `
       + `difference ${difference === 0 ? "0" : difference.toExponential(0)}`);
   }
 
@@ -163,7 +167,7 @@ export class Unit {
   softmax({ parts: [part], most, total, result }) {
     return [
       el("p", { class: "equation" }, `e^(${short(part.values[0], 3)} − ${short(most, 3)}) / `
-        + `${short(total, 4)} = ${result.toPrecision(4)}`),
+        + `${short(total, 4)} = ${precise(result)}`),
       el("p", { class: "muted" }, "The exponential of the score, divided by the sum of those of all"
         + ` classes. ${short(most, 3)}, the largest score, is subtracted from all: that changes no`
         + " quotient, and no exponential overflows."),
@@ -240,6 +244,11 @@ export class Unit {
 function nameOf(model, { step, map }) {
   const { name, shape } = model.steps[step];
   return shape.length === 3 && shape[0] > 1 ? `${name}, map ${map}` : name;
+}
+
+/** A number with four digits at least, however small it is. */
+function precise(x) {
+  return Math.abs(x) < 0.001 && x !== 0 ? x.toPrecision(4).replace("-", "−") : short(x, 5);
 }
 
 function grid(part, numbers, most, options) {
