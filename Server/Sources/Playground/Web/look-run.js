@@ -23,21 +23,24 @@ export function runForm(model, done) {
     el("option", { value: "random" }, "random numbers"), el("option", { value: "zeros" }, "zeros"), el("option", { value: "ones" }, "ones"));
   const seed = el("input", { type: "number", name: "seed", min: 0, max: 999999, value: 3, class: "look-small" });
   const seedText = el("span", {}, "Seed");
-  const file = el("input", { type: "file", accept: "image/*", "aria-label": "Picture" });
+  const fileName = el("span", {}, "Choose a picture …");
+  const file = el("input", { type: "file", accept: "image/*", "aria-label": "Picture",
+    onchange: () => { fileName.textContent = file.files[0]?.name ?? "Choose a picture …"; } });
+  const fileLabel = el("label", { class: "look-file" }, file, fileName);
   const button = el("button", { type: "submit", class: "primary" }, "Run");
   const note = el("p", { class: "muted", role: "status" });
   const follow = () => {
     seedText.textContent = fill.value === "digit" ? "Digit" : "Seed";
     seed.parentElement.hidden = !["digit", "random"].includes(fill.value);
     seed.max = fill.value === "digit" ? 9 : 999999;
-    file.hidden = fill.value !== "file";
+    fileLabel.hidden = fill.value !== "file";
   };
   for (const [name, byDefault] of open) {
     fields.set(name, el("input", { type: "number", min: 1, max: 4096, value: byDefault, class: "look-small" }));
   }
   const form = el("form", { class: "look-run" }, el("h2", {}, "Run"),
     el("div", { class: "row" },
-      el("label", {}, "Inputs", fill), el("label", {}, seedText, seed), file,
+      el("label", {}, "Inputs", fill), el("label", {}, seedText, seed), fileLabel,
       ...[...fields].map(([name, field]) => el("label", {}, name, field)), button),
     note);
   form.addEventListener("submit", async (event) => {

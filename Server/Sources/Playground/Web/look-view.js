@@ -7,6 +7,7 @@ import { minimap } from "./look-minimap.js";
 const far = 0.3;
 const mostDetailed = 260;
 const legendWidth = 200;
+const toolsHeight = 30;
 const round = (x) => Math.round(x * 10) / 10;
 
 /** A view in an element. `handlers`: `select(box)`, `open(box)`. */
@@ -154,12 +155,14 @@ export function makeView(stage, handlers) {
     update();
   }
 
-  const fitScale = () => view.plan
-    ? Math.min((place.width - 40) / view.plan.width, (place.height - 60) / view.plan.height, 1.25) : 1;
+  function fitScale() {
+    measure();
+    if (!view.plan) return 1;
+    return Math.min((place.width - 40) / view.plan.width, (place.height - 60 - toolsHeight) / view.plan.height, 1.25);
+  }
 
   /** Shows everything; `begin` shows the beginning of a large graph in a legible size instead. */
   function fit(begin = false) {
-    measure();
     const scale = fitScale();
     view.k = begin && scale < 0.75 ? Math.max(place.width < 500 ? 0.7 : 0.85, Math.min(1.1, (place.width - 40) / view.plan.width)) : Math.max(scale, 0.005);
     if (begin && scale < 0.75) {
@@ -170,7 +173,7 @@ export function makeView(stage, handlers) {
       const rest = place.width - view.plan.width * view.k;
       // Beside the legend, where there is room.
       view.x = Math.max(rest / 2, Math.min(place.width > 700 ? legendWidth : 0, rest - 20));
-      view.y = (place.height - view.plan.height * view.k) / 2;
+      view.y = (place.height - toolsHeight - view.plan.height * view.k) / 2;
     }
     update();
   }
@@ -184,5 +187,5 @@ export function makeView(stage, handlers) {
     measure();
     update();
   }).observe(svg);
-  return { svg, view, show, mark, select, reveal, centre, zoom, fit, update, measure, redraw: () => { clear(); update(); } };
+  return { svg, view, show, mark, select, reveal, centre, zoom, fit, fitScale, update, measure, redraw: () => { clear(); update(); } };
 }

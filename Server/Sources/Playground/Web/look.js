@@ -31,19 +31,21 @@ export async function mount(root) {
   const legend = el("ul", { class: "look-legend", "aria-label": "Colours" });
   const detail = el("div", { class: "panel look-detail", tabindex: -1 });
   const run = el("div", { class: "panel" });
+  const body = el("div", { class: "columns look-columns" }, stage, el("div", { class: "look-side" }, run, detail));
+  const problem = el("div", { class: "panel", role: "alert", hidden: true });
+  const searchField = el("div", { class: "look-search" }, search, results);
 
   root.append(
     el("div", { class: "panel row look-bar" },
       el("label", {}, "Model", select), el("label", { class: "look-file" }, file, el("span", {}, "Open a file …")),
-      simpleLabel, path, colorLabel, el("div", { class: "look-search" }, search, results)),
-    el("div", { class: "columns look-columns" }, stage, el("div", { class: "look-side" }, run, detail)));
+      simpleLabel, path, colorLabel, searchField),
+    problem, body);
 
   const view = makeView(stage, { select: (box) => state.select(box), open: (box) => state.open(box) });
   const columns = el("button", {
     type: "button", "aria-pressed": "false", title: "A tall graph as columns beside each other",
     onclick: () => {
-      state.isFolded = !state.isFolded;
-      columns.setAttribute("aria-pressed", String(state.isFolded));
+      state.wantsColumns = !state.isFolded;
       showGraph();
       if (state.isFolded) view.fit();
     },
@@ -58,6 +60,9 @@ export async function mount(root) {
     isConstant: (value) => state.scene.hidden.has(value),
   });
   addGestures(view, state);
+  detail.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") view.svg.focus({ preventScroll: true });
+  });
 
   /** Shows the graph at the end of the path. */
   function showGraph(keepsPlace = false) {
@@ -67,9 +72,20 @@ export async function mount(root) {
     const scene = makeScene(state.model, state.model.graphs[graph], shown, stripHeight);
     const before = state.scene && view.view.plan && { ...view.view };
     state.scene = scene;
-    const plan = layout(scene.boxes, scene.edges, shown ? 34 : 20, state.isFolded && stage.clientWidth / stage.clientHeight);
-    view.show(scene, plan, boxColor);
-    if (!keepsPlace || !before) view.fit(!state.isFolded);
+    const planned = (isFolded) => {
+      state.isFolded = isFolded;
+      view.show(scene, layout(scene.boxes, scene.edges, shown ? 34 : 20, isFolded && stage.clientWidth / stage.clientHeight), boxColor);
+    };
+    planned((keepsPlace ? state.isFolded : state.wantsColumns) ?? false);
+    if (!keepsPlace || !before) {
+      // A graph too tall for the window is legible as columns, unless it is very large.
+      if (state.wantsColumns === undefined && view.fitScale() < 0.75) {
+        planned(true);
+        if (view.fitScale() < 0.5) planned(false);
+      }
+      view.fit(!state.isFolded);
+    }
+    columns.setAttribute("aria-pressed", String(state.isFolded));
     choose(state.selected && scene.boxes[state.selected.index], true);
     showPath();
     showLegend();
@@ -168,7 +184,7 @@ export async function mount(root) {
 
   /** Shows a model that the server has described. */
   function showModel(model) {
-    Object.assign(state, { model, path: [{ graph: 0, title: clipped(model.graphs[0].title || "main", 20) }], run: null, selected: null, color: "kind" });
+    Object.assign(state, { model, path: [{ graph: 0, title: clipped(model.graphs[0].title || "main", 20) }], run: null, selected: null, color: "kind", wantsColumns: undefined });
     color.value = "kind";
     colorLabel.hidden = true;
     search.value = "";
@@ -176,8 +192,21 @@ export async function mount(root) {
     results.hidden = true;
     select.value = names.includes(model.id) ? model.id : "";
     simpleLabel.hidden = !select.value;
+    searchField.hidden = body.hidden = false;
+    problem.hidden = true;
     run.replaceChildren(runForm(model, showRun));
     showGraph();
+  }
+
+  /** Shows why there is no model at an address, and nothing of the one before. */
+  function showProblem(sentence) {
+    Object.assign(state, { model: null, scene: null, run: null, selected: null, path: [] });
+    if (!names.includes(select.value)) select.value = "";
+    colorLabel.hidden = simpleLabel.hidden = searchField.hidden = body.hidden = true;
+    path.replaceChildren();
+    problem.hidden = false;
+    problem.replaceChildren(el("h2", {}, "No model is shown"), el("p", { class: "look-error" }, sentence),
+      el("p", { class: "muted" }, "Choose a model or open a file above."));
   }
 
   function showRun(result, request) {
@@ -193,21 +222,30 @@ export async function mount(root) {
     showGraph(keepsPlace);
   }
 
-  async function load(ask) {
+  async function load(ask, failed = () => {}) {
     say("Reading the model …");
     try {
       showModel(await ask());
       say("");
     } catch (error) {
       say(error.message, true);
+      failed(error.message);
     }
   }
 
   const loadServed = (id) => load(async () => {
     const model = { id, simplified: simple.checked };
     return { ...(await api(pathOf(model))), simplified: model.simplified };
+  }, showProblem);
+  const upload = (blob) => load(async () => {
+    try {
+      return await api("/playground/look/models", blob);
+    } catch (error) {
+      // What is not binary is read as a model's text.
+      const isText = blob.name?.toLowerCase().endsWith(".onnx") && error.message.startsWith("line ");
+      throw isText ? new Error(`this is no ONNX file: as text, ${error.message}`) : error;
+    }
   });
-  const upload = (blob) => load(() => api("/playground/look/models", blob));
   select.addEventListener("change", () => {
     const hash = `#look/${encodeURIComponent(select.value)}`;
     if (location.hash === hash) loadServed(select.value);
@@ -258,7 +296,7 @@ export async function mount(root) {
         const response = await fetch(from);
         if (!response.ok) throw new Error(`${from}: ${response.status} ${response.statusText}`);
         return api("/playground/look/models", await response.blob());
-      });
+      }, showProblem);
     } else if (names.length || name) {
       const wanted = name ? decoded(name) : names.includes("lenet5") ? "lenet5" : names[0];
       select.value = wanted;
