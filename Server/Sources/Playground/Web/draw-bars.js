@@ -51,7 +51,7 @@ export class Bars {
     });
     const isSure = numbers[this.best] > 0.8;
     this.sentence = !this.classes.length ? "The model gives a picture, not classes."
-      : isEmpty ? "Draw, or choose an example."
+      : isEmpty ? "An empty picture."
         : `${isSure ? "It is" : "Perhaps"} ${withArticle(this.classes[this.best])}.`;
     this.title.textContent = this.sentence;
   }

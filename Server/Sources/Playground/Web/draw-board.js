@@ -27,6 +27,8 @@ export class Board {
 
   get strokes() { return this.items.filter(Array.isArray); }
   get picture() { return this.items.find((item) => !Array.isArray(item)); }
+  /** Whether the example that a page begins with is shown; the first stroke replaces it. */
+  get isHint() { return this.items.length === 1 && this.items[0] === this.hint; }
   get isEmpty() { return this.items.length === 0; }
   get canUndo() { return this.#past.length > 0; }
 
@@ -54,6 +56,12 @@ export class Board {
   /** Shows an image in place of the drawing; an example has `samples`, `rows` and `columns`. */
   show(picture) { this.#edit([picture]); }
 
+  /** Shows an example until something is drawn. */
+  begin(picture) {
+    this.hint = picture;
+    this.#become([picture]);
+  }
+
   #edit(items) {
     this.#past.push(this.items);
     if (this.#past.length > 200) this.#past.shift();
@@ -68,7 +76,7 @@ export class Board {
 
   #begin(x, y, time) {
     this.#past.push(this.items);
-    this.#become([...this.items, [x, y]], time);
+    this.#become([...(this.isHint ? [] : this.items), [x, y]], time);
   }
 
   #extend(points, time) {
@@ -170,11 +178,12 @@ export class Board {
       context.fillStyle = "#f0884f";
       if (isDown) context.fill();
       else context.stroke();
-    } else if (this.isEmpty) {
+    } else if (this.isEmpty || this.isHint) {
       context.fillStyle = "#a3a9b4";
       context.font = "15px system-ui, sans-serif";
       context.textAlign = "center";
-      context.fillText("Draw a digit here", side / 2, side / 2);
+      context.fillText(this.isEmpty ? "Draw a digit here" : "An example: draw a digit over it",
+        side / 2, this.isEmpty ? side / 2 : 26);
     }
   }
 }

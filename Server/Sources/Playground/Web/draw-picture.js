@@ -83,16 +83,18 @@ function centre(samples, rows, columns) {
   return mass > 0 ? [x / mass, y / mass] : [columns / 2, rows / 2];
 }
 
+/** Whether a model takes digits as in MNIST rather than pictures of any kind. */
+export const takesDigits = ({ classes, shape }) => classes.length > 0 && shape[0] === 1;
+
 /** The picture of a board for a model: `{ samples, place }`. */
 export function pictureOf(board, model) {
   const { shape } = model;
-  const isDigit = model.classes.length > 0 && shape[0] === 1;
   const { picture, strokes } = board;
   const all = (context) => {
     if (picture) context.drawImage(picture.canvas, 0, 0, side, side);
     drawStrokes(context, strokes);
   };
-  if (!isDigit || (!picture && !strokes.length)) return straight(all, shape);
+  if (!takesDigits(model) || (!picture && !strokes.length)) return straight(all, shape);
   if (!picture) {
     const box = strokes.reduce(extend, [Infinity, Infinity, -Infinity, -Infinity]);
     // The pen is as wide as MNIST's, however large the digit is.

@@ -248,7 +248,7 @@ function nameOf(model, { step, map }) {
 
 /** A number with four digits at least, however small it is. */
 function precise(x) {
-  return Math.abs(x) < 0.001 && x !== 0 ? x.toPrecision(4).replace("-", "−") : short(x, 5);
+  return Math.abs(x) < 0.001 && x !== 0 ? x.toPrecision(4).replace(/^-/, "−") : short(x, 5);
 }
 
 function grid(part, numbers, most, options) {

@@ -3,7 +3,7 @@ import { api, el, say, values } from "./ui.js";
 import { Board, example } from "./draw-board.js";
 import { Heat } from "./draw-heat.js";
 import { Network } from "./draw-network.js";
-import { pictureOf } from "./draw-picture.js";
+import { pictureOf, takesDigits } from "./draw-picture.js";
 import { Unit } from "./draw-unit.js";
 import { explain, fieldOf } from "./draw-windows.js";
 import { Bars } from "./draw-bars.js";
@@ -39,6 +39,10 @@ class DrawPage {
     this.wide = el("div", { class: "scroll", tabindex: -1 });
     const file = el("input", { type: "file", id: "picture-file", accept: "image/*",
       class: "visually-hidden", onchange: () => this.#upload(file) });
+    this.centring = el("p", { class: "muted centring", hidden: true },
+      "Ink is centred and scaled as in MNIST.");
+    this.empty = el("span", { class: "muted empty-note", role: "status" });
+    this.root = root;
     root.classList.add("draw");
     root.append(
       el("section", { class: "panel drawing", "aria-label": "Drawing" },
@@ -47,13 +51,13 @@ class DrawPage {
           el("button", { type: "button", id: "clear", onclick: () => this.board.clear() }, "Clear"),
           this.undo,
           el("label", { class: "button", for: "picture-file" }, "Picture…"), file),
-        this.examples),
+        this.examples, this.centring),
       el("section", { class: "panel answer", "aria-label": "Answer" },
         el("div", { class: "verdict-row" }, this.bars.title, this.latency),
         this.bars.list, this.heat.element),
       el("section", { class: "panel network", "aria-label": "Network" },
         el("div", { class: "row" }, el("h2", {}, "Every layer"),
-          el("label", {}, "Model", this.select),
+          el("label", {}, "Model", this.select), this.empty,
           el("span", { class: "legend muted", title: "compared with the layer's largest value" },
             "negative", el("i", { class: "scale" }), "positive")),
         this.wide),
@@ -76,6 +80,10 @@ class DrawPage {
     }
     const small = drawable.find(({ name }) => name === "lenet5") ?? drawable[0];
     this.select.value = small.name;
+    const seven = examples.find(({ name }) => name === "7") ?? examples[0];
+    if (seven && this.board.isEmpty) {
+      this.board.begin(example(values(seven.pixels), ...seven.pixels.shape));
+    }
     await this.#choose();
   }
 
@@ -106,6 +114,7 @@ class DrawPage {
       }
       this.values = this.point = undefined;
       this.model = model;
+      this.centring.hidden = !takesDigits(model);
       this.network = new Network(this.wide, model,
         (index, element) => this.#pointed(index, element));
       this.bars.become(model.classes);
@@ -190,8 +199,13 @@ class DrawPage {
 
   #paint() {
     if (!this.values) return;
+    const { isEmpty } = this.board;
+    this.root.classList.toggle("empty", isEmpty);
+    this.empty.textContent = isEmpty
+      ? "An empty picture: these numbers come from the weights alone." : "";
+    this.latency.hidden = isEmpty;
     this.network.show(this.values);
-    this.bars.show(this.model.classes.length ? this.values.at(-1) : [], this.board.isEmpty);
+    this.bars.show(this.model.classes.length ? this.values.at(-1) : [], isEmpty);
     this.board.describe(this.bars.sentence);
     if (this.point) this.#explain();
   }

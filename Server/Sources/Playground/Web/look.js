@@ -2,7 +2,8 @@
 // #look/lenet5 is a served one, #look/from/PATH one that a path below /playground/ answers with.
 import { api, el, say } from "./ui.js";
 import { kinds } from "./look-kinds.js";
-import { clipped, makeScene, pathOf } from "./look-scene.js";
+import { decoded, fetched, served, uploaded } from "./look-load.js";
+import { clipped, makeScene } from "./look-scene.js";
 import { layout } from "./look-layout.js";
 import { makeView } from "./look-view.js";
 import { addGestures } from "./look-keys.js";
@@ -233,19 +234,8 @@ export async function mount(root) {
     }
   }
 
-  const loadServed = (id) => load(async () => {
-    const model = { id, simplified: simple.checked };
-    return { ...(await api(pathOf(model))), simplified: model.simplified };
-  }, showProblem);
-  const upload = (blob) => load(async () => {
-    try {
-      return await api("/playground/look/models", blob);
-    } catch (error) {
-      // What is not binary is read as a model's text.
-      const isText = blob.name?.toLowerCase().endsWith(".onnx") && error.message.startsWith("line ");
-      throw isText ? new Error(`this is no ONNX file: as text, ${error.message}`) : error;
-    }
-  });
+  const loadServed = (id) => load(() => served(id, simple.checked), showProblem);
+  const upload = (file) => load(() => uploaded(file));
   select.addEventListener("change", () => {
     const hash = `#look/${encodeURIComponent(select.value)}`;
     if (location.hash === hash) loadServed(select.value);
@@ -275,14 +265,6 @@ export async function mount(root) {
     if (state.scene) choose(state.selected);
   });
 
-  function decoded(text) {
-    try {
-      return decodeURIComponent(text);
-    } catch {
-      return text;
-    }
-  }
-
   let shown = "";
   function show() {
     view.measure();
@@ -292,11 +274,7 @@ export async function mount(root) {
     shown = address;
     const from = source && decoded(source);
     if (name === "from" && from?.startsWith("/playground/")) {
-      load(async () => {
-        const response = await fetch(from);
-        if (!response.ok) throw new Error(`${from}: ${response.status} ${response.statusText}`);
-        return api("/playground/look/models", await response.blob());
-      }, showProblem);
+      load(() => fetched(from), showProblem);
     } else if (names.length || name) {
       const wanted = name ? decoded(name) : names.includes("lenet5") ? "lenet5" : names[0];
       select.value = wanted;
