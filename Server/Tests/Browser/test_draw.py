@@ -57,12 +57,53 @@ def point(page, kind, number=0, x=0.5, y=0.5):
 
 def test_a_drawn_digit_is_recognised(open_draw):
     page = open_draw()
-    verdict(page, "Draw, or choose an example.")
+    page.click("#clear")
+    verdict(page, "An empty picture.")
     draw(page, SEVEN)
     verdict(page, "It is a 7.")
     page.screenshot("desk")
     page.click("#undo")
-    verdict(page, "Draw, or choose an example.")
+    verdict(page, "An empty picture.")
+
+
+def test_the_first_stroke_replaces_the_example_of_the_beginning(open_draw):
+    page = open_draw()
+    verdict(page, "It is a 7.")
+    page.screenshot("begin")
+    draw(page, [(0.5, 0.2), (0.5, 0.8)])
+    verdict(page, "It is a 1.")
+    page.click("#undo")
+    verdict(page, "It is a 7.")
+
+
+def test_an_empty_picture_fades_its_maps(open_draw):
+    page = open_draw()
+    verdict(page, "It is a 7.")
+    assert page.find(".empty-note").text == ""
+    page.click("#clear")
+    verdict(page, "An empty picture.")
+    assert page.find(".empty-note").text.startswith("An empty picture")
+    page.wait("getComputedStyle(document.querySelector('.step .maps')).opacity < 0.5")
+    page.screenshot("empty")
+
+
+def test_the_smallest_probability_is_compared_with_itself(open_draw):
+    page = open_draw()
+    verdict(page, "It is a 7.")
+    page.driver.execute_script("document.querySelector('.step.softmax').focus()")
+    page.driver.switch_to.active_element.send_keys(Keys.ARROW_DOWN)
+    page.wait("document.querySelector('.unit h2 span')")
+    shown = page.find(".equation").text.split(" = ")[1]
+    assert 0 < float(shown) < 1e-3
+    assert page.find(".check").text.startswith(f"✓ the server computed {shown};")
+
+
+def test_the_style_of_the_page_stays_on_it(open_draw):
+    page = open_draw()
+    page.driver.execute_script(
+        "const b = document.createElement('div'); b.className = 'step bar board look-bar track';"
+        "document.querySelector('main').append(b); window.box = getComputedStyle(b)")
+    assert page.driver.execute_script("return [box.display, box.position]") == ["block", "static"]
 
 
 def test_a_small_digit_in_a_corner_is_recognised(open_draw):
@@ -78,7 +119,7 @@ def test_a_digit_drawn_with_keys_is_recognised(open_draw):
     verdict(page, "It is a 1.")
     assert "It is a 1." in board.get_attribute("aria-label")
     board.send_keys(Keys.DELETE)
-    verdict(page, "Draw, or choose an example.")
+    verdict(page, "An empty picture.")
 
 
 def test_examples_are_recognised(open_draw):
