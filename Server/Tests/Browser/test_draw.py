@@ -34,6 +34,7 @@ def draw(page, points):
         if index == 0:
             actions.click_and_hold()
     actions.release().perform()
+    page.wait("document.querySelector('.draw').page.board.strokes.length")
 
 
 def verdict(page, text):

@@ -78,8 +78,9 @@ export class Heat {
   }
 }
 
-const thirds = [["upper left", "top", "upper right"], ["left", "middle", "right"],
-  ["lower left", "bottom", "lower right"]];
+const thirds = [["in the upper left", "at the top", "in the upper right"],
+  ["on the left", "in the middle", "on the right"],
+  ["in the lower left", "at the bottom", "in the lower right"]];
 
 /** What one sees, in words: the map is counted where it is on the board, not in the picture. */
 function sentence(heat, numbers, model, place) {
@@ -101,8 +102,8 @@ function sentence(heat, numbers, model, place) {
   const best = cells.indexOf(Math.max(...cells));
   const share = Math.round(100 * cells[best] / total);
   const third = thirds[Math.floor(best / 3)][best % 3];
-  const where = share < 50 ? `it is spread, with ${share} % in the ${third}`
-    : `${share} % of it is in the ${third}`;
+  const where = share < 50 ? `it is spread, with ${share} % ${third}`
+    : `${share} % of it is ${third}`;
   return heat.method === "saliency"
     ? `Bright pixels are those whose change would change the score of ${name} most; `
       + `${where}.`
