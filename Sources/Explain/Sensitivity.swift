@@ -59,7 +59,7 @@ extension ExplainedModel {
   /// batch.
   /// - Parameters:
   ///   - name: the name of an `LSTM`, `GRU` or `RNN` node or of its output; `nil` for the first
-  ///   - steps: the steps of the output to explain, as each needs a run of the gradient; `nil` for all
+  ///   - chosen: the steps of the output to explain, as each needs a run of the gradient; `nil` for all
   /// - Throws: `ExplainError` if there is no such node, a node on the way has no gradient, or a run
   ///   fails
   public func sensitivity(

@@ -18,21 +18,24 @@ extension PlaygroundServer {
       var design = try await request.json(TrainDesign.self)
       design.imported = nil
       try design.check()
-      let examples = try data.examples(design.data)
-      let run = try await runs.start { [design] in try Training(design, examples) }
+      let run = try await runs.start { [design] in
+        try Training(design, data.examples(design.data))
+      }
       return Response(json: try await RunDescription(run))
     }
     train.post("load") { request, _ in
       let bytes = Array(try await request.bytes(limit: Self.mostFileBytes).readableBytesView)
       let run: TrainingRun
       if let (design, model) = try ImportedNetwork.read(bytes) {
-        let examples = try data.examples(design.data)
-        run = try await runs.start { try Training(design, examples, imported: model) }
+        run = try await runs.start {
+          try Training(design, data.examples(design.data), imported: model)
+        }
       } else {
         let snapshot = try TrainSnapshot(bytes)
         try snapshot.design.check()
-        let examples = try data.examples(snapshot.design.data)
-        run = try await runs.start { try Training(snapshot, examples) }
+        run = try await runs.start {
+          try Training(snapshot, data.examples(snapshot.design.data))
+        }
       }
       return Response(json: try await RunDescription(run))
     }

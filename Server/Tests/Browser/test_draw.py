@@ -1,4 +1,4 @@
-"""The page Draw: a digit drawn with the pointer and with keys, its layers, windows and heat maps."""
+"""The page Draw: digits drawn with the pointer and keys, layers, windows and heat maps."""
 
 import struct
 import zlib
@@ -9,7 +9,9 @@ from selenium.webdriver.common.keys import Keys
 
 from mixed_model import mixed_model
 
-SEVEN = [(0.25, 0.2), (0.45, 0.19), (0.75, 0.2), (0.68, 0.35), (0.6, 0.5), (0.53, 0.65), (0.47, 0.8)]
+SEVEN = [
+    (0.25, 0.2), (0.45, 0.19), (0.75, 0.2), (0.68, 0.35), (0.6, 0.5), (0.53, 0.65), (0.47, 0.8),
+]
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@ import random
 import time
 import urllib.request
 
+from selenium.webdriver.common.action_chains import ActionChains
+
 
 def figure(page, name):
     return page.find(f".figures .{name}").text
@@ -67,6 +69,9 @@ def test_spirals_are_learned_while_the_boundary_is_painted(open_page):
     paused = steps(page)
     time.sleep(0.5)
     assert steps(page) == paused
+    unit = page.find(".units .tiles:last-child canvas:nth-child(3)")
+    ActionChains(page.driver).move_to_element(unit).perform()
+    page.wait("document.querySelector('.cloud h2').textContent == 'What unit 3 of layer 4 answers'")
     page.click(".training .start + button")
     page.wait(f"document.querySelector('.figures .step').textContent.replace(',', '') == '{paused + 1}'")
     page.screenshot("spirals")

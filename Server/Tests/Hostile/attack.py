@@ -42,7 +42,8 @@ class Server:
 
     def start(self):
         self.process = subprocess.Popen(
-            [BINARY, self.models, "--port", str(self.port), *self.options])
+            [BINARY, self.models, "--port", str(self.port), "--log-level", "warning",
+             *self.options])
         for _ in range(400):
             assert self.process.poll() is None, "onnx-serve ended"
             try:
@@ -60,7 +61,7 @@ class Server:
         """The numbers of a normal request."""
         address = f"http://127.0.0.1:{self.port}{INFER}"
         with urllib.request.urlopen(
-            urllib.request.Request(address, BODY, {"Content-Type": "application/json"}), timeout=5
+            urllib.request.Request(address, BODY, {"Content-Type": "application/json"}), timeout=10
         ) as response:
             return json.load(response)["outputs"][0]["data"]
 

@@ -255,7 +255,7 @@ import Testing
         (#"{"shapes":{"image":[-1,1,28,28]}}"#, "does not fit"),
         (#"{"shapes":{"image":[1]}}"#, "does not fit"),
         (#"{"shapes":{"other":[1]}}"#, "the model has no input 'other'"),
-        (#"{"shapes":{"image":[9000000000000000000,1,28,28]}}"#, "has more than 16777216 elements"),
+        (#"{"shapes":{"image":[9000000000000000000,1,28,28]}}"#, "has more than 4194304 elements"),
         (
           #"{"inputs":[{"name":"image","data":"AAAA"}]}"#,
           "expected 3136 bytes of float32 in base64"

@@ -1,7 +1,8 @@
 import ONNX
 import ONNXExplain
 
-/// A step of a model that takes a picture: what a node computes, with all that its arithmetic needs.
+/// A step of a model that takes a picture: what a node computes, with all that its arithmetic
+/// needs.
 struct PictureStep: Encodable, Sendable {
   /// What the page can say about the arithmetic of a step.
   enum Kind: String, Encodable, Sendable {
@@ -36,7 +37,8 @@ struct PictureStep: Encodable, Sendable {
   let inputs: [Int]
   var kind = Kind.other
   var window: Window?
-  /// `[outputs, inputs / groups, rows, columns]` of a convolution, `[outputs, inputs]` of a dense layer.
+  /// `[outputs, inputs / groups, rows, columns]` of a convolution, `[outputs, inputs]` of a dense
+  /// layer.
   var weights: Values?
   /// A number for each output channel or unit.
   var bias: Values?

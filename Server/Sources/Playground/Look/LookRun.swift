@@ -73,9 +73,13 @@ extension LookedModel {
     let time = ContinuousClock.now - start
     let isDetail = request.value != nil
     var values: [LookRunResult.Computed] = []
+    // The elements that may still be looked at.
+    var limit = 1 << 26
     func add(_ tensor: Tensor, _ number: Int) {
       let summary = TensorSummary(
-        tensor, tiles: isDetail ? 64 : 4, side: isDetail ? 64 : 16, first: isDetail ? 64 : 0)
+        tensor, tiles: isDetail ? 64 : 4, side: isDetail ? 64 : 16, first: isDetail ? 64 : 0,
+        limit: limit)
+      limit -= min(limit, tensor.count)
       values.append(.init(value: number, shape: tensor.shape, summary: summary))
     }
     for (name, number) in numbers {

@@ -23,10 +23,14 @@ struct TensorSummary: Encodable {
   ///   - bins: the number of parts of the histogram
   ///   - tiles: the most tiles of the picture
   ///   - side: the most rows and columns of a tile
-  init(_ tensor: Tensor, bins: Int = 24, tiles: Int, side: Int, first: Int = 0) {
+  ///   - first: how many elements to state
+  ///   - limit: the most elements to look at; a larger tensor has its type only
+  init(
+    _ tensor: Tensor, bins: Int = 24, tiles: Int, side: Int, first: Int = 0, limit: Int = 1 << 26
+  ) {
     type = tensor.type.description.shortened()
     count = tensor.count
-    guard let numbers = try? tensor.floats, !numbers.isEmpty else { return }
+    guard tensor.count <= limit, let numbers = try? tensor.floats, !numbers.isEmpty else { return }
     summarize(numbers, bins: bins)
     let picture = TensorTiles(numbers, shape: tensor.shape, most: tiles, side: side)
     self.tiles = picture.values

@@ -51,7 +51,7 @@ export class Board {
     if (!this.isEmpty) this.#edit([]);
   }
 
-  /** Shows an image in place of the drawing; `samples`, `rows` and `columns` if it is an example. */
+  /** Shows an image in place of the drawing; an example has `samples`, `rows` and `columns`. */
   show(picture) { this.#edit([picture]); }
 
   #edit(items) {
@@ -91,7 +91,8 @@ export class Board {
     const point = (event) => {
       const box = canvas.getBoundingClientRect();
       return [
-        (event.clientX - box.left) / box.width * side, (event.clientY - box.top) / box.height * side,
+        (event.clientX - box.left) / box.width * side,
+        (event.clientY - box.top) / box.height * side,
       ];
     };
     canvas.addEventListener("pointerdown", (event) => {

@@ -99,7 +99,8 @@ function between(step, from, to) {
   const points = [
     [a.x + a.width, a.y], [b.x, b.y], [b.x, b.y + b.height], [a.x + a.width, a.y + a.height],
   ];
-  return [el("path", { d: `M${points.map((point) => point.join(" ")).join("L")}Z`, class: "band" })];
+  const path = points.map((point) => point.join(" ")).join("L");
+  return [el("path", { d: `M${path}Z`, class: "band" })];
 }
 
 function around(boxes) {

@@ -54,7 +54,7 @@ class DrawPage {
       el("section", { class: "panel network", "aria-label": "Network" },
         el("div", { class: "row" }, el("h2", {}, "Every layer"),
           el("label", {}, "Model", this.select),
-          el("span", { class: "legend muted", title: "compared with the largest value of the layer" },
+          el("span", { class: "legend muted", title: "compared with the layer's largest value" },
             "negative", el("i", { class: "scale" }), "positive")),
         this.wide),
       this.unit.element);
@@ -106,7 +106,8 @@ class DrawPage {
       }
       this.values = this.point = undefined;
       this.model = model;
-      this.network = new Network(this.wide, model, (index, element) => this.#pointed(index, element));
+      this.network = new Network(this.wide, model,
+        (index, element) => this.#pointed(index, element));
       this.bars.become(model.classes);
       this.heat.element.hidden = !model.classes.length;
       this.unit.rest();

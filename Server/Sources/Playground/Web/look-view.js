@@ -169,7 +169,7 @@ export function makeView(stage, handlers) {
     } else {
       const rest = place.width - view.plan.width * view.k;
       // Beside the legend, where there is room.
-      view.x = Math.max(rest / 2, Math.min(legendWidth, rest - 20));
+      view.x = Math.max(rest / 2, Math.min(place.width > 700 ? legendWidth : 0, rest - 20));
       view.y = (place.height - view.plan.height * view.k) / 2;
     }
     update();

@@ -231,7 +231,10 @@ export async function mount(root) {
     stage.classList.remove("over");
     if (event.dataTransfer.files.length) upload(event.dataTransfer.files[0]);
   });
-  window.addEventListener("themechange", () => view.redraw());
+  window.addEventListener("themechange", () => {
+    view.redraw();
+    if (state.scene) choose(state.selected);
+  });
 
   function decoded(text) {
     try {

@@ -8,20 +8,43 @@ export function cloudView() {
   const heat = el("canvas", { class: "heat", "aria-hidden": "true" });
   const dots = el("canvas", { class: "dots", role: "img", "aria-label": "the points" });
   const units = el("div", { class: "units" });
-  const plane = el("section", { class: "panel cloud" },
-    el("h2", {}, "What the network answers"),
+  const title = el("h2", {}, "What the network answers");
+  const plane = el("section", { class: "panel cloud" }, title,
     el("div", { class: "plane" }, heat, dots),
     el("p", { class: "muted legend" },
       mark("circle"), "blue ", mark("square"), "orange;",
       " filled: to train on, hollow: to validate with"));
   const layers = el("section", { class: "panel" },
     el("h2", {}, "What each unit answers"), units);
+  // The unit under the pointer, whose answer takes the place of the network's.
+  let [seen, newest] = [undefined, undefined];
+  units.addEventListener("pointerover", ({ target }) => look(target.closest("canvas")));
+  units.addEventListener("pointerleave", () => look());
+
+  function look(canvas) {
+    const row = rows.findIndex((row) => row.node === canvas?.parentNode);
+    seen = row < 0 ? undefined : { row, unit: [...canvas.parentNode.children].indexOf(canvas) };
+    if (newest) paintPlane();
+  }
+
+  function paintPlane() {
+    const layer = seen && newest.units[seen.row];
+    const { shape } = layer ? layer.tiles : newest.boundary;
+    const [height, width] = shape.slice(-2);
+    const all = bytes(layer ? layer.tiles : newest.boundary);
+    const first = layer ? seen.unit * height * width : 0;
+    // Paler than the points, which must be seen on it.
+    const pale = all.subarray(first, first + height * width).map((byte) => 0.6 * byte);
+    paintBytes(heat, pale, height, width, true);
+    title.textContent = layer
+      ? `What unit ${seen.unit + 1} of layer ${layer.layer + 1} answers` : "What the network answers";
+  }
   let points;
   let rows = [];
 
   function open(all) {
     points = all;
-    rows = [];
+    [rows, seen, newest] = [[], undefined, undefined];
     units.replaceChildren();
     drawPoints();
   }
@@ -52,9 +75,8 @@ export function cloudView() {
   new ResizeObserver(drawPoints).observe(dots);
 
   function update(cloud, accuracy) {
-    // Paler than the points, which must be seen on it.
-    const pale = bytes(cloud.boundary).map((byte) => 0.6 * byte);
-    paintBytes(heat, pale, ...cloud.boundary.shape, true);
+    newest = cloud;
+    paintPlane();
     dots.setAttribute("aria-label", `The plane with ${points?.trainLabels.length} points to train on`
       + ` and ${points?.validationLabels.length} to validate with, of which the network`
       + ` gets ${(100 * (accuracy ?? 0)).toFixed(0)} % right`);

@@ -93,6 +93,9 @@ export async function mount(root) {
     setRate(design.rate);
   }
 
+  /** Points are learned so fast that one would see little of it. */
+  function suitPace(kind) { pace.value = family(kind) === "cloud" ? "500" : "0"; }
+
   function setRate(value) {
     if (![...rate.options].some((option) => Number(option.value) === value)) {
       rate.append(el("option", { value }, String(value)));
@@ -103,7 +106,7 @@ export async function mount(root) {
   function usePreset(index) {
     preset.value = index;
     setDesign(choices.presets[index].design);
-    pace.value = family(data.value.kind) === "cloud" ? "500" : "0";
+    suitPace(data.value.kind);
     changed();
   }
 
@@ -114,7 +117,7 @@ export async function mount(root) {
     const kind = data.value.kind;
     preset.value = index;
     setDesign({ ...choices.presets[index].design, data: { ...data.value, kind } });
-    pace.value = wanted === "cloud" ? "500" : "0";
+    suitPace(kind);
     changed();
   }
 
@@ -238,6 +241,7 @@ export async function mount(root) {
       const description = await api(`${base}/load`, file.files[0]);
       checking++;
       preset.value = "";
+      suitPace(description.design.data.kind);
       setDesign({ ...description.design, rate: description.rate });
       if (description.design.imported) {
         setFixed(true);
