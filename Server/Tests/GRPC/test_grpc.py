@@ -281,8 +281,39 @@ def test_a_message_beyond_the_limit_is_refused(stub):
     request = service_pb2.ModelInferRequest(
         model_name="FP32", raw_input_contents=[bytes(1_200_000)]
     )
-    refused(lambda: stub.ModelInfer(request), grpc.StatusCode.RESOURCE_EXHAUSTED, "")
+    refused(
+        lambda: stub.ModelInfer(request),
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "more than 1000000 bytes",
+    )
     assert stub.ServerLive(service_pb2.ServerLiveRequest()).live
+
+
+def test_a_message_that_does_not_arrive_is_refused(program):
+    _, address = program("--transfer-timeout", "0.5")
+    end = threading.Event()
+    with grpc.insecure_channel(address) as channel:
+        infer = channel.stream_unary("/inference.GRPCInferenceService/ModelInfer")
+        refused(
+            lambda: infer(iter(end.wait, True)),
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+            "the request did not arrive within 0.5 seconds",
+        )
+    end.set()
+
+
+def test_a_connection_beyond_the_limit_is_closed(program):
+    _, address = program("--max-connections", "1")
+    # Channels share a connection otherwise.
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    request = service_pb2.ServerLiveRequest()
+    with grpc.insecure_channel(address, options) as first:
+        live = service_pb2_grpc.GRPCInferenceServiceStub(first).ServerLive
+        assert live(request, wait_for_ready=True, timeout=20).live
+        with grpc.insecure_channel(address, options) as second:
+            surplus = service_pb2_grpc.GRPCInferenceServiceStub(second).ServerLive
+            refused(lambda: surplus(request), grpc.StatusCode.UNAVAILABLE, "")
+        assert live(request).live
 
 
 def test_a_deadline_of_the_call_ends_the_run(client, stub):

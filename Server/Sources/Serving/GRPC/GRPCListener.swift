@@ -14,7 +14,8 @@
       let transport = HTTP2ServerTransport.Posix(
         address: try address(), transportSecurity: .plaintext,
         config: .defaults { config in
-          config.rpc.maxRequestPayloadSize = options.maxBody
+          // The limit is that of `GRPCStreamGuard`, which says so.
+          config.rpc.maxRequestPayloadSize = .max
           config.http2.maxConcurrentStreams = 100
           // A tensor arrives in few round trips.
           config.http2.targetWindowSize = 1 << 20
