@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -316,6 +317,14 @@ def test_a_connection_beyond_the_limit_is_closed(program):
         assert live(request).live
 
 
+def test_a_silent_connection_is_closed(program):
+    _, address = program("--idle-timeout", "0.5")
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        while connection.recv(1000):
+            pass
+
+
 def test_a_deadline_of_the_call_ends_the_run(client, stub):
     request = message("INT64", [90_000_000], [])
     request.model_name = "loop"
@@ -327,6 +336,16 @@ def test_a_deadline_of_the_call_ends_the_run(client, stub):
     request.inputs[0].contents.int64_contents[0] = 3
     assert stub.ModelInfer(request).outputs[0].contents.int64_contents == [3]
     assert time.monotonic() - start < 10
+
+
+def test_a_long_run_outlasts_the_limit_of_idle_connections(program):
+    _, address = program("--idle-timeout", "0.2")
+    request = message("INT64", [90_000_000], [])
+    request.model_name = "loop"
+    request.parameters["timeout"].int64_param = 1_500_000
+    with grpc.insecure_channel(address) as channel:
+        call = lambda: service_pb2_grpc.GRPCInferenceServiceStub(channel).ModelInfer(request)
+        refused(call, grpc.StatusCode.DEADLINE_EXCEEDED, "took longer than it may")
 
 
 def test_a_timeout_of_the_request_ends_the_run(stub):

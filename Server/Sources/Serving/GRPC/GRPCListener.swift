@@ -20,9 +20,12 @@
           // A tensor arrives in few round trips.
           config.http2.targetWindowSize = 1 << 20
           config.connection.maxIdleTime = options.idleTimeout
+          // A client that is there answers pings, also while it waits for a long run.
+          config.connection.keepalive.time = options.idleTimeout / 2
           let limits = server.limits
           config.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
-            limits.admit(channel, most: options.maxConnections)
+            limits.admit(
+              channel, most: options.maxConnections, silence: options.idleTimeout * 1.5)
           }
           config.channelDebuggingCallbacks.onAcceptHTTP2Stream = { channel in
             channel.eventLoop.makeCompletedFuture {

@@ -93,14 +93,4 @@
       context.writeAndFlush(wrapOutboundOut(.rstStream(.noError)), promise: nil)
     }
   }
-
-  extension ConnectionLimits {
-    /// Counts a connection for gRPC, or closes it where there are too many.
-    func admit(_ channel: any Channel, most: Int) -> EventLoopFuture<Void> {
-      let count = connectionOpened()
-      channel.closeFuture.whenComplete { _ in self.connectionClosed() }
-      if count > most { channel.eventLoop.execute { channel.close(promise: nil) } }
-      return channel.eventLoop.makeSucceededVoidFuture()
-    }
-  }
 #endif
