@@ -123,7 +123,7 @@ def measure(servers, body, label, connections, options):
 
 def watch_memory(server, body, count):
     print(f"\n| requests | MB resident |\n| ---: | ---: |\n| 0 | {server.memory():.1f} |")
-    done, rate = 0, 1000
+    done, rate = 0, load(server, body, 8, 1)["rate"]
     for step in range(1, 11):
         while done < step * count / 10:
             figures = load(server, body, 8, min(30, (step * count / 10 - done) / rate))

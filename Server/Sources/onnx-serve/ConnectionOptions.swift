@@ -25,10 +25,22 @@ struct ConnectionOptions: ParsableArguments {
         + "refused.", valueName: "bytes"))
   var maxBodies = 1 << 30
 
+  @Option(
+    help: ArgumentHelp(
+      "How long connections are still accepted after SIGTERM, while the server is not ready.",
+      valueName: "seconds"))
+  var drainDelay = 0.2
+
+  @Option(
+    help: ArgumentHelp("The longest that answers may take after that.", valueName: "seconds"))
+  var stopTimeout = 30.0
+
   func validate() throws {
     try check(maxConnections, in: 1...10_000_000, "--max-connections")
     try check(idleTimeout, in: 0.001...86_400, "--idle-timeout")
     try check(transferTimeout, in: 0.001...86_400, "--transfer-timeout")
+    try check(drainDelay, in: 0...86_400, "--drain-delay")
+    try check(stopTimeout, in: 0.1...86_400, "--stop-timeout")
     try check(maxBodies, in: 1024...(1 << 50), "--max-bodies")
   }
 
@@ -37,5 +49,7 @@ struct ConnectionOptions: ParsableArguments {
     options.idleTimeout = .seconds(idleTimeout)
     options.transferTimeout = .seconds(transferTimeout)
     options.maxBodies = maxBodies
+    options.drainDelay = .seconds(drainDelay)
+    options.stopTimeout = .seconds(stopTimeout)
   }
 }

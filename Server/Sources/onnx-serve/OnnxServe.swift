@@ -30,6 +30,9 @@ struct OnnxServe: AsyncParsableCommand {
   @OptionGroup(title: "Limits")
   var limits: LimitOptions
 
+  @OptionGroup(title: "Text")
+  var text: TextOptions
+
   @Option(help: "A folder of MNIST for the playground.")
   var mnist: String?
 
@@ -66,6 +69,7 @@ struct OnnxServe: AsyncParsableCommand {
       try address.set(&options)
       scheduling.set(&options)
       limits.set(&options)
+      text.set(&options)
       connections.set(&options)
       return options
     }

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 import time
+from datetime import datetime
 
 import onnx
 import pytest
@@ -128,6 +129,7 @@ def test_each_request_is_a_line_of_json(program):
     _, log = process.communicate(timeout=20)
     lines = [json.loads(line) for line in log.decode().splitlines()]
     assert all({"time", "level", "message"} <= line.keys() for line in lines)
+    assert all(datetime.fromisoformat(line["time"]).tzinfo for line in lines)
     (line,) = [line for line in lines if line.get("id") == "my-request"]
     assert line["model"] == "lenet5" and line["batch"] == 1 and line["status"] == 200
     assert line["bytes"] == len(response.content) and line["ms"] > 0

@@ -85,7 +85,8 @@ extension ServeContext {
 }
 
 extension Request {
-  /// Checks that the body is of one of these types, if it says so, and not compressed.
+  /// Checks that the body is of one of these types, if it says so, and not compressed. `curl -d` calls
+  /// every body a form.
   /// - Throws: `ServingError` with status 415
   func checkContent(_ types: String...) throws {
     if let encoding = headers[.contentEncoding], encoding.lowercased() != "identity" {
@@ -95,7 +96,7 @@ extension Request {
     }
     guard let type = headers[.contentType] else { return }
     let name = type.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
-    guard types.contains(name) else {
+    guard types.contains(name) || name == "application/x-www-form-urlencoded" else {
       throw ServingError(
         .unsupportedMediaType,
         "the Content-Type is \(quoted(type)); expected \(types.joined(separator: " or "))")

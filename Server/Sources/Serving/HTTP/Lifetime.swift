@@ -38,7 +38,9 @@ extension InferenceServer {
     var configuration = ServiceGroupConfiguration(
       services: [application] + others + [Drain(lifetime: lifetime, delay: options.drainDelay)],
       gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-    configuration.maximumGracefulShutdownDuration = options.stopTimeout
+    // Connections are closed after `stopTimeout`, and their requests end then. This is for what does not.
+    configuration.maximumGracefulShutdownDuration =
+      options.drainDelay + options.stopTimeout + .seconds(5)
     try await ServiceGroup(configuration: configuration).run()
     // Connections that were accepted at the last moment may still be answered.
     for _ in 0..<100 where clients.count > 0 { try await Task.sleep(for: .milliseconds(10)) }

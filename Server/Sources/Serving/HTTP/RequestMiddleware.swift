@@ -36,22 +36,20 @@ struct RequestMiddleware: RouterMiddleware {
     }
     if let header = Self.idHeader { response.headers[header] = record.id }
     let status = response.status
-    let end: @Sendable (Int?) -> Void = { bytes in
+    let length = response.body.contentLength
+    let ending = Ending {
       metrics.active.decrement()
       server.report(
-        (request.method.rawValue, request.uri.path), status, record, bytes,
+        (request.method.rawValue, request.uri.path), status, record, length,
         ContinuousClock.now - start, finalContext.logger)
     }
-    if let length = response.body.contentLength {
-      end(length)
-    } else {
-      // A stream ends when it is written.
-      let body = response.body
-      response.body = ResponseBody { writer in
-        defer { end(nil) }
-        let unwritten = writer
-        try await RequestRecord.$current.withValue(record) { try await body.write(unwritten) }
-      }
+    guard length == nil else { return response }
+    // A stream ends when it is written, or when nobody can write it any more.
+    let body = response.body
+    response.body = ResponseBody { writer in
+      let unwritten = writer
+      defer { withExtendedLifetime(ending) {} }
+      try await RequestRecord.$current.withValue(record) { try await body.write(unwritten) }
     }
     return response
   }
@@ -95,4 +93,13 @@ extension InferenceServer {
     if run.batchSize > 0 { metadata["batch"] = .stringConvertible(run.batchSize) }
     logger.log(level: level, "request", metadata: metadata)
   }
+}
+
+/// Work that is done when nobody holds the object any more.
+private final class Ending: Sendable {
+  private let action: @Sendable () -> Void
+
+  init(_ action: @escaping @Sendable () -> Void) { self.action = action }
+
+  deinit { action() }
 }

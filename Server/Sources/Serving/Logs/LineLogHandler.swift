@@ -42,7 +42,7 @@ public struct LineLogHandler: LogHandler {
       fields[Self.idKey] = .string(record.id)
     }
     let sorted = fields.map { ($0 == Self.idKey ? "id" : $0, $1) }.sorted { $0.0 < $1.0 }
-    let time = Date.now.formatted(.iso8601.time(includingFractionalSeconds: true))
+    let time = Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     switch format {
     case .json:
       let head = [
