@@ -5,6 +5,8 @@ import PackageDescription
 let package = Package(
   name: "onnx-serve",
   products: [.executable(name: "onnx-serve", targets: ["onnx-serve"])],
+  // The protocol over gRPC. Without the trait, none of the packages for it is fetched or built.
+  traits: ["GRPC"],
   dependencies: [
     .package(name: "swift-onnx", path: ".."),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -12,6 +14,11 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+    .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+    .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+    .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
@@ -30,7 +37,17 @@ let package = Package(
         .product(name: "ONNX", package: "swift-onnx"),
         .product(name: "ONNXOperators", package: "swift-onnx"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-      ]),
+        .product(name: "GRPCCore", package: "grpc-swift-2", condition: .when(traits: ["GRPC"])),
+        .product(
+          name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport",
+          condition: .when(traits: ["GRPC"])),
+        .product(
+          name: "GRPCProtobuf", package: "grpc-swift-protobuf", condition: .when(traits: ["GRPC"])),
+        .product(
+          name: "SwiftProtobuf", package: "swift-protobuf", condition: .when(traits: ["GRPC"])),
+        .product(name: "NIOHTTP2", package: "swift-nio-http2", condition: .when(traits: ["GRPC"])),
+      ],
+      exclude: ["GRPC/open_inference.proto"]),
     // The pages that show a network at work, and what they ask the server for.
     .target(
       name: "Playground",

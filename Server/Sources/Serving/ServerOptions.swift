@@ -6,6 +6,10 @@ public struct ServerOptions: Sendable {
   public var host = "127.0.0.1"
   /// The port to listen on; 0 for any free one.
   public var port = 8080
+  #if GRPC
+    /// The port to listen on for gRPC; 0 for any free one, `nil` for none.
+    public var grpcPort: Int?
+  #endif
   /// Names besides those of the loopback interface by which browsers reach the server, such as that of
   /// a proxy on this machine.
   public var hostNames: [String] = []

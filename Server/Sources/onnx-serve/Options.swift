@@ -10,6 +10,11 @@ struct AddressOptions: ParsableArguments {
   @Option(help: "The port to listen on; 0 for any free one.")
   var port = 8080
 
+  #if GRPC
+    @Option(help: "The port to listen on for gRPC, without TLS; 0 for any free one.")
+    var grpcPort: Int?
+  #endif
+
   @Option(
     help: ArgumentHelp(
       "A name besides those of this machine by which browsers reach the server; may be repeated.",
@@ -25,11 +30,17 @@ struct AddressOptions: ParsableArguments {
   func validate() throws {
     guard !host.isEmpty else { throw ValidationError("--host: expected an address, found ''") }
     try check(port, in: 0...65535, "--port")
+    #if GRPC
+      if let grpcPort { try check(grpcPort, in: 0...65535, "--grpc-port") }
+    #endif
   }
 
   func set(_ options: inout ServerOptions) throws {
     options.host = host
     options.port = port
+    #if GRPC
+      options.grpcPort = grpcPort
+    #endif
     options.hostNames = hostName
     options.token = try token()
   }

@@ -104,7 +104,7 @@ struct AccessMiddleware: RouterMiddleware {
   }
 
   /// Whether two texts are equal. The time depends on the length only.
-  private static func isEqual(_ given: String, _ token: String) -> Bool {
+  static func isEqual(_ given: String, _ token: String) -> Bool {
     let given = Array(given.utf8)
     let token = Array(token.utf8)
     guard given.count == token.count else { return false }

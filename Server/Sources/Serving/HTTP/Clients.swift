@@ -21,7 +21,8 @@ final class Client: Sendable {
     }
   }
 
-  fileprivate func leave() {
+  /// Notes that the client has closed the connection, or given up the request.
+  func leave() {
     let action = state.withLock { state in
       state.isGone = true
       return state.action

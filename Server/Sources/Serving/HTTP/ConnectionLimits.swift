@@ -45,7 +45,9 @@ final class ConnectionLimits: Sendable {
   func release(_ bytes: Int) { held.wrappingSubtract(bytes, ordering: .relaxed) }
 
   /// Counts a connection.
-  func connectionOpened() { crowd.withLock { $0.open() } }
+  /// - Returns: the connections that are open
+  @discardableResult
+  func connectionOpened() -> Int { crowd.withLock { $0.open() } }
 
   /// Counts the end of a connection. After that of a crowd, memory goes back to the system.
   func connectionClosed() {
@@ -59,9 +61,10 @@ private struct Crowd {
   private var count = 0
   private var most = 0
 
-  mutating func open() {
+  mutating func open() -> Int {
     count += 1
     most = max(most, count)
+    return count
   }
 
   /// - Returns: whether most of a crowd has gone

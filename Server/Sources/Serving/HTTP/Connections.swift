@@ -10,7 +10,7 @@ extension InferenceServer {
 
   /// HTTP/1.1 with limits on each connection.
   func connections() -> HTTPServerBuilder {
-    let limits = ConnectionLimits(options)
+    let limits = limits
     let configuration = HTTP1Channel.Configuration(
       additionalChannelHandlers: [ConnectionGuard(limits), clients.makeHandler()],
       idleTimeout: TimeAmount(options.idleTimeout), httpDecoderConfiguration: Self.headLimits)

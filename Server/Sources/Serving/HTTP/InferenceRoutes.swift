@@ -36,7 +36,8 @@ extension InferenceServer {
       try context.name("model"), version: context.parameters.get("version").map { $0 })
   }
 
-  private func metadata(_ model: ServedModel) throws -> ModelMetadata {
+  /// The model, as clients are told.
+  func metadata(_ model: ServedModel) throws -> ModelMetadata {
     ModelMetadata(model, versions: repository.versions(of: model.name))
   }
 
@@ -51,13 +52,18 @@ extension InferenceServer {
     }
     let body = try await request.bytes(limit: options.maxBody)
     let wanted = try InferRequest(body, headerLength: length, maxElements: options.maxElements)
-    for output in wanted.outputs
+    return InferResponse(wanted, model, try await run(wanted, model)).response
+  }
+
+  /// Runs a model, and gives the outputs that the request asks for.
+  func run(_ request: InferRequest, _ model: ServedModel) async throws -> [ResponseOutput] {
+    for output in request.outputs
     where !model.session.outputs.contains(where: { $0.name == output.name }) {
       throw ServingError(
         .badRequest, "the model \(quoted(model.name)) has no output \(quoted(output.name))")
     }
-    let results = try await scheduler.run(model, wanted.inputs, timeout: wanted.timeout)
-    return try InferResponse(wanted, model, results, maxElements: options.maxElements).response
+    let results = try await scheduler.run(model, request.inputs, timeout: request.timeout)
+    return try request.outputs(of: results, model, maxElements: options.maxElements)
   }
 }
 

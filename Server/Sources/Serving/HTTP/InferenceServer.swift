@@ -2,6 +2,7 @@ import Foundation
 import Hummingbird
 import Logging
 import NIOCore
+import ServiceLifecycle
 
 /// What all routes share.
 public struct InferenceServer: Sendable {
@@ -18,6 +19,8 @@ public struct InferenceServer: Sendable {
   /// The states of texts that can be continued.
   let texts: TextStates
   let clients = Clients()
+  /// What the connections share.
+  let limits: ConnectionLimits
   /// Where events of the server are recorded.
   public let logger: Logger
 
@@ -29,6 +32,7 @@ public struct InferenceServer: Sendable {
     metrics = ServerMetrics()
     scheduler = Scheduler(options, metrics: metrics)
     texts = TextStates(options)
+    limits = ConnectionLimits(options)
   }
 
   /// A router with the routes of the Open Inference Protocol. Others can be added.
@@ -66,14 +70,30 @@ public struct InferenceServer: Sendable {
   public func run(
     _ router: Router<ServeContext>, onRunning: @escaping @Sendable (Int) -> Void
   ) async throws {
-    func failure(_ reason: String) -> ServingError {
-      ServingError(
-        .internalServerError, "cannot listen on \(options.host), port \(options.port): \(reason)")
+    do { try await run(application(router, onRunning: onRunning), others: listeners) } catch {
+      throw ServingError(listeningOn: options.host, port: options.port, error) ?? error
     }
-    do { try await run(application(router, onRunning: onRunning)) } catch let error as IOError {
-      throw failure(String(cString: strerror(error.errnoCode)))
-    } catch is SocketAddressError.UnknownHost {
-      throw failure("no such host")
+  }
+
+  /// What listens on other ports.
+  private var listeners: [any Service] {
+    #if GRPC
+      options.grpcPort.map { [GRPCListener(server: self, port: $0)] } ?? []
+    #else
+      []
+    #endif
+  }
+}
+
+extension ServingError {
+  /// The error that nobody can listen on an address; `nil` for another one.
+  init?(listeningOn host: String, port: Int, _ error: any Error) {
+    let reason: String
+    switch error {
+    case let error as IOError: reason = String(cString: strerror(error.errnoCode))
+    case is SocketAddressError.UnknownHost: reason = "no such host"
+    default: return nil
     }
+    self.init(.internalServerError, "cannot listen on \(host), port \(port): \(reason)")
   }
 }

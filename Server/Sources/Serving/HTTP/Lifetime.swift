@@ -31,10 +31,12 @@ extension InferenceServer {
   /// Then `/v2/health/ready` has status 503. After `ServerOptions.drainDelay` no more connections are
   /// accepted, and those that are open close with their next response, or soon if they have no request.
   /// Streams end with a last event.
-  /// - Parameter application: that of `application(_:)`
-  public func run(_ application: some Service) async throws {
+  /// - Parameters:
+  ///   - application: that of `application(_:)`
+  ///   - others: further services, which end before it does
+  public func run(_ application: some Service, others: [any Service] = []) async throws {
     var configuration = ServiceGroupConfiguration(
-      services: [application, Drain(lifetime: lifetime, delay: options.drainDelay)],
+      services: [application] + others + [Drain(lifetime: lifetime, delay: options.drainDelay)],
       gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     // Connections are closed after `stopTimeout`, and their requests end then. This is for what does not.
     configuration.maximumGracefulShutdownDuration =

@@ -39,8 +39,7 @@ extension InferenceServer {
       }
       try scanner.object { scanner, key in
         guard known.contains(key) else {
-          throw ServingError(
-            .badRequest, "this server has no parameter \(quoted(key)): models come from its folder")
+          throw ServingError.unknownRepositoryParameter(key)
         }
         try scanner.skip()
       }

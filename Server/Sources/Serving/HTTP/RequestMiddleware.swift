@@ -39,7 +39,9 @@ struct RequestMiddleware: RouterMiddleware {
     let length = response.body.contentLength
     let ending = Ending {
       metrics.active.decrement()
-      report(request, status, record, length, ContinuousClock.now - start, finalContext.logger)
+      server.report(
+        (request.method.rawValue, request.uri.path), status, record, length,
+        ContinuousClock.now - start, finalContext.logger)
     }
     guard length == nil else { return response }
     // A stream ends when it is written, or when nobody can write it any more.
@@ -50,27 +52,6 @@ struct RequestMiddleware: RouterMiddleware {
       try await RequestRecord.$current.withValue(record) { try await body.write(unwritten) }
     }
     return response
-  }
-
-  private func report(
-    _ request: Request, _ status: HTTPResponse.Status, _ record: RequestRecord, _ bytes: Int?,
-    _ duration: Duration, _ logger: Logger
-  ) {
-    let run = record.lastRun
-    server.metrics.count(run.model, status: status.code, duration)
-    let level: Logger.Level =
-      status.code >= 500 ? .warning : status.code >= 400 ? .info : .debug
-    guard logger.logLevel <= level else { return }
-    var metadata: Logger.Metadata = [
-      "method": .string(request.method.rawValue),
-      "path": .string(String(request.uri.path.prefix(200))),
-      "status": .stringConvertible(status.code),
-      "ms": .stringConvertible((duration / .microseconds(1)).rounded() / 1000),
-    ]
-    if let bytes { metadata["bytes"] = .stringConvertible(bytes) }
-    if let model = run.model { metadata["model"] = .string(model) }
-    if run.batchSize > 0 { metadata["batch"] = .stringConvertible(run.batchSize) }
-    logger.log(level: level, "request", metadata: metadata)
   }
 
   /// The identifier that a client gave, if it is short and has only letters, digits and `-_.:`.
@@ -86,6 +67,31 @@ struct RequestMiddleware: RouterMiddleware {
         }
       }
     return isHarmless ? id : nil
+  }
+}
+
+extension InferenceServer {
+  /// Records a request that was answered, in the log and the metrics.
+  func report(
+    _ request: (method: String, path: String), _ status: HTTPResponse.Status,
+    _ record: RequestRecord, _ bytes: Int?,
+    _ duration: Duration, _ logger: Logger
+  ) {
+    let run = record.lastRun
+    metrics.count(run.model, status: status.code, duration)
+    let level: Logger.Level =
+      status.code >= 500 ? .warning : status.code >= 400 ? .info : .debug
+    guard logger.logLevel <= level else { return }
+    var metadata: Logger.Metadata = [
+      "method": .string(request.method),
+      "path": .string(String(request.path.prefix(200))),
+      "status": .stringConvertible(status.code),
+      "ms": .stringConvertible((duration / .microseconds(1)).rounded() / 1000),
+    ]
+    if let bytes { metadata["bytes"] = .stringConvertible(bytes) }
+    if let model = run.model { metadata["model"] = .string(model) }
+    if run.batchSize > 0 { metadata["batch"] = .stringConvertible(run.batchSize) }
+    logger.log(level: level, "request", metadata: metadata)
   }
 }
 

@@ -53,14 +53,13 @@ private struct InferRequestReader {
   private let json: UnsafeRawBufferPointer
   /// Binary data that no input has taken yet.
   private var binary: Slice<UnsafeRawBufferPointer>
-  private let maxElements: Int
-  private var elementCount = 0
+  private var budget: ElementBudget
   private var request = InferRequest()
 
   init(json: UnsafeRawBufferPointer, binary: Slice<UnsafeRawBufferPointer>, maxElements: Int) {
     self.json = json
     self.binary = binary
-    self.maxElements = maxElements
+    budget = ElementBudget(limit: maxElements)
   }
 
   mutating func read() throws -> InferRequest {
@@ -68,7 +67,8 @@ private struct InferRequestReader {
     try scanner.members { scanner, key in
       switch key {
       case "id": request.id = try about("'id'") { try scanner.string() }
-      case "parameters": try readParameters(&scanner)
+      case "parameters":
+        try scanner.members { scanner, key in try request.readParameter(key, &scanner) }
       case "inputs": try scanner.array { scanner in try readInput(&scanner) }
       case "outputs": try scanner.array { scanner in try readOutput(&scanner) }
       default: throw ServingError(.badRequest, "a request has no \(quoted(key))")
@@ -81,59 +81,17 @@ private struct InferRequestReader {
     return request
   }
 
-  private mutating func readParameters(_ scanner: inout JSONScanner) throws {
-    try scanner.members { scanner, key in
-      try about("the parameter \(quoted(key))") {
-        switch key {
-        case "binary_data_output": request.isBinary = try scanner.bool()
-        case "timeout":
-          let microseconds: UInt32 = try scanner.integer()
-          if microseconds > 0 { request.timeout = .microseconds(Int64(microseconds)) }
-        case "priority":
-          let priority: UInt64 = try scanner.integer()
-          guard priority == 0 else {
-            throw ServingError(.badRequest, "all requests have the same priority; expected 0")
-          }
-        case "sequence_id", "sequence_start", "sequence_end":
-          throw ServingError(.badRequest, "no state is kept between requests to infer")
-        default: throw ServingError(.badRequest, "this server has no such parameter")
-        }
-      }
-    }
-  }
-
   private mutating func readOutput(_ scanner: inout JSONScanner) throws {
     var output = RequestedOutput(name: "")
     try scanner.members { scanner, key in
       switch key {
       case "name": output.name = try scanner.string()
       case "parameters":
-        try scanner.members { scanner, key in
-          try about("the parameter \(quoted(key)) of an output") {
-            switch key {
-            case "binary_data": output.isBinary = try scanner.bool()
-            case "classification": output.classes = Int(try scanner.integer() as UInt32)
-            default: throw Self.unknownParameter(key)
-            }
-          }
-        }
+        try scanner.members { scanner, key in try output.readParameter(key, &scanner) }
       default: throw ServingError(.badRequest, "a requested output has no \(quoted(key))")
       }
     }
-    guard !request.outputs.contains(where: { $0.name == output.name }) else {
-      throw ServingError(.badRequest, "the output \(quoted(output.name)) is requested twice")
-    }
-    // No model has more; each one is compared with those before.
-    guard request.outputs.count < 1000 else {
-      throw ServingError(.badRequest, "more than 1000 outputs are requested")
-    }
-    request.outputs.append(output)
-  }
-
-  private static func unknownParameter(_ key: String) -> ServingError {
-    key.hasPrefix("shared_memory")
-      ? ServingError(.badRequest, "this server does not use shared memory")
-      : ServingError(.badRequest, "this server has no such parameter")
+    try request.add(output)
   }
 
   private mutating func readInput(_ scanner: inout JSONScanner) throws {
@@ -144,10 +102,12 @@ private struct InferRequestReader {
         case "name": input.name = try scanner.string()
         case "datatype": input.datatype = try Datatype(named: try scanner.string())
         case "shape":
-          guard input.shape == nil else { throw Self.twice(key) }
+          guard input.shape == nil else { throw ServingError.twice(key) }
           input.shape = try readShape(&scanner)
         case "data":
-          guard input.tensor == nil, input.dataPosition == nil else { throw Self.twice(key) }
+          guard input.tensor == nil, input.dataPosition == nil else {
+            throw ServingError.twice(key)
+          }
           if let datatype = input.datatype, let shape = input.shape {
             input.tensor = try readData(&scanner, datatype.type, shape)
           } else {
@@ -157,7 +117,7 @@ private struct InferRequestReader {
         case "parameters":
           try scanner.members { scanner, key in
             try about("the parameter \(quoted(key))") {
-              guard key == "binary_data_size" else { throw Self.unknownParameter(key) }
+              guard key == "binary_data_size" else { throw ServingError.unknownParameter(key) }
               input.binarySize = try scanner.integer()
             }
           }
@@ -169,13 +129,9 @@ private struct InferRequestReader {
       throw ServingError(.badRequest, "input \(request.inputs.count) lacks 'name'")
     }
     try about("input \(quoted(name))") {
-      guard request.inputs[name] == nil else { throw Self.twice(name) }
+      guard request.inputs[name] == nil else { throw ServingError.twice(name) }
       request.inputs[name] = try tensor(input, scanner)
     }
-  }
-
-  private static func twice(_ key: String) -> ServingError {
-    ServingError(.badRequest, "\(quoted(key)) is given twice")
   }
 
   /// The tensor of an input whose members have all been read.
@@ -203,30 +159,17 @@ private struct InferRequestReader {
         "binary_data_size is \(size), but \(binary.count) bytes of binary data are left")
     }
     defer { binary = binary.dropFirst(size) }
-    return try readBinary(UnsafeRawBufferPointer(rebasing: binary.prefix(size)), datatype, shape)
+    return try Tensor.decoded(
+      UnsafeRawBufferPointer(rebasing: binary.prefix(size)), datatype, shape, "binary_data_size")
   }
 
   private mutating func readShape(_ scanner: inout JSONScanner) throws -> [Int] {
     var shape: [Int] = []
     try scanner.array { scanner in
-      let size: Int = try scanner.integer()
-      guard size >= 0 else { throw ServingError(.badRequest, "the shape has the size \(size)") }
-      guard shape.count < 64 else {
-        throw ServingError(.badRequest, "the shape has more than 64 dimensions")
-      }
-      shape.append(size)
+      guard shape.count <= ElementBudget.maxRank else { return try scanner.skip() }
+      shape.append(try scanner.integer())
     }
-    // Zeros count as ones, so that strides of an empty tensor do not overflow either.
-    var count = 1
-    for size in shape {
-      let (product, overflow) = count.multipliedReportingOverflow(by: max(size, 1))
-      guard !overflow, product <= maxElements - elementCount else {
-        throw ServingError(
-          .contentTooLarge, "the inputs have more than \(maxElements) elements, which is the limit")
-      }
-      count = product
-    }
-    elementCount += count
+    try budget.take(shape)
     return shape
   }
 
@@ -240,22 +183,6 @@ private struct InferRequestReader {
     }
     return try Tensor.filled(type, shape) { elements in try scanner.elements(into: elements) }
   }
-
-  private func readBinary(
-    _ bytes: UnsafeRawBufferPointer, _ datatype: Datatype, _ shape: [Int]
-  ) throws -> Tensor {
-    func read<T: TensorElement>(_ type: T.Type) throws -> Tensor {
-      let size = shape.reduce(1, *) * type.smallestBinarySize
-      guard type.hasFixedSize ? bytes.count == size : bytes.count >= size else {
-        throw ServingError(
-          .badRequest,
-          "binary_data_size is \(bytes.count), but \(datatype.rawValue) of shape \(shape) takes "
-            + "\(type.hasFixedSize ? "" : "at least ")\(size) bytes")
-      }
-      return try Tensor.filled(type, shape) { elements in try T.decode(bytes, into: elements) }
-    }
-    return try read(datatype.type)
-  }
 }
 
 /// What the members of an input state.
@@ -267,18 +194,4 @@ private struct InputTensor {
   var tensor: Tensor?
   /// Where the data begins, if it comes before the datatype or the shape.
   var dataPosition: Int?
-}
-
-extension Tensor {
-  /// A tensor whose elements `body` writes, unless it throws.
-  fileprivate static func filled<T: Element>(
-    _ type: T.Type, _ shape: [Int], _ body: (UnsafeMutableBufferPointer<T>) throws -> Void
-  ) throws -> Tensor {
-    var failure: (any Error)?
-    let tensor = try Tensor(type, shape: shape) { elements in
-      do { try body(elements) } catch { failure = error }
-    }
-    if let failure { throw failure }
-    return tensor
-  }
 }
