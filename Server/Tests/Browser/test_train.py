@@ -4,6 +4,7 @@ import time
 import urllib.request
 
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
 
 
 def figure(page, name):
@@ -119,6 +120,36 @@ def test_a_wrong_layer_is_named_and_a_right_one_shows_its_shape(open_page):
     page.click(".layer-list li:nth-child(1) button[title=Remove]")
     page.wait("!document.querySelector('.start').disabled")
     assert page.find(".layer-list li:nth-child(2) .facts").text == "→ 8 · 24 parameters"
+
+
+def type_number(page, box, text):
+    page.driver.execute_script("arguments[0].focus()", box)
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys(text)
+
+
+def test_wrong_numbers_are_marked_and_not_trained_with(open_page):
+    page = open_page("train")
+    ready(page)
+    units = page.find(".layer-list li:nth-child(1) .sizes input")
+    batch = page.find(".settings input")
+    for box, least, right in ((units, "of at least 1", "12"), (batch, "from 1 to 512", "32")):
+        for text, found in (("0", "0"), ("-3", "-3"), (Keys.DELETE, "none"), ("1.5", "1.5")):
+            type_number(page, box, text + Keys.ENTER)
+            note = page.find("#" + box.get_attribute("aria-describedby")).text
+            assert note.endswith(f": expected a whole number {least}, found {found}")
+            assert box.get_attribute("aria-invalid") == "true"
+            assert not page.find(".start").is_enabled()
+        type_number(page, box, right + Keys.ENTER)
+        page.wait("!document.querySelector('.start').disabled")
+        assert box.get_attribute("aria-invalid") is None
+    # Start takes a value that is still being edited.
+    type_number(page, units, "9")
+    page.click(".start")
+    page.wait("document.querySelector('.start').textContent.includes('Pause')")
+    assert page.find(".layer-list .facts").text == "→ 9 · 27 parameters"
+    type_number(page, units, "0" + Keys.ENTER)
+    page.wait("document.querySelector('.start').textContent.includes('Start')")
 
 
 def test_a_run_is_saved_and_loaded(open_page, tmp_path):

@@ -1,6 +1,7 @@
 // The list of layers: kinds and sizes, their order, what the server says of each.
 import { el } from "./ui.js";
 import { layerNames } from "./train-examples.js";
+import { numberBox } from "./train-number.js";
 
 const fields = {
   convolution: { units: ["filters", 8], size: ["size", 5], stride: ["stride", 1], padding: ["padding", 2] },
@@ -63,25 +64,23 @@ export function layerList(changed) {
         changed();
       },
     }, "×");
+    const boxes = Object.entries(fields[layer.kind] ?? {}).map(
+      ([key, [text]]) => number(layer, key, text, name));
     return el("li", {},
       el("div", { class: "row head" }, choice, el("span", { class: "space" }),
         move(-1, "↑", "Move up"), move(1, "↓", "Move down"), remove),
-      el("div", { class: "row sizes" }, ...Object.entries(fields[layer.kind] ?? {}).map(
-        ([key, [text]]) => number(layer, key, text, name))),
+      el("div", { class: "row sizes" }, ...boxes.map(({ label }) => label)),
+      ...boxes.map(({ note }) => note),
       el("p", { class: "muted facts" }));
   }
 
   function number(layer, key, text, name) {
-    const box = el("input", {
-      type: "number", value: layer[key] ?? "", min: key === "padding" || key === "ratio" ? 0 : 1,
-      step: key === "ratio" ? 0.05 : 1, "aria-label": `${text} of ${name}`,
-    });
-    box.addEventListener("input", () => {
-      if (!box.checkValidity() || box.value === "") return;
-      layer[key] = Number(box.value);
-      changed();
-    });
-    return el("label", {}, text, box);
+    const box = numberBox(text, {
+      min: key === "padding" || key === "ratio" ? 0 : 1, step: key === "ratio" ? 0.05 : 1,
+      "aria-label": `${text} of ${name}`,
+    }, (value) => { layer[key] = value; }, changed);
+    box.set(layer[key] ?? "");
+    return box;
   }
 
   function set(all) {
@@ -115,6 +114,7 @@ export function layerList(changed) {
   return {
     node, set, report, showFixed,
     get layers() { return layers; },
+    set problem(sentence) { problem.textContent = sentence; },
     set isFixed(value) { adding.hidden = value; },
   };
 }

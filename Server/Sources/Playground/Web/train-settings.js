@@ -1,5 +1,6 @@
 // What is chosen besides the layers: the data and the optimiser.
 import { el } from "./ui.js";
+import { numberBox } from "./train-number.js";
 
 /** The names of data as the page writes them. */
 export const dataNames = {
@@ -55,35 +56,31 @@ export function dataChoice(kinds, changed) {
 export function settings(optimizers, changed) {
   const optimizer = el("select", {},
     ...optimizers.map((name) => el("option", { value: name }, optimizerNames[name] ?? name)));
-  const batch = el("input", { type: "number", min: 1, max: 512, step: 1 });
+  const numbers = { batch: 0, seed: 0 };
+  const box = (key, name, min, max) => numberBox(
+    name, { min, max }, (value) => { numbers[key] = value; }, changed);
+  const batch = box("batch", "batch size", 1, 512);
+  const seed = box("seed", "seed", 0, 2147483647);
   const decay = el("select", {}, ...[0, 0.0001, 0.001, 0.01, 0.1].map(
     (value) => el("option", { value }, value === 0 ? "none" : String(value))));
-  const seed = el("input", { type: "number", min: 0, max: 2147483647, step: 1 });
-  for (const control of [optimizer, batch, decay, seed]) {
-    control.addEventListener("change", () => {
-      if (control.value === "" || !control.checkValidity()) control.reportValidity();
-      else changed();
-    });
-  }
+  for (const control of [optimizer, decay]) control.addEventListener("change", changed);
   const node = el("fieldset", { class: "settings" }, el("legend", {}, "Training"),
-    el("label", {}, "optimiser", optimizer), el("label", {}, "batch size", batch),
-    el("label", {}, "L2 decay", decay), el("label", {}, "seed", seed));
+    el("label", {}, "optimiser", optimizer), batch.label, batch.note,
+    el("label", {}, "L2 decay", decay), seed.label, seed.note);
   return {
     node,
     get value() {
-      return {
-        optimizer: optimizer.value, batch: Number(batch.value), decay: Number(decay.value),
-        seed: Number(seed.value),
-      };
+      return { optimizer: optimizer.value, decay: Number(decay.value), ...numbers };
     },
     set(design) {
       optimizer.value = design.optimizer;
-      batch.value = design.batch;
+      Object.assign(numbers, { batch: design.batch, seed: design.seed });
+      batch.set(design.batch);
+      seed.set(design.seed);
       if (![...decay.options].some((option) => Number(option.value) === design.decay)) {
         decay.append(el("option", { value: design.decay }, String(design.decay)));
       }
       decay.value = String(design.decay);
-      seed.value = design.seed;
     },
   };
 }

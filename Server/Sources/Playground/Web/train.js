@@ -4,6 +4,7 @@ import { curves, short } from "./train-curves.js";
 import { cloudView } from "./train-cloud.js";
 import { examplesView } from "./train-examples.js";
 import { layerList } from "./train-layers.js";
+import { hasWrong } from "./train-number.js";
 import { dataChoice, family, inputShape, settings } from "./train-settings.js";
 
 const base = "/playground/train";
@@ -74,7 +75,8 @@ export async function mount(root) {
   let points = [];
   let stream;
   let checking = 0;
-  let timer;
+  /** Done when the server has said what it thinks of the last change. */
+  let checked = Promise.resolve();
 
   const current = () => ({
     data: data.value, layers: layers.layers, rate: Number(rate.value), ...others.value,
@@ -123,21 +125,36 @@ export async function mount(root) {
 
   /** Something was changed: asks the server what it thinks, and begins a run of it. */
   function changed() {
+    const mine = ++checking;
+    if (hasWrong(design)) {
+      layers.problem = "";
+      return block(true);
+    }
     const isPreset = preset.value !== "" && JSON.stringify(comparable(current()))
       === JSON.stringify(comparable(choices.presets[preset.value].design));
     if (!isPreset) preset.value = "";
-    const mine = ++checking;
-    clearTimeout(timer);
-    timer = setTimeout(async () => {
-      try {
-        const report = await api(`${base}/check`, current());
-        if (mine !== checking) return;
-        layers.report(report.layers, report.problem, inputShape[family(data.value.kind)]);
-        for (const button of [start, step, reset]) button.disabled = Boolean(report.problem);
-        if (!report.problem) await create();
-      } catch (error) { say(error.message, true); }
-    }, 150);
+    checked = check(mine);
   }
+
+  async function check(mine) {
+    await new Promise((done) => setTimeout(done, 150));
+    if (mine !== checking) return;
+    try {
+      const report = await api(`${base}/check`, current());
+      if (mine !== checking) return;
+      layers.report(report.layers, report.problem, inputShape[family(data.value.kind)]);
+      block(Boolean(report.problem));
+      if (!report.problem) await create();
+    } catch (error) { say(error.message, true); }
+  }
+
+  /** Lets nobody train a network that is wrong, nor go on with the one before. */
+  function block(isWrong) {
+    for (const button of [start, step, reset]) button.disabled = isWrong;
+    if (isWrong) hide();
+  }
+
+  function hide() { if (start.dataset.running === "true") change({ isRunning: false }); }
 
   async function create() {
     const mine = checking;
@@ -227,10 +244,16 @@ export async function mount(root) {
     } catch (error) { say(error.message, true); }
   }
 
+  /** What a button asks for, of the network that is designed now. */
+  async function press(body) {
+    await checked;
+    if (!start.disabled) await change(body);
+  }
+
   const setPace = () => change({ pace: Number(pace.value) });
-  start.addEventListener("click", () => change({ isRunning: start.dataset.running !== "true" }));
-  step.addEventListener("click", () => change({ steps: 1 }));
-  reset.addEventListener("click", () => change({ resets: true }));
+  start.addEventListener("click", () => press({ isRunning: start.dataset.running !== "true" }));
+  step.addEventListener("click", () => press({ steps: 1 }));
+  reset.addEventListener("click", () => press({ resets: true }));
   rate.addEventListener("change", () => change({ rate: Number(rate.value) }));
   pace.addEventListener("change", setPace);
   preset.addEventListener("change", () => usePreset(Number(preset.value)));
@@ -247,6 +270,7 @@ export async function mount(root) {
         setFixed(true);
         layers.showFixed(description.kinds, description.layers);
       } else layers.report(description.layers, undefined, inputShape[family(data.value.kind)]);
+      block(false);
       open(description);
       say(`Loaded ${file.files[0].name}.`);
     } catch (error) { say(error.message, true); }
@@ -254,7 +278,7 @@ export async function mount(root) {
   });
   window.addEventListener("themechange", draw);
   usePreset(0);
-  return { hide() { if (start.dataset.running === "true") change({ isRunning: false }); } };
+  return { hide };
 }
 
 /** A design without its seeds and rate, in an order of its own. */
