@@ -159,10 +159,13 @@ def test_streams_that_clients_leave_are_ended(address):
 
 def test_unknown_characters_are_explained(open_page):
     page = open_page("write")
-    page.wait(IS_DONE, 30)
+    write(page, 20)
+    before = text(page)
     page.driver.execute_script("document.getElementById('write-prompt').value = 'Å'")
     page.click("#write-start")
-    page.wait("document.getElementById('status').textContent.includes('has no character')")
+    page.wait("document.getElementById('write-done').textContent.includes('has no character')")
+    assert page.find("body").text.count("has no character") == 1
+    assert text(page) == before
     # The refusal is in the browser's log, too.
     page.driver.get_log("browser")
 
