@@ -168,6 +168,8 @@ def test_a_run_is_saved_and_loaded(open_page, tmp_path):
         page.find("#train-file").send_keys(str(tmp_path / name))
         page.wait(f"document.getElementById('status').textContent.includes('Loaded {name}')")
         page.wait("document.querySelector('.figures .step').textContent == '1'")
+        preset = page.find(".preset")
+        assert preset.find_element("css selector", "option:checked").text == "Spirals"
 
 
 def test_the_page_is_legible_on_a_dark_phone(open_page):

@@ -60,6 +60,17 @@ def test_a_network_writes_and_shows_what_it_expected(open_page):
     assert text(page) == first
 
 
+def test_a_prompt_that_is_edited_is_ones_own(open_page):
+    page = open_page("write")
+    page.wait(IS_DONE, 30)
+    chosen = "document.getElementById('write-preset').selectedOptions[0].textContent"
+    assert page.wait(chosen) == "romeo"
+    page.find("#write-prompt").send_keys("!")
+    assert page.wait(chosen) == "my own"
+    page.find("#write-prompt").send_keys(Keys.BACKSPACE)
+    assert page.wait(chosen) == "romeo"
+
+
 def test_the_arrow_keys_move_through_the_text(open_page):
     page = open_page("write")
     write(page, 60)

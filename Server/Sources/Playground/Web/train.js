@@ -130,10 +130,15 @@ export async function mount(root) {
       layers.problem = "";
       return block(true);
     }
-    const isPreset = preset.value !== "" && JSON.stringify(comparable(current()))
-      === JSON.stringify(comparable(choices.presets[preset.value].design));
-    if (!isPreset) preset.value = "";
+    showPreset();
     checked = check(mine);
+  }
+
+  /** Chooses the example that is like the network, or “my own”. */
+  function showPreset() {
+    const mine = comparable(current());
+    const index = choices.presets.findIndex(({ design }) => comparable(design) === mine);
+    preset.value = index < 0 ? "" : index;
   }
 
   async function check(mine) {
@@ -269,7 +274,10 @@ export async function mount(root) {
       if (description.design.imported) {
         setFixed(true);
         layers.showFixed(description.kinds, description.layers);
-      } else layers.report(description.layers, undefined, inputShape[family(data.value.kind)]);
+      } else {
+        showPreset();
+        layers.report(description.layers, undefined, inputShape[family(data.value.kind)]);
+      }
       block(false);
       open(description);
       say(`Loaded ${file.files[0].name}.`);
@@ -281,8 +289,8 @@ export async function mount(root) {
   return { hide };
 }
 
-/** A design without its seeds and rate, in an order of its own. */
+/** A design without its seeds and rate, as a text to compare. */
 function comparable({ data, layers, optimizer, batch, decay }) {
-  return [data.kind, data.noise, optimizer, batch, decay,
-    layers.map((layer) => Object.entries(layer).sort())];
+  return JSON.stringify([data.kind, data.noise, optimizer, batch, decay,
+    layers.map((layer) => Object.entries(layer).sort())]);
 }

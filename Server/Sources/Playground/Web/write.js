@@ -126,7 +126,12 @@ function form(page, prompts) {
   if (page.models.some(({ name }) => name === "char_lstm")) model.value = "char_lstm";
   const prompt = el("textarea", { id: "write-prompt", rows: "3", spellcheck: "false" });
   const preset = el("select", { id: "write-preset", onchange: begin },
-    ...prompts.map(({ name }, index) => el("option", { value: index }, name)));
+    ...prompts.map(({ name }, index) => el("option", { value: index }, name)),
+    el("option", { value: "", hidden: true }, "my own"));
+  prompt.addEventListener("input", () => {
+    const index = prompts.findIndex(({ text }) => text === prompt.value);
+    preset.value = index < 0 ? "" : index;
+  });
   const temperature = slider("write-temperature", "Temperature", 0, 2, 0.05, 0.7,
     (x) => (x === 0 ? "0: the likeliest" : x.toFixed(2)));
   const length = slider("write-length", "Length", 0, 1000, 10, 300,
