@@ -117,9 +117,31 @@ def test_a_wrong_layer_is_named_and_a_right_one_shows_its_shape(open_page):
     page.wait("document.querySelector('.design .problem').textContent.startsWith('layer 1 (convolution): ')")
     assert page.find(".layer-list li:nth-child(1)").get_attribute("class") == "wrong"
     assert not page.find(".start").is_enabled()
+    assert "place it" not in page.find(".design .problem").text
     page.click(".layer-list li:nth-child(1) button[title=Remove]")
     page.wait("!document.querySelector('.start').disabled")
     assert page.find(".layer-list li:nth-child(2) .facts").text == "→ 8 · 24 parameters"
+    choose(page, "LeNet-5")
+    page.wait("document.querySelectorAll('.layer-list li').length == 10")
+    page.driver.execute_script(
+        "const s = document.querySelector('.layer-list li:nth-child(8) select');"
+        "s.value = 'maxPool'; s.dispatchEvent(new Event('change'))"
+    )
+    page.wait(
+        "document.querySelector('.design .problem').textContent =="
+        " 'layer 8 (maxPool): a pool expects maps, found 120; place it before the first dense layer'"
+    )
+
+
+def test_a_network_without_layers_has_no_panel_of_units(open_page):
+    page = open_page("train")
+    ready(page)
+    units = "document.querySelector('.units').parentNode.hidden"
+    assert not page.wait(f"[{units}]")[0]
+    for _ in range(4):
+        page.click(".layer-list li:nth-child(1) button[title=Remove]")
+    page.wait(units)
+    assert page.find(".design fieldset .end").text == "300 to train on, validated with 200"
 
 
 def type_number(page, box, text):

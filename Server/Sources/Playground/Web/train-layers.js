@@ -99,8 +99,17 @@ export function layerList(changed) {
     output.textContent = last
       ? `output: dense, ${last.shape[0]} classes, softmax · ${sum.toLocaleString("en")} parameters in all`
       : "";
-    problem.textContent = wrong?.sentence ?? "";
+    problem.textContent = wrong ? wrong.sentence + advice(wrong.layer, shape) : "";
   }
+
+  /** Where a layer that needs maps belongs, if it comes too late for pictures. */
+  function advice(index, shape) {
+    const first = layers.slice(0, index)
+      .find(({ kind }) => ["dense", "rnn", "lstm", "gru"].includes(kind));
+    const isLate = first && shape.length === 3 && fields[layers[index]?.kind]?.stride;
+    return isLate ? `; place it before the first ${layerNames[first.kind]} layer` : "";
+  }
+
   /** Shows a network that was not designed here, and lets nobody edit it. */
   function showFixed(kinds, facts) {
     layers = [];

@@ -16,7 +16,8 @@ export const family = (kind) => kind === "mnist" ? "digits" : kind === "parity" 
   : kind === "digits" ? kind : "cloud";
 export const inputShape = { cloud: [2], digits: [1, 28, 28], parity: [8, 1] };
 
-/** Radio buttons for the data, and its noise, with `set(data)` and `value`. */
+/** Radio buttons for the data, and its noise, with `set(data)`, `value` and `count(run)`, which shows
+ *  how many examples there are. */
 export function dataChoice(kinds, changed) {
   const radios = kinds.map((kind) => el("input", { type: "radio", name: "train-data", value: kind }));
   const noise = el("input", { type: "range", min: 0, max: 0.5, step: 0.05 });
@@ -24,9 +25,10 @@ export function dataChoice(kinds, changed) {
   const noiseRow = el("label", {}, "noise", noise, share);
   const again = el("button", { type: "button" }, "New points");
   const made = el("div", { class: "row" }, noiseRow, again);
+  const counts = el("p", { class: "muted end" });
   const node = el("fieldset", {}, el("legend", {}, "Data"),
     el("div", { class: "chips" }, ...radios.map((radio) => el("label", { class: "chip" },
-      radio, el("span", {}, dataNames[radio.value])))), made);
+      radio, el("span", {}, dataNames[radio.value])))), counts, made);
   let value = { kind: kinds[0], noise: 0, seed: 1 };
   const show = () => {
     for (const radio of radios) radio.checked = radio.value === value.kind;
@@ -49,6 +51,10 @@ export function dataChoice(kinds, changed) {
   return {
     node, get value() { return value; },
     set(data) { value = { ...data }; show(); },
+    count({ trainCount, validationCount }) {
+      counts.textContent = `${trainCount.toLocaleString("en")} to train on, `
+        + `validated with ${validationCount.toLocaleString("en")}`;
+    },
   };
 }
 

@@ -50,7 +50,8 @@ export async function mount(root) {
   const load = el("button", { type: "button" }, "Load…");
   const saveModel = el("a", { class: "button", download: "trained.onnx" }, "Save ONNX");
   const saveRun = el("a", { class: "button", download: "training.json" }, "Save JSON");
-  const look = el("a", { class: "button", title: "The graph and its values on the page Look" }, "Look");
+  const look = el("a", { class: "button", title: "The graph and its values on the page Look" },
+    "Show the graph");
   const design = el("section", { class: "panel design", "aria-label": "Data and network" },
     data.node, el("fieldset", {}, el("legend", {}, "Network"), layers.node), others.node,
     el("fieldset", {}, el("legend", {}, "Save and load"),
@@ -176,7 +177,9 @@ export async function mount(root) {
     run = description;
     points = [];
     const isCloud = Boolean(run.points);
-    cloud.plane.hidden = cloud.layers.hidden = !isCloud;
+    cloud.plane.hidden = !isCloud;
+    if (!isCloud) cloud.layers.hidden = true;
+    data.count(run);
     examples.node.hidden = isCloud;
     live.classList.toggle("plain", isCloud);
     if (isCloud) cloud.open(run.points);
