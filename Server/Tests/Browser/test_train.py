@@ -43,6 +43,11 @@ def colours(page, selector):
     )
 
 
+def show(page, element):
+    """Scrolls to an element, so that neither the controls nor the status hide it."""
+    page.driver.execute_script("arguments[0].scrollIntoView({ block: 'center' })", element)
+
+
 def pixels(page, selector):
     return page.driver.execute_script(
         "return document.querySelector(arguments[0]).toDataURL()", selector
@@ -71,6 +76,7 @@ def test_spirals_are_learned_while_the_boundary_is_painted(open_page):
     time.sleep(0.5)
     assert steps(page) == paused
     unit = page.find(".units .tiles:last-child canvas:nth-child(3)")
+    show(page, unit)
     ActionChains(page.driver).move_to_element(unit).perform()
     page.wait("document.querySelector('.cloud h2').textContent == 'What unit 3 of layer 4 answers'")
     page.click(".training .start + button")
@@ -99,6 +105,7 @@ def test_filters_and_maps_change_while_digits_are_learned(open_page):
     time.sleep(0.5)
     mistake = page.find(".mistakes button")
     label = mistake.get_attribute("aria-label")
+    show(page, mistake)
     mistake.click()
     page.wait(f"document.querySelector('.answer p').textContent.startsWith('Is {label[0]}, ')")
     page.wait(

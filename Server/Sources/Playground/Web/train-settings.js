@@ -16,8 +16,8 @@ export const family = (kind) => kind === "mnist" ? "digits" : kind === "parity" 
   : kind === "digits" ? kind : "cloud";
 export const inputShape = { cloud: [2], digits: [1, 28, 28], parity: [8, 1] };
 
-/** Radio buttons for the data, and its noise, with `set(data)`, `value` and `count(run)`, which shows
- *  how many examples there are. */
+/** Radio buttons for the data, and its noise, with `set(data)`, `value` and `count(run)`, which
+ *  shows how many examples there are. */
 export function dataChoice(kinds, changed) {
   const radios = kinds.map((kind) => el("input", { type: "radio", name: "train-data", value: kind }));
   const noise = el("input", { type: "range", min: 0, max: 0.5, step: 0.05 });
