@@ -4,6 +4,7 @@ import time
 import urllib.request
 
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
 
 
 def figure(page, name):
@@ -42,6 +43,11 @@ def colours(page, selector):
     )
 
 
+def show(page, element):
+    """Scrolls to an element, so that neither the controls nor the status hide it."""
+    page.driver.execute_script("arguments[0].scrollIntoView({ block: 'center' })", element)
+
+
 def pixels(page, selector):
     return page.driver.execute_script(
         "return document.querySelector(arguments[0]).toDataURL()", selector
@@ -70,6 +76,7 @@ def test_spirals_are_learned_while_the_boundary_is_painted(open_page):
     time.sleep(0.5)
     assert steps(page) == paused
     unit = page.find(".units .tiles:last-child canvas:nth-child(3)")
+    show(page, unit)
     ActionChains(page.driver).move_to_element(unit).perform()
     page.wait("document.querySelector('.cloud h2').textContent == 'What unit 3 of layer 4 answers'")
     page.click(".training .start + button")
@@ -98,6 +105,7 @@ def test_filters_and_maps_change_while_digits_are_learned(open_page):
     time.sleep(0.5)
     mistake = page.find(".mistakes button")
     label = mistake.get_attribute("aria-label")
+    show(page, mistake)
     mistake.click()
     page.wait(f"document.querySelector('.answer p').textContent.startsWith('Is {label[0]}, ')")
     page.wait(
@@ -116,9 +124,61 @@ def test_a_wrong_layer_is_named_and_a_right_one_shows_its_shape(open_page):
     page.wait("document.querySelector('.design .problem').textContent.startsWith('layer 1 (convolution): ')")
     assert page.find(".layer-list li:nth-child(1)").get_attribute("class") == "wrong"
     assert not page.find(".start").is_enabled()
+    assert "place it" not in page.find(".design .problem").text
     page.click(".layer-list li:nth-child(1) button[title=Remove]")
     page.wait("!document.querySelector('.start').disabled")
     assert page.find(".layer-list li:nth-child(2) .facts").text == "→ 8 · 24 parameters"
+    choose(page, "LeNet-5")
+    page.wait("document.querySelectorAll('.layer-list li').length == 10")
+    page.driver.execute_script(
+        "const s = document.querySelector('.layer-list li:nth-child(8) select');"
+        "s.value = 'maxPool'; s.dispatchEvent(new Event('change'))"
+    )
+    page.wait(
+        "document.querySelector('.design .problem').textContent =="
+        " 'layer 8 (maxPool): a pool expects maps, found 120; place it before the first dense layer'"
+    )
+
+
+def test_a_network_without_layers_has_no_panel_of_units(open_page):
+    page = open_page("train")
+    ready(page)
+    units = "document.querySelector('.units').parentNode.hidden"
+    assert not page.wait(f"[{units}]")[0]
+    for _ in range(4):
+        page.click(".layer-list li:nth-child(1) button[title=Remove]")
+    page.wait(units)
+    assert page.find(".design fieldset .end").text == "300 to train on, validated with 200"
+
+
+def type_number(page, box, text):
+    page.driver.execute_script("arguments[0].focus()", box)
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys(text)
+
+
+def test_wrong_numbers_are_marked_and_not_trained_with(open_page):
+    page = open_page("train")
+    ready(page)
+    units = page.find(".layer-list li:nth-child(1) .sizes input")
+    batch = page.find(".settings input")
+    for box, least, right in ((units, "of at least 1", "12"), (batch, "from 1 to 512", "32")):
+        for text, found in (("0", "0"), ("-3", "-3"), (Keys.DELETE, "none"), ("1.5", "1.5")):
+            type_number(page, box, text + Keys.ENTER)
+            note = page.find("#" + box.get_attribute("aria-describedby")).text
+            assert note.endswith(f": expected a whole number {least}, found {found}")
+            assert box.get_attribute("aria-invalid") == "true"
+            assert not page.find(".start").is_enabled()
+        type_number(page, box, right + Keys.ENTER)
+        page.wait("!document.querySelector('.start').disabled")
+        assert box.get_attribute("aria-invalid") is None
+    # Start takes a value that is still being edited.
+    type_number(page, units, "9")
+    page.click(".start")
+    page.wait("document.querySelector('.start').textContent.includes('Pause')")
+    assert page.find(".layer-list .facts").text == "→ 9 · 27 parameters"
+    type_number(page, units, "0" + Keys.ENTER)
+    page.wait("document.querySelector('.start').textContent.includes('Start')")
 
 
 def test_a_run_is_saved_and_loaded(open_page, tmp_path):
@@ -137,6 +197,8 @@ def test_a_run_is_saved_and_loaded(open_page, tmp_path):
         page.find("#train-file").send_keys(str(tmp_path / name))
         page.wait(f"document.getElementById('status').textContent.includes('Loaded {name}')")
         page.wait("document.querySelector('.figures .step').textContent == '1'")
+        preset = page.find(".preset")
+        assert preset.find_element("css selector", "option:checked").text == "Spirals"
 
 
 def test_the_page_is_legible_on_a_dark_phone(open_page):

@@ -60,6 +60,17 @@ def test_a_network_writes_and_shows_what_it_expected(open_page):
     assert text(page) == first
 
 
+def test_a_prompt_that_is_edited_is_ones_own(open_page):
+    page = open_page("write")
+    page.wait(IS_DONE, 30)
+    chosen = "document.getElementById('write-preset').selectedOptions[0].textContent"
+    assert page.wait(chosen) == "romeo"
+    page.find("#write-prompt").send_keys("!")
+    assert page.wait(chosen) == "my own"
+    page.find("#write-prompt").send_keys(Keys.BACKSPACE)
+    assert page.wait(chosen) == "romeo"
+
+
 def test_the_arrow_keys_move_through_the_text(open_page):
     page = open_page("write")
     write(page, 60)
@@ -159,10 +170,13 @@ def test_streams_that_clients_leave_are_ended(address):
 
 def test_unknown_characters_are_explained(open_page):
     page = open_page("write")
-    page.wait(IS_DONE, 30)
+    write(page, 20)
+    before = text(page)
     page.driver.execute_script("document.getElementById('write-prompt').value = 'Å'")
     page.click("#write-start")
-    page.wait("document.getElementById('status').textContent.includes('has no character')")
+    page.wait("document.getElementById('write-done').textContent.includes('has no character')")
+    assert page.find("body").text.count("has no character") == 1
+    assert text(page) == before
     # The refusal is in the browser's log, too.
     page.driver.get_log("browser")
 

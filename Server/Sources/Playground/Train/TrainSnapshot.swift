@@ -64,7 +64,10 @@ struct TrainSnapshot: Sendable {
         checkpoint = try Checkpoint(model)
       }
     } catch let error as TrainingError {
-      throw ServingError(.badRequest, "\(error)")
+      throw ServingError(
+        .badRequest,
+        "only files that this page saved and networks of ConvNetJS can be trained further here; "
+          + "\(error)")
     } catch let error as ConversionError {
       throw ServingError(.badRequest, "the file's model: \(error)")
     } catch {

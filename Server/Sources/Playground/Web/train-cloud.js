@@ -80,6 +80,7 @@ export function cloudView() {
     dots.setAttribute("aria-label", `The plane with ${points?.trainLabels.length} points to train on`
       + ` and ${points?.validationLabels.length} to validate with, of which the network`
       + ` gets ${(100 * (accuracy ?? 0)).toFixed(0)} % right`);
+    layers.hidden = !cloud.units.length;
     cloud.units.forEach((layer, index) => {
       if (!rows[index]) {
         rows[index] = tileRow(`layer ${layer.layer + 1}`, true);

@@ -1,6 +1,7 @@
 // The list of layers: kinds and sizes, their order, what the server says of each.
 import { el } from "./ui.js";
 import { layerNames } from "./train-examples.js";
+import { numberBox } from "./train-number.js";
 
 const fields = {
   convolution: { units: ["filters", 8], size: ["size", 5], stride: ["stride", 1], padding: ["padding", 2] },
@@ -63,25 +64,23 @@ export function layerList(changed) {
         changed();
       },
     }, "×");
+    const boxes = Object.entries(fields[layer.kind] ?? {}).map(
+      ([key, [text]]) => number(layer, key, text, name));
     return el("li", {},
       el("div", { class: "row head" }, choice, el("span", { class: "space" }),
         move(-1, "↑", "Move up"), move(1, "↓", "Move down"), remove),
-      el("div", { class: "row sizes" }, ...Object.entries(fields[layer.kind] ?? {}).map(
-        ([key, [text]]) => number(layer, key, text, name))),
+      el("div", { class: "row sizes" }, ...boxes.map(({ label }) => label)),
+      ...boxes.map(({ note }) => note),
       el("p", { class: "muted facts" }));
   }
 
   function number(layer, key, text, name) {
-    const box = el("input", {
-      type: "number", value: layer[key] ?? "", min: key === "padding" || key === "ratio" ? 0 : 1,
-      step: key === "ratio" ? 0.05 : 1, "aria-label": `${text} of ${name}`,
-    });
-    box.addEventListener("input", () => {
-      if (!box.checkValidity() || box.value === "") return;
-      layer[key] = Number(box.value);
-      changed();
-    });
-    return el("label", {}, text, box);
+    const box = numberBox(text, {
+      min: key === "padding" || key === "ratio" ? 0 : 1, step: key === "ratio" ? 0.05 : 1,
+      "aria-label": `${text} of ${name}`,
+    }, (value) => { layer[key] = value; }, changed);
+    box.set(layer[key] ?? "");
+    return box;
   }
 
   function set(all) {
@@ -100,8 +99,17 @@ export function layerList(changed) {
     output.textContent = last
       ? `output: dense, ${last.shape[0]} classes, softmax · ${sum.toLocaleString("en")} parameters in all`
       : "";
-    problem.textContent = wrong?.sentence ?? "";
+    problem.textContent = wrong ? wrong.sentence + advice(wrong.layer, shape) : "";
   }
+
+  /** Where a layer that needs maps belongs, if it comes too late for pictures. */
+  function advice(index, shape) {
+    const first = layers.slice(0, index)
+      .find(({ kind }) => ["dense", "rnn", "lstm", "gru"].includes(kind));
+    const isLate = first && shape.length === 3 && fields[layers[index]?.kind]?.stride;
+    return isLate ? `; place it before the first ${layerNames[first.kind]} layer` : "";
+  }
+
   /** Shows a network that was not designed here, and lets nobody edit it. */
   function showFixed(kinds, facts) {
     layers = [];
@@ -115,6 +123,7 @@ export function layerList(changed) {
   return {
     node, set, report, showFixed,
     get layers() { return layers; },
+    set problem(sentence) { problem.textContent = sentence; },
     set isFixed(value) { adding.hidden = value; },
   };
 }

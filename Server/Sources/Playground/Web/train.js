@@ -4,6 +4,7 @@ import { curves, short } from "./train-curves.js";
 import { cloudView } from "./train-cloud.js";
 import { examplesView } from "./train-examples.js";
 import { layerList } from "./train-layers.js";
+import { hasWrong } from "./train-number.js";
 import { dataChoice, family, inputShape, settings } from "./train-settings.js";
 
 const base = "/playground/train";
@@ -49,7 +50,8 @@ export async function mount(root) {
   const load = el("button", { type: "button" }, "Load…");
   const saveModel = el("a", { class: "button", download: "trained.onnx" }, "Save ONNX");
   const saveRun = el("a", { class: "button", download: "training.json" }, "Save JSON");
-  const look = el("a", { class: "button", title: "The graph and its values on the page Look" }, "Look");
+  const look = el("a", { class: "button", title: "The graph and its values on the page Look" },
+    "Show the graph");
   const design = el("section", { class: "panel design", "aria-label": "Data and network" },
     data.node, el("fieldset", {}, el("legend", {}, "Network"), layers.node), others.node,
     el("fieldset", {}, el("legend", {}, "Save and load"),
@@ -74,7 +76,8 @@ export async function mount(root) {
   let points = [];
   let stream;
   let checking = 0;
-  let timer;
+  /** Done when the server has said what it thinks of the last change. */
+  let checked = Promise.resolve();
 
   const current = () => ({
     data: data.value, layers: layers.layers, rate: Number(rate.value), ...others.value,
@@ -123,21 +126,41 @@ export async function mount(root) {
 
   /** Something was changed: asks the server what it thinks, and begins a run of it. */
   function changed() {
-    const isPreset = preset.value !== "" && JSON.stringify(comparable(current()))
-      === JSON.stringify(comparable(choices.presets[preset.value].design));
-    if (!isPreset) preset.value = "";
     const mine = ++checking;
-    clearTimeout(timer);
-    timer = setTimeout(async () => {
-      try {
-        const report = await api(`${base}/check`, current());
-        if (mine !== checking) return;
-        layers.report(report.layers, report.problem, inputShape[family(data.value.kind)]);
-        for (const button of [start, step, reset]) button.disabled = Boolean(report.problem);
-        if (!report.problem) await create();
-      } catch (error) { say(error.message, true); }
-    }, 150);
+    if (hasWrong(design)) {
+      layers.problem = "";
+      return block(true);
+    }
+    showPreset();
+    checked = check(mine);
   }
+
+  /** Chooses the example that is like the network, or “my own”. */
+  function showPreset() {
+    const mine = comparable(current());
+    const index = choices.presets.findIndex(({ design }) => comparable(design) === mine);
+    preset.value = index < 0 ? "" : index;
+  }
+
+  async function check(mine) {
+    await new Promise((done) => setTimeout(done, 150));
+    if (mine !== checking) return;
+    try {
+      const report = await api(`${base}/check`, current());
+      if (mine !== checking) return;
+      layers.report(report.layers, report.problem, inputShape[family(data.value.kind)]);
+      block(Boolean(report.problem));
+      if (!report.problem) await create();
+    } catch (error) { say(error.message, true); }
+  }
+
+  /** Lets nobody train a network that is wrong, nor go on with the one before. */
+  function block(isWrong) {
+    for (const button of [start, step, reset]) button.disabled = isWrong;
+    if (isWrong) hide();
+  }
+
+  function hide() { if (start.dataset.running === "true") change({ isRunning: false }); }
 
   async function create() {
     const mine = checking;
@@ -154,7 +177,9 @@ export async function mount(root) {
     run = description;
     points = [];
     const isCloud = Boolean(run.points);
-    cloud.plane.hidden = cloud.layers.hidden = !isCloud;
+    cloud.plane.hidden = !isCloud;
+    if (!isCloud) cloud.layers.hidden = true;
+    data.count(run);
     examples.node.hidden = isCloud;
     live.classList.toggle("plain", isCloud);
     if (isCloud) cloud.open(run.points);
@@ -227,10 +252,16 @@ export async function mount(root) {
     } catch (error) { say(error.message, true); }
   }
 
+  /** What a button asks for, of the network that is designed now. */
+  async function press(body) {
+    await checked;
+    if (!start.disabled) await change(body);
+  }
+
   const setPace = () => change({ pace: Number(pace.value) });
-  start.addEventListener("click", () => change({ isRunning: start.dataset.running !== "true" }));
-  step.addEventListener("click", () => change({ steps: 1 }));
-  reset.addEventListener("click", () => change({ resets: true }));
+  start.addEventListener("click", () => press({ isRunning: start.dataset.running !== "true" }));
+  step.addEventListener("click", () => press({ steps: 1 }));
+  reset.addEventListener("click", () => press({ resets: true }));
   rate.addEventListener("change", () => change({ rate: Number(rate.value) }));
   pace.addEventListener("change", setPace);
   preset.addEventListener("change", () => usePreset(Number(preset.value)));
@@ -246,7 +277,11 @@ export async function mount(root) {
       if (description.design.imported) {
         setFixed(true);
         layers.showFixed(description.kinds, description.layers);
-      } else layers.report(description.layers, undefined, inputShape[family(data.value.kind)]);
+      } else {
+        showPreset();
+        layers.report(description.layers, undefined, inputShape[family(data.value.kind)]);
+      }
+      block(false);
       open(description);
       say(`Loaded ${file.files[0].name}.`);
     } catch (error) { say(error.message, true); }
@@ -254,11 +289,11 @@ export async function mount(root) {
   });
   window.addEventListener("themechange", draw);
   usePreset(0);
-  return { hide() { if (start.dataset.running === "true") change({ isRunning: false }); } };
+  return { hide };
 }
 
-/** A design without its seeds and rate, in an order of its own. */
+/** A design without its seeds and rate, as a text to compare. */
 function comparable({ data, layers, optimizer, batch, decay }) {
-  return [data.kind, data.noise, optimizer, batch, decay,
-    layers.map((layer) => Object.entries(layer).sort())];
+  return JSON.stringify([data.kind, data.noise, optimizer, batch, decay,
+    layers.map((layer) => Object.entries(layer).sort())]);
 }

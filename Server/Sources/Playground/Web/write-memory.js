@@ -22,6 +22,10 @@ const features = [
 
 const signed = (x) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(2);
 
+/** The weaker of a unit's two correlations; 0 if they have different signs. */
+const agreement = ({ first, second }) => (
+  first * second > 0 ? Math.min(Math.abs(first), Math.abs(second)) : 0);
+
 /** The view “Memory”. */
 export function memory(page) {
   const feature = el("select", { id: "write-feature", onchange: pickFeature },
@@ -103,23 +107,36 @@ export function memory(page) {
     const { what, answer: { units: [best], verdict, candidates } } = state;
     const found = `${name(best)}, the best of ${candidates} states: correlation `
       + `${signed(best.first)} in the first half, ${signed(best.second)} in the second`;
-    if (verdict === "follows") return `Found: ${found}. It follows ${what}.`;
-    if (verdict === "partly") return `Partly: ${found}. It follows ${what} loosely.`;
+    const steady = steadiest();
+    const other = steady > 0
+      ? ` In both halves ${name(state.answer.units[steady])} (✓) holds best: a longer text decides `
+        + "better." : "";
+    if (verdict === "follows") return `Found: ${found}. It follows ${what}.${other}`;
+    if (verdict === "partly") return `Partly: ${found}. It follows ${what} loosely.${other}`;
     return `None: no unit alone follows ${what} in this text. The closest was ${found}, which does `
-      + "not hold up.";
+      + `not hold up.${other}`;
+  }
+
+  /** The unit that holds best in both halves; -1 if none does. */
+  function steadiest() {
+    const held = state.answer.units.map(agreement);
+    const most = Math.max(...held);
+    return most >= 0.3 ? held.indexOf(most) : -1;
   }
 
   function draw() {
     verdict.textContent = sentence();
     results.hidden = false;
-    list.replaceChildren(el("caption", { class: "muted" }, "Correlation with the feature"),
+    const steady = steadiest();
+    list.replaceChildren(el("caption", { class: "muted" },
+      `Correlation with the feature${steady < 0 ? "" : "; ✓: holds best in both halves"}`),
       el("tr", {}, ...["unit", "1st half", "2nd half"]
         .map((title) => el("th", { scope: "col" }, title))),
       ...state.answer.units.map((unit, index) => el("tr", {},
         el("th", { scope: "row" }, el("button", {
           type: "button", "aria-pressed": index === state.chosen ? "true" : "false",
           onclick: () => pick(index),
-        }, `${unit.letter} ${unit.unit}`), page.layers.length > 1 ? ` ${unit.layer}` : ""),
+        }, `${unit.letter} ${unit.unit}`), page.layers.length > 1 ? ` ${unit.layer}` : "", index === steady ? " ✓" : ""),
         correlation(unit.first), correlation(unit.second))));
     show();
   }

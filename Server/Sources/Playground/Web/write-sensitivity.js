@@ -7,6 +7,8 @@ import { shown, spoken } from "./write-text.js";
 const reach = 100;
 /** The decades of the chart. */
 const decades = 8;
+/** How many times more is clearly more. */
+const clearly = 1.25;
 
 /** The view “Sensitivity”. */
 export function sensitivity(page) {
@@ -133,7 +135,7 @@ export function sensitivity(page) {
 
   function told({ model, kind, logs }) {
     const layers = page.models.find(({ name }) => name === model).layers.length;
-    const back = Math.min(40, logs.length - 1);
+    const back = distance(logs);
     const rate = decay(logs);
     return `${kind}${layers > 1 ? ` (${layers} layers)` : ""}: ${back} characters back the `
       + `gradient is ${exact(smoothed(logs, back))} of the largest`
@@ -145,15 +147,20 @@ export function sensitivity(page) {
     const theory = "Each character back multiplies the gradient once more: in a plain RNN by its "
       + "recurrent weights and the slope of tanh, along the cell of an LSTM by the forget gate. "
       + "Factors below 1 make it vanish exponentially, a straight line on this axis.";
-    const [lstm, rnn] = ["LSTM", "RNN"].map((kind) => state.results.find((x) => x.kind === kind));
-    if (!lstm || !rnn || lstm.logs.length < 20 || decay(lstm.logs) <= 0) return theory;
-    const ratio = decay(rnn.logs) / decay(lstm.logs);
-    const result = ratio > 1.25
-      ? "Here it vanishes faster in the RNN, as theory leads one to expect."
-      : ratio < 0.8
-        ? "Here it vanishes faster in the LSTM: gates allow a long memory, but training decides."
-        : "Here both vanish about equally fast: gates allow a long memory, but training decides.";
-    return `${theory} ${result}`;
+    const rnn = state.results.find(({ kind }) => kind === "RNN");
+    const gated = state.results.filter((result) => result !== rnn);
+    if (!rnn || !gated.length || rnn.logs.length < 20) return theory;
+    const back = distance(rnn.logs);
+    const left = ({ logs }) => smoothed(logs, back);
+    const order = [...state.results].sort((a, b) => left(b) - left(a))
+      .map((result) => `the ${result.kind} (${exact(left(result))})`);
+    const longer = gated.filter((result) => left(result) - left(rnn) > Math.log10(clearly));
+    const flatter = gated.filter(({ logs }) => decay(rnn.logs) > clearly * decay(logs));
+    const isExpected = longer.length === gated.length && flatter.length === gated.length;
+    return `${theory} Gates should thus keep clearly more than the RNN. Here, ${back} characters `
+      + `back, most is left in ${order.join(", then in ")}: theory ${borneOut(longer, gated)}. `
+      + `By the slopes of the whole lines it ${borneOut(flatter, gated)}.`
+      + (isExpected ? "" : " Gates allow a long memory, but training decides.");
   }
 
   return {
@@ -167,6 +174,16 @@ export function sensitivity(page) {
 function logarithms(numbers) {
   const most = Math.max(...numbers);
   return Array.from(numbers, (x) => (x > 0 ? Math.max(-12, Math.log10(x / most)) : -12));
+}
+
+/** How many characters back the networks are compared. */
+const distance = (logs) => Math.min(40, logs.length - 1);
+
+/** Whether those of the networks with gates that differ from the RNN as expected are all of them. */
+function borneOut(some, all) {
+  if (!some.length) return "is not borne out";
+  if (some.length === all.length) return "is borne out";
+  return `is borne out for the ${some.map(({ kind }) => kind).join(" and the ")} alone`;
 }
 
 /** The mean of the logarithms of five characters, the third of them `back` before the last. */

@@ -126,7 +126,12 @@ function form(page, prompts) {
   if (page.models.some(({ name }) => name === "char_lstm")) model.value = "char_lstm";
   const prompt = el("textarea", { id: "write-prompt", rows: "3", spellcheck: "false" });
   const preset = el("select", { id: "write-preset", onchange: begin },
-    ...prompts.map(({ name }, index) => el("option", { value: index }, name)));
+    ...prompts.map(({ name }, index) => el("option", { value: index }, name)),
+    el("option", { value: "", hidden: true }, "my own"));
+  prompt.addEventListener("input", () => {
+    const index = prompts.findIndex(({ text }) => text === prompt.value);
+    preset.value = index < 0 ? "" : index;
+  });
   const temperature = slider("write-temperature", "Temperature", 0, 2, 0.05, 0.7,
     (x) => (x === 0 ? "0: the likeliest" : x.toFixed(2)));
   const length = slider("write-length", "Length", 0, 1000, 10, 300,
@@ -158,55 +163,69 @@ function form(page, prompts) {
     write();
   }
 
+  function tell(text, isError = false) {
+    done.textContent = text;
+    done.classList.toggle("error", isError);
+  }
+
   function stop() { running?.abort(); }
 
-  async function write() {
-    stop();
-    const own = new AbortController();
-    running = own;
-    page.model = model.value;
-    page.temperature = temperature.value;
+  /** Makes place for a new text. */
+  function clear(wish) {
+    page.wish = wish;
+    page.model = wish.model;
+    page.temperature = wish.temperature;
     page.chosen = -1;
     page.steps = [];
     page.text.clear();
     if (page.view.isLive) page.view.paint();
     else page.text.paint(() => null);
+  }
+
+  async function write() {
+    stop();
+    const own = new AbortController();
+    running = own;
     stopButton.disabled = false;
-    done.textContent = "writing…";
+    tell("writing…");
     say("");
-    page.wish = {
+    const wish = {
       model: model.value, prompt: prompt.value, length: length.value,
       temperature: temperature.value, seed: Math.max(0, Math.floor(Number(seed.value) || 0)),
     };
+    let isNew = false;
+    /** The text before stays until the new one begins: there may be none. */
+    const renew = () => {
+      if (!isNew) clear(wish);
+      isNew = true;
+    };
     try {
-      await events("playground/write/text", page.wish, {
+      await events("playground/write/text", wish, {
         token(step) {
           if (running !== own) return;
+          renew();
           page.steps.push(step);
           page.text.append(step.text, step.isPrompt);
         },
         end({ written, seconds }) {
+          if (running !== own) return;
+          renew();
           const count = page.steps.length;
-          done.textContent = `read ${count - written}, wrote ${written}: `
-            + `${Math.round(count / seconds).toLocaleString("en")} characters a second`;
+          tell(`read ${count - written}, wrote ${written}: `
+            + `${Math.round(count / seconds).toLocaleString("en")} characters a second`);
         },
-        failure({ error }) {
-          say(error, true);
-          done.textContent = `stopped: ${error}`;
-        },
+        failure({ error }) { if (running === own) tell(`Stopped: ${error}.`, true); },
       }, { signal: own.signal });
     } catch (error) {
-      if (error.name !== "AbortError") {
-        say(error.message, true);
-        done.textContent = `Nothing is written: ${error.message}.`;
-      } else if (running === own) {
-        done.textContent = `stopped after ${page.steps.length} characters`;
-      }
+      if (running !== own) return;
+      if (error.name === "AbortError") {
+        tell(`stopped after ${isNew ? page.steps.length : 0} characters`);
+      } else tell(`${isNew ? "Stopped" : "Nothing new is written"}: ${error.message}.`, true);
     }
     if (running !== own) return;
     running = null;
     stopButton.disabled = true;
-    page.text.move(Math.max(0, page.steps.findLastIndex(({ isPrompt }) => isPrompt)));
+    if (isNew) page.text.move(Math.max(0, page.steps.findLastIndex(({ isPrompt }) => isPrompt)));
     page.view.update();
   }
 
