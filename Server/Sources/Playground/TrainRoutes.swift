@@ -26,12 +26,13 @@ extension PlaygroundServer {
     train.post("load") { request, _ in
       let bytes = Array(try await request.bytes(limit: Self.mostFileBytes).readableBytesView)
       let run: TrainingRun
-      if let (design, model) = try ImportedNetwork.read(bytes) {
+      let imported = try await Large.read(bytes.count) { try ImportedNetwork.read(bytes) }
+      if let (design, model) = imported {
         run = try await runs.start {
           try Training(design, data.examples(design.data), imported: model)
         }
       } else {
-        let snapshot = try TrainSnapshot(bytes)
+        let snapshot = try await Large.read(bytes.count) { try TrainSnapshot(bytes) }
         try snapshot.design.check()
         run = try await runs.start {
           try Training(snapshot, data.examples(snapshot.design.data))

@@ -32,7 +32,7 @@ struct TrainHistory: Sendable, Equatable {
       let (a, b) = (points[index], points[index + 1])
       func mean(_ a: Double?, _ b: Double?) -> Double? {
         guard let a, let b else { return a ?? b }
-        return (a + b) / 2
+        return a / 2 + b / 2
       }
       return CurvePoint(
         step: b.step, loss: mean(a.loss, b.loss), accuracy: mean(a.accuracy, b.accuracy),

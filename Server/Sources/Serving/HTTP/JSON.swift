@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import Hummingbird
 import NIOCore
@@ -19,18 +20,39 @@ extension Response {
   }
 }
 
+/// The reading of large bodies: one at a time, on a thread of its own, so that it neither holds up other
+/// requests nor takes the memory of several.
+public enum Large {
+  private static let queue = DispatchQueue(label: "onnx-serve.bodies")
+
+  /// Reads a body, here if it is small.
+  /// - Parameter size: the bytes of the body
+  public static func read<R: Sendable>(
+    _ size: Int, _ body: @escaping @Sendable () throws -> R
+  ) async throws -> R {
+    guard size > 1 << 15 else { return try body() }
+    return try await withCheckedThrowingContinuation { continuation in
+      queue.async { continuation.resume(with: Result(catching: body)) }
+    }
+  }
+}
+
 extension Request {
   /// The JSON body of a request.
   /// - Parameter limit: the most bytes
   /// - Throws: `ServingError` for a body that is too large or not of this form
-  public func json<T: Decodable>(_ type: T.Type, limit: Int = 1 << 20) async throws -> T {
+  public func json<T: Decodable & Sendable>(
+    _ type: T.Type, limit: Int = 1 << 20
+  ) async throws -> T {
     let body = try await bytes(limit: limit)
-    do {
-      return try JSONDecoder().decode(type, from: Data(body.readableBytesView))
-    } catch let error as ServingError {
-      throw error
-    } catch {
-      throw ServingError(.badRequest, Self.explanation(error))
+    return try await Large.read(body.readableBytes) {
+      do {
+        return try JSONDecoder().decode(type, from: Data(body.readableBytesView))
+      } catch let error as ServingError {
+        throw error
+      } catch {
+        throw ServingError(.badRequest, Self.explanation(error))
+      }
     }
   }
 
