@@ -46,7 +46,8 @@ struct OnnxServe: AsyncParsableCommand {
   func run() async throws {
     // A loop for each two CPUs: reading and writing takes less time than the rest of an answer, and more
     // loops cost switches between threads.
-    NIOSingletons.groupLoopCountSuggestion = max(1, NIOSingletons.groupLoopCountSuggestion / 2)
+    NIOSingletons.groupLoopCountSuggestion = max(
+      1, ProcessInfo.processInfo.activeProcessorCount / 2)
     let options = try options
     let logger = logs.logger()
     let server = try InferenceServer(options, logger: logger)
