@@ -11,6 +11,8 @@ from selenium.webdriver.chrome.service import Service
 ROOT = os.path.dirname(os.path.abspath(__file__)) + "/../../.."
 # Where screenshots go; they are looked at, not compared.
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
+# The height of a window.
+HEIGHT = 900
 
 
 @pytest.fixture(scope="session")
@@ -22,9 +24,10 @@ def address(serve):
 class Page:
     """A page of the playground in a browser window of its own."""
 
-    def __init__(self, driver, address, name):
+    def __init__(self, driver, address, name, width):
         self.driver = driver
         self.name = name
+        self.resize(width, HEIGHT)
         driver.get(f"{address}/#{name}")
 
     def wait(self, script, seconds=10):
@@ -48,17 +51,20 @@ class Page:
         if SCREENSHOTS:
             os.makedirs(SCREENSHOTS, exist_ok=True)
             width, height = self.driver.execute_script(
-                "const e = document.documentElement; return [e.scrollWidth, e.scrollHeight]"
+                "return [innerWidth, document.documentElement.scrollHeight]"
             )
-            picture = self.driver.execute_cdp_cmd(
-                "Page.captureScreenshot",
-                {
-                    "captureBeyondViewport": True,
-                    "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1},
-                },
-            )
+            self.resize(width, max(height, HEIGHT))
+            picture = self.driver.execute_cdp_cmd("Page.captureScreenshot", {})
+            self.resize(width, HEIGHT)
             with open(f"{SCREENSHOTS}/{self.name}-{name}.png", "wb") as file:
                 file.write(base64.b64decode(picture["data"]))
+
+    def resize(self, width, height):
+        """Emulates a window: a real one is at least 500 pixels wide."""
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
+        )
 
     def errors(self):
         return [entry for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
@@ -80,16 +86,11 @@ def open_page(address):
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
         drivers.append(driver)
-        # A headless window is at least 500 pixels wide; a phone's viewport is emulated.
-        driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
-        )
         driver.execute_cdp_cmd(
             "Emulation.setEmulatedMedia",
             {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]},
         )
-        pages.append(Page(driver, address, name))
+        pages.append(Page(driver, address, name, width))
         return pages[-1]
 
     yield open_page
