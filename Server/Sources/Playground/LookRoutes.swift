@@ -41,7 +41,8 @@ extension PlaygroundServer {
     }
     look.post("models/:id/run") { request, context in
       let model = try model(request, context)
-      let wanted = try await request.json(LookRunRequest.self, limit: min(options.maxBody, 16 << 20))
+      let wanted = try await request.json(
+        LookRunRequest.self, limit: min(options.maxBody, 16 << 20))
       return Response(json: try await work.perform { try model().run(wanted) })
     }
   }

@@ -19,7 +19,8 @@ struct ProtocolTests {
       [Node("Cast", inputs: ["x"], outputs: ["y"], attributes: [.int("to", 8)])])
     try folder.identity("any.onnx", .bool, Shape(rank: 0))
     let expected = [
-      "/v2": #"{"extensions":["binary_tensor_data","classification","generate","model_configuration","#
+      "/v2":
+        #"{"extensions":["binary_tensor_data","classification","generate","model_configuration","#
         + #""model_repository"],"name":"onnx-serve","version":"\#(serverVersion)"}"#,
       "/v2/models/m": #"{"inputs":[{"datatype":"FP32","name":"x","shape":[-1,4]}],"name":"m","#
         + #""outputs":[{"datatype":"BYTES","name":"y","shape":[-1]}],"platform":"onnx","#

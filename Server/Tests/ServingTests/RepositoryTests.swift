@@ -37,7 +37,10 @@ struct RepositoryTests {
 
     try folder.identity("m.onnx", .int64)
     try folder.identity("n.onnx", .int64)
-    #expect(await repository.refresh().map(\.description) == ["loaded m, version 1", "loaded n, version 1"])
+    #expect(
+      await repository.refresh().map(\.description) == [
+        "loaded m, version 1", "loaded n, version 1",
+      ])
     #expect(try repository.model("m") !== first)
 
     try folder.write("m.onnx", text: "no model")

@@ -202,7 +202,9 @@ public final class ModelRepository: Sendable {
         state.withLock { $0.models[name, default: [:]][version] = entry }
         changes.append(
           Change(
-            description: entry.problem.map { "\(name), version \(version), cannot be loaded: \($0)" }
+            description: entry.problem.map {
+              "\(name), version \(version), cannot be loaded: \($0)"
+            }
               ?? "loaded \(name), version \(version)",
             isProblem: entry.problem != nil))
       }
