@@ -38,7 +38,8 @@ struct RanksTests {
         on from the last checkpoint
 
         """)
-    #expect(run.status == 128 + SIGKILL)
+    // That of the killed rank, or of those that end for its sake.
+    #expect([128 + SIGKILL, 1].contains(run.status))
   }
 
   @Test func anErrorOfARankEndsTheOthersWithItsLine() throws {
