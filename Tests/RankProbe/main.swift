@@ -4,7 +4,7 @@ import ONNXDistributed
 import ONNXFormat
 import ONNXSupport
 
-@testable import ONNXTraining
+import ONNXTraining
 
 // A rank of a training without a model, for tests and measurements:
 //   rank-probe network                     the latency and rate of the network, as JSON
