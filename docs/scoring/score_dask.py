@@ -9,6 +9,8 @@ from dask.distributed import Client, LocalCluster, WorkerPlugin, get_worker
 
 from swiftonnx.arrow import score, worker_session
 
+SCHEMA = pa.schema({"id": pa.int64(), "logits": pa.list_(pa.float32(), 10)})
+
 
 class Model(WorkerPlugin):
     """Gives each worker the model once, also one that starts later.
@@ -26,17 +28,17 @@ class Model(WorkerPlugin):
 
 
 def score_partition(rows):
-    table = pa.Table.from_pandas(rows, preserve_index=False)
-    scored = score(get_worker().plugins["model"].session, table, keep=["id"])
-    return scored.to_pandas(types_mapper=pd.ArrowDtype)
+    session = get_worker().plugins["model"].session
+    batches = pa.Table.from_pandas(rows, preserve_index=False).to_batches(max_chunksize=256)
+    scored = [score(session, batch, keep=["id"]) for batch in batches]
+    return pa.Table.from_batches(scored, SCHEMA).to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def score_files(client, model, source, target, partition=score_partition):
     with open(model, "rb") as file:
         client.register_plugin(Model(file.read()))
     rows = dd.read_parquet(source, dtype_backend="pyarrow", split_row_groups=True)
-    types = {"id": pa.int64(), "logits": pa.list_(pa.float32(), 10)}
-    meta = pd.DataFrame({name: pd.Series(dtype=pd.ArrowDtype(t)) for name, t in types.items()})
+    meta = SCHEMA.empty_table().to_pandas(types_mapper=pd.ArrowDtype)
     rows.map_partitions(partition, meta=meta).to_parquet(target, write_index=False)
 
 

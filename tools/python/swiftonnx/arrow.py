@@ -3,8 +3,8 @@
     session = worker_session("lenet5.onnx", threads=1)
     scored = score(session, table, keep=["id"])
 
-Needs the package pyarrow. The memory of numbers is shared in both directions: a tensor is a view of the
-column's buffer, and a column of outputs lies over the memory of the output array.
+Needs the package pyarrow. The memory of numbers is shared in both directions: a tensor is a view of
+the column's buffer, and a column of outputs lies over the memory of the output array.
 """
 
 import hashlib
@@ -49,10 +49,10 @@ def worker_session(model, threads):
 
 
 def score(session, batch, columns=None, keep=(), fixed_size=True):
-    """Runs a session on a RecordBatch or Table, whose rows are the first axis of inputs and outputs.
+    """Runs a session on the rows of a RecordBatch or Table, the first axis of inputs and outputs.
 
-    `columns` names the column of an input where the two names differ. The result is of the same kind as
-    `batch` and has the columns that `keep` names, then one for each output. Rows of outputs are
+    `columns` names the column of an input where the two names differ. The result is of the same kind
+    as `batch` and has the columns that `keep` names, then one for each output. Rows of outputs are
     fixed-size lists, or lists of a variable size, which Spark needs, if `fixed_size` is false.
     """
     for name in keep:
@@ -99,8 +99,8 @@ def tensors(session, batch, columns=None):
 def tensor(array):
     """An array `[rows, …]` over the memory of an Arrow array; lists of one length become axes.
 
-    Booleans, strings and columns of several chunks are copied. Throws for nulls, and where rows differ
-    in length.
+    Booleans, strings and columns of several chunks are copied. Throws for nulls, and where rows
+    differ in length.
     """
     if isinstance(array, pa.ChunkedArray):
         array = array.chunk(0) if array.num_chunks == 1 else array.combine_chunks()
@@ -189,7 +189,8 @@ def _elements(array, lists):
 
 def _numbers(array):
     types = pa.types
-    if types.is_boolean(array.type) or types.is_string(array.type) or types.is_large_string(array.type):
+    copied = types.is_boolean, types.is_string, types.is_large_string
+    if any(is_copied(array.type) for is_copied in copied):
         return array.to_numpy(zero_copy_only=False)
     if types.is_integer(array.type) or types.is_floating(array.type):
         return array.to_numpy(zero_copy_only=True)
@@ -208,7 +209,9 @@ def _fit(array, arg):
     """The array in the shape of an input, whose axes after the first may be flat in a column."""
     element = _ELEMENTS.get(array.dtype.name, array.dtype.name)
     if arg.type != f"tensor({element})":
-        raise InvalidArgument(f"the input {arg.name!r} is a {arg.type}, got {element}; cast the column")
+        raise InvalidArgument(
+            f"the input {arg.name!r} is a {arg.type}, got {element}; cast the column"
+        )
     rest = arg.shape[1:]
     sizes = [size for size in rest if isinstance(size, int)]
     if not arg.shape or (array.ndim == len(arg.shape) and len(sizes) < len(rest)):
