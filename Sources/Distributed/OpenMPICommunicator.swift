@@ -23,7 +23,10 @@ public final class OpenMPICommunicator: Communicator {
   ///   `mpirun`, or the processes cannot reach each other.
   public init(tool: String) throws(TrainingError) {
     if let problem = cm_open() { throw .rank(String(cString: problem)) }
-    guard ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK"].contains(where: { (name: String) in getenv(name) != nil }) else {
+    guard
+      ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK"].contains(where: { (name: String) in getenv(name) != nil
+        })
+    else {
       throw .rank(
         "the process is the only rank, as it was not started by mpirun: expected "
           + "'mpirun --quiet -n 2 \(tool) …' with the number of processes after -n")

@@ -49,14 +49,19 @@ final class RankWatch: Sendable {
   /// - Returns: a secret, the port, and the addresses of this host, for `connect`
   func listen() throws(TrainingError) -> [UInt8] {
     guard size > 1 else { return [] }
-    guard let socket = Socket(), let port = socket.listen(size) else {
+    // Ranks of one host need no other address than the loopback.
+    let isOneHost =
+      getenv("OMPI_COMM_WORLD_LOCAL_SIZE").flatMap { Int(String(cString: $0)) } == size
+    let addresses = isOneHost ? [Socket.loopback] : Socket.addresses()
+    guard let socket = Socket(), let port = socket.listen(size, isOneHost ? addresses[0] : nil)
+    else {
       throw .rank("rank 0 cannot open a port for the other ranks: \(errnoText())")
     }
     listener.withLock { $0 = socket }
     var random = SystemRandomNumberGenerator()
     let secret = (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) }
     token.withLock { $0 = secret }
-    return secret + [UInt8(port >> 8), UInt8(port & 255)] + Socket.addresses().flatMap(\.self)
+    return secret + [UInt8(port >> 8), UInt8(port & 255)] + addresses.flatMap(\.self)
   }
 
   /// Connects this rank with rank 0, and starts to watch.

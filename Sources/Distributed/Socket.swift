@@ -25,10 +25,12 @@ final class Socket: Sendable {
 
   deinit { Glibc.close(descriptor) }
 
-  /// Listens on a free port.
+  static let loopback: [UInt8] = [127, 0, 0, 1]
+
+  /// Listens on a free port of an address of this host, or of all of them.
   /// - Returns: the port
-  func listen(_ count: Int) -> Int? {
-    var address = Self.address([0, 0, 0, 0], 0)
+  func listen(_ count: Int, _ host: [UInt8]?) -> Int? {
+    var address = Self.address(host ?? [0, 0, 0, 0], 0)
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
     let isOpen = withSocketAddress(&address) { address in
       bind(descriptor, address, length) == 0 && Glibc.listen(descriptor, Int32(count)) == 0
