@@ -25,7 +25,7 @@ public final class OpenMPICommunicator: Communicator {
     if let problem = cm_open() { throw .rank(String(cString: problem)) }
     guard
       ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK"].contains(where: { (name: String) in getenv(name) != nil
-        })
+      })
     else {
       throw .rank(
         "the process is the only rank, as it was not started by mpirun: expected "
@@ -33,6 +33,9 @@ public final class OpenMPICommunicator: Communicator {
     }
     // A rank that crashes is reported once, by another; Open MPI would print its stack.
     setenv("OMPI_MCA_opal_signal", "", 0)
+    // Between hosts, buckets go at once: with the handshake of large messages, whose replies wait behind
+    // the data of the other direction, only one direction would send at a time.
+    setenv("OMPI_MCA_btl_tcp_eager_limit", "4194304", 0)
     var rank: Int32 = 0
     var size: Int32 = 0
     let code = cm_start(&rank, &size)
