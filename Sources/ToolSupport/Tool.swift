@@ -108,15 +108,6 @@ package func printError(_ line: String) {
 /// The longest error, in Unicode scalars. A path has up to 4096.
 private let longestLine = 12_000
 
-/// Writes text to standard error without buffering.
-func writeError(_ text: String) {
-  var rest = Array(text.utf8)[...]
-  while !rest.isEmpty {
-    let count = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
-    if count > 0 { rest = rest.dropFirst(count) } else if errno != EINTR { return }
-  }
-}
-
 private func oneLine(_ text: String) -> String {
   // A name from a file may have millions of characters.
   text.clipped(longestLine).split(whereSeparator: \.isNewline).map { $0.drop { $0 == " " } }.joined(

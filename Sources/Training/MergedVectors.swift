@@ -5,9 +5,36 @@ extension Model {
   /// The model with a vector of its own for each of PyTorch's parameters and running statistics.
   ///
   /// PyTorch's exporter merges vectors with equal elements, such as the scales and running variances of
-  /// all normalizations of a new network. Training must tell them apart. The modules that the exporter
-  /// notes in the nodes say which nodes share a vector in PyTorch, too.
+  /// all normalizations of a new network. Training must tell them apart. The older exporter makes the
+  /// others by `Identity`, under their names; the modules that the newer one notes in the nodes say
+  /// which nodes share a vector in PyTorch, too.
   func separatingMergedVectors() -> Model {
+    separatingCopiedVectors().separatingVectorsOfModules()
+  }
+
+  /// The model with an initializer in place of each `Identity` of a vector.
+  private func separatingCopiedVectors() -> Model {
+    let vectors = Dictionary(
+      graph.initializers.lazy.filter { $0.tensor.shape.count == 1 }.compactMap { initializer in
+        initializer.name.map { ($0, initializer.tensor) }
+      }, uniquingKeysWith: { first, _ in first })
+    let outputs = Set(graph.outputs.map(\.name))
+    var model = self
+    model.graph.nodes = []
+    for node in graph.nodes {
+      if node.operatorType == "Identity", node.domain ?? "" == "", node.inputs.count == 1,
+        node.outputs.count == 1, !outputs.contains(node.outputs[0]),
+        let vector = vectors[node.inputs[0]]
+      {
+        model.graph.initializers.append(NamedTensor(node.outputs[0], vector))
+      } else {
+        model.graph.nodes.append(node)
+      }
+    }
+    return model
+  }
+
+  private func separatingVectorsOfModules() -> Model {
     var tensors: [String: Tensor] = [:]
     for initializer in graph.initializers where initializer.tensor.shape.count <= 1 {
       if let name = initializer.name { tensors[name] = initializer.tensor }

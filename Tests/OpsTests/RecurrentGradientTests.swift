@@ -171,6 +171,49 @@ struct RecurrentGradients {
     #expect(one.gradients == two.gradients)
   }
 
+  // MARK: One-hot rows
+
+  static let oneHot: [RecurrentCase] = ["RNN", "GRU", "LSTM"].flatMap { name in
+    [[Attribute](), [.string("direction", "bidirectional"), .int("layout", 1)]].flatMap { more in
+      [[6, 5, 20, 7], [5, 70, 33, 40], [3, 2, 18, 300]].map {
+        RecurrentCase("\($0) \(more.map(\.name))", name, sizes: $0, more, given: ["B"])
+      }
+    }
+  }
+
+  /// A 2 in a column whose weights are 0 makes the rows others than one-hot vectors, and changes no
+  /// sum.
+  @Test(arguments: oneHot) func oneHotRowsGiveWhatOthersGive(_ test: RecurrentCase) throws {
+    let width = test.sizes[2]
+    var inputs = try scaled(test, Float.self)
+    let (x, w) = (try #require(inputs[0]), try #require(inputs[1]))
+    let count = x.count / width
+    var (picked, other) = ([Float](repeating: 0, count: x.count), [Float]())
+    for row in 0..<count where row % 4 != 3 { picked[row * width + row * 7 % (width - 1)] = 1 }
+    other = picked
+    for row in 0..<count { other[(row + 1) * width - 1] = 2 }
+    var weights = try w.array(as: Float.self)
+    for row in 0..<w.count / width { weights[(row + 1) * width - 1] = 0 }
+    inputs[1] = Tensor(shape: w.shape, weights)
+
+    var results: [RecurrentGradients] = []
+    for (values, threads) in [(picked, 1), (picked, 2), (other, 1)] {
+      inputs[0] = Tensor(shape: x.shape, values)
+      results.append(try RecurrentGradients(test.node, inputs, Float.self, threads: threads))
+    }
+    #expect(results[0].outputs == results[2].outputs)
+    #expect(results[0].gradients == results[1].gradients)
+    for (input, gradient) in results[2].gradients {
+      let expected = try gradient.array(as: Float.self)
+      let scale = max(1, expected.map(abs).max() ?? 1)
+      let actual = try #require(results[0].gradients[input]).array(as: Float.self)
+      for (index, (a, b)) in zip(actual, expected).enumerated()
+      where input != 1 || index % width != width - 1 {
+        #expect(abs(a - b) / scale < 1e-5, "input \(input), element \(index)")
+      }
+    }
+  }
+
   @Test(arguments: ["RNN", "GRU", "LSTM"]) func theBatchSizeMayBeFree(_ name: String) throws {
     let test = RecurrentCase("", name, sizes: [3, 2, 2, 3], given: ["B"])
     let inputs = test.inputs(Float.self)

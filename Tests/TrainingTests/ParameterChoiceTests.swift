@@ -132,6 +132,36 @@ import Testing
     #expect(try Session(trained).run(["x": x])["y"]?.shape == [3, 1])
   }
 
+  @Test func vectorsThatAnExporterHasCopiedAreTrainedApart() throws {
+    let vectors = [("scale", 1), ("bias", 0)].map { name, number in
+      NamedTensor(name, Tensor(shape: [4], [Float](repeating: number, count: 4)))
+    }
+    let net = model(
+      [
+        Node("Identity", inputs: ["bias"], outputs: ["mean"]),
+        Node("Identity", inputs: ["scale"], outputs: ["variance"]),
+        Node(
+          "BatchNormalization", inputs: ["x", "scale", "bias", "mean", "variance"], outputs: ["n"]),
+        Node("MatMul", inputs: ["n", "w"], outputs: ["y"]),
+      ],
+      vectors + [weight])
+    var options = TrainingOptions()
+    options.loss = .meanSquaredError
+    let trainer = try Trainer(net, options)
+    #expect(trainer.parameters.sorted() == ["bias", "scale", "w"])
+    let x = Tensor(shape: [3, 4], (0..<12).map { Float($0 * $0) })
+    let batch = Batch(
+      ["x": x, Loss.labels: Tensor(shape: [3, 1], [1, 2, 4] as [Float])], count: 3)
+    _ = try trainer.train(on: batch, rate: 0.1)
+    let trained = try trainer.model.graph.initializers
+    let mean = try #require(trained.first { $0.name == "mean" })
+    // A tenth of the means of the columns.
+    let means = [80, 107, 140, 179].map { Float($0) / 30 }
+    #expect(
+      zip(try mean.tensor.array(as: Float.self), means).allSatisfy { abs($0 - $1) < 1e-5 })
+    #expect(try trained.first { $0.name == "bias" }?.tensor.array(as: Float.self) != means)
+  }
+
   @Test func frozenPatternsMatchModulesAndMustMatchSomething() throws {
     var node = Node("MatMul", name: "node_MatMul", inputs: ["x", "val_1"], outputs: ["m"])
     node.metadata = [

@@ -161,7 +161,9 @@ class Ours(bench_training.Ours):
 def measure(name, ranks, options, folder):
     case = case_of(name)
     path, batch = folder / "model.onnx", folder / "batch.npz"
-    bench_training.export(bench_training.Case(case.model, case.x, case.y, case.optimizer), path)
+    # In training mode the exporter does not merge the vectors of the normalizations.
+    bench_training.export(
+        bench_training.Case(case.model, case.x, case.y, case.optimizer, case.clip, True), path)
     np.savez(batch, x=case.x.numpy(), labels=case.y.numpy())
     ours, theirs = Ours(options.tool, path, batch, case, ranks, options.shards), Theirs(name, ranks)
     first = theirs(bench_training.WARMUP)[0]

@@ -60,8 +60,8 @@ struct RecurrentBackward<T: GateValue>: Sendable {
       ? PackedInputProduct(
         shape, sizes, padded: padded, chunk: chunk, threads: call.threads, &parts) : nil
     weightSums = WeightSums(
-      shape, sizes, reserve, chunk: chunk, wanted: (wanted[1], wanted[2]), threads: call.threads,
-      &parts)
+      shape, sizes, reserve, chunk: chunk, wanted: (wanted[1], wanted[2]), hasLengths: given[4],
+      threads: call.threads, &parts)
     packed = parts.reserve(directions, layout.count, bytes: value)
     packedInput = parts.reserve(directions, inputProduct?.count ?? 0, bytes: value)
     gradients = parts.reserve(directions, chunk, batch, shape.slots, padded, bytes: value)
@@ -149,8 +149,9 @@ struct RecurrentBackward<T: GateValue>: Sendable {
       buffers.parallel(others + inputs) { buffers, task, thread in
         if task < others {
           weightSums.multiply(
-            task, buffers, thread: thread, gradients: gradients(buffers, 0), steps: steps.count,
-            isFirst: index == 0, dW: output(buffers, 1), dR: output(buffers, 2))
+            task, buffers, thread: thread, gradients: gradients(buffers, 0),
+            first: { time(steps, $0) }, steps: steps.count, isFirst: index == 0,
+            dW: output(buffers, 1), dR: output(buffers, 2))
         } else if let inputProduct {
           inputProduct.run(
             task - others, buffers, thread: thread, step: time(steps, direction),

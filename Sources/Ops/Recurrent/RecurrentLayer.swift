@@ -57,7 +57,10 @@ struct RecurrentLayer<T: GateValue>: Sendable {
 
     memory = try RecurrentMemory(
       T.self, cell.shape, sizes, layout, tiling, reserve: reserve,
-      hasReserveOutput: reserveOutput != nil, converts: elements.areConverted, packs: !isConstant)
+      hasReserveOutput: reserveOutput != nil, converts: elements.areConverted, packs: !isConstant,
+      // X may hold anything past the end of a sequence.
+      findsOnes: OneHotRows.areLikely(width: sizes.input) && !given[4]
+        && layout.input.format == .float32)
     let tiles = tiling.count
     call.note(
       "\(sizes.hidden) units\(sizes.directions == 1 ? "" : " in two directions"), "

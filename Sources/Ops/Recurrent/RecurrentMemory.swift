@@ -14,6 +14,8 @@ struct RecurrentMemory: Sendable {
   private(set) var rows = 0
   private(set) var parameters = 0
   private(set) var input = 0
+  /// Where the ones of one-hot rows of X are noted; `nil` where X is not looked at.
+  private(set) var ones: Int?
   private(set) var reserve = 0
   private(set) var gates = 0
   private(set) var hidden = 0
@@ -30,10 +32,11 @@ struct RecurrentMemory: Sendable {
   ///     where the node has no output for it
   ///   - converts: whether the input has another element type than the gates
   ///   - packs: whether the parameters are packed by each run
+  ///   - findsOnes: whether X is looked at for one-hot rows
   init<T: GateValue>(
     _ type: T.Type, _ shape: CellShape, _ sizes: RecurrentSizes, _ layout: ParameterLayout,
     _ tiling: RecurrentTiling, reserve: RecurrentReserve?, hasReserveOutput: Bool, converts: Bool,
-    packs: Bool
+    packs: Bool, findsOnes: Bool
   ) throws(OperatorError) {
     let (directions, batch, padded) = (sizes.directions, sizes.batch, layout.padded)
     let value = MemoryLayout<T>.stride
@@ -46,6 +49,10 @@ struct RecurrentMemory: Sendable {
     rows = parts.reserve(tiling.count, tiling.rowsOfTile, bytes: MemoryLayout<Int32>.stride)
     if packs { parameters = parts.reserve(directions, layout.count, bytes: value) }
     if converts { input = parts.reserve(sizes.steps, batch, sizes.input, bytes: value) }
+    if findsOnes {
+      let rows = Int.work(sizes.steps, batch)
+      ones = parts.reserve(OneHotRows.memory(rows: rows), bytes: MemoryLayout<Int32>.stride)
+    }
     if let reserve {
       if !hasReserveOutput {
         self.reserve = parts.reserve(directions, reserve.count, bytes: value)

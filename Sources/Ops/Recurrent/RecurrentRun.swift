@@ -43,6 +43,9 @@ struct RecurrentRun<T: GateValue> {
   private func values(_ offset: Int) -> Values {
     (buffers.scratch + offset).assumingMemoryBound(to: T.self)
   }
+  private func integers(_ offset: Int) -> UnsafeMutablePointer<Int32> {
+    (buffers.scratch + offset).assumingMemoryBound(to: Int32.self)
+  }
   private func input(_ index: Int) -> UnsafeRawPointer {
     UnsafeRawPointer(buffers.input(index, as: UInt8.self))
   }
@@ -93,6 +96,10 @@ struct RecurrentRun<T: GateValue> {
     if layer.elements.areConverted {
       layer.elements.load(
         input(0), 0, values(layer.memory.input), sizes.steps * sizes.batch * sizes.input)
+    }
+    if let ones = layer.memory.ones {
+      OneHotRows.find(
+        x, rows: sizes.steps * sizes.batch, width: sizes.input, integers(ones))
     }
     for direction in 0..<sizes.directions {
       let at = memory(0, direction)
@@ -253,6 +260,8 @@ struct RecurrentRun<T: GateValue> {
     let layout = layer.layout.input
     let table = table(tile)
     let (first, count) = (tile.units.lowerBound, tile.units.count)
+    let packed = parameters.input + layout.offset(first)
+    let ones = layer.memory.ones.flatMap { OneHotRows(integers($0)) }
     var rows = 0
     for step in steps {
       let time = time(step, tile.direction)
@@ -267,13 +276,21 @@ struct RecurrentRun<T: GateValue> {
             sums.clear(count)
           }
         }
-        table[rows] = ck_row(x: x + sizes.inputRow(time, row) * sizes.input, y: target)
-        rows += 1
+        let place = sizes.inputRow(time, row)
+        if let ones {
+          guard let column = ones[place] else { continue }
+          layout.pick(column, packed, units: count, stride: padded, target)
+        } else {
+          table[rows] = ck_row(x: x + place * sizes.input, y: target)
+          rows += 1
+        }
       }
     }
-    layout.multiply(
-      parameters.input + layout.offset(first), units: count, stride: padded,
-      UnsafeBufferPointer(start: table, count: rows), backwards: false)
+    if ones == nil {
+      layout.multiply(
+        packed, units: count, stride: padded, UnsafeBufferPointer(start: table, count: rows),
+        backwards: false)
+    }
     if reserve != nil { clearPadding(steps, tile) }
   }
 

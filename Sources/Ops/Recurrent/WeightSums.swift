@@ -44,6 +44,9 @@ struct WeightSums<T: GateValue>: Sendable {
   private let sources: [Source]
   private let gradients: Int
   private let zeros: Int
+  /// Where the ones of one-hot rows of X are noted, and the sums of dW for such rows, `[directions,
+  /// gates, input, hidden]`; `nil` where X is not looked at.
+  private let ones: (columns: Int, sums: Int)?
   private let lanes: Int
   /// Where the packed gradients of a task's units begin.
   private let offsets: [Int]
@@ -56,7 +59,7 @@ struct WeightSums<T: GateValue>: Sendable {
   ///   - wanted: whether to compute dW and dR
   init(
     _ cell: CellShape, _ sizes: RecurrentSizes, _ reserve: RecurrentReserve, chunk: Int,
-    wanted: (dW: Bool, dR: Bool), threads: Int, _ parts: inout MemoryParts
+    wanted: (dW: Bool, dR: Bool), hasLengths: Bool, threads: Int, _ parts: inout MemoryParts
   ) {
     self.sizes = sizes
     (gates, slots, padded) = (cell.gates, cell.slots, reserve.padded)
@@ -103,10 +106,25 @@ struct WeightSums<T: GateValue>: Sendable {
     self.sources = sources
     gradients = parts.reserve(threads, Self.units, largest, bytes: value)
     zeros = parts.reserve(sizes.input, bytes: value)
+    if wanted.dW, !hasLengths, OneHotRows.areLikely(width: sizes.input) {
+      let rows = Int.work(sizes.steps, sizes.batch)
+      ones = (
+        parts.reserve(OneHotRows.memory(rows: rows), bytes: MemoryLayout<Int32>.stride),
+        parts.reserve(directions, gates, sizes.input, sizes.hidden, bytes: value)
+      )
+    } else {
+      ones = nil
+    }
   }
 
   private func values(_ buffers: Buffers, _ offset: Int) -> Values {
     (buffers.scratch + offset).assumingMemoryBound(to: T.self)
+  }
+
+  private func oneHotRows(_ buffers: Buffers) -> OneHotRows? {
+    ones.flatMap {
+      OneHotRows((buffers.scratch + $0.columns).assumingMemoryBound(to: Int32.self))
+    }
   }
 
   // MARK: Packing
@@ -126,6 +144,7 @@ struct WeightSums<T: GateValue>: Sendable {
         block -= source.blocks
         continue
       }
+      if source.states == nil, oneHotRows(buffers) != nil { return }
       let column = block * Source.block
       let count = min(Source.block, source.columns - column)
       let packed = values(buffers, source.packed) + direction * most * source.stride
@@ -158,8 +177,15 @@ struct WeightSums<T: GateValue>: Sendable {
     }
   }
 
-  /// Prepares the rows that stand for those of X past the ends of sequences.
-  func begin(_ buffers: Buffers) { values(buffers, zeros).clear(sizes.input) }
+  /// Prepares the rows that stand for those of X past the ends of sequences, and looks for one-hot rows.
+  func begin(_ buffers: Buffers) {
+    values(buffers, zeros).clear(sizes.input)
+    if let ones {
+      OneHotRows.find(
+        buffers.input(0, as: T.self), rows: sizes.steps * sizes.batch, width: sizes.input,
+        (buffers.scratch + ones.columns).assumingMemoryBound(to: Int32.self))
+    }
+  }
 
   // MARK: Products
 
@@ -169,10 +195,11 @@ struct WeightSums<T: GateValue>: Sendable {
   /// Adds the products of a chunk for some units of a slot.
   /// - Parameters:
   ///   - own: the gradients of the chunk, `[directions, rows, slots, padded]`
+  ///   - first: the first step of time of each direction
   ///   - isFirst: whether no chunk came before
   func multiply(
-    _ task: Int, _ buffers: Buffers, thread: Int, gradients own: UnsafePointer<T>, steps: Int,
-    isFirst: Bool, dW: Values?, dR: Values?
+    _ task: Int, _ buffers: Buffers, thread: Int, gradients own: UnsafePointer<T>,
+    first: (Int) -> Int, steps: Int, isFirst: Bool, dW: Values?, dR: Values?
   ) {
     let (place, block) = task.quotientAndRemainder(dividingBy: blocksOfSlot)
     let (direction, slot) = place.quotientAndRemainder(dividingBy: slots)
@@ -180,8 +207,18 @@ struct WeightSums<T: GateValue>: Sendable {
     let count = min(Self.units, sizes.hidden - unit)
     let all = steps * sizes.batch
     let memory = values(buffers, gradients) + thread * Self.units * largest
+    let oneHot = slot < gates ? oneHotRows(buffers) : nil
+    let sources = sources.filter {
+      $0.slots.contains(slot) && ($0.states != nil || oneHot == nil)
+    }
+    if let oneHot {
+      addPicked(
+        oneHot, buffers, direction, slot, unit, count,
+        own + (direction * most * slots + slot) * padded + unit,
+        first(direction) * sizes.batch, all, isFirst: isFirst)
+    }
     if isFirst {
-      for source in sources where source.slots.contains(slot) {
+      for source in sources {
         let target = target(source, buffers, direction, slot, unit, dW: dW, dR: dR)
         target.clear(count * source.stride)
       }
@@ -198,7 +235,7 @@ struct WeightSums<T: GateValue>: Sendable {
         images: 1, x_image: 0, rows: 1, x_row: 0, columns: rows, x_column: lanes)
       offsets.withUnsafeBufferPointer { offsets in
         guard let offsets = offsets.baseAddress else { return }
-        for source in sources where source.slots.contains(slot) {
+        for source in sources {
           T.addOuter(
             places, values(buffers, source.packed) + (direction * most + piece) * source.stride,
             columns: source.columns, memory, offsets, taps: count,
@@ -206,6 +243,27 @@ struct WeightSums<T: GateValue>: Sendable {
         }
       }
     }
+  }
+
+  /// Adds the gradients of a gate's units in all rows of a chunk to the sums of the columns that the
+  /// rows pick.
+  private func addPicked(
+    _ oneHot: OneHotRows, _ buffers: Buffers, _ direction: Int, _ gate: Int, _ unit: Int,
+    _ count: Int, _ gradients: UnsafePointer<T>, _ first: Int, _ rows: Int, isFirst: Bool
+  ) {
+    let sums = pickedSums(buffers, direction * gates + gate) + unit
+    if isFirst {
+      for column in 0..<sizes.input { (sums + column * sizes.hidden).clear(count) }
+    }
+    for row in 0..<rows {
+      let (step, own) = (first + row).quotientAndRemainder(dividingBy: sizes.batch)
+      guard let column = oneHot[sizes.inputRow(step, own)] else { continue }
+      (sums + column * sizes.hidden).add(gradients + row * slots * padded, count)
+    }
+  }
+
+  private func pickedSums(_ buffers: Buffers, _ gate: Int) -> Values {
+    values(buffers, ones?.sums ?? 0) + gate * sizes.input * sizes.hidden
   }
 
   /// Where the sums of a slot's units from `unit` on lie.
@@ -223,11 +281,20 @@ struct WeightSums<T: GateValue>: Sendable {
 
   var finishTasks: Int { sizes.directions * gates }
 
-  /// Copies sums that are not whole vectors to the outputs.
+  /// Copies sums that are not whole vectors, and transposed ones, to the outputs.
   func finish(_ task: Int, _ buffers: Buffers, dW: Values?, dR: Values?) {
     let gate = task % gates
     for source in sources where source.gate..<source.gate + source.slots.count ~= gate {
-      guard let sums = source.sums, let output = source.states == nil ? dW : dR else { continue }
+      guard let output = source.states == nil ? dW : dR else { continue }
+      if source.states == nil, oneHotRows(buffers) != nil {
+        let picked = pickedSums(buffers, task)
+        for unit in 0..<sizes.hidden {
+          let row = output + (task * sizes.hidden + unit) * source.columns
+          for column in 0..<source.columns { row[column] = picked[column * sizes.hidden + unit] }
+        }
+        continue
+      }
+      guard let sums = source.sums else { continue }
       for row in task * sizes.hidden..<(task + 1) * sizes.hidden {
         (output + row * source.columns).update(
           from: values(buffers, sums) + row * source.stride, count: source.columns)
