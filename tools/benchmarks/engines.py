@@ -93,7 +93,9 @@ class Ray:
             log_to_driver=False,
             _node_ip_address="127.0.0.1",
         )
-        ray.data.DataContext.get_current().enable_progress_bars = False
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.use_datasource_v2 = False  # it joins small files to one block, for one actor
         self.ray = ray
         return self
 

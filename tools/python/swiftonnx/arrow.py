@@ -51,8 +51,8 @@ def worker_session(model, threads):
 def score(session, batch, columns=None, keep=(), fixed_size=True):
     """Runs a session on the rows of a RecordBatch or Table, the first axis of inputs and outputs.
 
-    `columns` names the column of an input where the two names differ. The result is of the same kind
-    as `batch` and has the columns that `keep` names, then one for each output. Rows of outputs are
+    `columns` names the column of an input where the two names differ. The result is of the kind of
+    `batch` and has the columns that `keep` names, then one for each output. Rows of outputs are
     fixed-size lists, or lists of a variable size, which Spark needs, if `fixed_size` is false.
     """
     for name in keep:

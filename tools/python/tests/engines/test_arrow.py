@@ -105,7 +105,7 @@ def test_rows_of_tokens_give_the_symbolic_size():
     ("columns", "message"),
     [
         ({"xx": [1.0]}, "there is no column 'x' for the input 'x'; did you mean 'xx'?"),
-        ({"x": [[1.0, 2.0], [1.0]]}, "column 'x': a list in row 1 has 1 elements, and the first has"),
+        ({"x": [[1.0, 2.0], [1.0]]}, "column 'x': a list in row 1 has 1 elements, and the first"),
         ({"x": [[1.0] * 5]}, r"column 'x': the input 'x' is \[N,2,3\], so a row needs 6 .* got 5"),
         ({"x": [[1.0] * 6, None]}, "column 'x': row 1 is null"),
         ({"x": [[1.0] * 6, [1.0] * 5 + [None]]}, "column 'x': row 1 holds null"),
