@@ -171,7 +171,8 @@ let package = Package(
     .executableTarget(
       name: "onnx-train",
       dependencies: [
-        "ONNX", "ONNXAudio", "ONNXConversion", "ONNXImages", "ONNXPlots", "ToolSupport",
+        "CKernels", "ONNX", "ONNXAudio", "ONNXConversion", "ONNXDistributed", "ONNXImages",
+        "ONNXPlots", "ToolSupport",
         .product(name: "Numerics", package: "swift-numerics"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
