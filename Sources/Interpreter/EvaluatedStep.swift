@@ -102,12 +102,14 @@ extension RunState {
       outputs.append(memory)
     }
     let options = plan.engine.options
+    var preparation = Preparation(
+      inputs: inputs, outputs: zip(node.outputs, inferred).map { $0 < 0 ? nil : $1.tensorType },
+      threads: pool.threads, packed: plan.engine.packed, convolution: options.convolution,
+      precision: options.precision, isBatchInvariant: options.isBatchInvariant)
+    preparation.exchange = options.exchange
+    let prepared = preparation
     let kernel = try Deadline.ignoring { () throws(OperatorError) in
-      try node.body.prepare(
-        Preparation(
-          inputs: inputs, outputs: zip(node.outputs, inferred).map { $0 < 0 ? nil : $1.tensorType },
-          threads: pool.threads, packed: plan.engine.packed, convolution: options.convolution,
-          precision: options.precision, isBatchInvariant: options.isBatchInvariant))
+      try node.body.prepare(prepared)
     }
     return PreparedNode(inputs: types, contents: contents, outputs: outputs, kernel: kernel)
   }

@@ -128,11 +128,12 @@ struct Planner {
   ) throws(ModelError) -> Kernel? {
     let node = program.nodes[index]
     let areKnown = zip(node.outputs, types).allSatisfy { $0 < 0 || $1?.isComplete == true }
-    let preparation = Preparation(
+    var preparation = Preparation(
       inputs: inputs, outputs: types.map { $0?.tensorType }, threads: engine.pool.threads,
       packed: engine.packed, convolution: engine.options.convolution,
       precision: engine.options.precision,
       isBatchInvariant: engine.options.isBatchInvariant, notes: log.map { _ in KernelNotes() })
+    preparation.exchange = engine.options.exchange
     let kernel: Kernel
     do { kernel = try node.body.prepare(preparation) } catch {
       if !areKnown { return nil }

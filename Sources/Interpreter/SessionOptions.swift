@@ -48,6 +48,8 @@ public struct SessionOptions: Sendable {
   /// Whether a run may pass values for initializers that are also inputs. A session that owns its
   /// model and does not allow it keeps such weights once, in the form that its kernels read.
   public var allowsReplacedInitializers = true
+  /// What adds up tensors over the shards of a training step.
+  package var exchange: (any GradientExchange)?
   /// The most plans kept for different input shapes, for the model and for each of its subgraphs, and
   /// the most sets of replaced initializers for which the optimised model is kept.
   public var maxPlans = 32

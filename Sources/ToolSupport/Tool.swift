@@ -117,7 +117,8 @@ func writeError(_ text: String) {
   }
 }
 
-private func oneLine(_ text: String) -> String {
+/// The text on one line, without what a terminal would obey.
+package func oneLine(_ text: String) -> String {
   // A name from a file may have millions of characters.
   text.clipped(longestLine).split(whereSeparator: \.isNewline).map { $0.drop { $0 == " " } }.joined(
     separator: " "

@@ -17,6 +17,7 @@ public struct Checkpoint: Sendable {
 
   private static let configurationKey = "training.configuration"
   private static let batchCountKey = "training.batches"
+  private static let shardCountKey = "training.shards"
   private static let bestPrefix = "best/"
 
   /// Creates a checkpoint of a trainer.
@@ -27,6 +28,15 @@ public struct Checkpoint: Sendable {
   public init(
     _ trainer: Trainer, _ progress: TrainingProgress, configuration: String,
     best: [String: Tensor] = [:]
+  ) throws(ModelError) {
+    try self.init(
+      trainer, progress, configuration: configuration, best: best, states: trainer.step.localStates)
+  }
+
+  /// - Parameter states: The states of a recurrent model for each shard of a batch.
+  init(
+    _ trainer: Trainer, _ progress: TrainingProgress, configuration: String,
+    best: [String: Tensor], states: [String: Tensor]
   ) throws(ModelError) {
     var model = try trainer.model
     var gradients: [String: String] = [:]
@@ -47,8 +57,8 @@ public struct Checkpoint: Sendable {
     algorithm.outputs = update.carried.values.sorted().map { ValueInfo($0, nil) }
     algorithm.initializers = update.builder.initializers
     let names = Set(model.graph.initializers.compactMap(\.name))
-    for (name, tensor) in trainer.state.tensors.sorted(by: { $0.key < $1.key })
-    where !names.contains(name) {
+    let kept = trainer.state.tensors.merging(states) { $1 }
+    for (name, tensor) in kept.sorted(by: { $0.key < $1.key }) where !names.contains(name) {
       algorithm.initializers.append(NamedTensor(name, tensor))
     }
     for (name, tensor) in best.sorted(by: { $0.key < $1.key }) {
@@ -66,6 +76,9 @@ public struct Checkpoint: Sendable {
       MetadataEntry(key: Self.configurationKey, value: configuration),
       MetadataEntry(key: Self.batchCountKey, value: "\(trainer.batchCount)"),
     ]
+    if let shards = trainer.options.shards {
+      model.metadata.append(MetadataEntry(key: Self.shardCountKey, value: "\(shards)"))
+    }
     self.model = model
     self.progress = progress
   }
@@ -105,6 +118,13 @@ public struct Checkpoint: Sendable {
     guard let count = model.metadataValue(Self.batchCountKey).flatMap({ Int($0) }),
       TrainingProgress.counts.contains(count)
     else { throw .checkpoint("metadata '\(Self.batchCountKey)' is not a count") }
+    let shards = model.metadataValue(Self.shardCountKey)
+    guard shards == trainer.options.shards.map(String.init) else {
+      func text(_ count: String?) -> String { count.map { "\($0) shards" } ?? "no shards" }
+      throw .checkpoint(
+        "its batches have \(text(shards)), now they have "
+          + text(trainer.options.shards.map(String.init)))
+    }
     var tensors: [String: Tensor] = [:]
     let states = model.trainingInfos.first?.algorithm?.initializers ?? []
     for initializer in states + model.graph.initializers {
@@ -121,7 +141,7 @@ public struct Checkpoint: Sendable {
       }
     }
     for name in kept.keys { trainer.state[name] = tensors[name] }
-    for name in trainer.options.states.keys { trainer.state[name] = tensors[name] }
+    trainer.step.setStates(tensors)
     trainer.batchCount = count
     var best: [String: Tensor] = [:]
     for (name, tensor) in tensors where name.hasPrefix(Self.bestPrefix) {

@@ -16,7 +16,9 @@ extension Loss {
     let score = chain.score(of: Self.labels, isGiven, &builder)
     let number = builder.reduceSum(builder.cast(isGiven, to: type.elementType), keepAxes: false)
     let sum = builder.reduceSum(builder.sub(partition, score), keepAxes: false)
-    let loss = builder.node("Div", [sum, number], hint: "loss")
+    // If all labels are ignored, the loss is 0 / 1 rather than 0 / 0.
+    let divisor = builder.node("Max", [number, builder.scalar(1, type.elementType)])
+    let loss = builder.node("Div", [sum, divisor], hint: "loss")
     let equal = builder.node(
       "And", [builder.node("Equal", [names.decoded, Self.labels]), isGiven])
     return LossValues(

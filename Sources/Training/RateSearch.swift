@@ -74,9 +74,11 @@ extension Trainer {
           + "got \(least) to \(greatest) in \(steps)")
     }
     guard batches.batchCount > 0 else { throw TrainingError.model("there are no batches") }
-    let before = (tensors: state.tensors, count: batchCount)
+    let before = (tensors: state.tensors, states: step.localStates, count: batchCount)
     defer {
       for name in state.tensors.keys { state[name] = before.tensors[name] }
+      step.setStates(before.tensors.merging(before.states) { $1 })
+      wantsEnd = false
       batchCount = before.count
     }
     batchCount = 0
@@ -93,7 +95,9 @@ extension Trainer {
         }
       } catch TrainingError.notFinite { break }
       search.add(rate: rate, loss: result.loss)
-      guard let point = search.points.last, observe(point), !search.diverges else { break }
+      guard let point = search.points.last, !search.diverges else { break }
+      if !observe(point) { wantsEnd = true }
+      if ends { break }
     }
     return search
   }

@@ -110,15 +110,8 @@ struct StepModel {
   mutating func addUpdate(
     _ options: TrainingOptions, accumulates: Bool
   ) throws(TrainingError) {
-    let (model, loss, parameters) = (model, values.loss, parameters)
-    let stopped = try Self.stopped(model.graph, options.stopped)
-    let (differentiated, gradients) = try TrainingError.wrapping { () throws(ModelError) in
-      var differentiation = try Differentiation(model, options: options.session)
-      differentiation.stopped = stopped
-      let gradients = try differentiation.gradients(of: loss, by: parameters)
-      return (differentiation.graph, gradients)
-    }
-    var graph = differentiated
+    let gradients = try addGradients(of: values.loss, options)
+    var graph = model.graph
     var update = UpdateGraph(
       options, taken: graph.allNames, gradients: gradients,
       parameters: parameters.compactMap { name in
@@ -135,6 +128,23 @@ struct StepModel {
       ValueInfo($0, nil)
     }
     self.model.graph = graph
+  }
+
+  /// Adds the gradients of a value.
+  /// - Returns: The gradient of each parameter that the value depends on.
+  mutating func addGradients(
+    of value: String, _ options: TrainingOptions
+  ) throws(TrainingError) -> [String: String] {
+    let (model, parameters) = (model, parameters)
+    let stopped = try Self.stopped(model.graph, options.stopped)
+    let (graph, gradients) = try TrainingError.wrapping { () throws(ModelError) in
+      var differentiation = try Differentiation(model, options: options.session)
+      differentiation.stopped = stopped
+      let gradients = try differentiation.gradients(of: value, by: parameters)
+      return (differentiation.graph, gradients)
+    }
+    self.model.graph = graph
+    return gradients
   }
 
   /// The values of the graph that match the patterns.

@@ -46,7 +46,7 @@ public struct StepResult: Sendable {
 
 extension Tensor {
   /// The only element of a float32, float64 or int64 tensor.
-  fileprivate var number: Double? {
+  var number: Double? {
     guard count == 1 else { return nil }
     switch elementType {
     case .float32: return Double(elements(as: Float.self)[0])

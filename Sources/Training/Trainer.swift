@@ -14,90 +14,70 @@ public final class Trainer {
   /// The names of the initializers that are trained.
   public let parameters: [String]
   let source: Model
-  let state: CarriedState
-  private let step: StepModel
-  private let stepSession: Session
-  /// Accumulates gradients, if a step takes several batches.
-  private let partStep: (model: StepModel, session: Session)?
+  let step: any TrainingStep
+  /// The processes that train together, if batches are cut into shards.
+  let communicator: (any Communicator)?
   private let evaluation: StepModel
   private let evaluationSession: Session
+  private let states: StateInputs
   /// The number of batches trained on.
   public internal(set) var batchCount = 0
+  /// Whether this rank wants the next batch to be the last one.
+  var wantsEnd = false
 
   /// Creates a trainer for a model.
-  /// - Throws: `TrainingError.model` if the model cannot be trained with these options,
-  ///   `TrainingError.interpreter` if it does not run or a node between a parameter and the loss has
-  ///   no gradient.
-  public init(_ model: Model, _ options: TrainingOptions) throws(TrainingError) {
+  /// - Parameter communicator: The processes that share the shards of each batch; `nil` if this one
+  ///   computes all of them.
+  /// - Throws: `TrainingError.model` if the model cannot be trained with these options, or there are more
+  ///   ranks than shards; `TrainingError.interpreter` if it does not run or a node between a parameter and
+  ///   the loss has no gradient.
+  public init(
+    _ model: Model, _ options: TrainingOptions, communicator: (any Communicator)? = nil
+  ) throws(TrainingError) {
     let model = model.separatingMergedVectors()
-    guard options.accumulation >= 1 else {
-      throw .model("expected at least 1 batch per step, got \(options.accumulation)")
-    }
-    func session(_ model: Model) throws(TrainingError) -> Session {
-      try TrainingError.wrapping { () throws(ModelError) in
-        try Session(model, options: options.session)
-      }
-    }
+    try options.check(communicator)
     self.options = options
     source = model
-    var step = try StepModel(model, options, isTraining: true)
-    try step.addUpdate(options, accumulates: false)
-    parameters = step.parameters.filter { step.carried[$0] != nil }
+    if let shards = options.shards {
+      let communicator = communicator ?? SingleProcess()
+      step = try ShardedStep(model, options, shards: shards, communicator)
+      self.communicator = communicator
+    } else {
+      step = try WholeStep(model, options)
+      self.communicator = nil
+    }
+    parameters = step.parameters
     guard !parameters.isEmpty else {
       throw .model(
         "there is nothing to train: the loss depends on no parameter, or all of them are frozen")
     }
-    self.step = step
-    stepSession = try session(step.model)
-    if options.accumulation > 1 {
-      var part = try StepModel(model, options, isTraining: true)
-      try part.addUpdate(options, accumulates: true)
-      partStep = (part, try session(part.model))
-    } else {
-      partStep = nil
-    }
-    try options.metrics.check(hasLabels: step.values.labelType != nil)
     evaluation = try StepModel(model, options, isTraining: false)
-    evaluationSession = try session(evaluation.model)
-    state = CarriedState(step.initial)
+    try options.metrics.check(hasLabels: evaluation.values.labelType != nil)
+    evaluationSession = try Session.training(evaluation.model, options.session)
+    states = StateInputs(model, options)
   }
+
+  /// The parameters, running statistics and optimiser states.
+  var state: CarriedState { step.state }
 
   /// The inputs that every batch must contain.
-  public var inputs: [ValueInfo] {
-    stepSession.inputs.filter {
-      step.initial[$0.name] == nil && options.states[$0.name] == nil && $0.name != StepModel.rate
-    }
-  }
+  public var inputs: [ValueInfo] { step.inputs }
 
   /// Trains on a batch.
+  ///
+  /// If several ranks train together, all of them take the same batch, and each computes its shards.
   /// - Parameters:
   ///   - rate: The learning rate.
   ///   - profile: Records the time of every node.
   /// - Throws: `TrainingError.notFinite` if the loss or a gradient is infinite or NaN,
-  ///   `TrainingError.interpreter` if the batch does not fit the model. The parameters are then as
-  ///   they were before the batch.
+  ///   `TrainingError.interpreter` if the batch does not fit the model, `TrainingError.model` if it cannot
+  ///   be cut into shards. The parameters are then as they were before the batch.
   public func train(
     on batch: Batch, rate: Double, profile: Profile? = nil
   ) throws(TrainingError) -> StepResult {
     try check(batch)
-    let isPart = (batchCount + 1) % options.accumulation != 0
-    let (model, session) = isPart ? partStep ?? (step, stepSession) : (step, stepSession)
-    var inputs = batch.tensors
-    if !isPart { inputs[StepModel.rate] = Tensor(rate) }
-    try startStates(batch, state, isForced: batch.startsState)
-    var stream = RandomStream(seed: options.seed, UInt64(batchCount))
-    let seed = stream.next()
-    let outputs = try TrainingError.wrapping { () throws(ModelError) in
-      try session.run(inputs, state: state, carried: model.carried, seed: seed, profile: profile)
-    }
-    let result = StepResult(outputs, model, batch)
-    guard result.loss.isFinite, result.gradientNorm.isFinite else {
-      state.undo()
-      let node = try TrainingError.wrapping { () throws(ModelError) in
-        try firstNotFinite(model, inputs, seed)
-      }
-      throw .notFinite(step: batchCount, node: node ?? "no node: a second run was finite")
-    }
+    let result = try step.train(
+      on: batch, number: batchCount, rate: rate, isLast: wantsEnd, profile)
     batchCount += 1
     return result
   }
@@ -116,7 +96,7 @@ public final class Trainer {
     of batch: Batch, states: CarriedState
   ) throws(TrainingError) -> (result: StepResult, predicted: Tensor?) {
     try check(batch)
-    try startStates(batch, states, isForced: batch.startsState)
+    try self.states.start(batch, states)
     let all = CarriedState(state.tensors.filter { evaluation.initial[$0.key] != nil })
     for (name, tensor) in states.tensors { all[name] = tensor }
     let outputs = try TrainingError.wrapping { () throws(ModelError) in
@@ -130,7 +110,8 @@ public final class Trainer {
     return (result, evaluation.values.predicted.flatMap { outputs[$0] })
   }
 
-  /// Computes the mean loss, accuracy and metrics of all batches of epoch 0.
+  /// Computes the mean loss, accuracy and metrics of all batches of epoch 0. If several ranks train
+  /// together and nothing observes the batches, they share the work, and all of them make this call.
   /// - Parameter observe: Receives each batch's labels and predicted classes, both flattened, if the
   ///   loss is cross entropy.
   /// - Throws: `TrainingError` as for one batch, and errors of the source.
@@ -138,8 +119,12 @@ public final class Trainer {
     _ batches: any BatchSource,
     _ observe: ((_ labels: [Int64], _ predicted: [Int64]) -> Void)? = nil
   ) throws -> StepResult {
-    let states = CarriedState()
     var total = StepResult()
+    if observe == nil, let results = try dividedResults(batches) {
+      for result in results { total.add(result) }
+      return total
+    }
+    let states = CarriedState()
     for index in 0..<batches.batchCount {
       let batch = try batches.batch(epoch: 0, index: index)
       let (result, predicted) = try outcome(of: batch, states: states)
@@ -170,8 +155,10 @@ public final class Trainer {
   }
 
   private func check(_ batch: Batch) throws(TrainingError) {
-    guard let labels = batch.tensors[Loss.labels], labels.elementType == .int64 else { return }
-    try check(labels: labels.elements(as: Int64.self), in: "batch \(batchCount)")
+    for batch in [batch] + batch.shards.map(\.batch) {
+      guard let labels = batch.tensors[Loss.labels], labels.elementType == .int64 else { continue }
+      try check(labels: labels.elements(as: Int64.self), in: "batch \(batchCount)")
+    }
   }
 
   /// Runs the model with its current parameters.
@@ -198,72 +185,6 @@ public final class Trainer {
       }
       model.trainingInfos = []
       return model
-    }
-  }
-
-  /// Resets the states to zero where a text begins or the batch size changes.
-  private func startStates(
-    _ batch: Batch, _ state: CarriedState, isForced: Bool
-  ) throws(TrainingError) {
-    guard !options.states.isEmpty else { return }
-    var sizes: [String: Int] = [:]
-    for info in source.graph.inputs {
-      guard let shape = info.type?.tensorType?.shape, let tensor = batch.tensors[info.name] else {
-        continue
-      }
-      for (dimension, size) in zip(shape, tensor.shape) {
-        if case .symbol(let name) = dimension { sizes[name] = size }
-      }
-    }
-    for info in source.graph.inputs where options.states[info.name] != nil {
-      guard let type = info.type?.tensorType, let shape = type.shape else {
-        throw .model("state '\(info.name)': the model does not declare its shape")
-      }
-      var wanted: [Int] = []
-      for dimension in shape {
-        switch dimension {
-        case .size(let size): wanted.append(size)
-        case .symbol(let name) where sizes[name] != nil: wanted.append(sizes[name] ?? 0)
-        default:
-          throw .model("state '\(info.name)': no input of the batch determines size \(dimension)")
-        }
-      }
-      if isForced || state[info.name]?.shape != wanted {
-        state[info.name] = zeros(TensorType(type.elementType, wanted))
-      }
-    }
-  }
-
-  /// Runs the step again with every value as an output.
-  /// - Returns: The first node with an output that is infinite or NaN.
-  private func firstNotFinite(
-    _ model: StepModel, _ inputs: [String: Tensor], _ seed: UInt64
-  ) throws(ModelError) -> String? {
-    var all = model.model
-    all.graph.outputs = all.graph.nodes.flatMap(\.outputs).filter { !$0.isEmpty }.map {
-      ValueInfo($0, nil)
-    }
-    var options = options.session
-    options.passes = []
-    let copy = CarriedState(state.tensors)
-    let session = try Session(all, options: options)
-    let values = try session.run(inputs, state: copy, carried: [:], seed: seed)
-    for node in all.graph.nodes {
-      for output in node.outputs where values[output]?.isFinite == false {
-        return "'\(node.name ?? output)' (\(node.operatorType))"
-      }
-    }
-    return nil
-  }
-}
-
-extension Tensor {
-  /// Whether no element is infinite or NaN.
-  fileprivate var isFinite: Bool {
-    switch elementType {
-    case .float32: elements(as: Float.self).allSatisfy(\.isFinite)
-    case .float64: elements(as: Double.self).allSatisfy(\.isFinite)
-    default: true
     }
   }
 }

@@ -12,7 +12,6 @@ public final class TrainingLoop {
   private let settings: Settings
   private var best: [String: Tensor] = [:]
   private var start: ContinuousClock.Instant?
-  private var isStopping = false
 
   /// Creates a loop.
   /// - Parameters:
@@ -23,7 +22,7 @@ public final class TrainingLoop {
     settings: Settings
   ) {
     self.trainer = trainer
-    self.training = training
+    self.training = trainer.shards(of: training)
     self.validation = validation
     self.settings = settings
     progress.epochs = settings.epochs
@@ -68,8 +67,9 @@ public final class TrainingLoop {
   public var elapsed: Duration { start.map { .now - $0 } ?? .zero }
 
   /// Ends `run` after the current step or epoch. It writes a checkpoint before it returns. To be called
-  /// by a callback.
-  public func stop() { isStopping = true }
+  /// by a callback. If several ranks train together, any of them may call it; all end after the next step
+  /// then, if there is one.
+  public func stop() { trainer.wantsEnd = true }
 
   /// Trains until all epochs are complete, validation stops improving, or a callback calls `stop()`.
   /// - Parameters:
@@ -83,12 +83,12 @@ public final class TrainingLoop {
   ) throws -> End {
     try settings.bestIs.check(trainer.options)
     start = .now
-    isStopping = false
+    trainer.wantsEnd = false
     while progress.epoch < settings.epochs {
       if isStale { return .stoppedEarly }
       try runEpoch(onStep, onEpoch)
       try writeCheckpoint()
-      if isStopping { return .interrupted }
+      if trainer.ends { return .interrupted }
     }
     return .finished
   }
@@ -137,7 +137,7 @@ public final class TrainingLoop {
         StepRecord(
           epoch: epoch + 1, step: progress.batch, stepCount: count, rate: rate, result: result,
           mean: progress.sum))
-      if isStopping { return }
+      if trainer.ends { return }
       if let every = settings.checkpointEvery, trainer.batchCount.isMultiple(of: every) {
         try writeCheckpoint()
       }
@@ -168,13 +168,16 @@ public final class TrainingLoop {
       of: Double(settings.epochs))
   }
 
-  /// Writes a checkpoint.
+  /// Writes a checkpoint. If several ranks train together, all call it, and the first one writes.
   /// - Parameter path: The file; `nil` for `Settings.checkpoint`, if that is set.
   /// - Throws: `TrainingError.file` if the file cannot be written.
   public func writeCheckpoint(to path: String? = nil) throws(TrainingError) {
     guard let path = path ?? settings.checkpoint else { return }
+    let states = try trainer.gatheredStates()
+    guard trainer.isFirstRank else { return }
     let checkpoint = try TrainingError.wrapping { () throws(ModelError) in
-      try Checkpoint(trainer, progress, configuration: settings.configuration, best: best)
+      try Checkpoint(
+        trainer, progress, configuration: settings.configuration, best: best, states: states)
     }
     do throws(FormatError) { try checkpoint.write(to: path) } catch { throw .file(error) }
   }

@@ -32,6 +32,15 @@ public struct TrainingOptions: Sendable {
   /// Patterns with `*` and `?` for values that the gradient treats as constants: it does not flow
   /// through them. A pattern that matches nothing is an error.
   public var stopped: [String] = []
+  /// The number of shards that a batch is cut into along the first axis of its tensors; `nil` for none.
+  ///
+  /// The loss and the gradients of shards are added in a fixed order, so that the bits of the result
+  /// depend on the number of shards, but not on the number of processes that compute them. A shard has
+  /// batch statistics, random numbers and states of its own.
+  public var shards: Int?
+  /// Whether batch normalization uses the mean and variance of the whole batch rather than those of each
+  /// shard.
+  public var synchronizesBatchNorm = false
   /// The number of batches whose mean gradient makes one step.
   public var accumulation = 1
   /// The state inputs of a recurrent model, and for each the output that provides its value for the
@@ -45,6 +54,21 @@ public struct TrainingOptions: Sendable {
 
   /// Creates the default options.
   public init() { session.isBatchInvariant = false }
+
+  /// - Throws: `TrainingError.model` for numbers that make no sense, or not together.
+  func check(_ communicator: (any Communicator)?) throws(TrainingError) {
+    guard accumulation >= 1 else {
+      throw .model("expected at least 1 batch per step, got \(accumulation)")
+    }
+    if let shards, !(1...4096).contains(shards) {
+      throw .model("expected 1 to 4096 shards, got \(shards)")
+    }
+    guard shards == nil, communicator != nil || synchronizesBatchNorm else { return }
+    throw .model(
+      communicator != nil
+        ? "the ranks share the shards of a batch, but TrainingOptions.shards is not set"
+        : "batch normalization is synchronized over shards, but TrainingOptions.shards is not set")
+  }
 }
 
 /// A limit to the norm of a parameter's vectors. Longer vectors are scaled down after each step

@@ -43,23 +43,46 @@ struct StepArguments: ParsableArguments {
     help: "The label of examples or positions that the loss leaves out. (default: -100)")
   var ignoreLabel: Int64?
 
-  @Option(
-    parsing: .unconditional,
-    help: "The largest norm of all gradients together. Larger gradients are scaled down.")
-  var clipNorm: Double?
-
   func validate() throws {
     if ignoreLabel != nil, loss != .crossEntropy {
       throw ValidationError("--ignore-label: only the loss cross-entropy has labels")
-    }
-    if let clipNorm, !(clipNorm > 0) {
-      throw ValidationError("--clip-norm: expected more than 0, got \(clipNorm)")
     }
   }
 
   func apply(to options: inout TrainingOptions) {
     options.loss = loss.loss
     if let ignoreLabel { options.ignoredLabel = ignoreLabel }
-    options.clipNorm = clipNorm
+  }
+}
+
+/// The options by which gradients make steps.
+struct GradientArguments: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: "The largest norm of all gradients together. Larger gradients are scaled down.")
+  var clipNorm: Double?
+
+  @Option(
+    parsing: .unconditional, help: "The number of batches whose mean gradient makes one step.")
+  var accumulate = 1
+
+  func validate() throws {
+    if let clipNorm, !(clipNorm > 0) {
+      throw ValidationError("--clip-norm: expected more than 0, got \(clipNorm)")
+    }
+    guard (1...1_000_000).contains(accumulate) else {
+      throw ValidationError("--accumulate: expected at least 1, got \(accumulate)")
+    }
+  }
+
+  /// The given options, for the configuration of a checkpoint.
+  var text: String {
+    (clipNorm.map { " clip norm \($0)" } ?? "")
+      + (accumulate > 1 ? " accumulate \(accumulate)" : "")
+  }
+
+  func apply(to options: inout TrainingOptions) {
+    if let clipNorm { options.clipNorm = clipNorm }
+    options.accumulation = accumulate
   }
 }

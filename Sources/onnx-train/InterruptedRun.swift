@@ -13,12 +13,14 @@ extension TrainingRun {
       return
     }
     let (model, checkpoint) = (arguments.interruptedModel, arguments.interruptedCheckpoint)
-    do { try recipe.result(loop.model).write(to: model) } catch { throw Failure("\(error)") }
+    if isFirst {
+      do { try recipe.result(loop.model).write(to: model) } catch { throw Failure("\(error)") }
+    }
     try loop.writeCheckpoint(to: checkpoint)
     printError("interrupted after \(batches)")
     printError("the model so far: \(model)")
     printError("to continue, add: --checkpoint \(checkpoint) --resume")
-    if !isPretraining { try writeCurves(loop.progress.history) }
+    if !isPretraining, isFirst { try writeCurves(loop.progress.history) }
   }
 
   /// Writes the loss of each step. A resumed run continues the rows of the run before.

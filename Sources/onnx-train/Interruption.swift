@@ -6,10 +6,14 @@ enum Interruption {
   private static let flag = Atomic<Bool>(false)
   private static let signals = [SIGINT, SIGTERM, SIGHUP]
   private static let patience = Atomic<UInt32>(0)
+  private static let isAlone = Atomic<Bool>(true)
 
   /// Installs the signal handlers. A second signal ends the process at once, and so does the first once
   /// the step at work has had `patience` seconds to end.
-  static func watch(patience: UInt32) {
+  /// - Parameter isAlone: Whether the process is not one of several, to all of which mpirun sends the
+  ///   signal.
+  static func watch(patience: UInt32, isAlone: Bool = true) {
+    self.isAlone.store(isAlone, ordering: .relaxed)
     self.patience.store(patience, ordering: .relaxed)
     signal(SIGALRM) { _ in
       let text: StaticString = "onnx-train: interrupted before the end of a step\n"
@@ -23,7 +27,7 @@ enum Interruption {
         signal(SIGTERM, SIG_DFL)
         signal(SIGHUP, SIG_DFL)
         let patience = Interruption.patience.load(ordering: .relaxed)
-        if patience > 1 {
+        if patience > 1, Interruption.isAlone.load(ordering: .relaxed) {
           let text: StaticString = "\nending after this step; interrupt again to end at once\n"
           text.withUTF8Buffer { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
         }

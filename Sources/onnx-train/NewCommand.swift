@@ -71,7 +71,9 @@ struct NewCommand: ToolCommand {
       valueName: "folder"))
   var samples: String?
 
-  func perform() throws -> ExitStatus {
+  func perform() throws -> ExitStatus { try arguments.ranks.perform(perform) }
+
+  private func perform(_ communicator: (any Communicator)?) throws -> ExitStatus {
     if architecture.needsData, arguments.data == nil {
       throw Failure("--data: \(architecture.rawValue) needs training data; see --help")
     }
@@ -95,13 +97,15 @@ struct NewCommand: ToolCommand {
     options.size = try preparation.heightAndWidth
     options.augmentation = try preparation.augmentation
     var recipe = try architecture.recipe(options)
+    arguments.gradients.apply(to: &recipe.options)
     arguments.apply(to: &recipe)
     try preparation.apply(to: &recipe)
-    if let samples { try recipe.sounds?.write(to: samples) }
+    if let samples, communicator?.rank ?? 0 == 0 { try recipe.sounds?.write(to: samples) }
     let configuration =
       "new \(architecture.rawValue) seed \(arguments.seed) batches \(recipe.training.batchCount) "
       + "rate \(recipe.settings.rate) \(sizes.text)\(preparation.text)"
       + (arguments.batch.map { " batch \($0)" } ?? "")
+      + arguments.gradients.text + arguments.ranks.text
     recipe.settings.configuration = configuration
     for index in recipe.pretraining.indices {
       arguments.applyToRun(&recipe.pretraining[index])
@@ -109,7 +113,8 @@ struct NewCommand: ToolCommand {
         configuration + " pretraining \(index + 1)"
     }
     return try TrainingRun(
-      recipe: recipe, arguments: arguments, reader: reader, sheet: preparation.showAugmented
+      recipe: recipe, arguments: arguments, reader: reader, sheet: preparation.showAugmented,
+      communicator: communicator
     ).perform()
   }
 }

@@ -9,11 +9,11 @@ extension TrainingRun {
       throw Failure(
         "--find-rate: the layers are pretrained with rates of their own; add --pretrain 0")
     }
-    let trainer = try Trainer(recipe.model, recipe.options)
+    let trainer = try Trainer(recipe.model, recipe.options, communicator: communicator)
     for (part, labels) in recipe.labels {
       try naming { try trainer.check(labels: labels, in: part) }
     }
-    Interruption.watch(patience: 1)
+    Interruption.watch(patience: 1, isAlone: communicator == nil)
     var progress = Progress()
     let steps = 100
     var done = 0
@@ -27,6 +27,7 @@ extension TrainingRun {
     }
     progress.clear()
     if Interruption.isWanted { return .interrupted }
+    guard isFirst else { return .fine }
     try writeCurve(search)
     print("rate      loss      smoothed")
     for (index, point) in search.points.enumerated()

@@ -36,7 +36,7 @@ extension TrainingRun {
 
   /// Draws training pictures and changed ones below them, if that is wanted.
   func drawAugmented() throws {
-    guard let sheet else { return }
+    guard let sheet, isFirst else { return }
     guard let rows = recipe.augmented, let first = rows.first else {
       throw Failure("--show-augmented: no augmentation changes the pictures; see --augment")
     }

@@ -19,6 +19,8 @@ struct TimeCommand: ToolCommand {
   var batch: String
 
   @OptionGroup var step: StepArguments
+  @OptionGroup var gradients: GradientArguments
+  @OptionGroup var ranks: RankArguments
 
   @Option(parsing: .unconditional, help: "The optimiser.")
   var optimizer = OptimizerName.sgd
@@ -48,18 +50,22 @@ struct TimeCommand: ToolCommand {
     }
   }
 
-  func perform() throws -> ExitStatus {
+  func perform() throws -> ExitStatus { try ranks.perform(perform) }
+
+  private func perform(_ communicator: (any Communicator)?) throws -> ExitStatus {
     var options = TrainingOptions()
     step.apply(to: &options)
     options.optimizer = optimizer.optimizer
-    options.session.threads = threads
-    let trainer = try Trainer(readModel(model, reading), options)
+    gradients.apply(to: &options)
+    ranks.apply(to: &options, threads: threads)
+    let trainer = try Trainer(readModel(model, reading), options, communicator: communicator)
     var tensors: [String: Tensor] = [:]
     for (name, tensor) in try NPZ.read(batch) { tensors[name] = tensor }
-    let batch = Batch(tensors, count: tensors.values.first?.shape.first ?? 1)
+    let batch = try trainer.localPart(
+      of: Batch(tensors, count: tensors.values.first?.shape.first ?? 1))
     for _ in 0..<5 { _ = try trainer.train(on: batch, rate: rate) }
     if server {
-      while let line = readLine(), let steps = Int(line) { try report(trainer, batch, steps) }
+      while let steps = try nextCount(communicator) { try report(trainer, batch, steps) }
     } else {
       try report(trainer, batch, steps)
     }
@@ -70,6 +76,14 @@ struct TimeCommand: ToolCommand {
         .forEach { print($0) }
     }
     return .fine
+  }
+
+  /// The number of steps that the next line on standard input asks for, which the first rank reads.
+  private func nextCount(_ communicator: (any Communicator)?) throws -> Int? {
+    let line = communicator?.rank ?? 0 == 0 ? readLine() : nil
+    guard let communicator else { return line.flatMap { Int($0) } }
+    let lines = try communicator.gather(Array((line ?? "").utf8))
+    return Int(String(decoding: lines[0], as: UTF8.self))
   }
 
   private func report(_ trainer: Trainer, _ batch: Batch, _ steps: Int) throws {

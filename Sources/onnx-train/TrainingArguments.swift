@@ -85,6 +85,9 @@ struct TrainingArguments: ParsableArguments {
   @Option(parsing: .unconditional, help: "The number of threads. (default: all CPUs)")
   var threads: Int?
 
+  @OptionGroup var gradients: GradientArguments
+  @OptionGroup var ranks: RankArguments
+
   /// The name of the learning curves without an extension.
   var curvesName: String { curves ?? withoutExtension(output) + ".curves" }
 
@@ -149,6 +152,6 @@ struct TrainingArguments: ParsableArguments {
     recipe.settings.checkpoint = checkpoint
     recipe.settings.checkpointEvery = checkpointEvery
     recipe.options.seed = seed
-    recipe.options.session.threads = threads
+    ranks.apply(to: &recipe.options, threads: threads)
   }
 }

@@ -16,9 +16,13 @@ struct TrainingRun {
   var hintsHead = false
   /// Whether another run follows.
   var isPretraining = false
+  /// The processes that train together.
+  var communicator: (any Communicator)?
+  /// Whether this process writes the files.
+  var isFirst: Bool { communicator?.rank ?? 0 == 0 }
 
   func perform() throws -> ExitStatus {
-    for path in arguments.outputs + [stepLosses, sheet] {
+    for path in isFirst ? arguments.outputs + [stepLosses, sheet] : [] {
       if let path { try checkWritable(path) }
     }
     guard arguments.patience == nil || recipe.validation != nil else {
@@ -48,6 +52,7 @@ struct TrainingRun {
       model = try loop.model
       history = loop.progress.history
     }
+    guard isFirst else { return .fine }
     let result = recipe.result(model)
     do { try result.write(to: arguments.output) } catch { throw Failure("\(error)") }
     try writeCurves(history)
@@ -67,7 +72,7 @@ struct TrainingRun {
   /// - Returns: The completed loop; `nil` if it was interrupted.
   private func fit(_ checkpoint: Checkpoint?) throws -> TrainingLoop? {
     if let title = recipe.title { printError(title) }
-    let trainer = try Trainer(recipe.model, recipe.options)
+    let trainer = try Trainer(recipe.model, recipe.options, communicator: communicator)
     for (part, labels) in recipe.labels {
       try naming { try trainer.check(labels: labels, in: part) }
     }
@@ -82,14 +87,14 @@ struct TrainingRun {
         + "\(batches) \(batches == 1 ? "batch" : "batches") per epoch")
 
     // What there is is worth waiting for.
-    Interruption.watch(patience: 60)
+    Interruption.watch(patience: 60, isAlone: communicator == nil)
     let end: TrainingLoop.End
     var losses: [Double] = []
     do { end = try naming { try train(loop, &losses) } } catch let error as TrainingError {
       guard let path = arguments.checkpoint, access(path, F_OK) == 0 else { throw error }
       throw Failure("\(error); '\(path)' has the last checkpoint")
     }
-    try write(losses, from: firstStep)
+    if isFirst { try write(losses, from: firstStep) }
     if end == .interrupted {
       try writeInterrupted(loop)
       return nil

@@ -70,10 +70,6 @@ struct TuneCommand: ToolCommand {
   var optimizer = OptimizerName.adam
 
   @Option(
-    parsing: .unconditional, help: "The number of batches whose mean gradient makes one step.")
-  var accumulate = 1
-
-  @Option(
     parsing: .unconditional, help: "The output that the loss takes. (default: the first)")
   var lossOutput: String?
 
@@ -101,12 +97,11 @@ struct TuneCommand: ToolCommand {
     if headOnly, !trainOnly.isEmpty {
       throw ValidationError("--head-only and --train-only exclude each other")
     }
-    guard (1...1_000_000).contains(accumulate) else {
-      throw ValidationError("--accumulate: expected at least 1, got \(accumulate)")
-    }
   }
 
-  func perform() throws -> ExitStatus {
+  func perform() throws -> ExitStatus { try arguments.ranks.perform(perform) }
+
+  private func perform(_ communicator: (any Communicator)?) throws -> ExitStatus {
     guard let path = arguments.data else {
       throw Failure("--data: tune needs training data; see --help")
     }
@@ -129,7 +124,7 @@ struct TuneCommand: ToolCommand {
     options.optimizer = optimizer.optimizer
     options.frozen = freeze
     options.trained = headOnly ? model.head : trainOnly
-    options.accumulation = accumulate
+    arguments.gradients.apply(to: &options)
     let normalization = try self.normalization.normalization(orStatedIn: model.model.metadata)
     let reader = PictureReader(normalization)
     let data = try data(path, input, reader)
@@ -154,7 +149,7 @@ struct TuneCommand: ToolCommand {
     recipe.settings.configuration = configuration(recipe)
     return try TrainingRun(
       recipe: recipe, arguments: arguments, reader: reader, sheet: preparation.showAugmented,
-      stepLosses: stepLosses, hintsHead: replaceHead == nil
+      stepLosses: stepLosses, hintsHead: replaceHead == nil, communicator: communicator
     ).perform()
   }
 
@@ -163,11 +158,14 @@ struct TuneCommand: ToolCommand {
     var text =
       "tune \(model) seed \(arguments.seed) batches \(recipe.training.batchCount) "
       + "rate \(recipe.settings.rate) \(optimizer.rawValue) \(step.loss.rawValue) "
-      + "accumulate \(accumulate) freeze \(freeze.joined(separator: " "))" + preparation.text
+      + "accumulate \(arguments.gradients.accumulate) freeze \(freeze.joined(separator: " "))"
+      + preparation.text
+      + arguments.ranks.text
     if !trainOnly.isEmpty { text += " train only \(trainOnly.joined(separator: " "))" }
     if headOnly { text += " head only" }
     let stated: [(String, String?)] = [
-      ("clip norm", step.clipNorm.map { "\($0)" }), ("batch", arguments.batch.map(String.init)),
+      ("clip norm", arguments.gradients.clipNorm.map { "\($0)" }),
+      ("batch", arguments.batch.map(String.init)),
       ("loss output", lossOutput), ("plain", plain ? "order" : nil), ("weights of", weights),
       ("classes", replaceHead.map(String.init)), ("test", testShare.map { "\($0)" }),
     ]

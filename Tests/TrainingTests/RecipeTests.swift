@@ -49,6 +49,11 @@ import Testing
     let trainer = try Trainer(recipe.model, recipe.options)
     let result = try trainer.train(on: recipe.training.batch(epoch: 0, index: 0), rate: 1e-3)
     #expect(result.loss > 0)
+    var options = recipe.options
+    options.shards = 3
+    let shards = try Trainer(recipe.model, options)
+    let sum = try shards.train(on: recipe.training.batch(epoch: 0, index: 0), rate: 1e-3)
+    #expect(sum.loss > 0 && sum.gradientNorm > 0 && sum.counted == result.counted)
     for source in [recipe.validation, recipe.test] {
       guard let batch = try source?.batch(epoch: 0, index: 0) else { continue }
       #expect(try trainer.evaluate(on: batch, states: CarriedState()).loss.isFinite)

@@ -163,6 +163,8 @@ public struct Preparation: Sendable {
   public let isBatchInvariant: Bool
   /// Collects notes for the description of a plan; `nil` if they are not wanted.
   public let notes: KernelNotes?
+  /// Adds up tensors over the shards of a training step; `nil` outside of one.
+  package var exchange: (any GradientExchange)?
 
   /// The inputs and outputs of a node, and the options of the session.
   /// - Parameters:

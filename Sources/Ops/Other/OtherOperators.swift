@@ -52,6 +52,6 @@ package enum OtherOperators {
     ZipMap.self,
   ]
 
-  /// Operators of the private domain that only gradients use.
-  package static let gradients: [any Operator.Type] = []
+  /// Operators of the private domain that appear in training steps only.
+  package static let gradients: [any Operator.Type] = [AllReduce.self]
 }

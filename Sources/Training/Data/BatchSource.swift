@@ -8,6 +8,8 @@ public struct Batch: Sendable {
   public var count: Int
   /// Whether the states of a recurrent model are reset to zero before this batch.
   public var startsState: Bool
+  /// The shards of one rank, in place of `tensors`; empty for a whole batch.
+  var shards: [BatchShard] = []
 
   /// Creates a batch.
   public init(_ tensors: [String: Tensor], count: Int, startsState: Bool = false) {
@@ -30,4 +32,13 @@ public protocol BatchSource: Sendable {
   ///   - index: The position of the batch in the epoch.
   /// - Throws: An error that names the faulty data. The sources of this module throw `DataError`.
   func batch(epoch: Int, index: Int) throws -> Batch
+  /// Makes a part of a batch. By default, it cuts it out of the batch.
+  /// - Parameters:
+  ///   - number: The number of the shard.
+  ///   - count: The number of shards in a batch.
+  ///   - epoch: The epoch, from 0.
+  ///   - index: The position of the batch in the epoch.
+  /// - Throws: An error that names the faulty data; `DataError` if the first axes of the batch's tensors
+  ///   do not have the same size.
+  func shard(_ number: Int, of count: Int, epoch: Int, index: Int) throws -> BatchShard
 }

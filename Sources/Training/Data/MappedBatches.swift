@@ -2,7 +2,8 @@ import ONNXFormat
 
 /// The batches of a source, each changed by a function.
 public struct MappedBatches: BatchSource {
-  /// A change to a batch. It must depend on the batch, its epoch and its index only.
+  /// A change to a batch. It must depend on the batch, its epoch and its index only. Where batches are cut
+  /// into shards, it changes each shard alone, and the index is that of the shard among all of the epoch.
   public typealias Transform =
     @Sendable (_ batch: inout Batch, _ epoch: Int, _ index: Int) throws -> Void
 
@@ -24,6 +25,16 @@ public struct MappedBatches: BatchSource {
     var batch = try source.batch(epoch: epoch, index: index)
     try transform(&batch, epoch, index)
     return batch
+  }
+
+  /// Makes a part of a batch.
+  /// - Throws: The errors of the source and of the function.
+  public func shard(
+    _ number: Int, of count: Int, epoch: Int, index: Int
+  ) throws -> BatchShard {
+    var shard = try source.shard(number, of: count, epoch: epoch, index: index)
+    try transform(&shard.batch, epoch, index * count + number)
+    return shard
   }
 }
 

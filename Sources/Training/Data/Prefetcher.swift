@@ -28,7 +28,7 @@ public final class Prefetcher: Sendable {
     precondition(index >= 0 && depth > 0, "a prefetcher starts at a batch and holds at least one")
     let queue = PrefetchQueue(depth: depth)
     self.queue = queue
-    let work = PrefetchWork {
+    let work = ThreadWork {
       var first = index
       for epoch in epochs {
         for index in first..<max(first, source.batchCount) {
@@ -49,7 +49,7 @@ public final class Prefetcher: Sendable {
       &thread, nil,
       { argument in
         if let argument {
-          Unmanaged<PrefetchWork>.fromOpaque(argument).takeRetainedValue().body()
+          Unmanaged<ThreadWork>.fromOpaque(argument).takeRetainedValue().body()
         }
         return nil
       }, argument.toOpaque())
@@ -78,7 +78,8 @@ public final class Prefetcher: Sendable {
   public func cancel() { queue.cancel() }
 }
 
-private final class PrefetchWork: Sendable {
+/// What a thread does.
+final class ThreadWork: Sendable {
   let body: @Sendable () -> Void
   init(_ body: @escaping @Sendable () -> Void) { self.body = body }
 }

@@ -29,10 +29,24 @@ public struct ShuffledBatches: BatchSource {
 
   /// Makes a batch.
   public func batch(epoch: Int, index: Int) throws -> Batch {
+    try source.batch(of: examples(epoch: epoch, index: index))
+  }
+
+  /// Makes a part of a batch. It reads only the examples of that part.
+  public func shard(
+    _ number: Int, of count: Int, epoch: Int, index: Int
+  ) throws -> BatchShard {
+    let examples = examples(epoch: epoch, index: index)
+    let range = BatchShard.examples(of: number, of: count, in: examples.count)
+    return BatchShard(
+      try source.batch(of: Array(examples[range.isEmpty ? 0..<1 : range])),
+      exampleCount: range.count, of: examples.count)
+  }
+
+  private func examples(epoch: Int, index: Int) -> [Int] {
     precondition(epoch >= 0 && (0..<batchCount).contains(index), "no batch \(index)")
     let order = order[epoch]
-    return try source.batch(
-      of: Array(order[index * size..<min((index + 1) * size, order.count)]))
+    return Array(order[index * size..<min((index + 1) * size, order.count)])
   }
 }
 

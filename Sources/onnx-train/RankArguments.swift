@@ -1,0 +1,125 @@
+import ArgumentParser
+import CKernels
+import Glibc
+import ONNX
+import ToolSupport
+
+/// The options by which batches are cut into shards, and the shards shared among processes.
+struct RankArguments: ParsableArguments {
+  @Flag(
+    help: """
+      Share each batch among the processes that mpirun has started. They need the same files; the first \
+      one writes and prints.
+      """)
+  var distributed = false
+
+  @Option(
+    parsing: .unconditional,
+    help: """
+      Cut each batch into this number of shards, whose gradients are added in a fixed order: the result \
+      has the same bits on any number of processes up to it. (default: 4 with --distributed)
+      """)
+  var shards: Int?
+
+  @Flag(help: "Normalise batches by their own statistics, not by those of each shard.")
+  var syncBatchNorm = false
+
+  func validate() throws {
+    if let shards, !(1...4096).contains(shards) {
+      throw ValidationError("--shards: expected 1 to 4096, got \(shards)")
+    }
+    if syncBatchNorm, shardCount == nil {
+      throw ValidationError("--sync-batch-norm needs --shards or --distributed")
+    }
+  }
+
+  private var shardCount: Int? { shards ?? (distributed ? 4 : nil) }
+
+  func apply(to options: inout TrainingOptions, threads: Int?) {
+    options.shards = shardCount
+    options.synchronizesBatchNorm = syncBatchNorm
+    options.session.threads = threads ?? (distributed ? Ranks.threads : nil)
+  }
+
+  /// The options that decide the bits of the result, for the configuration of a checkpoint.
+  var text: String {
+    (shardCount.map { " shards \($0)" } ?? "") + (syncBatchNorm ? " synchronized" : "")
+  }
+
+  /// Calls `body`, and ends the other ranks if it throws.
+  /// - Parameter body: Takes the processes to train with; `nil` without `--distributed`.
+  func perform(
+    _ body: ((any Communicator)?) throws -> ExitStatus
+  ) throws -> ExitStatus {
+    guard distributed else {
+      if let size = Ranks.size, size > 1 {
+        throw Failure("mpirun has started \(size) processes for one training; add --distributed")
+      }
+      return try body(nil)
+    }
+    guard let size = Ranks.size else {
+      throw Failure("--distributed: start it with mpirun, as in 'mpirun -n 4 onnx-train new …'")
+    }
+    guard size <= shardCount ?? 0 else {
+      throw Failure(
+        "--distributed: \(size) ranks need at least \(size) shards, got \(shardCount ?? 0); "
+          + "see --shards")
+    }
+    let communicator = try Ranks.communicator()
+    do {
+      let status = try body(communicator)
+      // When one process ends with an error, mpirun ends the others, which may still be writing.
+      _ = try communicator.gather([])
+      try communicator.close()
+      return communicator.rank == 0 ? status : .fine
+    } catch {
+      Ranks.printError("onnx-train: \(oneLine("\(error)"))")
+      communicator.abort("\(error)")
+    }
+  }
+}
+
+/// This process among those that mpirun has started.
+enum Ranks {
+  nonisolated(unsafe) private static var standardError = STDERR_FILENO
+
+  /// The number of processes; `nil` without mpirun.
+  static var size: Int? { number("OMPI_COMM_WORLD_SIZE") }
+
+  /// The threads that this process may use, as its share of the host's CPUs, unless mpirun has bound it
+  /// to some.
+  static var threads: Int {
+    let bound = Int(ck_affinity_cpus())
+    guard bound == sysconf(Int32(_SC_NPROCESSORS_ONLN)) else { return bound }
+    return max(1, Int(ck_available_cpus()) / max(1, number("OMPI_COMM_WORLD_LOCAL_SIZE") ?? 1))
+  }
+
+  private static func number(_ name: String) -> Int? {
+    getenv(name).flatMap { Int(String(cString: $0)) }
+  }
+
+  static func communicator() throws -> any Communicator { throw Failure("no MPI") }
+
+  /// Makes all ranks but the first print nothing, so that what all of them say appears once.
+  static func silenceOthers() {
+    guard let rank = number("OMPI_COMM_WORLD_RANK"), rank > 0 else { return }
+    standardError = dup(STDERR_FILENO)
+    let nothing = open("/dev/null", O_WRONLY)
+    dup2(nothing, STDOUT_FILENO)
+    dup2(nothing, STDERR_FILENO)
+    close(nothing)
+    // mpirun ends all processes when one ends with an error: the first has the time to print it.
+    atexit { usleep(300_000) }
+  }
+
+  /// Prints an error of this rank. If the first rank has the same one, it prints it and ends the others
+  /// before they do.
+  static func printError(_ line: String) {
+    let rank = number("OMPI_COMM_WORLD_RANK") ?? 0
+    if rank > 0 {
+      usleep(UInt32(300_000 + 100_000 * min(rank, 10)))
+      dup2(standardError, STDERR_FILENO)
+    }
+    ToolSupport.printError(line)
+  }
+}
