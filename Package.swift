@@ -21,6 +21,7 @@ let package = Package(
     .library(name: "ONNXImages", targets: ["ONNXImages", "ONNXOps"]),
     .library(name: "ONNXAudio", targets: ["ONNXAudio"]),
     .library(name: "ONNXExplain", targets: ["ONNXExplain", "ONNXOps"]),
+    .library(name: "ONNXDistributed", targets: ["ONNXDistributed"]),
     .library(name: "ONNXC", type: .dynamic, targets: ["ONNXC"]),
     .executable(name: "onnx-run", targets: ["onnx-run"]),
     .executable(name: "onnx-train", targets: ["onnx-train"]),
@@ -42,6 +43,8 @@ let package = Package(
     .target(name: "COperatorList"),
     // Opens libopenblas when it is first used.
     .target(name: "COpenBLAS"),
+    // Opens libmpi when it is first used.
+    .target(name: "COpenMPI"),
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
     .target(
       name: "CImages", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
@@ -105,10 +108,14 @@ let package = Package(
       name: "ONNXTraining",
       dependencies: [
         "ONNXFormat", "ONNXOperators", "ONNXInterpreter", "ONNXDifferentiation", "ONNXSupport",
-        "ONNXText", "ONNXAudio", "CZlib",
+        "ONNXText", "ONNXAudio", "CKernels", "CZlib",
         .product(name: "Numerics", package: "swift-numerics"),
       ],
       path: "Sources/Training"),
+    // Training by the processes that mpirun starts.
+    .target(
+      name: "ONNXDistributed", dependencies: ["COpenMPI", "ONNXSupport", "ONNXTraining"],
+      path: "Sources/Distributed"),
     .target(
       name: "ONNX",
       dependencies: [
@@ -164,7 +171,8 @@ let package = Package(
     .executableTarget(
       name: "onnx-train",
       dependencies: [
-        "ONNX", "ONNXAudio", "ONNXConversion", "ONNXImages", "ONNXPlots", "ToolSupport",
+        "CKernels", "ONNX", "ONNXAudio", "ONNXConversion", "ONNXDistributed", "ONNXImages",
+        "ONNXPlots", "ToolSupport",
         .product(name: "Numerics", package: "swift-numerics"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -199,6 +207,8 @@ let package = Package(
     .target(name: "OperatorLaws", dependencies: ["ONNX", "ONNXOperators"], path: "Tests/Laws"),
     .testTarget(name: "ContribTests", dependencies: ["ONNX", "ONNXOperators", "OperatorLaws"]),
     .target(name: "TestThreads", path: "Tests/Threads"),
+    // Ranks of distributed training as threads of one process.
+    .target(name: "TestRanks", dependencies: ["ONNX", "TestThreads"], path: "Tests/Ranks"),
     // Every reader of files, as tools/fuzz and FuzzTests call it.
     .target(
       name: "Readers", dependencies: ["ONNX", "ONNXAudio", "ONNXConversion", "ONNXImages"],
@@ -213,7 +223,7 @@ let package = Package(
       ]),
     .testTarget(name: "InterpreterTests", dependencies: ["ONNX", "ONNXOperators", "TestThreads"]),
     .testTarget(
-      name: "TrainingTests", dependencies: ["ONNX", "ONNXAudio", "TestFiles"],
+      name: "TrainingTests", dependencies: ["ONNX", "ONNXAudio", "TestFiles", "TestRanks"],
       exclude: ["TorchvisionShapes.txt"]),
     .testTarget(
       name: "ImagesTests", dependencies: ["ONNX", "ONNXImages"],
@@ -226,6 +236,9 @@ let package = Package(
     .testTarget(
       name: "InterfaceTests",
       dependencies: ["COnnxInterface", "ONNX", "ONNXC", "TestFiles", "TestThreads"]),
+    // A rank of a training without a model: it measures the network, or dies as it is told to.
+    .executableTarget(
+      name: "rank-probe", dependencies: ["ONNX", "ONNXDistributed"], path: "Tests/RankProbe"),
     // Counts what bound runs allocate. Only optimised code allocates nothing.
     .target(name: "AllocationCounter", path: "Tests/Allocations/CCounter"),
     .executableTarget(
@@ -237,7 +250,7 @@ let package = Package(
         "ONNX", "ONNXAudio", "ONNXCases", "ONNXConversion", "ONNXExplain", "ONNXImages",
         "ONNXPlots",
         "TestFiles",
-        "ToolSupport", "onnx-run", "onnx-convert", "onnx-train",
+        "ToolSupport", "onnx-run", "onnx-convert", "onnx-train", "rank-probe",
       ],
       exclude: ["KnownFailures.txt"]),
   ],

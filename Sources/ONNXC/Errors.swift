@@ -35,7 +35,7 @@ private func kind(of error: any Error, _ isLoading: Bool) -> Int {
     case .interpreter(let error): kind(of: error, isLoading)
     case .file(let error): kind(of: error)
     case .model, .label, .checkpoint: ONNX_INVALID_ARGUMENT
-    case .notFinite: ONNX_FAILED
+    case .notFinite, .rank: ONNX_FAILED
     }
   default: ONNX_FAILED
   }

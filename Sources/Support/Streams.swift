@@ -68,3 +68,12 @@ package struct RegularFile: Sendable {
     }
   }
 }
+
+/// Writes text to standard error without buffering.
+package func writeError(_ text: String) {
+  var rest = Array(text.utf8)[...]
+  while !rest.isEmpty {
+    let count = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    if count > 0 { rest = rest.dropFirst(count) } else if errno != EINTR { return }
+  }
+}

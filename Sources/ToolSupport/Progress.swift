@@ -24,7 +24,7 @@ package struct Progress: ~Copyable {
       return
     }
     let line = String(text().prefix(max(terminal.columns - 1, 1)))
-    writeError("\r\u{1B}[K" + line)
+    writeStatus("\r\u{1B}[K" + line)
     isShown = true
     next = .now + .milliseconds(100)
   }
@@ -32,7 +32,7 @@ package struct Progress: ~Copyable {
   /// Removes the line. Call this before printing anything else.
   package mutating func clear() {
     guard isShown else { return }
-    writeError("\r\u{1B}[K")
+    writeStatus("\r\u{1B}[K")
     isShown = false
   }
 }

@@ -4,6 +4,7 @@ import ONNXFormat
 import ONNXImages
 import ONNXOperators
 import ONNXSupport
+import Synchronization
 
 /// A command that returns its exit status.
 package protocol ToolCommand: ParsableCommand {
@@ -102,20 +103,19 @@ private func endParsing(
 /// Flushes standard output, then writes a line to standard error.
 package func printError(_ line: String) {
   StandardOutput.flush()
-  writeError(line + "\n")
+  writeStatus(line + "\n")
+}
+
+/// Whether this process writes nothing to standard error, as all ranks of a training but the first.
+package let isQuiet = Atomic<Bool>(false)
+
+/// Writes text to standard error, unless the process is quiet.
+func writeStatus(_ text: String) {
+  if !isQuiet.load(ordering: .relaxed) { writeError(text) }
 }
 
 /// The longest error, in Unicode scalars. A path has up to 4096.
 private let longestLine = 12_000
-
-/// Writes text to standard error without buffering.
-func writeError(_ text: String) {
-  var rest = Array(text.utf8)[...]
-  while !rest.isEmpty {
-    let count = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
-    if count > 0 { rest = rest.dropFirst(count) } else if errno != EINTR { return }
-  }
-}
 
 /// The text on one line, without what a terminal would obey.
 package func oneLine(_ text: String) -> String {

@@ -14,6 +14,8 @@ public enum TrainingError: Error, Sendable, Hashable {
   case checkpoint(String)
   /// The interpreter rejected the model or a batch.
   case interpreter(ModelError)
+  /// One of the processes that train together has ended, or cannot be reached.
+  case rank(String)
   /// A file could not be read or written.
   case file(FormatError)
 }
@@ -31,6 +33,7 @@ extension TrainingError: CustomStringConvertible {
         + "a lower learning rate or gradient clipping may help"
     case .checkpoint(let reason): "cannot resume: \(reason)"
     case .interpreter(let error): error.description
+    case .rank(let reason): reason
     case .file(let error): error.description
     }
   }

@@ -2,6 +2,7 @@ import ArgumentParser
 import CKernels
 import Glibc
 import ONNX
+import ONNXDistributed
 import ToolSupport
 
 /// The options by which batches are cut into shards, and the shards shared among processes.
@@ -68,21 +69,17 @@ struct RankArguments: ParsableArguments {
     let communicator = try Ranks.communicator()
     do {
       let status = try body(communicator)
-      // When one process ends with an error, mpirun ends the others, which may still be writing.
-      _ = try communicator.gather([])
+      // It waits for all: when one process ends with an error, mpirun ends those that still write.
       try communicator.close()
       return communicator.rank == 0 ? status : .fine
     } catch {
-      Ranks.printError("onnx-train: \(oneLine("\(error)"))")
-      communicator.abort("\(error)")
+      communicator.abort("onnx-train: \(oneLine("\(error)"))")
     }
   }
 }
 
 /// This process among those that mpirun has started.
 enum Ranks {
-  nonisolated(unsafe) private static var standardError = STDERR_FILENO
-
   /// The number of processes; `nil` without mpirun.
   static var size: Int? { number("OMPI_COMM_WORLD_SIZE") }
 
@@ -98,28 +95,18 @@ enum Ranks {
     getenv(name).flatMap { Int(String(cString: $0)) }
   }
 
-  static func communicator() throws -> any Communicator { throw Failure("no MPI") }
+  static func communicator() throws -> any Communicator {
+    try OpenMPICommunicator(tool: "onnx-train")
+  }
 
   /// Makes all ranks but the first print nothing, so that what all of them say appears once.
   static func silenceOthers() {
     guard let rank = number("OMPI_COMM_WORLD_RANK"), rank > 0 else { return }
-    standardError = dup(STDERR_FILENO)
+    isQuiet.store(true, ordering: .relaxed)
     let nothing = open("/dev/null", O_WRONLY)
     dup2(nothing, STDOUT_FILENO)
-    dup2(nothing, STDERR_FILENO)
     close(nothing)
     // mpirun ends all processes when one ends with an error: the first has the time to print it.
     atexit { usleep(300_000) }
-  }
-
-  /// Prints an error of this rank. If the first rank has the same one, it prints it and ends the others
-  /// before they do.
-  static func printError(_ line: String) {
-    let rank = number("OMPI_COMM_WORLD_RANK") ?? 0
-    if rank > 0 {
-      usleep(UInt32(300_000 + 100_000 * min(rank, 10)))
-      dup2(standardError, STDERR_FILENO)
-    }
-    ToolSupport.printError(line)
   }
 }

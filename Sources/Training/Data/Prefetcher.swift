@@ -91,31 +91,15 @@ private final class PrefetchQueue: @unchecked Sendable {
   private var failure: (any Error)?
   private var isFinished = false
   private var wasCancelled = false
-  private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let change = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private let monitor = Monitor()
 
-  init(depth: Int) {
-    self.depth = depth
-    lock.initialize(to: pthread_mutex_t())
-    change.initialize(to: pthread_cond_t())
-    pthread_mutex_init(lock, nil)
-    pthread_cond_init(change, nil)
-  }
-
-  deinit {
-    pthread_cond_destroy(change)
-    pthread_mutex_destroy(lock)
-    change.deallocate()
-    lock.deallocate()
-  }
+  init(depth: Int) { self.depth = depth }
 
   private func locked<R>(_ body: () throws -> R) rethrows -> R {
-    pthread_mutex_lock(lock)
-    defer {
-      pthread_cond_broadcast(change)
-      pthread_mutex_unlock(lock)
+    try monitor.locked {
+      defer { monitor.wakeAll() }
+      return try body()
     }
-    return try body()
   }
 
   var isCancelled: Bool { locked { wasCancelled } }
@@ -124,7 +108,7 @@ private final class PrefetchQueue: @unchecked Sendable {
   /// - Returns: Whether more batches are wanted.
   func put(_ result: Result<Prefetcher.Item, any Error>) -> Bool {
     locked {
-      while waiting.count >= depth && !wasCancelled { pthread_cond_wait(change, lock) }
+      while waiting.count >= depth && !wasCancelled { monitor.wait() }
       if wasCancelled { return false }
       switch result {
       case .success(let item):
@@ -149,7 +133,7 @@ private final class PrefetchQueue: @unchecked Sendable {
   func take() throws -> Prefetcher.Item? {
     try locked {
       while waiting.isEmpty && failure == nil && !isFinished && !wasCancelled {
-        pthread_cond_wait(change, lock)
+        monitor.wait()
       }
       if wasCancelled { return nil }
       if !waiting.isEmpty { return waiting.removeFirst() }
