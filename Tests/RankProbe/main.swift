@@ -8,7 +8,7 @@ import ONNXTraining
 
 // A rank of a training without a model, for tests and measurements:
 //   rank-probe network                     the latency and rate of the network, as JSON
-//   rank-probe step BYTES MILLISECONDS     steps with that many bytes of gradients in 32 sums and that
+//   rank-probe step BYTES MILLISECONDS [BUCKET]  steps with that many bytes of gradients in 32 sums and that
 //                                          much computation a shard, of 4 shards, as JSON
 //   rank-probe sums                        a hash of sums over 8 shards
 //   rank-probe fail [kill|exit|error|all] [RANK]  how the others end when one dies, or all have an error
@@ -52,11 +52,14 @@ func network(_ ranks: OpenMPICommunicator) throws {
   }
 }
 
-func step(_ ranks: OpenMPICommunicator, bytes: Int, milliseconds: Double) throws {
+func step(
+  _ ranks: OpenMPICommunicator, bytes: Int, milliseconds: Double, bucket: Int
+) throws {
   let slots = 32
   let type = TensorType(.float32, [max(1, bytes / 4 / slots)])
   let exchange = try ShardExchange(
-    slots: Array(repeating: type, count: slots), shards: 4, communicator: ranks)
+    slots: Array(repeating: type, count: slots), shards: 4, communicator: ranks,
+    bucketBytes: bucket)
   let gradient = [Float](repeating: 1, count: max(1, bytes / 4 / slots))
   var times: [Double] = []
   for _ in 0..<20 {
@@ -125,7 +128,8 @@ do {
     case "step":
       try step(
         ranks, bytes: arguments.count > 1 ? Int(arguments[1]) ?? 0 : 0,
-        milliseconds: arguments.count > 2 ? Double(arguments[2]) ?? 0 : 0)
+        milliseconds: arguments.count > 2 ? Double(arguments[2]) ?? 0 : 0,
+        bucket: arguments.count > 3 ? Int(arguments[3]) ?? 1 << 17 : 1 << 17)
     case "sums": try sums(ranks)
     case "fail":
       try fail(

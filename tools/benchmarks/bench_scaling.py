@@ -6,13 +6,13 @@
 The batch grows to 64 shards of the measured size, so that 64 ranks have one each. Assumptions:
 - A shard takes the same time on every rank, a quarter of the step at 1 rank with 4 shards. Of it, two
   thirds are the backward pass. The update takes a share of that step on every rank (--update).
-- Gradients have the bytes of the model's float parameters. They leave in buckets of 1 MB, of which the
+- Gradients have the bytes of the model's float parameters. They leave in buckets (--bucket), of which the
   last can only be sent after the backward pass.
 - Two ranks exchange a bucket in one round, more in two: each sends a part to every other, adds, and
   sends the sums. A round takes α, then --message for each further message of a rank, and its bytes at
   the measured rate. The network serves all ranks at that rate at once.
-- The share --overlap of the time of the backward pass of a rank's last shard hides communication; it
-  is what `rank-probe step` measures.
+- The share --overlap of the time of the backward pass of a rank's last shard hides communication.
+  `rank-probe step` with and without computation measures it.
 
 Each prediction for 2 ranks of 4 shards stands beside the measured step.
 """
@@ -29,7 +29,6 @@ from bench_plot import rectangle, text, vertical
 RANKS = [1, 2, 4, 8, 16, 32, 64]
 SHARDS = 64
 MEASURED_SHARDS = 4
-BUCKET = 1 << 20
 COLORS = ["#4878a8", "#c0504d", "#6a9a5b", "#8064a2", "#d08a3c", "#5aa5a5"]
 
 
@@ -56,7 +55,7 @@ def exchange_ms(size, ranks, network, options):
 def step_ms(model, ranks, shards, network, options):
     shard = (1 - options.update) * model["ms"]["1"] / MEASURED_SHARDS
     compute = math.ceil(shards / ranks) * shard + options.update * model["ms"]["1"]
-    buckets = max(1, round(model["bytes"] / BUCKET))
+    buckets = max(1, round(model["bytes"] / options.bucket))
     last = exchange_ms(model["bytes"] / buckets, ranks, network, options)
     before = (buckets - 1) * last
     hidden = min(before, options.overlap * shard * 2 / 3)
@@ -95,6 +94,7 @@ def main():
     parser.add_argument("hosts", type=pathlib.Path, help="the JSON file of tools/two_hosts")
     parser.add_argument("--overlap", type=float, default=0.8)
     parser.add_argument("--update", type=float, default=0.05, help="share of the step at 1 rank")
+    parser.add_argument("--bucket", type=int, default=1 << 17, help="bytes")
     parser.add_argument("--message", type=float, default=10, help="µs for each further message")
     parser.add_argument("--svg", type=pathlib.Path)
     options = parser.parse_args()

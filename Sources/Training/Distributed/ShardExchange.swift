@@ -24,7 +24,7 @@ package final class ShardExchange: GradientExchange, @unchecked Sendable {
   /// - Throws: `TrainingError.model` for more ranks than shards, or a slot that cannot be summed.
   package init(
     slots: [TensorType], blocking: Set<Int> = [], shards: Int, communicator: any Communicator,
-    bucketBytes: Int = 1 << 20
+    bucketBytes: Int = 1 << 17
   ) throws(TrainingError) {
     guard shards >= communicator.size else {
       throw .model(
