@@ -25,7 +25,7 @@ public final class OpenMPICommunicator: Communicator {
     if let problem = cm_open() { throw .rank(String(cString: problem)) }
     guard
       ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK"].contains(where: { (name: String) in getenv(name) != nil
-        })
+      })
     else {
       throw .rank(
         "the process is the only rank, as it was not started by mpirun: expected "
