@@ -31,7 +31,7 @@ final class DuckDB: @unchecked Sendable {
     }
   }
 
-  deinit { cd_close(&database) }
+  deinit { if database != nil { cd_close(&database) } }
 
   /// A connection for one thread.
   func connect() throws(Failure) -> DuckConnection {
