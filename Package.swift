@@ -45,6 +45,8 @@ let package = Package(
     .target(name: "COpenBLAS"),
     // Opens libmpi when it is first used.
     .target(name: "COpenMPI"),
+    // Opens DuckDB's library, which reads and writes Parquet files, when it is first used.
+    .target(name: "CDuckDB"),
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
     .target(
       name: "CImages", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
@@ -150,6 +152,13 @@ let package = Package(
         "ONNXFormat", "ONNXOperators", "ONNXDifferentiation", "ONNXInterpreter", "ONNXSupport",
       ],
       path: "Sources/Cases"),
+    // Runs a model on the rows of tables and on folders of pictures.
+    .target(
+      name: "ONNXScoring",
+      dependencies: [
+        "CDuckDB", "CZlib", "ONNXFormat", "ONNXInterpreter", "ONNXSupport", "ONNXTraining",
+      ],
+      path: "Sources/Scoring"),
     // The header of the C functions, and their implementation.
     .target(name: "COnnxInterface", exclude: ["exports.map"]),
     .target(name: "ONNXC", dependencies: ["COnnxInterface", "ONNX", "ONNXImages"]),
@@ -164,7 +173,8 @@ let package = Package(
       name: "onnx-run",
       dependencies: [
         "CKernels", "ONNXFormat", "ONNXOps", "ONNXInterpreter", "ONNXImages", "ONNXAudio",
-        "ONNXText", "ONNXTraining", "ONNXExplain", "ONNXCases", "ONNXSupport", "ToolSupport",
+        "ONNXText", "ONNXTraining", "ONNXExplain", "ONNXCases", "ONNXScoring", "ONNXSupport",
+        "ToolSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       resources: [.embedInCode("Compare/onnxruntime_values.py")]),
@@ -248,8 +258,7 @@ let package = Package(
       name: "ToolTests",
       dependencies: [
         "ONNX", "ONNXAudio", "ONNXCases", "ONNXConversion", "ONNXExplain", "ONNXImages",
-        "ONNXPlots",
-        "TestFiles",
+        "ONNXPlots", "ONNXScoring", "TestFiles",
         "ToolSupport", "onnx-run", "onnx-convert", "onnx-train", "rank-probe",
       ],
       exclude: ["KnownFailures.txt"]),

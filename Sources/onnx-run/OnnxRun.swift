@@ -13,6 +13,7 @@ struct OnnxRun: ParsableCommand {
         onnx-run model.onnx --shape tokens=1x100 --output-dir out
         onnx-run compare float.onnx int8.onnx --bisect
         onnx-run eval models/lenet5.onnx mnist/
+        onnx-run score model.onnx rows.parquet --output scores
         onnx-run test .build/cases/node
         onnx-run bench models/lenet5.onnx --threads 1
         onnx-run inspect models/lenet5.onnx
@@ -23,8 +24,9 @@ struct OnnxRun: ParsableCommand {
       """,
     version: "onnx-run \(toolVersion)",
     subcommands: [
-      RunCommand.self, CompareCommand.self, EvalCommand.self, TestCommand.self, BenchCommand.self,
-      InspectCommand.self, GenerateCommand.self, ExplainCommand.self, OperatorsCommand.self,
+      RunCommand.self, CompareCommand.self, EvalCommand.self, ScoreCommand.self, TestCommand.self,
+      BenchCommand.self, InspectCommand.self, GenerateCommand.self, ExplainCommand.self,
+      OperatorsCommand.self,
       MachineCommand.self, TestWorkerCommand.self, MutationWorkerCommand.self,
       BenchWorkerCommand.self,
     ],

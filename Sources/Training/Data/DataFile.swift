@@ -3,8 +3,8 @@ import Glibc
 
 /// A regular file that is read once from start to end. Gzip data, recognised by its first bytes, is
 /// decompressed.
-final class DataFile {
-  let path: String
+package final class DataFile {
+  package let path: String
   private let descriptor: Int32
   private var stream = z_stream()
   private var isCompressed = false
@@ -18,7 +18,7 @@ final class DataFile {
 
   /// Opens a file.
   /// - Throws: `DataError` if there is no such file, or it is not a regular file.
-  init(_ path: String) throws(DataError) {
+  package init(_ path: String) throws(DataError) {
     guard !path.utf8.contains(0) else {
       throw DataError("a path cannot contain a NUL character", in: path)
     }
@@ -74,7 +74,7 @@ final class DataFile {
   /// Fills `target`.
   /// - Returns: The number of bytes read, which is less than that of `target` only at the end of the
   ///   file.
-  func read(into target: UnsafeMutableRawBufferPointer) throws(DataError) -> Int {
+  package func read(into target: UnsafeMutableRawBufferPointer) throws(DataError) -> Int {
     var count = 0
     while count < target.count {
       let rest = UnsafeMutableRawBufferPointer(rebasing: target[count...])

@@ -1,0 +1,103 @@
+import Glibc
+import ONNXFormat
+import ONNXSupport
+
+/// A file of rows, or a set of pictures.
+package struct ScoreInput: Sendable {
+  /// The form of a file.
+  package enum Form: String, Sendable {
+    case parquet, csv, jsonLines, npz, pictures
+
+    /// The ending of the files of results.
+    var ending: String {
+      switch self {
+      case .parquet: "parquet"
+      case .csv: "csv"
+      case .jsonLines, .pictures: "jsonl"
+      case .npz: "npz"
+      }
+    }
+  }
+
+  package let form: Form
+  /// The path of the file or of the folder with pictures.
+  package let path: String
+  /// The first part of the names of its results.
+  package let stem: String
+  let pictures: [String]
+
+  private static let endings: [(String, Form)] = [
+    (".parquet", .parquet), (".csv", .csv), (".tsv", .csv), (".jsonl", .jsonLines),
+    (".ndjson", .jsonLines), (".npz", .npz), (".csv.gz", .csv), (".tsv.gz", .csv),
+    (".jsonl.gz", .jsonLines), (".ndjson.gz", .jsonLines),
+  ]
+  private static let pictureEndings = [
+    ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".pbm",
+  ]
+
+  /// The inputs at some paths. Pictures that are named one by one are one input.
+  /// - Throws: `Failure` for a file of another kind, or none
+  package static func all(_ paths: [String]) throws(Failure) -> [ScoreInput] {
+    var found: [(form: Form, path: String, name: String, pictures: [String])] = []
+    var single: [String] = []
+    for path in paths {
+      let name = path.split(separator: "/").last.map(String.init) ?? path
+      let lower = name.lowercased()
+      if isFolder(path) {
+        let pictures = try pictures(in: path, depth: 0)
+        guard !pictures.isEmpty else { throw Failure("\(path): expected pictures, found none") }
+        found.append((.pictures, path, name == "." ? "pictures" : name, pictures))
+      } else if pictureEndings.contains(where: lower.hasSuffix) {
+        single.append(path)
+      } else if let (ending, form) = endings.first(where: { lower.hasSuffix($0.0) }) {
+        _ = try fileSize(path)
+        found.append((form, path, String(name.dropLast(ending.count)), []))
+      } else {
+        _ = try fileSize(path)
+        throw Failure(
+          "\(path): expected a .parquet, .csv, .tsv, .jsonl or .npz file, a picture or a folder of "
+            + "pictures")
+      }
+    }
+    if let first = single.first { found.append((.pictures, first, "pictures", single)) }
+    let stems = fileNames(for: found.map { $0.name.isEmpty ? "part" : $0.name })
+    return zip(found, stems).map {
+      ScoreInput(form: $0.form, path: $0.path, stem: $1, pictures: $0.pictures)
+    }
+  }
+
+  /// The pictures of a folder and of those in it, in the order of their names.
+  private static func pictures(in folder: String, depth: Int) throws(Failure) -> [String] {
+    guard depth < 16 else { throw Failure("\(folder): folders are nested too deeply") }
+    var result: [String] = []
+    for name in try entries(of: folder).sorted() where !name.hasPrefix(".") {
+      let path = folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
+      if isFolder(path) {
+        result += try pictures(in: path, depth: depth + 1)
+      } else if pictureEndings.contains(where: name.lowercased().hasSuffix) {
+        result.append(path)
+      }
+    }
+    return result
+  }
+
+  /// A text that changes if the file does: its size, time and path.
+  var identity: String {
+    get throws(Failure) {
+      var status = stat()
+      guard stat(path, &status) == 0 else { throw systemFailure(path) }
+      guard form != .pictures else {
+        return
+          "\(pictures.count) \(checksum(Array(pictures.joined(separator: "\n").utf8))) \(path.asJSON)"
+      }
+      return "\(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec) \(path.asJSON)"
+    }
+  }
+
+  /// The name of a part of the results.
+  func name(ofPart part: Int) -> String {
+    let number = String(part)
+    return
+      "\(stem)-\(String(repeating: "0", count: max(0, 5 - number.count)))\(number).\(form.ending)"
+  }
+}
