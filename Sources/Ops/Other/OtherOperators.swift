@@ -53,5 +53,7 @@ package enum OtherOperators {
   ]
 
   /// Operators of the private domain that appear in training steps only.
-  package static let gradients: [any Operator.Type] = [AllReduce.self]
+  package static let gradients: [any Operator.Type] = [
+    AllReduce.self
+  ]
 }
