@@ -33,7 +33,8 @@ from torch.nn import functional
 import bench_training
 import processor
 
-import modules  # bench_training adds its folder to the path
+import export_models  # bench_training adds their folder to the path
+import modules
 
 CHARACTERS = bench_training.CHARACTERS
 GOAL, EFFICIENCY = 0.8, 0.9
@@ -158,12 +159,19 @@ class Ours(bench_training.Ours):
             stdout=subprocess.PIPE, text=True)
 
 
+def export(case, path):
+    """Exports for any batch size, in training mode, in which the exporter merges no vectors."""
+    with export_models.silence():
+        torch.onnx.export(
+            case.model.train(), (case.x,), path, dynamo=False, opset_version=17,
+            training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False,
+            input_names=["x"], output_names=["scores"], dynamic_axes={"x": {0: "N"}})
+
+
 def measure(name, ranks, options, folder):
     case = case_of(name)
     path, batch = folder / "model.onnx", folder / "batch.npz"
-    # In training mode the exporter does not merge the vectors of the normalizations.
-    bench_training.export(
-        bench_training.Case(case.model, case.x, case.y, case.optimizer, case.clip, True), path)
+    export(case, path)
     np.savez(batch, x=case.x.numpy(), labels=case.y.numpy())
     ours, theirs = Ours(options.tool, path, batch, case, ranks, options.shards), Theirs(name, ranks)
     first = theirs(bench_training.WARMUP)[0]
