@@ -142,11 +142,15 @@ public struct Differentiation: Sendable {
       } catch { throw fail(error) }
       builder = backward.builder
       graph.nodes[index] = backward.forward
-      for (input, gradient) in backward.results where wanted[input] {
+      for (input, gradient) in backward.results.sorted(by: { $0.key < $1.key })
+      where wanted[input] {
         contributions[node.inputs[input], default: []].append(gradient)
       }
     }
-    for (name, parts) in contributions { total[name] = builder.sum(parts) }
+    // The order of a dictionary differs from process to process, and ranks must make the same graph.
+    for (name, parts) in contributions.sorted(by: { $0.key < $1.key }) {
+      total[name] = builder.sum(parts)
+    }
     graph.nodes += builder.nodes
     graph.initializers += builder.initializers
     return total.filter { names.contains($0.key) }

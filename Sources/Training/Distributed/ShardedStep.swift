@@ -30,6 +30,7 @@ final class ShardedStep: TrainingStep {
     let exchange = try ShardExchange(
       slots: shard.waiting + shard.sums.map(\.type) + [summary],
       blocking: Set(shard.waiting.indices), shards: count, communicator: communicator)
+    try Self.compare(shard, count, communicator)
     var session = options.session
     session.exchange = exchange
     // Shards that wait for each other run at once, each on a thread of its own.
@@ -49,6 +50,20 @@ final class ShardedStep: TrainingStep {
     recurrent = exchange.localShards.map { _ in CarriedState() }
     (self.options, self.count, self.communicator) = (options, count, communicator)
     (self.shard, self.exchange) = (shard, exchange)
+  }
+
+  /// Checks that all ranks add up the same sums, as they do with the same model and options.
+  private static func compare(
+    _ shard: ShardModel, _ count: Int, _ communicator: any Communicator
+  ) throws(TrainingError) {
+    guard communicator.size > 1 else { return }
+    let own =
+      (["\(count)"] + shard.waiting.map { "\($0)" } + shard.sums.map { "\($0.name) \($0.type)" })
+    let all = try communicator.gather(Array(own.joined(separator: "\n").utf8))
+    guard let other = all.firstIndex(where: { $0 != all[0] }) else { return }
+    throw .rank(
+      "rank \(other) trains another model than rank 0, or with other options: all ranks need the same files "
+        + "and options")
   }
 
   var inputs: [ValueInfo] {
