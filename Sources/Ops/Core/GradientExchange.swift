@@ -8,6 +8,7 @@ public protocol GradientExchange: AnyObject, Sendable {
   /// Takes a shard's term of a sum. It copies or adds the elements before it returns, and does not wait
   /// for other processes.
   /// - Parameters:
+  ///   - elements: The term.
   ///   - slot: The number of the sum.
   ///   - shard: The number of the shard in the batch.
   /// - Throws: `OperatorError` if the sum has another size, or another process has failed.

@@ -12,6 +12,8 @@ public protocol Communicator: AnyObject, Sendable {
   /// Sends a part of a buffer to each rank and receives one from each, in the order of the ranks.
   /// Both buffers must stay in place until the transfer is complete.
   /// - Parameters:
+  ///   - send: The parts for the ranks.
+  ///   - receive: Where the parts of the ranks go.
   ///   - sendCounts: The bytes for each rank, one part after the other.
   ///   - receiveCounts: The bytes from each rank.
   ///   - tag: The number of the transfer, the same on all ranks.
