@@ -8,38 +8,22 @@ final class BoundedQueue<Item: Sendable>: @unchecked Sendable {
   private var failure: (any Error)?
   private var isFinished = false
   private var isCancelled = false
-  private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let change = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private let monitor = Monitor()
 
-  init(depth: Int) {
-    self.depth = depth
-    lock.initialize(to: pthread_mutex_t())
-    change.initialize(to: pthread_cond_t())
-    pthread_mutex_init(lock, nil)
-    pthread_cond_init(change, nil)
-  }
-
-  deinit {
-    pthread_cond_destroy(change)
-    pthread_mutex_destroy(lock)
-    change.deallocate()
-    lock.deallocate()
-  }
+  init(depth: Int) { self.depth = depth }
 
   private func locked<R>(_ body: () throws -> R) rethrows -> R {
-    pthread_mutex_lock(lock)
-    defer {
-      pthread_cond_broadcast(change)
-      pthread_mutex_unlock(lock)
+    try monitor.locked {
+      defer { monitor.wakeAll() }
+      return try body()
     }
-    return try body()
   }
 
   /// Waits for space and appends an item.
   /// - Returns: whether more items are wanted
   func put(_ item: Item) -> Bool {
     locked {
-      while waiting.count >= depth && !isCancelled { pthread_cond_wait(change, lock) }
+      while waiting.count >= depth && !isCancelled { monitor.wait() }
       if !isCancelled { waiting.append(item) }
       return !isCancelled
     }
@@ -65,7 +49,7 @@ final class BoundedQueue<Item: Sendable>: @unchecked Sendable {
   /// Waits for the next item; `nil` after the last one.
   func take() throws -> Item? {
     try locked {
-      while waiting.isEmpty && !isFinished { pthread_cond_wait(change, lock) }
+      while waiting.isEmpty && !isFinished { monitor.wait() }
       if !waiting.isEmpty { return waiting.removeFirst() }
       if let failure { throw failure }
       return nil

@@ -1,6 +1,7 @@
 import Glibc
 import ONNXFormat
 import ONNXSupport
+import ONNXTraining
 
 /// A file of rows, or a set of pictures.
 package struct ScoreInput: Sendable {
@@ -31,9 +32,6 @@ package struct ScoreInput: Sendable {
     (".ndjson", .jsonLines), (".npz", .npz), (".csv.gz", .csv), (".tsv.gz", .csv),
     (".jsonl.gz", .jsonLines), (".ndjson.gz", .jsonLines),
   ]
-  private static let pictureEndings = [
-    ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".pbm",
-  ]
 
   /// The inputs at some paths. Pictures that are named one by one are one input.
   /// - Throws: `Failure` for a file of another kind, or none
@@ -47,7 +45,7 @@ package struct ScoreInput: Sendable {
         let pictures = try pictures(in: path, depth: 0)
         guard !pictures.isEmpty else { throw Failure("\(path): expected pictures, found none") }
         found.append((.pictures, path, name == "." ? "pictures" : name, pictures))
-      } else if pictureEndings.contains(where: lower.hasSuffix) {
+      } else if ImageFolder.endings.contains(where: lower.hasSuffix) {
         single.append(path)
       } else if let (ending, form) = endings.first(where: { lower.hasSuffix($0.0) }) {
         _ = try fileSize(path)
@@ -74,7 +72,7 @@ package struct ScoreInput: Sendable {
       let path = folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
       if isFolder(path) {
         result += try pictures(in: path, depth: depth + 1)
-      } else if pictureEndings.contains(where: name.lowercased().hasSuffix) {
+      } else if ImageFolder.endings.contains(where: name.lowercased().hasSuffix) {
         result.append(path)
       }
     }

@@ -22,7 +22,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 
 import numpy as np
@@ -174,14 +173,7 @@ def measure(name, ranks, options, folder):
     export(case, path)
     np.savez(batch, x=case.x.numpy(), labels=case.y.numpy())
     ours, theirs = Ours(options.tool, path, batch, case, ranks, options.shards), Theirs(name, ranks)
-    first = theirs(bench_training.WARMUP)[0]
-    ours(bench_training.WARMUP)
-    steps = min(max(int(options.seconds * 1000 / first), 3), 500)
-    mine, peer = [], []
-    for _ in range(options.rounds):
-        for side, results in (ours, mine), (theirs, peer):
-            time.sleep(0.2)  # Threads of the other engine may still spin.
-            results.append(side(steps))
+    steps, mine, peer = bench_training.alternate(ours, theirs, options)
     ours.close()
     theirs.close()
     result = {"model": name, "ranks": ranks, "steps": steps * options.rounds,

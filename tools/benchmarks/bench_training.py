@@ -175,14 +175,8 @@ class Theirs:
         return statistics.median(times) * 1000, value
 
 
-def measure(name, threads, options, folder):
-    torch.manual_seed(0)
-    torch.set_num_threads(threads)
-    case = CASES[name]()
-    path, batch = folder / "model.onnx", folder / "batch.npz"
-    export(case, path)
-    np.savez(batch, x=case.x.numpy(), labels=case.y.numpy())
-    ours, theirs = Ours(options.tool, path, batch, case, threads), Theirs(case)
+def alternate(ours, theirs, options):
+    """The number of steps of a block, and what both sides report of each block, in turns."""
     first = theirs(WARMUP)[0]
     ours(WARMUP)
     steps = min(max(int(options.seconds * 1000 / first), 3), 500)
@@ -191,6 +185,18 @@ def measure(name, threads, options, folder):
         for side, results in (ours, mine), (theirs, peer):
             time.sleep(0.2)  # Threads of the other engine may still spin.
             results.append(side(steps))
+    return steps, mine, peer
+
+
+def measure(name, threads, options, folder):
+    torch.manual_seed(0)
+    torch.set_num_threads(threads)
+    case = CASES[name]()
+    path, batch = folder / "model.onnx", folder / "batch.npz"
+    export(case, path)
+    np.savez(batch, x=case.x.numpy(), labels=case.y.numpy())
+    ours, theirs = Ours(options.tool, path, batch, case, threads), Theirs(case)
+    steps, mine, peer = alternate(ours, theirs, options)
     ours.close()
     result = {
         "model": name, "threads": threads, "steps": steps * options.rounds,

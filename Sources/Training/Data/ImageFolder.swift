@@ -17,7 +17,8 @@ public struct ImageFolder: ExampleSource {
   /// The label of each picture.
   public var classLabels: [Int64]? { files.map { Int64($0.label) } }
 
-  private static let ends = [
+  /// The endings of picture files.
+  package static let endings = [
     ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".pbm",
   ]
 
@@ -48,7 +49,7 @@ public struct ImageFolder: ExampleSource {
     for (label, name) in classes.enumerated() {
       let path = "\(folder)/\(name)"
       let pictures = try folderEntries(path).filter { file in
-        Self.ends.contains { file.lowercased().hasSuffix($0) }
+        Self.endings.contains { file.lowercased().hasSuffix($0) }
       }
       guard !pictures.isEmpty else {
         throw DataError(

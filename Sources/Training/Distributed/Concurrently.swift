@@ -2,7 +2,8 @@ import Glibc
 
 /// Calls `body` with `0..<count`, each on a thread of its own, and waits for all of them. They may wait for
 /// each other, as the tasks of a pool may not.
-func concurrently(_ count: Int, _ body: (Int) -> Void) {
+/// - Parameter fail: Called if a thread cannot be started, so that the others wait no longer for it.
+func concurrently(_ count: Int, fail: (TrainingError) -> Void, _ body: (Int) -> Void) {
   withoutActuallyEscaping(body) { body in
     nonisolated(unsafe) let body = body
     var threads: [pthread_t] = []
@@ -15,7 +16,12 @@ func concurrently(_ count: Int, _ body: (Int) -> Void) {
           if let work { Unmanaged<ThreadWork>.fromOpaque(work).takeRetainedValue().body() }
           return nil
         }, work.toOpaque())
-      if status == 0 { threads.append(thread) } else { work.release() }
+      if status == 0 {
+        threads.append(thread)
+      } else {
+        work.release()
+        fail(.model("cannot start a thread for a shard: \(String(cString: strerror(status)))"))
+      }
     }
     if count > 0 { body(0) }
     for thread in threads { pthread_join(thread, nil) }

@@ -157,7 +157,7 @@ final class ShardedStep: TrainingStep {
       for position in runs.indices { try compute(position) }
       return
     }
-    concurrently(runs.count) { position in
+    concurrently(runs.count, fail: exchange.fail) { position in
       do throws(TrainingError) { try compute(position) } catch { exchange.fail(error) }
     }
     if let failure = exchange.failure { throw failure }
