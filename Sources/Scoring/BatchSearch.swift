@@ -6,8 +6,9 @@ struct BatchSearch {
   private static let sizes = [1, 4, 16, 64, 256]
   /// The most bytes of the inputs and outputs of a batch.
   private static let mostBytes = 64 << 20
-  /// The time after which a larger batch is not tried.
-  private static let longestRun = Duration.milliseconds(500)
+  /// The time that a batch size is measured for. If one run takes as long, larger ones are not tried:
+  /// they gain little, and the search would take a notable part of a short job.
+  private static let longestRun = Duration.milliseconds(100)
   /// The rows that are compared alone and together.
   private static let compared = 4
 
@@ -38,10 +39,10 @@ struct BatchSearch {
     if let wanted { return (wanted, nil) }
     var best = (size: 1, rate: 0.0)
     for size in sizes where size <= most {
+      let start = ContinuousClock.now
       let outputs = try model.run(block, 0..<size)
       let bytes = outputs.reduce(0) { $0 + $1.storage.byteCount }
-      var shortest = Duration.seconds(3600)
-      let start = ContinuousClock.now
+      var shortest = ContinuousClock.now - start
       for _ in 0..<5 where .now - start < longestRun {
         shortest = min(
           shortest, try ContinuousClock().measure { _ = try model.run(block, 0..<size) })

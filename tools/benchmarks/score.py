@@ -48,7 +48,10 @@ def best(command):
     runs = []
     for _ in range(3):
         start = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True,
+                              env={"VIRTUAL_ENV": sys.prefix, **os.environ})
+        if done.returncode:
+            sys.exit(f"{command[0]} ended with status {done.returncode}")
         runs.append((time.perf_counter() - start, done.stdout))
     return min(runs)
 
