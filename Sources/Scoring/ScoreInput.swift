@@ -9,6 +9,8 @@ package struct ScoreInput: Sendable {
   package enum Form: String, Sendable {
     case parquet, csv, jsonLines, npz, pictures
 
+    static let endings = ["parquet", "csv", "jsonl", "npz"]
+
     /// The ending of the files of results.
     var ending: String {
       switch self {
@@ -42,16 +44,17 @@ package struct ScoreInput: Sendable {
       let name = path.split(separator: "/").last.map(String.init) ?? path
       let lower = name.lowercased()
       if isFolder(path) {
-        let pictures = try pictures(in: path, depth: 0)
+        var seen: Set<FileIdentity> = []
+        let pictures = try pictures(in: path, depth: 0, &seen)
         guard !pictures.isEmpty else { throw Failure("\(path): expected pictures, found none") }
         found.append((.pictures, path, name == "." ? "pictures" : name, pictures))
       } else if ImageFolder.endings.contains(where: lower.hasSuffix) {
         single.append(path)
       } else if let (ending, form) = endings.first(where: { lower.hasSuffix($0.0) }) {
-        _ = try fileSize(path)
+        try checkFile(path)
         found.append((form, path, String(name.dropLast(ending.count)), []))
       } else {
-        _ = try fileSize(path)
+        try checkFile(path)
         throw Failure(
           "\(path): expected a .parquet, .csv, .tsv, .jsonl or .npz file, a picture or a folder of "
             + "pictures")
@@ -64,14 +67,27 @@ package struct ScoreInput: Sendable {
     }
   }
 
-  /// The pictures of a folder and of those in it, in the order of their names.
-  private static func pictures(in folder: String, depth: Int) throws(Failure) -> [String] {
+  /// Checks that a path leads to a file: opening a named pipe could block.
+  private static func checkFile(_ path: String) throws(Failure) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw systemFailure(path) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw Failure("\(path): expected a file, found a device or pipe")
+    }
+  }
+
+  /// The pictures of a folder and of those in it, in the order of their names. A folder that links lead
+  /// to again is read once.
+  private static func pictures(
+    in folder: String, depth: Int, _ seen: inout Set<FileIdentity>
+  ) throws(Failure) -> [String] {
+    guard try seen.insert(FileIdentity(folder)).inserted else { return [] }
     guard depth < 16 else { throw Failure("\(folder): folders are nested too deeply") }
     var result: [String] = []
     for name in try entries(of: folder).sorted() where !name.hasPrefix(".") {
       let path = folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
       if isFolder(path) {
-        result += try pictures(in: path, depth: depth + 1)
+        result += try pictures(in: path, depth: depth + 1, &seen)
       } else if ImageFolder.endings.contains(where: name.lowercased().hasSuffix) {
         result.append(path)
       }
@@ -79,17 +95,23 @@ package struct ScoreInput: Sendable {
     return result
   }
 
-  /// A text that changes if the file does: its size, time and path.
+  /// A text that changes if the file does: its size, time and path; for pictures, a checksum of those of
+  /// all.
   var identity: String {
     get throws(Failure) {
-      var status = stat()
-      guard stat(path, &status) == 0 else { throw systemFailure(path) }
-      guard form != .pictures else {
-        return
-          "\(pictures.count) \(checksum(Array(pictures.joined(separator: "\n").utf8))) \(path.asJSON)"
+      guard form == .pictures else { return "\(try Self.state(path)) \(path.asJSON)" }
+      var sum: UInt = 0
+      for picture in pictures {
+        sum = checksum(Array("\(try Self.state(picture)) \(picture)\n".utf8), after: sum)
       }
-      return "\(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec) \(path.asJSON)"
+      return "\(pictures.count) \(sum) \(path.asJSON)"
     }
+  }
+
+  private static func state(_ path: String) throws(Failure) -> String {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw systemFailure(path) }
+    return "\(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
   }
 
   /// The name of a part of the results.
@@ -98,4 +120,18 @@ package struct ScoreInput: Sendable {
     return
       "\(stem)-\(String(repeating: "0", count: max(0, 5 - number.count)))\(number).\(form.ending)"
   }
+
+  /// Whether a file has the name of a part of a file's results, or of one that is being written.
+  static func isPart(_ name: String, of stem: String) -> Bool {
+    let pieces = name.dropFirst(stem.count + 1).split(
+      separator: ".", omittingEmptySubsequences: false)
+    return name.hasPrefix("\(stem)-") && pieces.count >= 2 && pieces[0].count >= 5
+      && pieces[0].allSatisfy { ("0"..."9").contains($0) }
+      && Form.endings.contains(String(pieces[1])) && (pieces.count == 2 || pieces.last == "tmp")
+  }
+}
+
+extension [ScoreInput] {
+  /// The paths of tables. A part is never a picture.
+  var tables: [String] { filter { $0.form != .pictures }.map(\.path) }
 }
