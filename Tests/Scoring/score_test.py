@@ -360,7 +360,7 @@ def a_file_that_changes_in_the_middle_is_noticed(folder):
     command = [TOOL, "score", str(model), str(source), "--output", str(folder / "out"),
                "--part-rows", "10000"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not list(folder.glob("out/*.csv")):
+    while process.poll() is None and not list(folder.glob("out/*.csv")):
         time.sleep(0.01)
     with source.open("a") as file:
         file.write("1,2,3,4\n")

@@ -49,7 +49,7 @@ extension ScoreTests {
       ("a.jsonl", Array("{\"x\": [1, 2], \"id\": 0x1F}".utf8), "expected a value, found '0x1F}'"),
       ("a.csv", Array("id,x_0,x_1\n\"a\"b,1,2\n".utf8), "line 2: expected the end of a cell"),
       ("a.tsv", Array("x_0\tx_1\n1\t2\n\t\n".utf8), "line 3, column 'x_0': expected a value"),
-      ] as [(String, [UInt8], String)])
+    ] as [(String, [UInt8], String)])
   func rowsAreNeverWrittenWrong(name: String, bytes: [UInt8], error: String) throws {
     try Data(bytes).write(to: URL(fileURLWithPath: folder.path(name)))
     try expectStop(["score", model, folder.path(name), "--output", folder.path("out")], error)
