@@ -1,4 +1,5 @@
 import Glibc
+import ONNXFormat
 import ONNXSupport
 import ONNXTraining
 import Synchronization
@@ -70,16 +71,9 @@ final class RankWatch: Sendable {
     guard size > 1 else { return }
     if rank == 0 { try acceptAll() } else { try connectToFirst(addresses) }
     delayTermination()
-    let thread = Unmanaged.passRetained(self)
-    var id = pthread_t()
-    let status = pthread_create(
-      &id, nil,
-      { argument in
-        if let argument { Unmanaged<RankWatch>.fromOpaque(argument).takeRetainedValue().run() }
-        return nil
-      }, thread.toOpaque())
-    if status != 0 { throw .rank("cannot start a thread: \(String(cString: strerror(status)))") }
-    pthread_detach(id)
+    do throws(ThreadError) { try WorkThread { self.run() }.detach() } catch {
+      throw .rank(error.description)
+    }
   }
 
   private func acceptAll() throws(TrainingError) {
