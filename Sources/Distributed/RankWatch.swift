@@ -166,10 +166,11 @@ final class RankWatch: Sendable {
     }
     let isFailure = peers.withLock { peers in
       peers[other]?.silence = 0
-      if peers[other]?.message == nil, bytes.contains(Signal.failure) { peers[other]?.message = [] }
-      guard let message = peers[other]?.message else { return false }
-      let start = message.isEmpty ? bytes.firstIndex(of: Signal.failure).map { $0 + 1 } : 0
-      peers[other]?.message = Array((message + bytes[(start ?? 0)...]).prefix(Self.longestMessage))
+      let message = peers[other]?.message
+      guard let start = message == nil ? bytes.firstIndex(of: Signal.failure).map({ $0 + 1 }) : 0
+      else { return false }
+      peers[other]?.message = Array(
+        ((message ?? []) + bytes[start...]).prefix(Self.longestMessage))
       return true
     }
     if isFailure { return }
