@@ -2,11 +2,12 @@ import Glibc
 import ONNXFormat
 import ONNXSupport
 
-/// The list of the parts that a folder of results has, `manifest.txt`, by which a run resumes.
+/// The list of the parts that a folder of results has, `_manifest.txt`, by which a run resumes.
 ///
 /// `input STEM SIZE TIME PATH` precedes the first part of a file, `part NAME ROWS BYTES` states a whole
 /// part, `done STEM PARTS` a whole file. A part is whole if its file has as many bytes. The lock on the
-/// file keeps other runs away.
+/// file keeps other runs away. Spark, Dask and Arrow, which read all files of a folder, pass over names
+/// with `_` in front.
 ///
 /// `@unchecked Sendable`: the threads use it one after the other, except for `parts`, which only the
 /// reader reads and nobody changes after `init`.
@@ -25,7 +26,7 @@ final class Manifest: @unchecked Sendable {
   init(_ folder: String, settings: [String], overwrite: Bool) throws(Failure) {
     self.folder = folder
     try makeFolder(folder)
-    path = "\(folder)/manifest.txt"
+    path = "\(folder)/_manifest.txt"
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
     guard descriptor >= 0 else { throw systemFailure(path) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {

@@ -99,9 +99,8 @@ final class CSVPartWriter: PartWriter {
       widths = found
       let names =
         keptNames
-        + zip(outputNames, outputs).flatMap { name, tensor in
-          tensor.shape.count == 1
-            ? [name] : (0..<tensor.shape.dropFirst().reduce(1, *)).map { "\(name)_\($0)" }
+        + zip(outputNames, widths).flatMap { name, width in
+          width == 1 ? [name] : (0..<width).map { "\(name)_\($0)" }
         }
       try output.add(names.map(\.asCSV).joined(separator: ",") + "\n")
     }
