@@ -94,7 +94,7 @@ final class CSVPartWriter: PartWriter {
   }
 
   func write(_ kept: Kept, _ rows: Range<Int>, _ outputs: [Tensor]) throws {
-    let found = outputs.map { $0.shape.dropFirst().reduce(1, *) }
+    let found = outputs.map(\.rowSize)
     if widths.isEmpty {
       widths = found
       let names =
