@@ -2,10 +2,10 @@ import Glibc
 import ONNXFormat
 import ONNXSupport
 
-/// The list of the parts that a folder of results has, `manifest.txt`, by which a run resumes.
+/// The list of the parts that a folder of results has, `_manifest.txt`, by which a run resumes.
 ///
 /// A part is whole if its file has as many bytes as the list states. The lock on the list keeps other
-/// runs away.
+/// runs away. Spark, Dask and Arrow, which read all files of a folder, pass over names with `_` in front.
 ///
 /// `@unchecked Sendable`: the threads use it one after the other, except for `list` and `inputs`, which
 /// nobody changes after `begin`.
@@ -25,7 +25,7 @@ final class Manifest: @unchecked Sendable {
   ) throws(Failure) {
     self.folder = folder
     try makeFolder(folder)
-    path = "\(folder)/manifest.txt"
+    path = "\(folder)/_manifest.txt"
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
     guard descriptor >= 0 else { throw systemFailure(path) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {

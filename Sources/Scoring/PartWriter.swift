@@ -99,9 +99,8 @@ final class CSVPartWriter: PartWriter {
       widths = found
       let names =
         keptNames
-        + zip(outputNames, outputs).flatMap { name, tensor in
-          tensor.shape.count == 1
-            ? [name] : (0..<tensor.rowSize).map { "\(name)_\($0)" }
+        + zip(outputNames, widths).flatMap { name, width in
+          width == 1 ? [name] : (0..<width).map { "\(name)_\($0)" }
         }
       var seen: Set<String> = []
       if let name = names.first(where: { !seen.insert($0).inserted }) {

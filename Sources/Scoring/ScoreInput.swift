@@ -35,29 +35,50 @@ package struct ScoreInput: Sendable {
     (".jsonl.gz", .jsonLines), (".ndjson.gz", .jsonLines),
   ]
 
-  /// The inputs at some paths. Pictures that are named one by one are one input.
+  /// The inputs at some paths. Pictures that are named one by one are one input. A folder without pictures
+  /// stands for the tables in it.
+  /// - Parameter output: the folder of the results
   /// - Throws: `Failure` for a file of another kind, or none
-  package static func all(_ paths: [String]) throws(Failure) -> [ScoreInput] {
+  package static func all(_ paths: [String], output: String) throws(Failure) -> [ScoreInput] {
     var found: [(form: Form, path: String, name: String, pictures: [String])] = []
     var single: [String] = []
+    /// Adds a table, if the file is one.
+    func addTable(_ path: String) throws(Failure) -> Bool {
+      let name = lastComponent(path)
+      guard let (ending, form) = endings.first(where: { name.lowercased().hasSuffix($0.0) }) else {
+        return false
+      }
+      try checkFile(path)
+      found.append((form, path, String(name.dropLast(ending.count)), []))
+      return true
+    }
     for path in paths {
-      let name = path.split(separator: "/").last.map(String.init) ?? path
-      let lower = name.lowercased()
+      let name = lastComponent(path)
       if isFolder(path) {
         var seen: Set<FileIdentity> = []
         let pictures = try pictures(in: path, depth: 0, &seen)
-        guard !pictures.isEmpty else { throw Failure("\(path): expected pictures, found none") }
-        found.append((.pictures, path, name == "." ? "pictures" : name, pictures))
-      } else if ImageFolder.endings.contains(where: lower.hasSuffix) {
+        if !pictures.isEmpty {
+          found.append((.pictures, path, name == "." ? "pictures" : name, pictures))
+        } else {
+          let before = found.count
+          // Files that Spark and others have not completed begin with "_".
+          for file in try files(of: path)
+          where !lastComponent(file).hasPrefix("_") && !isFolder(file) {
+            _ = try addTable(file)
+          }
+          guard found.count > before else {
+            throw Failure("\(path): expected pictures or tables, found none")
+          }
+          if fileExists(output), try FileIdentity(output) == FileIdentity(path) {
+            throw Failure("\(path): --output has to be another folder than that of the tables")
+          }
+        }
+      } else if ImageFolder.endings.contains(where: name.lowercased().hasSuffix) {
         single.append(path)
-      } else if let (ending, form) = endings.first(where: { lower.hasSuffix($0.0) }) {
-        try checkFile(path)
-        found.append((form, path, String(name.dropLast(ending.count)), []))
-      } else {
+      } else if try !addTable(path) {
         try checkFile(path)
         throw Failure(
-          "\(path): expected a .parquet, .csv, .tsv, .jsonl or .npz file, a picture or a folder of "
-            + "pictures")
+          "\(path): expected a .parquet, .csv, .tsv, .jsonl or .npz file, a picture or a folder")
       }
     }
     if let first = single.first { found.append((.pictures, first, "pictures", single)) }
@@ -76,6 +97,16 @@ package struct ScoreInput: Sendable {
     }
   }
 
+  private static func lastComponent(_ path: String) -> String {
+    path.split(separator: "/").last.map(String.init) ?? path
+  }
+
+  /// The paths in a folder in the order of their names, but for hidden ones.
+  private static func files(of folder: String) throws(Failure) -> [String] {
+    try entries(of: folder).filter { !$0.hasPrefix(".") }.sorted()
+      .map { folder.hasSuffix("/") ? folder + $0 : "\(folder)/\($0)" }
+  }
+
   /// The pictures of a folder and of those in it, in the order of their names. A folder that links lead
   /// to again is read once.
   private static func pictures(
@@ -84,11 +115,10 @@ package struct ScoreInput: Sendable {
     guard try seen.insert(FileIdentity(folder)).inserted else { return [] }
     guard depth < 16 else { throw Failure("\(folder): folders are nested too deeply") }
     var result: [String] = []
-    for name in try entries(of: folder).sorted() where !name.hasPrefix(".") {
-      let path = folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
+    for path in try files(of: folder) {
       if isFolder(path) {
         result += try pictures(in: path, depth: depth + 1, &seen)
-      } else if ImageFolder.endings.contains(where: name.lowercased().hasSuffix) {
+      } else if ImageFolder.endings.contains(where: path.lowercased().hasSuffix) {
         result.append(path)
       }
     }

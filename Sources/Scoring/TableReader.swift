@@ -102,7 +102,9 @@ package struct ColumnChoice: Sendable {
       } else {
         throw Failure(
           "no column is named \(input.name.quoted), as the model's input \(input.description) is; "
-            + "\(Self.list(names)); --column \(input.name)=COLUMN[,COLUMN…] names its columns")
+            + "\(Self.list(names)); --column \(input.name)=COLUMN[,COLUMN…] names its columns"
+            + (inputs.count == 1 && names.count > input.count ?? .max && reader.allowsUnnamed
+              ? ", or --keep the columns that are not among them" : ""))
       }
     }
     let used = Set(plan.inputs.joined())

@@ -30,7 +30,7 @@ extension ScoreTests {
   func anEmptyFileHasNoRows(name: String) throws {
     let path = try write("", to: name)
     #expect(try score(path, csv()).output.hasPrefix("23 rows in 1 parts"))
-    #expect(try names(of: "out") == ["rows-00000.csv", "manifest.txt"])
+    #expect(try names(of: "out") == ["rows-00000.csv", "_manifest.txt"])
   }
 
   @Test(
@@ -112,11 +112,11 @@ extension ScoreTests {
     try FileManager.default.createDirectory(
       atPath: folder.path("out"), withIntermediateDirectories: false)
     for text in ["shopping: bread\n", "bread"] {
-      _ = try write(text, to: "out/manifest.txt")
+      _ = try write(text, to: "out/_manifest.txt")
       try expectStop(
         ["score", model, path, "--output", folder.path("out"), "--overwrite"],
         "expected a list of parts by onnx-run score, found '")
-      #expect(try read("out/manifest.txt") == text)
+      #expect(try read("out/_manifest.txt") == text)
     }
   }
 
@@ -128,10 +128,10 @@ extension ScoreTests {
     let path = try csv()
     let arguments = ["score", model, path, "--output", folder.path("out"), "--part-rows", "12"]
     #expect(try Tool(arguments).status == 0)
-    let list = try read("out/manifest.txt")
+    let list = try read("out/_manifest.txt")
     let size = try Data(contentsOf: URL(fileURLWithPath: folder.path("out/rows-00000.csv"))).count
     _ = try write(
-      list + line.replacingOccurrences(of: "SIZE", with: "\(size)"), to: "out/manifest.txt")
+      list + line.replacingOccurrences(of: "SIZE", with: "\(size)"), to: "out/_manifest.txt")
     try expectStop(arguments, "expected a part, found")
     #expect(try Tool(arguments + ["--overwrite"]).output.hasPrefix("23 rows in 2 parts"))
     #expect(try Tool(arguments).output.hasPrefix("0 rows"))
@@ -159,7 +159,7 @@ extension ScoreTests {
     _ = try score(path, "--overwrite")
     #expect(
       try names(of: "out") == [
-        "rows-00000.csv", "rows-notes.csv", "row-00000.csv", "manifest.txt",
+        "rows-00000.csv", "rows-notes.csv", "row-00000.csv", "_manifest.txt",
       ])
   }
 }
