@@ -1,4 +1,5 @@
 internal import CZlib
+import ONNXFormat
 import ONNXSupport
 import ONNXTraining
 
@@ -20,4 +21,15 @@ package func fingerprint(ofFile path: String) throws -> String {
     size += count
   }
   return "\(size) bytes, CRC-32 " + String(sum, radix: 16)
+}
+
+/// The checksum of the elements of tensors, apart from strings.
+package func checksum(of tensors: [Tensor]) -> String {
+  var sum: UInt = 0
+  for tensor in tensors where tensor.elementType != .string {
+    tensor.withUnsafeBytes { bytes in
+      sum = crc32_z(sum, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
+    }
+  }
+  return "CRC-32 " + String(sum, radix: 16)
 }

@@ -64,7 +64,15 @@ final class ParquetReader: TableReader {
       return "[\(names.map { "CAST(\($0) AS \(type.name))" }.joined(separator: ", "))]"
     }
     let depth = types[columns[0]].depth
-    let flat = (0..<max(depth - 1, 0)).reduce(name) { text, _ in "flatten(\(text))" }
+    guard depth <= 6 else {
+      throw Failure(
+        "\(path): the column \(self.columns[columns[0]].quoted) holds lists \(depth) deep; expected at "
+          + "most 6")
+    }
+    // A list that is NULL would vanish from those that are joined.
+    let flat = (0..<max(depth - 1, 0)).reduce(name) { text, _ in
+      "CASE WHEN list_count(\(text)) = len(\(text)) THEN flatten(\(text)) END"
+    }
     return "CAST(\(flat) AS \(type.name)\(depth > 0 ? "[]" : ""))"
   }
 

@@ -113,7 +113,14 @@ struct ScoreCommand: ToolCommand {
     if normalization.isAny, !inputs.contains(where: { $0.form == .pictures }) {
       throw Failure("--mean, --scale, --std: only pictures are normalized, and no input is one")
     }
+    let size = try fileSize(model)
+    var weights = "in the file"
     let session = try openSession(model, arguments) { (model) throws(Failure) in
+      let tensors = model.graph.initializers.map(\.tensor)
+      // External data may change without the file that names it.
+      if tensors.reduce(0, { $0 + $1.storage.byteCount }) > size {
+        weights = checksum(of: tensors)
+      }
       if !value.isEmpty {
         model.graph.expose(try model.graph.values(matching: value, option: "--value"))
       }
@@ -124,7 +131,7 @@ struct ScoreCommand: ToolCommand {
         session, shapes: parseShapes(shape, names: session.inputs.map(\.name)))
     } catch { throw Failure(model, error) }
     let normalization = try normalization.normalization(orStatedIn: session.metadata)
-    let scorer = Scorer(rows, inputs, output: output, try options(normalization)) { path in
+    let scorer = Scorer(rows, inputs, output: output, try options(normalization, weights)) { path in
       try Self.picture(path, rows, normalization)
     }
     let start = ContinuousClock.now
@@ -159,7 +166,9 @@ struct ScoreCommand: ToolCommand {
     return .fine
   }
 
-  private func options(_ normalization: PictureNormalization) throws -> ScoreOptions {
+  private func options(
+    _ normalization: PictureNormalization, _ weights: String
+  ) throws -> ScoreOptions {
     var options = ScoreOptions()
     for argument in column {
       guard let split = argument.firstIndex(of: "="), split > argument.startIndex,
@@ -174,7 +183,7 @@ struct ScoreCommand: ToolCommand {
     options.overwrite = overwrite
     options.skipsBad = skipBad
     options.settings = [
-      "model: \(try fingerprint(ofFile: model))",
+      "model: \(try fingerprint(ofFile: model)), weights \(weights)",
       "part rows: \(partRows)",
       "columns: \(column.sorted().joined(separator: " ").asJSON)",
       "keep: \((onlyOutputs ? "nothing" : keep.map { "only \($0)" } ?? "all").asJSON)",

@@ -4,6 +4,7 @@ import subprocess
 import time
 
 import numpy as np
+import onnx
 import pyarrow as pa
 import pyarrow.parquet as pq
 from onnx import TensorProto, helper
@@ -87,3 +88,30 @@ def test_a_file_that_changes_in_the_middle_is_noticed(folder):
         file.write("1,2,3,4\n")
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 2 and "it changed while it was read" in errors, (output, errors)
+
+
+def test_a_list_that_is_null_does_not_vanish(folder):
+    rows = [[[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], None, [3.0, 4.0]]]
+    pq.write_table(pa.table({"x": rows}), folder / "a.parquet")
+    refused("row 2, column 'x': expected float32, found NULL", linear(folder), folder / "a.parquet",
+            "--output", folder / "out")
+    deep = 1.0
+    for _ in range(7):
+        deep = [deep] * 4
+    pq.write_table(pa.table({"x": [deep]}), folder / "deep.parquet")
+    refused("holds lists 7 deep", linear(folder), folder / "deep.parquet",
+            "--output", folder / "out")
+
+
+def test_other_weights_are_another_model(folder):
+    model = linear(folder, width=64)
+    (folder / "a.csv").write_text(",".join(f"x_{i}" for i in range(64)) + "\n" + "1," * 63 + "1\n")
+    whole = onnx.load(model)
+    onnx.save(whole, model, save_as_external_data=True, location="weights", size_threshold=0)
+    command = [model, folder / "a.csv", "--output", folder / "out"]
+    score(*command)
+    assert "1 parts with 1 rows were there" in score(*command)
+    weights = bytearray((folder / "weights").read_bytes())
+    weights[3] ^= 1
+    (folder / "weights").write_bytes(weights)
+    refused("the results are of other settings: 'model: ", *command)
