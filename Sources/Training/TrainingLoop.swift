@@ -7,9 +7,9 @@ public final class TrainingLoop {
   public let trainer: Trainer
   /// The epochs and batches completed, and their results.
   public private(set) var progress = TrainingProgress()
-  private let training: any BatchSource
-  private let validation: (any BatchSource)?
-  private let settings: Settings
+  let training: any BatchSource
+  let validation: (any BatchSource)?
+  let settings: Settings
   private var best: [String: Tensor] = [:]
   private var start: ContinuousClock.Instant?
 
@@ -125,6 +125,7 @@ public final class TrainingLoop {
   private func runEpoch(
     _ onStep: (StepRecord) throws -> Void, _ onEpoch: (EpochRecord) throws -> Void
   ) throws {
+    try checkRanksAgree()
     let count = training.batchCount
     let epoch = progress.epoch
     let batches = Prefetcher(training, epochs: epoch..<epoch + 1, from: progress.batch)

@@ -8,9 +8,9 @@ import Testing
   let folder: TemporaryFolder
   init() throws { folder = try TemporaryFolder() }
 
-  private static func data() throws -> any BatchSource { try TrainerTests.pictures() }
+  static func data() throws -> any BatchSource { try TrainerTests.pictures() }
 
-  private static func settings(_ path: String? = nil) -> TrainingLoop.Settings {
+  static func settings(_ path: String? = nil) -> TrainingLoop.Settings {
     var settings = TrainingLoop.Settings()
     settings.epochs = 3
     settings.keepsBest = true
@@ -18,7 +18,7 @@ import Testing
     return settings
   }
 
-  private static func loop(
+  static func loop(
     _ communicator: (any Communicator)?, _ settings: TrainingLoop.Settings
   ) throws -> TrainingLoop {
     let options = ShardedTrainerTests.options(4)
@@ -74,6 +74,20 @@ import Testing
     #expect(
       "\(try #require(error))"
         == "cannot resume: its batches have 4 shards, now they have no shards")
+  }
+
+  @Test func fewerValidationBatchesThanRanksAreShared() throws {
+    @Sendable func history(_ communicator: (any Communicator)?) throws -> [EpochRecord] {
+      let trainer = try Trainer(
+        TrainerTests.network(), ShardedTrainerTests.options(4), communicator: communicator)
+      let loop = TrainingLoop(
+        trainer, try Self.data(), validation: try TrainerTests.pictures(batches: 1),
+        settings: Self.settings())
+      try loop.run()
+      return loop.progress.history
+    }
+    let alone = try history(nil)
+    for found in try withRanks(3, { try history($0) }) { #expect(found == alone) }
   }
 
   @Test func shardsKeepStatesThatCheckpointsGather() throws {

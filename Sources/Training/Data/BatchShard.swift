@@ -90,7 +90,11 @@ struct LocalShards: BatchSource {
   var batchCount: Int { source.batchCount }
 
   func batch(epoch: Int, index: Int) throws -> Batch {
-    Batch(try shards.map { try source.shard($0, of: count, epoch: epoch, index: index) })
+    Batch(try shards.map { try shard($0, of: count, epoch: epoch, index: index) })
+  }
+
+  func shard(_ number: Int, of count: Int, epoch: Int, index: Int) throws -> BatchShard {
+    try source.shard(number, of: count, epoch: epoch, index: index)
   }
 }
 

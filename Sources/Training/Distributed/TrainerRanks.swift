@@ -8,7 +8,7 @@ extension Trainer {
   var isFirstRank: Bool { (communicator?.rank ?? 0) == 0 }
 
   /// Whether other ranks train together with this one.
-  private var others: (any Communicator)? { communicator.flatMap { $0.size > 1 ? $0 : nil } }
+  var others: (any Communicator)? { communicator.flatMap { $0.size > 1 ? $0 : nil } }
 
   /// Whether training is to end: if this rank wants it, or if any rank wanted it before the last batch.
   var ends: Bool { others == nil ? wantsEnd : step.isLast }
