@@ -183,6 +183,9 @@ private func exchanged(
         try one.add($0, slot: slot, shard: shard)
       }
     }
+    #expect(
+      throws: OperatorError.invalid("shards do not wait for sum 0: expected one of []")
+    ) { _ = try blockingSum([1], one, 0) }
     #expect(throws: OperatorError.invalid("sum 0: expected 4 bytes, got 8")) {
       try add(8, slot: 0, shard: 0)
     }

@@ -124,4 +124,27 @@ import Testing
     #expect(try Self.difference(whole.weights, cut.weights) < 2e-4)
     #expect(try Self.difference(whole.weights, own.weights) > 1e-3)
   }
+
+  @Test func float64StepsWithFrozenParametersDoNotDependOnRanks() throws {
+    @Sendable func train(_ shards: Int?, _ ranks: (any Communicator)?) throws -> [Tensor] {
+      let options = Self.options(shards) {
+        $0.loss = .meanSquaredError
+        $0.clipNorm = 1
+        $0.frozen = ["b1"]
+      }
+      let trainer = try Trainer(SmallNetwork.model, options, communicator: ranks)
+      for _ in 0..<4 { _ = try trainer.train(on: SmallNetwork.batch, rate: 0.05) }
+      return TrainerTests.weights(try trainer.model)
+    }
+    // The last of 7 shards of 6 examples is empty.
+    let alone = try train(7, nil)
+    for ranks in 2...4 {
+      for weights in try withRanks(ranks, { try train(7, $0) }) { #expect(weights == alone) }
+    }
+    for (cut, whole) in zip(alone, try train(nil, nil)) {
+      for (a, b) in zip(try cut.array(as: Double.self), try whole.array(as: Double.self)) {
+        #expect(abs(a - b) < 1e-12)
+      }
+    }
+  }
 }

@@ -12,6 +12,7 @@ package final class ShardExchange: GradientExchange, @unchecked Sendable {
   private let monitor = Monitor()
   private var buckets: [GradientBucket] = []
   private var places: [(bucket: Int, position: Int)] = []
+  private let blocking: Set<Int>
   private var scratch = ScratchPool()
   private var firstFailure: TrainingError?
 
@@ -31,7 +32,7 @@ package final class ShardExchange: GradientExchange, @unchecked Sendable {
         "\(communicator.size) ranks cannot share \(shards) shards: "
           + "expected at least as many shards as ranks")
     }
-    self.communicator = communicator
+    (self.communicator, self.blocking) = (communicator, blocking)
     ranks = RankShards(
       tree: ShardTree(shards: shards), rank: communicator.rank, size: communicator.size)
     var open: Int?
@@ -105,6 +106,10 @@ package final class ShardExchange: GradientExchange, @unchecked Sendable {
     _ elements: UnsafeRawBufferPointer, into result: UnsafeMutableRawBufferPointer, slot: Int,
     shard: Int
   ) throws(OperatorError) {
+    // The shards of other sums are computed one after the other: none would wait for the next one.
+    guard blocking.contains(slot) else {
+      throw .invalid("shards do not wait for sum \(slot): expected one of \(blocking.sorted())")
+    }
     let bucket = try monitor.locked { () throws(OperatorError) -> GradientBucket in
       let bucket = try take(elements, slot: slot, shard: shard)
       while bucket.isCollecting && firstFailure == nil { monitor.wait() }

@@ -23,7 +23,7 @@ struct AllReduce: DifferentiableOperator {
   }
 
   func infer(_ inputs: Inputs) throws(OperatorError) -> [ValueType] {
-    let type = try inputs.tensor(0)
+    let type = try inputs.tensor(0, [.floats, .bfloat16])
     let shard = try inputs.tensor(1, .int64)
     if let rank = shard.shape?.rank, rank != 0 {
       throw .input(1, "expected the number of a shard, got shape \(shard)")
