@@ -49,7 +49,7 @@ private func status(of name: String, _ root: any ParsableCommand.Type) -> ExitSt
     try checkNames(CommandLine.arguments.dropFirst(), root)
     command = try parsed(root)
   } catch let failure as Failure {
-    printError("\(name): \(failure)")
+    printLastError("\(name): \(failure)")
     return .stopped
   } catch {
     return endParsing(name, root, error)
@@ -60,7 +60,7 @@ private func status(of name: String, _ root: any ParsableCommand.Type) -> ExitSt
     return .fine
   }
   do { return try command.perform() } catch {
-    printError("\(name): \(oneLine("\(error)"))")
+    printLastError("\(name): \(oneLine("\(error)"))")
     return .stopped
   }
 }
@@ -96,7 +96,7 @@ private func endParsing(
     return .fine
   }
   let message = withSuggestion(oneLine(root.message(for: error)))
-  printError("\(name): \(message.isEmpty ? "invalid arguments, see --help" : message)")
+  printLastError("\(name): \(message.isEmpty ? "invalid arguments, see --help" : message)")
   return .stopped
 }
 
@@ -106,7 +106,16 @@ package func printError(_ line: String) {
   writeStatus(line + "\n")
 }
 
-/// Whether this process writes nothing to standard error, as all ranks of a training but the first.
+/// Writes the error that ends the process as a line to standard error. A quiet process waits first: if
+/// another one has the same error, it prints it and ends both.
+private func printLastError(_ line: String) {
+  StandardOutput.flush()
+  if isQuiet.load(ordering: .relaxed) { sleep(2) }
+  writeError(line + "\n")
+}
+
+/// Whether this process writes nothing to standard error but the error that ends it, as all ranks of a
+/// training but the first.
 package let isQuiet = Atomic<Bool>(false)
 
 /// Writes text to standard error, unless the process is quiet.

@@ -73,7 +73,11 @@ struct RankArguments: ParsableArguments {
       try communicator.close()
       return communicator.rank == 0 ? status : .fine
     } catch {
-      communicator.abort("onnx-train: \(oneLine("\(error)"))")
+      let rank = communicator.rank
+      // An error that all ranks have comes from the first.
+      if rank > 0 { usleep(200_000) }
+      communicator.abort(
+        "onnx-train: \(rank > 0 ? "rank \(rank): " : "")\(oneLine("\(error)"))")
     }
   }
 }
@@ -99,14 +103,12 @@ enum Ranks {
     try OpenMPICommunicator(tool: "onnx-train")
   }
 
-  /// Makes all ranks but the first print nothing, so that what all of them say appears once.
+  /// Makes all ranks but the first print nothing but errors, so that what all of them say appears once.
   static func silenceOthers() {
     guard let rank = number("OMPI_COMM_WORLD_RANK"), rank > 0 else { return }
     isQuiet.store(true, ordering: .relaxed)
     let nothing = open("/dev/null", O_WRONLY)
     dup2(nothing, STDOUT_FILENO)
     close(nothing)
-    // mpirun ends all processes when one ends with an error: the first has the time to print it.
-    atexit { usleep(300_000) }
   }
 }

@@ -13,7 +13,7 @@ extension TrainingRun {
     for (part, labels) in recipe.labels {
       try naming { try trainer.check(labels: labels, in: part) }
     }
-    Interruption.watch(patience: 1, isAlone: communicator == nil)
+    Interruption.watch(patience: 1, rank: communicator?.rank)
     var progress = Progress()
     let steps = 100
     var done = 0

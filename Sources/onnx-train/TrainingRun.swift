@@ -87,7 +87,7 @@ struct TrainingRun {
         + "\(batches) \(batches == 1 ? "batch" : "batches") per epoch")
 
     // What there is is worth waiting for.
-    Interruption.watch(patience: 60, isAlone: communicator == nil)
+    Interruption.watch(patience: 60, rank: communicator?.rank)
     let end: TrainingLoop.End
     var losses: [Double] = []
     do { end = try naming { try train(loop, &losses) } } catch let error as TrainingError {
