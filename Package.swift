@@ -116,7 +116,8 @@ let package = Package(
       path: "Sources/Training"),
     // Training by the processes that mpirun starts.
     .target(
-      name: "ONNXDistributed", dependencies: ["COpenMPI", "ONNXSupport", "ONNXTraining"],
+      name: "ONNXDistributed",
+      dependencies: ["COpenMPI", "ONNXFormat", "ONNXSupport", "ONNXTraining"],
       path: "Sources/Distributed"),
     .target(
       name: "ONNX",
@@ -216,7 +217,7 @@ let package = Package(
     // The laws that every operator keeps.
     .target(name: "OperatorLaws", dependencies: ["ONNX", "ONNXOperators"], path: "Tests/Laws"),
     .testTarget(name: "ContribTests", dependencies: ["ONNX", "ONNXOperators", "OperatorLaws"]),
-    .target(name: "TestThreads", path: "Tests/Threads"),
+    .target(name: "TestThreads", dependencies: ["ONNXFormat"], path: "Tests/Threads"),
     // Ranks of distributed training as threads of one process.
     .target(name: "TestRanks", dependencies: ["ONNX", "TestThreads"], path: "Tests/Ranks"),
     // Every reader of files, as tools/fuzz and FuzzTests call it.

@@ -1,12 +1,9 @@
 """Servers for the tests."""
 
 import os
-import subprocess
-import time
-import urllib.request
 
 import pytest
-from servers import BINARY, free_port
+from servers import start_server
 
 
 @pytest.fixture(scope="session")
@@ -18,19 +15,9 @@ def serve():
     processes = []
 
     def serve(folder, *flags, env=None):
-        port = free_port()
-        command = [BINARY, str(folder), "--port", str(port), *flags]
-        process = subprocess.Popen(command, env={**os.environ, **(env or {})})
+        process, address = start_server(folder, *flags, env={**os.environ, **(env or {})})
         processes.append(process)
-        address = f"http://127.0.0.1:{port}"
-        for _ in range(400):
-            assert process.poll() is None, "onnx-serve ended"
-            try:
-                urllib.request.urlopen(address + "/v2/health/live").read()
-                return address
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError("onnx-serve does not answer")
+        return address
 
     yield serve
     running = [process.poll() is None for process in processes]

@@ -185,10 +185,7 @@ private final class MessageTransfer: Transfer {
     return areComplete
   }
 
-  func wait() throws(TrainingError) {
-    var pause = Pause()
-    while try !advance() { pause.next() }
-  }
+  func wait() throws(TrainingError) { try Pause.until(advance) }
 }
 
 extension TrainingError {

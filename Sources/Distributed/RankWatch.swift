@@ -1,4 +1,5 @@
 import Glibc
+import ONNXFormat
 import ONNXSupport
 import ONNXTraining
 import Synchronization
@@ -70,16 +71,9 @@ final class RankWatch: Sendable {
     guard size > 1 else { return }
     if rank == 0 { try acceptAll() } else { try connectToFirst(addresses) }
     delayTermination()
-    let thread = Unmanaged.passRetained(self)
-    var id = pthread_t()
-    let status = pthread_create(
-      &id, nil,
-      { argument in
-        if let argument { Unmanaged<RankWatch>.fromOpaque(argument).takeRetainedValue().run() }
-        return nil
-      }, thread.toOpaque())
-    if status != 0 { throw .rank("cannot start a thread: \(String(cString: strerror(status)))") }
-    pthread_detach(id)
+    do throws(ThreadError) { try WorkThread { self.run() }.detach() } catch {
+      throw .rank(error.description)
+    }
   }
 
   private func acceptAll() throws(TrainingError) {
@@ -172,10 +166,11 @@ final class RankWatch: Sendable {
     }
     let isFailure = peers.withLock { peers in
       peers[other]?.silence = 0
-      if peers[other]?.message == nil, bytes.contains(Signal.failure) { peers[other]?.message = [] }
-      guard let message = peers[other]?.message else { return false }
-      let start = message.isEmpty ? bytes.firstIndex(of: Signal.failure).map { $0 + 1 } : 0
-      peers[other]?.message = Array((message + bytes[(start ?? 0)...]).prefix(Self.longestMessage))
+      let message = peers[other]?.message
+      guard let start = message == nil ? bytes.firstIndex(of: Signal.failure).map({ $0 + 1 }) : 0
+      else { return false }
+      peers[other]?.message = Array(
+        ((message ?? []) + bytes[start...]).prefix(Self.longestMessage))
       return true
     }
     if isFailure { return }

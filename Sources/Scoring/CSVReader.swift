@@ -75,8 +75,7 @@ final class CSVReader: TableReader {
         for column in plan.inputs[index] { try read(column, &buffers[index]) }
         guard inputs[index].shape(of: buffers[index].open) != nil else {
           throw Failure(
-            "\(place(plan.inputs[index][0])): \(buffers[index].open) values do not make the input "
-              + "\(inputs[index].name.quoted), \(inputs[index].description)")
+            "\(place(plan.inputs[index][0])): \(inputs[index].misfit(buffers[index].open))")
         }
         buffers[index].endRow()
       }

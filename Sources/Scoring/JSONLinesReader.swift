@@ -101,8 +101,8 @@ final class JSONLinesReader: TableReader {
       }
       guard inputs[index].shape(of: buffers[index].open) != nil else {
         throw Failure(
-          "member \(columns[plan.inputs[index][0]].quoted): \(buffers[index].open) values do not make "
-            + "the input \(inputs[index].name.quoted), \(inputs[index].description)")
+          "member \(columns[plan.inputs[index][0]].quoted): "
+            + inputs[index].misfit(buffers[index].open))
       }
       buffers[index].endRow()
     }

@@ -43,11 +43,10 @@ final class Manifest: @unchecked Sendable {
           unlink("\(folder)/\(words[1])")
         }
       }
-    } else if lines.count >= head.count || !lines.isEmpty {
-      for (index, line) in head.enumerated() where index >= lines.count || lines[index] != line {
-        guard index < lines.count else { break }
+    } else {
+      for (line, now) in zip(lines, head) where line != now {
         throw Failure(
-          "\(folder): its results are of other settings: \(lines[index].quoted), now \(line.quoted); "
+          "\(folder): its results are of other settings: \(line.quoted), now \(now.quoted); "
             + "--overwrite replaces them")
       }
     }

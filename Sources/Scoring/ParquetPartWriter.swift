@@ -43,7 +43,7 @@ final class ParquetPartWriter: PartWriter {
     }
     shapes = tensors.map(\.shape.count)
     let columns = zip(outputs, tensors).map { name, tensor in
-      "\(quotedName(name)) \(ElementType.duckNames[tensor.elementType.duckNumber] ?? "FLOAT")"
+      "\(quotedName(name)) \(tensor.elementType.duckType.name)"
         + String(repeating: "[]", count: tensor.shape.count - 1)
     }
     try connection.run("CREATE OR REPLACE TEMP TABLE results (\(columns.joined(separator: ", ")))")
@@ -68,11 +68,9 @@ final class ParquetPartWriter: PartWriter {
       var chunk = cd_create_chunk(&types, UInt64(types.count))
       defer { cd_destroy_chunk(&chunk) }
       for (index, tensor) in tensors.enumerated() {
-        let width = tensor.shape.dropFirst().reduce(1, *)
         try fill(
           cd_chunk_vector(chunk, UInt64(index)), tensor, tensor.shape.dropFirst(),
-          from: start * width,
-          count: count)
+          from: start * tensor.rowSize, count: count)
       }
       cd_set_chunk_size(chunk, UInt64(count))
       guard cd_append(appender, chunk) else {
@@ -145,11 +143,4 @@ final class ParquetPartWriter: PartWriter {
     } catch { throw Failure("\(path): \(error)") }
     guard rename(temporary, path) == 0 else { throw systemFailure(path) }
   }
-}
-
-extension ElementType {
-  fileprivate static let duckNames: [UInt32: String] = [
-    1: "BOOLEAN", 2: "TINYINT", 3: "SMALLINT", 4: "INTEGER", 5: "BIGINT", 6: "UTINYINT",
-    7: "USMALLINT", 8: "UINTEGER", 9: "UBIGINT", 10: "FLOAT", 11: "DOUBLE", 17: "VARCHAR",
-  ]
 }

@@ -117,9 +117,7 @@ final class ParquetReader: TableReader {
     for row in 0..<chunk.count {
       let (start, count) = (Int(entries[2 * row]), Int(entries[2 * row + 1]))
       guard input.shape(of: count) != nil else {
-        throw Failure(
-          "\(place(row)): \(count) values do not make the input \(input.name.quoted), "
-            + input.description)
+        throw Failure("\(place(row)): \(input.misfit(count))")
       }
       try checkValid(child, start..<start + count, row: row)
       starts.append(start)

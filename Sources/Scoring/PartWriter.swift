@@ -94,14 +94,14 @@ final class CSVPartWriter: PartWriter {
   }
 
   func write(_ kept: Kept, _ rows: Range<Int>, _ outputs: [Tensor]) throws {
-    let found = outputs.map { $0.shape.dropFirst().reduce(1, *) }
+    let found = outputs.map(\.rowSize)
     if widths.isEmpty {
       widths = found
       let names =
         keptNames
         + zip(outputNames, outputs).flatMap { name, tensor in
           tensor.shape.count == 1
-            ? [name] : (0..<tensor.shape.dropFirst().reduce(1, *)).map { "\(name)_\($0)" }
+            ? [name] : (0..<tensor.rowSize).map { "\(name)_\($0)" }
         }
       try output.add(names.map(\.asCSV).joined(separator: ",") + "\n")
     }

@@ -42,8 +42,7 @@ final class PictureRows: TableReader {
       let path = files[position]
       position += 1
       do {
-        let tensor = try decode(path)
-        return (path, tensor)
+        return (path, try decode(path))
       } catch {
         let text = "\(error)"
         let failure = Failure(text.hasPrefix(path) ? text : "\(path): \(text)")

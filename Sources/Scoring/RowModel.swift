@@ -27,6 +27,11 @@ package struct RowInput: Sendable {
 
   /// The type of a row, for errors.
   var description: String { "\(elementType)\(Shape(sizes.map(Dimension.init)))" }
+
+  /// The error for a row of `count` values, which do not fit.
+  func misfit(_ count: Int) -> String {
+    "\(count) values do not make the input \(name.quoted), \(description)"
+  }
 }
 
 /// A model whose inputs and outputs have a dimension of rows in front.
@@ -119,9 +124,12 @@ package struct RowModel: Sendable {
 }
 
 extension Tensor {
+  /// The number of elements of a row.
+  var rowSize: Int { shape.dropFirst().reduce(1, *) }
+
   /// A copy of some rows.
   func rows(_ range: Range<Int>) throws -> Tensor {
-    let width = shape.dropFirst().reduce(1, *)
+    let width = rowSize
     let shape = [range.count] + shape.dropFirst()
     if elementType == .string {
       let all = elements(as: String.self)

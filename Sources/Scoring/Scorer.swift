@@ -103,62 +103,65 @@ package struct Scorer: Sendable {
     let read = BoundedQueue<ReadMessage>(depth: 4)
     let write = BoundedQueue<WriteMessage>(depth: 8)
     let limit = max(batch, model.fixedBatch == nil ? 16 : 1)
-    let reader = try Worker {
+    let reader = try WorkThread {
       do {
         try self.readAll(manifest, limit: limit, into: read)
         read.finish()
       } catch { read.finish(error) }
     }
-    let failure = SharedError()
-    let writerFailure = SharedError()
-    let writer: Worker
-    do {
-      writer = try Worker {
-        do { try self.writeAll(manifest, from: write) } catch {
-          writerFailure.set(error)
-          write.cancel()
-        }
-      }
-    } catch {
+    defer {
       read.cancel()
       reader.join()
-      throw error
     }
-    do {
-      loop: while let message = try read.take() {
-        switch message {
-        case .block(let block, let part):
-          var start = 0
-          while start < block.count {
-            let end = model.end(of: block, from: start, limit: batch)
-            let results = try model.run(block, start..<end)
-            guard write.put(.rows(block.kept, start..<end, results, part)) else { break loop }
-            state.rows += end - start
-            start = end
-            progress(state)
-          }
-        case .end(let part):
-          guard write.put(.end(part)) else { break loop }
-          state.parts += 1
-        case .done(let input, let parts):
-          guard write.put(.done(input, parts: parts)) else { break loop }
-        case .whole(let rows):
-          state.wholeParts += 1
-          state.wholeRows += rows
-        case .note(let text): note(text)
-        case .skipped(let text):
-          state.skipped += 1
-          note("left out: \(text)")
-        }
+    let writerFailure = SharedError()
+    let writer = try WorkThread {
+      do { try self.writeAll(manifest, from: write) } catch {
+        writerFailure.set(error)
+        write.cancel()
       }
-    } catch { failure.set(error) }
+    }
+    let result = Result {
+      try runAll(from: read, into: write, batch: batch, &state, note: note, progress: progress)
+    }
     // Parts that are complete are still written.
     write.finish()
-    read.cancel()
-    reader.join()
     writer.join()
-    if let error = writerFailure.value ?? failure.value { throw error }
+    if let error = writerFailure.value { throw error }
+    try result.get()
     return state
+  }
+
+  /// Runs the model on what is read, until the writer takes no more.
+  private func runAll(
+    from read: BoundedQueue<ReadMessage>, into write: BoundedQueue<WriteMessage>, batch: Int,
+    _ state: inout ScoreProgress, note: (String) -> Void, progress: (ScoreProgress) -> Void
+  ) throws {
+    while let message = try read.take() {
+      switch message {
+      case .block(let block, let part):
+        var start = 0
+        while start < block.count {
+          let end = model.end(of: block, from: start, limit: batch)
+          let results = try model.run(block, start..<end)
+          guard write.put(.rows(block.kept, start..<end, results, part)) else { return }
+          state.rows += end - start
+          start = end
+          progress(state)
+        }
+      case .end(let part):
+        guard write.put(.end(part)) else { return }
+        state.parts += 1
+      case .done(let input, let parts):
+        guard write.put(.done(input, parts: parts)) else { return }
+      case .whole(let rows):
+        state.wholeParts += 1
+        state.wholeRows += rows
+      case .note(let text): note(text)
+      case .skipped(let text):
+        state.skipped += 1
+        note("left out: \(text)")
+      }
+    }
   }
 
   /// The first rows that have to be scored decide on the batch.

@@ -1,4 +1,5 @@
 import Glibc
+import ONNXFormat
 
 /// Runs `body` and, once it has taken a second, shows a line on the terminal with `text` and the
 /// elapsed time.
@@ -13,37 +14,32 @@ package func showing<R, E: Error>(_ text: String, _ body: () throws(E) -> R) thr
 }
 
 /// A thread that updates the line until `end()`.
-private final class Activity: Sendable {
-  private let text: String
-  private let start = ContinuousClock.now
+private struct Activity {
   /// Closing the write end stops the thread.
   private let pipe: (read: Int32, write: Int32)
-  nonisolated(unsafe) private var thread = pthread_t()
+  private let thread: WorkThread
 
   init?(_ text: String) {
     var ends: [Int32] = [0, 0]
     guard Glibc.pipe(&ends) == 0 else { return nil }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    self.text = text
-    pipe = (ends[0], ends[1])
-    let failed = pthread_create(
-      &thread, nil,
-      { argument in
-        if let argument {
-          Unmanaged<Activity>.fromOpaque(argument).takeUnretainedValue().show()
-        }
-        return nil
-      }, Unmanaged.passUnretained(self).toOpaque())
-    if failed != 0 {
-      close(pipe.read)
-      close(pipe.write)
+    let (read, write) = (ends[0], ends[1])
+    let start = ContinuousClock.now
+    guard let thread = try? WorkThread({ Self.show(text, since: start, until: read) }) else {
+      close(read)
+      close(write)
       return nil
     }
+    self.thread = thread
+    pipe = (read, write)
   }
 
-  private func show() {
+  /// Updates the line until a pipe is closed.
+  private static func show(
+    _ text: String, since start: ContinuousClock.Instant, until pipe: Int32
+  ) {
     var progress = Progress()
-    var polled = pollfd(fd: pipe.read, events: Int16(POLLIN), revents: 0)
+    var polled = pollfd(fd: pipe, events: Int16(POLLIN), revents: 0)
     while poll(&polled, 1, 100) == 0 {
       progress.update("\(text)  \((ContinuousClock.now - start).components.seconds) s")
     }
@@ -52,7 +48,7 @@ private final class Activity: Sendable {
 
   func end() {
     close(pipe.write)
-    pthread_join(thread, nil)
+    thread.join()
     close(pipe.read)
   }
 }

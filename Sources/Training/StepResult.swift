@@ -16,6 +16,8 @@ public struct StepResult: Sendable {
   public var gradientNorm = 0.0
   /// The figures of `TrainingOptions.metrics` by name; empty for a training step.
   public var metrics: [String: Double] = [:]
+  /// The times of a training step on shards; zero for one on a whole batch.
+  package var shardTimes = ShardTimes()
 
   /// Creates the result of no batches.
   public init() {}
@@ -42,6 +44,14 @@ public struct StepResult: Sendable {
     counted += other.counted
     gradientNorm = other.gradientNorm
   }
+}
+
+/// Parts of the time of a training step on shards.
+package struct ShardTimes: Sendable {
+  /// From this rank's last gradient until the sums over all ranks are there.
+  package var waiting = Duration.zero
+  /// The update of the parameters, which every rank computes.
+  package var update = Duration.zero
 }
 
 extension Tensor {

@@ -34,6 +34,9 @@ struct RankArguments: ParsableArguments {
     }
   }
 
+  /// Whether batches are cut into shards.
+  var isSharded: Bool { shardCount != nil }
+
   private var shardCount: Int? { shards ?? (distributed ? 4 : nil) }
 
   func apply(to options: inout TrainingOptions, threads: Int?) {

@@ -9,7 +9,8 @@ struct TimeCommand: ToolCommand {
     discussion: """
       The batch is a .npz file with an array for each input and 'labels'. After 5 warm-up steps, \
       the command prints the median time of a step in milliseconds and the loss of the last step: \
-      'median MS loss LOSS'.
+      'median MS loss LOSS'. With --shards or --distributed, 'waiting MS update MS' follow: the \
+      median times that a step waits for the gradients of other ranks, and updates the parameters.
       """)
 
   @Argument(help: "The ONNX file; - stands for standard input.")
@@ -87,15 +88,22 @@ struct TimeCommand: ToolCommand {
   }
 
   private func report(_ trainer: Trainer, _ batch: Batch, _ steps: Int) throws {
-    var times: [Double] = []
-    var last = StepResult()
+    var times: [Duration] = []
+    var results: [StepResult] = []
     for _ in 0..<max(steps, 1) {
       let start = ContinuousClock.now
-      last = try trainer.train(on: batch, rate: rate)
-      times.append((.now - start).milliseconds)
+      results.append(try trainer.train(on: batch, rate: rate))
+      times.append(.now - start)
     }
-    times.sort()
-    print("median \(formatted(times[times.count / 2], "%.4f")) loss \(last.loss)")
+    func median(_ times: [Duration]) -> String {
+      formatted(times.sorted()[times.count / 2].milliseconds, "%.4f")
+    }
+    var line = "median \(median(times)) loss \(results[results.count - 1].loss)"
+    if ranks.isSharded {
+      line += " waiting \(median(results.map(\.shardTimes.waiting)))"
+      line += " update \(median(results.map(\.shardTimes.update)))"
+    }
+    print(line)
     StandardOutput.flush()
   }
 }

@@ -1,103 +1,18 @@
-"""Scores tables with `onnx-run score`, kills some runs, and compares each row with onnxruntime."""
+"""Scores tables with `onnx-run score`, and compares each row with onnxruntime."""
 
-import gzip
-import json
 import os
-import pathlib
-import signal
 import subprocess
-import sys
-import tempfile
-import time
-import traceback
 
 import numpy as np
-import onnx
-import onnxruntime
 import pyarrow as pa
 import pyarrow.parquet as pq
 from onnx import TensorProto, helper
+from scoring import TOOL, check, expected, linear, parquet, refused, save, score
 
-TOOL = os.environ["ONNX_RUN"]
 rng = np.random.default_rng(7)
-tests = []
 
 
-def test(function):
-    tests.append(function)
-    return function
-
-
-def run(*arguments, **options):
-    return subprocess.run(
-        [TOOL, "score", *map(str, arguments)], capture_output=True, text=True, timeout=120, **options
-    )
-
-
-def score(*arguments, **options):
-    result = run(*arguments, **options)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
-def refused(text, *arguments, **options):
-    result = run(*arguments, **options)
-    assert result.returncode == 2, (result.returncode, result.stdout, result.stderr)
-    assert result.stderr.startswith("onnx-run: ") and result.stderr.count("\n") == 1, result.stderr
-    assert text in result.stderr, result.stderr
-
-
-def save(folder, nodes, inputs, outputs, initializers=()):
-    graph = helper.make_graph(nodes, "test", inputs, outputs, list(initializers))
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    path = folder / "model.onnx"
-    onnx.save(model, path)
-    return path
-
-
-def linear(folder, width=4, batch="N"):
-    """scores = softmax(x · w), total = sum of x."""
-    w = np.linspace(-1, 1, width * 3, dtype=np.float32).reshape(width, 3)
-    return save(
-        folder,
-        [
-            helper.make_node("MatMul", ["x", "w"], ["h"]),
-            helper.make_node("Softmax", ["h"], ["scores"], axis=1),
-            helper.make_node("ReduceSum", ["x", "axes"], ["total"], keepdims=0),
-        ],
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, width])],
-        [
-            helper.make_tensor_value_info("scores", TensorProto.FLOAT, [batch, 3]),
-            helper.make_tensor_value_info("total", TensorProto.FLOAT, [batch]),
-        ],
-        [
-            helper.make_tensor("w", TensorProto.FLOAT, w.shape, w.tobytes(), raw=True),
-            helper.make_tensor("axes", TensorProto.INT64, [1], [1]),
-        ],
-    )
-
-
-def expected(model, x):
-    return onnxruntime.InferenceSession(str(model)).run(None, {"x": x})
-
-
-def check(got_scores, got_total, model, x):
-    scores, total = expected(model, x)
-    np.testing.assert_allclose(np.array(got_scores), scores, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(np.array(got_total), total, rtol=1e-4, atol=1e-5)
-
-
-def parquet(folder):
-    """All rows of a folder's parts, in their order."""
-    return pa.concat_tables([pq.read_table(file) for file in sorted(folder.glob("*.parquet"))])
-
-
-def features(table, count=None):
-    return table.slice(0, count).to_pydict()
-
-
-@test
-def parquet_rows_keep_their_order_columns_and_types(folder):
+def test_parquet_rows_keep_their_order_columns_and_types(folder):
     model = linear(folder)
     x = rng.normal(size=(5000, 4)).astype(np.float32)
     texts = ["é" * (i % 40) if i % 7 else None for i in range(5000)]
@@ -122,8 +37,7 @@ def parquet_rows_keep_their_order_columns_and_types(folder):
     check(result["scores"].to_pylist(), result["total"].to_pylist(), model, x)
 
 
-@test
-def parquet_columns_of_other_types_and_layouts(folder):
+def test_parquet_columns_of_other_types_and_layouts(folder):
     model = linear(folder)
     x = rng.integers(-50, 50, size=(3000, 4))
     for name, column in {
@@ -149,88 +63,7 @@ def parquet_columns_of_other_types_and_layouts(folder):
     check(result["scores"].to_pylist(), result["total"].to_pylist(), model, x.astype(np.float32))
 
 
-def kill_and_resume(folder, source, command, ending, read):
-    """Kills runs again and again until one ends, and checks that each has gone on."""
-    out = folder / "killed"
-    kills = 0
-    wait = 0.15
-    while True:
-        process = subprocess.Popen(
-            [TOOL, "score", *map(str, command), "--output", str(out)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        try:
-            output, errors = process.communicate(timeout=wait)
-            assert process.returncode == 0, errors
-            break
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            kills += 1
-            wait *= 1.25
-            assert kills < 40
-    assert kills > 0, "the run was too short to be killed"
-    assert not list(out.glob("*.tmp")), list(out.iterdir())
-    whole = folder / "whole"
-    score(*command, "--output", whole)
-    names = sorted(file.name for file in whole.glob(f"*.{ending}"))
-    assert names == sorted(file.name for file in out.glob(f"*.{ending}"))
-    for name in names:
-        assert read(out / name) == read(whole / name), name
-    print(f"    {kills} kills, {len(names)} parts", flush=True)
-    return out
-
-
-@test
-def killed_parquet_run_loses_and_doubles_nothing(folder):
-    model = linear(folder)
-    count = 300_000
-    x = rng.normal(size=(count, 4)).astype(np.float32)
-    table = pa.table({"id": pa.array(range(count)), "x": pa.array(list(x))})
-    pq.write_table(table, folder / "rows.parquet", row_group_size=20_000)
-    command = [model, folder / "rows.parquet", "--part-rows", 5000, "--batch", 16]
-    out = kill_and_resume(folder, None, command, "parquet", lambda p: pq.read_table(p).to_pydict())
-    result = parquet(out)
-    assert result["id"].to_pylist() == list(range(count))
-    check(result["scores"].to_pylist(), result["total"].to_pylist(), model, x)
-    part = out / "rows-00003.parquet"
-    before = {file: file.stat().st_mtime_ns for file in out.glob("*.parquet")}
-    part.unlink()
-    assert "59 parts" in score(*command, "--output", out)
-    changed = [file for file, stamp in before.items() if file.stat().st_mtime_ns != stamp]
-    assert changed == [part], changed
-
-
-@test
-def killed_csv_and_json_runs_lose_and_double_nothing(folder):
-    model = linear(folder)
-    count = 120_000
-    x = rng.normal(size=(count, 4)).astype(np.float32)
-    with gzip.open(folder / "rows.csv.gz", "wt", compresslevel=1) as file:
-        file.write("id,x_0,x_1,x_2,x_3\n")
-        for index, row in enumerate(x.tolist()):
-            file.write(f"{index},{row[0]!r},{row[1]!r},{row[2]!r},{row[3]!r}\n")
-    with open(folder / "rows.jsonl", "w") as file:
-        for index, row in enumerate(x.tolist()):
-            file.write(json.dumps({"id": {"n": index, "t": "a\n\"é"}, "x": row}) + "\n")
-    for source, ending in [("rows.csv.gz", "csv"), ("rows.jsonl", "jsonl")]:
-        place = folder / ending
-        place.mkdir()
-        command = [model, folder / source, "--part-rows", 3000, "--batch", 16]
-        out = kill_and_resume(place, None, command, ending, lambda p: p.read_bytes())
-        files = sorted(out.glob(f"*.{ending}"))
-        if ending == "csv":
-            rows = [line.split(",") for file in files for line in file.read_text().split("\n")[1:-1]]
-            assert [int(row[0]) for row in rows] == list(range(count))
-            numbers = np.array([[float(cell) for cell in row[1:]] for row in rows])
-            check(numbers[:, :3], numbers[:, 3], model, x)
-        else:
-            rows = [json.loads(line) for file in files for line in file.open()]
-            assert [row["id"] for row in rows] == [{"n": i, "t": 'a\n"é'} for i in range(count)]
-            check([row["scores"] for row in rows], [row["total"] for row in rows], model, x)
-
-
-@test
-def rows_of_different_lengths(folder):
+def test_rows_of_different_lengths(folder):
     model = save(
         folder, [helper.make_node("Mul", ["x", "x"], ["y"])],
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", "S"])],
@@ -241,8 +74,7 @@ def rows_of_different_lengths(folder):
     assert parquet(folder / "out")["y"].to_pylist() == [[v * v for v in row] for row in rows]
 
 
-@test
-def texts_and_whole_numbers(folder):
+def test_texts_and_whole_numbers(folder):
     model = save(
         folder,
         [helper.make_node("Identity", ["t"], ["u"]), helper.make_node("Add", ["n", "n"], ["m"])],
@@ -259,8 +91,7 @@ def texts_and_whole_numbers(folder):
     assert result["m"].to_pylist() == [2 * n for n in numbers]
 
 
-@test
-def a_fixed_batch_is_padded(folder):
+def test_a_fixed_batch_is_padded(folder):
     model = linear(folder, batch=8)
     x = rng.normal(size=(21, 4)).astype(np.float32)
     pq.write_table(pa.table({"x": pa.array(list(x))}), folder / "a.parquet")
@@ -271,8 +102,7 @@ def a_fixed_batch_is_padded(folder):
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-6)
 
 
-@test
-def rows_that_depend_on_each_other_are_computed_alone(folder):
+def test_rows_that_depend_on_each_other_are_computed_alone(folder):
     model = save(
         folder,
         [helper.make_node("ReduceMean", ["x"], ["m"], axes=[0], keepdims=1),
@@ -286,8 +116,7 @@ def rows_that_depend_on_each_other_are_computed_alone(folder):
             "--batch", 3)
 
 
-@test
-def wrong_inputs_are_one_sentence(folder):
+def test_wrong_inputs_are_one_sentence(folder):
     model = linear(folder)
     out = ["--output", folder / "out"]
     good = pa.table({"x": pa.array([[1.0, 2, 3, 4]] * 9, pa.list_(pa.float32()))})
@@ -317,8 +146,7 @@ def wrong_inputs_are_one_sentence(folder):
             env={**os.environ, "ONNX_DUCKDB": str(folder / "none.so")})
 
 
-@test
-def a_full_disk_leaves_no_part(folder):
+def test_a_full_disk_leaves_no_part(folder):
     model = linear(folder)
     x = rng.normal(size=(50_000, 4)).astype(np.float32)
     pq.write_table(pa.table({"x": pa.array(list(x))}), folder / "a.parquet")
@@ -327,23 +155,3 @@ def a_full_disk_leaves_no_part(folder):
     result = subprocess.run(limited, capture_output=True, text=True)
     assert result.returncode == 2 and result.stderr.count("\n") == 1, result.stderr
     assert [file.name for file in (folder / "out").iterdir()] == ["manifest.txt"]
-
-
-def main():
-    failed = 0
-    for function in tests:
-        with tempfile.TemporaryDirectory() as folder:
-            start = time.monotonic()
-            try:
-                function(pathlib.Path(folder))
-                print(f"ok    {function.__name__} ({time.monotonic() - start:.1f} s)", flush=True)
-            except Exception:
-                failed += 1
-                traceback.print_exc()
-                print(f"FAIL  {function.__name__}", flush=True)
-    print(f"{len(tests) - failed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

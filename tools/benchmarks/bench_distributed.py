@@ -1,12 +1,13 @@
 """Measures training steps on several ranks in onnx-train and PyTorch DDP (gloo): one table.
 
     tools/bench --distributed [--ranks 1 2] [--shards 4] [--seconds 1] [--rounds 5]
-                              [--only MODEL …] [--json FILE]
+                              [--only MODEL …] [--json FILE | --export FOLDER]
 
 A step is forward, loss, gradients, their sum over the ranks, clipping and update on one batch, which
 the ranks share: at 2 ranks each has half of it. Each rank has one thread. Both engines start from the
 same weights and take the same number of steps, in alternating blocks; a figure is the median of the
 blocks' medians on rank 0. The efficiency is the step time at 1 rank over that at N ranks times N.
+With --export, the models and batches are only written, for tools/two_hosts.
 The losses of resnet-small differ: DDP normalises by the statistics of each rank's share of the batch,
 onnx-train by those of each shard.
 """
@@ -158,8 +159,9 @@ class Ours(bench_training.Ours):
             stdout=subprocess.PIPE, text=True)
 
 
-def export(case, path):
-    """Exports for any batch size, in training mode, in which the exporter merges no vectors."""
+def export(case, path, batch):
+    """Writes a model and its batch, in training mode, in which the exporter merges no vectors."""
+    np.savez(batch, x=case.x.numpy(), labels=case.y.numpy())
     with export_models.silence():
         torch.onnx.export(
             case.model.train(), (case.x,), path, dynamo=False, opset_version=17,
@@ -170,8 +172,7 @@ def export(case, path):
 def measure(name, ranks, options, folder):
     case = case_of(name)
     path, batch = folder / "model.onnx", folder / "batch.npz"
-    export(case, path)
-    np.savez(batch, x=case.x.numpy(), labels=case.y.numpy())
+    export(case, path, batch)
     ours, theirs = Ours(options.tool, path, batch, case, ranks, options.shards), Theirs(name, ranks)
     steps, mine, peer = bench_training.alternate(ours, theirs, options)
     ours.close()
@@ -195,8 +196,15 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--export", type=pathlib.Path)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
+    if options.export:
+        options.export.mkdir(parents=True, exist_ok=True)
+        for name in options.only:
+            path = options.export / name.split()[0]
+            export(case_of(name), path.with_suffix(".onnx"), path.with_suffix(".npz"))
+        return
 
     rows = []
     print(processor.describe())

@@ -1,18 +1,20 @@
 """Predicts training steps on 1 to 64 ranks from what tools/two_hosts has measured: a table and a chart.
 
     tools/two_hosts --models MODEL:BATCH … --json hosts.json
-    python tools/benchmarks/bench_scaling.py hosts.json [--overlap 0.8] [--svg FILE]
+    python tools/benchmarks/bench_scaling.py hosts.json [--svg FILE]
 
 The batch grows to 64 shards of the measured size, so that 64 ranks have one each. Assumptions:
-- A shard takes the same time on every rank, a quarter of the step at 1 rank with 4 shards. Of it, two
-  thirds are the backward pass. The update takes a share of that step on every rank (--update).
+- A shard takes the same time on every rank, a quarter of the step at 1 rank with 4 shards, without the
+  update. Of it, two thirds are the backward pass. The update takes its measured time on every rank.
 - Gradients have the bytes of the model's float parameters. They leave in buckets (--bucket), of which the
   last can only be sent after the backward pass.
 - Two ranks exchange a bucket in one round, more in two: each sends a part to every other, adds, and
   sends the sums. A round takes α, then --message for each further message of a rank, and its bytes at
   the measured rate. The network serves all ranks at that rate at once.
-- The share --overlap of the time of the backward pass of a rank's last shard hides communication.
-  `rank-probe step` with and without computation measures it.
+- Of the backward pass of a rank's last shard, a share hides communication, the same at any number of
+  ranks. It follows from the time that the 2 measured ranks waited: what the buckets take on this
+  network, less the waiting, is what was hidden. Where a bucket or more is hidden in any case, the share
+  is at most 1; where nothing can be hidden, 0.
 
 Each prediction for 2 ranks of 4 shards stands beside the measured step.
 """
@@ -52,14 +54,29 @@ def exchange_ms(size, ranks, network, options):
     return 2 * round_ms(size * (ranks - 1) / ranks, ranks, network, options)
 
 
-def step_ms(model, ranks, shards, network, options):
-    shard = (1 - options.update) * model["ms"]["1"] / MEASURED_SHARDS
-    compute = math.ceil(shards / ranks) * shard + options.update * model["ms"]["1"]
+def shard_ms(model):
+    return (model["ms"]["1"] - model["update_ms"]) / MEASURED_SHARDS
+
+
+def buckets_ms(model, ranks, network, options):
+    """The time of all buckets, and of the last of them."""
     buckets = max(1, round(model["bytes"] / options.bucket))
     last = exchange_ms(model["bytes"] / buckets, ranks, network, options)
-    before = (buckets - 1) * last
-    hidden = min(before, options.overlap * shard * 2 / 3)
-    return compute + before - hidden + last
+    return buckets * last, last
+
+
+def overlap(model, network, options):
+    """The share of the backward pass of the last shard that hides communication, as measured."""
+    total, last = buckets_ms(model, 2, network, options)
+    most = min(total - last, shard_ms(model) * 2 / 3)
+    return min(max((total - model["waiting_ms"]) / most, 0), 1) if most > 0 else 0.0
+
+
+def step_ms(model, ranks, shards, network, options):
+    shard = shard_ms(model)
+    compute = math.ceil(shards / ranks) * shard + model["update_ms"]
+    total, last = buckets_ms(model, ranks, network, options)
+    return compute + total - min(total - last, model["overlap"] * shard * 2 / 3)
 
 
 def chart(curves, note):
@@ -92,8 +109,6 @@ def chart(curves, note):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("hosts", type=pathlib.Path, help="the JSON file of tools/two_hosts")
-    parser.add_argument("--overlap", type=float, default=0.8)
-    parser.add_argument("--update", type=float, default=0.05, help="share of the step at 1 rank")
     parser.add_argument("--bucket", type=int, default=1 << 17, help="bytes")
     parser.add_argument("--message", type=float, default=10, help="µs for each further message")
     parser.add_argument("--svg", type=pathlib.Path)
@@ -106,6 +121,7 @@ def main():
         label = f"{network['rate_mbit']:g} Mbit/s, {network['delay_ms']:g} ms"
         for model in network["models"]:
             model["bytes"] = gradient_bytes(model["model"])
+            model["overlap"] = overlap(model, network, options)
             name = pathlib.Path(model["model"]).stem
             steps = {r: step_ms(model, r, SHARDS, network, options) for r in RANKS}
             efficiency = {r: steps[1] / steps[r] / r for r in RANKS}
@@ -113,9 +129,9 @@ def main():
             predicted = step_ms(model, 2, MEASURED_SHARDS, network, options)
             print(f"{name:<16}{label:<20}{'ms':>6}" + "".join(f"{steps[r]:>8.2f}" for r in RANKS)
                   + f"{predicted:>22.2f},{model['ms']['2']:>10.2f}")
-            print(f"{'':<36}{'eff.':>6}" + "".join(f"{efficiency[r]:>8.2f}" for r in RANKS))
-    print(f"{SHARDS} shards, overlap {options.overlap:g}, update {options.update:g} of a step, "
-          f"{options.message:g} µs a message")
+            print(f"{'':<36}{'eff.':>6}" + "".join(f"{efficiency[r]:>8.2f}" for r in RANKS)
+                  + f"{'overlap':>12} {model['overlap']:.2f}, update {model['update_ms']:.2f} ms")
+    print(f"{SHARDS} shards, {options.message:g} µs a message")
     if options.svg:
         options.svg.write_text(chart(
             curves, f"{SHARDS} shards of the measured size; 2 ranks are measured, the rest follows "

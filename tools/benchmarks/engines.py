@@ -1,6 +1,7 @@
 """Rows a second in Ray Data, Dask and Spark, of swiftonnx and onnxruntime.
 
-    python tools/benchmarks/engines.py [--minilm MODEL TOKENIZER] [--engines ray dask spark]
+    python tools/benchmarks/engines.py --mnist FOLDER [--minilm MODEL TOKENIZER TEXT]
+                                       [--engines ray dask spark] [--rounds N]
 
 Every worker runs one session of one thread, and there are as many workers as cores. The rows are in
 Parquet files: those of MNIST's training set, or sentences of 64 tokens for all-MiniLM-L6-v2, which

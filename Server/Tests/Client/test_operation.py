@@ -9,12 +9,11 @@ import threading
 import time
 from datetime import datetime
 
-import onnx
 import pytest
 import requests
-from onnx import TensorProto, helper
+from example_models import save_loop
 from prometheus_client.parser import text_string_to_metric_families
-from servers import BINARY, free_port
+from servers import start_server
 
 MODELS = os.path.dirname(os.path.abspath(__file__)) + "/../../../models"
 LENET = {
@@ -29,25 +28,13 @@ def program():
     """Starts a server: `program(folder, *flags)` returns its process and address."""
     processes = []
 
-    def start(folder, *flags):
-        port = free_port()
-        process = subprocess.Popen(
-            [BINARY, str(folder), "--port", str(port), *flags],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+    def program(folder, *flags):
+        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        process, address = start_server(folder, *flags, **pipes)
         processes.append(process)
-        address = f"http://127.0.0.1:{port}"
-        for _ in range(400):
-            assert process.poll() is None, "onnx-serve ended"
-            try:
-                requests.get(address + "/v2/health/live")
-                return process, address
-            except requests.ConnectionError:
-                time.sleep(0.05)
-        raise AssertionError("onnx-serve does not answer")
+        return process, address
 
-    yield start
+    yield program
     for process in processes:
         if process.poll() is None:
             process.kill()
@@ -57,29 +44,7 @@ def program():
 @pytest.fixture
 def loop(tmp_path):
     """A folder with a model that loops as often as its input says."""
-    body = helper.make_graph(
-        [helper.make_node("Add", ["value", "one"], ["next"])],
-        "body",
-        [
-            helper.make_tensor_value_info("i", TensorProto.INT64, []),
-            helper.make_tensor_value_info("more", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("value", TensorProto.INT64, []),
-        ],
-        [
-            helper.make_tensor_value_info("more", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("next", TensorProto.INT64, []),
-        ],
-        [helper.make_tensor("one", TensorProto.INT64, [], [1])],
-    )
-    graph = helper.make_graph(
-        [helper.make_node("Loop", ["x", "", "zero"], ["y"], body=body)],
-        "loop",
-        [helper.make_tensor_value_info("x", TensorProto.INT64, [])],
-        [helper.make_tensor_value_info("y", TensorProto.INT64, [])],
-        [helper.make_tensor("zero", TensorProto.INT64, [], [0])],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    onnx.save(model, tmp_path / "loop.onnx")
+    save_loop(tmp_path)
     return tmp_path
 
 

@@ -4,54 +4,17 @@ import os
 import shutil
 import time
 
-import ml_dtypes
 import numpy as np
 import onnx
 import pytest
 import requests
 import tritonclient.http as triton
+from example_models import TYPES, save, save_add, save_types
 from onnx import TensorProto, helper, numpy_helper
 from tritonclient.utils import InferenceServerException
 
-# Triton's names of the data types, NumPy's, and values at their limits.
-TYPES = {
-    "BOOL": (bool, [True, False, True]),
-    "INT8": (np.int8, [-128, 0, 127]),
-    "INT16": (np.int16, [-32768, 0, 32767]),
-    "INT32": (np.int32, [-(2**31), 0, 2**31 - 1]),
-    "INT64": (np.int64, [-(2**63), 0, 2**63 - 1]),
-    "UINT8": (np.uint8, [0, 1, 255]),
-    "UINT16": (np.uint16, [0, 1, 65535]),
-    "UINT32": (np.uint32, [0, 1, 2**32 - 1]),
-    "UINT64": (np.uint64, [0, 1, 2**64 - 1]),
-    "FP16": (np.float16, [0.1, -65504, np.inf]),
-    "FP32": (np.float32, [0.1, -3.4e38, np.nan]),
-    "FP64": (np.float64, [0.1, 5e-324, -np.inf]),
-    "BF16": (ml_dtypes.bfloat16, [0.1, -3e38, np.inf]),
-    "BYTES": (np.object_, [b"a", "é😀".encode(), b'"\\\n']),
-}
 # Triton's client sends these two as bytes only.
 JSON_TYPES = [name for name in TYPES if name not in ("FP16", "BF16")]
-
-
-def save(path, nodes, inputs, outputs, initializers=()):
-    """Writes a model. Inputs and outputs are names with element types and shapes."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    values = [
-        [helper.make_tensor_value_info(*value) for value in values] for values in (inputs, outputs)
-    ]
-    graph = helper.make_graph(nodes, "test", *values, list(initializers))
-    opset = helper.make_opsetid("", 21)
-    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=10), path)
-
-
-def save_identity(path, element_type, shape=("N",)):
-    save(
-        path,
-        [helper.make_node("Identity", ["x"], ["y"])],
-        [("x", element_type, shape)],
-        [("y", element_type, shape)],
-    )
 
 
 def scale_model(path, factor):
@@ -67,18 +30,8 @@ def scale_model(path, factor):
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("models"))
-    for name, (dtype, _) in TYPES.items():
-        element_type = TensorProto.STRING
-        if name != "BYTES":
-            element_type = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        save_identity(f"{folder}/{name}.onnx", element_type)
-    float_matrix = TensorProto.FLOAT, ["N", 3]
-    save(
-        f"{folder}/add.onnx",
-        [helper.make_node("Add", ["a", "b"], ["sum"]), helper.make_node("Sub", ["a", "b"], ["diff"])],
-        [("a", *float_matrix), ("b", *float_matrix)],
-        [("sum", *float_matrix), ("diff", *float_matrix)],
-    )
+    save_types(folder)
+    save_add(folder)
     scale_model(f"{folder}/scale/1/model.onnx", 2)
     scale_model(f"{folder}/scale/3/model.onnx", 3)
     with open(f"{folder}/broken.onnx", "w") as file:

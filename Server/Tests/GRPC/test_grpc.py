@@ -8,88 +8,37 @@ import threading
 import time
 
 import grpc
-import ml_dtypes
 import numpy as np
-import onnx
 import pytest
 import tritonclient.grpc as triton
-from onnx import TensorProto, helper
+from example_models import TYPES, save_add, save_loop, save_types
 from servers import BINARY, free_port
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-# Triton's names of the data types, NumPy's, values at their limits, and the field of typed contents.
-TYPES = {
-    "BOOL": (bool, [True, False, True], "bool_contents"),
-    "INT8": (np.int8, [-128, 0, 127], "int_contents"),
-    "INT16": (np.int16, [-32768, 0, 32767], "int_contents"),
-    "INT32": (np.int32, [-(2**31), 0, 2**31 - 1], "int_contents"),
-    "INT64": (np.int64, [-(2**63), 0, 2**63 - 1], "int64_contents"),
-    "UINT8": (np.uint8, [0, 1, 255], "uint_contents"),
-    "UINT16": (np.uint16, [0, 1, 65535], "uint_contents"),
-    "UINT32": (np.uint32, [0, 1, 2**32 - 1], "uint_contents"),
-    "UINT64": (np.uint64, [0, 1, 2**64 - 1], "uint64_contents"),
-    "FP16": (np.float16, [0.1, -65504, np.inf], None),
-    "FP32": (np.float32, [0.1, -3.4e38, np.nan], "fp32_contents"),
-    "FP64": (np.float64, [0.1, 5e-324, -np.inf], "fp64_contents"),
-    "BF16": (ml_dtypes.bfloat16, [0.1, -3e38, np.inf], None),
-    "BYTES": (np.object_, [b"a", "é😀".encode(), b'"\\\n'], "bytes_contents"),
+# The fields of typed contents. The other types have none.
+FIELDS = {
+    "BOOL": "bool_contents",
+    "INT8": "int_contents",
+    "INT16": "int_contents",
+    "INT32": "int_contents",
+    "INT64": "int64_contents",
+    "UINT8": "uint_contents",
+    "UINT16": "uint_contents",
+    "UINT32": "uint_contents",
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+    "BYTES": "bytes_contents",
 }
-
-
-def save(path, nodes, inputs, outputs, initializers=()):
-    """Writes a model. Inputs and outputs are names with element types and shapes."""
-    values = [
-        [helper.make_tensor_value_info(*value) for value in values] for values in (inputs, outputs)
-    ]
-    graph = helper.make_graph(nodes, "test", *values, list(initializers))
-    opset = helper.make_opsetid("", 21)
-    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=10), path)
-
-
-def save_loop(path):
-    """A model that loops as often as its input says."""
-    body = helper.make_graph(
-        [helper.make_node("Add", ["value", "one"], ["next"])],
-        "body",
-        [
-            helper.make_tensor_value_info("i", TensorProto.INT64, []),
-            helper.make_tensor_value_info("more", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("value", TensorProto.INT64, []),
-        ],
-        [
-            helper.make_tensor_value_info("more", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("next", TensorProto.INT64, []),
-        ],
-        [helper.make_tensor("one", TensorProto.INT64, [], [1])],
-    )
-    save(
-        path,
-        [helper.make_node("Loop", ["x", "", "zero"], ["y"], body=body)],
-        [("x", TensorProto.INT64, [])],
-        [("y", TensorProto.INT64, [])],
-        [helper.make_tensor("zero", TensorProto.INT64, [], [0])],
-    )
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("models"))
-    for name, (dtype, _, _) in TYPES.items():
-        element_type = TensorProto.STRING
-        if name != "BYTES":
-            element_type = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        value = element_type, ["N"]
-        node = helper.make_node("Identity", ["x"], ["y"])
-        save(f"{folder}/{name}.onnx", [node], [("x", *value)], [("y", *value)])
-    matrix = TensorProto.FLOAT, ["N", 3]
-    save(
-        f"{folder}/add.onnx",
-        [helper.make_node("Add", ["a", "b"], ["sum"]), helper.make_node("Sub", ["a", "b"], ["diff"])],
-        [("a", *matrix), ("b", *matrix)],
-        [("sum", *matrix), ("diff", *matrix)],
-    )
-    save_loop(f"{folder}/loop.onnx")
+    save_types(folder)
+    save_add(folder)
+    save_loop(folder)
     return folder
 
 
@@ -152,7 +101,7 @@ def message(name, values, shape=None, field=None, **members):
     contents = request.inputs.add(
         name="x", datatype=name, shape=[len(values)] if shape is None else shape
     ).contents
-    getattr(contents, field or TYPES[name][2]).extend(values)
+    getattr(contents, field or FIELDS[name]).extend(values)
     return request
 
 
@@ -194,21 +143,21 @@ def test_models_are_listed_unloaded_and_loaded(client):
 
 @pytest.mark.parametrize("name", TYPES)
 def test_raw_contents_of_every_type(client, name):
-    dtype, values, _ = TYPES[name]
+    dtype, values = TYPES[name]
     x = np.array(values, dtype)
     y = client.infer(name, [tensor("x", x, name)]).as_numpy("y")
     assert y.dtype == x.dtype
     np.testing.assert_array_equal(y, x)
 
 
-@pytest.mark.parametrize("name", [name for name in TYPES if TYPES[name][2]])
+@pytest.mark.parametrize("name", FIELDS)
 def test_typed_contents_of_every_type(stub, name):
-    dtype, values, field = TYPES[name]
+    dtype, values = TYPES[name]
     response = stub.ModelInfer(message(name, values))
     (output,) = response.outputs
     assert (output.name, output.datatype, output.shape) == ("y", name, [3])
     assert not response.raw_output_contents
-    answer = np.array(list(getattr(output.contents, field)), dtype)
+    answer = np.array(list(getattr(output.contents, FIELDS[name])), dtype)
     np.testing.assert_array_equal(answer, np.array(values, dtype))
 
 

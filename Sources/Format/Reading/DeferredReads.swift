@@ -1,4 +1,3 @@
-import Glibc
 import Synchronization
 
 /// Large payloads that are read after the message, by several threads. The memory for them is allocated
@@ -49,9 +48,10 @@ final class DeferredReads: Sendable {
   /// - Throws: `FormatError`, with the tensor's name, for the first piece that cannot be read.
   func finish(threads: Int) throws(FormatError) {
     let helpers = min(threads, state.withLock { $0.pieces.count }) - 1
-    let started = (0..<max(helpers, 0)).compactMap { _ in startThread() }
+    // If a thread cannot be started, the others read its pieces.
+    let started = (0..<max(helpers, 0)).compactMap { _ in try? WorkThread { self.readPieces() } }
     readPieces()
-    for thread in started { pthread_join(thread, nil) }
+    for thread in started { thread.join() }
     let result = state.withLock { state in
       defer { state = State() }
       return (
@@ -63,24 +63,7 @@ final class DeferredReads: Sendable {
     }
   }
 
-  /// Starts a thread that reads pieces until none is left. If it cannot be started, the other threads
-  /// read them.
-  private func startThread() -> pthread_t? {
-    var thread = pthread_t()
-    let context = Unmanaged.passRetained(self)
-    let failed = pthread_create(
-      &thread, nil,
-      { argument in
-        if let argument {
-          Unmanaged<DeferredReads>.fromOpaque(argument).takeRetainedValue().readPieces()
-        }
-        return nil
-      }, context.toOpaque())
-    if failed == 0 { return thread }
-    context.release()
-    return nil
-  }
-
+  /// Reads pieces until none is left.
   private func readPieces() {
     while let (index, piece) = next() {
       do throws(FormatError) {

@@ -1,5 +1,6 @@
 import CKernels
 import Glibc
+import ONNXFormat
 import Synchronization
 
 /// Work that ends at a given time.
@@ -162,28 +163,9 @@ public final class StopFlag: @unchecked Sendable {
 }
 
 /// Runs work on a new thread with a stack of 16 MB.
-/// - Returns: whether the thread could be created
+/// - Returns: whether the thread could be started
 package func startThread(_ work: @escaping @Sendable () -> Void) -> Bool {
-  var attributes = pthread_attr_t()
-  pthread_attr_init(&attributes)
-  defer { pthread_attr_destroy(&attributes) }
-  pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-  pthread_attr_setstacksize(&attributes, 16 << 20)
-  var thread = pthread_t()
-  let context = Unmanaged<AnyObject>.passRetained(Start(work))
-  let failed = pthread_create(
-    &thread, &attributes,
-    { argument in
-      guard let argument else { return nil }
-      let start = Unmanaged<AnyObject>.fromOpaque(argument).takeRetainedValue()
-      (start as? Start)?.work()
-      return nil
-    }, context.toOpaque())
-  if failed != 0 { context.release() }
-  return failed == 0
-}
-
-private final class Start {
-  let work: () -> Void
-  init(_ work: @escaping () -> Void) { self.work = work }
+  guard let thread = try? WorkThread(stackSize: 16 << 20, work) else { return false }
+  thread.detach()
+  return true
 }

@@ -1,5 +1,6 @@
 import CKernels
 import Glibc
+import ONNXFormat
 import Synchronization
 
 /// The state that the threads of a pool share. They keep it alive instead of the pool, so that the pool
@@ -88,18 +89,8 @@ final class ThreadTeam: Sendable {
 
   private func start(thread index: Int) {
     let last = ticket.pointee.load(ordering: .relaxed)
-    let start = Start(shared: self, index: index, last: last)
-    var thread = pthread_t()
-    let failed = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        start.shared.work(thread: start.index, after: start.last)
-        return nil
-      }, Unmanaged.passRetained(start).toOpaque())
-    // If a thread cannot be created, the others do its tasks with the same result.
-    if failed == 0 { pthread_detach(thread) }
+    // If a thread cannot be started, the others do its tasks with the same result.
+    try? WorkThread { self.work(thread: index, after: last) }.detach()
   }
 
   func stop() {
@@ -221,17 +212,5 @@ final class ThreadTeam: Sendable {
       ck_gate_wait(gate, count)
     }
     sleepers.subtract(1, ordering: .sequentiallyConsistent)
-  }
-
-  private final class Start {
-    let shared: ThreadTeam
-    let index: Int
-    /// The job before the first one that the thread takes part in.
-    let last: UInt64
-    init(shared: ThreadTeam, index: Int, last: UInt64) {
-      self.shared = shared
-      self.index = index
-      self.last = last
-    }
   }
 }

@@ -109,9 +109,6 @@ struct Window: Sendable, Hashable {
     [x, y, z].contains { $0.padBegin > 0 || $0.reach > $0.input }
   }
 
-  /// The number of elements of an image with all the padding that windows touch; `nil` on overflow.
-  var paddedCount: Int? { [z.reach, y.reach, x.reach].elementCount }
-
   var c: ck_window {
     ck_window(
       input: (z.input, y.input, x.input), output: (z.output, y.output, x.output),

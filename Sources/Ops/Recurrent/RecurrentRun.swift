@@ -12,14 +12,15 @@ struct RecurrentRun<T: GateValue> {
   /// Steps of the longest sequence; in training, of X.
   let steps: Int
 
-  private let x: UnsafePointer<T>
+  /// X in the type of the computation.
+  let x: UnsafePointer<T>
   private let lengths: UnsafePointer<Int32>?
   private let parameters: UnsafePointer<T>
   /// In training, where the gates and states of every step stay.
-  private let reserve: (memory: Values, layout: RecurrentReserve)?
+  let reserve: (memory: Values, layout: RecurrentReserve)?
 
-  private var sizes: RecurrentSizes { layer.sizes }
-  private var padded: Int { layer.layout.padded }
+  var sizes: RecurrentSizes { layer.sizes }
+  var padded: Int { layer.layout.padded }
 
   /// - Parameter steps: `nil` for the number that `begin` has stored in the scratch memory
   init(_ layer: RecurrentLayer<T>, _ buffers: Buffers, steps: Int? = nil) {
@@ -43,7 +44,7 @@ struct RecurrentRun<T: GateValue> {
   private func values(_ offset: Int) -> Values {
     (buffers.scratch + offset).assumingMemoryBound(to: T.self)
   }
-  private func integers(_ offset: Int) -> UnsafeMutablePointer<Int32> {
+  func integers(_ offset: Int) -> UnsafeMutablePointer<Int32> {
     (buffers.scratch + offset).assumingMemoryBound(to: Int32.self)
   }
   private func input(_ index: Int) -> UnsafeRawPointer {
@@ -59,17 +60,18 @@ struct RecurrentRun<T: GateValue> {
       canSpin: buffers.pool.canSpin)
   }
 
-  private func length(_ row: Int) -> Int { lengths.map { Int($0[row]) } ?? steps }
+  /// The steps of a sequence.
+  func length(_ row: Int) -> Int { lengths.map { Int($0[row]) } ?? steps }
 
   /// The step of X that a direction reaches. In reverse, a sequence that ends before it has not
   /// begun yet: its state is still the initial one.
-  private func time(_ step: Int, _ direction: Int) -> Int {
+  func time(_ step: Int, _ direction: Int) -> Int {
     layer.reversed[direction] ? steps - 1 - step : step
   }
 
   /// The gates and states of a step: in the reserve, or where two hidden states take turns, the
   /// cell state is updated in place, and sums are kept for the steps computed ahead.
-  private func memory(_ step: Int, _ direction: Int, firstUnit: Int = 0) -> StepMemory<T> {
+  func memory(_ step: Int, _ direction: Int, firstUnit: Int = 0) -> StepMemory<T> {
     if let reserve {
       return reserve.layout.memory(reserve.memory, step, direction, firstUnit: firstUnit)
     }
@@ -196,12 +198,13 @@ struct RecurrentRun<T: GateValue> {
     }
   }
 
-  private func parameters(_ direction: Int) -> RecurrentParameters<T> {
+  func parameters(_ direction: Int) -> RecurrentParameters<T> {
     RecurrentParameters(
       layout: layer.layout, values: parameters + direction * layer.layout.count)
   }
 
-  private func table(_ tile: RecurrentTiling.Tile) -> UnsafeMutablePointer<ck_row> {
+  /// Scratch memory of a tile for the rows of a product.
+  func table(_ tile: RecurrentTiling.Tile) -> UnsafeMutablePointer<ck_row> {
     (buffers.scratch + layer.memory.table).assumingMemoryBound(to: ck_row.self)
       + tile.index * layer.memory.tableCount
   }
@@ -235,78 +238,6 @@ struct RecurrentRun<T: GateValue> {
         at.nextCell(row).update(from: at.previousCell(row), count: count)
       }
       if layer.cell.shape.hasExtraRows { at.extra(row).clear(count) }
-    }
-  }
-
-  // MARK: The input's part of the sums
-
-  /// Computes the input's part of the sums where it has not been computed with an earlier step: for
-  /// some steps ahead, or for all steps where their gates stay in the reserve, so that the recurrent
-  /// weights need not share the cache.
-  private func project(_ step: Int, _ tile: RecurrentTiling.Tile) {
-    let ahead = layer.memory.ahead
-    if reserve == nil {
-      if step % ahead == 0 { project(steps: step..<min(step + ahead, steps), tile) }
-    } else if step == 0 {
-      for first in stride(from: 0, to: steps, by: ahead) {
-        project(steps: first..<min(first + ahead, steps), tile)
-      }
-    }
-  }
-
-  /// `Xt · Wᵀ` and, unless the cell adds them, the biases.
-  private func project(steps: Range<Int>, _ tile: RecurrentTiling.Tile) {
-    let parameters = parameters(tile.direction)
-    let layout = layer.layout.input
-    let table = table(tile)
-    let (first, count) = (tile.units.lowerBound, tile.units.count)
-    let packed = parameters.input + layout.offset(first)
-    let ones = layer.memory.ones.flatMap { OneHotRows(integers($0)) }
-    var rows = 0
-    for step in steps {
-      let time = time(step, tile.direction)
-      let at = memory(step, tile.direction, firstUnit: first)
-      for row in tile.rows where time < length(row) {
-        let target = at.gate(0, Int32(truncatingIfNeeded: row))
-        for gate in 0..<layout.gates {
-          let sums = target + gate * padded
-          if reserve == nil {
-            sums.update(from: parameters.bias + gate * padded + first, count: count)
-          } else {
-            sums.clear(count)
-          }
-        }
-        let place = sizes.inputRow(time, row)
-        if let ones {
-          guard let column = ones[place] else { continue }
-          layout.pick(column, packed, units: count, stride: padded, target)
-        } else {
-          table[rows] = ck_row(x: x + place * sizes.input, y: target)
-          rows += 1
-        }
-      }
-    }
-    if ones == nil {
-      layout.multiply(
-        packed, units: count, stride: padded, UnsafeBufferPointer(start: table, count: rows),
-        backwards: false)
-    }
-    if reserve != nil { clearPadding(steps, tile) }
-  }
-
-  /// Sets the sums of units that pad the hidden size to 0 for the backward pass. Infinity in X times
-  /// their weights, which are 0, is not.
-  private func clearPadding(_ steps: Range<Int>, _ tile: RecurrentTiling.Tile) {
-    let real = max(tile.units.lowerBound, min(tile.units.upperBound, sizes.hidden))
-    let padding = tile.units.upperBound - real
-    guard padding > 0 else { return }
-    for step in steps {
-      let at = memory(step, tile.direction, firstUnit: real)
-      for row in tile.rows {
-        for gate in 0..<layer.layout.gates {
-          at.gate(gate, Int32(truncatingIfNeeded: row)).clear(padding)
-        }
-      }
     }
   }
 }

@@ -44,9 +44,8 @@ struct WeightSums<T: GateValue>: Sendable {
   private let sources: [Source]
   private let gradients: Int
   private let zeros: Int
-  /// Where the ones of one-hot rows of X are noted, and the sums of dW for such rows, `[directions,
-  /// gates, input, hidden]`; `nil` where X is not looked at.
-  private let ones: (columns: Int, sums: Int)?
+  /// The sums of dW for one-hot rows of X; `nil` where X is not looked at.
+  private let picked: PickedSums<T>?
   private let lanes: Int
   /// Where the packed gradients of a task's units begin.
   private let offsets: [Int]
@@ -106,25 +105,13 @@ struct WeightSums<T: GateValue>: Sendable {
     self.sources = sources
     gradients = parts.reserve(threads, Self.units, largest, bytes: value)
     zeros = parts.reserve(sizes.input, bytes: value)
-    if wanted.dW, !hasLengths, OneHotRows.areLikely(width: sizes.input) {
-      let rows = Int.work(sizes.steps, sizes.batch)
-      ones = (
-        parts.reserve(OneHotRows.memory(rows: rows), bytes: MemoryLayout<Int32>.stride),
-        parts.reserve(directions, gates, sizes.input, sizes.hidden, bytes: value)
-      )
-    } else {
-      ones = nil
-    }
+    picked =
+      wanted.dW && !hasLengths && OneHotRows.areLikely(width: sizes.input)
+      ? PickedSums(sizes, gates: gates, &parts) : nil
   }
 
   private func values(_ buffers: Buffers, _ offset: Int) -> Values {
     (buffers.scratch + offset).assumingMemoryBound(to: T.self)
-  }
-
-  private func oneHotRows(_ buffers: Buffers) -> OneHotRows? {
-    ones.flatMap {
-      OneHotRows((buffers.scratch + $0.columns).assumingMemoryBound(to: Int32.self))
-    }
   }
 
   // MARK: Packing
@@ -144,7 +131,7 @@ struct WeightSums<T: GateValue>: Sendable {
         block -= source.blocks
         continue
       }
-      if source.states == nil, oneHotRows(buffers) != nil { return }
+      if source.states == nil, picked?.rows(buffers) != nil { return }
       let column = block * Source.block
       let count = min(Source.block, source.columns - column)
       let packed = values(buffers, source.packed) + direction * most * source.stride
@@ -180,11 +167,7 @@ struct WeightSums<T: GateValue>: Sendable {
   /// Prepares the rows that stand for those of X past the ends of sequences, and looks for one-hot rows.
   func begin(_ buffers: Buffers) {
     values(buffers, zeros).clear(sizes.input)
-    if let ones {
-      OneHotRows.find(
-        buffers.input(0, as: T.self), rows: sizes.steps * sizes.batch, width: sizes.input,
-        (buffers.scratch + ones.columns).assumingMemoryBound(to: Int32.self))
-    }
+    picked?.find(buffers)
   }
 
   // MARK: Products
@@ -207,15 +190,16 @@ struct WeightSums<T: GateValue>: Sendable {
     let count = min(Self.units, sizes.hidden - unit)
     let all = steps * sizes.batch
     let memory = values(buffers, gradients) + thread * Self.units * largest
-    let oneHot = slot < gates ? oneHotRows(buffers) : nil
+    let oneHot = slot < gates ? picked?.rows(buffers) : nil
     let sources = sources.filter {
       $0.slots.contains(slot) && ($0.states != nil || oneHot == nil)
     }
-    if let oneHot {
-      addPicked(
-        oneHot, buffers, direction, slot, unit, count,
-        own + (direction * most * slots + slot) * padded + unit,
-        first(direction) * sizes.batch, all, isFirst: isFirst)
+    if let picked, let oneHot {
+      let start = first(direction) * sizes.batch
+      picked.add(
+        oneHot, buffers, direction, slot, units: (unit, count),
+        own + (direction * most * slots + slot) * padded + unit, next: slots * padded,
+        rows: start..<start + all, isFirst: isFirst)
     }
     if isFirst {
       for source in sources {
@@ -245,27 +229,6 @@ struct WeightSums<T: GateValue>: Sendable {
     }
   }
 
-  /// Adds the gradients of a gate's units in all rows of a chunk to the sums of the columns that the
-  /// rows pick.
-  private func addPicked(
-    _ oneHot: OneHotRows, _ buffers: Buffers, _ direction: Int, _ gate: Int, _ unit: Int,
-    _ count: Int, _ gradients: UnsafePointer<T>, _ first: Int, _ rows: Int, isFirst: Bool
-  ) {
-    let sums = pickedSums(buffers, direction * gates + gate) + unit
-    if isFirst {
-      for column in 0..<sizes.input { (sums + column * sizes.hidden).clear(count) }
-    }
-    for row in 0..<rows {
-      let (step, own) = (first + row).quotientAndRemainder(dividingBy: sizes.batch)
-      guard let column = oneHot[sizes.inputRow(step, own)] else { continue }
-      (sums + column * sizes.hidden).add(gradients + row * slots * padded, count)
-    }
-  }
-
-  private func pickedSums(_ buffers: Buffers, _ gate: Int) -> Values {
-    values(buffers, ones?.sums ?? 0) + gate * sizes.input * sizes.hidden
-  }
-
   /// Where the sums of a slot's units from `unit` on lie.
   private func target(
     _ source: Source, _ buffers: Buffers, _ direction: Int, _ slot: Int, _ unit: Int,
@@ -286,12 +249,8 @@ struct WeightSums<T: GateValue>: Sendable {
     let gate = task % gates
     for source in sources where source.gate..<source.gate + source.slots.count ~= gate {
       guard let output = source.states == nil ? dW : dR else { continue }
-      if source.states == nil, oneHotRows(buffers) != nil {
-        let picked = pickedSums(buffers, task)
-        for unit in 0..<sizes.hidden {
-          let row = output + (task * sizes.hidden + unit) * source.columns
-          for column in 0..<source.columns { row[column] = picked[column * sizes.hidden + unit] }
-        }
+      if source.states == nil, let picked, picked.rows(buffers) != nil {
+        picked.copy(task, buffers, to: output)
         continue
       }
       guard let sums = source.sums else { continue }

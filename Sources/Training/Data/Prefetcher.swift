@@ -1,4 +1,4 @@
-import Glibc
+import ONNXFormat
 
 /// Makes the batches of a source in order and ahead of time, on a separate thread.
 ///
@@ -16,8 +16,8 @@ public final class Prefetcher: Sendable {
     public let batch: Batch
   }
 
-  private let queue: PrefetchQueue
-  private let thread: pthread_t?
+  private let queue: BoundedQueue<Item>
+  private let thread: WorkThread?
 
   /// Starts a thread that makes batches.
   /// - Parameters:
@@ -26,47 +26,31 @@ public final class Prefetcher: Sendable {
   ///   - depth: The number of finished batches that may wait.
   public init(_ source: any BatchSource, epochs: Range<Int>, from index: Int = 0, depth: Int = 2) {
     precondition(index >= 0 && depth > 0, "a prefetcher starts at a batch and holds at least one")
-    let queue = PrefetchQueue(depth: depth)
+    let queue = BoundedQueue<Item>(depth: depth)
     self.queue = queue
-    let work = ThreadWork {
-      var first = index
-      for epoch in epochs {
-        for index in first..<max(first, source.batchCount) {
-          if queue.isCancelled { return }
-          let result = Result {
-            Item(
-              epoch: epoch, index: index, batch: try source.batch(epoch: epoch, index: index))
+    do throws(ThreadError) {
+      thread = try WorkThread {
+        var first = index
+        do {
+          for epoch in epochs {
+            for index in first..<max(first, source.batchCount) {
+              let batch = try source.batch(epoch: epoch, index: index)
+              guard queue.put(Item(epoch: epoch, index: index, batch: batch)) else { return }
+            }
+            first = 0
           }
-          guard queue.put(result) else { return }
-        }
-        first = 0
+          queue.finish()
+        } catch { queue.finish(error) }
       }
-      queue.finish()
-    }
-    var thread = pthread_t()
-    let argument = Unmanaged.passRetained(work)
-    let status = pthread_create(
-      &thread, nil,
-      { argument in
-        if let argument {
-          Unmanaged<ThreadWork>.fromOpaque(argument).takeRetainedValue().body()
-        }
-        return nil
-      }, argument.toOpaque())
-    if status == 0 {
-      self.thread = thread
-    } else {
-      argument.release()
-      self.thread = nil
-      _ = queue.put(
-        .failure(
-          DataError("cannot start a thread for batches: \(String(cString: strerror(status)))")))
+    } catch {
+      thread = nil
+      queue.finish(DataError(error.description))
     }
   }
 
   deinit {
     queue.cancel()
-    if let thread { pthread_join(thread, nil) }
+    thread?.join()
   }
 
   /// Waits for the next batch.
@@ -76,69 +60,4 @@ public final class Prefetcher: Sendable {
 
   /// Stops the prefetcher. Waiting batches are dropped, and calls of `next()` return `nil`.
   public func cancel() { queue.cancel() }
-}
-
-/// What a thread does.
-final class ThreadWork: Sendable {
-  let body: @Sendable () -> Void
-  init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-}
-
-/// A bounded queue between two threads. The lock guards all of its state.
-private final class PrefetchQueue: @unchecked Sendable {
-  private let depth: Int
-  private var waiting: [Prefetcher.Item] = []
-  private var failure: (any Error)?
-  private var isFinished = false
-  private var wasCancelled = false
-  private let monitor = Monitor()
-
-  init(depth: Int) { self.depth = depth }
-
-  private func locked<R>(_ body: () throws -> R) rethrows -> R {
-    try monitor.locked {
-      defer { monitor.wakeAll() }
-      return try body()
-    }
-  }
-
-  var isCancelled: Bool { locked { wasCancelled } }
-
-  /// Waits for space and appends a batch.
-  /// - Returns: Whether more batches are wanted.
-  func put(_ result: Result<Prefetcher.Item, any Error>) -> Bool {
-    locked {
-      while waiting.count >= depth && !wasCancelled { monitor.wait() }
-      if wasCancelled { return false }
-      switch result {
-      case .success(let item):
-        waiting.append(item)
-        return true
-      case .failure(let error):
-        failure = error
-        return false
-      }
-    }
-  }
-
-  func finish() { locked { isFinished = true } }
-
-  func cancel() {
-    locked {
-      wasCancelled = true
-      waiting.removeAll()
-    }
-  }
-
-  func take() throws -> Prefetcher.Item? {
-    try locked {
-      while waiting.isEmpty && failure == nil && !isFinished && !wasCancelled {
-        monitor.wait()
-      }
-      if wasCancelled { return nil }
-      if !waiting.isEmpty { return waiting.removeFirst() }
-      if let failure { throw failure }
-      return nil
-    }
-  }
 }

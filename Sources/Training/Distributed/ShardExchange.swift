@@ -115,15 +115,12 @@ package final class ShardExchange: GradientExchange, @unchecked Sendable {
       while bucket.isCollecting && firstFailure == nil { monitor.wait() }
       return bucket
     }
-    var pause = Pause()
-    while true {
-      let isComplete = try monitor.locked { () throws(OperatorError) -> Bool in
+    try Pause.until { () throws(OperatorError) in
+      try monitor.locked { () throws(OperatorError) in
         advance()
         if let firstFailure { throw .invalid(firstFailure.description) }
         return bucket.isComplete
       }
-      if isComplete { break }
-      pause.next()
     }
     bucket.sum(places[slot].position).withUnsafeBytes { result.copyMemory(from: $0) }
   }
@@ -132,9 +129,8 @@ package final class ShardExchange: GradientExchange, @unchecked Sendable {
   /// - Returns: The sum of each slot, with the same bits on all ranks.
   /// - Throws: The first error of the step.
   package func finish() throws(TrainingError) -> [Tensor] {
-    var pause = Pause()
-    while true {
-      let isComplete = try monitor.locked { () throws(TrainingError) -> Bool in
+    try Pause.until { () throws(TrainingError) in
+      try monitor.locked { () throws(TrainingError) in
         advance()
         if let firstFailure { throw firstFailure }
         if let slot = places.firstIndex(where: { buckets[$0.bucket].isCollecting }) {
@@ -142,8 +138,6 @@ package final class ShardExchange: GradientExchange, @unchecked Sendable {
         }
         return buckets.allSatisfy(\.isComplete)
       }
-      if isComplete { break }
-      pause.next()
     }
     return places.map { buckets[$0.bucket].sum($0.position) }
   }
@@ -187,13 +181,13 @@ package final class ShardExchange: GradientExchange, @unchecked Sendable {
 }
 
 /// The pauses of a thread that waits for other ranks: at first it only yields, then it sleeps.
-package struct Pause {
-  private var count = 0
-
-  package init() {}
-
-  package mutating func next() {
-    count += 1
-    if count < 1000 { sched_yield() } else { usleep(50) }
+package enum Pause {
+  /// Asks again and again, with pauses, until a condition holds.
+  package static func until<E: Error>(_ holds: () throws(E) -> Bool) throws(E) {
+    var count = 0
+    while try !holds() {
+      count += 1
+      if count < 1000 { sched_yield() } else { usleep(50) }
+    }
   }
 }

@@ -102,7 +102,9 @@ final class ShardedStep: TrainingStep {
     exchange.begin()
     do throws(TrainingError) {
       try compute(runs, isLast: isLast, profile)
+      let computed = ContinuousClock.now
       let sums = try exchange.finish()
+      let summed = ContinuousClock.now
       let summary = try ShardSummary(sums[sums.count - 1])
       var inputs = summary.divisors
       for (name, sum) in zip(update.model.sums, sums.dropFirst(shard.waiting.count)) {
@@ -113,8 +115,9 @@ final class ShardedStep: TrainingStep {
         try update.session.run(
           inputs, state: state, carried: update.model.carried, seed: options.seed, profile: profile)
       }
-      let result = summary.result(
+      var result = summary.result(
         shard.step.values, gradientNorm: outputs[update.model.norm]?.number ?? 0)
+      result.shardTimes = ShardTimes(waiting: summed - computed, update: .now - summed)
       guard result.loss.isFinite, result.gradientNorm.isFinite else {
         state.undo()
         var node = try firstNotFinite(runs, before)

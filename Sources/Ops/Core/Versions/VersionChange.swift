@@ -248,13 +248,6 @@ extension VersionChange {
     while node.inputs.last == "" { node.inputs.removeLast() }
   }
 
-  package mutating func forbidInputs(_ range: PartialRangeFrom<Int>) throws(OperatorError) {
-    for index in node.inputs.indices where range.contains(index) && has(index) {
-      throw .input(index, "that version has no such input")
-    }
-    node.inputs = Array(node.inputs.prefix(range.lowerBound))
-  }
-
   package mutating func forbidOutputs(_ range: PartialRangeFrom<Int>) throws(OperatorError) {
     for index in node.outputs.indices where range.contains(index) && hasOutput(index) {
       if !context.isUsed(node.outputs[index]) { continue }

@@ -83,12 +83,6 @@ extension VersionStep {
       down: { change throws(OperatorError) in try change.integersToAttribute(attribute, input) })
   }
 
-  /// The version added the inputs from `first` on.
-  package static func addedInputs(_ version: Int, from first: Int) -> VersionStep {
-    VersionStep(
-      version, down: { change throws(OperatorError) in try change.forbidInputs(first...) })
-  }
-
   /// The version added the outputs from `first` on.
   package static func addedOutputs(_ version: Int, from first: Int) -> VersionStep {
     VersionStep(

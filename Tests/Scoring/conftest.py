@@ -1,0 +1,7 @@
+import pytest
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An empty folder."""
+    return tmp_path
