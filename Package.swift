@@ -22,6 +22,7 @@ let package = Package(
     .library(name: "ONNXAudio", targets: ["ONNXAudio"]),
     .library(name: "ONNXExplain", targets: ["ONNXExplain", "ONNXOps"]),
     .library(name: "ONNXDistributed", targets: ["ONNXDistributed"]),
+    .library(name: "ONNXScoring", targets: ["ONNXScoring"]),
     .library(name: "ONNXC", type: .dynamic, targets: ["ONNXC"]),
     .executable(name: "onnx-run", targets: ["onnx-run"]),
     .executable(name: "onnx-train", targets: ["onnx-train"]),
@@ -222,7 +223,8 @@ let package = Package(
     .target(name: "TestRanks", dependencies: ["ONNX", "TestThreads"], path: "Tests/Ranks"),
     // Every reader of files, as tools/fuzz and FuzzTests call it.
     .target(
-      name: "Readers", dependencies: ["ONNX", "ONNXAudio", "ONNXConversion", "ONNXImages"],
+      name: "Readers",
+      dependencies: ["ONNX", "ONNXAudio", "ONNXConversion", "ONNXImages", "ONNXScoring"],
       path: "Tests/Readers"),
     .testTarget(name: "FuzzTests", dependencies: ["Readers"]),
     // What a program that imports ONNX uses: tensors and sessions.

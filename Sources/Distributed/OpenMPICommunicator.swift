@@ -18,10 +18,12 @@ public final class OpenMPICommunicator: Communicator {
   private let lock = Mutex(())
 
   /// Joins the processes that `mpirun` has started.
-  /// - Parameter tool: The name of the program, with which error messages begin.
+  /// - Parameters:
+  ///   - tool: The name of the program, with which error messages begin.
+  ///   - advice: What to do when a rank has died, with which that message ends.
   /// - Throws: `TrainingError.rank` if Open MPI is not installed, the process was not started by
   ///   `mpirun`, or the processes cannot reach each other.
-  public init(tool: String) throws(TrainingError) {
+  public init(tool: String, advice: String) throws(TrainingError) {
     if let problem = cm_open() { throw .rank(String(cString: problem)) }
     guard
       ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK"].contains(where: { (name: String) in getenv(name) != nil
@@ -42,7 +44,7 @@ public final class OpenMPICommunicator: Communicator {
     guard code == 0 else { throw .openMPI(code) }
     self.rank = Int(rank)
     self.size = Int(size)
-    watch = RankWatch(rank: self.rank, size: self.size, tool: tool)
+    watch = RankWatch(rank: self.rank, size: self.size, tool: tool, advice: advice)
     var addresses: [UInt8] = []
     if rank == 0 { addresses = try watch.listen() }
     try watch.connect(gather(addresses)[0])

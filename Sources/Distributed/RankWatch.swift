@@ -27,6 +27,8 @@ final class RankWatch: Sendable {
   private let rank: Int
   private let size: Int
   private let tool: String
+  /// What to do when a rank has died, in words.
+  private let advice: String
   private let listener = Mutex<Socket?>(nil)
   private let token = Mutex<[UInt8]>([])
   private let peers = Mutex<[Int: Peer]>([:])
@@ -38,10 +40,11 @@ final class RankWatch: Sendable {
     var message: [UInt8]?
   }
 
-  init(rank: Int, size: Int, tool: String) {
+  init(rank: Int, size: Int, tool: String, advice: String) {
     self.rank = rank
     self.size = size
     self.tool = tool
+    self.advice = advice
   }
 
   // MARK: Connections
@@ -184,9 +187,7 @@ final class RankWatch: Sendable {
       usleep(300_000)
       _exit(1)
     }
-    end(
-      "\(tool): rank \(other) \(what), so all ranks end; "
-        + "the same command with --resume goes on from the last checkpoint")
+    end("\(tool): rank \(other) \(what), so all ranks end; \(advice)")
   }
 
   // MARK: Ending

@@ -11,6 +11,8 @@ final class ArrayReader: TableReader {
   private let archive: NPZArchive
   private var arrays: [Int: Tensor] = [:]
   private var part = 0..<0
+  /// For each input, the shape of its rows, where it does not follow from the number of elements.
+  private var shapes: [[Int]?] = []
 
   init(_ path: String, _ inputs: [RowInput], memoryLimit: Int) throws {
     self.path = path
@@ -54,20 +56,21 @@ final class ArrayReader: TableReader {
     }
     for (input, columns) in zip(inputs, plan.inputs) {
       guard let array = arrays[columns[0]] else { continue }
-      let inner = array.shape.dropFirst()
+      let inner = Array(array.shape.dropFirst())
       let fits =
         inner.count == input.sizes.count
         && zip(inner, input.sizes).allSatisfy { $1 == nil || $0 == $1 }
       guard fits || input.shape(of: inner.reduce(1, *)) != nil else {
         throw Failure(
           "\(path): array \(self.columns[columns[0]].quoted) has rows of shape "
-            + "\(Shape(Array(inner))), the input \(input.name.quoted) is \(input.description)")
+            + "\(Shape(inner)), the input \(input.name.quoted) is \(input.description)")
       }
       guard canConvert(array.elementType, to: input.elementType) else {
         throw Failure(
           "\(path): array \(self.columns[columns[0]].quoted) holds \(array.elementType), the input "
             + "\(input.name.quoted) is \(input.description)")
       }
+      shapes.append(fits ? inner : nil)
     }
   }
 
@@ -75,10 +78,9 @@ final class ArrayReader: TableReader {
     let count = min(limit, part.upperBound - position)
     guard count > 0 else { return nil }
     defer { position += count }
-    let values = try zip(inputs, plan.inputs).map { input, columns in
+    let values = try zip(shapes, plan.inputs).map { shape, columns in
       guard let array = arrays[columns[0]] else { throw Failure("\(path): an array is missing") }
-      let inner = Array(array.shape.dropFirst())
-      let width = inner.reduce(1, *)
+      let width = array.shape.dropFirst().reduce(1, *)
       let storage: RowValues.Storage
       if array.elementType == .string {
         let all = array.elements(as: String.self)
@@ -89,8 +91,7 @@ final class ArrayReader: TableReader {
           owner: array.storage)
       }
       return RowValues(
-        storage: storage, layout: .uniform(width),
-        shape: inner.count == input.sizes.count ? inner : nil, elementType: array.elementType)
+        storage: storage, layout: .uniform(width), shape: shape, elementType: array.elementType)
     }
     let kept = try plan.kept.compactMap { try arrays[$0]?.rows(position..<position + count) }
     return Block(count: count, inputs: values, kept: .tensors(kept))

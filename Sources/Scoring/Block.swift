@@ -109,8 +109,6 @@ struct ElementBuffer {
 
   init(_ type: ElementType) { self.type = type }
 
-  var byteCount: Int { type == .string ? strings.count * 64 : bytes.count }
-
   /// The number of elements of the row that is not ended.
   var open: Int { count - ((starts.last ?? 0) + (counts.last ?? 0)) }
 

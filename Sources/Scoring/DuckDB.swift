@@ -106,8 +106,13 @@ final class DuckConnection {
 /// DuckDB's message in one line, without the hints that follow it.
 func duckFailure(_ message: UnsafePointer<CChar>?) -> Failure {
   guard let message else { return Failure("DuckDB failed without a message") }
-  let lines = String(cString: message).split(separator: "\n")
-  return Failure(lines.first.map(String.init) ?? "DuckDB failed without a message")
+  let text = String(cString: message)
+  guard let line = text.split(separator: "\n").first else {
+    return Failure("DuckDB failed without a message")
+  }
+  return Failure(
+    line.hasPrefix("Out of Memory")
+      ? "\(line); row groups and --part-rows of fewer rows take less" : String(line))
 }
 
 /// The rows of a query.
@@ -165,17 +170,38 @@ final class DuckChunk {
 }
 
 /// A name in a query.
-func quotedName(_ name: String) -> String {
-  "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
-    + "\""
+func quotedName(_ name: String) -> String { name.quoted(with: "\"") }
+
+extension String {
+  /// The text between quotes, which are doubled in it. A quote before a combining mark is one as well.
+  func quoted(with quote: Unicode.Scalar) -> String {
+    var text = String.UnicodeScalarView([quote])
+    for scalar in unicodeScalars {
+      if scalar == quote { text.append(quote) }
+      text.append(scalar)
+    }
+    text.append(quote)
+    return String(text)
+  }
 }
 
 /// A path as `read_parquet` takes it for itself: absolute, and with the characters of patterns in
 /// brackets.
 func literalPath(_ path: String) throws(Failure) -> String {
+  var text = ""
+  for scalar in try realPath(path).unicodeScalars {
+    if "*?[".unicodeScalars.contains(scalar) {
+      text += "[\(scalar)]"
+    } else {
+      text.unicodeScalars.append(scalar)
+    }
+  }
+  return text
+}
+
+/// The absolute path without links.
+func realPath(_ path: String) throws(Failure) -> String {
   guard let real = realpath(path, nil) else { throw systemFailure(path) }
   defer { free(real) }
-  return String(cString: real).reduce(into: "") { text, character in
-    text += "*?[".contains(character) ? "[\(character)]" : String(character)
-  }
+  return String(cString: real)
 }

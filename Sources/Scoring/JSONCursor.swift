@@ -54,12 +54,17 @@ struct JSONCursor {
         isPlain = false
         position += 1
       }
+      guard byte >= 0x20 else { throw error("a text without control characters") }
       position += 1
     }
     guard current != nil else { throw error("a closing quote") }
+    let body = bytes[start..<position]
     position += 1
-    let body = bytes[start..<position - 1]
-    return isPlain ? String(decoding: body, as: UTF8.self) : try unescaped(Array(body))
+    guard let text = String(validating: body, as: UTF8.self) else {
+      position = start
+      throw error("text in UTF-8")
+    }
+    return isPlain ? text : try unescaped(Array(body))
   }
 
   private func unescaped(_ body: [UInt8]) throws -> String {
@@ -134,9 +139,12 @@ struct JSONCursor {
       let start = position
       let word = try word()
       let text = String(decoding: word, as: UTF8.self)
+      // Names such as "inf" and hexadecimal numbers are none in JSON.
+      let isNumber =
+        word[0] != UInt8(ascii: "+") && word.allSatisfy { $0 < 0x40 || $0 | 0x20 == 0x65 }
+        && Double(text) != nil
       guard
-        ["true", "false", "null", "NaN", "Infinity", "-Infinity"].contains(text)
-          || Double(text) != nil
+        isNumber || ["true", "false", "null", "NaN", "Infinity", "-Infinity"].contains(text)
       else {
         position = start
         throw error("a value")

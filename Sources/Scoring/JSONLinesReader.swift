@@ -19,6 +19,7 @@ final class JSONLinesReader: TableReader {
     self.inputs = inputs
     source = try RecordSource(path, hasQuotes: false)
     first = try source.next()
+    isEmpty = first == nil
     var names: [String] = []
     if let first {
       do {
@@ -33,6 +34,7 @@ final class JSONLinesReader: TableReader {
   }
 
   var allowsUnnamed: Bool { true }
+  let isEmpty: Bool
 
   private func usePlan() {
     uses = [:]
@@ -63,9 +65,11 @@ final class JSONLinesReader: TableReader {
     var buffers = inputs.map { ElementBuffer($0.elementType) }
     var kept = [[String]](repeating: [], count: plan.kept.count)
     var count = 0
-    while count < limit, position < part.upperBound,
-      buffers.reduce(0, { $0 + $1.byteCount }) < blockBytes, let record = try advance()
+    var bytes = 0
+    while count < limit, position < part.upperBound, bytes < blockBytes,
+      let record = try advance()
     {
+      bytes += record.count
       position += 1
       count += 1
       do { try read(record, &buffers, &kept) } catch {

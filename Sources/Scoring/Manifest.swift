@@ -2,85 +2,96 @@ import Glibc
 import ONNXFormat
 import ONNXSupport
 
-/// The list of the parts that a folder of results has, `manifest.txt`, by which a run resumes.
+/// The list of the parts that a folder of results has, `_manifest.txt`, by which a run resumes.
 ///
-/// `input STEM SIZE TIME PATH` precedes the first part of a file, `part NAME ROWS BYTES` states a whole
-/// part, `done STEM PARTS` a whole file. A part is whole if its file has as many bytes. The lock on the
-/// file keeps other runs away.
+/// A part is whole if its file has as many bytes as the list states. The lock on the list keeps other
+/// runs away. Spark, Dask and Arrow, which read all files of a folder, pass over names with `_` in front.
 ///
-/// `@unchecked Sendable`: the threads use it one after the other, except for `parts`, which only the
-/// reader reads and nobody changes after `init`.
+/// `@unchecked Sendable`: the threads use it one after the other, except for `list` and `inputs`, which
+/// nobody changes after `begin`.
 final class Manifest: @unchecked Sendable {
   private let folder: String
   private let path: String
   private let descriptor: Int32
-  private var parts: [String: (rows: Int, bytes: Int)] = [:]
-  private var done: [String: Int] = [:]
+  private let list: PartList
   private var inputs: [String: String] = [:]
-  private var known: Set<String> = []
 
   /// - Parameters:
+  ///   - given: what is scored, none of which may be a part of the results
   ///   - settings: lines on the model and options, which must be the same in all runs
   ///   - overwrite: whether results of other settings are removed
-  init(_ folder: String, settings: [String], overwrite: Bool) throws(Failure) {
+  init(
+    _ folder: String, _ given: [ScoreInput], settings: [String], overwrite: Bool
+  ) throws(Failure) {
     self.folder = folder
     try makeFolder(folder)
-    path = "\(folder)/manifest.txt"
+    path = "\(folder)/_manifest.txt"
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
     guard descriptor >= 0 else { throw systemFailure(path) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      guard errno == EWOULDBLOCK else { throw systemFailure(path) }
       throw Failure("\(folder): another run is writing to this folder")
     }
-    let text = try readText(path, limit: 1 << 30)
-    // The last line of a killed run may be cut.
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(
-      String.init)
-    let head = ["onnx-run score 1"] + settings + [""]
-    if overwrite {
-      for line in lines {
-        let words = line.split(separator: " ")
-        if words.first == "part", words.count == 4, !words[1].contains("/") {
-          unlink("\(folder)/\(words[1])")
-        }
-      }
-    } else {
-      for (line, now) in zip(lines, head) where line != now {
-        throw Failure(
-          "\(folder): its results are of other settings: \(line.quoted), now \(now.quoted); "
-            + "--overwrite replaces them")
-      }
-    }
-    guard !overwrite, lines.count >= head.count else {
-      guard ftruncate(descriptor, 0) == 0 else { throw systemFailure(path) }
-      try append(head.joined(separator: "\n"))
+    do {
+      list = try PartList(
+        Self.contents(descriptor, path), settings: settings, overwrite: overwrite)
+    } catch { throw Failure("\(error)".hasPrefix(path) ? "\(error)" : "\(path): \(error)") }
+    if !overwrite && list.isOfSettings {
+      inputs = list.inputs
+      guard ftruncate(descriptor, off_t(list.byteCount)) == 0 else { throw systemFailure(path) }
       return
     }
-    // What follows the last whole line is removed.
-    let whole = lines.reduce(0) { $0 + $1.utf8.count + 1 }
-    guard ftruncate(descriptor, whole) == 0 else { throw systemFailure(path) }
-    for line in lines.dropFirst(head.count) {
-      let words = line.split(separator: " ", maxSplits: 4).map(String.init)
-      switch (words.first, words.count) {
-      case ("part", 4):
-        if let rows = Int(words[2]), let bytes = Int(words[3]) { parts[words[1]] = (rows, bytes) }
-      case ("done", 3): done[words[1]] = Int(words[2])
-      case ("input", 5): inputs[words[1]] = words.dropFirst(2).joined(separator: " ")
-      default: throw Failure("\(path): expected a list of parts, found \(line.quoted)")
-      }
-    }
+    let old = try entries(of: folder).filter { name in
+      list.inputs.keys.contains { ScoreInput.isPart(name, of: $0) }
+    }.map { "\(folder)/\($0)" }
+    try checkKeepsInputs(old, given.tables, unless: nil)
+    for part in old { unlink(part) }
+    guard ftruncate(descriptor, 0) == 0 else { throw systemFailure(path) }
+    try append(PartList.head(settings))
   }
 
   deinit { if descriptor >= 0 { close(descriptor) } }
 
-  private func append(_ line: String) throws(Failure) {
-    let bytes = Array((line + "\n").utf8)
-    guard lseek(descriptor, 0, SEEK_END) >= 0, write(descriptor, bytes, bytes.count) == bytes.count
-    else { throw systemFailure(path) }
+  private static func contents(
+    _ descriptor: Int32, _ path: String
+  ) throws(Failure) -> [UInt8] {
+    let size = lseek(descriptor, 0, SEEK_END)
+    guard size >= 0 else { throw systemFailure(path) }
+    guard size <= 1 << 30 else {
+      throw Failure("\(path): the file is larger than \(1 << 30) bytes")
+    }
+    var bytes = [UInt8](repeating: 0, count: size)
+    var filled = 0
+    while filled < size {
+      let count = bytes.withUnsafeMutableBytes {
+        pread(descriptor, $0.baseAddress.map { $0 + filled }, size - filled, filled)
+      }
+      guard count > 0 || count < 0 && errno == EINTR else { throw systemFailure(path) }
+      filled += max(count, 0)
+    }
+    return bytes
+  }
+
+  private func append(_ text: String) throws(Failure) {
+    var bytes = Array(text.utf8)[...]
+    guard lseek(descriptor, 0, SEEK_END) >= 0 else { throw systemFailure(path) }
+    while !bytes.isEmpty {
+      let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+      guard count >= 0 || errno == EINTR else { throw systemFailure(path) }
+      bytes = bytes.dropFirst(max(count, 0))
+    }
   }
 
   /// Checks that the parts of a file are of its present contents.
-  /// - Throws: `Failure` for a file that has changed since, or another one of its name
+  /// - Throws: `Failure` for a file that has changed since, another one of its name, or a part
   func begin(_ input: ScoreInput) throws(Failure) {
+    let name = input.path.split(separator: "/").last.map(String.init) ?? input.path
+    let part = "\(folder)/\(name)"
+    if list.parts[name] != nil, fileExists(part),
+      try FileIdentity(part) == FileIdentity(input.path)
+    {
+      throw Failure("\(input.path): expected rows to score, found a part of the results")
+    }
     let identity = try input.identity
     if let known = inputs[input.stem] {
       guard known == identity else {
@@ -90,27 +101,37 @@ final class Manifest: @unchecked Sendable {
       }
     } else {
       inputs[input.stem] = identity
-      try append("input \(input.stem) \(identity)")
+      try append("input \(input.stem) \(identity)\n")
+    }
+  }
+
+  /// Checks before a part is written that its file has not changed while it was read.
+  func check(_ input: ScoreInput) throws(Failure) {
+    if input.form == .pictures { return }
+    let identity = try input.identity
+    guard identity == inputs[input.stem] else {
+      throw Failure("\(input.path): it changed while it was read")
     }
   }
 
   /// The number of parts of a file, if it is known.
-  func partCount(_ stem: String) -> Int? { done[stem] }
+  func partCount(_ stem: String) -> Int? { list.done[stem] }
 
   /// The rows of a part that is whole; `nil` if it has to be written.
   func wholePart(_ name: String) -> Int? {
-    guard let part = parts[name], let size = try? fileSize("\(folder)/\(name)"), size == part.bytes
+    guard let part = list.parts[name], let size = try? fileSize("\(folder)/\(name)"),
+      size == part.bytes
     else { return nil }
     return part.rows
   }
 
   /// Records that a part is whole.
   func add(_ name: String, rows: Int) throws(Failure) {
-    try append("part \(name) \(rows) \(fileSize("\(folder)/\(name)"))")
+    try append("part \(name) \(rows) \(fileSize("\(folder)/\(name)"))\n")
   }
 
   /// Records that a file is whole.
   func finish(_ stem: String, parts: Int) throws(Failure) {
-    if done[stem] != parts { try append("done \(stem) \(parts)") }
+    if list.done[stem] != parts { try append("done \(stem) \(parts)\n") }
   }
 }

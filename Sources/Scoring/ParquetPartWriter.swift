@@ -13,15 +13,25 @@ final class ParquetPartWriter: PartWriter {
   private let connection: DuckConnection
   private var appender: DuckHandle = nil
   private var types: [DuckHandle] = []
-  private var shapes: [Int] = []
+  private var ranks: [Int] = []
   private static let chunkRows = 2048
 
-  init(_ path: String, _ part: Scorer.Part, outputs: [String], _ database: DuckDB) throws {
-    self.path = path
-    temporary = "\(path).tmp"
+  init(
+    _ folder: String, _ part: Scorer.Part, outputs: [String], _ database: DuckDB
+  ) throws {
+    path = "\(folder)/\(part.name)"
+    // DuckDB would take a path that begins with "~" or "s3:" for another place.
+    temporary = "\(try realPath(folder))/\(part.name).tmp"
     self.part = part
     self.outputs = outputs
     connection = try database.connect()
+    // DuckDB would give another column a name that differs in its case only.
+    var seen = Set(part.kept.map { $0.lowercased() })
+    if let name = outputs.first(where: { !seen.insert($0.lowercased()).inserted }) {
+      throw Failure(
+        "\(path): two columns would be named \(name.quoted), but for upper and lower case; --keep names "
+          + "the columns to carry over, --value the outputs")
+    }
   }
 
   deinit {
@@ -41,12 +51,15 @@ final class ParquetPartWriter: PartWriter {
       }
       types.append(type)
     }
-    shapes = tensors.map(\.shape.count)
+    ranks = tensors.map(\.shape.count)
     let columns = zip(outputs, tensors).map { name, tensor in
       "\(quotedName(name)) \(tensor.elementType.duckType.name)"
         + String(repeating: "[]", count: tensor.shape.count - 1)
     }
-    try connection.run("CREATE OR REPLACE TEMP TABLE results (\(columns.joined(separator: ", ")))")
+    do {
+      try connection.run(
+        "CREATE OR REPLACE TEMP TABLE results (\(columns.joined(separator: ", ")))")
+    } catch { throw Failure("\(path): \(error)") }
     guard cd_create_appender(connection.handle, "results", &appender) else {
       throw duckFailure(cd_appender_error(appender))
     }
@@ -63,6 +76,12 @@ final class ParquetPartWriter: PartWriter {
       }
     }
     if types.isEmpty { try create(tensors) }
+    if let index = tensors.indices.first(where: { tensors[$0].shape.count != ranks[$0] }) {
+      throw Failure(
+        "\(path): the output \(self.outputs[index].quoted) has rows of "
+          + "\(tensors[index].shape.count - 1) dimensions and had \(ranks[index] - 1) before; a column "
+          + "of a Parquet file needs as many, JSON lines do not")
+    }
     for start in stride(from: 0, to: rows.count, by: Self.chunkRows) {
       let count = min(Self.chunkRows, rows.count - start)
       var chunk = cd_create_chunk(&types, UInt64(types.count))
@@ -123,8 +142,6 @@ final class ParquetPartWriter: PartWriter {
     }
     cd_destroy_appender(&appender)
     appender = nil
-    let target = temporary.split(separator: "'", omittingEmptySubsequences: false)
-      .joined(separator: "''")
     let source =
       part.kept.isEmpty
       ? "results"
@@ -132,7 +149,7 @@ final class ParquetPartWriter: PartWriter {
         + "POSITIONAL JOIN results"
     do {
       try connection.run(
-        "COPY (SELECT * FROM \(source)) TO '\(target)' (FORMAT parquet)",
+        "COPY (SELECT * FROM \(source)) TO \(temporary.quoted(with: "'")) (FORMAT parquet)",
         part.kept.isEmpty
           ? []
           : [

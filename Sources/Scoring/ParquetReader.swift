@@ -106,13 +106,13 @@ final class ParquetReader: TableReader {
         )
       }
       return try RowValues(
-        storage: storage(vector, chunk, count: chunk.count, input.elementType), layout: .uniform(1),
-        elementType: input.elementType.duckType.memory)
+        storage: input.elementType == .string
+          ? .strings(texts(vector, 0..<chunk.count)) : .memory(data(vector), owner: chunk),
+        layout: .uniform(1), elementType: input.elementType.duckType.memory)
     }
-    guard let entries = cd_vector_data(vector)?.assumingMemoryBound(to: UInt64.self) else {
-      throw Failure("\(path): DuckDB has no data")
-    }
+    let entries = try data(vector).assumingMemoryBound(to: UInt64.self)
     var (starts, counts) = ([Int](), [Int]())
+    var strings: [String] = []
     let child = cd_list_child(vector)
     for row in 0..<chunk.count {
       let (start, count) = (Int(entries[2 * row]), Int(entries[2 * row + 1]))
@@ -120,29 +120,37 @@ final class ParquetReader: TableReader {
         throw Failure("\(place(row)): \(input.misfit(count))")
       }
       try checkValid(child, start..<start + count, row: row)
-      starts.append(start)
       counts.append(count)
+      guard input.elementType == .string else {
+        starts.append(start)
+        continue
+      }
+      // Elements of no list, such as those of rows before the part, may be nothing that can be read.
+      starts.append(strings.count)
+      strings += try texts(child, start..<start + count)
     }
     return try RowValues(
-      storage: storage(child, chunk, count: Int(cd_list_size(vector)), input.elementType),
+      storage: input.elementType == .string
+        ? .strings(strings) : .memory(data(child), owner: chunk),
       layout: .lists(starts: starts, counts: counts),
       elementType: input.elementType.duckType.memory)
   }
 
-  private func storage(
-    _ vector: DuckHandle, _ chunk: DuckChunk, count: Int, _ type: ElementType
-  ) throws -> RowValues.Storage {
+  private func data(_ vector: DuckHandle) throws(Failure) -> UnsafeRawPointer {
     guard let data = cd_vector_data(vector) else { throw Failure("\(path): DuckDB has no data") }
-    guard type == .string else { return .memory(UnsafeRawPointer(data), owner: chunk) }
+    return UnsafeRawPointer(data)
+  }
+
+  private func texts(_ vector: DuckHandle, _ range: Range<Int>) throws(Failure) -> [String] {
+    let data = try data(vector)
     // A text of up to 12 bytes is in its element of 16 bytes, of another the last 8 point to it.
-    return .strings(
-      (0..<count).map { index in
-        let element = UnsafeRawPointer(data) + 16 * index
-        let length = Int(element.load(as: UInt32.self))
-        let start =
-          length <= 12 ? element + 4 : element.load(fromByteOffset: 8, as: UnsafeRawPointer.self)
-        return String(decoding: UnsafeRawBufferPointer(start: start, count: length), as: UTF8.self)
-      })
+    return range.map { index in
+      let element = data + 16 * index
+      let length = Int(element.load(as: UInt32.self))
+      let start =
+        length <= 12 ? element + 4 : element.load(fromByteOffset: 8, as: UnsafeRawPointer.self)
+      return String(decoding: UnsafeRawBufferPointer(start: start, count: length), as: UTF8.self)
+    }
   }
 }
 

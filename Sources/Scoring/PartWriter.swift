@@ -41,9 +41,9 @@ private func texts(_ tensor: Tensor, json: Bool) throws -> [String] {
 extension String {
   /// The text as a cell of a CSV table (RFC 4180).
   fileprivate var asCSV: String {
-    utf8.contains { $0 == 0x22 || $0 == 0x2C || $0 == 0x0A || $0 == 0x0D }
+    utf8.contains { $0 == 0x22 || $0 == 0x2C || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }
       || utf8.first == 0x20 || utf8.last == 0x20
-      ? "\"" + reduce(into: "") { $0 += $1 == "\"" ? "\"\"" : String($1) } + "\"" : self
+      ? quoted(with: "\"") : self
   }
 }
 
@@ -99,10 +99,15 @@ final class CSVPartWriter: PartWriter {
       widths = found
       let names =
         keptNames
-        + zip(outputNames, outputs).flatMap { name, tensor in
-          tensor.shape.count == 1
-            ? [name] : (0..<tensor.rowSize).map { "\(name)_\($0)" }
+        + zip(outputNames, widths).flatMap { name, width in
+          width == 1 ? [name] : (0..<width).map { "\(name)_\($0)" }
         }
+      var seen: Set<String> = []
+      if let name = names.first(where: { !seen.insert($0).inserted }) {
+        throw Failure(
+          "\(path): two columns would be named \(name.quoted); --keep names the columns to carry "
+            + "over, --value the outputs")
+      }
       try output.add(names.map(\.asCSV).joined(separator: ",") + "\n")
     }
     if let index = found.indices.first(where: { found[$0] != widths[$0] }) {
@@ -119,7 +124,8 @@ final class CSVPartWriter: PartWriter {
         for cell in cells[index * width..<(index + 1) * width] { line += cell + "," }
       }
       if !line.isEmpty { line.removeLast() }
-      try output.add(line + "\n")
+      // Readers skip empty lines.
+      try output.add(line.isEmpty ? "\"\"\n" : line + "\n")
     }
   }
 

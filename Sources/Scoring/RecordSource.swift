@@ -14,6 +14,8 @@ final class RecordSource {
   private var isAtEnd = false
   /// The number of the line that the last record starts at.
   private(set) var line = 0
+  /// The separator of cells; until it is known, each of three.
+  var separator: UInt8?
   private var nextLine = 1
   /// The most bytes of a record.
   private static let longest = 64 << 20
@@ -23,7 +25,11 @@ final class RecordSource {
     self.hasQuotes = hasQuotes
     buffer = .allocate(capacity: capacity + 1)
     try fill()
-    if filled >= 3, buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { position = 3 }
+    let first = Array(UnsafeBufferPointer(start: buffer, count: min(filled, 3)))
+    if first == [0xEF, 0xBB, 0xBF] { position = 3 }
+    if first.starts(with: [0xFF, 0xFE]) || first.starts(with: [0xFE, 0xFF]) {
+      throw Failure("\(path): expected UTF-8, found UTF-16")
+    }
   }
 
   deinit { buffer.deallocate() }
@@ -54,25 +60,22 @@ final class RecordSource {
   /// The bytes of the next record without its line break, valid until the next call; `nil` at the end.
   func next() throws -> UnsafeBufferPointer<UInt8>? {
     while let record = try nextRecord() {
-      if !record.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) { return record }
+      // Tabs alone may be the empty cells of a table.
+      if !record.allSatisfy({ $0 == 0x20 || $0 == 0x09 && !hasQuotes }) { return record }
     }
     return nil
   }
 
   private func nextRecord() throws -> UnsafeBufferPointer<UInt8>? {
     var searched = 0
-    var isQuoted = false
+    var place = Place.cellStart
     var breaks = 1
     while true {
       while let found = memchr(buffer + position + searched, 0x0A, filled - position - searched) {
         let end = buffer.distance(to: found.assumingMemoryBound(to: UInt8.self))
-        if hasQuotes {
-          for index in position + searched..<end where buffer[index] == UInt8(ascii: "\"") {
-            isQuoted.toggle()
-          }
-        }
+        if hasQuotes { advance(&place, from: position + searched, to: end) }
         searched = end + 1 - position
-        if isQuoted {
+        if place == .quoted {
           breaks += 1
           continue
         }
@@ -82,8 +85,26 @@ final class RecordSource {
         guard position < filled else { return nil }
         return record(end: filled, next: filled, breaks)
       }
-      // The part that has been searched is searched for quotes again, from its last line break on.
       try fill()
+    }
+  }
+
+  /// A place in a record, for the meaning of a quote.
+  private enum Place { case cellStart, inCell, quoted, behindQuote }
+
+  private func advance(_ place: inout Place, from start: Int, to end: Int) {
+    if place == .cellStart, memchr(buffer + start, 0x22, end - start) == nil { return }
+    for index in start..<end {
+      let byte = buffer[index]
+      switch (place, byte) {
+      case (.quoted, 0x22): place = .behindQuote
+      case (.quoted, _): break
+      case (.cellStart, 0x22), (.behindQuote, 0x22): place = .quoted
+      case (_, separator ?? 0x2C), (_, separator ?? 0x3B), (_, separator ?? 0x09):
+        place = .cellStart
+      case (.cellStart, 0x20), (.cellStart, 0x09): break
+      default: place = .inCell
+      }
     }
   }
 

@@ -93,7 +93,8 @@ package struct Scorer: Sendable {
   package func run(
     note: (String) -> Void, progress: (ScoreProgress) -> Void
   ) throws -> ScoreProgress {
-    let manifest = try Manifest(folder, settings: options.settings, overwrite: options.overwrite)
+    let manifest = try Manifest(
+      folder, inputs, settings: options.settings, overwrite: options.overwrite)
     for input in inputs { try manifest.begin(input) }
     let (batch, batchNote) = try findBatch(manifest)
     if let batchNote { note(batchNote) }
@@ -183,6 +184,7 @@ package struct Scorer: Sendable {
   private func plan(
     _ reader: any TableReader, _ input: ScoreInput
   ) throws -> (plan: ColumnPlan, note: String?) {
+    if reader.isEmpty { return (ColumnPlan(), nil) }
     if input.form == .pictures { return (ColumnPlan(inputs: [[]], kept: [0]), nil) }
     do {
       return try options.choice.plan(reader, for: model.inputs, outputs: outputs)
@@ -259,6 +261,7 @@ package struct Scorer: Sendable {
         try current.write(kept, range, results)
         rows += range.count
       case .end(let part):
+        try manifest.check(part.input)
         try writer?.commit()
         writer = nil
         try manifest.add(part.name, rows: rows)
@@ -270,9 +273,9 @@ package struct Scorer: Sendable {
 
   private func writer(_ part: Part) throws -> any PartWriter {
     let path = "\(folder)/\(part.name)"
-    try checkKeepsInputs([path], inputs.map(\.path), unless: nil)
+    try checkKeepsInputs([path], inputs.tables, unless: nil)
     switch part.input.form {
-    case .parquet: return try ParquetPartWriter(path, part, outputs: outputs, duck.opened())
+    case .parquet: return try ParquetPartWriter(folder, part, outputs: outputs, duck.opened())
     case .csv: return try CSVPartWriter(path, kept: part.kept, outputs: outputs)
     case .jsonLines, .pictures:
       return try JSONLinesPartWriter(path, kept: part.kept, outputs: outputs)

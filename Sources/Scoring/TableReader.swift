@@ -15,6 +15,8 @@ protocol TableReader: AnyObject {
   var columns: [String] { get }
   /// Whether columns that no name asks for may become the input of a model with one.
   var allowsUnnamed: Bool { get }
+  /// Whether the file has neither names of columns nor rows.
+  var isEmpty: Bool { get }
   /// How columns are used.
   var plan: ColumnPlan { get set }
   /// The number of rows of the file that are read or skipped.
@@ -25,7 +27,11 @@ protocol TableReader: AnyObject {
   func next(_ limit: Int) throws -> Block?
 }
 
-/// Bytes of the values that a reader puts in one block before it ends it.
+extension TableReader {
+  var isEmpty: Bool { false }
+}
+
+/// Bytes of rows that a reader puts in one block before it ends it.
 let blockBytes = 16 << 20
 
 /// The columns of a table that the user named.
@@ -65,7 +71,13 @@ package struct ColumnChoice: Sendable {
     }
     var plan = ColumnPlan()
     var notes: [String] = []
-    if let kept { for name in kept { plan.kept.append(try number(name, "--keep")) } }
+    for name in kept ?? [] {
+      let column = try number(name, "--keep")
+      guard !plan.kept.contains(column) else {
+        throw Failure("--keep: \(name.quoted) is given twice")
+      }
+      plan.kept.append(column)
+    }
     for input in inputs {
       if let chosen = columns[input.name] {
         var found: [Int] = []
@@ -90,7 +102,9 @@ package struct ColumnChoice: Sendable {
       } else {
         throw Failure(
           "no column is named \(input.name.quoted), as the model's input \(input.description) is; "
-            + "\(Self.list(names)); --column \(input.name)=COLUMN[,COLUMN…] names its columns")
+            + "\(Self.list(names)); --column \(input.name)=COLUMN[,COLUMN…] names its columns"
+            + (inputs.count == 1 && names.count > input.count ?? .max && reader.allowsUnnamed
+              ? ", or --keep the columns that are not among them" : ""))
       }
     }
     let used = Set(plan.inputs.joined())

@@ -12,7 +12,7 @@ struct ScoreCommand: ToolCommand {
     abstract: "Runs a model on the rows of tables and on folders of pictures.",
     discussion: """
       INPUT is a .parquet, .csv, .tsv, .jsonl (one JSON object a line) or .npz file, .csv and .jsonl \
-      also with .gz, a picture, or a folder of pictures. A row gives each input of the model a value \
+      also with .gz, a picture, or a folder of pictures or of such files. A row gives each input of the model a value \
       without its first dimension: from the column of the input's name, from columns NAME_0, NAME_1, \
       …, or from those that --column names. If the model has one input and the table as many columns \
       as a row has numbers, they are taken in their order. Lists may be flat or nested.
@@ -109,9 +109,14 @@ struct ScoreCommand: ToolCommand {
   }
 
   func perform() throws -> ExitStatus {
-    let inputs = try ScoreInput.all(input)
+    let inputs = try ScoreInput.all(input, output: output)
+    if normalization.isAny, !inputs.contains(where: { $0.form == .pictures }) {
+      throw Failure("--mean, --scale, --std: only pictures are normalized, and no input is one")
+    }
     let session = try openSession(model, arguments) { (model) throws(Failure) in
-      if !value.isEmpty { model.graph.expose(try model.graph.values(matching: value)) }
+      if !value.isEmpty {
+        model.graph.expose(try model.graph.values(matching: value, option: "--value"))
+      }
     }
     let rows: RowModel
     do {

@@ -71,7 +71,9 @@ struct NewCommand: ToolCommand {
       valueName: "folder"))
   var samples: String?
 
-  func perform() throws -> ExitStatus { try arguments.ranks.perform(perform) }
+  func perform() throws -> ExitStatus {
+    try arguments.ranks.perform(checkpoint: arguments.checkpoint, perform)
+  }
 
   private func perform(_ communicator: (any Communicator)?) throws -> ExitStatus {
     if architecture.needsData, arguments.data == nil {

@@ -51,9 +51,11 @@ struct RankArguments: ParsableArguments {
   }
 
   /// Calls `body`, and ends the other ranks if it throws.
-  /// - Parameter body: Takes the processes to train with; `nil` without `--distributed`.
+  /// - Parameters:
+  ///   - checkpoint: The checkpoint file that the run writes; `nil` if it writes none.
+  ///   - body: Takes the processes to train with; `nil` without `--distributed`.
   func perform(
-    _ body: ((any Communicator)?) throws -> ExitStatus
+    checkpoint: String? = nil, _ body: ((any Communicator)?) throws -> ExitStatus
   ) throws -> ExitStatus {
     guard distributed else {
       if let size = Ranks.size, size > 1 {
@@ -69,7 +71,12 @@ struct RankArguments: ParsableArguments {
         "--distributed: \(size) ranks need at least \(size) shards, got \(shardCount ?? 0); "
           + "see --shards")
     }
-    let communicator = try Ranks.communicator()
+    let communicator = try OpenMPICommunicator(
+      tool: "onnx-train",
+      advice: checkpoint.map {
+        "the same command with --resume goes on from the checkpoint '\($0)'"
+      }
+        ?? "no checkpoint was written, as --checkpoint was not given")
     do {
       let status = try body(communicator)
       // It waits for all: when one process ends with an error, mpirun ends those that still write.
@@ -90,20 +97,33 @@ enum Ranks {
   /// The number of processes; `nil` without mpirun.
   static var size: Int? { number("OMPI_COMM_WORLD_SIZE") }
 
-  /// The threads that this process may use, as its share of the host's CPUs, unless mpirun has bound it
-  /// to some.
-  static var threads: Int {
-    let bound = Int(ck_affinity_cpus())
-    guard bound == sysconf(Int32(_SC_NPROCESSORS_ONLN)) else { return bound }
-    return max(1, Int(ck_available_cpus()) / max(1, number("OMPI_COMM_WORLD_LOCAL_SIZE") ?? 1))
+  /// The CPUs of the host, as far as the processes on it may use them.
+  private static var hostCPUs: Int {
+    let available = Int(ck_available_cpus())
+    return available < bound ? available : sysconf(Int32(_SC_NPROCESSORS_ONLN))
+  }
+
+  /// The CPUs that mpirun has bound this process to.
+  private static var bound: Int { Int(ck_affinity_cpus()) }
+
+  /// An equal share of the host's CPUs.
+  private static var share: Int {
+    max(1, hostCPUs / max(1, number("OMPI_COMM_WORLD_LOCAL_SIZE") ?? 1))
+  }
+
+  /// The threads of this process: its share of the host's CPUs, but no more than mpirun has bound it to.
+  static var threads: Int { min(bound, share) }
+
+  /// A remark on CPUs that stay idle, as mpirun binds one or two ranks to a core each unless told
+  /// otherwise; `nil` if none do.
+  static var idleCPUs: String? {
+    bound < share
+      ? "mpirun has bound this rank to \(bound) of \(hostCPUs) CPUs; "
+        + "'mpirun --bind-to none' gives each rank its share" : nil
   }
 
   private static func number(_ name: String) -> Int? {
     getenv(name).flatMap { Int(String(cString: $0)) }
-  }
-
-  static func communicator() throws -> any Communicator {
-    try OpenMPICommunicator(tool: "onnx-train")
   }
 
   /// Makes all ranks but the first print nothing but errors, so that what all of them say appears once.

@@ -7,6 +7,9 @@ extension TrainingRun {
   /// The checkpoint to continue from; `nil` to begin.
   func checkpoint() throws -> Checkpoint? {
     guard arguments.resume, let path = arguments.checkpoint else { return nil }
+    guard fileExists(path) else {
+      throw Failure("--resume: there is no checkpoint '\(path)'; without --resume training begins")
+    }
     do { return try Checkpoint(contentsOf: path) } catch { throw Failure(path, error) }
   }
 

@@ -82,7 +82,10 @@ struct TrainingArguments: ParsableArguments {
       """)
   var findRate = false
 
-  @Option(parsing: .unconditional, help: "The number of threads. (default: all CPUs)")
+  @Option(
+    parsing: .unconditional,
+    help: "The number of threads. (default: all CPUs; with --distributed this rank's share of them)"
+  )
   var threads: Int?
 
   @OptionGroup var gradients: GradientArguments

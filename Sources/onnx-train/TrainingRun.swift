@@ -85,6 +85,9 @@ struct TrainingRun {
     printError(
       "\(count(trainer)) parameters in \(trainer.parameters.count) tensors, "
         + "\(batches) \(batches == 1 ? "batch" : "batches") per epoch")
+    if communicator != nil, arguments.threads == nil, let remark = Ranks.idleCPUs {
+      printError("note: \(remark)")
+    }
 
     // What there is is worth waiting for.
     Interruption.watch(patience: 60, rank: communicator?.rank)

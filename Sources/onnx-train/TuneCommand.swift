@@ -99,7 +99,9 @@ struct TuneCommand: ToolCommand {
     }
   }
 
-  func perform() throws -> ExitStatus { try arguments.ranks.perform(perform) }
+  func perform() throws -> ExitStatus {
+    try arguments.ranks.perform(checkpoint: arguments.checkpoint, perform)
+  }
 
   private func perform(_ communicator: (any Communicator)?) throws -> ExitStatus {
     guard let path = arguments.data else {

@@ -121,7 +121,7 @@ func fail(_ ranks: OpenMPICommunicator, _ way: String, rank: Int) throws {
 
 do {
   let arguments = Array(CommandLine.arguments.dropFirst())
-  let ranks = try OpenMPICommunicator(tool: "rank-probe")
+  let ranks = try OpenMPICommunicator(tool: "rank-probe", advice: "start it again")
   do {
     switch arguments.first {
     case "network": try network(ranks)

@@ -2,12 +2,13 @@ import ONNX
 import ONNXAudio
 import ONNXConversion
 import ONNXImages
+import ONNXScoring
 
 /// The readers of files that may be hostile, each called as a program would call it. `tools/fuzz`
 /// runs them under libFuzzer, `FuzzTests` on the corpus that came of it.
 public enum Reader: String, CaseIterable, Sendable {
   case model, session, changes, text, json, values, arrays, safetensors, torch, hdf5, gguf
-  case pictures, sounds, data
+  case pictures, sounds, data, tables
 
   /// Reads the file and everything in it. Writing and reading a model again must give the same model.
   /// - Throws: the reader's error for a file that it refuses; `Changed`.
@@ -67,6 +68,9 @@ public enum Reader: String, CaseIterable, Sendable {
     case .data:
       _ = try? CSVTable(contentsOf: path)
       _ = try IDX.read(path)
+    case .tables:
+      let results = ScoreFile.allCases.map { file in Result { try file.read(path) } }
+      if !results.contains(where: { (try? $0.get()) != nil }) { try results[0].get() }
     }
   }
 

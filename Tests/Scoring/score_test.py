@@ -154,4 +154,4 @@ def test_a_full_disk_leaves_no_part(folder):
                str(folder / "a.parquet"), "--output", str(folder / "out")]
     result = subprocess.run(limited, capture_output=True, text=True)
     assert result.returncode == 2 and result.stderr.count("\n") == 1, result.stderr
-    assert [file.name for file in (folder / "out").iterdir()] == ["manifest.txt"]
+    assert [file.name for file in (folder / "out").iterdir()] == ["_manifest.txt"]

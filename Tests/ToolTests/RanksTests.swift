@@ -34,8 +34,7 @@ struct RanksTests {
     let run = try run(ranks, "fail", "kill", "\(killed)")
     #expect(
       run.errors == """
-        rank-probe: rank \(killed) has ended, so all ranks end; the same command with --resume goes \
-        on from the last checkpoint
+        rank-probe: rank \(killed) has ended, so all ranks end; start it again
 
         """)
     // That of the killed rank, or of those that end for its sake.

@@ -82,6 +82,30 @@ struct ScoreTests {
     for (a, b) in zip(found, logits) { #expect(abs((a ?? .nan) - b) < 1e-3) }
   }
 
+  @Test func aFolderStandsForTheTablesInIt() throws {
+    _ = try folder.makeFolder("day")
+    for name in ["b.csv", "a.csv", "_unfinished.csv", ".a.csv.crc", "_SUCCESS"] {
+      _ = try write("x_0,x_1\n1,-2\n", to: "day/\(name)")
+    }
+    let tool = try score(folder.path("day"))
+    #expect(tool.output.hasPrefix("2 rows in 2 parts"), "\(tool.errors)")
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: folder.path("out")).sorted()
+        == ["_manifest.txt", "a-00000.csv", "b-00000.csv"])
+    try expectStop(
+      ["score", model, folder.path("day"), "--output", folder.path("day")], "another folder")
+  }
+
+  @Test func aValueThatIsNotThereNamesItsOption() throws {
+    try expectStop(
+      ["score", model, csv(), "--output", folder.path("out"), "--value", "z"], "--value: the model")
+  }
+
+  @Test func normalizationNeedsPictures() throws {
+    try expectStop(
+      ["score", model, csv(), "--output", folder.path("out"), "--std", "0.5"], "only pictures")
+  }
+
   @Test func aPartThatIsMissingIsWrittenAgain() throws {
     let path = try csv()
     _ = try score(path, "--part-rows", "5")
@@ -89,7 +113,7 @@ struct ScoreTests {
     try FileManager.default.removeItem(atPath: folder.path("out/rows-00002.csv"))
     // A killed run leaves a temporary file, and perhaps a cut line of the manifest.
     try Data().write(to: URL(fileURLWithPath: folder.path("out/rows-00002.csv.1.2.tmp")))
-    let manifest = try #require(FileHandle(forWritingAtPath: folder.path("out/manifest.txt")))
+    let manifest = try #require(FileHandle(forWritingAtPath: folder.path("out/_manifest.txt")))
     try manifest.seekToEnd()
     try manifest.write(contentsOf: Data("part rows-00".utf8))
     try manifest.close()
@@ -116,7 +140,9 @@ struct ScoreTests {
     ("a.csv", "x_0,x_1\n1,2\n1,b\n", "line 3, column 'x_1': expected float32, found 'b'"),
     ("a.csv", "x_0,x_1\n1,2\n1\n", "line 3: expected 2 cells, found 1"),
     ("a.csv", "x_0,x_1\n1,\"2\n", "line 2: expected a closing quote"),
+    ("a.csv", "p,q\n1,2\n1,b\n", "line 3, column 'q': expected float32"),
     ("a.csv", "p,q,r\n1,2,3\n", "no column is named 'x'"),
+    ("a.csv", "p,q,r\n1,2,3\n", "names its columns, or --keep"),
     ("a.jsonl", "{\"x\": [1, 2]}\n{\"x\": [1]}\n", "line 2: member 'x': 1 values do not make"),
     ("a.jsonl", "{\"x\": [1, null]}\n", "line 1: member 'x': byte 11: expected float32"),
     ("a.jsonl", "{\"x\": [1, 2]\n", "expected '}', found the end of the line"),
@@ -128,6 +154,6 @@ struct ScoreTests {
     let path = try write(text, to: name)
     try expectStop(["score", model, path, "--output", folder.path("out")], error)
     let left = (try? FileManager.default.contentsOfDirectory(atPath: folder.path("out"))) ?? []
-    #expect(left.allSatisfy { $0 == "manifest.txt" })
+    #expect(left.allSatisfy { $0 == "_manifest.txt" })
   }
 }

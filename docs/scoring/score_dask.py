@@ -27,19 +27,27 @@ class Model(WorkerPlugin):
         self.session = worker_session(self.model, threads=1)
 
 
+def frame(table):
+    """A table as pandas has it. Lists are objects: the name of their Arrow type, which would go into the
+    Parquet file, is one that pandas cannot read."""
+    return table.to_pandas(
+        types_mapper=lambda kind: None if pa.types.is_nested(kind) else pd.ArrowDtype(kind)
+    )
+
+
 def score_partition(rows):
     session = get_worker().plugins["model"].session
     batches = pa.Table.from_pandas(rows, preserve_index=False).to_batches(max_chunksize=256)
     scored = [score(session, batch, keep=["id"]) for batch in batches]
-    return pa.Table.from_batches(scored, SCHEMA).to_pandas(types_mapper=pd.ArrowDtype)
+    return frame(pa.Table.from_batches(scored, SCHEMA))
 
 
 def score_files(client, model, source, target, partition=score_partition):
     with open(model, "rb") as file:
         client.register_plugin(Model(file.read()))
     rows = dd.read_parquet(source, dtype_backend="pyarrow", split_row_groups=True)
-    meta = SCHEMA.empty_table().to_pandas(types_mapper=pd.ArrowDtype)
-    rows.map_partitions(partition, meta=meta).to_parquet(target, write_index=False)
+    scored = rows.map_partitions(partition, meta=frame(SCHEMA.empty_table()))
+    scored.to_parquet(target, write_index=False, schema=SCHEMA)
 
 
 if __name__ == "__main__":

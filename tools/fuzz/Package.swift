@@ -3,7 +3,7 @@ import PackageDescription
 
 let readers = [
   "Model", "Session", "Changes", "Text", "JSON", "Values", "Arrays", "Safetensors", "Torch",
-  "HDF5", "GGUF", "Pictures", "Sounds", "Data",
+  "HDF5", "GGUF", "Pictures", "Sounds", "Data", "Tables",
 ]
 
 /// One libFuzzer program for each reader of files; `tools/fuzz/run` builds and runs them.
@@ -15,7 +15,7 @@ let package = Package(
     // The code that FuzzTests runs too: a link to Tests/Readers.
     .target(
       name: "Readers",
-      dependencies: ["ONNX", "ONNXAudio", "ONNXConversion", "ONNXImages"].map {
+      dependencies: ["ONNX", "ONNXAudio", "ONNXConversion", "ONNXImages", "ONNXScoring"].map {
         .product(name: $0, package: "swift-onnx")
       }),
     .target(name: "Fuzzing", dependencies: ["Readers"]),

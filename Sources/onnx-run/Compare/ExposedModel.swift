@@ -14,14 +14,17 @@ extension Graph {
   }
 
   /// The values of the graph that match patterns, in order: those that nodes make, and outputs.
+  /// - Parameter option: the option that states the patterns, for the error
   /// - Throws: `Failure` for a pattern that matches none, with the most similar name
-  func values(matching patterns: [String]) throws(Failure) -> [String] {
+  func values(
+    matching patterns: [String], option: String = "--output"
+  ) throws(Failure) -> [String] {
     let made = madeValues
     let names = made + outputs.map(\.name).filter { !Set(made).contains($0) }
     let wanted = NamePatterns(patterns)
     if let pattern = wanted.unmatched(by: names).first {
       throw Failure(
-        "--output: the model has no value \(pattern.quoted)\(hint(forPattern: pattern, names))")
+        "\(option): the model has no value \(pattern.quoted)\(hint(forPattern: pattern, names))")
     }
     return names.filter(wanted.contains)
   }

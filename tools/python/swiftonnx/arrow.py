@@ -99,7 +99,7 @@ def tensors(session, batch, columns=None):
 def tensor(array):
     """An array `[rows, …]` over the memory of an Arrow array; lists of one length become axes.
 
-    Booleans, strings and columns of several chunks are copied. Throws for nulls, and where rows
+    Booleans, strings, dictionaries and columns of several chunks are copied. Throws for nulls, and where rows
     differ in length.
     """
     if isinstance(array, pa.ChunkedArray):
@@ -119,6 +119,8 @@ def tensor(array):
             continue
         length, array = _elements(array, math.prod(shape))
         shape.append(length)
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
     if array.null_count:
         row = _first_null(array) // max(1, math.prod(shape))
         raise InvalidArgument(f"row {row} {'holds' if shape else 'is'} null")
@@ -129,8 +131,8 @@ def column(array, fixed_size=True):
     """An Arrow array over the memory of an array: axes after the first become lists."""
     array = np.ascontiguousarray(array)
     flat = array.reshape(-1)
-    if array.dtype == np.bool_ or array.dtype.kind not in "fiu":
-        values = pa.array(flat)
+    if array.dtype.kind not in "fiu":
+        values = pa.array(flat, pa.string() if array.dtype.kind == "O" else None)
     else:
         type_ = pa.from_numpy_dtype(array.dtype)
         values = pa.Array.from_buffers(type_, flat.size, [None, pa.py_buffer(flat)])
@@ -214,6 +216,9 @@ def _fit(array, arg):
         )
     rest = arg.shape[1:]
     sizes = [size for size in rest if isinstance(size, int)]
+    if arg.shape and len(array) == 0 and 0 in array.shape[1:]:
+        # No row says how long the lists are.
+        return array.reshape([0, *(size if isinstance(size, int) else 1 for size in rest)])
     if not arg.shape or (array.ndim == len(arg.shape) and len(sizes) < len(rest)):
         return array
     known, given = math.prod(sizes), math.prod(array.shape[1:])

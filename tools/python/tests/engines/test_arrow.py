@@ -77,6 +77,29 @@ def test_other_elements_are_copied_right():
     assert tensor(pa.chunked_array(halves)).tolist() == NUMBERS.reshape(4, 6).tolist()
 
 
+def test_dictionaries_are_decoded():
+    for values in (["a", "b", "a"], [1.5, 2.5, 1.5]):
+        assert tensor(pa.array(values).dictionary_encode()[1:]).tolist() == values[1:]
+    codes = pa.DictionaryArray.from_arrays(pa.array([0, 1]), pa.array(["a", None]))
+    with pytest.raises(swiftonnx.InvalidArgument, match="row 1 is null"):
+        tensor(codes)
+
+
+def test_lists_of_no_rows_have_the_shape_of_the_input(relu):
+    for type_ in (pa.list_(pa.float32()), pa.list_(pa.list_(pa.float32()))):
+        table = pa.table({"x": pa.array([], type_)})
+        assert tensors(relu, table)["x"].shape == (0, 2, 3)
+        assert score(relu, table).num_rows == 0
+        assert score(relu, pa.table({"x": pa.chunked_array([], type_)})).num_rows == 0
+    with pytest.raises(swiftonnx.InvalidArgument, match="so a row needs 6 elements, got 5"):
+        tensors(relu, pa.table({"x": pa.array([], pa.list_(pa.float32(), 5))}))
+
+
+def test_no_texts_are_texts():
+    assert column(np.array([], object)).type == pa.string()
+    assert column(np.empty((0, 2), object)).type == pa.list_(pa.string(), 2)
+
+
 def test_scores_keep_columns_and_take_the_shape_of_the_input(relu):
     images = column(NUMBERS.reshape(4, 6) - 12)
     for kind in (pa.Table, pa.RecordBatch):

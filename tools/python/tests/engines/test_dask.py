@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pandas
+import pyarrow.parquet as pq
 import pytest
 from faults import kill_once, sessions, watch
 
@@ -45,6 +47,7 @@ def test_script_scores_every_row(rows, tmp_path):
         [sys.executable, score_dask.__file__, rows.model, rows.folder, target], check=True
     )
     rows.check(target)
+    assert len(pandas.read_parquet(target)) == len(pq.read_table(target))
 
 
 def test_worker_has_one_session_and_its_death_loses_no_row(client, rows, tmp_path):
