@@ -98,11 +98,9 @@ struct TrainingRun {
       throw Failure("\(error); '\(path)' has the last checkpoint")
     }
     if isFirst { try write(losses, from: firstStep) }
-    if end == .interrupted {
-      try writeInterrupted(loop)
-      return nil
-    }
+    if end == .interrupted { try writeInterrupted(loop) }
     Interruption.unwatch()
+    if end == .interrupted { return nil }
     if end == .stoppedEarly {
       let best = loop.progress.best?.epoch ?? 0
       printError("stopped early: validation has not improved since epoch \(best)")

@@ -59,8 +59,13 @@ private final class Post: @unchecked Sendable {
 
   init(size: Int) { self.size = size }
 
-  func send(_ bytes: [UInt8], on line: Line) {
-    monitor.locked { messages[line, default: []].append(bytes) }
+  /// Sends messages at once: nobody has one while another rank waits for its own.
+  func send(_ parts: [[UInt8]], from rank: Int, tag: Int) {
+    monitor.locked {
+      for (to, bytes) in parts.enumerated() {
+        messages[Line(from: rank, to: to, tag: tag), default: []].append(bytes)
+      }
+    }
   }
 
   /// Takes a message from each line, if all are there.
@@ -98,10 +103,11 @@ private final class ThreadRank: Communicator, @unchecked Sendable {
     into receive: UnsafeMutableRawBufferPointer, receiveCounts: [Int], tag: Int
   ) -> any Transfer {
     var start = 0
-    for (to, count) in sendCounts.enumerated() {
-      post.send(Array(send[start..<start + count]), on: Line(from: rank, to: to, tag: tag))
-      start += count
+    let parts = sendCounts.map { count in
+      defer { start += count }
+      return Array(send[start..<start + count])
     }
+    post.send(parts, from: rank, tag: tag)
     precondition(start == send.count, "the parts are not the whole")
     return Arrival(of: self, receive, receiveCounts, tag: tag)
   }
@@ -110,12 +116,12 @@ private final class ThreadRank: Communicator, @unchecked Sendable {
     _ send: UnsafeRawBufferPointer, into receive: UnsafeMutableRawBufferPointer,
     receiveCounts: [Int], tag: Int
   ) -> any Transfer {
-    for to in 0..<size { post.send(Array(send), on: Line(from: rank, to: to, tag: tag)) }
+    post.send(Array(repeating: Array(send), count: size), from: rank, tag: tag)
     return Arrival(of: self, receive, receiveCounts, tag: tag)
   }
 
   func gather(_ bytes: [UInt8]) throws(TrainingError) -> [[UInt8]] {
-    for to in 0..<size { post.send(bytes, on: Line(from: rank, to: to, tag: -1)) }
+    post.send(Array(repeating: bytes, count: size), from: rank, tag: -1)
     while true {
       if let all = try receive(tag: -1) { return all }
       sched_yield()

@@ -6,7 +6,6 @@ import subprocess
 import numpy as np
 import onnx
 import onnxruntime
-import pyarrow as pa
 import pyarrow.parquet as pq
 from onnx import TensorProto, helper
 

@@ -77,16 +77,15 @@ import Testing
     backward.graph.outputs = [ValueInfo(gradient, nil)]
     let gradients = try Self.run(backward, x, ranks: ranks)
     for shard in 0..<Self.shards {
-      for index in 0..<3 {
-        func total(_ change: Double) throws -> Double {
-          var x = x
-          x[shard][index] += change
-          return try Self.run(model, x, ranks: ranks).reduce(0) { $0 + $1[0] }
-        }
-        let h = 1e-4
-        let expected = try (total(h) - total(-h)) / (2 * h)
-        #expect(abs(gradients[shard][index] - expected) < 1e-5, "shard \(shard), \(index)")
+      let index = shard % 3
+      func total(_ change: Double) throws -> Double {
+        var x = x
+        x[shard][index] += change
+        return try Self.run(model, x, ranks: ranks).reduce(0) { $0 + $1[0] }
       }
+      let h = 1e-4
+      let expected = try (total(h) - total(-h)) / (2 * h)
+      #expect(abs(gradients[shard][index] - expected) < 1e-5, "shard \(shard), element \(index)")
     }
   }
 
