@@ -46,8 +46,9 @@ struct PartList {
         "expected a list of parts by onnx-run score, found "
           + String(decoding: found, as: UTF8.self).quoted)
     }
+    let start = texts.firstIndex(of: "").map { $0 + 1 } ?? texts.count
     isOfSettings = bytes.starts(with: head)
-    if !isOfSettings && !overwrite && texts.contains(where: { $0.hasPrefix("part ") }) {
+    if !isOfSettings && !overwrite && texts[start...].contains(where: { $0.hasPrefix("part ") }) {
       let wanted = [Self.title] + settings + [""]
       let other = zip(texts, wanted).first { $0 != $1 }
       throw Failure(
@@ -55,7 +56,6 @@ struct PartList {
           + (other.map { ": \($0.quoted), now \($1.quoted)" } ?? "")
           + "; --overwrite replaces them")
     }
-    let start = texts.firstIndex(of: "").map { $0 + 1 } ?? texts.count
     for (index, line) in texts.enumerated().dropFirst(start) where !add(line) && !overwrite {
       throw Failure(
         "line \(index + 1): expected a part, found \(line.quoted); --overwrite writes all anew")
