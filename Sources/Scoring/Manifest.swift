@@ -13,7 +13,7 @@ final class Manifest: @unchecked Sendable {
   private let folder: String
   private let path: String
   private let descriptor: Int32
-  private let list: PartList
+  private var list: PartList
   private var inputs: [String: String] = [:]
 
   /// - Parameters:
@@ -46,6 +46,7 @@ final class Manifest: @unchecked Sendable {
     }.map { "\(folder)/\($0)" }
     try checkKeepsInputs(old, given.tables, unless: nil)
     for part in old { unlink(part) }
+    list = PartList()
     guard ftruncate(descriptor, 0) == 0 else { throw systemFailure(path) }
     try append(PartList.head(settings))
   }
@@ -93,14 +94,15 @@ final class Manifest: @unchecked Sendable {
       throw Failure("\(input.path): expected rows to score, found a part of the results")
     }
     let identity = try input.identity
-    if let known = inputs[input.stem] {
+    if let known = inputs[input.stem], list.parts[input.name(ofPart: 0)] != nil {
       guard known == identity else {
         throw Failure(
           "\(input.path): parts of it are in \(folder) already, and it has changed since or is another "
             + "file of its name; --overwrite writes all anew")
       }
-    } else {
+    } else if inputs[input.stem] != identity {
       inputs[input.stem] = identity
+      list.forget(input.stem)
       try append("input \(input.stem) \(identity)\n")
     }
   }

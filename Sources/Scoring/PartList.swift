@@ -23,7 +23,10 @@ struct PartList {
     ([title] + settings + [""]).map { $0 + "\n" }.joined()
   }
 
-  /// Reads the bytes of a manifest.
+  /// An empty list.
+  init() {}
+
+  /// Reads the bytes of a manifest. Without parts, it may be of other settings.
   /// - Parameter overwrite: whether results of other settings are fine, and lines that nobody knows
   /// - Throws: `Failure`, without the path, for a file that is none
   init(_ bytes: [UInt8], settings: [String], overwrite: Bool) throws(Failure) {
@@ -43,8 +46,9 @@ struct PartList {
         "expected a list of parts by onnx-run score, found "
           + String(decoding: found, as: UTF8.self).quoted)
     }
+    let start = texts.firstIndex(of: "").map { $0 + 1 } ?? texts.count
     isOfSettings = bytes.starts(with: head)
-    if !isOfSettings && !overwrite {
+    if !isOfSettings && !overwrite && texts[start...].contains(where: { $0.hasPrefix("part ") }) {
       let wanted = [Self.title] + settings + [""]
       let other = zip(texts, wanted).first { $0 != $1 }
       throw Failure(
@@ -52,12 +56,14 @@ struct PartList {
           + (other.map { ": \($0.quoted), now \($1.quoted)" } ?? "")
           + "; --overwrite replaces them")
     }
-    let start = texts.firstIndex(of: "").map { $0 + 1 } ?? texts.count
     for (index, line) in texts.enumerated().dropFirst(start) where !add(line) && !overwrite {
       throw Failure(
         "line \(index + 1): expected a part, found \(line.quoted); --overwrite writes all anew")
     }
   }
+
+  /// Removes what is known of a file without parts.
+  mutating func forget(_ stem: String) { done[stem] = nil }
 
   /// - Returns: whether the line is one of a manifest
   private mutating func add(_ line: String) -> Bool {

@@ -135,6 +135,28 @@ struct ScoreTests {
     #expect(try read("out/rows-00000.csv") == "id,y_0,y_1\n1,2.0,3.0\n")
   }
 
+  @Test func smallerPartsReplaceAll() throws {
+    let path = try csv()
+    _ = try score(path, "--part-rows", "20")
+    let tool = try score(path, "--part-rows", "5", "--overwrite")
+    #expect(tool.output.hasPrefix("23 rows in 5 parts"))
+  }
+
+  @Test func aMistakeThatLeftNoResultsCanBeMended() throws {
+    let arguments = [
+      "score", model, try csv(), folder.path("b.csv"), "--output", folder.path("out"),
+    ]
+    _ = try write("x_0,x_1\n1,b\n", to: "b.csv")
+    try expectStop(arguments + ["--keep", "no"], "there is no column")
+    try expectStop(arguments, "expected float32")
+    // The parts of the other file stay.
+    _ = try write("x_0,x_1\n1,2\n", to: "b.csv")
+    let tool = try Tool(arguments)
+    #expect(tool.output.hasPrefix("1 rows in 1 parts"), "\(tool.errors)")
+    #expect(tool.output.contains("1 parts with 23 rows were there"))
+    #expect(try read("out/b-00000.csv") == "y_0,y_1\n1.0,2.0\n")
+  }
+
   @Test(arguments: [
     ("a.csv", "x_0,x_1\n1,2\n1,\n", "line 3, column 'x_1': expected a value, found none"),
     ("a.csv", "x_0,x_1\n1,2\n1,b\n", "line 3, column 'x_1': expected float32, found 'b'"),
