@@ -158,7 +158,7 @@ let package = Package(
     .target(
       name: "ONNXScoring",
       dependencies: [
-        "CDuckDB", "CZlib", "ONNXFormat", "ONNXInterpreter", "ONNXSupport", "ONNXTraining",
+        "CDuckDB", "ONNXFormat", "ONNXInterpreter", "ONNXSupport", "ONNXTraining",
       ],
       path: "Sources/Scoring"),
     // The header of the C functions, and their implementation.

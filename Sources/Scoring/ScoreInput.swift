@@ -130,9 +130,10 @@ package struct ScoreInput: Sendable {
   var identity: String {
     get throws(Failure) {
       guard form == .pictures else { return "\(try Self.state(path)) \(path.asJSON)" }
-      var sum: UInt = 0
+      var sum: UInt32 = 0
       for picture in pictures {
-        sum = checksum(Array("\(try Self.state(picture)) \(picture)\n".utf8), after: sum)
+        let line = Array("\(try Self.state(picture)) \(picture)\n".utf8)
+        sum = line.withUnsafeBytes { crc(sum, $0) }
       }
       return "\(pictures.count) \(sum) \(path.asJSON)"
     }

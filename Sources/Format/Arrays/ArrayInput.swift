@@ -128,7 +128,7 @@ final class CheckedInput<Base: ArrayInput>: ArrayInput {
 }
 
 /// Continues a CRC-32 checksum, as zip files use it.
-func crc(_ start: UInt32, _ bytes: UnsafeRawBufferPointer) -> UInt32 {
+package func crc(_ start: UInt32, _ bytes: UnsafeRawBufferPointer) -> UInt32 {
   UInt32(
     truncatingIfNeeded: crc32_z(
       UInt(start), bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count))

@@ -1,4 +1,3 @@
-internal import CZlib
 import ONNXFormat
 
 /// What all ranks must have in common: otherwise each would train a model of its own.
@@ -36,7 +35,7 @@ extension TrainingLoop {
       ("position", "\(progress.epoch) epochs and \(progress.batch) batches"),
       ("training data", try trainingFingerprint()),
       ("validation data", try validationFingerprint()),
-      ("parameters", Checksum(trainer.state.tensors).text),
+      ("parameters", checksum(trainer.state.tensors)),
     ]
   }
 
@@ -47,30 +46,22 @@ extension TrainingLoop {
     let shard = try training.shard(
       0, of: trainer.options.shards ?? 1, epoch: progress.epoch,
       index: min(progress.batch, count - 1))
-    return "\(count) batches, \(Checksum(shard.batch.tensors).text)"
+    return "\(count) batches, \(checksum(shard.batch.tensors))"
   }
 
   private func validationFingerprint() throws -> String {
     guard let validation, validation.batchCount > 0 else { return "no batches" }
     let batch = try validation.batch(epoch: 0, index: 0)
-    return "\(validation.batchCount) batches, \(Checksum(batch.tensors).text)"
+    return "\(validation.batchCount) batches, \(checksum(batch.tensors))"
   }
 }
 
-/// A number that tells tensors from others.
-private struct Checksum {
-  private var sum: UInt = 0
-
-  init(_ tensors: [String: Tensor]) {
-    for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
-      Array("\(name) \(tensor.type)".utf8).withUnsafeBytes { add($0) }
-      if tensor.elementType != .string { tensor.withUnsafeBytes { add($0) } }
-    }
+/// A text that tells tensors from others.
+private func checksum(_ tensors: [String: Tensor]) -> String {
+  var sum: UInt32 = 0
+  for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
+    Array("\(name) \(tensor.type)".utf8).withUnsafeBytes { sum = crc(sum, $0) }
+    if tensor.elementType != .string { tensor.withUnsafeBytes { sum = crc(sum, $0) } }
   }
-
-  var text: String { "CRC-32 \(String(sum, radix: 16))" }
-
-  private mutating func add(_ bytes: UnsafeRawBufferPointer) {
-    sum = crc32_z(sum, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
-  }
+  return "CRC-32 \(String(sum, radix: 16))"
 }
