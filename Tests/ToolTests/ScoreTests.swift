@@ -148,7 +148,7 @@ struct ScoreTests {
     ]
     _ = try write("x_0,x_1\n1,b\n", to: "b.csv")
     try expectStop(arguments + ["--keep", "no"], "there is no column")
-    try expectStop(arguments, "expected float32")
+    #expect(try Tool(arguments).errors.contains("expected float32"))
     // The parts of the other file stay.
     _ = try write("x_0,x_1\n1,2\n", to: "b.csv")
     let tool = try Tool(arguments)
