@@ -7,7 +7,7 @@ import Synchronization
 /// The processes that `mpirun` of Open MPI has started, on one host or several.
 ///
 /// The library is loaded when the first communicator is created. A process has one communicator, which
-/// it closes at the end. When a rank dies, the others end with status 1 and one of them says so.
+/// it closes at the end. When a rank dies, the others end with status 2 and one of them says so.
 public final class OpenMPICommunicator: Communicator {
   /// The number of this process, from 0.
   public let rank: Int
@@ -75,7 +75,7 @@ public final class OpenMPICommunicator: Communicator {
     return try gather(bytes, counts: counts, tag: 1)
   }
 
-  /// Ends the processes of all ranks with status 1.
+  /// Ends the processes of all ranks with status 2.
   public func abort(_ message: String) -> Never { watch.abort(message) }
 
   /// Waits for all ranks and ends the communication.

@@ -177,7 +177,7 @@ final class RankWatch: Sendable {
       return true
     }
     if isFailure { return }
-    if bytes.contains(Signal.end) { _exit(1) }
+    if bytes.contains(Signal.end) { _exit(2) }
     if bytes.contains(Signal.goodbye) { peers.withLock { $0[other] = nil } }
   }
 
@@ -185,7 +185,7 @@ final class RankWatch: Sendable {
     guard rank == 0 || rank == 1 else {
       // Rank 1 says it, in time.
       usleep(300_000)
-      _exit(1)
+      _exit(2)
     }
     end("\(tool): rank \(other) \(what), so all ranks end; \(advice)")
   }
@@ -230,6 +230,6 @@ final class RankWatch: Sendable {
     writeError(message + "\n")
     for peer in peers.withLock({ $0.values }) { _ = peer.socket.send([Signal.end]) }
     usleep(100_000)
-    _exit(1)
+    _exit(2)
   }
 }

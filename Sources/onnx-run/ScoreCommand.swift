@@ -154,16 +154,22 @@ struct ScoreCommand: ToolCommand {
     }
     line.clear()
     var text =
-      "\(formattedCount(result.rows)) rows in \(result.parts) parts, "
+      "\(counted(result.rows, "row")) in \(counted(result.parts, "part")), "
       + "\(formatted((.now - start) / .seconds(1), "%.2f")) s, \(rate(result.rows)), "
       + "batch \(result.batch)"
     if result.wholeParts > 0 {
       text +=
-        "; \(result.wholeParts) parts with \(formattedCount(result.wholeRows)) rows were there"
+        "; \(counted(result.wholeParts, "part")) with \(counted(result.wholeRows, "row")) "
+        + (result.wholeParts == 1 ? "was there" : "were there")
     }
-    if result.skipped > 0 { text += "; \(result.skipped) pictures left out" }
+    if result.skipped > 0 { text += "; \(counted(result.skipped, "picture")) left out" }
     print(text)
     return .fine
+  }
+
+  /// A number of things, such as `1 part` and `2 parts`.
+  private func counted(_ number: Int, _ noun: String) -> String {
+    "\(formattedCount(number)) \(noun)\(number == 1 ? "" : "s")"
   }
 
   private func options(

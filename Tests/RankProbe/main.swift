@@ -143,5 +143,5 @@ do {
   }
 } catch {
   writeError("rank-probe: \(error)\n")
-  exit(1)
+  exit(2)
 }

@@ -115,7 +115,7 @@ def test_other_weights_are_another_model(folder):
     onnx.save(whole, model, save_as_external_data=True, location="weights", size_threshold=0)
     command = [model, folder / "a.csv", "--output", folder / "out"]
     score(*command)
-    assert "1 parts with 1 rows were there" in score(*command)
+    assert "1 part with 1 row was there" in score(*command)
     weights = bytearray((folder / "weights").read_bytes())
     weights[3] ^= 1
     (folder / "weights").write_bytes(weights)

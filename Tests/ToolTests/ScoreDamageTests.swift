@@ -29,7 +29,7 @@ extension ScoreTests {
   @Test(arguments: ["a.csv", "a.jsonl"])
   func anEmptyFileHasNoRows(name: String) throws {
     let path = try write("", to: name)
-    #expect(try score(path, csv()).output.hasPrefix("23 rows in 1 parts"))
+    #expect(try score(path, csv()).output.hasPrefix("23 rows in 1 part,"))
     #expect(try names(of: "out") == ["rows-00000.csv", "_manifest.txt"])
   }
 
@@ -91,7 +91,7 @@ extension ScoreTests {
     let tool = try Tool([
       "score", packageFile("models/lenet5.onnx"), pictures, "--output", folder.path("out"),
     ])
-    #expect(tool.output.hasPrefix("1 rows"), "\(tool.errors)")
+    #expect(tool.output.hasPrefix("1 row "), "\(tool.errors)")
   }
 
   @Test func aChangedPictureIsNoticed() throws {

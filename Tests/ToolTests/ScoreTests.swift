@@ -37,7 +37,7 @@ struct ScoreTests {
 
   @Test func tableHasOtherColumnsAndOutputs() throws {
     let tool = try score(csv())
-    #expect(tool.output.hasPrefix("23 rows in 1 parts"))
+    #expect(tool.output.hasPrefix("23 rows in 1 part,"))
     #expect(tool.errors.contains("x from x_0 to x_1"))
     let expected =
       "id,y_0,y_1\n"
@@ -118,7 +118,7 @@ struct ScoreTests {
     try manifest.write(contentsOf: Data("part rows-00".utf8))
     try manifest.close()
     let tool = try score(path, "--part-rows", "5")
-    #expect(tool.output.hasPrefix("5 rows in 1 parts"))
+    #expect(tool.output.hasPrefix("5 rows in 1 part,"))
     #expect(tool.output.contains("4 parts with 18 rows were there"))
     #expect(try (0..<5).map { try read("out/rows-0000\($0).csv") } == whole)
     #expect(!FileManager.default.fileExists(atPath: folder.path("out/rows-00002.csv.1.2.tmp")))
@@ -152,8 +152,8 @@ struct ScoreTests {
     // The parts of the other file stay.
     _ = try write("x_0,x_1\n1,2\n", to: "b.csv")
     let tool = try Tool(arguments)
-    #expect(tool.output.hasPrefix("1 rows in 1 parts"), "\(tool.errors)")
-    #expect(tool.output.contains("1 parts with 23 rows were there"))
+    #expect(tool.output.hasPrefix("1 row in 1 part,"), "\(tool.errors)")
+    #expect(tool.output.contains("1 part with 23 rows was there"))
     #expect(try read("out/b-00000.csv") == "y_0,y_1\n1.0,2.0\n")
   }
 

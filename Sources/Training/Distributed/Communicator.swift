@@ -33,7 +33,7 @@ public protocol Communicator: AnyObject, Sendable {
   /// - Returns: The bytes by rank, on every rank.
   func gather(_ bytes: [UInt8]) throws(TrainingError) -> [[UInt8]]
 
-  /// Ends the processes of all ranks after an error of this one, with status 1. If several ranks fail, one
+  /// Ends the processes of all ranks after an error of this one, with status 2. If several ranks fail, one
   /// message is printed.
   /// - Parameter message: The error, in one line, which goes to standard error.
   func abort(_ message: String) -> Never

@@ -32,10 +32,10 @@ public final class SingleProcess: Communicator {
   /// Returns the bytes.
   public func gather(_ bytes: [UInt8]) -> [[UInt8]] { [bytes] }
 
-  /// Prints the message to standard error and ends the process with status 1.
+  /// Prints the message to standard error and ends the process with status 2.
   public func abort(_ message: String) -> Never {
     writeError(message + "\n")
-    exit(1)
+    exit(2)
   }
 
   /// Does nothing.
