@@ -7,14 +7,13 @@ import ONNXSupport
 /// A part is whole if its file has as many bytes as the list states. The lock on the list keeps other
 /// runs away. Spark, Dask and Arrow, which read all files of a folder, pass over names with `_` in front.
 ///
-/// `@unchecked Sendable`: the threads use it one after the other, except for `list` and `inputs`, which
-/// nobody changes after `begin`.
+/// `@unchecked Sendable`: the threads use it one after the other, except for `list`, which nobody
+/// changes after `begin`.
 final class Manifest: @unchecked Sendable {
   private let folder: String
   private let path: String
   private let descriptor: Int32
   private var list: PartList
-  private var inputs: [String: String] = [:]
 
   /// - Parameters:
   ///   - given: what is scored, none of which may be a part of the results
@@ -32,12 +31,11 @@ final class Manifest: @unchecked Sendable {
       guard errno == EWOULDBLOCK else { throw systemFailure(path) }
       throw Failure("\(folder): another run is writing to this folder")
     }
-    do {
-      list = try PartList(
-        Self.contents(descriptor, path), settings: settings, overwrite: overwrite)
-    } catch { throw Failure("\(error)".hasPrefix(path) ? "\(error)" : "\(path): \(error)") }
+    let bytes = try Self.contents(descriptor, path)
+    do throws(Failure) {
+      list = try PartList(bytes, settings: settings, overwrite: overwrite)
+    } catch { throw Failure("\(path): \(error)") }
     if !overwrite && list.isOfSettings {
-      inputs = list.inputs
       guard ftruncate(descriptor, off_t(list.byteCount)) == 0 else { throw systemFailure(path) }
       return
     }
@@ -86,7 +84,7 @@ final class Manifest: @unchecked Sendable {
   /// Checks that the parts of a file are of its present contents.
   /// - Throws: `Failure` for a file that has changed since, another one of its name, or a part
   func begin(_ input: ScoreInput) throws(Failure) {
-    let name = input.path.split(separator: "/").last.map(String.init) ?? input.path
+    let name = ScoreInput.lastComponent(input.path)
     let part = "\(folder)/\(name)"
     if list.parts[name] != nil, fileExists(part),
       try FileIdentity(part) == FileIdentity(input.path)
@@ -94,15 +92,14 @@ final class Manifest: @unchecked Sendable {
       throw Failure("\(input.path): expected rows to score, found a part of the results")
     }
     let identity = try input.identity
-    if let known = inputs[input.stem], list.parts[input.name(ofPart: 0)] != nil {
+    if let known = list.inputs[input.stem], list.parts[input.name(ofPart: 0)] != nil {
       guard known == identity else {
         throw Failure(
           "\(input.path): parts of it are in \(folder) already, and it has changed since or is another "
             + "file of its name; --overwrite writes all anew")
       }
-    } else if inputs[input.stem] != identity {
-      inputs[input.stem] = identity
-      list.forget(input.stem)
+    } else if list.inputs[input.stem] != identity {
+      list.begin(input.stem, identity)
       try append("input \(input.stem) \(identity)\n")
     }
   }
@@ -111,7 +108,7 @@ final class Manifest: @unchecked Sendable {
   func check(_ input: ScoreInput) throws(Failure) {
     if input.form == .pictures { return }
     let identity = try input.identity
-    guard identity == inputs[input.stem] else {
+    guard identity == list.inputs[input.stem] else {
       throw Failure("\(input.path): it changed while it was read")
     }
   }

@@ -62,8 +62,11 @@ struct PartList {
     }
   }
 
-  /// Removes what is known of a file without parts.
-  mutating func forget(_ stem: String) { done[stem] = nil }
+  /// Adds a file, or another one in place of one without parts.
+  mutating func begin(_ stem: String, _ identity: String) {
+    inputs[stem] = identity
+    done[stem] = nil
+  }
 
   /// - Returns: whether the line is one of a manifest
   private mutating func add(_ line: String) -> Bool {

@@ -97,7 +97,8 @@ package struct ScoreInput: Sendable {
     }
   }
 
-  private static func lastComponent(_ path: String) -> String {
+  /// The name of a file or folder without those that it is in.
+  static func lastComponent(_ path: String) -> String {
     path.split(separator: "/").last.map(String.init) ?? path
   }
 
